@@ -1,0 +1,55 @@
+/*
+ * context.h - the TLS policy of one service as an SSL_CTX (DESIGN: TLS policy).
+ *
+ * TLS 1.2 and 1.3, ECDHE with AEAD only, server preference, no renegotiation, no
+ * compression, P-384 always, one ticket per TLS 1.3 handshake, no internal session cache,
+ * the explicit chain of the credentials. One context per service and generation; never one
+ * per connection. It belongs to one worker thread.
+ */
+#ifndef WLBPROXY_CERTSTORE_CONTEXT_H
+#define WLBPROXY_CERTSTORE_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/types.h>
+
+struct credential;
+struct error;
+struct service_settings;
+
+/* The keys session tickets are sealed with: made by the master, equal in all workers,
+ * rotated by time, kept over reloads. keys[0] seals; all of them open. */
+enum { TICKET_KEYS_MAX = 3 };
+
+struct ticket_key {
+    unsigned char name[16], aes[32], hmac[32];
+};
+
+struct ticket_keys {
+    struct ticket_key keys[TICKET_KEYS_MAX];
+    uint32_t count;
+};
+
+/* `tickets` is borrowed and read at every handshake (so that the worker may change it in
+ * place when the master rotates keys). libctx NULL = default. ca_pem / crl_pem: contents
+ * of the service's files, NULL where there are none. Tickets are bound to `service` and its
+ * verification policy (session id context). */
+SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *service,
+    struct credential *const *credentials, size_t count, const struct ticket_keys *tickets,
+    const char *ca_pem, const char *crl_pem, struct error *err);
+
+/* Selection by SNI on one address: `names[i]` belongs to contexts[i]; anything else stays
+ * with the context the connection was accepted with. All borrowed for the default
+ * context's life. */
+struct sni_choice {
+    const char *name; /* exact, or "*.example.com" */
+    SSL_CTX *context;
+    void *owner; /* the service, found again with context_owner() */
+};
+void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count);
+
+void context_free(SSL_CTX *context);
+
+#endif

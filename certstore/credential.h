@@ -1,0 +1,70 @@
+/*
+ * credential.h - a certificate chain and its key, ready for a handshake.
+ *
+ * Loaded from files by the process that may read them (credential_load), carried to the
+ * others as bytes (credential_pack / credential_unpack). Private key material lives in
+ * OpenSSL's secure heap (locked, not dumped, wiped when freed): call secrets_init() first.
+ * Reference counted with plain ints: one thread.
+ */
+#ifndef WLBPROXY_CERTSTORE_CREDENTIAL_H
+#define WLBPROXY_CERTSTORE_CREDENTIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <openssl/types.h>
+
+struct error;
+struct findings;
+
+/* What logs, `status` and `reload` say about a certificate. */
+struct credential_summary {
+    char subject[256];
+    char names[512];        /* DNS and IP SANs, comma separated; else the CN */
+    char issuer[256];
+    char serial[64];        /* hex */
+    char sha256[65];        /* lower-case hex of the leaf's DER */
+    char key[32];           /* "RSA 2048", "EC P-256", "Ed25519" */
+    time_t not_before, not_after;
+    size_t chain_len;       /* certificates sent, leaf included */
+};
+
+struct credential;
+
+/* Sets up the secure heap and tells the kernel not to dump us. Once, at process start.
+ * False only if not even unlocked secure memory could be had. */
+bool secrets_init(struct error *err);
+
+/* Reads the chain from cert_path and the key from key_path (NULL or "": from the merged
+ * cert_path), each in one pass, retrying while a file changes; parses and judges them.
+ * Every finding goes to `findings`, also when the result is good. Returns NULL if it cannot
+ * be served; err then holds the sentence of the first SEVERITY_REFUSED finding. libctx may
+ * be NULL (default). `now` is the time to judge validity at. */
+struct credential *credential_load(const char *cert_path, const char *key_path,
+    bool send_root, time_t now, struct findings *findings, struct error *err);
+
+/* The bytes for another process; secret: free with secrets_free(). NULL never. */
+char *credential_pack(const struct credential *credential, size_t *len);
+struct credential *credential_unpack(
+    const char *bytes, size_t len, OSSL_LIB_CTX *libctx, struct error *err);
+
+/* Wipes and frees memory from this module; NULL is fine. */
+void secrets_free(char *bytes, size_t len);
+
+struct credential *credential_ref(struct credential *credential);
+void credential_unref(struct credential *credential);
+
+const struct credential_summary *credential_summary(const struct credential *credential);
+
+/* Equal leaf, chain and key: "unchanged" for the reload. */
+bool credential_equal(const struct credential *a, const struct credential *b);
+
+/* Borrowed: valid as long as the credential. */
+X509 *credential_leaf(const struct credential *credential);
+struct stack_st_X509 *credential_chain(
+    const struct credential *credential); /* without the leaf */
+EVP_PKEY *credential_key(const struct credential *credential);
+
+#endif

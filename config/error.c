@@ -1,0 +1,31 @@
+#include "config/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool error_set(struct error *err, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(err->text, sizeof(err->text), fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool error_context(struct error *err, const char *fmt, ...)
+{
+    char fact[ERROR_TEXT_MAX];
+    va_list args;
+    int len;
+
+    memcpy(fact, err->text, sizeof(fact));
+    va_start(args, fmt);
+    len = vsnprintf(err->text, sizeof(err->text), fmt, args);
+    va_end(args);
+    if (len >= 0 && (size_t)len < sizeof(err->text))
+        (void)snprintf(
+            err->text + len, sizeof(err->text) - (size_t)len, ": %s", fact);
+    return false;
+}

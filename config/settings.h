@@ -1,0 +1,101 @@
+/*
+ * settings.h - what the administrator wrote, as an immutable value.
+ *
+ * Every field has been filled from the option table (options.h): from the file where it
+ * says so, else from the defaults, through the same parsers. Durations are milliseconds,
+ * sizes are bytes. Strings and lists belong to the settings. A service option written
+ * before the first [section] is the default of all services of that file.
+ */
+#ifndef WLBPROXY_CONFIG_SETTINGS_H
+#define WLBPROXY_CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+
+#define SETTINGS_DEFAULT_FILE "/etc/wlbproxy/wlbproxy.conf"
+
+struct text_list {
+    char **items;
+    size_t count;
+};
+
+enum protocol { PROTOCOL_HTTP, PROTOCOL_TCP };
+enum tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
+enum verify_mode { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRED };
+enum crypto_choice { CRYPTO_AUTO, CRYPTO_OPENSSL, CRYPTO_BATCHED };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
+
+struct service_settings {
+    char *name;               /* the section's name */
+    struct text_list accept;  /* "[address:]port" */
+    struct text_list connect; /* "host:port" or "unix:/path" */
+    struct text_list cert;    /* PEM files; cert[i] goes with key[i] */
+    struct text_list key;     /* absent: the key is in cert[i] */
+    struct text_list sni;     /* names this service answers to; none: the default service */
+    enum protocol protocol;
+    enum tls_min tls_min;
+    char *ciphers;      /* OpenSSL syntax, TLS 1.2 */
+    char *ciphersuites; /* OpenSSL syntax, TLS 1.3 */
+    char *groups;       /* "auto" or colon-separated, OpenSSL names */
+    enum verify_mode verify;
+    char *ca;  /* PEM file of trusted issuers of client certificates; "" = none */
+    char *crl; /* "" = none */
+    uint32_t verify_depth;
+    bool send_root;
+    uint64_t handshake_timeout;
+    uint64_t head_timeout;
+    uint64_t idle_timeout;
+    uint64_t body_timeout;
+    uint64_t connect_timeout;
+    uint64_t response_timeout;
+    uint64_t linger_timeout; /* after the last reply, for the client's own end */
+    uint64_t max_head;       /* bytes of a request or response head */
+    uint64_t max_body;       /* bytes of a request body; 0 = no limit */
+    uint64_t min_rate;       /* bytes/s a peer must at least average in a body; 0 = off */
+    uint32_t max_pipelined;  /* requests a client may send ahead of their replies */
+    bool forwarded;
+    enum upgrade_choice upgrade;
+    uint32_t backend_keepalive;    /* idle backend connections kept per worker */
+    uint64_t backend_idle_timeout; /* how long such a one is trusted */
+    uint64_t backend_retry_after;  /* how long a refusing backend is passed over */
+};
+
+struct settings {
+    uint32_t workers; /* 0 = auto: one per CPU */
+    char *user;
+    char *log;        /* "stderr", "syslog" or a path */
+    char *log_level;  /* error, warning, info, debug */
+    char *access_log; /* "off", "stderr", "syslog" or a path */
+    enum log_format access_log_format;
+    char *control; /* path of the control socket; "off" = none */
+    enum crypto_choice crypto;
+    bool watch;
+    bool strict_reload;
+    uint64_t drain_timeout;
+    uint32_t max_connections;            /* client connections per worker */
+    uint32_t max_connections_per_source; /* 0 = no limit */
+    uint32_t max_handshakes;             /* in progress, per worker */
+    uint32_t handshake_rate;             /* full handshakes per source and second; 0 = off */
+    uint64_t ticket_rotation;            /* life of a session ticket key */
+    struct service_settings *services;
+    size_t service_count;
+};
+
+/* Parses INI text; `name` is used in messages only. NULL and err on any fault. */
+struct settings *settings_parse(const char *text, const char *name, struct error *err);
+
+/* Reads and parses a file. A missing file is an error unless `optional`; then the
+ * built-in defaults are returned: the documented appliance. */
+struct settings *settings_load(const char *path, bool optional, struct error *err);
+
+/* The canonical text: every option with its value. settings_parse() of it gives equal
+ * settings (it is how a generation travels to the workers). Caller frees. */
+char *settings_print(const struct settings *settings);
+
+void settings_free(struct settings *settings);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * log.h - one event a line: time, level, `event=... key=value ...`.
+ *
+ * Only session/ and process/ call it. A line is one write(2) to a descriptor that was
+ * opened by the master; a write that fails or would block loses that line and is counted,
+ * never waited for. errno is kept. Values that come from outside go through log_quote().
+ */
+#ifndef WLBPROXY_BASE_LOG_H
+#define WLBPROXY_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG }; /* SYSLOG: a connected /dev/log socket */
+
+/* Replaces the target; fd stays the caller's to close after the next call. `who` is
+ * "master" or "worker 3" and stands in every line. */
+void log_open(int fd, enum log_kind kind, enum log_level level, const char *who);
+bool log_enabled(enum log_level level);
+
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_at(enum log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* `text` in double quotes, with quotes, backslashes and controls escaped; cut to size. */
+const char *log_quote(char *out, size_t size, const char *text, size_t len);
+
+/* The access log has its own descriptor; `line` is written as it is, plus a newline. */
+void access_log_open(int fd, enum log_kind kind);
+bool access_log_enabled(void);
+void access_log_write(const char *line, size_t len);
+
+/* Lines lost since start because a target did not take them. */
+uint64_t log_lost(void);
+
+#endif

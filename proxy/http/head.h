@@ -1,0 +1,56 @@
+/*
+ * head.h - a request or response head: parsed, judged, owned.
+ *
+ * All text lives in one block (head.text), bounded by max_head. A head that head_parse /
+ * parser_next hands out has passed every rule of rules.h: it cannot be misread.
+ */
+#ifndef WLBPROXY_HTTP_HEAD_H
+#define WLBPROXY_HTTP_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct span {
+    const char *text;
+    size_t len;
+};
+
+struct field {
+    struct span name, value; /* value without surrounding whitespace */
+};
+
+enum { HEAD_FIELDS_MAX = 128 };
+
+/* How the end of a message's body is known (RFC 9112, section 6.3). */
+enum body_kind {
+    BODY_NONE,
+    BODY_LENGTH,  /* head.length bytes */
+    BODY_CHUNKED, /* until the last chunk */
+    BODY_TO_END,  /* responses: until the connection ends */
+};
+
+struct head {
+    /* request */
+    struct span method, target, host; /* target as to be forwarded: origin-form or "*" */
+    /* response */
+    unsigned status;
+    struct span reason;
+    /* both */
+    unsigned minor; /* HTTP/1.minor: 0 or 1 */
+    struct field fields[HEAD_FIELDS_MAX];
+    size_t field_count;
+    enum body_kind body;
+    uint64_t length;
+    bool keep_alive;      /* what version and Connection ask for */
+    bool expect_continue; /* request: Expect: 100-continue */
+    bool upgrade;         /* Connection: upgrade with an Upgrade field */
+    bool has_length;      /* a Content-Length was there (also where body is BODY_NONE: HEAD) */
+};
+
+/* The field's value, or a span with text NULL. Names compare without case. */
+struct span head_find(const struct head *head, const char *name);
+bool span_is(struct span span, const char *text);      /* exact */
+bool span_is_token(struct span span, const char *text); /* without case */
+
+#endif

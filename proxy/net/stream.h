@@ -1,0 +1,96 @@
+/*
+ * stream.h - a connection that hides whether it is TCP, a unix socket or TLS.
+ *
+ * A write never fails, never blocks, never calls back: it appends (encrypted), and the loop
+ * sends before it sleeps. Writing is allowed before the connection is open. Any callback
+ * may call any function here, stream_close() too; memory lives until closed(), which comes
+ * exactly once, last, and never from inside another call. Nothing is called after a
+ * stream_close() but closed().
+ */
+#ifndef WLBPROXY_NET_STREAM_H
+#define WLBPROXY_NET_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <uv.h>
+
+#include "proxy/base/buffer.h"
+#include "proxy/base/end_reason.h"
+#include "proxy/base/list.h"
+
+struct loop;
+struct stream;
+struct tls;
+struct tls_context; /* an SSL_CTX: SSL headers stay out of what includes this */
+struct tls_facts;
+
+/* What the owner is told. `data` may come many times for one read from the network; after
+ * stream_pause() it comes no more until stream_resume() (what was read already and not yet
+ * delivered is kept, bounded by one TLS record or one read, and delivered on resume). */
+struct stream_events {
+    void (*opened)(struct stream *s); /* connected, handshake done */
+    void (*data)(struct stream *s, const char *bytes, size_t len);
+    void (*drained)(struct stream *s); /* after stream_write() said false: room again */
+    void (*ended)(struct stream *s);   /* close_notify, or FIN without TLS: no more data */
+    /* Broken: reset, FIN without close_notify, TLS error, connect refused. `detail` is for
+     * the log, borrowed. The owner must stream_close() (now or later). */
+    void (*failed)(struct stream *s, enum end_reason reason, const char *detail);
+    void (*closed)(struct stream *s); /* memory is the owner's again */
+};
+
+/* Embedded in its owner; the fields are stream.c's own. */
+struct stream {
+    const struct stream_events *events;
+    struct loop *loop;
+    uv_poll_t poll;
+    int fd;
+    struct tls *tls;           /* NULL: plain */
+    struct buffer out;         /* bytes for the socket */
+    struct buffer early;       /* plaintext written before a TLS handshake was done */
+    struct buffer undelivered; /* plaintext read while paused */
+    struct list unflushed, awaiting_keys, closing;
+    uint64_t bytes_in, bytes_out; /* plaintext */
+    bool connecting, open, paused, peer_ended, ending, fin_sent, full, failed, closed;
+};
+
+enum { STREAM_HIGH_WATER = 128 * 1024 }; /* unsent bytes at which stream_write() says false */
+
+/* Takes over fd (non-blocking, accepted). context NULL: plain, opened() at once (but from
+ * the loop, not from inside). Else the server side of TLS. */
+void stream_accept(struct stream *s, struct loop *loop,
+    const struct stream_events *events, int fd, struct tls_context *context);
+
+/* Begins a connection; opened() or failed() follow from the loop. */
+void stream_connect(struct stream *s, struct loop *loop,
+    const struct stream_events *events, const struct sockaddr *address, socklen_t len);
+
+/* Takes all of it. False is advice: stop until drained(). No-op after end or close. */
+bool stream_write(struct stream *s, const char *bytes, size_t len);
+
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+
+/* Delivers what was written, then close_notify and FIN (FIN without TLS). Reading goes on
+ * until the peer ends, too. */
+void stream_end(struct stream *s);
+
+/* Delivers what was written, then FIN *without* close_notify: the peer sees a cut. */
+void stream_cut(struct stream *s);
+
+/* Now. Idempotent. */
+void stream_close(struct stream *s);
+
+/* Bytes written but not yet taken by the kernel. */
+size_t stream_unsent(const struct stream *s);
+bool stream_is_tls(const struct stream *s);
+
+/* For logs; NULL without TLS. Borrowed, as of now. */
+const struct tls_facts *stream_tls_facts(struct stream *s);
+
+/* Gives back memory an idle connection does not need. */
+void stream_idle(struct stream *s);
+
+#endif

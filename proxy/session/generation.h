@@ -1,0 +1,45 @@
+/*
+ * generation.h - one immutable snapshot a worker serves: settings, TLS contexts, backends.
+ *
+ * Each client connection keeps one reference to the generation it was accepted under; the
+ * last unref frees it. Plain int count: a worker is one thread. Built by process/ from what
+ * the master sent.
+ */
+#ifndef WLBPROXY_SESSION_GENERATION_H
+#define WLBPROXY_SESSION_GENERATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/endpoint.h"
+#include "config/settings.h"
+
+struct backend_pool;
+struct tls_context;
+
+/* One [section]. */
+struct service {
+    const struct service_settings *settings; /* the generation's */
+    struct generation *generation;
+    struct tls_context *tls;       /* owned: an SSL_CTX */
+    struct endpoint *backends;     /* owned: resolved `connect`, in order */
+    size_t backend_count;
+    struct backend_pool *pool;     /* owned: health and idle connections */
+};
+
+struct generation {
+    int refs;
+    uint32_t id;
+    uint64_t began; /* ms, monotonic: when it was committed */
+    uint32_t clients;
+    struct settings *settings; /* owned */
+    struct service *services;  /* owned, generation->settings->service_count of them */
+    void (*free_tls)(struct tls_context *tls); /* given by the builder */
+    void (*freed)(struct generation *generation, void *owner);
+    void *owner;
+};
+
+struct generation *generation_ref(struct generation *generation);
+void generation_unref(struct generation *generation);
+
+#endif
