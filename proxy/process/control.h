@@ -1,0 +1,53 @@
+/*
+ * control.h - the client's side of the control socket: one request, one answer.
+ *
+ * A request is one line of JSON, {"request": "reload" | "status" | "probe" | "reopen"};
+ * "probe" takes "service", a section's name. The answer is one line of JSON with at least
+ * "ok"; a refusal has "error", a sentence. Answers:
+ *
+ * reload: {"ok", "error"?, "unchanged", "generation", "reloaded_ms", "notes": [text],
+ *     "services": [SERVICE], "findings": [FINDING],
+ *     "workers": [{"worker", "pid", "generation"}]}
+ * status: {"ok", "version", "pid", "uptime", "generation", "started", "config", "crypto",
+ *     "reload_pending", "last_reload": {"ok", "error"?, "when"},
+ *     "descriptors": {"limit", "max_connections"},
+ *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?}],
+ *     "generations": [{"generation", "age", "connections", "current"}],
+ *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "connections",
+ *         "crypto", "counters": {name: n}, "ends": {name: n}, "backends": [..]}],
+ *     "counters": {name: n}, "ends": {name: n}}
+ * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that order:
+ *     a connection that worker has accepted for the service; speak TLS on it.
+ *
+ * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "certificates": [CERT]}
+ * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
+ *     "not_after" (both RFC 3339), "days_left", "chain_len"}
+ * FINDING: {"id", "severity", "file", "fact", "why", "remedy"}
+ */
+#ifndef WLBPROXY_PROCESS_CONTROL_H
+#define WLBPROXY_PROCESS_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+struct error;
+
+enum { CONTROL_FDS_MAX = 256 };
+
+struct control_answer {
+    json_t *json; /* owned */
+    int fds[CONTROL_FDS_MAX];
+    size_t fd_count;
+};
+
+/* `request` is consumed (reference stolen). False and err if there is nobody to ask, the
+ * answer does not come within timeout_ms, or is not JSON; an answer with "ok": false is an
+ * answer. */
+bool control_ask(const char *socket_path, json_t *request, int timeout_ms,
+    struct control_answer *answer, struct error *err);
+
+void control_answer_destroy(struct control_answer *answer);
+
+#endif
