@@ -18,14 +18,15 @@ bool error_context(struct error *err, const char *fmt, ...)
 {
     char fact[ERROR_TEXT_MAX];
     va_list args;
-    int len;
+    int len, room;
 
     memcpy(fact, err->text, sizeof(fact));
     va_start(args, fmt);
     len = vsnprintf(err->text, sizeof(err->text), fmt, args);
     va_end(args);
-    if (len >= 0 && (size_t)len < sizeof(err->text))
+    room = (int)sizeof(err->text) - len - (int)sizeof(": ");
+    if (len >= 0 && room > 0)
         (void)snprintf(
-            err->text + len, sizeof(err->text) - (size_t)len, ": %s", fact);
+            err->text + len, sizeof(err->text) - (size_t)len, ": %.*s", room, fact);
     return false;
 }

@@ -1,0 +1,187 @@
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/endpoint.h"
+#include "config/error.h"
+#include "config/excerpt.h"
+#include "config/option_types.h"
+#include "config/text_list.h"
+
+enum { TOKEN_MAX = 1024, NAME_MAX_LEN = 253, LIST_MAX = 64 };
+
+static void text_assign(char **field, const char *text)
+{
+    free(*field);
+    *field = text_copy(text);
+}
+
+static void text_print(const void *field, const struct option_limits *limits, FILE *out)
+{
+    const char *text = *(char *const *)field;
+
+    (void)limits;
+    fputs(*text == '\0' ? "none" : text, out);
+}
+
+static void text_field_copy(void *to, const void *from)
+{
+    *(char **)to = text_copy(*(char *const *)from);
+}
+
+static void text_field_destroy(void *field)
+{
+    free(*(char **)field);
+}
+
+static bool is_one_of(const char *text, const char *const *words)
+{
+    for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
+        if (strcmp(text, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A daemon's working directory is nobody's business: paths are absolute. */
+static bool path_check(
+    const char *text, const struct option_limits *limits, struct error *err)
+{
+    size_t max = limits->max > 0 ? limits->max : PATH_MAX - 1;
+
+    if (*text == '"' || *text == '\'')
+        return error_set(err, "%s: write it without quotes", excerpt_of_text(text).text);
+    if (*text != '/')
+        return error_set(err, "'%s' is not an absolute path (one that begins with '/')",
+            excerpt_of_text(text).text);
+    if (strlen(text) > max)
+        return error_set(
+            err, "'%s' is longer than %zu bytes", excerpt_of_text(text).text, max);
+    if (text[strlen(text) - 1] == '/')
+        return error_set(
+            err, "'%s' names a directory, not a file", excerpt_of_text(text).text);
+    return true;
+}
+
+static bool path_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    if (!is_one_of(text, limits->words) && !path_check(text, limits, err)) {
+        for (size_t i = 0; limits->words != NULL && limits->words[i] != NULL; i++) {
+            size_t len = strlen(err->text);
+
+            snprintf(
+                err->text + len, sizeof(err->text) - len, ", nor '%s'", limits->words[i]);
+        }
+        return false;
+    }
+    text_assign(field, text);
+    return true;
+}
+
+static bool file_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    if (strcmp(text, "none") == 0)
+        text = "";
+    else if (!path_check(text, limits, err))
+        return false;
+    text_assign(field, text);
+    return true;
+}
+
+static bool token_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    (void)limits;
+    if (strlen(text) > TOKEN_MAX)
+        return error_set(
+            err, "'%s' is longer than %d bytes", excerpt_of_text(text).text, TOKEN_MAX);
+    for (const char *c = text; *c != '\0'; c++) {
+        if (!isalnum((unsigned char)*c) && strchr("_-+.:@=!/?*", *c) == NULL)
+            return error_set(err, "'%s' has a '%s' in it, which cannot be right",
+                excerpt_of_text(text).text, excerpt_of(c, 1).text);
+    }
+    text_assign(field, text);
+    return true;
+}
+
+static bool list_append(struct text_list *list, const char *text, struct error *err)
+{
+    if (list->count == LIST_MAX)
+        return error_set(err, "there are more than %d of them", LIST_MAX);
+    text_list_add(list, text);
+    return true;
+}
+
+static bool paths_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    return path_check(text, limits, err) && list_append(field, text, err);
+}
+
+static bool accept_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    (void)limits;
+    return endpoint_check(text, ENDPOINT_ACCEPT, err) && list_append(field, text, err);
+}
+
+static bool connect_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    (void)limits;
+    return endpoint_check(text, ENDPOINT_CONNECT, err) && list_append(field, text, err);
+}
+
+static bool is_host_name(const char *text)
+{
+    size_t label = 0;
+
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c != '.' && *c != '-' && *c != '_' && !isalnum((unsigned char)*c))
+            return false;
+        label = *c == '.' ? 0 : label + 1;
+        if (label > 63 || (*c == '.' && (c == text || c[-1] == '.')))
+            return false;
+    }
+    return label > 0 && strlen(text) <= NAME_MAX_LEN;
+}
+
+static bool names_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    (void)limits;
+    if (!is_host_name(strncmp(text, "*.", 2) == 0 ? text + 2 : text))
+        return error_set(err, "'%s' is not a host name, nor '*.' and a domain",
+            excerpt_of_text(text).text);
+    return list_append(field, text, err);
+}
+
+static void list_copy(void *to, const void *from)
+{
+    text_list_copy(to, from);
+}
+
+static void list_destroy(void *field)
+{
+    text_list_clear(field);
+}
+
+#define TEXT(function)                                                                   \
+    .parse = (function), .print = text_print, .copy = text_field_copy,                   \
+    .destroy = text_field_destroy, .size = sizeof(char *)
+/* Lists are printed by their owner, one line an item. */
+#define LIST(function)                                                                   \
+    .parse = (function), .copy = list_copy, .destroy = list_destroy,                     \
+    .size = sizeof(struct text_list)
+
+const struct option_type type_path = {.name = "path", TEXT(path_parse)};
+const struct option_type type_file = {.name = "path", TEXT(file_parse)};
+const struct option_type type_token = {.name = "text", TEXT(token_parse)};
+const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
+const struct option_type type_accept = {.name = "[address:]port", LIST(accept_parse)};
+const struct option_type type_connect = {
+    .name = "host:port | unix:path", LIST(connect_parse)};
+const struct option_type type_names = {.name = "host name", LIST(names_parse)};

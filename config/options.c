@@ -1,0 +1,217 @@
+#include "config/options.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "config/nearest.h"
+#include "config/settings.h"
+
+#define SECOND ((uint64_t)1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define KB ((uint64_t)1024)
+#define MB (1024 * KB)
+#define GB (1024 * MB)
+
+/* Zeroes that do not compile unless the field has the type that its parser writes. */
+#define IS(type, object, field) (0 * sizeof(&((object *)0)->field == (type *)0))
+#define IS_ENUM(object, field)                                                           \
+    (0 * sizeof(char[sizeof(((object *)0)->field) == sizeof(unsigned) ? 1 : -1]))
+#define IS_count(object, field) IS(uint32_t, object, field)
+#define IS_duration(object, field) IS(uint64_t, object, field)
+#define IS_size(object, field) IS(uint64_t, object, field)
+#define IS_flag(object, field) IS(bool, object, field)
+#define IS_choice(object, field) IS_ENUM(object, field)
+#define IS_word(object, field) IS(char *, object, field)
+#define IS_path(object, field) IS(char *, object, field)
+#define IS_file(object, field) IS(char *, object, field)
+#define IS_token(object, field) IS(char *, object, field)
+#define IS_paths(object, field) IS(struct text_list, object, field)
+#define IS_accept(object, field) IS(struct text_list, object, field)
+#define IS_connect(object, field) IS(struct text_list, object, field)
+#define IS_names(object, field) IS(struct text_list, object, field)
+
+#define FIELD(object, kind, field)                                                       \
+#field, &type_##kind, offsetof(object, field) + IS_##kind(object, field)
+#define GLOBAL(kind, field) OPTION_GLOBAL, FIELD(struct settings, kind, field)
+#define SERVICE(kind, field) OPTION_SERVICE, FIELD(struct service_settings, kind, field)
+
+#define WORDS(...)                                                                       \
+    {                                                                                    \
+        .words = (const char *const[])                                                   \
+        {                                                                                \
+            __VA_ARGS__, NULL                                                            \
+        }                                                                                \
+    }
+#define AUTO_OR(low, high)                                                               \
+    {                                                                                    \
+        low, high, (const char *const[])                                                 \
+        {                                                                                \
+            "auto", NULL                                                                 \
+        }                                                                                \
+    }
+#define ANY                                                                              \
+    {                                                                                    \
+        0                                                                                \
+    }
+
+/* clang-format off */
+static const struct option options[] = {
+    {GLOBAL(count, workers), "auto", AUTO_OR(1, 256),
+        .help = "event loops, each a process of its own; auto: one for each CPU"},
+    {GLOBAL(token, user), "wlbproxy", ANY,
+        .help = "account of the workers; nobody where it does not exist"},
+    {GLOBAL(path, log), "stderr", WORDS("stderr", "syslog"),
+        .help = "where events are logged"},
+    {GLOBAL(word, log_level), "info", WORDS("error", "warning", "info", "debug"),
+        .help = "the least important event that is logged"},
+    {GLOBAL(path, access_log), "off", WORDS("off", "stderr", "syslog"),
+        .help = "where each request is logged"},
+    {GLOBAL(choice, access_log_format), "text", WORDS("text", "json"),
+        .help = "how a request is logged"},
+    {GLOBAL(path, control), "/run/wlbproxy/control.sock",
+        {0, 107, (const char *const[]){"off", NULL}},
+        .help = "socket that reload and status talk to"},
+    {GLOBAL(choice, crypto), "auto", WORDS("auto", "openssl", "batched"),
+        .help = "key operations: one by one, or batched where the CPU can"},
+    {GLOBAL(flag, watch), "off", ANY,
+        .help = "reload by itself when a certificate or key on disk has changed"},
+    {GLOBAL(flag, strict_reload), "off", ANY,
+        .help = "refuse a reload that loses names or ends earlier than what is served"},
+    {GLOBAL(duration, drain_timeout), "11m", {0, DAY, NULL},
+        .help = "on TERM: how long busy connections may go on"},
+    {GLOBAL(count, max_connections), "10000", {1, 1000000, NULL},
+        .help = "client connections at a time, each worker"},
+    {GLOBAL(count, max_connections_per_source), "8000", {0, 1000000, NULL},
+        .help = "the same from one address (/32, /64); 0: no limit"},
+    {GLOBAL(count, max_handshakes), "2000", {1, 1000000, NULL},
+        .help = "TLS handshakes in progress, each worker"},
+    {GLOBAL(count, handshake_rate), "200", {0, 1000000, NULL},
+        .help = "full handshakes a source and second under pressure; 0: no limit"},
+    {GLOBAL(duration, ticket_rotation), "12h", {MINUTE, 7 * DAY, NULL},
+        .help = "how long one key seals session tickets"},
+
+    {SERVICE(accept, accept), "8012", ANY,
+        .help = "where clients connect", .repeatable = true},
+    {SERVICE(connect, connect), "127.0.0.1:8013", ANY,
+        .help = "the backend; of several the first that answers", .repeatable = true},
+    {SERVICE(paths, cert), "/etc/ssl/certs/server.pem", ANY,
+        .help = "PEM file: certificate, then its chain; one RSA and one EC may stand side by side",
+        .repeatable = true},
+    {SERVICE(paths, key), "/etc/ssl/certs/server.key", ANY,
+        .help = "PEM file: the key of the cert at the same place in the list; with cert written "
+        "and no key, the key is in the cert's file", .repeatable = true},
+    {SERVICE(names, sni), NULL, ANY,
+        .help = "names that choose this service among those on one address; *.domain too",
+        .repeatable = true},
+    {SERVICE(choice, protocol), "http", WORDS("http", "tcp"),
+        .help = "tcp: bytes in, bytes out"},
+    {SERVICE(choice, tls_min), "1.2", WORDS("1.2", "1.3"),
+        .help = "the oldest TLS; XenServer needs 1.2"},
+    {SERVICE(token, ciphers),
+        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+        "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305", ANY,
+        .help = "of TLS 1.2, in OpenSSL's syntax, the server's favourite first"},
+    {SERVICE(token, ciphersuites),
+        "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", ANY,
+        .help = "of TLS 1.3, in OpenSSL's syntax"},
+    {SERVICE(token, groups), "auto", ANY,
+        .help = "of the key exchange; auto: X25519MLKEM768 where there is one, X25519, P-256, "
+        "P-384; XenServer needs P-384"},
+    {SERVICE(choice, verify), "off", WORDS("off", "optional", "required"),
+        .help = "ask clients for a certificate"},
+    {SERVICE(file, ca), "none", ANY,
+        .help = "PEM file: issuers whose client certificates are trusted"},
+    {SERVICE(file, crl), "none", ANY,
+        .help = "PEM file: what those issuers have revoked"},
+    {SERVICE(count, verify_depth), "4", {0, 100, NULL},
+        .help = "longest chain of a client certificate"},
+    {SERVICE(flag, send_root), "on", ANY,
+        .help = "send the self-signed root if it is in the file"},
+    {SERVICE(duration, handshake_timeout), "10s", {100, HOUR, NULL},
+        .help = "from accept to the end of the TLS handshake"},
+    {SERVICE(duration, head_timeout), "30s", {100, HOUR, NULL},
+        .help = "from the first to the last byte of a request's head", .http_only = true},
+    {SERVICE(duration, idle_timeout), "75s", {100, DAY, NULL},
+        .help = "between two requests of a client"},
+    {SERVICE(duration, body_timeout), "60s", {100, HOUR, NULL},
+        .help = "between bytes of a request's body, and for a client that does not read"},
+    {SERVICE(duration, connect_timeout), "5s", {100, 10 * MINUTE, NULL},
+        .help = "for a backend to accept"},
+    {SERVICE(duration, response_timeout), "11m", {100, DAY, NULL},
+        .help = "for the backend to begin its reply, and between the bytes of it"},
+    {SERVICE(duration, linger_timeout), "5s", {100, 10 * MINUTE, NULL},
+        .help = "after the last reply, for the client to close as well"},
+    {SERVICE(size, max_head), "32k", {KB, MB, NULL},
+        .help = "a request's or reply's head; 431 beyond", .http_only = true},
+    {SERVICE(size, max_body), "8m", {0, 1024 * GB, NULL},
+        .help = "a request's body; 413 beyond; 0: no limit", .http_only = true},
+    {SERVICE(size, min_rate), "128b", {0, GB, NULL},
+        .help = "bytes a second a client must average while a body is sent; 0: off",
+        .http_only = true},
+    {SERVICE(count, max_pipelined), "64", {1, 10000, NULL},
+        .help = "requests a client may send ahead of their replies", .http_only = true},
+    {SERVICE(flag, forwarded), "on", ANY,
+        .help = "set X-Forwarded-For, -Proto, -Host and Forwarded; the client's own are removed",
+        .http_only = true},
+    {SERVICE(choice, upgrade), "off", WORDS("off", "websocket"),
+        .help = "tunnel after a 101", .http_only = true},
+    {SERVICE(count, backend_keepalive), "0", {0, 10000, NULL},
+        .help = "idle backend connections kept, each worker; 0: one for each request",
+        .http_only = true},
+    {SERVICE(duration, backend_idle_timeout), "10s", {100, HOUR, NULL},
+        .help = "how long an idle one is trusted (the WLB service closes it after 15 s)",
+        .http_only = true},
+    {SERVICE(duration, backend_retry_after), "5s", {0, HOUR, NULL},
+        .help = "how long a backend that refused is passed over"},
+};
+/* clang-format on */
+
+static_assert(sizeof(options) / sizeof(options[0]) <= OPTION_COUNT_MAX, "");
+
+size_t option_count(void)
+{
+    return sizeof(options) / sizeof(options[0]);
+}
+
+const struct option *option_at(size_t index)
+{
+    assert(index < option_count());
+    return &options[index];
+}
+
+const struct option *option_find(const char *name)
+{
+    for (size_t i = 0; i < option_count(); i++) {
+        if (strcmp(options[i].name, name) == 0)
+            return &options[i];
+    }
+    return NULL;
+}
+
+size_t option_index(const struct option *option)
+{
+    return (size_t)(option - options);
+}
+
+const char *option_nearest(const char *name)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, name);
+    for (size_t i = 0; i < option_count(); i++)
+        nearest_offer(&nearest, options[i].name);
+    return nearest.word;
+}
+
+void *option_field(const struct option *option, void *object)
+{
+    return (char *)object + option->offset;
+}
+
+const void *option_value(const struct option *option, const void *object)
+{
+    return (const char *)object + option->offset;
+}

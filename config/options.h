@@ -1,0 +1,49 @@
+/*
+ * options.h - every option there is: one table, from which the parser, `--help`, the
+ * table of the README and the manual page come. A new option is a field in settings.h and
+ * a line in options.c.
+ */
+#ifndef WLBPROXY_CONFIG_OPTIONS_H
+#define WLBPROXY_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "config/option_types.h"
+
+enum option_scope { OPTION_GLOBAL, OPTION_SERVICE };
+
+struct option {
+    enum option_scope scope;
+    const char *name;
+    const struct option_type *type;
+    size_t offset; /* of the field, in its scope's struct */
+    const char *default_text; /* NULL: an empty list */
+    struct option_limits limits;
+    const char *help;
+    bool repeatable;
+    bool http_only; /* an error when written for a protocol = tcp service */
+};
+
+enum { OPTION_COUNT_MAX = 64 };
+
+size_t option_count(void);
+const struct option *option_at(size_t index);
+
+/* NULL if there is none of that name. */
+const struct option *option_find(const char *name);
+size_t option_index(const struct option *option);
+
+/* The option somebody who wrote `name` may have meant, or NULL. */
+const char *option_nearest(const char *name);
+
+/* Its field in a struct settings or struct service_settings. */
+void *option_field(const struct option *option, void *object);
+const void *option_value(const struct option *option, const void *object);
+
+/* The table for readers. Text fits 80 columns. */
+enum option_format { OPTIONS_TEXT, OPTIONS_MARKDOWN, OPTIONS_MAN };
+void options_print(enum option_format format, FILE *out);
+
+#endif

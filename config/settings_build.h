@@ -1,0 +1,33 @@
+/*
+ * settings_build.h - settings in the making (private to config/): which line said what.
+ */
+#ifndef WLBPROXY_CONFIG_SETTINGS_BUILD_H
+#define WLBPROXY_CONFIG_SETTINGS_BUILD_H
+
+#include "config/options.h"
+#include "config/settings.h"
+
+enum { SERVICES_MAX = 256 };
+
+/* Where each option was written first; 0: not at all. `at` is the section's own line. */
+struct written {
+    unsigned at;
+    unsigned lines[OPTION_COUNT_MAX];
+};
+
+struct settings_build {
+    struct settings *settings;
+    struct service_settings defaults; /* of the services: from before the first section */
+    struct written before_sections;
+    struct written *services; /* one for each of settings->services */
+};
+
+/* The line of an option of a service, or of what it inherits; 0: the built-in default. */
+unsigned build_line(
+    const struct settings_build *build, size_t service, const char *option);
+
+/* What no single line can tell. `*line` is the one to blame; 0: none. */
+bool settings_check(
+    const struct settings_build *build, unsigned *line, struct error *err);
+
+#endif

@@ -1,0 +1,202 @@
+#include <string.h>
+#include <strings.h>
+
+#include "config/endpoint_text.h"
+#include "config/error.h"
+#include "config/settings_build.h"
+#include "config/text_list.h"
+
+static unsigned written_at(
+    const struct settings_build *build, size_t service, const char *option)
+{
+    return build->services[service].lines[option_index(option_find(option))];
+}
+
+static bool keys_fit(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+
+    if (service->key.count == 0 || service->key.count == service->cert.count)
+        return true;
+    *line = build_line(build, index, written_at(build, index, "key") ? "key" : "cert");
+    return error_set(err,
+        "[%s] has %zu cert and %zu key: each cert needs its key, in the same order (for "
+        "a "
+        "merged file, the same path twice)",
+        service->name, service->cert.count, service->key.count);
+}
+
+static bool clients_can_be_verified(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+    static const char *const unused[] = {"ca", "crl", "verify_depth"};
+
+    if (service->verify != VERIFY_OFF && *service->ca == '\0') {
+        *line = build_line(build, index, "verify");
+        return error_set(err,
+            "[%s] verifies clients, but ca does not say by which issuers", service->name);
+    }
+    for (size_t i = 0; service->verify == VERIFY_OFF && i < 3; i++) {
+        *line = written_at(build, index, unused[i]);
+        if (*line != 0 && !(i < 2 && *(i == 0 ? service->ca : service->crl) == '\0'))
+            return error_set(err,
+                "%s has no effect while verify = off: write verify = required or "
+                "optional",
+                unused[i]);
+    }
+    return true;
+}
+
+static bool protocol_takes_options(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    for (size_t i = 0; i < option_count(); i++) {
+        *line = build->services[index].lines[i];
+        if (*line != 0 && option_at(i)->http_only)
+            return error_set(
+                err, "%s means nothing where protocol = tcp", option_at(i)->name);
+    }
+    return true;
+}
+
+static bool is_wildcard(const struct endpoint_text *address)
+{
+    return address->kind == ENDPOINT_ANY || strcmp(address->host, "0.0.0.0") == 0 ||
+        strcmp(address->host, "::") == 0;
+}
+
+/* A port alone is every address, of IPv4 and of IPv6. */
+static bool same_address(const char *a, const char *b)
+{
+    struct endpoint_text first, second;
+    struct error ignored;
+
+    if (!endpoint_parse(a, ENDPOINT_ACCEPT, &first, &ignored) ||
+        !endpoint_parse(b, ENDPOINT_ACCEPT, &second, &ignored))
+        return false;
+    if (first.port != second.port)
+        return false;
+    if (first.kind == ENDPOINT_ANY || second.kind == ENDPOINT_ANY)
+        return is_wildcard(&first) && is_wildcard(&second);
+    return first.kind == second.kind && strcasecmp(first.host, second.host) == 0;
+}
+
+static bool accepts_on(const struct service_settings *service, const char *address)
+{
+    for (size_t i = 0; i < service->accept.count; i++) {
+        if (same_address(service->accept.items[i], address))
+            return true;
+    }
+    return false;
+}
+
+static bool names_differ(
+    const struct service_settings *a, const struct service_settings *b, struct error *err)
+{
+    for (size_t i = 0; i < a->sni.count; i++) {
+        for (size_t j = 0; j < b->sni.count; j++) {
+            if (strcasecmp(a->sni.items[i], b->sni.items[j]) == 0)
+                return error_set(err, "[%s] answers to the name '%s' already", a->name,
+                    a->sni.items[i]);
+        }
+    }
+    return true;
+}
+
+static unsigned address_line(const struct settings_build *build, size_t index)
+{
+    unsigned line = build_line(build, index, "accept");
+
+    return line != 0 ? line : build->services[index].at;
+}
+
+/* Of the services on one address, the ones before this one must be told from it. */
+static bool is_told_apart(const struct settings_build *build, size_t index,
+    const char *address, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+
+    for (size_t i = 0; i < index; i++) {
+        const struct service_settings *other = &build->settings->services[i];
+
+        if (!accepts_on(other, address))
+            continue;
+        if (other->sni.count == 0 && service->sni.count == 0) {
+            *line = address_line(build, index);
+            return error_set(err,
+                "[%s] accepts on %s, as [%s] does: give one of them sni = NAME, or "
+                "another "
+                "address",
+                service->name, address, other->name);
+        }
+        if (!names_differ(other, service, err)) {
+            *line = build_line(build, index, "sni");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_default(const struct settings *settings, const char *address)
+{
+    for (size_t i = 0; i < settings->service_count; i++) {
+        const struct service_settings *service = &settings->services[i];
+
+        if (service->sni.count == 0 && accepts_on(service, address))
+            return true;
+    }
+    return false;
+}
+
+static bool address_is_clear(const struct settings_build *build, size_t index,
+    size_t which, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+    const char *address = service->accept.items[which];
+
+    for (size_t i = 0; i < which; i++) {
+        if (same_address(service->accept.items[i], address)) {
+            *line = address_line(build, index);
+            return error_set(err, "[%s]: accept %s and %s are one address", service->name,
+                service->accept.items[i], address);
+        }
+    }
+    if (!has_default(build->settings, address)) {
+        *line = build_line(build, index, "sni");
+        return error_set(err,
+            "[%s] is chosen by sni, but no service without sni accepts on %s for all "
+            "other "
+            "clients (XenServer's among them)",
+            service->name, address);
+    }
+    return is_told_apart(build, index, address, line, err);
+}
+
+static bool service_check(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+
+    if (!keys_fit(build, index, line, err) ||
+        !clients_can_be_verified(build, index, line, err))
+        return false;
+    if (service->protocol == PROTOCOL_TCP &&
+        !protocol_takes_options(build, index, line, err))
+        return false;
+    for (size_t i = 0; i < service->accept.count; i++) {
+        if (!address_is_clear(build, index, i, line, err))
+            return false;
+    }
+    return true;
+}
+
+bool settings_check(const struct settings_build *build, unsigned *line, struct error *err)
+{
+    for (size_t i = 0; i < build->settings->service_count; i++) {
+        if (!service_check(build, i, line, err))
+            return false;
+    }
+    return true;
+}

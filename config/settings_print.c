@@ -1,0 +1,73 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/options.h"
+#include "config/settings.h"
+
+static void print_list(const char *name, const struct text_list *list, FILE *out)
+{
+    for (size_t i = 0; i < list->count; i++)
+        fprintf(out, "%s = %s\n", name, list->items[i]);
+}
+
+static void print_option(const struct option *option, const void *object, FILE *out)
+{
+    const void *field = option_value(option, object);
+
+    if (option->repeatable) {
+        print_list(option->name, field, out);
+        return;
+    }
+    fprintf(out, "%s = ", option->name);
+    option->type->print(field, &option->limits, out);
+    fputc('\n', out);
+}
+
+static void print_global(const struct settings *settings, FILE *out)
+{
+    for (size_t i = 0; i < option_count(); i++) {
+        if (option_at(i)->scope == OPTION_GLOBAL)
+            print_option(option_at(i), settings, out);
+    }
+}
+
+/* Some options may have been inherited by a service that has no use for them, and could
+ * not write them itself. */
+static bool is_used(const struct option *option, const struct service_settings *service)
+{
+    static const char *const for_verify[] = {"ca", "crl", "verify_depth"};
+
+    if (option->http_only && service->protocol != PROTOCOL_HTTP)
+        return false;
+    for (size_t i = 0; service->verify == VERIFY_OFF && i < 3; i++) {
+        if (strcmp(option->name, for_verify[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void print_service(const struct service_settings *service, FILE *out)
+{
+    fprintf(out, "\n[%s]\n", service->name);
+    for (size_t i = 0; i < option_count(); i++) {
+        if (option_at(i)->scope == OPTION_SERVICE && is_used(option_at(i), service))
+            print_option(option_at(i), service, out);
+    }
+}
+
+char *settings_print(const struct settings *settings)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (out == NULL)
+        abort();
+    print_global(settings, out);
+    for (size_t i = 0; i < settings->service_count; i++)
+        print_service(&settings->services[i], out);
+    if (fclose(out) != 0)
+        abort();
+    return text;
+}

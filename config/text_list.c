@@ -1,0 +1,47 @@
+#include "config/text_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *text_copy(const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        abort();
+    return copy;
+}
+
+void text_list_add(struct text_list *list, const char *text)
+{
+    char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+
+    if (items == NULL)
+        abort();
+    items[list->count++] = text_copy(text);
+    list->items = items;
+}
+
+void text_list_copy(struct text_list *to, const struct text_list *from)
+{
+    *to = (struct text_list){0};
+    for (size_t i = 0; i < from->count; i++)
+        text_list_add(to, from->items[i]);
+}
+
+void text_list_clear(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct text_list){0};
+}
+
+bool text_list_has(const struct text_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], text) == 0)
+            return true;
+    }
+    return false;
+}

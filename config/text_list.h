@@ -1,0 +1,19 @@
+/*
+ * text_list.h - strings owned by struct text_list (settings.h).
+ */
+#ifndef WLBPROXY_CONFIG_TEXT_LIST_H
+#define WLBPROXY_CONFIG_TEXT_LIST_H
+
+#include <stdbool.h>
+
+#include "config/settings.h"
+
+void text_list_add(struct text_list *list, const char *text); /* copies */
+void text_list_copy(struct text_list *to, const struct text_list *from);
+void text_list_clear(struct text_list *list);
+bool text_list_has(const struct text_list *list, const char *text);
+
+/* strdup() that cannot fail: out of memory aborts. */
+char *text_copy(const char *text);
+
+#endif
