@@ -1,0 +1,229 @@
+"""The proxy as a process: its configuration, its log, its signals, its end."""
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+
+from .wait import wait_until
+
+CRASH = re.compile(
+    r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|WARNING: ThreadSanitizer"
+    r"|SUMMARY: \w+Sanitizer|signal=(SIGSEGV|SIGABRT|SIGILL|SIGBUS)\b")
+
+GLOBAL = {"workers", "user", "log", "log_level", "access_log", "access_log_format", "control",
+          "crypto", "watch", "strict_reload", "drain_timeout", "max_connections",
+          "max_connections_per_source", "max_handshakes", "handshake_rate",
+          "ticket_rotation"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def parse_event(line):
+    """{'level', 'event', key: value...} of one line of the log; {} when it is none."""
+    words = line.split(" ", 2)
+    if len(words) < 3 or "event=" not in line:
+        return {}
+    try:
+        pairs = shlex.split(words[2])
+    except ValueError:
+        pairs = words[2].split()
+    fields = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    return {"time": words[0], "level": words[1], **fields}
+
+
+class Proxy:
+    """Files in `folder`: wlbproxy.conf, server.pem, server.key, log, control.sock.
+
+    Options of any name go to their place in the configuration; a list repeats the option.
+    `extra` is text appended to it; `environment` adds to the process's own; `expect_exit`
+    is the status that finish() wants to see.
+    """
+
+    def __init__(self, program, folder, pair, connect, extra="", environment=None,
+                 wrapper=(), **options):
+        self.program, self.folder = program, folder
+        folder.mkdir(parents=True)
+        self.cert, self.key = folder / "server.pem", folder / "server.key"
+        self.config = folder / "wlbproxy.conf"
+        self.control = folder / "control.sock"
+        self.port = free_port()
+        self.options = {"workers": 1, "log_level": "debug", "control": self.control,
+                        "handshake_rate": 0, "accept": f"127.0.0.1:{self.port}",
+                        "connect": connect, "cert": self.cert, "key": self.key, **options}
+        self.extra, self.environment, self.wrapper = extra, environment or {}, list(wrapper)
+        self.process, self.expect_exit, self._log = None, 0, None
+        self.notifications = []
+        pair.install(self.cert, self.key)
+        self.write_config()
+
+    # --- configuration -------------------------------------------------------------------
+
+    def write_config(self, **changes):
+        """Writes the configuration anew, with changed options (None removes one)."""
+        self.options.update(changes)
+        options = {name: value for name, value in self.options.items() if value is not None}
+
+        def lines(wanted):
+            for name, value in options.items():
+                if (name in GLOBAL) == wanted:
+                    for one in value if isinstance(value, (list, tuple)) else [value]:
+                        yield f"{name} = {one}\n"
+
+        self.config.write_text("".join(lines(True)) + "\n[wlb]\n" + "".join(lines(False))
+                               + "\n" + self.extra)
+
+    # --- life ----------------------------------------------------------------------------
+
+    def start(self, ready=True):
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(str(self.folder / "notify.sock"))
+        self._notify.setblocking(False)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify.sock"),
+                       **self.environment}
+        self._log = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen(
+            [*self.wrapper, self.program, "run", "-c", str(self.config)],
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment)
+        if ready:
+            wait_until(self._is_ready, "the proxy is ready", 60)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def _is_ready(self):
+        assert self.process.poll() is None, f"the proxy ended:\n{self.log_text()}"
+        self.read_notifications()
+        return any("READY=1" in one for one in self.notifications)
+
+    def read_notifications(self):
+        """What sd_notify was told so far, as a list of lists of lines."""
+        while True:
+            try:
+                self.notifications.append(self._notify.recv(65536).decode().splitlines())
+            except BlockingIOError:
+                return self.notifications
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait_exit(self, timeout=30):
+        return self.process.wait(timeout)
+
+    def stop(self, timeout=30):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill_all()
+                return "did not stop on TERM"
+        return None
+
+    def kill_all(self):
+        for pid in [*self.workers(), self.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(10)
+
+    def finish(self):
+        """Stops it; returns what was wrong with its life, as sentences."""
+        complaints = []
+        if self.process is None:
+            return complaints
+        late = self.stop()
+        if late:
+            complaints.append(f"the proxy {late}")
+        elif self.process.returncode != self.expect_exit:
+            complaints.append(f"the proxy ended with {self.process.returncode}")
+        self._log.close()
+        self._notify.close()
+        crash = CRASH.search(self.log_text())
+        if crash:
+            complaints.append(f"the proxy's log has: {crash.group(0)}")
+        return complaints
+
+    # --- the log -------------------------------------------------------------------------
+
+    def log_text(self):
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def events(self, event=None, **fields):
+        """The log's events of that name whose fields have these values."""
+        found = []
+        for line in self.log_text().splitlines():
+            one = parse_event(line)
+            if one and event in (None, one.get("event")) and all(
+                    one.get(name) == str(value) for name, value in fields.items()):
+                found.append(one)
+        return found
+
+    def wait_for(self, event, count=1, timeout=20, **fields):
+        """Waits until the log has `count` such events; returns the last."""
+        return wait_until(
+            lambda: (lambda all_: all_[-1] if len(all_) >= count else None)(
+                self.events(event, **fields)), f"event={event} {fields}", timeout)
+
+    def complaints(self):
+        """Warnings and errors in the log."""
+        return [one for one in self.events() if one["level"] in ("warning", "error")]
+
+    # --- reload and status -----------------------------------------------------------------
+
+    def hup(self, timeout=30):
+        """SIGHUP; returns the notifications up to READY=1, which comes on every outcome."""
+        seen = len(self.read_notifications())
+        self.signal(signal.SIGHUP)
+
+        def outcome():
+            assert self.process.poll() is None, "the proxy ended"
+            new = self.read_notifications()[seen:]
+            reloading = [i for i, one in enumerate(new) if "RELOADING=1" in one]
+            done = [i for i, one in enumerate(new) if "READY=1" in one]
+            return new if reloading and done and done[-1] > reloading[0] else None
+
+        return wait_until(outcome, "the reload is over", timeout)
+
+    def command(self, *arguments, check=None, timeout=60):
+        """Runs `wlbproxy ARGUMENT...`; check: the exit status it must have."""
+        done = subprocess.run([self.program, *map(str, arguments)], capture_output=True,
+                              text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        if check is not None:
+            assert done.returncode == check, (arguments, done.returncode, done.stdout,
+                                              done.stderr)
+        return done
+
+    def reload(self, check=0):
+        return self.command("reload", "-c", self.config, check=check)
+
+    def status(self):
+        done = self.command("status", "--json", "-c", self.config, check=0)
+        return json.loads(done.stdout)
+
+    # --- processes -----------------------------------------------------------------------
+
+    def workers(self):
+        """Process ids of the workers."""
+        pids = []
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/children") as children:
+                pids += map(int, children.read().split())
+        return pids
+
+    def rss(self, pid=None):
+        """KiB of resident memory of a worker (the first one unless said)."""
+        with open(f"/proc/{pid or self.workers()[0]}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+    def descriptors(self, pid=None):
+        return len(os.listdir(f"/proc/{pid or self.workers()[0]}/fd"))

@@ -1,0 +1,14 @@
+"""Waiting for a condition: never for a while and hope."""
+import time
+
+
+def wait_until(condition, what="the condition", timeout=20.0):
+    """Returns what `condition` returned, once that is true."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout:g} s")
+        time.sleep(0.01)
