@@ -1,8 +1,8 @@
 /*
  * forward.h - a judged head in, the head we write ourselves out.
  *
- * Hop-by-hop fields and those named by Connection are removed (RFC 9110, 7.6.1), framing is
- * written anew, X-Forwarded-* and Forwarded (RFC 7239) are ours alone.
+ * Hop-by-hop fields and those named by Connection are removed (RFC 9110, 7.6.1), framing
+ * is written anew, X-Forwarded-* and Forwarded (RFC 7239) are ours alone.
  */
 #ifndef WLBPROXY_HTTP_FORWARD_H
 #define WLBPROXY_HTTP_FORWARD_H
@@ -17,12 +17,13 @@
 struct buffer;
 
 struct forward_request {
-    bool forwarded;           /* write X-Forwarded-* and Forwarded */
-    bool keep_alive;          /* towards the backend */
-    bool upgrade;             /* pass Upgrade: websocket on */
-    const char *client_ip;    /* "192.0.2.7" or "2001:db8::1", no brackets */
-    /* Of a verified client certificate, else NULL; the client's own copies of these fields
-     * (X-Client-Cert-Subject, X-Client-Cert-SHA256, X-Client-Cert-Verify) always go. */
+    bool forwarded; /* write X-Forwarded-* and Forwarded */
+    bool keep_alive; /* towards the backend */
+    bool upgrade; /* pass Upgrade: websocket on */
+    const char *client_ip; /* "192.0.2.7" or "2001:db8::1", no brackets */
+    /* Of a verified client certificate, else NULL; the client's own copies of these
+     * fields (X-Client-Cert-Subject, X-Client-Cert-SHA256, X-Client-Cert-Verify) always
+     * go. */
     const char *cert_subject, *cert_sha256;
     bool cert_asked; /* this service asks for client certificates */
 };
@@ -34,15 +35,15 @@ struct framing forward_request(
 
 struct forward_response {
     bool client_keep_alive; /* may the client's connection stay open after this reply */
-    unsigned client_minor;  /* its HTTP/1.minor: 0 never gets chunks */
-    bool to_head;           /* answers HEAD */
-    bool upgrade;           /* 101 of a tunnel that was asked for */
+    unsigned client_minor; /* its HTTP/1.minor: 0 never gets chunks */
+    bool to_head; /* answers HEAD */
+    bool upgrade; /* 101 of a tunnel that was asked for */
 };
 
 /* Appends the response head for the client. Towards a client that will close, never
  * chunked: Content-Length if it was there, else close-delimited. With keep-alive: length,
  * else chunked. *closes says whether the connection ends with this reply. */
-struct framing forward_response(const struct head *head, const struct forward_response *how,
-    struct buffer *out, bool *closes);
+struct framing forward_response(const struct head *head,
+    const struct forward_response *how, struct buffer *out, bool *closes);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * framing.h - body bytes in, framed bytes out; knows when a body is too short or too long.
+ * framing.h - body bytes in, framed bytes out; knows when a body is too short or too
+ * long.
  */
 #ifndef WLBPROXY_HTTP_FRAMING_H
 #define WLBPROXY_HTTP_FRAMING_H
@@ -18,7 +19,8 @@ struct framing {
 enum { FRAMING_OVERHEAD = 24 };
 
 /* What to write in front of and behind a part of `len` body bytes: both may be empty.
- * Each has room for FRAMING_OVERHEAD bytes. False if the part is more than was announced. */
+ * Each has room for FRAMING_OVERHEAD bytes. False if the part is more than was announced.
+ */
 bool framing_part(struct framing *f, size_t len, char *before, size_t *before_len,
     char *after, size_t *after_len);
 

@@ -1,8 +1,9 @@
 /*
- * head.h - a request or response head: parsed, judged, owned.
+ * head.h - a request or response head: parsed and judged.
  *
- * All text lives in one block (head.text), bounded by max_head. A head that head_parse /
- * parser_next hands out has passed every rule of rules.h: it cannot be misread.
+ * Its spans point into one block of text that belongs to the parser, bounded by max_head.
+ * A head that parser_next() hands out has passed every rule of rules.h: it cannot be
+ * misread.
  */
 #ifndef WLBPROXY_HTTP_HEAD_H
 #define WLBPROXY_HTTP_HEAD_H
@@ -18,6 +19,7 @@ struct span {
 
 struct field {
     struct span name, value; /* value without surrounding whitespace */
+    uint8_t id, traits; /* enum field_id, enum field_trait: see field_name.h */
 };
 
 enum { HEAD_FIELDS_MAX = 128 };
@@ -25,14 +27,15 @@ enum { HEAD_FIELDS_MAX = 128 };
 /* How the end of a message's body is known (RFC 9112, section 6.3). */
 enum body_kind {
     BODY_NONE,
-    BODY_LENGTH,  /* head.length bytes */
+    BODY_LENGTH, /* head.length bytes */
     BODY_CHUNKED, /* until the last chunk */
-    BODY_TO_END,  /* responses: until the connection ends */
+    BODY_TO_END, /* responses: until the connection ends */
 };
 
 struct head {
     /* request */
-    struct span method, target, host; /* target as to be forwarded: origin-form or "*" */
+    struct span method, target; /* target as to be forwarded: origin-form or "*" */
+    struct span host; /* text NULL: HTTP/1.0 without Host */
     /* response */
     unsigned status;
     struct span reason;
@@ -42,15 +45,16 @@ struct head {
     size_t field_count;
     enum body_kind body;
     uint64_t length;
-    bool keep_alive;      /* what version and Connection ask for */
+    bool keep_alive; /* what version and Connection ask for */
     bool expect_continue; /* request: Expect: 100-continue */
-    bool upgrade;         /* Connection: upgrade with an Upgrade field */
-    bool has_length;      /* a Content-Length was there (also where body is BODY_NONE: HEAD) */
+    bool upgrade; /* asks for, or agrees to, a WebSocket tunnel (RFC 6455, 4) */
+    bool has_length; /* a Content-Length was there (also where body is BODY_NONE: HEAD) */
 };
 
 /* The field's value, or a span with text NULL. Names compare without case. */
 struct span head_find(const struct head *head, const char *name);
-bool span_is(struct span span, const char *text);      /* exact */
+bool span_is(struct span span, const char *text); /* exact */
 bool span_is_token(struct span span, const char *text); /* without case */
+bool span_equals_token(struct span a, struct span b);
 
 #endif

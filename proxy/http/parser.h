@@ -1,9 +1,10 @@
 /*
  * parser.h - bytes of a connection to messages: heads, body parts, ends.
  *
- * A pull parser over llhttp (strict): call parser_next() until PARSE_NEED_INPUT. Bytes may
- * come in any pieces. llhttp is not trusted alone: the head is judged again by rules.h, and
- * both must agree where it ends. No I/O, no callbacks out.
+ * A pull parser: call parser_next() until PARSE_NEED_INPUT. Bytes may come in any pieces.
+ * A head is gathered, scanned byte by byte (scan.h), judged by rules.h and read once more
+ * by llhttp, strict; all must agree. Bodies are unframed by our own strict chunked.h. One
+ * CRLF before a request line is forgiven (RFC 9112, 2.2). No I/O, no callbacks out.
  */
 #ifndef WLBPROXY_HTTP_PARSER_H
 #define WLBPROXY_HTTP_PARSER_H
@@ -18,9 +19,9 @@ enum parser_kind { PARSER_REQUEST, PARSER_RESPONSE };
 
 enum parse_result {
     PARSE_NEED_INPUT,
-    PARSE_HEAD,  /* parser_head() is complete; valid until PARSE_DONE was returned */
-    PARSE_BODY,  /* *body, *body_len: a part of the body, framing removed; borrowed input */
-    PARSE_DONE,  /* end of this message; the next call begins the next one */
+    PARSE_HEAD, /* parser_head() is complete; valid until PARSE_DONE was returned */
+    PARSE_BODY, /* *body, *body_len: unframed bytes of the body; borrowed input */
+    PARSE_DONE, /* end of this message; the next call begins the next one */
     PARSE_ERROR, /* parser_error(), parser_error_status(); final */
 };
 
@@ -34,9 +35,10 @@ struct parser *parser_new(enum parser_kind kind, const struct parser_limits *lim
 void parser_free(struct parser *p);
 
 /* For a response: what it answers, before its first byte. HEAD means no body (RFC 9112,
- * 6.3); tunnel: a 101 was asked for. 1xx responses come as PARSE_HEAD then PARSE_DONE, and
- * the next message answers the same request. A response that comes before this was called
- * is a PARSE_ERROR ("a reply to nothing"). */
+ * 6.3); tunnel: a 101 was asked for. 1xx responses come as PARSE_HEAD then PARSE_DONE,
+ * and the next message answers the same request; after a 101 the bytes left are the
+ * tunnel's. A response that comes before this was called, or a second one, is a
+ * PARSE_ERROR ("a reply to nothing"). */
 void parser_expect_response(struct parser *p, bool to_head_request, bool upgrade_asked);
 
 /* Uses up some of *bytes, *len (advances both) and says what it found. */
@@ -47,6 +49,7 @@ enum parse_result parser_next(struct parser *p, const char **bytes, size_t *len,
  * means it came between messages (fine); PARSE_ERROR that a message was cut. */
 enum parse_result parser_end(struct parser *p);
 
+/* From PARSE_HEAD until PARSE_DONE, not at other times. */
 const struct head *parser_head(const struct parser *p);
 
 /* True from the first byte of a head until its end: the head deadline runs. */

@@ -1,0 +1,22 @@
+/*
+ * authority.h - host and port as they stand in Host and in an absolute target.
+ */
+#ifndef WLBPROXY_HTTP_AUTHORITY_H
+#define WLBPROXY_HTTP_AUTHORITY_H
+
+#include "proxy/http/head.h"
+
+struct authority {
+    struct span host; /* without brackets */
+    unsigned port; /* 0: not given */
+};
+
+/* Letters, digits, "-._~", or an IPv6 address in brackets, or (XAPI's habit) without them
+ * and then without a port. No userinfo, no escapes, no empty host or port. */
+bool authority_parse(struct authority *authority, struct span text);
+
+/* Ports that are not given are the scheme's. */
+bool authority_equal(
+    const struct authority *a, const struct authority *b, unsigned default_port);
+
+#endif

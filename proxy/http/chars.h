@@ -1,0 +1,32 @@
+/*
+ * chars.h - which characters HTTP allows where, as one table (RFC 9110, 5.5, 5.6.2).
+ */
+#ifndef WLBPROXY_HTTP_CHARS_H
+#define WLBPROXY_HTTP_CHARS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum char_class {
+    CHAR_TOKEN = 1, /* tchar: names, methods */
+    CHAR_TEXT = 2, /* HTAB, SP, VCHAR, obs-text: values, reasons */
+    CHAR_VISIBLE = 4, /* VCHAR: targets */
+    CHAR_DIGIT = 8,
+    CHAR_HEX = 16,
+    CHAR_HOST = 32, /* unreserved of RFC 3986: names of hosts, zones */
+};
+
+extern const uint8_t char_classes[256];
+extern const uint8_t char_lower[256]; /* ASCII only */
+
+static inline bool char_is(char c, enum char_class classes)
+{
+    return (char_classes[(uint8_t)c] & classes) != 0;
+}
+
+static inline char lower(char c)
+{
+    return (char)char_lower[(uint8_t)c];
+}
+
+#endif

@@ -1,0 +1,125 @@
+#include "proxy/http/field_name.h"
+
+#include "proxy/http/chars.h"
+
+struct known {
+    const char *name;
+    struct field_kind kind;
+};
+
+enum { NAME_MAX = 19, SINGLE = TRAIT_ONCE | TRAIT_PROTECTED };
+
+#define END                                                                              \
+    {                                                                                    \
+        NULL,                                                                            \
+        {                                                                                \
+            0, 0                                                                         \
+        }                                                                                \
+    }
+#define FRAMING(id)                                                                      \
+    {                                                                                    \
+        id, TRAIT_HOP | SINGLE | TRAIT_FRAMING                                           \
+    }
+#define OURS(trait)                                                                      \
+    {                                                                                    \
+        FIELD_OTHER, (trait) | TRAIT_PROTECTED                                           \
+    }
+#define OTHER(traits)                                                                    \
+    {                                                                                    \
+        FIELD_OTHER, traits                                                              \
+    }
+
+static const struct known of_2[] = {{"te", OTHER(TRAIT_HOP)}, END};
+static const struct known of_4[] = {
+    {"host", {FIELD_HOST, SINGLE | TRAIT_FRAMING}},
+    {"date", OTHER(TRAIT_PROTECTED)},
+    END,
+};
+static const struct known of_6[] = {
+    {"expect", {FIELD_EXPECT, TRAIT_HOP | SINGLE}},
+    {"cookie", OTHER(TRAIT_PROTECTED)},
+    END,
+};
+static const struct known of_7[] = {
+    {"upgrade", {FIELD_UPGRADE, TRAIT_HOP}},
+    {"trailer", OTHER(TRAIT_HOP)},
+    END,
+};
+static const struct known of_8[] = {{"location", OTHER(TRAIT_PROTECTED)}, END};
+static const struct known of_9[] = {{"forwarded", OURS(TRAIT_FORWARDED)}, END};
+static const struct known of_10[] = {
+    {"connection", {FIELD_CONNECTION, TRAIT_HOP}},
+    {"soapaction", {FIELD_SOAPACTION, SINGLE}},
+    {"keep-alive", OTHER(TRAIT_HOP)},
+    {"set-cookie", OTHER(TRAIT_PROTECTED)},
+    END,
+};
+static const struct known of_12[] = {{"content-type", {FIELD_CONTENT_TYPE, SINGLE}}, END};
+static const struct known of_13[] = {
+    {"authorization", {FIELD_AUTHORIZATION, SINGLE}}, END};
+static const struct known of_14[] = {
+    {"content-length", FRAMING(FIELD_CONTENT_LENGTH)}, END};
+static const struct known of_16[] = {
+    {"proxy-connection", OTHER(TRAIT_HOP)},
+    {"www-authenticate", OTHER(TRAIT_PROTECTED)},
+    END,
+};
+static const struct known of_17[] = {
+    {"transfer-encoding", FRAMING(FIELD_TRANSFER_ENCODING)}, END};
+static const struct known of_19[] = {{"proxy-authorization", OTHER(TRAIT_HOP)}, END};
+static const struct known of_none[] = {END};
+
+static const struct known *const of_length[NAME_MAX + 1] = {of_none, of_none, of_2,
+    of_none, of_4, of_none, of_6, of_7, of_8, of_9, of_10, of_none, of_12, of_13, of_14,
+    of_none, of_16, of_17, of_none, of_19};
+
+/* Whole families of names; the shortest member is longer than the prefix. */
+static const struct known families[] = {
+    {"content-", OTHER(TRAIT_PROTECTED)},
+    {"x-forwarded-", OURS(TRAIT_FORWARDED)},
+    {"x-client-cert-", OURS(TRAIT_CERT)},
+    END,
+};
+
+static bool begins_with(struct span name, const char *known, bool *alias)
+{
+    for (size_t i = 0; known[i] != '\0'; i++) {
+        if (i == name.len)
+            return false;
+        if (lower(name.text[i]) == known[i])
+            continue;
+        if (name.text[i] != '_' || known[i] != '-')
+            return false;
+        *alias = true;
+    }
+    return true;
+}
+
+static struct field_kind found(const struct known *known, bool alias)
+{
+    struct field_kind kind = known->kind;
+
+    if (alias) {
+        kind.id = FIELD_OTHER;
+        kind.traits &= (uint8_t)~TRAIT_ONCE;
+        kind.traits |= TRAIT_ALIAS;
+    }
+    return kind;
+}
+
+struct field_kind field_kind(struct span name)
+{
+    const struct known *known = name.len <= NAME_MAX ? of_length[name.len] : of_none;
+
+    for (; known->name != NULL; known++) {
+        bool alias = false;
+        if (begins_with(name, known->name, &alias))
+            return found(known, alias);
+    }
+    for (known = families; known->name != NULL; known++) {
+        bool alias = false;
+        if (begins_with(name, known->name, &alias))
+            return found(known, alias);
+    }
+    return (struct field_kind){FIELD_OTHER, 0};
+}

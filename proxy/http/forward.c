@@ -1,0 +1,273 @@
+#include "proxy/http/forward.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "proxy/base/buffer.h"
+#include "proxy/http/chars.h"
+#include "proxy/http/field_name.h"
+#include "proxy/http/scan.h"
+
+/* Bytes in a row, into room that was reserved for the worst case. */
+struct pen {
+    char *at, *end;
+};
+
+static void write_span(struct pen *pen, struct span span)
+{
+    assert(span.len <= (size_t)(pen->end - pen->at));
+    if (span.len > 0)
+        memcpy(pen->at, span.text, span.len);
+    pen->at += span.len;
+}
+
+#define LITERAL(text) ((struct span){"" text, sizeof(text) - 1})
+#define WRITE(pen, text) write_span(pen, LITERAL(text))
+
+static struct span as_span(const char *text)
+{
+    return (struct span){text, strlen(text)};
+}
+
+static void write_field(struct pen *pen, struct span name, struct span value)
+{
+    write_span(pen, name);
+    WRITE(pen, ": ");
+    write_span(pen, value);
+    WRITE(pen, "\r\n");
+}
+
+static void write_number(struct pen *pen, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+
+    do
+        digits[--first] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    write_span(pen, (struct span){digits + first, sizeof(digits) - first});
+}
+
+static void write_length(struct pen *pen, uint64_t length)
+{
+    WRITE(pen, "Content-Length: ");
+    write_number(pen, length);
+    WRITE(pen, "\r\n");
+}
+
+static void write_fields(struct pen *pen, const struct head *head, unsigned dropped)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+        if ((field->traits & dropped) == 0)
+            write_field(pen, field->name, field->value);
+    }
+}
+
+/* "192.0.2.7" or "2001:db8::1" without a zone, which means nothing elsewhere. */
+static struct span client_address(const char *ip)
+{
+    return (struct span){ip, strcspn(ip, "%")};
+}
+
+/* RFC 7239, 4: host has no character that a quoted string would need escaped, see
+ * authority.h. */
+static void write_forwarded(struct pen *pen, const struct head *head, struct span client)
+{
+    bool ipv6 = memchr(client.text, ':', client.len) != NULL;
+
+    write_field(pen, LITERAL("X-Forwarded-For"), client);
+    WRITE(pen, "X-Forwarded-Proto: https\r\n");
+    if (head->host.text != NULL)
+        write_field(pen, LITERAL("X-Forwarded-Host"), head->host);
+    WRITE(pen, "Forwarded: for=");
+    write_span(pen, ipv6 ? LITERAL("\"[") : LITERAL(""));
+    write_span(pen, client);
+    write_span(pen, ipv6 ? LITERAL("]\"") : LITERAL(""));
+    if (head->host.text != NULL) {
+        WRITE(pen, ";host=\"");
+        write_span(pen, head->host);
+        WRITE(pen, "\"");
+    }
+    WRITE(pen, ";proto=https\r\n");
+}
+
+/* A subject may hold any byte: those that a field may not are written in hexadecimal, as
+ * RFC 4514 would. */
+static void write_subject(struct pen *pen, const char *subject)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    WRITE(pen, "X-Client-Cert-Subject: ");
+    for (const char *c = subject; *c != '\0'; c++) {
+        unsigned char byte = (unsigned char)*c;
+        char escaped[] = {'\\', digits[byte >> 4], digits[byte & 15]};
+        bool plain = byte == ' ' || char_is(*c, CHAR_VISIBLE);
+        write_span(pen, plain ? (struct span){c, 1} : (struct span){escaped, 3});
+    }
+    WRITE(pen, "\r\n");
+}
+
+static void write_certificate(struct pen *pen, const struct forward_request *how)
+{
+    bool verified = how->cert_subject != NULL;
+
+    write_field(pen, LITERAL("X-Client-Cert-Verify"),
+        verified ? LITERAL("SUCCESS") : LITERAL("NONE"));
+    if (verified)
+        write_subject(pen, how->cert_subject);
+    if (how->cert_sha256 != NULL)
+        write_field(pen, LITERAL("X-Client-Cert-SHA256"), as_span(how->cert_sha256));
+}
+
+/* HTTP/1.0 without Host stays what it is: a request in 1.1 must have one, and we have
+ * none to give. */
+static void write_request_line(struct pen *pen, const struct head *head)
+{
+    write_span(pen, head->method);
+    WRITE(pen, " ");
+    write_span(pen, head->target);
+    write_span(pen,
+        head->host.text != NULL ? LITERAL(" HTTP/1.1\r\n") : LITERAL(" HTTP/1.0\r\n"));
+    if (head->host.text != NULL && head_find(head, "Host").text == NULL)
+        write_field(pen, LITERAL("Host"), head->host);
+}
+
+static void write_request_framing(struct pen *pen, const struct head *head)
+{
+    if (head->body == BODY_CHUNKED)
+        WRITE(pen, "Transfer-Encoding: chunked\r\n");
+    else if (head->has_length)
+        write_length(pen, head->length);
+}
+
+static void write_request_connection(
+    struct pen *pen, const struct head *head, const struct forward_request *how)
+{
+    if (how->upgrade && head->upgrade)
+        WRITE(pen, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    else if (!how->keep_alive)
+        WRITE(pen, "Connection: close\r\n");
+    else if (head->host.text == NULL)
+        WRITE(pen, "Connection: keep-alive\r\n");
+}
+
+static size_t text_len(const char *text)
+{
+    return text == NULL ? 0 : strlen(text);
+}
+
+/* What all fields of a head can take, written with ": " and CRLF. */
+static size_t fields_room(const struct head *head)
+{
+    size_t room = 0;
+
+    for (size_t i = 0; i < head->field_count; i++)
+        room += head->fields[i].name.len + head->fields[i].value.len + 4;
+    return room;
+}
+
+enum { OWN_FIELDS_ROOM = 512 }; /* start line and our own fields, without their values */
+
+static struct pen begin(struct buffer *out, size_t room)
+{
+    char *at = buffer_reserve(out, room);
+
+    return (struct pen){at, at + room};
+}
+
+/* What we send is held to what we demand: one head, its only empty line the last one, no
+ * stray control. */
+static void finish(struct pen *pen, struct buffer *out, const char *start)
+{
+    struct scan scan = {0};
+    size_t len = (size_t)(pen->at - start), used = 0;
+    enum refusal refusal = scan_bytes(&scan, start, len, &used);
+
+    assert(refusal == ACCEPTED && scan.complete && used == len);
+    buffer_commit(out, len);
+}
+
+struct framing forward_request(
+    const struct head *head, const struct forward_request *how, struct buffer *out)
+{
+    struct span client = client_address(how->client_ip);
+    size_t room = OWN_FIELDS_ROOM + head->method.len + head->target.len +
+        fields_room(head) + 3 * head->host.len + 2 * client.len +
+        3 * text_len(how->cert_subject) + text_len(how->cert_sha256);
+    struct pen pen = begin(out, room);
+    const char *start = pen.at;
+
+    write_request_line(&pen, head);
+    write_fields(&pen, head,
+        TRAIT_HOP | TRAIT_CERT | (how->forwarded ? (unsigned)TRAIT_FORWARDED : 0));
+    write_request_framing(&pen, head);
+    if (how->forwarded)
+        write_forwarded(&pen, head, client);
+    if (how->cert_asked)
+        write_certificate(&pen, how);
+    write_request_connection(&pen, head, how);
+    WRITE(&pen, "\r\n");
+    finish(&pen, out, start);
+    return (struct framing){head->body, head->length};
+}
+
+static struct framing response_framing(
+    const struct head *head, const struct forward_response *how)
+{
+    bool chunks = how->client_keep_alive && how->client_minor > 0;
+
+    switch (head->body) {
+    case BODY_CHUNKED:
+    case BODY_TO_END:
+        return (struct framing){chunks ? BODY_CHUNKED : BODY_TO_END, 0};
+    default:
+        return (struct framing){head->body, head->length};
+    }
+}
+
+/* RFC 9110, 8.6: no Content-Length in 1xx and 204; in a reply to HEAD and in 304 it is
+ * the length that was not sent. */
+static void write_response_framing(
+    struct pen *pen, const struct head *head, const struct framing *framing)
+{
+    if (framing->kind == BODY_CHUNKED)
+        WRITE(pen, "Transfer-Encoding: chunked\r\n");
+    else if (head->has_length && head->status >= 200 && head->status != 204)
+        write_length(pen, head->length);
+}
+
+static void write_response_connection(
+    struct pen *pen, const struct forward_response *how, bool tunnel, bool closes)
+{
+    if (tunnel)
+        WRITE(pen, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    else if (closes)
+        WRITE(pen, "Connection: close\r\n");
+    else if (how->client_minor == 0)
+        WRITE(pen, "Connection: keep-alive\r\n");
+}
+
+struct framing forward_response(const struct head *head,
+    const struct forward_response *how, struct buffer *out, bool *closes)
+{
+    struct framing framing = response_framing(head, how);
+    struct pen pen = begin(out, OWN_FIELDS_ROOM + head->reason.len + fields_room(head));
+    const char *start = pen.at;
+    bool tunnel = how->upgrade && head->upgrade;
+
+    if (how->to_head)
+        framing = (struct framing){BODY_NONE, 0};
+    *closes = !tunnel && (!how->client_keep_alive || framing.kind == BODY_TO_END);
+    WRITE(&pen, "HTTP/1.1 ");
+    write_number(&pen, head->status);
+    WRITE(&pen, " ");
+    write_span(&pen, head->reason);
+    WRITE(&pen, "\r\n");
+    write_fields(&pen, head, TRAIT_HOP);
+    write_response_framing(&pen, head, &framing);
+    write_response_connection(&pen, how, tunnel, *closes);
+    WRITE(&pen, "\r\n");
+    finish(&pen, out, start);
+    return framing;
+}

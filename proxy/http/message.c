@@ -1,0 +1,89 @@
+#include "proxy/http/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef WLB_SANITIZE
+enum { POOL_MAX = 0 }; /* every use after release shows */
+#else
+enum { POOL_MAX = 64 };
+#endif
+
+/* A worker is one thread. */
+static struct {
+    struct message *first;
+    unsigned count;
+} pool;
+
+static struct message *take_pooled(void)
+{
+    struct message *message = pool.first;
+
+    if (message != NULL) {
+        pool.first = message->next;
+        pool.count--;
+    }
+    return message;
+}
+
+struct message *message_acquire(void)
+{
+    struct message *message = take_pooled();
+
+    if (message == NULL)
+        message = malloc(sizeof(*message));
+    if (message == NULL)
+        abort();
+    message->next = NULL;
+    message->text = message->inline_text;
+    message->len = 0;
+    message->capacity = MESSAGE_INLINE;
+    message->head.field_count = 0;
+    return message;
+}
+
+static void drop_text(struct message *message)
+{
+    explicit_bzero(message->text, message->len); /* it may hold Authorization */
+    if (message->text != message->inline_text)
+        free(message->text);
+}
+
+void message_release(struct message *message)
+{
+    if (message == NULL)
+        return;
+    drop_text(message);
+    if (pool.count >= POOL_MAX) {
+        free(message);
+        return;
+    }
+    message->next = pool.first;
+    pool.first = message;
+    pool.count++;
+}
+
+static void grow(struct message *message, size_t needed)
+{
+    size_t capacity = message->capacity;
+
+    while (capacity < needed)
+        capacity *= 2;
+    char *text = malloc(capacity);
+    if (text == NULL)
+        abort();
+    memcpy(text, message->text, message->len);
+    drop_text(message);
+    message->text = text;
+    message->capacity = capacity;
+}
+
+void message_append(struct message *message, const char *bytes, size_t len)
+{
+    if (len == 0)
+        return; /* bytes may be NULL, which memcpy() must not see */
+    if (message->len + len > message->capacity)
+        grow(message, message->len + len);
+    memcpy(message->text + message->len, bytes, len);
+    message->len += len;
+}

@@ -1,0 +1,53 @@
+#include "proxy/http/reply.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "proxy/base/buffer.h"
+
+static const struct {
+    unsigned status;
+    const char *reason;
+} reasons[] = {
+    {100, "Continue"},
+    {400, "Bad Request"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {411, "Length Required"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {417, "Expectation Failed"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+const char *reply_reason(unsigned status)
+{
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    }
+    return "";
+}
+
+void reply_write(struct buffer *out, unsigned status, const char *text, bool to_head)
+{
+    assert(status != 401 && status != 403);
+    buffer_printf(out,
+        "HTTP/1.1 %u %s\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: %zu\r\n"
+        "Cache-Control: no-store\r\n"
+        "Connection: close\r\n"
+        "\r\n",
+        status, reply_reason(status), strlen(text) + 1);
+    if (!to_head)
+        buffer_printf(out, "%s\n", text);
+}

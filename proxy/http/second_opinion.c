@@ -1,0 +1,100 @@
+#include "proxy/http/second_opinion.h"
+
+#include <llhttp.h>
+#include <string.h>
+
+struct opinion {
+    llhttp_t llhttp;
+    struct span target;
+    size_t fields;
+};
+
+static int on_url(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct opinion *opinion = llhttp->data;
+
+    opinion->target = (struct span){at, len};
+    return 0;
+}
+
+static int on_field(llhttp_t *llhttp)
+{
+    struct opinion *opinion = llhttp->data;
+
+    opinion->fields++;
+    return 0;
+}
+
+/* Nothing behind the head is its business: chunks, Connection: close followed by more,
+ * and upgrades are ours to judge. */
+static int on_head_complete(llhttp_t *llhttp)
+{
+    (void)llhttp;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_url = on_url,
+    .on_header_value_complete = on_field,
+    .on_headers_complete = on_head_complete,
+};
+
+static bool same_framing(const struct head *head, const llhttp_t *llhttp)
+{
+    bool coded = (llhttp->flags & F_TRANSFER_ENCODING) != 0;
+    bool chunked = (llhttp->flags & F_CHUNKED) != 0;
+    bool length = (llhttp->flags & F_CONTENT_LENGTH) != 0;
+
+    return coded == chunked && chunked == (head->body == BODY_CHUNKED) &&
+        length == head->has_length && (!length || llhttp->content_length == head->length);
+}
+
+static llhttp_errno_t ask(
+    struct opinion *opinion, llhttp_type_t type, const char *text, size_t len)
+{
+    llhttp_init(&opinion->llhttp, type, &settings);
+    opinion->llhttp.data = opinion;
+    opinion->fields = 0;
+    opinion->target = (struct span){NULL, 0};
+    return llhttp_execute(&opinion->llhttp, text, len);
+}
+
+static bool same_head(
+    const struct opinion *opinion, const struct head *head, const char *text, size_t len)
+{
+    const llhttp_t *llhttp = &opinion->llhttp;
+
+    return llhttp_get_error_pos(llhttp) == text + len && llhttp->http_major == 1 &&
+        llhttp->http_minor == head->minor && opinion->fields == head->field_count &&
+        same_framing(head, llhttp);
+}
+
+enum refusal second_opinion_request(const struct head *head, const char *text, size_t len)
+{
+    struct opinion opinion;
+    llhttp_errno_t outcome = ask(&opinion, HTTP_REQUEST, text, len);
+
+    if (outcome == HPE_INVALID_METHOD)
+        return REFUSE_METHOD_UNKNOWN;
+    if (outcome != HPE_PAUSED || !same_head(&opinion, head, text, len) ||
+        opinion.target.text != head->target.text ||
+        opinion.target.len != head->target.len ||
+        !span_is(head->method, llhttp_method_name(opinion.llhttp.method)))
+        return REFUSE_SECOND_OPINION;
+    /* Our own addition: an echo of Authorization serves nobody (RFC 9110, 9.3.8). */
+    if (opinion.llhttp.method == HTTP_TRACE)
+        return REFUSE_METHOD_UNKNOWN;
+    return ACCEPTED;
+}
+
+enum refusal second_opinion_response(
+    const struct head *head, const char *text, size_t len)
+{
+    struct opinion opinion;
+
+    if (ask(&opinion, HTTP_RESPONSE, text, len) != HPE_PAUSED ||
+        !same_head(&opinion, head, text, len) ||
+        opinion.llhttp.status_code != head->status)
+        return REFUSE_SECOND_OPINION;
+    return ACCEPTED;
+}
