@@ -183,5 +183,5 @@ const struct option_type type_token = {.name = "text", TEXT(token_parse)};
 const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
 const struct option_type type_accept = {.name = "[address:]port", LIST(accept_parse)};
 const struct option_type type_connect = {
-    .name = "host:port | unix:path", LIST(connect_parse)};
+    .name = "host:port or unix:/path", LIST(connect_parse)};
 const struct option_type type_names = {.name = "host name", LIST(names_parse)};

@@ -112,7 +112,7 @@ static void word_destroy(void *field)
 }
 
 const struct option_type type_flag = {
-    .name = "on|off", .parse = flag_parse, .print = flag_print, .size = sizeof(bool)};
+    .name = "on or off", .parse = flag_parse, .print = flag_print, .size = sizeof(bool)};
 const struct option_type type_choice = {.name = "choice",
     .parse = choice_parse,
     .print = choice_print,

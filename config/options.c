@@ -37,28 +37,13 @@
 #define GLOBAL(kind, field) OPTION_GLOBAL, FIELD(struct settings, kind, field)
 #define SERVICE(kind, field) OPTION_SERVICE, FIELD(struct service_settings, kind, field)
 
-#define WORDS(...)                                                                       \
-    {                                                                                    \
-        .words = (const char *const[])                                                   \
-        {                                                                                \
-            __VA_ARGS__, NULL                                                            \
-        }                                                                                \
-    }
-#define AUTO_OR(low, high)                                                               \
-    {                                                                                    \
-        low, high, (const char *const[])                                                 \
-        {                                                                                \
-            "auto", NULL                                                                 \
-        }                                                                                \
-    }
-#define ANY                                                                              \
-    {                                                                                    \
-        0                                                                                \
-    }
-
 /* clang-format off */
+#define LIST(...) (const char *const[]){__VA_ARGS__, NULL}
+#define WORDS(...) {.words = LIST(__VA_ARGS__)}
+#define ANY {0}
+
 static const struct option options[] = {
-    {GLOBAL(count, workers), "auto", AUTO_OR(1, 256),
+    {GLOBAL(count, workers), "auto", {1, 256, LIST("auto")},
         .help = "event loops, each a process of its own; auto: one for each CPU"},
     {GLOBAL(token, user), "wlbproxy", ANY,
         .help = "account of the workers; nobody where it does not exist"},
@@ -71,7 +56,7 @@ static const struct option options[] = {
     {GLOBAL(choice, access_log_format), "text", WORDS("text", "json"),
         .help = "how a request is logged"},
     {GLOBAL(path, control), "/run/wlbproxy/control.sock",
-        {0, 107, (const char *const[]){"off", NULL}},
+        {0, 107, LIST("off")},
         .help = "socket that reload and status talk to"},
     {GLOBAL(choice, crypto), "auto", WORDS("auto", "openssl", "batched"),
         .help = "key operations: one by one, or batched where the CPU can"},

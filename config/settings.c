@@ -7,7 +7,7 @@
 #include "config/excerpt.h"
 #include "config/ini.h"
 #include "config/settings_build.h"
-#include "config/text_file.h"
+#include "config/config_file.h"
 #include "config/text_list.h"
 
 static void fill_defaults(enum option_scope scope, void *object)
@@ -230,7 +230,7 @@ struct settings *settings_load(const char *path, bool optional, struct error *er
 {
     struct settings *settings;
     bool missing;
-    char *text = text_file_read(path, &missing, err);
+    char *text = config_file_read(path, &missing, err);
 
     if (text == NULL)
         return missing && optional ? settings_parse("", path, err) : NULL;

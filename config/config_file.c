@@ -1,4 +1,4 @@
-#include "config/text_file.h"
+#include "config/config_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +75,7 @@ static char *read_fd(int fd, struct error *err)
     return NULL;
 }
 
-char *text_file_read(const char *path, bool *missing, struct error *err)
+char *config_file_read(const char *path, bool *missing, struct error *err)
 {
     /* O_NONBLOCK: opening a FIFO that nobody writes to must not hang us. */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
