@@ -22,6 +22,7 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(PLAIN_HTTP, "plain_http", LOG_LEVEL_INFO, FAULT_CLIENT)                            \
     X(TLS_ERROR, "tls_error", LOG_LEVEL_INFO, FAULT_CLIENT)                              \
     X(TLS_FLOOD, "tls_flood", LOG_LEVEL_INFO, FAULT_CLIENT)                              \
+    X(HANDSHAKE_SHED, "handshake_shed", LOG_LEVEL_INFO, FAULT_CLIENT)                    \
     X(HEAD_TIMEOUT, "head_timeout", LOG_LEVEL_INFO, FAULT_CLIENT)                        \
     X(BODY_TIMEOUT, "body_timeout", LOG_LEVEL_INFO, FAULT_CLIENT)                        \
     X(READ_TIMEOUT, "client_not_reading", LOG_LEVEL_INFO, FAULT_CLIENT)                  \
@@ -32,6 +33,7 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(BODY_TOO_LARGE, "body_too_large", LOG_LEVEL_INFO, FAULT_CLIENT)                    \
     X(TOO_MANY, "too_many_connections", LOG_LEVEL_WARNING, FAULT_CLIENT)                 \
     X(BACKEND_REFUSED, "backend_refused", LOG_LEVEL_WARNING, FAULT_BACKEND)              \
+    X(BACKEND_NONE, "backend_none", LOG_LEVEL_WARNING, FAULT_BACKEND)                    \
     X(BACKEND_TIMEOUT, "backend_timeout", LOG_LEVEL_WARNING, FAULT_BACKEND)              \
     X(BACKEND_GONE, "backend_gone", LOG_LEVEL_WARNING, FAULT_BACKEND)                    \
     X(BACKEND_NONSENSE, "backend_nonsense", LOG_LEVEL_WARNING, FAULT_BACKEND)            \

@@ -19,7 +19,7 @@ struct deadline {
 /* One length of time. */
 struct deadline_queue {
     struct list armed; /* struct deadline.link, earliest first */
-    uint64_t length;   /* ms */
+    uint64_t length; /* ms */
 };
 
 enum { DEADLINE_QUEUES_MAX = 256 };

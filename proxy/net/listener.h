@@ -1,8 +1,8 @@
 /*
  * listener.h - accepts connections from an inherited listening socket.
  *
- * Not uv_listen(): libuv hides accept errors and, out of descriptors, closes waiting clients
- * (its EMFILE trick). Ours tells the owner, backs off, and loses nobody. At most
+ * Not uv_listen(): libuv hides accept errors and, out of descriptors, closes waiting
+ * clients (its EMFILE trick). Ours tells the owner, backs off, and loses nobody. At most
  * `LISTENER_BATCH` connections are taken per turn of the loop.
  */
 #ifndef WLBPROXY_NET_LISTENER_H

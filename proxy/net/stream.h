@@ -1,11 +1,11 @@
 /*
  * stream.h - a connection that hides whether it is TCP, a unix socket or TLS.
  *
- * A write never fails, never blocks, never calls back: it appends (encrypted), and the loop
- * sends before it sleeps. Writing is allowed before the connection is open. Any callback
- * may call any function here, stream_close() too; memory lives until closed(), which comes
- * exactly once, last, and never from inside another call. Nothing is called after a
- * stream_close() but closed().
+ * A write never fails, never blocks, never calls back: it appends (encrypted), and the
+ * loop sends before it sleeps. Writing is allowed before the connection is open. Any
+ * callback may call any function here, stream_close() too; memory lives until closed(),
+ * which comes exactly once, last, and never from inside another call. Nothing is called
+ * after a stream_close() but closed().
  */
 #ifndef WLBPROXY_NET_STREAM_H
 #define WLBPROXY_NET_STREAM_H
@@ -20,6 +20,7 @@
 #include "proxy/base/buffer.h"
 #include "proxy/base/end_reason.h"
 #include "proxy/base/list.h"
+#include "proxy/net/deadline.h"
 
 struct loop;
 struct stream;
@@ -28,15 +29,23 @@ struct tls_context; /* an SSL_CTX: SSL headers stay out of what includes this */
 struct tls_facts;
 
 /* What the owner is told. `data` may come many times for one read from the network; after
- * stream_pause() it comes no more until stream_resume() (what was read already and not yet
- * delivered is kept, bounded by one TLS record or one read, and delivered on resume). */
+ * stream_pause() it comes no more until stream_resume() (what was read already and not
+ * yet delivered is kept, bounded by one read, and delivered on resume). */
 struct stream_events {
     void (*opened)(struct stream *s); /* connected, handshake done */
     void (*data)(struct stream *s, const char *bytes, size_t len);
     void (*drained)(struct stream *s); /* after stream_write() said false: room again */
-    void (*ended)(struct stream *s);   /* close_notify, or FIN without TLS: no more data */
-    /* Broken: reset, FIN without close_notify, TLS error, connect refused. `detail` is for
-     * the log, borrowed. The owner must stream_close() (now or later). */
+    void (*ended)(struct stream *s); /* close_notify, or FIN without TLS: no more data */
+    /* Broken. An accepted stream says CLIENT_GONE (FIN without close_notify; not after
+     * our own end, where it counts as ended), CLIENT_RESET, HANDSHAKE_FAILED, TLS_ERROR,
+     * TLS_FLOOD or PLAIN_HTTP; a connecting one BACKEND_REFUSED, later BACKEND_GONE.
+     * `detail` is for the log, borrowed; stream_error() has the errno. The owner must
+     * stream_close() (now or later); until then ended() may still come, data() not.
+     *
+     * TLS failed: the alert is on its way, a FIN behind it; stream_close() then waits up
+     * to a second for the peer to have read it. PLAIN_HTTP: from here on the stream is
+     * plain, so that stream_write() and stream_end() answer in the clear; what the peer
+     * still sends is thrown away. */
     void (*failed)(struct stream *s, enum end_reason reason, const char *detail);
     void (*closed)(struct stream *s); /* memory is the owner's again */
 };
@@ -47,16 +56,28 @@ struct stream {
     struct loop *loop;
     uv_poll_t poll;
     int fd;
-    struct tls *tls;           /* NULL: plain */
-    struct buffer out;         /* bytes for the socket */
-    struct buffer early;       /* plaintext written before a TLS handshake was done */
-    struct buffer undelivered; /* plaintext read while paused */
-    struct list unflushed, awaiting_keys, closing;
+    int watched; /* what the poll handle waits for: UV_READABLE, ... */
+    int error; /* errno of what broke it, or 0 */
+    struct tls *tls; /* NULL: plain */
+    struct buffer out; /* bytes for the socket */
+    struct buffer early; /* plaintext written before a TLS handshake was done */
+    struct list unflushed; /* in loop->unflushed */
+    struct list queued; /* in loop->handshakes, ->awaiting_keys or ->ready */
+    struct deadline linger;
     uint64_t bytes_in, bytes_out; /* plaintext */
-    bool connecting, open, paused, peer_ended, ending, fin_sent, full, failed, closed;
+    const char *problem; /* to be told from the loop */
+    bool accepted, connecting, open, paused, full, blocked;
+    bool peer_ended, fin_seen, ending, cut, fin_sent; /* each side's end */
+    bool failed, dead; /* told the owner; the socket is of no use any more */
+    bool unwritable; /* the peer takes no more; what it sent may still be read */
+    bool last_words; /* an alert that the peer ought to read */
+    bool urgent; /* out-of-band data: errors cannot be waited for alone */
+    bool closed, detached, handle_closed; /* by the owner; from the loop; by libuv */
 };
 
-enum { STREAM_HIGH_WATER = 128 * 1024 }; /* unsent bytes at which stream_write() says false */
+enum {
+    STREAM_HIGH_WATER = 128 * 1024
+}; /* unsent bytes at which stream_write() says false */
 
 /* Takes over fd (non-blocking, accepted). context NULL: plain, opened() at once (but from
  * the loop, not from inside). Else the server side of TLS. */
@@ -67,7 +88,8 @@ void stream_accept(struct stream *s, struct loop *loop,
 void stream_connect(struct stream *s, struct loop *loop,
     const struct stream_events *events, const struct sockaddr *address, socklen_t len);
 
-/* Takes all of it. False is advice: stop until drained(). No-op after end or close. */
+/* Takes all of it. False is advice: stop until drained(). No-op (true) after end or
+ * close. */
 bool stream_write(struct stream *s, const char *bytes, size_t len);
 
 void stream_pause(struct stream *s);
@@ -80,8 +102,11 @@ void stream_end(struct stream *s);
 /* Delivers what was written, then FIN *without* close_notify: the peer sees a cut. */
 void stream_cut(struct stream *s);
 
-/* Now. Idempotent. */
+/* Now: what is unsent is lost. Idempotent. */
 void stream_close(struct stream *s);
+
+/* Why it broke, an errno; 0 if it did not, or not in the socket. */
+int stream_error(const struct stream *s);
 
 /* Bytes written but not yet taken by the kernel. */
 size_t stream_unsent(const struct stream *s);

@@ -1,9 +1,9 @@
 /*
  * tls.h - one TLS session as a pure transformation of bytes.
  *
- * Does no I/O: ciphertext from the peer goes in by tls_feed(), ciphertext for the peer comes
- * out in the buffer given at creation. Whenever any of these functions has returned, that
- * buffer may hold bytes to send.
+ * Does no I/O: ciphertext from the peer goes in by tls_feed(), ciphertext for the peer
+ * comes out in the buffer given at creation. Whenever any of these functions has
+ * returned, that buffer may hold bytes to send.
  */
 #ifndef WLBPROXY_NET_TLS_H
 #define WLBPROXY_NET_TLS_H
@@ -17,34 +17,39 @@ struct tls;
 struct tls_context; /* cast of SSL_CTX */
 
 enum {
-    TLS_NEED_INPUT = 0,  /* all input is used up, feed more */
-    TLS_END = -1,        /* peer sent close_notify */
-    TLS_FAILED = -2,     /* session is dead, see tls_error() */
-    TLS_NEED_KEYS = -3,  /* awaits a key operation: call again after engine_run() */
+    TLS_NEED_INPUT = 0, /* all input is used up, feed more */
+    TLS_END = -1, /* peer sent close_notify */
+    TLS_FAILED = -2, /* session is dead, see tls_error() */
+    TLS_NEED_KEYS = -3, /* awaits a key operation: call again after engine_run() */
     TLS_PLAIN_HTTP = -4, /* the first bytes were a plain HTTP request */
-    TLS_FLOOD = -5,      /* too many empty records, KeyUpdates or warnings */
+    TLS_FLOOD = -5, /* too many empty records, KeyUpdates or warnings */
+    TLS_OPENED = -6, /* the handshake is done just now: read on */
 };
 
-/* What logs and counters say about a session. Strings are static or live with it. */
+/* What logs and counters say about a session. Strings are static or live with it
+ * or until the next tls_facts(). */
 struct tls_facts {
-    const char *version;  /* "TLSv1.3"; "" before it is known */
-    const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
-    const char *group;    /* "X25519" */
-    const char *sni;      /* "" if none was sent; attacker's text: quote it */
+    const char *version; /* "TLSv1.3"; "" before it is known */
+    const char *cipher; /* "TLS_AES_128_GCM_SHA256" */
+    const char *group; /* "X25519" */
+    const char *sni; /* "" if none was sent; attacker's text: quote it */
     const char *alpn;
     const char *peer_subject; /* of a verified client certificate, "" if none */
     const char *peer_sha256;
-    void *service;        /* owner of the context chosen by SNI, NULL = the default */
+    void *service; /* owner of the context chosen by SNI, NULL = the default */
     bool resumed, handshake_done;
     /* Filled as far as a ClientHello was seen; for a failed handshake's log line. */
-    char offered[256];    /* "versions=1.2 groups=P-256,P-384 ciphers=4 sigalgs=8" */
-    char cause[192];      /* likely cause, in words; "" if none is known */
-    const char *alert;    /* "unknown ca": received or sent; "" if none */
+    char offered[256]; /* "versions=1.2 groups=P-256,P-384 ciphers=4 sigalgs=8" */
+    char cause[192]; /* likely cause, in words; "" if none is known */
+    const char *alert; /* "unknown ca": received or sent; "" if none */
 };
 
 /* Takes its own reference on context. `out` is borrowed until tls_free(). */
 struct tls *tls_server(struct tls_context *context, struct buffer *out);
+
+/* Not while a key operation is awaited: read on, after tls_abandon(), until it is not. */
 void tls_free(struct tls *tls);
+void tls_abandon(struct tls *tls);
 
 /* `data` is borrowed until tls_read() returns TLS_NEED_INPUT or an error, or until
  * tls_keep() copied what is left of it. The first reads drive the handshake. */
@@ -61,7 +66,11 @@ bool tls_write(struct tls *tls, const char *plain, size_t len);
 void tls_end(struct tls *tls);
 
 bool tls_is_open(const struct tls *tls);
+bool tls_awaits_keys(const struct tls *tls);
+bool tls_has_input(const struct tls *tls); /* fed, and not used up */
 const char *tls_error(const struct tls *tls);
+
+/* As of now; valid until the next call for any session. */
 const struct tls_facts *tls_facts(struct tls *tls);
 
 #endif

@@ -1,0 +1,31 @@
+#include "proxy/base/end_reason.h"
+
+#include <assert.h>
+
+static const struct {
+    const char *text;
+    enum log_level level;
+    enum fault fault;
+} reasons[END_REASON_COUNT] = {
+#define X(name, text, level, fault) {text, level, fault},
+    END_REASONS(X)
+#undef X
+};
+
+const char *end_reason_text(enum end_reason reason)
+{
+    assert((unsigned)reason < END_REASON_COUNT);
+    return reasons[reason].text;
+}
+
+enum log_level end_reason_level(enum end_reason reason)
+{
+    assert((unsigned)reason < END_REASON_COUNT);
+    return reasons[reason].level;
+}
+
+enum fault end_reason_fault(enum end_reason reason)
+{
+    assert((unsigned)reason < END_REASON_COUNT);
+    return reasons[reason].fault;
+}

@@ -1,0 +1,67 @@
+#include "proxy/base/log_target.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+void log_target_open(struct log_target *target, int fd, bool lines)
+{
+    struct stat st;
+
+    target->fd = fd;
+    target->lines = lines;
+    target->torn = false;
+    if (fstat(fd, &st) != 0 || S_ISREG(st.st_mode))
+        target->type = TARGET_FILE;
+    else
+        target->type = S_ISSOCK(st.st_mode) ? TARGET_SOCKET : TARGET_PIPE;
+    /* A pipe whose reader is gone would end the process otherwise. */
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The descriptor may be shared with a shell, so its O_NONBLOCK is not ours to set: a pipe
+ * or terminal is asked first. Ready means room for PIPE_BUF bytes. */
+static bool would_block(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+
+    return poll(&ready, 1, 0) == 0;
+}
+
+static ssize_t put(const struct log_target *target, struct iovec *parts, size_t count)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+
+    if (target->type == TARGET_SOCKET)
+        return sendmsg(target->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (target->type == TARGET_PIPE && would_block(target->fd)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return writev(target->fd, parts, (int)count);
+}
+
+void log_target_write(struct log_target *target, const char *line, size_t len)
+{
+    char newline = '\n';
+    size_t framing = target->lines ? 1u + target->torn : 0;
+    size_t fits = len <= LOG_LINE_MAX - framing ? len : LOG_LINE_MAX - framing;
+    struct iovec parts[] = {
+        {&newline, target->torn},
+        {(void *)(uintptr_t)line, fits},
+        {&newline, target->lines},
+    };
+    int saved = errno;
+    ssize_t taken = put(target, parts, 3);
+
+    if (taken < 0 && errno == EINTR)
+        taken = put(target, parts, 3);
+    if (taken != (ssize_t)(fits + framing))
+        target->lost++;
+    if (target->lines && taken > 0)
+        target->torn = taken != (ssize_t)(fits + framing);
+    errno = saved;
+}

@@ -1,0 +1,140 @@
+#include "proxy/net/deadline.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void deadline_init(struct deadline *d, void (*expired)(struct deadline *d))
+{
+    list_init(&d->link);
+    d->due = 0;
+    d->expired = expired;
+}
+
+/* Index of the first queue that is not shorter; the array is sorted by length. */
+static unsigned position(const struct deadlines *all, uint64_t length)
+{
+    unsigned low = 0, high = all->count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+
+        if (all->queues[middle]->length < length)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Lengths come and go with reloads: when the array is full, unused ones give way. */
+static void drop_unused(struct deadlines *all)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < all->count; i++) {
+        if (list_empty(&all->queues[i]->armed))
+            free(all->queues[i]);
+        else
+            all->queues[kept++] = all->queues[i];
+    }
+    all->count = kept;
+}
+
+static struct deadline_queue *insert_queue(
+    struct deadlines *all, unsigned at, uint64_t length)
+{
+    struct deadline_queue *queue = malloc(sizeof(*queue));
+
+    if (queue == NULL)
+        abort();
+    list_init(&queue->armed);
+    queue->length = length;
+    memmove(&all->queues[at + 1], &all->queues[at],
+        (all->count - at) * sizeof(all->queues[0]));
+    all->queues[at] = queue;
+    all->count++;
+    return queue;
+}
+
+static struct deadline_queue *find_queue(struct deadlines *all, uint64_t length)
+{
+    unsigned at = position(all, length);
+
+    if (at < all->count && all->queues[at]->length == length)
+        return all->queues[at];
+    if (all->count == DEADLINE_QUEUES_MAX) {
+        drop_unused(all);
+        at = position(all, length);
+    }
+    if (all->count == DEADLINE_QUEUES_MAX)
+        return all->queues[at > 0 ? at - 1 : 0];
+    return insert_queue(all, at, length);
+}
+
+static struct deadline *newest(const struct deadline_queue *queue)
+{
+    return container_of(queue->armed.prev, struct deadline, link);
+}
+
+void deadlines_arm(
+    struct deadlines *all, struct deadline *d, uint64_t length, uint64_t now)
+{
+    struct deadline_queue *queue = find_queue(all, length);
+    struct list *before = &queue->armed;
+
+    list_remove(&d->link);
+    /* Never due at once, or one that re-arms itself would keep deadlines_expire() busy.
+     */
+    d->due = now + (length > 0 ? length : 1);
+    if (!list_empty(&queue->armed) && newest(queue)->due > d->due) {
+        /* A queue shared by several lengths: find the place from the end. */
+        while (before->prev != &queue->armed &&
+            container_of(before->prev, struct deadline, link)->due > d->due)
+            before = before->prev;
+    }
+    list_append(before, &d->link);
+}
+
+void deadline_disarm(struct deadline *d)
+{
+    list_remove(&d->link);
+}
+
+bool deadline_is_armed(const struct deadline *d)
+{
+    return !list_empty(&d->link);
+}
+
+static struct deadline *earliest(const struct deadlines *all)
+{
+    struct deadline *first = NULL;
+
+    for (unsigned i = 0; i < all->count; i++) {
+        struct list *armed = &all->queues[i]->armed;
+        struct deadline *d = container_of(armed->next, struct deadline, link);
+
+        if (!list_empty(armed) && (first == NULL || d->due < first->due))
+            first = d;
+    }
+    return first;
+}
+
+uint64_t deadlines_expire(struct deadlines *all, uint64_t now)
+{
+    struct deadline *d;
+
+    /* Looked up anew each time: expired() may arm and disarm anything. */
+    while ((d = earliest(all)) != NULL && d->due <= now) {
+        list_remove(&d->link);
+        d->expired(d);
+    }
+    return d == NULL ? UINT64_MAX : d->due - now;
+}
+
+void deadlines_destroy(struct deadlines *all)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        free(all->queues[i]);
+    all->count = 0;
+}

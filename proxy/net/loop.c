@@ -1,0 +1,126 @@
+#include "proxy/net/loop.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "proxy/crypto/engine.h"
+#include "proxy/net/stream_turn.h"
+
+/* Runs just before the loop waits for events: whatever the last events made us write to
+ * one peer leaves in one system call. A uv_check_t would run too early: callbacks that
+ * libuv runs between it and the wait would leave bytes behind until some other event. */
+static void on_before_wait(uv_prepare_t *prepare)
+{
+    struct loop *loop = container_of(prepare, struct loop, before_wait);
+    bool quiet = !loop->events_seen;
+
+    loop->events_seen = false;
+    bool more = streams_turn(loop);
+    /* Keys are made ahead of need only when a whole turn brought nothing else to do. */
+    if (!more && loop->keys_used) {
+        if (quiet)
+            loop->keys_used = engine_refill();
+        more = loop->keys_used;
+    }
+    if (more)
+        loop_again(loop);
+    else
+        uv_idle_stop(&loop->again);
+}
+
+static void on_again(uv_idle_t *idle)
+{
+    (void)idle; /* its being active is what counts */
+}
+
+void loop_again(struct loop *loop)
+{
+    if (!uv_is_active((uv_handle_t *)&loop->again))
+        uv_idle_start(&loop->again, on_again);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void start_timer(struct loop *loop, uint64_t wait)
+{
+    loop->timer_due = uv_now(&loop->uv) + wait;
+    uv_timer_start(&loop->timer, on_timer, wait, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct loop *loop = container_of(timer, struct loop, timer);
+
+    loop->timer_due = 0; /* what is armed meanwhile needs no timer yet */
+    uint64_t wait = deadlines_expire(&loop->deadlines, uv_now(&loop->uv));
+    loop->timer_due = UINT64_MAX;
+    if (wait != UINT64_MAX)
+        start_timer(loop, wait);
+}
+
+void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms)
+{
+    deadlines_arm(&loop->deadlines, d, length_ms, uv_now(&loop->uv));
+    /* Most deadlines are moved on before they are due: the timer is left alone then,
+     * fires once too early, and is set anew. */
+    if (d->due < loop->timer_due)
+        start_timer(loop, d->due - uv_now(&loop->uv));
+}
+
+static char *read_memory(void)
+{
+    char *memory = malloc(LOOP_READ_SIZE);
+
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+void loop_init(struct loop *loop)
+{
+    *loop = (struct loop){.timer_due = UINT64_MAX};
+    signal(SIGPIPE, SIG_IGN);
+    if (uv_loop_init(&loop->uv) != 0)
+        abort();
+    uv_prepare_init(&loop->uv, &loop->before_wait);
+    uv_idle_init(&loop->uv, &loop->again);
+    uv_timer_init(&loop->uv, &loop->timer);
+    uv_prepare_start(&loop->before_wait, on_before_wait);
+    uv_unref((uv_handle_t *)&loop->before_wait);
+    uv_unref((uv_handle_t *)&loop->timer);
+    list_init(&loop->unflushed);
+    list_init(&loop->handshakes);
+    list_init(&loop->awaiting_keys);
+    list_init(&loop->ready);
+    loop->read_buffer = read_memory();
+    loop->plain_buffer = read_memory();
+}
+
+void loop_destroy(struct loop *loop)
+{
+    uv_close((uv_handle_t *)&loop->before_wait, NULL);
+    uv_close((uv_handle_t *)&loop->again, NULL);
+    uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    int left = uv_loop_close(&loop->uv);
+    assert(left == 0);
+    deadlines_destroy(&loop->deadlines);
+    free(loop->read_buffer);
+    free(loop->plain_buffer);
+}
+
+void loop_run(struct loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+uint64_t loop_now(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}

@@ -1,0 +1,181 @@
+#include "proxy/net/stream.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/net/loop.h"
+#include "proxy/net/stream_io.h"
+#include "proxy/net/tls.h"
+
+enum { LAST_WORDS_LINGER = 1000 /* ms */ };
+
+static void on_linger_over(struct deadline *linger)
+{
+    stream_detach(container_of(linger, struct stream, linger));
+}
+
+static void prepare(
+    struct stream *s, struct loop *loop, const struct stream_events *events)
+{
+    *s = (struct stream){.events = events, .loop = loop, .fd = -1};
+    list_init(&s->unflushed);
+    list_init(&s->queued);
+    deadline_init(&s->linger, on_linger_over);
+}
+
+void stream_accept(struct stream *s, struct loop *loop,
+    const struct stream_events *events, int fd, struct tls_context *context)
+{
+    prepare(s, loop, events);
+    s->accepted = true;
+    if (context != NULL)
+        s->tls = tls_server(context, &s->out);
+    stream_attach(s, fd);
+    if (s->tls == NULL)
+        stream_queue(s, &loop->ready); /* opened() follows from the loop */
+}
+
+static int begin_connect(struct stream *s, const struct sockaddr *address, socklen_t len)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0)
+        return -1;
+    if (address->sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    s->connecting = connect(fd, address, len) != 0;
+    if (!s->connecting || errno == EINPROGRESS || errno == EINTR)
+        return fd;
+    s->error = errno;
+    close(fd);
+    errno = s->error;
+    return -1;
+}
+
+void stream_connect(struct stream *s, struct loop *loop,
+    const struct stream_events *events, const struct sockaddr *address, socklen_t len)
+{
+    prepare(s, loop, events);
+    int fd = begin_connect(s, address, len);
+    if (fd >= 0) {
+        stream_attach(s, fd);
+        if (!s->connecting)
+            stream_queue(s, &loop->ready); /* loopback and unix sockets are that fast */
+        return;
+    }
+    s->error = errno;
+    s->dead = s->connecting = true;
+    s->problem = strerror(s->error);
+    stream_queue(s, &loop->ready);
+}
+
+static bool takes_writes(const struct stream *s)
+{
+    return !s->ending && !s->closed && !s->dead && !s->unwritable;
+}
+
+static void write_encrypted(struct stream *s, const char *bytes, size_t len)
+{
+    if (tls_write(s->tls, bytes, len))
+        return;
+    s->problem = tls_error(s->tls);
+    stream_queue(s, &s->loop->ready);
+}
+
+bool stream_write(struct stream *s, const char *bytes, size_t len)
+{
+    if (!takes_writes(s))
+        return true;
+    s->bytes_out += len;
+    if (s->tls == NULL)
+        buffer_append(&s->out, bytes, len);
+    else if (s->open)
+        write_encrypted(s, bytes, len);
+    else
+        buffer_append(&s->early, bytes, len);
+    stream_touch(s);
+    if (stream_unsent(s) >= STREAM_HIGH_WATER)
+        s->full = true;
+    return !s->full;
+}
+
+void stream_pause(struct stream *s)
+{
+    s->paused = true;
+    /* The socket is still watched: often we are resumed before anything comes. */
+}
+
+void stream_resume(struct stream *s)
+{
+    if (!s->paused || s->closed)
+        return;
+    s->paused = false;
+    stream_touch(s);
+    if (s->open && s->tls != NULL && tls_has_input(s->tls))
+        stream_queue(s, &s->loop->ready);
+}
+
+void stream_end(struct stream *s)
+{
+    if (s->ending || s->closed || s->dead)
+        return;
+    s->ending = true;
+    if (s->tls != NULL && s->open)
+        tls_end(s->tls);
+    stream_touch(s);
+}
+
+void stream_cut(struct stream *s)
+{
+    if (s->ending || s->closed || s->dead)
+        return;
+    s->ending = true;
+    s->cut = true;
+    stream_touch(s);
+}
+
+void stream_close(struct stream *s)
+{
+    if (s->closed)
+        return;
+    s->closed = true;
+    if (!s->last_words || s->dead || s->fin_seen) {
+        stream_detach(s);
+        return;
+    }
+    /* What the peer sent and we never read would make the kernel reset the connection,
+     * and the alert might be lost with it. */
+    s->ending = true;
+    stream_touch(s);
+    loop_arm(s->loop, &s->linger, LAST_WORDS_LINGER);
+}
+
+int stream_error(const struct stream *s)
+{
+    return s->error;
+}
+
+size_t stream_unsent(const struct stream *s)
+{
+    return buffer_len(&s->out) + buffer_len(&s->early);
+}
+
+bool stream_is_tls(const struct stream *s)
+{
+    return s->tls != NULL;
+}
+
+const struct tls_facts *stream_tls_facts(struct stream *s)
+{
+    return s->tls != NULL ? tls_facts(s->tls) : NULL;
+}
+
+void stream_idle(struct stream *s)
+{
+    buffer_shrink(&s->out, 0);
+    buffer_shrink(&s->early, 0);
+}

@@ -1,0 +1,104 @@
+#include "proxy/net/stream_turn.h"
+
+#include "proxy/crypto/engine.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/stream_io.h"
+#include "proxy/net/tls.h"
+
+enum {
+    HANDSHAKE_SLICE = 3 * 1000 * 1000, /* ns a turn may spend on new handshakes */
+    FLUSH_ROUNDS = 3, /* drained() may write, which must not wait, nor go on for ever */
+};
+
+static struct stream *take_queued(struct list *list)
+{
+    struct list *node = list_take(list);
+
+    return node != NULL ? container_of(node, struct stream, queued) : NULL;
+}
+
+/* All of `from`, so that what is added meanwhile waits for the next round. */
+static void move_all(struct list *from, struct list *to)
+{
+    list_init(to);
+    if (list_empty(from))
+        return;
+    *to = *from;
+    to->next->prev = to->prev->next = to;
+    list_init(from);
+}
+
+/* A flood of handshakes must not hold up those who are past it. */
+static void run_handshakes(struct loop *loop)
+{
+    struct stream *s;
+
+    if (list_empty(&loop->handshakes))
+        return;
+    uint64_t stop = uv_hrtime() + HANDSHAKE_SLICE;
+    while ((s = take_queued(&loop->handshakes)) != NULL) {
+        stream_read(s);
+        if (uv_hrtime() >= stop)
+            break;
+    }
+}
+
+static void tell_ready(struct loop *loop)
+{
+    struct list now;
+    struct stream *s;
+
+    move_all(&loop->ready, &now);
+    while ((s = take_queued(&now)) != NULL) {
+        if (s->handle_closed)
+            stream_finish_if_done(s);
+        else
+            stream_tell(s);
+    }
+}
+
+static void resume_abandoned(struct stream *s)
+{
+    if (tls_read(s->tls, s->loop->plain_buffer, LOOP_READ_SIZE) == TLS_NEED_KEYS)
+        stream_queue(s, &s->loop->awaiting_keys);
+    else
+        stream_finish_if_done(s);
+}
+
+static void run_key_operations(struct loop *loop)
+{
+    struct list now;
+    struct stream *s;
+
+    if (list_empty(&loop->awaiting_keys))
+        return;
+    engine_run();
+    move_all(&loop->awaiting_keys, &now);
+    while ((s = take_queued(&now)) != NULL) {
+        if (s->detached)
+            resume_abandoned(s);
+        else
+            stream_decrypt(s);
+    }
+}
+
+static void flush_all(struct loop *loop)
+{
+    for (int round = 0; round < FLUSH_ROUNDS && !list_empty(&loop->unflushed); round++) {
+        struct list now, *node;
+
+        move_all(&loop->unflushed, &now);
+        while ((node = list_take(&now)) != NULL)
+            stream_flush(container_of(node, struct stream, unflushed));
+    }
+}
+
+bool streams_turn(struct loop *loop)
+{
+    run_handshakes(loop);
+    tell_ready(loop);
+    run_key_operations(loop);
+    flush_all(loop);
+    return !list_empty(&loop->handshakes) || !list_empty(&loop->ready) ||
+        !list_empty(&loop->awaiting_keys) || !list_empty(&loop->unflushed);
+}
