@@ -1,6 +1,7 @@
 #include "config/nearest.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { WORD_MAX = 40 };
@@ -40,6 +41,16 @@ static size_t edit_distance(const char *a, const char *b)
     return row[len];
 }
 
+/* "work" for "workers": however much is missing, it is the beginning of it. */
+static bool is_beginning(const char *wanted, const char *word)
+{
+    size_t i = 0;
+
+    while (wanted[i] != '\0' && word[i] != '\0' && folded(wanted[i]) == folded(word[i]))
+        i++;
+    return i >= 3 && wanted[i] == '\0';
+}
+
 void nearest_init(struct nearest *nearest, const char *wanted)
 {
     nearest->wanted = wanted;
@@ -54,7 +65,8 @@ void nearest_offer(struct nearest *nearest, const char *word)
 
     if (strlen(nearest->wanted) > WORD_MAX || strlen(word) > WORD_MAX)
         return;
-    distance = edit_distance(nearest->wanted, word);
+    distance =
+        is_beginning(nearest->wanted, word) ? 1 : edit_distance(nearest->wanted, word);
     if (distance < nearest->distance && distance < strlen(word)) {
         nearest->distance = distance;
         nearest->word = word;

@@ -85,8 +85,8 @@ static const struct option options[] = {
         .help = "PEM file: certificate, then its chain; one RSA and one EC may stand side by side",
         .repeatable = true},
     {SERVICE(paths, key), "/etc/ssl/certs/server.key", ANY,
-        .help = "PEM file: the key of the cert at the same place in the list; with cert written "
-        "and no key, the key is in the cert's file", .repeatable = true},
+        .help = "PEM file: the key of the cert at its place; cert without key: it is in there",
+        .repeatable = true},
     {SERVICE(names, sni), NULL, ANY,
         .help = "names that choose this service among those on one address; *.domain too",
         .repeatable = true},
