@@ -20,12 +20,14 @@ struct generation;
 
 /* Made once per worker. */
 struct front *front_new(struct loop *loop);
-void front_free(struct front *front); /* when no client is left */
+/* After front_drain()'s empty(), or when the loop has nothing left. */
+void front_free(struct front *front);
 
 struct counters *front_counters(struct front *front);
 
 /* Takes over fd (accepted, non-blocking) for a service of the current generation, takes a
- * reference on it. `peer` is copied. May refuse by admission limits: then fd is closed. */
+ * reference on it. `peer` is copied. May refuse by admission limits: then fd is closed.
+ */
 void client_accept(struct front *front, struct service *service, int fd,
     const struct sockaddr_storage *peer);
 
@@ -37,10 +39,11 @@ bool front_has_room(const struct front *front);
 void front_on_room(struct front *front, void (*room)(void *owner), void *owner);
 
 /* No more requests on any connection: idle ones end now, busy ones after their reply.
- * `empty` is called when the last client is gone (at once if there is none). */
+ * `empty` is called once, when the last client and the last backend connection are gone;
+ * at once, from inside, if there is none. */
 void front_drain(struct front *front, void (*empty)(void *owner), void *owner);
 
-/* Ends everything now. */
+/* Ends everything now; the closed events follow from the loop. */
 void front_close_all(struct front *front);
 
 /* Gives up the idle backend connections and the like of a generation that is no longer

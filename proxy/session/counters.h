@@ -10,19 +10,19 @@
 #include "proxy/base/end_reason.h"
 
 /* field, name in `status --json` */
-#define COUNTERS(X)                                  \
-    X(accepted, "accepted")                          \
-    X(handshakes_full, "handshakes_full")            \
-    X(handshakes_resumed, "handshakes_resumed")      \
-    X(handshakes_failed, "handshakes_failed")        \
-    X(handshakes_shed, "handshakes_shed")            \
-    X(requests, "requests")                          \
-    X(responses_own, "responses_own")                \
-    X(bytes_from_clients, "bytes_from_clients")      \
-    X(bytes_to_clients, "bytes_to_clients")          \
-    X(backend_connects, "backend_connects")          \
-    X(backend_reuses, "backend_reuses")              \
-    X(backend_failures, "backend_failures")          \
+#define COUNTERS(X)                                                                      \
+    X(accepted, "accepted")                                                              \
+    X(handshakes_full, "handshakes_full")                                                \
+    X(handshakes_resumed, "handshakes_resumed")                                          \
+    X(handshakes_failed, "handshakes_failed")                                            \
+    X(handshakes_shed, "handshakes_shed")                                                \
+    X(requests, "requests")                                                              \
+    X(responses_own, "responses_own")                                                    \
+    X(bytes_from_clients, "bytes_from_clients")                                          \
+    X(bytes_to_clients, "bytes_to_clients")                                              \
+    X(backend_connects, "backend_connects")                                              \
+    X(backend_reuses, "backend_reuses")                                                  \
+    X(backend_failures, "backend_failures")                                              \
     X(accept_errors, "accept_errors")
 
 struct counters {

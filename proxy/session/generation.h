@@ -1,9 +1,10 @@
 /*
- * generation.h - one immutable snapshot a worker serves: settings, TLS contexts, backends.
+ * generation.h - one immutable snapshot a worker serves: settings, TLS contexts,
+ * backends.
  *
  * Each client connection keeps one reference to the generation it was accepted under; the
- * last unref frees it. Plain int count: a worker is one thread. Built by process/ from what
- * the master sent.
+ * last unref frees it. Plain int count: a worker is one thread. Built by process/ from
+ * what the master sent.
  */
 #ifndef WLBPROXY_SESSION_GENERATION_H
 #define WLBPROXY_SESSION_GENERATION_H
@@ -21,10 +22,10 @@ struct tls_context;
 struct service {
     const struct service_settings *settings; /* the generation's */
     struct generation *generation;
-    struct tls_context *tls;       /* owned: an SSL_CTX */
-    struct endpoint *backends;     /* owned: resolved `connect`, in order */
+    struct tls_context *tls; /* owned: an SSL_CTX */
+    struct endpoint *backends; /* owned: resolved `connect`, in order */
     size_t backend_count;
-    struct backend_pool *pool;     /* owned: health and idle connections */
+    struct backend_pool *pool; /* owned: health and idle connections */
 };
 
 struct generation {
@@ -33,11 +34,16 @@ struct generation {
     uint64_t began; /* ms, monotonic: when it was committed */
     uint32_t clients;
     struct settings *settings; /* owned */
-    struct service *services;  /* owned, generation->settings->service_count of them */
+    struct service *services; /* owned, generation->settings->service_count of them */
     void (*free_tls)(struct tls_context *tls); /* given by the builder */
     void (*freed)(struct generation *generation, void *owner);
     void *owner;
 };
+
+/* One reference, the caller's. Takes settings over; each service gets its settings and an
+ * empty pool. The builder fills in tls, backends, began, free_tls, freed. A half-built
+ * one may be given up by generation_unref(). */
+struct generation *generation_new(uint32_t id, struct settings *settings);
 
 struct generation *generation_ref(struct generation *generation);
 void generation_unref(struct generation *generation);

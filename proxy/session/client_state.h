@@ -1,0 +1,114 @@
+/*
+ * client_state.h - struct client, and what exchange and tunnel may do to it.
+ *
+ * Inside session/ only; client.h is what process/ sees.
+ */
+#ifndef WLBPROXY_SESSION_CLIENT_STATE_H
+#define WLBPROXY_SESSION_CLIENT_STATE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proxy/base/buffer.h"
+#include "proxy/base/end_reason.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/stream.h"
+#include "proxy/session/front.h"
+#include "proxy/session/generation.h"
+
+struct exchange;
+struct parser;
+struct source;
+struct tunnel;
+
+/* Where a client connection is in its life, named after what is awaited. */
+#define CLIENT_STATES(X)                                                                 \
+    X(HANDSHAKE, "handshake")                                                            \
+    X(AWAIT_HEAD, "await_head")                                                          \
+    X(EXCHANGE, "exchange")                                                              \
+    X(TUNNEL, "tunnel")                                                                  \
+    X(LINGER, "linger")                                                                  \
+    X(CLOSED, "closed")
+
+enum client_state {
+#define X(name, text) CLIENT_##name,
+    CLIENT_STATES(X)
+#undef X
+};
+
+enum {
+    CLIENT_LINGER_MAX = 8 * 1024 * 1024, /* bytes discarded after the last reply */
+    CLIENT_DRAIN_GRACE = 1000, /* ms a fresh connection has to begin its one request */
+};
+
+struct client {
+    struct stream stream;
+    struct front *front;
+    struct generation *generation; /* one reference */
+    struct service *service;
+    struct source *source; /* of admission.h; NULL: not tracked */
+    struct parser *parser; /* of requests; NULL while idle */
+    union {
+        struct exchange *exchange; /* EXCHANGE: owned */
+        struct tunnel *tunnel; /* TUNNEL: owned */
+    };
+    struct buffer unparsed; /* what came ahead of its turn */
+    struct list link, handshaking;
+    struct deadline deadline;
+    struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
+    uint64_t accepted; /* ms */
+    size_t pending; /* not yet with the peer, at the last look */
+    size_t batch; /* of `unparsed`, as long as it was when counting began */
+    const char *detail; /* of a failed handshake, borrowed */
+    uint32_t id, requests;
+    uint32_t discarded, stalled; /* LINGER: bytes; ms without the peer taking any */
+    uint32_t ahead; /* requests taken from the batch */
+    uint16_t port;
+    uint8_t state, reason;
+    uint8_t ended_in; /* state when its end began, for the log */
+    bool in_head; /* the head deadline runs */
+    bool peer_ended; /* close_notify: a half-close */
+    bool full; /* it does not read as fast as we write */
+};
+
+/* The one place that changes the state; arms the deadline. */
+void client_enter(struct client *c, enum client_state next, uint64_t deadline_ms);
+void client_arm(struct client *c, uint64_t deadline_ms);
+
+void client_write(struct client *c, const char *bytes, size_t len);
+
+/* Did the peer take anything since the last look (or since client_watch())? */
+void client_watch(struct client *c);
+bool client_took_some(struct client *c, size_t *taken);
+
+/* Reading follows from the state alone; call it last. */
+void client_update_reading(struct client *c);
+
+/* For front.c. */
+struct client *client_new(struct front *front, struct service *service,
+    const struct sockaddr_storage *peer, struct source *source);
+void client_start(struct client *c, int fd);
+void client_drain(struct client *c);
+void client_end_now(struct client *c);
+bool client_is_sheddable(struct client *c, uint64_t patience);
+void client_shed(struct client *c);
+
+/* The exchange is complete: the next request, or the end. */
+void client_exchange_done(struct client *c, bool keep_alive);
+
+/* What was written is the last: close_notify and FIN, or a cut; then linger. */
+void client_end(struct client *c, enum end_reason reason);
+void client_cut(struct client *c, enum end_reason reason);
+
+/* Nothing more can be delivered. */
+void client_close(struct client *c, enum end_reason reason);
+
+/* One of our own replies, then the end. */
+void client_refuse(struct client *c, enum end_reason reason, unsigned status,
+    const char *text, bool to_head);
+
+/* "192.0.2.7" or "2001:db8::1"; room for INET6_ADDRSTRLEN. */
+const char *client_ip(const struct client *c, char *text);
+
+#endif

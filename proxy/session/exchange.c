@@ -1,0 +1,389 @@
+#include "proxy/session/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/base/log.h"
+#include "proxy/http/forward.h"
+#include "proxy/http/head.h"
+#include "proxy/http/parser.h"
+#include "proxy/net/tls.h"
+#include "proxy/session/backend.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/own_reply.h"
+#include "proxy/session/report.h"
+
+enum { EARLY_MAX = 64 * 1024 }; /* of a request, while its backend is not connected */
+
+static const char continue_head[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+static const struct service_settings *settings_of(const struct exchange *x)
+{
+    return x->client->service->settings;
+}
+
+static uint64_t now_of(const struct exchange *x)
+{
+    return loop_now(x->client->front->loop);
+}
+
+/* RFC 9110, 9.2.2. */
+static bool is_idempotent(struct span method)
+{
+    static const char *const methods[] = {
+        "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (span_is(method, methods[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool asks_websocket(const struct exchange *x, const struct head *head)
+{
+    return settings_of(x)->upgrade == UPGRADE_WEBSOCKET && head->upgrade &&
+        span_is(head->method, "GET") &&
+        span_is_token(head_find(head, "Upgrade"), "websocket");
+}
+
+static struct exchange *obtain(struct front *front)
+{
+    struct list *spare = spares_take(&front->exchanges);
+    struct exchange *x;
+
+    if (spare != NULL)
+        return container_of(spare, struct exchange, link);
+    x = calloc(1, sizeof(*x));
+    if (x == NULL)
+        abort();
+    list_init(&x->link);
+    return x;
+}
+
+static struct exchange *make(struct client *c, const struct head *head)
+{
+    struct exchange *x = obtain(c->front);
+
+    x->client = c;
+    x->began = loop_now(c->front->loop);
+    x->minor = head->minor > 0;
+    x->to_head = span_is(head->method, "HEAD");
+    x->keep_alive = head->keep_alive;
+    x->idempotent = head->body == BODY_NONE && is_idempotent(head->method);
+    x->upgrade = asks_websocket(x, head);
+    x->expects = head->expect_continue && head->minor > 0;
+    x->request_part = PART_BODY;
+    pace_restart(&x->upload, x->began);
+    if (access_log_enabled()) {
+        access_entry_fill(&x->entry, head);
+        clock_gettime(CLOCK_REALTIME, &x->when);
+    }
+    return x;
+}
+
+/* Everything but what is worth keeping for the next one: the memory of its buffers. */
+static void wipe(struct exchange *x)
+{
+    struct buffer request = x->request, text = x->entry.text;
+    struct parser *replies = x->replies;
+    size_t max_head = x->max_head;
+
+    buffer_clear(&request);
+    buffer_shrink(&request, BUFFER_KEEP);
+    buffer_clear(&text);
+    if (replies != NULL && !parser_is_idle(replies)) {
+        parser_free(replies);
+        replies = NULL;
+    }
+    memset(x, 0, sizeof(*x));
+    x->request = request;
+    x->entry.text = text;
+    x->replies = replies;
+    x->max_head = max_head;
+    list_init(&x->link);
+}
+
+static void expect_reply(struct exchange *x)
+{
+    struct parser_limits limits = {.max_head = settings_of(x)->max_head};
+
+    if (x->replies != NULL && x->max_head != limits.max_head) {
+        parser_free(x->replies);
+        x->replies = NULL;
+    }
+    if (x->replies == NULL)
+        x->replies = parser_new(PARSER_RESPONSE, &limits);
+    x->max_head = limits.max_head;
+    parser_expect_response(x->replies, x->to_head, x->upgrade);
+}
+
+void exchange_free_spare(struct list *link)
+{
+    struct exchange *x = container_of(link, struct exchange, link);
+
+    parser_free(x->replies);
+    buffer_destroy(&x->request);
+    buffer_destroy(&x->entry.text);
+    free(x);
+}
+
+void exchange_close(struct exchange *x, enum end_reason reason)
+{
+    struct client *c = x->client;
+
+    report_exchange(x, reason);
+    backend_abort(&x->backend);
+    buffer_clear(&c->front->scratch);
+    c->exchange = NULL;
+    wipe(x);
+    if (!spares_keep(&c->front->exchanges, &x->link))
+        exchange_free_spare(&x->link);
+}
+
+static void write_request_head(struct exchange *x, const struct head *head)
+{
+    struct client *c = x->client;
+    const struct service_settings *settings = settings_of(x);
+    const struct tls_facts *tls = stream_tls_facts(&c->stream);
+    bool certified = tls != NULL && tls->peer_sha256 != NULL && *tls->peer_sha256 != '\0';
+    char ip[INET6_ADDRSTRLEN];
+    struct forward_request how = {
+        .forwarded = settings->forwarded,
+        .keep_alive = settings->backend_keepalive > 0,
+        .upgrade = x->upgrade,
+        .client_ip = client_ip(c, ip),
+        .cert_subject = certified ? tls->peer_subject : NULL,
+        .cert_sha256 = certified ? tls->peer_sha256 : NULL,
+        .cert_asked = settings->verify != VERIFY_OFF,
+    };
+
+    x->to_backend = forward_request(head, &how, &x->request);
+}
+
+static bool acquire(struct exchange *x, bool fresh)
+{
+    struct client *c = x->client;
+
+    if (!backend_acquire(
+            c->front, c->service, fresh, &exchange_backend_events, x, &x->backend))
+        return false;
+    x->reused = backend_is_ready(x->backend);
+    if (x->reused)
+        exchange_send_request(x);
+    return true;
+}
+
+void exchange_begin(struct client *c, const struct head *head)
+{
+    struct exchange *x = make(c, head);
+    const struct service_settings *settings = settings_of(x);
+
+    client_enter(c, CLIENT_EXCHANGE, settings->response_timeout);
+    c->exchange = x;
+    c->requests++;
+    c->front->counters.requests++;
+    if (settings->max_body > 0 && head->body == BODY_LENGTH &&
+        head->length > settings->max_body) {
+        exchange_fail(x, END_BODY_TOO_LARGE, "");
+        return;
+    }
+    write_request_head(x, head);
+    expect_reply(x);
+    if (acquire(x, false))
+        exchange_rearm(x);
+    else
+        exchange_fail(x, END_BACKEND_NONE, "no address to connect to");
+}
+
+void exchange_send_request(struct exchange *x)
+{
+    x->backend_text = backend_address(x->backend);
+    x->backend_full =
+        !backend_write(x->backend, buffer_data(&x->request), buffer_len(&x->request));
+    if (!x->idempotent)
+        buffer_clear(&x->request);
+    if (x->expects && x->request_part == PART_BODY && x->received == 0)
+        client_write(x->client, continue_head, sizeof(continue_head) - 1);
+    x->expects = false;
+    pace_restart(&x->upload, now_of(x));
+}
+
+/* RFC 9112, 9.3.1: a connection that was idle may have been closed before the request
+ * reached anyone. Not one byte of an answer came, and doing it twice does no harm. */
+bool exchange_retry(struct exchange *x)
+{
+    if (!x->idempotent || !x->reused || x->heard)
+        return false;
+    backend_abort(&x->backend);
+    if (!acquire(x, true))
+        return false;
+    exchange_rearm(x);
+    return true;
+}
+
+static void give(struct exchange *x, const char *bytes, size_t len)
+{
+    if (len == 0)
+        return;
+    if (backend_is_ready(x->backend)) {
+        if (!backend_write(x->backend, bytes, len))
+            x->backend_full = true;
+        return;
+    }
+    buffer_append(&x->request, bytes, len);
+    if (buffer_len(&x->request) > EARLY_MAX)
+        x->backend_full = true;
+}
+
+void exchange_body(struct exchange *x, const char *bytes, size_t len)
+{
+    const struct service_settings *settings = settings_of(x);
+    char before[FRAMING_OVERHEAD], after[FRAMING_OVERHEAD];
+    size_t before_len, after_len;
+
+    x->received += len;
+    if (settings->max_body > 0 && x->received > settings->max_body) {
+        exchange_fail(x, END_BODY_TOO_LARGE, "");
+        return;
+    }
+    if (!pace_keeps(&x->upload, len, settings->min_rate, now_of(x))) {
+        exchange_fail(x, END_TOO_SLOW, "");
+        return;
+    }
+    if (!framing_part(&x->to_backend, len, before, &before_len, after, &after_len)) {
+        exchange_fail(x, END_BAD_REQUEST, "");
+        return;
+    }
+    give(x, before, before_len);
+    give(x, bytes, len);
+    give(x, after, after_len);
+    exchange_rearm(x);
+}
+
+void exchange_request_done(struct exchange *x)
+{
+    const char *end = framing_end(&x->to_backend);
+
+    if (end == NULL) {
+        exchange_fail(x, END_BAD_REQUEST, "");
+        return;
+    }
+    give(x, end, strlen(end));
+    x->request_part = PART_DONE;
+    exchange_rearm(x);
+}
+
+bool exchange_wants_request(const struct exchange *x)
+{
+    return x->request_part != PART_DONE;
+}
+
+static enum awaited awaited_now(const struct exchange *x)
+{
+    if (x->client->full)
+        return AWAITED_READER;
+    if (x->request_part != PART_DONE && !x->backend_full && backend_is_ready(x->backend))
+        return AWAITED_REQUEST;
+    return AWAITED_BACKEND;
+}
+
+/* Each sign of life gives the one we wait for its full time again; not so a reader, who
+ * is looked after in exchange_expired(). */
+void exchange_rearm(struct exchange *x)
+{
+    const struct service_settings *settings = settings_of(x);
+    enum awaited before = x->awaited;
+
+    x->awaited = awaited_now(x);
+    if (x->awaited == AWAITED_READER && before == AWAITED_READER)
+        return;
+    if (x->awaited == AWAITED_READER)
+        client_watch(x->client);
+    client_arm(x->client,
+        x->awaited == AWAITED_BACKEND ? settings->response_timeout
+                                      : settings->body_timeout);
+}
+
+static void judge_reader(struct exchange *x)
+{
+    const struct service_settings *settings = settings_of(x);
+    struct client *c = x->client;
+    size_t taken;
+
+    if (!client_took_some(c, &taken))
+        exchange_client_gone(x, END_READ_TIMEOUT);
+    else if (pace_is_too_slow(taken, settings->body_timeout, settings->min_rate))
+        exchange_client_gone(x, END_TOO_SLOW);
+    else
+        client_arm(c, settings->body_timeout);
+}
+
+void exchange_expired(struct exchange *x)
+{
+    if (x->awaited == AWAITED_READER)
+        judge_reader(x);
+    else if (x->awaited == AWAITED_REQUEST)
+        exchange_fail(x, END_BODY_TIMEOUT, "");
+    else
+        exchange_fail(x, END_BACKEND_TIMEOUT, "silent for response_timeout");
+}
+
+void exchange_client_drained(struct exchange *x)
+{
+    exchange_rearm(x);
+    if (x->backend != NULL)
+        stream_resume(&x->backend->stream);
+}
+
+/* A half-close: the answer still goes out, unless the request can no longer be complete.
+ */
+void exchange_client_ended(struct exchange *x)
+{
+    if (x->request_part != PART_DONE)
+        exchange_fail(x, END_BAD_REQUEST, "");
+}
+
+void exchange_client_gone(struct exchange *x, enum end_reason reason)
+{
+    struct client *c = x->client;
+
+    exchange_close(x, reason);
+    client_close(c, reason);
+}
+
+void exchange_refuse(
+    struct exchange *x, enum end_reason reason, unsigned status, const char *text)
+{
+    struct client *c = x->client;
+    bool answering = x->answering, to_head = x->to_head;
+
+    if (!answering)
+        x->status = status;
+    exchange_close(x, reason);
+    if (answering)
+        client_cut(c, reason);
+    else
+        client_refuse(c, reason, status, text, to_head);
+}
+
+void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail)
+{
+    const struct own_reply *reply = own_reply_for(reason);
+
+    if (end_reason_fault(reason) == FAULT_BACKEND)
+        report_backend_failure(x, reason, detail);
+    exchange_refuse(x, reason, reply->status, reply->text);
+}
+
+void exchange_finish(struct exchange *x)
+{
+    struct client *c = x->client;
+    bool whole = x->request_part == PART_DONE;
+    bool keep_alive = whole && !x->closes && !c->front->draining;
+
+    if (whole && x->reply_keeps)
+        backend_release(&x->backend);
+    exchange_close(x, END_DONE);
+    client_exchange_done(c, keep_alive);
+}

@@ -1,0 +1,92 @@
+/*
+ * exchange.h - one request and its response.
+ *
+ * Two parts that only move forward, request and response: HEAD -> BODY -> DONE. A failure
+ * is one function: an answer of our own while nothing was sent to the client, else a cut.
+ */
+#ifndef WLBPROXY_SESSION_EXCHANGE_H
+#define WLBPROXY_SESSION_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proxy/base/buffer.h"
+#include "proxy/base/end_reason.h"
+#include "proxy/base/list.h"
+#include "proxy/http/framing.h"
+#include "proxy/session/access_log.h"
+#include "proxy/session/pace.h"
+
+struct backend;
+struct backend_events;
+struct client;
+struct head;
+struct parser;
+
+enum part { PART_HEAD, PART_BODY, PART_DONE };
+
+/* Who must act next; decides the deadline. */
+enum awaited { AWAITED_NOBODY, AWAITED_REQUEST, AWAITED_BACKEND, AWAITED_READER };
+
+struct exchange {
+    struct client *client;
+    struct backend *backend; /* slot of backend.h */
+    const char *backend_text;
+    struct parser *replies;
+    struct buffer request; /* for the backend: not yet connected, or kept for one retry */
+    struct framing to_backend, to_client;
+    struct pace upload;
+    struct access_entry entry;
+    struct timespec when; /* for the access log */
+    struct list link; /* in front->exchanges while spare */
+    uint64_t began; /* ms */
+    uint64_t received, sent; /* body bytes */
+    unsigned status; /* of what the client got or will get, 0: nothing yet */
+    size_t max_head; /* that `replies` was made with */
+    enum part request_part, response_part;
+    enum awaited awaited;
+    bool minor; /* the client's HTTP/1.minor */
+    bool to_head; /* HEAD */
+    bool keep_alive; /* may the client's connection stay open */
+    bool closes; /* the head we sent said that it will not */
+    bool reply_keeps; /* the backend's connection may serve another request */
+    bool idempotent; /* and without a body: may be sent again over a fresh connection */
+    bool reused; /* the backend's connection was an idle one */
+    bool heard; /* a byte of the reply came */
+    bool upgrade; /* a 101 may come */
+    bool expects; /* 100 Continue is still to be sent */
+    bool answering; /* the response's head is on its way: no reply of our own any more */
+    bool backend_full;
+};
+
+/* The head is complete. Afterwards the client may be in any state. */
+void exchange_begin(struct client *c, const struct head *head);
+void exchange_body(struct exchange *x, const char *bytes, size_t len);
+void exchange_request_done(struct exchange *x);
+bool exchange_wants_request(const struct exchange *x);
+
+/* What befalls the client meanwhile. */
+void exchange_client_drained(struct exchange *x);
+void exchange_client_ended(struct exchange *x); /* close_notify */
+void exchange_client_gone(struct exchange *x, enum end_reason reason);
+void exchange_expired(struct exchange *x);
+
+/* The request is at fault: answered so, unless an answer is on its way. */
+void exchange_refuse(
+    struct exchange *x, enum end_reason reason, unsigned status, const char *text);
+
+/* The one way to fail. The exchange is gone afterwards. */
+void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail);
+
+/* Between exchange.c and response.c. */
+void exchange_send_request(struct exchange *x);
+bool exchange_retry(struct exchange *x); /* false: it may not */
+void exchange_rearm(struct exchange *x);
+void exchange_finish(struct exchange *x); /* the response is complete */
+void exchange_close(struct exchange *x, enum end_reason reason); /* logged and freed */
+extern const struct backend_events exchange_backend_events;
+
+void exchange_free_spare(struct list *link);
+
+#endif

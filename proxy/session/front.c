@@ -1,0 +1,284 @@
+#include "proxy/session/front.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/base/log.h"
+#include "proxy/session/admission.h"
+#include "proxy/session/backend.h"
+#include "proxy/session/client.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/exchange.h"
+#include "proxy/session/pool.h"
+#include "proxy/session/report.h"
+
+enum {
+    ROOM_TICK = 500, /* ms between looks at handshakes that can be shed */
+    SHED_PATIENCE = 3000, /* ms a handshake gets whose ClientHello we have seen */
+    SHED_LOOKS = 8, /* oldest handshakes looked at */
+};
+
+/* ---- spares ---- */
+
+struct list *spares_take(struct spares *spares)
+{
+    struct list *node = list_take(&spares->list);
+
+    if (node != NULL)
+        spares->count--;
+    return node;
+}
+
+bool spares_keep(struct spares *spares, struct list *node)
+{
+    if (spares->count >= FRONT_SPARES)
+        return false;
+    spares->count++;
+    list_append(&spares->list, node);
+    return true;
+}
+
+/* ---- the log ---- */
+
+bool front_may_log(struct front *front, enum end_reason reason)
+{
+    if (noise_allow(&front->noise, reason, loop_now(front->loop)))
+        return true;
+    if (!deadline_is_armed(&front->noise_due))
+        loop_arm(front->loop, &front->noise_due, NOISE_SUMMARY);
+    return false;
+}
+
+static void on_noise_due(struct deadline *due)
+{
+    report_held(container_of(due, struct front, noise_due));
+}
+
+/* ---- room ---- */
+
+static struct client *oldest_sheddable(const struct front *front)
+{
+    struct list *node = front->handshaking.next;
+
+    for (int i = 0; i < SHED_LOOKS && node != &front->handshaking; i++) {
+        struct client *c = container_of(node, struct client, handshaking);
+
+        node = node->next;
+        if (client_is_sheddable(c, SHED_PATIENCE))
+            return c;
+    }
+    return NULL;
+}
+
+bool front_has_room(const struct front *front)
+{
+    return front->counters.clients < front->max_connections &&
+        (front->counters.handshakes_in_progress < front->max_handshakes ||
+            oldest_sheddable(front) != NULL);
+}
+
+void front_on_room(struct front *front, void (*room)(void *owner), void *owner)
+{
+    front->room = room;
+    front->room_owner = owner;
+}
+
+static void tell_of_no_room(struct front *front)
+{
+    if (front->waiting_for_room || front_has_room(front))
+        return;
+    front->waiting_for_room = true;
+    loop_arm(front->loop, &front->room_due, ROOM_TICK);
+    if (front->counters.clients >= front->max_connections)
+        log_warning("event=full clients=%llu max_connections=%u detail=\"new connections "
+                    "wait in the backlog; raise max_connections to serve more\"",
+            (unsigned long long)front->counters.clients, front->max_connections);
+}
+
+static void look_for_room(struct front *front)
+{
+    if (!front->waiting_for_room)
+        return;
+    if (!front_has_room(front)) {
+        loop_arm(front->loop, &front->room_due, ROOM_TICK);
+        return;
+    }
+    front->waiting_for_room = false;
+    deadline_disarm(&front->room_due);
+    if (front->room != NULL)
+        front->room(front->room_owner);
+}
+
+static void on_room_due(struct deadline *due)
+{
+    look_for_room(container_of(due, struct front, room_due));
+}
+
+static void tell_if_empty(struct front *front)
+{
+    void (*empty)(void *owner) = front->empty;
+
+    if (empty == NULL || front->counters.clients > 0 || front->backend_count > 0)
+        return;
+    front->empty = NULL;
+    empty(front->empty_owner);
+}
+
+void front_on_gone(struct front *front)
+{
+    look_for_room(front);
+    tell_if_empty(front);
+}
+
+/* ---- its life ---- */
+
+struct front *front_new(struct loop *loop)
+{
+    struct front *front = calloc(1, sizeof(*front));
+
+    if (front == NULL)
+        abort();
+    front->loop = loop;
+    front->admission = admission_new();
+    front->max_connections = front->max_handshakes = UINT32_MAX;
+    list_init(&front->clients);
+    list_init(&front->handshaking);
+    list_init(&front->idle);
+    list_init(&front->exchanges.list);
+    list_init(&front->backends.list);
+    deadline_init(&front->noise_due, on_noise_due);
+    deadline_init(&front->room_due, on_room_due);
+    return front;
+}
+
+void front_free(struct front *front)
+{
+    struct list *node;
+
+    if (front == NULL)
+        return;
+    deadline_disarm(&front->noise_due);
+    deadline_disarm(&front->room_due);
+    report_held(front);
+    while ((node = spares_take(&front->exchanges)) != NULL)
+        exchange_free_spare(node);
+    while ((node = spares_take(&front->backends)) != NULL)
+        backend_free_spare(node);
+    buffer_destroy(&front->scratch);
+    admission_free(front->admission);
+    free(front);
+}
+
+struct counters *front_counters(struct front *front)
+{
+    return &front->counters;
+}
+
+uint32_t front_clients(const struct front *front)
+{
+    return (uint32_t)front->counters.clients;
+}
+
+/* ---- the door ---- */
+
+static struct admission_limits limits_of(const struct settings *settings)
+{
+    return (struct admission_limits){
+        .connections_per_source = settings->max_connections_per_source,
+        .handshake_rate = settings->handshake_rate,
+        .max_handshakes = settings->max_handshakes,
+    };
+}
+
+static bool admit(struct front *front, const struct settings *settings,
+    const struct sockaddr_storage *peer, struct source **source)
+{
+    struct admission_limits limits = limits_of(settings);
+    enum admission_verdict verdict = admission_enter(front->admission, &limits, peer,
+        (uint32_t)front->counters.handshakes_in_progress, loop_now(front->loop), source);
+    enum end_reason reason =
+        verdict == ADMIT_NOT_RATE ? END_HANDSHAKE_SHED : END_TOO_MANY;
+
+    if (verdict == ADMIT)
+        return true;
+    if (verdict == ADMIT_NOT_RATE)
+        front->counters.handshakes_shed++;
+    front->counters.ends[reason]++;
+    report_refusal(front, reason, peer);
+    return false;
+}
+
+static void make_room_for_handshake(struct front *front)
+{
+    struct client *oldest;
+
+    if (front->counters.handshakes_in_progress < front->max_handshakes)
+        return;
+    oldest = oldest_sheddable(front);
+    if (oldest != NULL)
+        client_shed(oldest);
+}
+
+void client_accept(struct front *front, struct service *service, int fd,
+    const struct sockaddr_storage *peer)
+{
+    const struct settings *settings = service->generation->settings;
+    struct source *source;
+
+    front->counters.accepted++;
+    front->max_connections = settings->max_connections;
+    front->max_handshakes = settings->max_handshakes;
+    if (!admit(front, settings, peer, &source)) {
+        close(fd);
+        return;
+    }
+    make_room_for_handshake(front);
+    client_start(client_new(front, service, peer, source), fd);
+    tell_of_no_room(front);
+}
+
+/* ---- the end ---- */
+
+static void close_idle_backends(struct front *front)
+{
+    while (!list_empty(&front->idle))
+        backend_close_idle(
+            &container_of(front->idle.next, struct backend, everywhere)->idle);
+}
+
+/* Ending a client does not free it, nor unlink it: that follows from the loop. */
+static void for_each_client(struct front *front, void (*what)(struct client *c))
+{
+    struct list *node = front->clients.next;
+
+    while (node != &front->clients) {
+        struct client *c = container_of(node, struct client, link);
+
+        node = node->next;
+        what(c);
+    }
+}
+
+void front_drain(struct front *front, void (*empty)(void *owner), void *owner)
+{
+    front->draining = true;
+    front->empty = empty;
+    front->empty_owner = owner;
+    close_idle_backends(front);
+    for_each_client(front, client_drain);
+    tell_if_empty(front);
+}
+
+void front_close_all(struct front *front)
+{
+    front->draining = true;
+    close_idle_backends(front);
+    for_each_client(front, client_end_now);
+}
+
+void front_retire(struct front *front, struct generation *generation)
+{
+    (void)front;
+    for (size_t i = 0; i < generation->settings->service_count; i++)
+        pool_retire(generation->services[i].pool);
+}

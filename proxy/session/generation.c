@@ -1,0 +1,60 @@
+#include "proxy/session/generation.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proxy/session/pool.h"
+
+struct generation *generation_new(uint32_t id, struct settings *settings)
+{
+    struct generation *g = calloc(1, sizeof(*g));
+
+    if (g == NULL)
+        abort();
+    g->refs = 1;
+    g->id = id;
+    g->settings = settings;
+    g->services = calloc(settings->service_count + 1, sizeof(*g->services));
+    if (g->services == NULL)
+        abort();
+    for (size_t i = 0; i < settings->service_count; i++) {
+        g->services[i].settings = &settings->services[i];
+        g->services[i].generation = g;
+        g->services[i].pool = pool_new();
+    }
+    return g;
+}
+
+struct generation *generation_ref(struct generation *generation)
+{
+    assert(generation->refs > 0);
+    generation->refs++;
+    return generation;
+}
+
+static void destroy(struct generation *g)
+{
+    for (size_t i = 0; i < g->settings->service_count; i++) {
+        struct service *service = &g->services[i];
+
+        pool_free(service->pool);
+        free(service->backends);
+        if (service->tls != NULL && g->free_tls != NULL)
+            g->free_tls(service->tls);
+    }
+    free(g->services);
+    settings_free(g->settings);
+}
+
+void generation_unref(struct generation *generation)
+{
+    if (generation == NULL)
+        return;
+    assert(generation->refs > 0);
+    if (--generation->refs > 0)
+        return;
+    destroy(generation);
+    if (generation->freed != NULL)
+        generation->freed(generation, generation->owner);
+    free(generation);
+}

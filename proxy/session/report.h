@@ -1,0 +1,35 @@
+/*
+ * report.h - the log lines about clients: one at the end of each, bounded in number.
+ */
+#ifndef WLBPROXY_SESSION_REPORT_H
+#define WLBPROXY_SESSION_REPORT_H
+
+#include <stdbool.h>
+
+#include "proxy/session/client_state.h"
+
+struct exchange;
+
+void report_state(const struct client *c, enum client_state from, enum client_state to);
+
+/* Where a handshake failed, with what the client offered and why it may have failed. */
+void report_handshake(struct client *c);
+
+void report_end(struct client *c);
+void report_exchange(struct exchange *x, enum end_reason reason); /* the access log */
+void report_backend_failure(
+    struct exchange *x, enum end_reason reason, const char *detail);
+
+/* A connection that was turned away at the door. */
+void report_refusal(
+    struct front *front, enum end_reason reason, const struct sockaddr_storage *peer);
+
+/* What was held back since the last time. True if anything still is. */
+bool report_held(struct front *front);
+
+enum { REPORT_PEER_MAX = 64 };
+
+/* "192.0.2.7:51234", "[2001:db8::1]:51234" */
+const char *report_peer(const struct client *c, char *text);
+
+#endif

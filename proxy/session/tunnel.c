@@ -1,0 +1,227 @@
+#include "proxy/session/tunnel.h"
+
+#include <stdlib.h>
+
+#include "proxy/session/backend.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/exchange.h"
+
+enum { EARLY_MAX = 64 * 1024 }; /* while the backend is not connected */
+
+struct tunnel {
+    struct client *client;
+    struct backend *backend; /* slot of backend.h */
+    struct buffer early;
+    bool client_ended, backend_ended, backend_full, watching;
+};
+
+static const struct backend_events events;
+
+static const struct service_settings *settings_of(const struct tunnel *t)
+{
+    return t->client->service->settings;
+}
+
+static struct tunnel *make(struct client *c)
+{
+    struct tunnel *t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        abort();
+    t->client = c;
+    client_enter(c, CLIENT_TUNNEL, c->service->settings->response_timeout);
+    c->tunnel = t;
+    return t;
+}
+
+static void destroy(struct tunnel *t)
+{
+    backend_abort(&t->backend);
+    buffer_destroy(&t->early);
+    t->client->tunnel = NULL;
+    free(t);
+}
+
+/* Each byte gives silence its full time again; a client that is behind is looked after in
+ * tunnel_expired(). */
+static void rearm(struct tunnel *t)
+{
+    struct client *c = t->client;
+
+    if (c->full && t->watching)
+        return;
+    t->watching = c->full;
+    if (c->full)
+        client_watch(c);
+    client_arm(
+        c, c->full ? settings_of(t)->body_timeout : settings_of(t)->response_timeout);
+}
+
+/* A lost or refusing backend: the client sees a cut. */
+static void cut(struct tunnel *t, enum end_reason reason)
+{
+    struct client *c = t->client;
+
+    destroy(t);
+    client_cut(c, reason);
+}
+
+/* Both have said all they had to say: what is still on its way is delivered first. */
+static void finish_if_done(struct tunnel *t)
+{
+    struct client *c = t->client;
+
+    if (!t->client_ended || !t->backend_ended || stream_unsent(&t->backend->stream) > 0)
+        return;
+    destroy(t);
+    client_end(c, END_DONE);
+}
+
+void tunnel_begin(struct client *c)
+{
+    struct tunnel *t = make(c);
+
+    if (!backend_acquire(c->front, c->service, true, &events, t, &t->backend))
+        cut(t, END_BACKEND_NONE);
+}
+
+void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
+{
+    struct client *c = x->client;
+    struct backend *backend = x->backend;
+    struct tunnel *t;
+
+    backend_hand_over(&x->backend);
+    exchange_close(x, END_DONE);
+    t = make(c);
+    backend_attach(backend, &events, t, &t->backend);
+    if (buffer_len(&c->unparsed) > 0)
+        tunnel_client_data(t, buffer_data(&c->unparsed), buffer_len(&c->unparsed));
+    buffer_destroy(&c->unparsed);
+    if (len > 0)
+        events.data(t, bytes, len);
+    if (c->peer_ended)
+        tunnel_client_ended(t);
+    else
+        client_update_reading(c);
+}
+
+void tunnel_client_data(struct tunnel *t, const char *bytes, size_t len)
+{
+    if (backend_is_ready(t->backend)) {
+        if (!backend_write(t->backend, bytes, len))
+            t->backend_full = true;
+    } else {
+        buffer_append(&t->early, bytes, len);
+        t->backend_full = buffer_len(&t->early) > EARLY_MAX;
+    }
+    rearm(t);
+    client_update_reading(t->client);
+}
+
+void tunnel_client_drained(struct tunnel *t)
+{
+    rearm(t);
+    stream_resume(&t->backend->stream);
+}
+
+void tunnel_client_ended(struct tunnel *t)
+{
+    t->client_ended = true;
+    if (!backend_is_ready(t->backend))
+        return;
+    backend_end(t->backend);
+    rearm(t);
+    finish_if_done(t);
+}
+
+void tunnel_client_gone(struct tunnel *t, enum end_reason reason)
+{
+    struct client *c = t->client;
+
+    backend_reset(&t->backend);
+    destroy(t);
+    client_close(c, reason);
+}
+
+void tunnel_expired(struct tunnel *t)
+{
+    struct client *c = t->client;
+    size_t taken;
+
+    if (!c->full)
+        cut(t, END_IDLE_TIMEOUT);
+    else if (!client_took_some(c, &taken))
+        tunnel_client_gone(t, END_READ_TIMEOUT);
+    else if (pace_is_too_slow(
+                 taken, settings_of(t)->body_timeout, settings_of(t)->min_rate))
+        tunnel_client_gone(t, END_TOO_SLOW);
+    else
+        client_arm(c, settings_of(t)->body_timeout);
+}
+
+bool tunnel_blocks_client(const struct tunnel *t)
+{
+    return t->backend_full;
+}
+
+static void on_ready(void *user)
+{
+    struct tunnel *t = user;
+
+    t->backend_full = false;
+    if (buffer_len(&t->early) > 0)
+        t->backend_full =
+            !backend_write(t->backend, buffer_data(&t->early), buffer_len(&t->early));
+    buffer_destroy(&t->early);
+    if (t->client_ended)
+        backend_end(t->backend);
+    rearm(t);
+    client_update_reading(t->client);
+}
+
+static void on_data(void *user, const char *bytes, size_t len)
+{
+    struct tunnel *t = user;
+
+    client_write(t->client, bytes, len);
+    if (t->client->full)
+        stream_pause(&t->backend->stream);
+    rearm(t);
+}
+
+static void on_drained(void *user)
+{
+    struct tunnel *t = user;
+
+    t->backend_full = false;
+    rearm(t);
+    if (t->client_ended && t->backend_ended)
+        finish_if_done(t);
+    else
+        client_update_reading(t->client);
+}
+
+static void on_ended(void *user)
+{
+    struct tunnel *t = user;
+
+    t->backend_ended = true;
+    stream_end(&t->client->stream);
+    rearm(t);
+    finish_if_done(t);
+}
+
+static void on_failed(void *user, enum end_reason reason, const char *detail)
+{
+    (void)detail;
+    cut(user, reason);
+}
+
+static const struct backend_events events = {
+    .ready = on_ready,
+    .data = on_data,
+    .drained = on_drained,
+    .ended = on_ended,
+    .failed = on_failed,
+};
