@@ -1,0 +1,54 @@
+/*
+ * load.h - what the load generator is asked to do, and what came of it.
+ */
+#ifndef WLBPROXY_BENCH_LOAD_LOAD_H
+#define WLBPROXY_BENCH_LOAD_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/types.h>
+
+#include "bench/load/histogram.h"
+
+enum { CERTIFICATES_MAX = 8, ERROR_MAX = 160, SERIAL_MAX = 20 };
+
+struct load_options {
+    uint16_t port;
+    unsigned concurrency;
+    unsigned warmup_ms, duration_ms;
+    unsigned idle; /* connections to open, use once, and hold; 0 = a load */
+    bool keep_alive; /* requests follow each other on a connection */
+    bool resume; /* sessions are resumed */
+    bool handshake_only; /* no request */
+    bool certificates; /* note which certificate was shown until when */
+    const char *request;
+    size_t request_len;
+    uint64_t reply_body; /* its length must be this; UINT64_MAX = any */
+};
+
+/* One certificate that was shown, by its serial. */
+struct shown {
+    unsigned char serial[SERIAL_MAX];
+    size_t serial_len;
+    uint64_t count;
+    double first, last; /* s, CLOCK_MONOTONIC: the end of a handshake */
+};
+
+struct load_result {
+    uint64_t operations, errors, resumed, handshakes, bytes;
+    double seconds;
+    char first_error[ERROR_MAX];
+    char protocol[16], cipher[64], group[32];
+    struct histogram latency;
+    struct shown shown[CERTIFICATES_MAX];
+    size_t shown_count;
+};
+
+/* Runs it to its end, or until stop. `begun` is called when the warm-up is over, `held`
+ * when all idle connections stand: it returns when they may end. */
+void load_run(const struct load_options *options, SSL_CTX *context,
+    struct load_result *result, void (*begun)(void), void (*held)(void));
+
+#endif
