@@ -23,13 +23,25 @@ void engine_stop(void);
 /* The library context keys and SSL_CTXs must be made in; NULL = OpenSSL's default one. */
 OSSL_LIB_CTX *engine_libctx(void);
 
+/* Lets the engine sign with a finished context's RSA and P-256/P-384 keys, and its sessions
+ * pause for it (SSL_MODE_ASYNC; clear it when the handshake is done: SSL_clear_mode()). Keys
+ * it has nothing faster for stay as they are. No-op unless batched. */
+void engine_adopt(SSL_CTX *context);
+
+/* A session that awaits a key operation must not be freed as it is, for its stack is still
+ * in use: this ends its handshake in failure. It may write to the session's BIO. No-op for
+ * any other session; call it before every SSL_free(). */
+void engine_abandon(SSL *ssl);
+
 bool engine_is_batched(void);
 /* One line for the log and `status`: "batched (crypto_mb 1.0.11: P-384, X25519, ...)", or
  * "openssl (no AVX-512 IFMA on this CPU)". */
 const char *engine_description(void);
 
-/* Operations that wait, and: run some of them (a bounded amount of work, a few batches).
- * Returns how many still wait. Afterwards every session whose operation is done may go on. */
+/* Operations that wait, and: run some of them (a bounded amount of work: at most a batch of
+ * each kind, ten of which at once are about 2 ms). Returns how many still wait. Each session
+ * whose operation got done is told through its SSL_set_async_callback() function, from
+ * inside engine_run(): it should note that, and may go on (SSL_do_handshake) afterwards. */
 size_t engine_pending(void);
 size_t engine_run(void);
 

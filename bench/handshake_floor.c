@@ -1,0 +1,263 @@
+/*
+ * handshake_floor - what a TLS handshake costs a server when nothing but OpenSSL and our
+ * engine runs: client and server in one process, no sockets; only the server's time counts.
+ * The floor under every figure of the side-by-side.
+ *
+ *     handshake_floor [seconds per measurement]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "config/error.h"
+#include "proxy/crypto/engine.h"
+
+enum { CONCURRENCY_MAX = 64, BIO_ROOM = 32768, YEAR = 365 * 24 * 3600 };
+
+static const struct scenario {
+    const char *name, *groups;
+    int version;
+    const char *key; /* NULL: RSA 2048 */
+    bool resumed;
+} scenarios[] = {
+    {"xapi (TLS 1.2, P-384, RSA)", "P-384", TLS1_2_VERSION, NULL, false},
+    {"TLS 1.2, X25519, RSA", "X25519", TLS1_2_VERSION, NULL, false},
+    {"TLS 1.3, X25519, RSA", "X25519", TLS1_3_VERSION, NULL, false},
+    {"TLS 1.3, X25519, ECDSA", "X25519", TLS1_3_VERSION, "P-256", false},
+    {"TLS 1.3, P-256, ECDSA", "P-256", TLS1_3_VERSION, "P-256", false},
+    {"TLS 1.3, X25519, resumed", "X25519", TLS1_3_VERSION, "P-256", true},
+    {"TLS 1.3, P-256, resumed", "P-256", TLS1_3_VERSION, "P-256", true},
+    {"TLS 1.2, resumed", "X25519", TLS1_2_VERSION, "P-256", true},
+};
+
+struct pair {
+    SSL *server, *client;
+    bool awaits_keys, server_done;
+};
+
+static double server_us; /* spent so far */
+
+static double now_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void die(const char *what)
+{
+    (void)fprintf(stderr, "handshake_floor: %s\n", what);
+    ERR_print_errors_fp(stderr);
+    exit(2);
+}
+
+static X509 *certificate(EVP_PKEY *key)
+{
+    X509 *cert = X509_new();
+    X509_NAME *name = X509_get_subject_name(cert);
+
+    (void)X509_set_version(cert, X509_VERSION_3);
+    (void)ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    (void)X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    (void)X509_gmtime_adj(X509_getm_notAfter(cert), YEAR);
+    (void)X509_NAME_add_entry_by_txt(
+        name, "CN", MBSTRING_ASC, (const unsigned char *)"wlb.example", -1, -1, 0);
+    (void)X509_set_issuer_name(cert, name);
+    (void)X509_set_pubkey(cert, key);
+    if (X509_sign(cert, key, EVP_sha256()) == 0)
+        die("no certificate");
+    return cert;
+}
+
+static SSL_CTX *server_context(const struct scenario *scenario, bool batched)
+{
+    SSL_CTX *context = SSL_CTX_new_ex(
+        batched ? engine_libctx() : NULL, NULL, TLS_server_method());
+    EVP_PKEY *key = scenario->key == NULL
+        ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
+        : EVP_PKEY_Q_keygen(NULL, NULL, "EC", scenario->key);
+    X509 *cert = certificate(key);
+
+    if (context == NULL || SSL_CTX_use_cert_and_key(context, cert, key, NULL, 1) != 1
+        || SSL_CTX_set1_groups_list(context, scenario->groups) != 1)
+        die("no server context");
+    SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    if (batched)
+        engine_adopt(context);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return context;
+}
+
+static SSL_CTX *client_context(const struct scenario *scenario)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+    if (context == NULL || SSL_CTX_set_min_proto_version(context, scenario->version) != 1
+        || SSL_CTX_set_max_proto_version(context, scenario->version) != 1
+        || SSL_CTX_set1_groups_list(context, scenario->groups) != 1
+        || SSL_CTX_set_cipher_list(context,
+               "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384")
+            != 1)
+        die("no client context");
+    return context;
+}
+
+static int on_key_ready(SSL *ssl, void *pair)
+{
+    (void)ssl;
+    ((struct pair *)pair)->awaits_keys = false;
+    return 1;
+}
+
+static void open_pair(struct pair *pair, SSL_CTX *server, SSL_CTX *client, SSL_SESSION *session)
+{
+    BIO *server_bio, *client_bio;
+    double began;
+
+    memset(pair, 0, sizeof(*pair));
+    pair->client = SSL_new(client);
+    if (BIO_new_bio_pair(&server_bio, BIO_ROOM, &client_bio, BIO_ROOM) != 1)
+        die("no BIO pair");
+    SSL_set_bio(pair->client, client_bio, client_bio);
+    SSL_set_connect_state(pair->client);
+    if (session != NULL)
+        (void)SSL_set_session(pair->client, session);
+    began = now_us();
+    pair->server = SSL_new(server);
+    SSL_set_bio(pair->server, server_bio, server_bio);
+    SSL_set_accept_state(pair->server);
+    (void)SSL_set_async_callback(pair->server, on_key_ready);
+    (void)SSL_set_async_callback_arg(pair->server, pair);
+    server_us += now_us() - began;
+}
+
+static void close_pair(struct pair *pair)
+{
+    double began = now_us();
+
+    engine_abandon(pair->server);
+    SSL_free(pair->server);
+    server_us += now_us() - began;
+    /* Or OpenSSL calls the session bad, and it is not resumed. */
+    SSL_set_shutdown(pair->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(pair->client);
+}
+
+static void step_server(struct pair *pair)
+{
+    double began = now_us();
+    int result = SSL_do_handshake(pair->server);
+    int reason = SSL_get_error(pair->server, result);
+
+    server_us += now_us() - began;
+    pair->server_done = result == 1;
+    pair->awaits_keys = reason == SSL_ERROR_WANT_ASYNC;
+    if (result != 1 && reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_ASYNC)
+        die("handshake failed");
+}
+
+/* True when both sides are done. */
+static bool step(struct pair *pair)
+{
+    bool client_done = SSL_is_init_finished(pair->client) == 1
+        || SSL_do_handshake(pair->client) == 1;
+
+    if (!pair->server_done && !pair->awaits_keys)
+        step_server(pair);
+    return client_done && pair->server_done;
+}
+
+static void run_engine(void)
+{
+    double began = now_us();
+
+    if (engine_pending() > 0)
+        (void)engine_run();
+    server_us += now_us() - began;
+}
+
+static SSL_SESSION *first_session(SSL_CTX *server, SSL_CTX *client)
+{
+    struct pair pair;
+    SSL_SESSION *session;
+    char byte;
+
+    open_pair(&pair, server, client, NULL);
+    while (!step(&pair))
+        run_engine();
+    (void)SSL_read(pair.client, &byte, 1); /* the ticket of TLS 1.3 comes after */
+    session = SSL_get1_session(pair.client);
+    close_pair(&pair);
+    return session;
+}
+
+static double measure(const struct scenario *scenario, bool batched, size_t concurrency,
+    double seconds)
+{
+    static struct pair pairs[CONCURRENCY_MAX];
+    SSL_CTX *server = server_context(scenario, batched), *client = client_context(scenario);
+    SSL_SESSION *session = scenario->resumed ? first_session(server, client) : NULL;
+    double until = now_us() + seconds * 1e6;
+    size_t done = 0;
+
+    for (size_t i = 0; i < concurrency; i++)
+        open_pair(&pairs[i], server, client, session);
+    server_us = 0;
+    while (now_us() < until) {
+        for (size_t i = 0; i < concurrency; i++) {
+            if (!step(&pairs[i]))
+                continue;
+            if (scenario->resumed && SSL_session_reused(pairs[i].server) != 1)
+                die("the session was not resumed");
+            done++;
+            close_pair(&pairs[i]);
+            open_pair(&pairs[i], server, client, session);
+        }
+        run_engine();
+    }
+    for (size_t i = 0; i < concurrency; i++)
+        close_pair(&pairs[i]);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    return server_us / (double)done;
+}
+
+int main(int argc, char **argv)
+{
+    static const size_t concurrencies[] = {1, 8, 16, 64};
+    double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
+    struct error err;
+
+    if (!engine_start(1, &err))
+        die(err.text);
+    (void)printf("%s, %s\nserver CPU per handshake, us      stock |", engine_description(),
+        OpenSSL_version(OPENSSL_VERSION));
+    for (size_t c = 0; c < sizeof(concurrencies) / sizeof(concurrencies[0]); c++)
+        (void)printf(" batched x%-3zu", concurrencies[c]);
+    (void)printf("\n");
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+        (void)printf("%-30s %8.1f |", scenarios[i].name,
+            measure(&scenarios[i], false, 1, seconds));
+        for (size_t c = 0; c < sizeof(concurrencies) / sizeof(concurrencies[0]); c++) {
+            (void)printf(" %12.1f", engine_is_batched()
+                    ? measure(&scenarios[i], true, concurrencies[c], seconds)
+                    : 0.0);
+            (void)fflush(stdout);
+        }
+        (void)printf("\n");
+    }
+    engine_stop();
+    return 0;
+}

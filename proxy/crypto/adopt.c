@@ -1,0 +1,99 @@
+/* How the keys of an SSL_CTX get into our provider, and how its sessions get to pause. */
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+#include <openssl/ssl.h>
+
+#include "proxy/crypto/engine.h"
+#include "proxy/crypto/operation.h"
+#include "proxy/crypto/provider.h"
+
+/* Raw signatures by OpenSSL with the same key; RSA blocks come padded. */
+static EVP_PKEY_CTX *signs_alone(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(engine_libctx(), key, NULL);
+
+    if (context != NULL && EVP_PKEY_sign_init(context) == 1
+        && (!EVP_PKEY_is_a(key, "RSA")
+            || EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING) == 1))
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
+static EVP_PKEY *import(const char *type, OSSL_PARAM *params)
+{
+    EVP_PKEY_CTX *context =
+        EVP_PKEY_CTX_new_from_name(engine_libctx(), type, PROVIDER_KEYS_QUERY);
+    EVP_PKEY *key = NULL;
+
+    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1
+        || EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params) != 1)
+        key = NULL;
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+/* NULL: not one of ours, or not a kind we have. */
+static EVP_PKEY *adopt(EVP_PKEY *key)
+{
+    const char *type = EVP_PKEY_is_a(key, "RSA") ? "RSA" : "EC";
+    EVP_PKEY_CTX *alone;
+    OSSL_PARAM *numbers = NULL, *all;
+    EVP_PKEY *adopted = NULL;
+
+    if ((!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "EC"))
+        || (alone = signs_alone(key)) == NULL)
+        return NULL;
+    if (EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &numbers) == 1) {
+        void *pointer = alone;
+        OSSL_PARAM extra[] = {
+            OSSL_PARAM_construct_octet_ptr(PROVIDER_PARAM_ALONE, &pointer, sizeof(pointer)),
+            OSSL_PARAM_construct_end(),
+        };
+
+        all = OSSL_PARAM_merge(numbers, extra);
+        adopted = all != NULL ? import(type, all) : NULL;
+        OPENSSL_free(all);
+    }
+    OSSL_PARAM_free(numbers); /* wipes what was secret in it */
+    if (adopted == NULL)
+        EVP_PKEY_CTX_free(alone);
+    return adopted;
+}
+
+void engine_adopt(SSL_CTX *context)
+{
+    long more;
+
+    if (!engine_is_batched())
+        return;
+    ERR_set_mark();
+    for (more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST); more == 1;
+         more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
+        EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
+        EVP_PKEY *adopted = key != NULL ? adopt(key) : NULL;
+
+        if (adopted != NULL)
+            (void)SSL_CTX_use_PrivateKey(context, adopted);
+        EVP_PKEY_free(adopted);
+    }
+    ERR_pop_to_mark();
+    SSL_CTX_set_mode(context, SSL_MODE_ASYNC);
+}
+
+void engine_abandon(SSL *ssl)
+{
+    if (!SSL_want_async(ssl))
+        return;
+    operations_refuse(true);
+    while (SSL_want_async(ssl)) {
+        if (SSL_do_handshake(ssl) == 1)
+            break;
+    }
+    operations_refuse(false);
+    ERR_clear_error();
+}

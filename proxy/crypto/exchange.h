@@ -1,0 +1,65 @@
+/*
+ * exchange.h - ephemeral Diffie-Hellman on P-384, P-256 (RFC 8422, SEC 1) and X25519
+ * (RFC 7748), eight keys at a time.
+ *
+ * A peer's key is checked before anything secret meets it: its length and form, that its
+ * coordinates are reduced, that it is on the curve (which for these curves of cofactor 1
+ * rules out small subgroups too); an all-zero X25519 result is refused (RFC 8446, 7.4.2).
+ */
+#ifndef WLBPROXY_CRYPTO_EXCHANGE_H
+#define WLBPROXY_CRYPTO_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/types.h>
+
+#include "proxy/crypto/multibuffer.h"
+
+enum { EXCHANGE_P384, EXCHANGE_P256, EXCHANGE_X25519, EXCHANGE_GROUPS };
+
+enum { EXCHANGE_LIMBS_MAX = 6, EXCHANGE_SECRET_MAX = 48, EXCHANGE_PUBLIC_MAX = 97 };
+
+struct exchange_group {
+    const char *algorithm;            /* its name in our provider */
+    const char *tls_name, *real_name; /* as OpenSSL's own provider calls it */
+    unsigned tls_id;                  /* RFC 8446, 4.2.7 */
+    unsigned security_bits, bits;
+    size_t limbs, public_len, secret_len;
+    const uint64_t *prime, *order; /* NULL for X25519 */
+};
+
+extern const struct exchange_group exchange_groups[EXCHANGE_GROUPS];
+
+/* One of ours, or a peer's: then the scalar is zero. X25519's u coordinate is in x. */
+struct exchange_key {
+    uint64_t scalar[EXCHANGE_LIMBS_MAX];
+    uint64_t x[EXCHANGE_LIMBS_MAX], y[EXCHANGE_LIMBS_MAX];
+};
+
+struct exchange_job {
+    const struct exchange_key *own, *peer;
+    unsigned char *secret; /* the group's secret_len */
+    bool ok;               /* false: the peer's key is not acceptable */
+};
+
+/* Fresh keys from libctx's private random generator. */
+bool exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
+    const struct exchange_group *group, struct exchange_key keys[LANES]);
+
+/* The public key as TLS sends it: public_len bytes. */
+void exchange_encode(const struct exchange_group *group, const struct exchange_key *key,
+    unsigned char *encoded);
+/* Uncompressed points and reduced coordinates only. */
+bool exchange_decode(const struct exchange_group *group, struct exchange_key *key,
+    const unsigned char *encoded, size_t len);
+
+/* Up to LANES jobs at the price of one. A refused job's secret is all zero. */
+void exchange_derive(const struct multibuffer *library, const struct exchange_group *group,
+    struct exchange_job *jobs, size_t count);
+
+/* A single P-256 job by OpenSSL, which needs half the time of a batch. */
+void exchange_derive_alone(struct exchange_job *job);
+
+#endif

@@ -1,0 +1,75 @@
+#include "proxy/crypto/key_pool.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "proxy/crypto/secret_pages.h"
+
+struct shelf {
+    struct exchange_key keys[KEY_POOL_DEPTH];
+    size_t count;
+    size_t wanted; /* grows with demand: nobody's group costs nothing */
+};
+
+static struct pool {
+    const struct multibuffer *library;
+    OSSL_LIB_CTX *libctx;
+    struct shelf shelves[EXCHANGE_GROUPS];
+} *pool;
+
+bool key_pool_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx)
+{
+    pool = secret_pages_new(sizeof(*pool));
+    if (pool == NULL)
+        return false;
+    pool->library = library;
+    pool->libctx = libctx;
+    return true;
+}
+
+void key_pool_stop(void)
+{
+    secret_pages_free(pool, sizeof(*pool));
+    pool = NULL;
+}
+
+static bool make(size_t group)
+{
+    struct shelf *shelf = &pool->shelves[group];
+
+    if (!exchange_generate(pool->library, pool->libctx, &exchange_groups[group],
+            shelf->keys + shelf->count))
+        return false;
+    shelf->count += LANES;
+    return true;
+}
+
+bool key_pool_take(const struct exchange_group *group, struct exchange_key *key)
+{
+    size_t index = (size_t)(group - exchange_groups);
+    struct shelf *shelf = &pool->shelves[index];
+    struct exchange_key *last;
+
+    if (shelf->count == 0) {
+        if (shelf->wanted < KEY_POOL_DEPTH)
+            shelf->wanted += LANES;
+        if (!make(index))
+            return false;
+    }
+    last = &shelf->keys[--shelf->count];
+    memcpy(key, last, sizeof(*key));
+    OPENSSL_cleanse(last, sizeof(*last));
+    return true;
+}
+
+bool key_pool_refill(void)
+{
+    for (size_t group = 0; group < EXCHANGE_GROUPS; group++) {
+        const struct shelf *shelf = &pool->shelves[group];
+
+        if (shelf->count + LANES <= shelf->wanted)
+            return make(group);
+    }
+    return false;
+}

@@ -1,0 +1,135 @@
+#include "proxy/crypto/multibuffer.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/error.h"
+
+/* Of the library's public header, as far as we read it. */
+struct multibuffer_version {
+    int major, minor, patch;
+};
+
+enum algorithm { /* its numbers, not ours */
+    ALGORITHM_RSA_2K = 1,
+    ALGORITHM_RSA_3K,
+    ALGORITHM_RSA_4K,
+    ALGORITHM_X25519,
+    ALGORITHM_P256,
+    ALGORITHM_P384,
+};
+
+/* Private folders first (CMake says which), then the system's. dlopen() gets full paths, so
+ * that LD_LIBRARY_PATH has no say in what a privileged process loads. */
+static const char *const folders[] = {
+    WLB_CRYPTO_MB_FOLDERS, "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"};
+static const char *const names[] = {"libcrypto_mb.so.11", "libcrypto_mb.so.12"};
+
+static const struct {
+    const char *name;
+    size_t offset;
+} symbols[] = {
+    {"mbx_nistp256_ecpublic_key_mb8", offsetof(struct multibuffer, p256_public)},
+    {"mbx_nistp384_ecpublic_key_mb8", offsetof(struct multibuffer, p384_public)},
+    {"mbx_nistp256_ecdh_mb8", offsetof(struct multibuffer, p256_ecdh)},
+    {"mbx_nistp384_ecdh_mb8", offsetof(struct multibuffer, p384_ecdh)},
+    {"mbx_nistp256_ecdsa_sign_mb8", offsetof(struct multibuffer, p256_ecdsa)},
+    {"mbx_nistp384_ecdsa_sign_mb8", offsetof(struct multibuffer, p384_ecdsa)},
+    {"mbx_x25519_public_key_mb8", offsetof(struct multibuffer, x25519_public)},
+    {"mbx_x25519_mb8", offsetof(struct multibuffer, x25519)},
+    {"mbx_rsa_private_crt_mb8", offsetof(struct multibuffer, rsa_private)},
+    {"mbx_rsa_public_mb8", offsetof(struct multibuffer, rsa_public)},
+    {"mbx_RSA_private_crt_Method", offsetof(struct multibuffer, rsa_private_method)},
+    {"mbx_RSA_Method_BufSize", offsetof(struct multibuffer, rsa_scratch_len)},
+    {"mbx_get_algo_info", offsetof(struct multibuffer, algorithm_lanes)},
+    {"mbx_getversion", offsetof(struct multibuffer, version)},
+};
+
+/* avx512ifma counts only where the kernel saves the registers: the compiler's built-in
+ * looks at XCR0 as well. */
+static bool cpu_can(void)
+{
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi2")
+        && __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}
+
+/* What we are about to run as ourselves only root or we may have written. */
+static bool is_trustworthy(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode)
+        && (st.st_uid == 0 || st.st_uid == geteuid())
+        && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+static void *open_library(void)
+{
+    char path[1024];
+
+    for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++) {
+        for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+            int len = snprintf(path, sizeof(path), "%s/%s", folders[f], names[n]);
+            void *handle;
+
+            if (len < 0 || (size_t)len >= sizeof(path) || !is_trustworthy(path))
+                continue;
+            handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            if (handle != NULL)
+                return handle;
+        }
+    }
+    return NULL;
+}
+
+static bool resolve(struct multibuffer *library, void *handle, struct error *err)
+{
+    for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
+        void *function = dlsym(handle, symbols[i].name);
+
+        if (function == NULL)
+            return error_set(err, "the crypto_mb found here lacks %s", symbols[i].name);
+        memcpy((char *)library + symbols[i].offset, &function, sizeof(function));
+    }
+    return true;
+}
+
+static bool supports_all(const struct multibuffer *library)
+{
+    for (int algorithm = ALGORITHM_RSA_2K; algorithm <= ALGORITHM_P384; algorithm++) {
+        if ((library->algorithm_lanes(algorithm) & LANES) == 0)
+            return false;
+    }
+    return true;
+}
+
+bool multibuffer_load(struct multibuffer *library, struct error *err)
+{
+    const struct multibuffer_version *version;
+    void *handle;
+
+    if (!cpu_can())
+        return error_set(err, "no AVX-512 IFMA on this CPU");
+    handle = open_library();
+    if (handle == NULL)
+        return error_set(err, "no libcrypto_mb.so.11 in %s or the system's folders",
+            folders[0]);
+    /* The handle is kept: what was resolved lives as long as the process. */
+    if (!resolve(library, handle, err))
+        return false;
+    if (!supports_all(library))
+        return error_set(err, "crypto_mb does not support this CPU");
+    version = library->version();
+    (void)snprintf(library->description, sizeof(library->description),
+        "crypto_mb %d.%d.%d", version->major, version->minor, version->patch);
+    return true;
+}

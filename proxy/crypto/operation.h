@@ -1,0 +1,58 @@
+/*
+ * operation.h - private key operations on their way into a batch.
+ *
+ * Within a handshake that may pause (an OpenSSL ASYNC job) an operation waits in a queue
+ * for operations_run(); anywhere else it is done at once. It waits for the loop to come
+ * round, never for company: a batch runs with whatever there is.
+ */
+#ifndef WLBPROXY_CRYPTO_OPERATION_H
+#define WLBPROXY_CRYPTO_OPERATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proxy/base/list.h"
+#include "proxy/crypto/exchange.h"
+#include "proxy/crypto/signing.h"
+
+enum operation_kind {
+    OPERATION_P384_DERIVE, /* the groups, in the order of exchange.h */
+    OPERATION_P256_DERIVE,
+    OPERATION_X25519_DERIVE,
+    OPERATION_RSA_2048,
+    OPERATION_RSA_3072,
+    OPERATION_RSA_4096,
+    OPERATION_P384_SIGN,
+    OPERATION_P256_SIGN,
+    OPERATION_KINDS,
+};
+
+struct operation {
+    enum operation_kind kind;
+    union {
+        struct exchange_job exchange;
+        struct signing_job signing;
+    } job;
+    /* The queue's. */
+    struct list waiting;
+    void *session; /* an ASYNC_WAIT_CTX: whom to tell */
+    bool done;
+};
+
+void operations_start(const struct multibuffer *library);
+
+/* Returns when it is done, perhaps after a pause: the operation and all it points to live
+ * on the paused stack meanwhile. False if it failed. */
+bool operation_perform(struct operation *operation);
+
+size_t operations_waiting(void);
+/* Sessions that have paused and not been gone on with. */
+size_t operations_paused(void);
+
+/* At most one batch of each kind. Returns how many still wait. */
+size_t operations_run(void);
+
+/* Between the two, operations give up instead of waiting. */
+void operations_refuse(bool refuse);
+
+#endif

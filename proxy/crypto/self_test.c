@@ -1,0 +1,107 @@
+#include "proxy/crypto/self_test.h"
+
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include "config/error.h"
+#include "proxy/crypto/exchange.h"
+
+/* What OpenSSL derives from its key and the public part of ours. */
+static bool reference(const struct exchange_group *group, EVP_PKEY *theirs,
+    const struct exchange_key *ours, unsigned char *secret)
+{
+    unsigned char encoded[EXCHANGE_PUBLIC_MAX];
+    size_t len = group->secret_len;
+    EVP_PKEY *peer = EVP_PKEY_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, theirs, NULL);
+    bool ok;
+
+    exchange_encode(group, ours, encoded);
+    ok = peer != NULL && context != NULL && EVP_PKEY_copy_parameters(peer, theirs) == 1
+        && EVP_PKEY_set1_encoded_public_key(peer, encoded, group->public_len) == 1
+        && EVP_PKEY_derive_init(context) == 1
+        && EVP_PKEY_derive_set_peer(context, peer) == 1
+        && EVP_PKEY_derive(context, secret, &len) == 1 && len == group->secret_len;
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(peer);
+    return ok;
+}
+
+static EVP_PKEY *generate(const struct exchange_group *group)
+{
+    if (group->prime == NULL)
+        return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    return EVP_PKEY_Q_keygen(NULL, NULL, "EC", group->real_name);
+}
+
+static bool decode(const struct exchange_group *group, EVP_PKEY *key, struct exchange_key *peer)
+{
+    unsigned char *encoded = NULL;
+    size_t len = EVP_PKEY_get1_encoded_public_key(key, &encoded);
+    bool ok = len > 0 && exchange_decode(group, peer, encoded, len);
+
+    OPENSSL_free(encoded);
+    return ok;
+}
+
+static bool agrees(const struct multibuffer *library, const struct exchange_group *group,
+    EVP_PKEY *theirs, const struct exchange_key keys[LANES], const struct exchange_key *peer)
+{
+    unsigned char secrets[LANES][EXCHANGE_SECRET_MAX];
+    unsigned char expected[EXCHANGE_SECRET_MAX];
+    struct exchange_job jobs[LANES];
+    bool equal = true;
+
+    for (size_t i = 0; i < LANES; i++)
+        jobs[i] = (struct exchange_job){.own = &keys[i], .peer = peer, .secret = secrets[i]};
+    exchange_derive(library, group, jobs, LANES);
+    for (size_t i = 0; equal && i < LANES; i++)
+        equal = jobs[i].ok && reference(group, theirs, &keys[i], expected)
+            && CRYPTO_memcmp(secrets[i], expected, group->secret_len) == 0;
+    return equal;
+}
+
+/* Off the curve by one in y; for X25519 the point of order one. */
+static bool refuses_bad_peer(const struct multibuffer *library,
+    const struct exchange_group *group, const struct exchange_key *own,
+    struct exchange_key peer)
+{
+    unsigned char secret[EXCHANGE_SECRET_MAX];
+    struct exchange_job job = {.own = own, .peer = &peer, .secret = secret};
+
+    if (group->prime == NULL)
+        memset(&peer, 0, sizeof(peer));
+    else
+        peer.y[0] ^= 1;
+    exchange_derive(library, group, &job, 1);
+    return !job.ok;
+}
+
+static bool test_group(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
+    const struct exchange_group *group)
+{
+    struct exchange_key keys[LANES], peer;
+    EVP_PKEY *theirs = generate(group);
+    bool ok = theirs != NULL && decode(group, theirs, &peer)
+        && exchange_generate(library, libctx, group, keys)
+        && agrees(library, group, theirs, keys, &peer)
+        && refuses_bad_peer(library, group, &keys[0], peer);
+
+    EVP_PKEY_free(theirs);
+    OPENSSL_cleanse(keys, sizeof(keys));
+    return ok;
+}
+
+bool self_test(const struct multibuffer *library, OSSL_LIB_CTX *libctx, struct error *err)
+{
+    for (size_t i = 0; i < EXCHANGE_GROUPS; i++) {
+        if (!test_group(library, libctx, &exchange_groups[i]))
+            return error_set(err, "%s fails its self-test in %s", library->description,
+                exchange_groups[i].tls_name);
+    }
+    return true;
+}

@@ -1,0 +1,47 @@
+#include "proxy/crypto/signing.h"
+
+#include <openssl/evp.h>
+
+#include "proxy/crypto/secret_pages.h"
+#include "proxy/crypto/signing_private.h"
+
+static struct signing_workspace *workspace;
+
+struct signing_workspace *signing_workspace(void)
+{
+    return workspace;
+}
+
+bool signing_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx)
+{
+    int scratch_len = library->rsa_scratch_len(library->rsa_private_method(RSA_BITS_MAX));
+
+    if (scratch_len <= 0)
+        return false;
+    workspace = secret_pages_new(sizeof(*workspace) + (size_t)scratch_len);
+    if (workspace == NULL)
+        return false;
+    workspace->library = library;
+    workspace->libctx = libctx;
+    workspace->sha512 = EVP_MD_fetch(libctx, "SHA512", NULL);
+    workspace->rsa_scratch = (uint8_t *)(workspace + 1);
+    workspace->rsa_scratch_len = (size_t)scratch_len;
+    return workspace->sha512 != NULL;
+}
+
+void signing_stop(void)
+{
+    if (workspace == NULL)
+        return;
+    EVP_MD_free(workspace->sha512);
+    secret_pages_free(workspace, sizeof(*workspace) + workspace->rsa_scratch_len);
+    workspace = NULL;
+}
+
+void signing_alone(struct signing_job *job)
+{
+    job->signature_len = SIGNATURE_MAX;
+    job->ok = EVP_PKEY_sign(job->key->alone, job->signature, &job->signature_len,
+                  job->input, job->input_len)
+        == 1;
+}

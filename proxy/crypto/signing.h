@@ -1,0 +1,55 @@
+/*
+ * signing.h - signatures with a certificate's key: RSA 2048, 3072 and 4096 (the private
+ * operation on an already padded block, RFC 8017, 5.2.1) and ECDSA on P-256 and P-384
+ * (FIPS 186-4, 6.4), eight at a time or one by one through OpenSSL.
+ *
+ * An RSA result is checked with the public key before it leaves: a faulty one would give
+ * the factors away (Boneh, DeMillo, Lipton). One that fails is done again by OpenSSL.
+ */
+#ifndef WLBPROXY_CRYPTO_SIGNING_H
+#define WLBPROXY_CRYPTO_SIGNING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/types.h>
+
+#include "proxy/crypto/exchange.h"
+
+enum { RSA_BITS_MAX = 4096, RSA_LIMBS_MAX = RSA_BITS_MAX / 64 };
+enum { SIGNATURE_MAX = RSA_BITS_MAX / 8 };
+
+struct rsa_numbers {
+    uint64_t p[RSA_LIMBS_MAX / 2], q[RSA_LIMBS_MAX / 2];
+    uint64_t dp[RSA_LIMBS_MAX / 2], dq[RSA_LIMBS_MAX / 2], qinv[RSA_LIMBS_MAX / 2];
+};
+
+struct signing_key {
+    const struct exchange_group *curve; /* NULL: RSA */
+    int bits;
+    uint64_t modulus[RSA_LIMBS_MAX]; /* RSA */
+    struct exchange_key point;       /* EC: the public key; the scalar stays zero */
+    /* Secret, in the secure heap; NULL in a public key. */
+    struct rsa_numbers *rsa;
+    uint64_t *scalar;
+    EVP_PKEY_CTX *alone; /* signs with the same key by OpenSSL; NULL in a public key */
+};
+
+struct signing_job {
+    const struct signing_key *key;
+    const unsigned char *input; /* RSA: the padded block; ECDSA: the digest */
+    size_t input_len;
+    unsigned char *signature; /* SIGNATURE_MAX of room */
+    size_t signature_len;
+    bool ok;
+};
+
+/* Once, before the rest; all keys of one call are of one kind and size. */
+bool signing_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx);
+void signing_stop(void);
+void signing_rsa(struct signing_job *jobs, size_t count);
+void signing_ecdsa(struct signing_job *jobs, size_t count);
+void signing_alone(struct signing_job *job);
+
+#endif

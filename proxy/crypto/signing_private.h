@@ -1,0 +1,25 @@
+/*
+ * signing_private.h - what signing.c shares with the two kinds of signatures.
+ */
+#ifndef WLBPROXY_CRYPTO_SIGNING_PRIVATE_H
+#define WLBPROXY_CRYPTO_SIGNING_PRIVATE_H
+
+#include "proxy/crypto/signing.h"
+
+/* In secret pages; used by one batch at a time. */
+struct signing_workspace {
+    uint8_t results[LANES][SIGNATURE_MAX];
+    uint8_t opened[LANES][SIGNATURE_MAX];
+    uint8_t r[LANES][EXCHANGE_SECRET_MAX], s[LANES][EXCHANGE_SECRET_MAX];
+    uint8_t digests[LANES][EXCHANGE_SECRET_MAX];
+    uint64_t nonces[LANES][EXCHANGE_LIMBS_MAX];
+    const struct multibuffer *library;
+    OSSL_LIB_CTX *libctx;
+    EVP_MD *sha512;
+    uint8_t *rsa_scratch; /* behind this struct */
+    size_t rsa_scratch_len;
+};
+
+struct signing_workspace *signing_workspace(void);
+
+#endif
