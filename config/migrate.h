@@ -1,0 +1,28 @@
+/*
+ * migrate.h - a stunnel configuration in wlbproxy's words.
+ *
+ * Line for line: what has an equal is written as that, what is not needed any more and
+ * what cannot be had becomes a comment that says so. No value of a secret option (ticket
+ * keys, PSKs, PINs) is repeated anywhere.
+ */
+#ifndef WLBPROXY_CONFIG_MIGRATE_H
+#define WLBPROXY_CONFIG_MIGRATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error;
+
+struct migration {
+    char *text; /* the configuration */
+    char *losses; /* what it cannot do, a line each: "stunnel.conf:7: libwrap: ..." */
+};
+
+/* `name` is the file's, for comments. False and err if `text` is no stunnel
+ * configuration; or if the result still needs a hand, in which case the migration is
+ * there all the same. */
+bool migrate_stunnel(
+    const char *text, const char *name, struct migration *migration, struct error *err);
+void migration_destroy(struct migration *migration);
+
+#endif
