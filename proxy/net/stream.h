@@ -34,7 +34,9 @@ struct tls_facts;
 struct stream_events {
     void (*opened)(struct stream *s); /* connected, handshake done */
     void (*data)(struct stream *s, const char *bytes, size_t len);
-    void (*drained)(struct stream *s); /* after stream_write() said false: room again */
+    /* After stream_write() said false: room again. After stream_end() or stream_cut():
+     * everything, the FIN too, is with the kernel. */
+    void (*drained)(struct stream *s);
     void (*ended)(struct stream *s); /* close_notify, or FIN without TLS: no more data */
     /* Broken. An accepted stream says CLIENT_GONE (FIN without close_notify; not after
      * our own end, where it counts as ended), CLIENT_RESET, HANDSHAKE_FAILED, TLS_ERROR,
@@ -75,9 +77,9 @@ struct stream {
     bool closed, detached, handle_closed; /* by the owner; from the loop; by libuv */
 };
 
-enum {
-    STREAM_HIGH_WATER = 128 * 1024
-}; /* unsent bytes at which stream_write() says false */
+/* Unsent bytes at which stream_write() says false: low enough that both directions, a read
+ * more each and what a paused stream keeps stay below 256 KiB together. */
+enum { STREAM_HIGH_WATER = 48 * 1024 };
 
 /* Takes over fd (non-blocking, accepted). context NULL: plain, opened() at once (but from
  * the loop, not from inside). Else the server side of TLS. */

@@ -293,17 +293,14 @@ static void connected(struct stream *s)
 static void error_while_paused(struct stream *s)
 {
     char byte;
+    int error = s->tls != NULL ? take_socket_error(s) : 0;
 
-    if (s->tls == NULL && !s->fin_seen &&
-        recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-        s->urgent = true;
-        return;
-    }
-    int error = take_socket_error(s);
-    if (error != 0)
+    if (error == 0 && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        error = errno;
+    if (error != 0 && error != EAGAIN)
         broken(s, error);
     else
-        s->urgent = true; /* both sides have ended: nothing more to be told */
+        s->urgent = true; /* nothing new to be told until it is read */
 }
 
 static void read_or_queue(struct stream *s)
@@ -386,6 +383,7 @@ static void send_fin(struct stream *s)
         return;
     s->fin_sent = true;
     shutdown(s->fd, SHUT_WR);
+    s->full = true; /* so that the owner hears of it */
 }
 
 void stream_flush(struct stream *s)
