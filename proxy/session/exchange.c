@@ -145,7 +145,8 @@ static void write_request_head(struct exchange *x, const struct head *head)
 {
     struct client *c = x->client;
     const struct service_settings *settings = settings_of(x);
-    const struct tls_facts *tls = stream_tls_facts(&c->stream);
+    const struct tls_facts *tls =
+        settings->verify != VERIFY_OFF ? stream_tls_facts(&c->stream) : NULL;
     bool certified = tls != NULL && tls->peer_sha256 != NULL && *tls->peer_sha256 != '\0';
     char ip[INET6_ADDRSTRLEN];
     struct forward_request how = {

@@ -80,9 +80,12 @@ void report_end(struct client *c)
 void report_exchange(struct exchange *x, enum end_reason reason)
 {
     struct client *c = x->client;
-    const struct tls_facts *tls = stream_tls_facts(&c->stream);
     struct buffer line = {0};
     char peer[REPORT_PEER_MAX];
+
+    if (!access_log_enabled() || x->when.tv_sec == 0)
+        return;
+    const struct tls_facts *tls = stream_tls_facts(&c->stream);
     struct access_facts facts = {
         .when = x->when,
         .conn = c->id,
@@ -96,9 +99,6 @@ void report_exchange(struct exchange *x, enum end_reason reason)
         .status = x->status,
         .reason = reason,
     };
-
-    if (!access_log_enabled() || x->when.tv_sec == 0)
-        return;
     access_format(&line, c->generation->settings->access_log_format, &x->entry, &facts);
     access_log_write(buffer_data(&line), buffer_len(&line));
     buffer_destroy(&line);
