@@ -4,9 +4,9 @@
 #include <string.h>
 
 #ifdef WLB_SANITIZE
-enum { POOL_MAX = 0 }; /* every use after release shows */
+static const unsigned pool_max = 0; /* every use after release shows */
 #else
-enum { POOL_MAX = 64 };
+static const unsigned pool_max = 64;
 #endif
 
 /* A worker is one thread. */
@@ -54,7 +54,7 @@ void message_release(struct message *message)
     if (message == NULL)
         return;
     drop_text(message);
-    if (pool.count >= POOL_MAX) {
+    if (pool.count >= pool_max) {
         free(message);
         return;
     }
