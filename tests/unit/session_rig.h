@@ -1,0 +1,183 @@
+/*
+ * session_rig.h - a front with scripted peers on both sides: clients over socket pairs,
+ * backends behind abstract unix sockets, turned by hand, no threads, no sleeping. Shared
+ * by unit tests and the fuzz target.
+ */
+#ifndef WLBPROXY_TESTS_SESSION_RIG_H
+#define WLBPROXY_TESTS_SESSION_RIG_H
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config/error.h"
+#include "proxy/net/loop.h"
+#include "proxy/session/client.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/generation.h"
+
+enum { RIG_BACKENDS = 2, RIG_TURNS = 12 };
+
+struct rig {
+    struct loop loop;
+    struct front *front;
+    struct generation *generation;
+    int listeners[RIG_BACKENDS];
+    struct endpoint endpoints[RIG_BACKENDS];
+};
+
+static inline void rig_listen(struct rig *rig, int i)
+{
+    struct sockaddr_un *address = (struct sockaddr_un *)&rig->endpoints[i].address;
+    int name;
+
+    address->sun_family = AF_UNIX;
+    name = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1,
+        "wlbproxy-rig-%d-%p-%d", (int)getpid(), (void *)rig, i);
+    rig->endpoints[i].len =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)name);
+    snprintf(rig->endpoints[i].text, sizeof(rig->endpoints[i].text), "backend%d", i);
+    rig->listeners[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (bind(rig->listeners[i], (struct sockaddr *)address, rig->endpoints[i].len) != 0 ||
+        listen(rig->listeners[i], 64) != 0)
+        abort();
+}
+
+/* `options` are lines of a configuration, for the one service. */
+static inline struct generation *rig_generation(
+    struct rig *rig, const char *options, size_t backends)
+{
+    char text[2048];
+    struct error err;
+    struct settings *settings;
+    struct generation *g;
+
+    snprintf(text, sizeof(text),
+        "max_connections = 100\n[wlb]\naccept = 8012\nconnect = unix:/nowhere\n%s",
+        options);
+    settings = settings_parse(text, "rig", &err);
+    if (settings == NULL) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    g = generation_new(1, settings);
+    g->services[0].backends = calloc(RIG_BACKENDS, sizeof(struct endpoint));
+    g->services[0].backend_count = backends;
+    memcpy(g->services[0].backends, rig->endpoints, sizeof(rig->endpoints));
+    return g;
+}
+
+static inline void rig_start(struct rig *rig, const char *options, size_t backends)
+{
+    memset(rig, 0, sizeof(*rig));
+    loop_init(&rig->loop);
+    rig->front = front_new(&rig->loop);
+    for (int i = 0; i < RIG_BACKENDS; i++)
+        rig_listen(rig, i);
+    rig->generation = rig_generation(rig, options, backends);
+}
+
+static inline void rig_turn(struct rig *rig)
+{
+    for (int i = 0; i < RIG_TURNS; i++)
+        uv_run(&rig->loop.uv, UV_RUN_NOWAIT);
+}
+
+/* As if so many ms had gone by: what is armed comes nearer. */
+static inline void rig_wait(struct rig *rig, uint64_t ms)
+{
+    rig_turn(rig);
+    for (unsigned i = 0; i < rig->loop.deadlines.count; i++) {
+        struct list *armed = &rig->loop.deadlines.queues[i]->armed;
+
+        for (struct list *node = armed->next; node != armed; node = node->next) {
+            struct deadline *d = container_of(node, struct deadline, link);
+
+            d->due -= d->due > ms ? ms : d->due;
+        }
+    }
+    deadlines_expire(&rig->loop.deadlines, loop_now(&rig->loop));
+    rig_turn(rig);
+}
+
+static inline void rig_stop(struct rig *rig)
+{
+    front_close_all(rig->front);
+    front_retire(rig->front, rig->generation);
+    rig_turn(rig);
+    assert(front_clients(rig->front) == 0);
+    assert(rig->front->backend_count == 0);
+    assert(rig->generation->refs == 1);
+    generation_unref(rig->generation);
+    front_free(rig->front);
+    rig_turn(rig);
+    loop_destroy(&rig->loop);
+    for (int i = 0; i < RIG_BACKENDS; i++) {
+        if (rig->listeners[i] >= 0)
+            close(rig->listeners[i]);
+    }
+}
+
+/* The backend's address refuses from now on. */
+static inline void rig_refuse(struct rig *rig, int backend)
+{
+    close(rig->listeners[backend]);
+    rig->listeners[backend] = -1;
+}
+
+static inline int rig_client(struct rig *rig)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_INET};
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+        abort();
+    client_accept(rig->front, &rig->generation->services[0], pair[0], &peer);
+    rig_turn(rig);
+    return pair[1];
+}
+
+/* The connection the proxy made to a backend, or -1. */
+static inline int rig_backend(struct rig *rig, int backend)
+{
+    rig_turn(rig);
+    return accept4(rig->listeners[backend], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static inline void rig_send(struct rig *rig, int fd, const char *text)
+{
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+    rig_turn(rig);
+}
+
+/* What has come, as a string (static); NULL after the peer's end with nothing before it.
+ */
+static inline const char *rig_receive(struct rig *rig, int fd)
+{
+    static char text[256 * 1024];
+    size_t len = 0;
+    ssize_t n;
+
+    rig_turn(rig);
+    while ((n = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0) {
+        len += (size_t)n;
+        rig_turn(rig);
+    }
+    text[len] = '\0';
+    return len == 0 && (n == 0 || errno != EAGAIN) ? NULL : text;
+}
+
+static inline bool rig_has_ended(struct rig *rig, int fd)
+{
+    char byte;
+
+    rig_turn(rig);
+    return recv(fd, &byte, 1, MSG_PEEK) == 0;
+}
+
+#endif
