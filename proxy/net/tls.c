@@ -35,10 +35,9 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out)
 
     if (tls == NULL)
         abort();
-    tls->context = (SSL_CTX *)context;
     tls->out = out;
     tls->alert_received = tls->alert_sent = -1;
-    tls->ssl = SSL_new(tls->context);
+    tls->ssl = SSL_new((SSL_CTX *)context);
     if (tls->ssl == NULL)
         abort();
     BIO *bio = tls_bio_new(tls);

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "certstore/context.h"
 #include "proxy/net/tls_session.h"
 
 /* One for all sessions: asked for when a line is logged, not kept per connection. */
@@ -182,7 +183,7 @@ const struct tls_facts *tls_facts(struct tls *tls)
     describe_peer(tls->ssl);
     f->peer_subject = latest.subject;
     f->peer_sha256 = latest.sha256;
-    f->service = NULL;
+    f->service = context_owner(SSL_get_SSL_CTX(tls->ssl));
     f->handshake_done = tls->open;
     f->resumed = false;
     f->offered[0] = f->cause[0] = '\0';

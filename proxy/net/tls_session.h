@@ -15,7 +15,6 @@
 
 struct tls {
     SSL *ssl;
-    SSL_CTX *context; /* the one it began with; borrowed from ssl's reference */
     struct buffer *out;
 
     const char *in; /* ciphertext to be read: the caller's, or that in `kept` */

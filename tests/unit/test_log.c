@@ -1,0 +1,208 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "proxy/base/log.h"
+
+static int ends[2];
+
+static int open_pipe(void **state)
+{
+    (void)state;
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC);
+}
+
+static int close_pipe(void **state)
+{
+    (void)state;
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static const char *written(void)
+{
+    static char text[16 * 1024];
+    ssize_t n = read(ends[0], text, sizeof(text) - 1);
+
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static void a_line_has_time_level_and_who(void **state)
+{
+    int year, month, day, hour, minute, second, ms, end = 0;
+
+    (void)state;
+    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "worker 3");
+    log_info("conn=%d event=end", 17);
+    const char *line = written();
+    sscanf(line, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %n", &year, &month, &day, &hour, &minute,
+        &second, &ms, &end);
+    assert_int_equal(end, 25);
+    assert_string_equal(line + end, "info worker 3: conn=17 event=end\n");
+}
+
+static void a_level_that_is_not_wanted_is_not_written(void **state)
+{
+    (void)state;
+    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_WARNING, "master");
+    assert_false(log_enabled(LOG_LEVEL_INFO));
+    log_info("no");
+    log_debug("no");
+    assert_string_equal(written(), "");
+    log_at(LOG_LEVEL_ERROR, "yes");
+    assert_non_null(strstr(written(), "error master: yes\n"));
+}
+
+static void a_line_stays_one_line_of_bounded_length(void **state)
+{
+    char large[9000];
+
+    (void)state;
+    memset(large, 'x', sizeof(large));
+    large[sizeof(large) - 1] = '\0';
+    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "");
+    log_info("a\nb\rc\x1b[31m%s", large);
+    const char *line = written();
+    assert_int_equal(strlen(line), 4096);
+    assert_ptr_equal(strchr(line, '\n'), line + 4095);
+    assert_null(strpbrk(line, "\r\x1b"));
+}
+
+static void lines_nobody_takes_are_lost_and_counted(void **state)
+{
+    uint64_t before = log_lost();
+
+    (void)state;
+    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "");
+    errno = ENOTTY;
+    for (int i = 0; i < 10000; i++)
+        log_info("event=%d", i);
+    assert_int_equal(errno, ENOTTY);
+    assert_true(log_lost() > before);
+    while (written()[0] != '\0')
+        ;
+    log_info("again");
+    assert_non_null(strstr(written(), "again"));
+    before = log_lost();
+    close(ends[0]);
+    log_info("to nobody");
+    assert_int_equal(log_lost(), before + 1);
+    ends[0] = open("/dev/null", O_RDONLY);
+}
+
+static void a_blocking_pipe_does_not_block(void **state)
+{
+    uint64_t before = log_lost();
+
+    (void)state;
+    fcntl(ends[1], F_SETFL, 0);
+    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "");
+    for (int i = 0; i < 10000; i++)
+        log_info("event=%d", i);
+    assert_true(log_lost() > before);
+}
+
+static void a_full_disk_only_loses_lines(void **state)
+{
+    int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    uint64_t before = log_lost();
+
+    (void)state;
+    log_open(fd, LOG_KIND_FILE, LOG_LEVEL_INFO, "");
+    log_info("x");
+    assert_int_equal(log_lost(), before + 1);
+    close(fd);
+    log_info("y");
+    assert_int_equal(log_lost(), before + 2);
+}
+
+static void syslog_gets_datagrams_with_a_priority(void **state)
+{
+    int pair[2];
+    char text[512] = "";
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+    log_open(pair[0], LOG_KIND_SYSLOG, LOG_LEVEL_INFO, "master");
+    log_warning("event=x");
+    assert_true(recv(pair[1], text, sizeof(text) - 1, 0) > 0);
+    assert_memory_equal(text, "<28>", 4);
+    assert_non_null(strstr(text, " wlbproxy["));
+    assert_string_equal(strstr(text, "]: "), "]: warning master: event=x");
+    access_log_open(pair[0], LOG_KIND_SYSLOG);
+    access_log_write("GET /", 5);
+    memset(text, 0, sizeof(text));
+    assert_true(recv(pair[1], text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(strstr(text, "]: "), "]: GET /");
+    access_log_open(-1, LOG_KIND_FILE);
+    uint64_t before = log_lost();
+    close(pair[1]);
+    log_warning("event=y");
+    assert_int_equal(log_lost(), before + 1);
+    close(pair[0]);
+}
+
+static void the_access_log_is_its_own(void **state)
+{
+    (void)state;
+    assert_false(access_log_enabled());
+    access_log_write("lost", 4);
+    access_log_open(ends[1], LOG_KIND_FILE);
+    assert_true(access_log_enabled());
+    access_log_write("{\"a\":1}", 7);
+    assert_string_equal(written(), "{\"a\":1}\n");
+    access_log_open(-1, LOG_KIND_FILE);
+}
+
+static void quoted_text_cannot_pretend(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len, size;
+        const char *quoted;
+    } cases[] = {
+        {"plain", 5, 64, "\"plain\""},
+        {"a\"b\\c", 5, 64, "\"a\\\"b\\\\c\""},
+        {"\n\0\x7f\xff", 4, 64, "\"\\x0a\\x00\\x7f\\xff\""},
+        {"too long", 8, 6, "\"too\""},
+        {"a\n", 2, 7, "\"a\""},
+        {"", 0, 3, "\"\""},
+        {"x", 1, 2, "\"\""},
+    };
+    char out[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_string_equal(
+            log_quote(out, cases[i].size, cases[i].text, cases[i].len), cases[i].quoted);
+}
+
+#define WITH_PIPE(test) cmocka_unit_test_setup_teardown(test, open_pipe, close_pipe)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PIPE(a_line_has_time_level_and_who),
+        WITH_PIPE(a_level_that_is_not_wanted_is_not_written),
+        WITH_PIPE(a_line_stays_one_line_of_bounded_length),
+        WITH_PIPE(lines_nobody_takes_are_lost_and_counted),
+        WITH_PIPE(a_blocking_pipe_does_not_block),
+        WITH_PIPE(a_full_disk_only_loses_lines),
+        WITH_PIPE(syslog_gets_datagrams_with_a_priority),
+        WITH_PIPE(the_access_log_is_its_own),
+        cmocka_unit_test(quoted_text_cannot_pretend),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

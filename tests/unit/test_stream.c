@@ -1,0 +1,593 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "proxy/net/loop.h"
+#include "proxy/net/stream.h"
+
+enum { TURNS_MAX = 20000, LARGE = 3 * 1000 * 1000 };
+
+static struct loop loop;
+static SSL_CTX *server_context, *client_context;
+
+/* What the stream under test told its owner. */
+static struct {
+    struct stream stream;
+    unsigned opened, drained, ended, failed, closed;
+    enum end_reason reason;
+    struct buffer data;
+    void (*on_data)(struct stream *s);
+    void (*on_opened)(struct stream *s);
+    bool close_when_failed;
+} owner;
+
+static int peer; /* the other end's descriptor */
+
+static void on_opened(struct stream *s)
+{
+    owner.opened++;
+    if (owner.on_opened != NULL)
+        owner.on_opened(s);
+}
+
+static void on_data(struct stream *s, const char *bytes, size_t len)
+{
+    assert_int_equal(owner.opened, 1);
+    buffer_append(&owner.data, bytes, len);
+    if (owner.on_data != NULL)
+        owner.on_data(s);
+}
+
+static void on_drained(struct stream *s)
+{
+    (void)s;
+    owner.drained++;
+}
+
+static void on_ended(struct stream *s)
+{
+    (void)s;
+    owner.ended++;
+}
+
+static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
+{
+    assert_non_null(detail);
+    owner.failed++;
+    owner.reason = reason;
+    if (owner.close_when_failed)
+        stream_close(s);
+}
+
+static void on_closed(struct stream *s)
+{
+    (void)s;
+    owner.closed++;
+}
+
+static const struct stream_events events = {
+    on_opened, on_data, on_drained, on_ended, on_failed, on_closed};
+
+static void turn(void)
+{
+    uv_run(&loop.uv, UV_RUN_NOWAIT);
+}
+
+#define TURN_UNTIL(condition)                                                            \
+    do {                                                                                 \
+        int turns = 0;                                                                   \
+        while (!(condition) && turns++ < TURNS_MAX)                                      \
+            turn();                                                                      \
+        assert_true(turns <= TURNS_MAX);                                                 \
+    } while (0)
+
+static void a_few_turns(void)
+{
+    for (int i = 0; i < 20; i++)
+        turn();
+}
+
+static void make_context(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    server_context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(server_context, x);
+    assert_int_equal(SSL_CTX_use_PrivateKey(server_context, key), 1);
+    client_context = SSL_CTX_new(TLS_client_method());
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+static int make_loop(void **state)
+{
+    (void)state;
+    loop_init(&loop);
+    make_context();
+    return 0;
+}
+
+static int free_loop(void **state)
+{
+    (void)state;
+    loop_destroy(&loop);
+    SSL_CTX_free(server_context);
+    SSL_CTX_free(client_context);
+    return 0;
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    buffer_destroy(&owner.data);
+    memset(&owner, 0, sizeof(owner));
+    return 0;
+}
+
+static struct sockaddr_in loopback(int fd)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    return address;
+}
+
+/* Two ends of one TCP connection: a reset needs real TCP. */
+static void tcp_pair(int pair[2])
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = loopback(listener);
+
+    assert_int_equal(listen(listener, 1), 0);
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(pair[1], (struct sockaddr *)&address, sizeof(address)), 0);
+    pair[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    close(listener);
+}
+
+static void accept_stream(SSL_CTX *context)
+{
+    int pair[2];
+
+    tcp_pair(pair);
+    peer = pair[1];
+    stream_accept(&owner.stream, &loop, &events, pair[0], (struct tls_context *)context);
+}
+
+static void finish(void)
+{
+    stream_close(&owner.stream);
+    stream_close(&owner.stream);
+    assert_int_equal(owner.closed, 0);
+    TURN_UNTIL(owner.closed);
+    if (peer >= 0)
+        close(peer);
+    a_few_turns();
+    assert_int_equal(owner.closed, 1);
+}
+
+static void reset_peer(void)
+{
+    struct linger at_once = {.l_onoff = 1};
+
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(peer);
+    peer = -1;
+}
+
+static bool received(const char *text)
+{
+    return buffer_len(&owner.data) == strlen(text) &&
+        memcmp(buffer_data(&owner.data), text, strlen(text)) == 0;
+}
+
+/* Blocking is fine: what is asked for has been sent. */
+static void expect_from_peer(const char *text)
+{
+    char got[256];
+
+    assert_int_equal(recv(peer, got, strlen(text), MSG_WAITALL), strlen(text));
+    assert_memory_equal(got, text, strlen(text));
+}
+
+static void expect_fin(void)
+{
+    char byte;
+
+    assert_int_equal(recv(peer, &byte, 1, 0), 0);
+}
+
+static void bytes_go_both_ways(void **state)
+{
+    (void)state;
+    accept_stream(NULL);
+    assert_int_equal(owner.opened, 0);
+    assert_true(stream_write(&owner.stream, "be", 2));
+    assert_true(stream_write(&owner.stream, "fore", 4));
+    TURN_UNTIL(owner.opened);
+    send(peer, "hello", 5, 0);
+    TURN_UNTIL(received("hello"));
+    expect_from_peer("before");
+    shutdown(peer, SHUT_WR);
+    TURN_UNTIL(owner.ended);
+    stream_write(&owner.stream, "after", 5);
+    stream_end(&owner.stream);
+    stream_write(&owner.stream, "too late", 8);
+    a_few_turns();
+    expect_from_peer("after");
+    expect_fin();
+    assert_int_equal(owner.ended, 1);
+    assert_int_equal(owner.failed, 0);
+    finish();
+}
+
+static void a_refused_connection_fails_from_the_loop(void **state)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in nobody = loopback(fd);
+    struct sockaddr_un nowhere = {
+        .sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
+    const struct {
+        const struct sockaddr *address;
+        socklen_t len;
+        int error;
+    } cases[] = {
+        {(struct sockaddr *)&nobody, sizeof(nobody), ECONNREFUSED},
+        {(struct sockaddr *)&nowhere, sizeof(nowhere), ENOENT},
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        forget(state);
+        peer = -1;
+        stream_connect(&owner.stream, &loop, &events, cases[i].address, cases[i].len);
+        stream_write(&owner.stream, "GET", 3);
+        assert_int_equal(owner.failed, 0);
+        TURN_UNTIL(owner.failed);
+        assert_int_equal(owner.reason, END_BACKEND_REFUSED);
+        assert_int_equal(stream_error(&owner.stream), cases[i].error);
+        finish();
+    }
+    close(fd);
+}
+
+static void a_connection_takes_bytes_before_it_is_open(void **state)
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = loopback(listener);
+
+    (void)state;
+    listen(listener, 1);
+    stream_connect(
+        &owner.stream, &loop, &events, (struct sockaddr *)&address, sizeof(address));
+    stream_write(&owner.stream, "GET", 3);
+    stream_end(&owner.stream);
+    TURN_UNTIL(owner.opened);
+    peer = accept(listener, NULL, NULL);
+    expect_from_peer("GET");
+    expect_fin();
+    finish();
+    close(listener);
+}
+
+static void pause_stops_data_and_costs_nothing(void **state)
+{
+    (void)state;
+    accept_stream(NULL);
+    TURN_UNTIL(owner.opened);
+    stream_pause(&owner.stream);
+    send(peer, "later", 5, 0);
+    a_few_turns();
+    assert_int_equal(buffer_len(&owner.data), 0);
+    assert_false(owner.stream.watched & UV_READABLE);
+    stream_resume(&owner.stream);
+    assert_int_equal(buffer_len(&owner.data), 0);
+    TURN_UNTIL(received("later"));
+    finish();
+}
+
+static void a_reset_is_noticed_while_paused(void **state)
+{
+    (void)state;
+    accept_stream(NULL);
+    TURN_UNTIL(owner.opened);
+    stream_pause(&owner.stream);
+    send(peer, "x", 1, 0);
+    a_few_turns();
+    recv(owner.stream.fd, (char[1]){0}, 1, 0);
+    reset_peer();
+    TURN_UNTIL(owner.failed);
+    assert_int_equal(owner.reason, END_CLIENT_RESET);
+    a_few_turns();
+    loop.events_seen = false;
+    a_few_turns();
+    assert_false(loop.events_seen);
+    finish();
+}
+
+static void what_came_before_a_reset_is_read_first(void **state)
+{
+    (void)state;
+    accept_stream(NULL);
+    TURN_UNTIL(owner.opened);
+    stream_pause(&owner.stream);
+    send(peer, "413", 3, 0);
+    a_few_turns();
+    reset_peer();
+    stream_write(&owner.stream, "body", 4);
+    a_few_turns();
+    assert_int_equal(owner.failed, 0);
+    stream_resume(&owner.stream);
+    TURN_UNTIL(owner.failed);
+    assert_true(received("413"));
+    finish();
+}
+
+static void a_half_closed_peer_costs_nothing(void **state)
+{
+    (void)state;
+    accept_stream(NULL);
+    TURN_UNTIL(owner.opened);
+    shutdown(peer, SHUT_WR);
+    TURN_UNTIL(owner.ended);
+    stream_end(&owner.stream);
+    a_few_turns();
+    loop.events_seen = false;
+    a_few_turns();
+    assert_false(loop.events_seen);
+    finish();
+}
+
+static void a_slow_reader_gets_all_and_memory_is_bounded(void **state)
+{
+    static char chunk[60000], got[60000];
+    size_t sent = 0, taken = 0;
+
+    (void)state;
+    accept_stream(NULL);
+    TURN_UNTIL(owner.opened);
+    for (size_t i = 0; i < sizeof(chunk); i++)
+        chunk[i] = (char)(i % 251);
+    while (taken < LARGE) {
+        while (sent < LARGE && !owner.stream.full) {
+            stream_write(&owner.stream, chunk, sizeof(chunk));
+            sent += sizeof(chunk);
+        }
+        turn();
+        assert_true(owner.stream.out.capacity <= 256 * 1024);
+        ssize_t n = recv(peer, got, sizeof(chunk) - taken % sizeof(chunk), MSG_DONTWAIT);
+        if (n <= 0)
+            continue;
+        assert_memory_equal(got, chunk + taken % sizeof(chunk), (size_t)n);
+        taken += (size_t)n;
+    }
+    assert_true(owner.drained > 0);
+    assert_int_equal(stream_unsent(&owner.stream), 0);
+    finish();
+}
+
+static void close_at_once(struct stream *s)
+{
+    stream_close(s);
+}
+
+static void any_callback_may_close(void **state)
+{
+    (void)state;
+    accept_stream(NULL);
+    owner.on_opened = close_at_once;
+    TURN_UNTIL(owner.closed);
+    assert_int_equal(owner.failed, 0);
+    close(peer);
+
+    forget(state);
+    accept_stream(NULL);
+    owner.on_data = close_at_once;
+    send(peer, "x", 1, 0);
+    TURN_UNTIL(owner.closed);
+    close(peer);
+    assert_true(received("x"));
+}
+
+/* ---- TLS: the peer is an OpenSSL client on its end's descriptor ---- */
+
+static SSL *ssl;
+
+static void begin_tls(int version)
+{
+    accept_stream(server_context);
+    uv_run(&loop.uv, UV_RUN_NOWAIT);
+    int flags = 1;
+    assert_int_equal(
+        setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &flags, sizeof(flags)), 0);
+    ssl = SSL_new(client_context);
+    SSL_set_min_proto_version(ssl, version);
+    SSL_set_max_proto_version(ssl, version);
+    SSL_set_fd(ssl, peer);
+    SSL_set_connect_state(ssl);
+    struct timeval brief = {.tv_usec = 1000};
+    setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &brief, sizeof(brief));
+}
+
+static void shake_hands(int version)
+{
+    begin_tls(version);
+    TURN_UNTIL(SSL_do_handshake(ssl) == 1 && owner.opened);
+}
+
+static int read_from_ssl(char *bytes, int capacity)
+{
+    int n = -1;
+
+    ERR_clear_error();
+    TURN_UNTIL((n = SSL_read(ssl, bytes, capacity)) > 0 ||
+        SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ);
+    return n;
+}
+
+static void end_tls(void)
+{
+    SSL_free(ssl);
+    ERR_clear_error();
+    finish();
+}
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+static void tls_is_hidden_and_ends_with_close_notify(void **state)
+{
+    char got[64];
+
+    for (size_t v = 0; v < 2; v++) {
+        forget(state);
+        begin_tls(versions[v]);
+        stream_write(&owner.stream, "early", 5);
+        TURN_UNTIL(SSL_do_handshake(ssl) == 1 && owner.opened);
+        SSL_write(ssl, "ping", 4);
+        TURN_UNTIL(received("ping"));
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 5);
+        SSL_shutdown(ssl);
+        TURN_UNTIL(owner.ended);
+        stream_write(&owner.stream, "pong", 4);
+        stream_end(&owner.stream);
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 0);
+        assert_int_equal(SSL_get_error(ssl, 0), SSL_ERROR_ZERO_RETURN);
+        assert_int_equal(owner.failed, 0);
+        end_tls();
+    }
+}
+
+static void a_cut_has_no_close_notify(void **state)
+{
+    char got[64];
+
+    for (size_t v = 0; v < 2; v++) {
+        forget(state);
+        shake_hands(versions[v]);
+        stream_write(&owner.stream, "half", 4);
+        stream_cut(&owner.stream);
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
+        int n = read_from_ssl(got, sizeof(got));
+        assert_true(n <= 0 && SSL_get_error(ssl, n) != SSL_ERROR_ZERO_RETURN);
+        end_tls();
+    }
+}
+
+static void fin_without_close_notify_is_a_client_gone(void **state)
+{
+    forget(state);
+    shake_hands(TLS1_3_VERSION);
+    shutdown(peer, SHUT_WR);
+    TURN_UNTIL(owner.failed);
+    assert_int_equal(owner.reason, END_CLIENT_GONE);
+    end_tls();
+}
+
+static void paused_tls_keeps_what_was_read(void **state)
+{
+    forget(state);
+    shake_hands(TLS1_3_VERSION);
+    owner.on_data = stream_pause;
+    SSL_write(ssl, "a", 1);
+    SSL_write(ssl, "b", 1);
+    SSL_write(ssl, "c", 1);
+    TURN_UNTIL(received("a"));
+    a_few_turns();
+    assert_true(received("a"));
+    stream_resume(&owner.stream);
+    TURN_UNTIL(received("ab"));
+    owner.on_data = NULL;
+    stream_resume(&owner.stream);
+    TURN_UNTIL(received("abc"));
+    end_tls();
+}
+
+static void an_alert_reaches_a_peer_whose_bytes_we_never_read(void **state)
+{
+    static char more[50000];
+    unsigned char alert[7];
+
+    forget(state);
+    owner.close_when_failed = true;
+    accept_stream(server_context);
+    send(peer, "\x16\x03\x01\x00\x05nonsense", 13, 0);
+    TURN_UNTIL(owner.failed);
+    assert_int_equal(owner.reason, END_HANDSHAKE_FAILED);
+    send(peer, more, sizeof(more), 0);
+    a_few_turns();
+    assert_int_equal(owner.closed, 0);
+    assert_int_equal(recv(peer, alert, 7, MSG_WAITALL), 7);
+    assert_int_equal(alert[0], 21);
+    expect_fin();
+    close(peer);
+    TURN_UNTIL(owner.closed);
+}
+
+static void plain_http_is_answered_in_the_clear(void **state)
+{
+    forget(state);
+    accept_stream(server_context);
+    send(peer, "GET / HTTP/1.1\r\n\r\n", 18, 0);
+    TURN_UNTIL(owner.failed);
+    assert_int_equal(owner.reason, END_PLAIN_HTTP);
+    assert_false(stream_is_tls(&owner.stream));
+    stream_write(&owner.stream, "HTTP/1.1 400 ", 13);
+    stream_end(&owner.stream);
+    a_few_turns();
+    expect_from_peer("HTTP/1.1 400 ");
+    expect_fin();
+    send(peer, "more", 4, 0);
+    shutdown(peer, SHUT_WR);
+    TURN_UNTIL(owner.ended);
+    assert_int_equal(owner.opened, 0);
+    finish();
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, forget, forget)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(bytes_go_both_ways),
+        TEST(a_refused_connection_fails_from_the_loop),
+        TEST(a_connection_takes_bytes_before_it_is_open),
+        TEST(pause_stops_data_and_costs_nothing),
+        TEST(a_reset_is_noticed_while_paused),
+        TEST(what_came_before_a_reset_is_read_first),
+        TEST(a_half_closed_peer_costs_nothing),
+        TEST(a_slow_reader_gets_all_and_memory_is_bounded),
+        TEST(any_callback_may_close),
+        TEST(tls_is_hidden_and_ends_with_close_notify),
+        TEST(a_cut_has_no_close_notify),
+        TEST(fin_without_close_notify_is_a_client_gone),
+        TEST(paused_tls_keeps_what_was_read),
+        TEST(an_alert_reaches_a_peer_whose_bytes_we_never_read),
+        TEST(plain_http_is_answered_in_the_clear),
+    };
+
+    return cmocka_run_group_tests(tests, make_loop, free_loop);
+}

@@ -1,0 +1,441 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "proxy/base/buffer.h"
+#include "proxy/net/tls.h"
+
+enum { PLAIN = 64 * 1024 };
+
+static SSL_CTX *server_context;
+
+/* The session under test, and an OpenSSL client on memory BIOs. */
+static struct {
+    struct tls *tls;
+    struct buffer out;
+    char plain[4 * PLAIN];
+    size_t plain_len;
+    int last; /* what tls_read() said last, other than plaintext */
+} server;
+
+static struct {
+    SSL_CTX *context;
+    SSL *ssl;
+    BIO *in, *out;
+    char plain[4 * PLAIN];
+    size_t plain_len;
+} client;
+
+static EVP_PKEY *make_key(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+
+    assert_non_null(key);
+    return key;
+}
+
+static X509 *make_certificate(EVP_PKEY *key)
+{
+    X509 *x = X509_new();
+    X509_NAME *name = X509_get_subject_name(x);
+
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_NAME_add_entry_by_txt(
+        name, "CN", MBSTRING_ASC, (const unsigned char *)"wlb", -1, -1, 0);
+    X509_set_issuer_name(x, name);
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    return x;
+}
+
+static int make_contexts(void **state)
+{
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
+
+    (void)state;
+    server_context = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(SSL_CTX_use_certificate(server_context, certificate), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(server_context, key), 1);
+    SSL_CTX_set_mode(server_context, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(server_context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_num_tickets(server_context, 1);
+    SSL_CTX_set_min_proto_version(server_context, TLS1_2_VERSION);
+    SSL_CTX_set1_groups_list(server_context, "X25519:P-256:P-384");
+    client.context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_security_level(client.context, 0);
+    SSL_CTX_set_min_proto_version(client.context, TLS1_VERSION);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return 0;
+}
+
+static int free_contexts(void **state)
+{
+    (void)state;
+    SSL_CTX_free(server_context);
+    SSL_CTX_free(client.context);
+    return 0;
+}
+
+static void begin(void)
+{
+    server.tls = tls_server((struct tls_context *)server_context, &server.out);
+    server.plain_len = client.plain_len = 0;
+    server.last = TLS_NEED_INPUT;
+    client.ssl = SSL_new(client.context);
+    client.in = BIO_new(BIO_s_mem());
+    client.out = BIO_new(BIO_s_mem());
+    SSL_set_bio(client.ssl, client.in, client.out);
+    SSL_set_connect_state(client.ssl);
+}
+
+static void end(void)
+{
+    tls_free(server.tls);
+    buffer_destroy(&server.out);
+    SSL_free(client.ssl);
+    ERR_clear_error();
+}
+
+/* Reads all that the server can give. */
+static void drain_server(void)
+{
+    int n;
+
+    do {
+        n = tls_read(server.tls, server.plain + server.plain_len, PLAIN);
+        if (n > 0)
+            server.plain_len += (size_t)n;
+    } while (n > 0 || n == TLS_OPENED);
+    server.last = n;
+}
+
+static void feed(const char *bytes, size_t len, size_t step)
+{
+    for (size_t at = 0; at < len && server.last >= 0; at += step) {
+        tls_feed(server.tls, bytes + at, at + step <= len ? step : len - at);
+        drain_server();
+    }
+}
+
+static void run_client(void)
+{
+    if (buffer_len(&server.out) > 0)
+        BIO_write(client.in, buffer_data(&server.out), (int)buffer_len(&server.out));
+    buffer_clear(&server.out);
+    SSL_do_handshake(client.ssl);
+    int n = SSL_read(client.ssl, client.plain + client.plain_len, PLAIN);
+    while (n > 0) {
+        client.plain_len += (size_t)n;
+        n = SSL_read(client.ssl, client.plain + client.plain_len, PLAIN);
+    }
+}
+
+/* Carries bytes both ways, `step` at a time, until neither side says more. */
+static void settle(size_t step)
+{
+    char *bytes;
+    long len;
+
+    for (int i = 0; i < 10; i++) {
+        run_client();
+        len = BIO_get_mem_data(client.out, &bytes);
+        feed(bytes, (size_t)len, step);
+        (void)BIO_reset(client.out);
+        if (len == 0 && buffer_len(&server.out) == 0)
+            break;
+    }
+}
+
+static void connect_peers(int version, size_t step)
+{
+    begin();
+    SSL_set_min_proto_version(client.ssl, version);
+    SSL_set_max_proto_version(client.ssl, version);
+    settle(step);
+    assert_true(tls_is_open(server.tls));
+    assert_true(SSL_is_init_finished(client.ssl));
+}
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+static void data_survives_any_fragmentation(void **state)
+{
+    static const size_t steps[] = {1, 2, 5, 7, 1000, 100000};
+
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+            connect_peers(versions[v], steps[i]);
+            SSL_write(client.ssl, "ping", 4);
+            assert_true(tls_write(server.tls, "pong!", 5));
+            settle(steps[i]);
+            assert_int_equal(server.plain_len, 4);
+            assert_memory_equal(server.plain, "ping", 4);
+            assert_int_equal(client.plain_len, 5);
+            assert_memory_equal(client.plain, "pong!", 5);
+            end();
+        }
+    }
+}
+
+static void a_large_write_is_encrypted_whole(void **state)
+{
+    static char large[100 * 1000];
+
+    (void)state;
+    memset(large, 'x', sizeof(large));
+    for (size_t v = 0; v < 2; v++) {
+        connect_peers(versions[v], 4096);
+        assert_true(tls_write(server.tls, large, sizeof(large)));
+        settle(4096);
+        assert_int_equal(client.plain_len, sizeof(large));
+        assert_memory_equal(client.plain, large, sizeof(large));
+        end();
+    }
+}
+
+static void what_is_kept_is_read_later(void **state)
+{
+    char *bytes, copy[512];
+
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        connect_peers(versions[v], 1000);
+        SSL_write(client.ssl, "one", 3);
+        SSL_write(client.ssl, "two", 3);
+        size_t len = (size_t)BIO_get_mem_data(client.out, &bytes);
+        memcpy(copy, bytes, len);
+        tls_feed(server.tls, copy, len);
+        assert_int_equal(tls_read(server.tls, server.plain, PLAIN), 3);
+        tls_keep(server.tls);
+        memset(copy, 0, sizeof(copy));
+        assert_true(tls_has_input(server.tls));
+        assert_int_equal(tls_read(server.tls, server.plain, PLAIN), 3);
+        assert_memory_equal(server.plain, "two", 3);
+        assert_int_equal(tls_read(server.tls, server.plain, PLAIN), TLS_NEED_INPUT);
+        end();
+    }
+}
+
+static void after_close_notify_our_answer_still_arrives(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        connect_peers(versions[v], 1000);
+        SSL_write(client.ssl, "question", 8);
+        SSL_shutdown(client.ssl);
+        settle(3);
+        assert_int_equal(server.last, TLS_END);
+        assert_int_equal(server.plain_len, 8);
+        assert_true(tls_write(server.tls, "answer", 6));
+        tls_end(server.tls);
+        BIO_write(client.in, buffer_data(&server.out), (int)buffer_len(&server.out));
+        assert_int_equal(SSL_read(client.ssl, client.plain, PLAIN), 6);
+        assert_int_equal(SSL_read(client.ssl, client.plain, PLAIN), 0);
+        assert_int_equal(SSL_get_error(client.ssl, 0), SSL_ERROR_ZERO_RETURN);
+        end();
+    }
+}
+
+static void plain_http_is_recognised_at_any_split(void **state)
+{
+    static const struct {
+        const char *text;
+        int event;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\n\r\n", TLS_PLAIN_HTTP},
+        {"POST /x HTTP/1.0\r\n", TLS_PLAIN_HTTP},
+        {"OPTIONS * HTTP/1.1\r\n", TLS_PLAIN_HTTP},
+        {"GE", TLS_NEED_INPUT},
+        {"get / HTTP/1.1\r\n\r\n", TLS_FAILED},
+        {"SSH-2.0-OpenSSH_9.2\r\n", TLS_FAILED},
+        {"ABCDEFGHIJKLMNOPQRSTUVWXYZ", TLS_FAILED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (size_t step = 1; step < 30; step += 4) {
+            begin();
+            feed(cases[i].text, strlen(cases[i].text), step);
+            assert_int_equal(server.last, cases[i].event);
+            end();
+        }
+    }
+}
+
+static void a_failure_has_last_words(void **state)
+{
+    (void)state;
+    begin();
+    SSL_set_max_proto_version(client.ssl, TLS1_1_VERSION);
+    SSL_set_cipher_list(client.ssl, "ALL:@SECLEVEL=0");
+    run_client();
+    char *bytes;
+    long len = BIO_get_mem_data(client.out, &bytes);
+    feed(bytes, (size_t)len, 1000);
+    assert_int_equal(server.last, TLS_FAILED);
+    assert_true(buffer_len(&server.out) >= 7);
+    assert_int_equal(buffer_data(&server.out)[0], SSL3_RT_ALERT);
+    const struct tls_facts *facts = tls_facts(server.tls);
+    assert_string_equal(facts->alert, "protocol version");
+    assert_non_null(strstr(facts->offered, "versions=1."));
+    assert_string_equal(facts->cause, "the client offers nothing newer than TLS 1.1");
+    end();
+}
+
+static void no_common_group_is_said_so(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        begin();
+        SSL_set_min_proto_version(client.ssl, versions[v]);
+        SSL_set_max_proto_version(client.ssl, versions[v]);
+        SSL_set1_groups_list(client.ssl, "P-521");
+        settle(1000);
+        assert_int_equal(server.last, TLS_FAILED);
+        assert_string_equal(
+            tls_facts(server.tls)->cause, "no key exchange group in common");
+        assert_non_null(strstr(tls_facts(server.tls)->offered, "groups=P-521"));
+        end();
+    }
+}
+
+static int refuse(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT);
+    return 0;
+}
+
+static void a_client_that_distrusts_us_is_explained(void **state)
+{
+    (void)state;
+    begin();
+    SSL_set_verify(client.ssl, SSL_VERIFY_PEER, refuse);
+    SSL_set_max_proto_version(client.ssl, TLS1_2_VERSION);
+    settle(1000);
+    assert_int_equal(server.last, TLS_FAILED);
+    assert_string_equal(tls_facts(server.tls)->alert, "unknown CA");
+    assert_non_null(strstr(tls_facts(server.tls)->cause, "install its CA"));
+    end();
+}
+
+static void key_updates_end_in_a_flood(void **state)
+{
+    (void)state;
+    connect_peers(TLS1_3_VERSION, 1000);
+    for (int i = 0; i < 20; i++) {
+        SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED);
+        settle(1000);
+    }
+    assert_int_equal(server.last, TLS_NEED_INPUT);
+    for (int i = 0; i < 20; i++) {
+        SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+        settle(1000);
+    }
+    assert_int_equal(server.last, TLS_FLOOD);
+    end();
+}
+
+static void key_updates_with_data_between_are_no_flood(void **state)
+{
+    static char data[16 * 1024];
+
+    (void)state;
+    connect_peers(TLS1_3_VERSION, 5000);
+    for (int i = 0; i < 60; i++) {
+        SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED);
+        assert_int_equal(SSL_write(client.ssl, data, sizeof(data)), sizeof(data));
+        server.plain_len = 0;
+        settle(5000);
+        assert_int_equal(server.plain_len, sizeof(data));
+    }
+    assert_int_equal(server.last, TLS_NEED_INPUT);
+    end();
+}
+
+static void renegotiation_ends_in_a_flood(void **state)
+{
+    (void)state;
+    connect_peers(TLS1_2_VERSION, 1000);
+    for (int i = 0; i < 100 && server.last == TLS_NEED_INPUT; i++) {
+        SSL_renegotiate(client.ssl);
+        settle(1000);
+        if (SSL_is_init_finished(client.ssl) == 0)
+            break; /* the client gave up at the refusal */
+    }
+    assert_true(client.plain_len == 0);
+    end();
+}
+
+static void facts_name_what_was_negotiated(void **state)
+{
+    (void)state;
+    begin();
+    SSL_set_tlsext_host_name(client.ssl, "wlb.example.com");
+    settle(1000);
+    const struct tls_facts *facts = tls_facts(server.tls);
+    assert_true(facts->handshake_done);
+    assert_string_equal(facts->version, "TLSv1.3");
+    assert_string_equal(facts->cipher, "TLS_AES_256_GCM_SHA384");
+    assert_string_equal(facts->sni, "wlb.example.com");
+    assert_string_equal(facts->alpn, "");
+    assert_string_equal(facts->alert, "");
+    assert_string_equal(facts->offered, "");
+    assert_true(facts->group[0] != '\0');
+    end();
+}
+
+static void every_changed_byte_of_a_flight_is_survived(void **state)
+{
+    char *bytes, copy[2048];
+
+    (void)state;
+    for (size_t at = 0;; at++) {
+        begin();
+        run_client();
+        size_t len = (size_t)BIO_get_mem_data(client.out, &bytes);
+        assert_true(len < sizeof(copy));
+        memcpy(copy, bytes, len);
+        if (at < len)
+            copy[at] ^= 0x55;
+        feed(copy, len, 1000);
+        tls_facts(server.tls);
+        end();
+        if (at >= len)
+            break;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(data_survives_any_fragmentation),
+        cmocka_unit_test(a_large_write_is_encrypted_whole),
+        cmocka_unit_test(what_is_kept_is_read_later),
+        cmocka_unit_test(after_close_notify_our_answer_still_arrives),
+        cmocka_unit_test(plain_http_is_recognised_at_any_split),
+        cmocka_unit_test(a_failure_has_last_words),
+        cmocka_unit_test(no_common_group_is_said_so),
+        cmocka_unit_test(a_client_that_distrusts_us_is_explained),
+        cmocka_unit_test(key_updates_end_in_a_flood),
+        cmocka_unit_test(key_updates_with_data_between_are_no_flood),
+        cmocka_unit_test(renegotiation_ends_in_a_flood),
+        cmocka_unit_test(facts_name_what_was_negotiated),
+        cmocka_unit_test(every_changed_byte_of_a_flight_is_survived),
+    };
+
+    return cmocka_run_group_tests(tests, make_contexts, free_contexts);
+}
