@@ -166,17 +166,16 @@ static void discard(struct client *c, size_t len)
         client_close(c, (enum end_reason)c->reason);
 }
 
-/* Time is counted from the last byte the peer took of what we sent. */
+/* A peer that has it all gets no more time; one that still reads does, as long as it goes
+ * on reading. */
 static void linger_expired(struct client *c)
 {
     const struct service_settings *settings = settings_of(c);
     size_t taken;
+    bool took_some = client_took_some(c, &taken);
 
-    if (client_took_some(c, &taken) && (c->pending > 0 || c->stalled < UINT32_MAX)) {
-        c->stalled = c->pending > 0 ? 0 : UINT32_MAX;
-        client_arm(c, settings->linger_timeout);
-    } else if (c->pending > 0 && c->stalled < settings->body_timeout) {
-        c->stalled += (uint32_t)settings->linger_timeout;
+    if (c->pending > 0 && (took_some || c->stalled < settings->body_timeout)) {
+        c->stalled = took_some ? 0 : c->stalled + (uint32_t)settings->linger_timeout;
         client_arm(c, settings->linger_timeout);
     } else if (c->reason == END_DONE) {
         client_close(c, c->pending > 0 ? END_READ_TIMEOUT : END_LINGER_TIMEOUT);
