@@ -3,8 +3,8 @@
  *
  * TLS 1.2 and 1.3, ECDHE with AEAD only, server preference, no renegotiation, no
  * compression, P-384 always, one ticket per TLS 1.3 handshake, no internal session cache,
- * the explicit chain of the credentials. One context per service and generation; never one
- * per connection. It belongs to one worker thread.
+ * the explicit chain of the credentials. One context per service and generation; never
+ * one per connection. It belongs to one worker thread.
  */
 #ifndef WLBPROXY_CERTSTORE_CONTEXT_H
 #define WLBPROXY_CERTSTORE_CONTEXT_H
@@ -34,21 +34,30 @@ struct ticket_keys {
 
 /* `tickets` is borrowed and read at every handshake (so that the worker may change it in
  * place when the master rotates keys). libctx NULL = default. ca_pem / crl_pem: contents
- * of the service's files, NULL where there are none. Tickets are bound to `service` and its
- * verification policy (session id context). */
+ * of the service's files, NULL where there are none. Tickets are bound to `service` and
+ * its verification policy (session id context). */
 SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *service,
-    struct credential *const *credentials, size_t count, const struct ticket_keys *tickets,
-    const char *ca_pem, const char *crl_pem, struct error *err);
+    struct credential *const *credentials, size_t count,
+    const struct ticket_keys *tickets, const char *ca_pem, const char *crl_pem,
+    struct error *err);
 
-/* Selection by SNI on one address: `names[i]` belongs to contexts[i]; anything else stays
- * with the context the connection was accepted with. All borrowed for the default
- * context's life. */
+/* Selection by SNI (RFC 6066 section 3) on one address; anything else stays with the
+ * context the connection was accepted with. It happens before a ticket is looked at, so
+ * that no session crosses from one service to another. Uses the ClientHello callback of
+ * `fallback`. All borrowed for the default context's life. */
 struct sni_choice {
     const char *name; /* exact, or "*.example.com" */
     SSL_CTX *context;
     void *owner; /* the service, found again with context_owner() */
 };
 void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count);
+
+/* `owner` of the choice whose context this is; NULL for every other context. With
+ * SSL_get_SSL_CTX() it tells which service a session belongs to. */
+void *context_owner(const SSL_CTX *context);
+
+/* "X25519MLKEM768:X25519:P-256:P-384": the groups this context really offers. */
+const char *context_groups(const SSL_CTX *context);
 
 void context_free(SSL_CTX *context);
 

@@ -3,8 +3,8 @@
  *
  * Loaded from files by the process that may read them (credential_load), carried to the
  * others as bytes (credential_pack / credential_unpack). Private key material lives in
- * OpenSSL's secure heap (locked, not dumped, wiped when freed): call secrets_init() first.
- * Reference counted with plain ints: one thread.
+ * OpenSSL's secure heap (locked, not dumped, wiped when freed): call secrets_init()
+ * first. Reference counted with plain ints: one thread.
  */
 #ifndef WLBPROXY_CERTSTORE_CREDENTIAL_H
 #define WLBPROXY_CERTSTORE_CREDENTIAL_H
@@ -22,13 +22,13 @@ struct findings;
 /* What logs, `status` and `reload` say about a certificate. */
 struct credential_summary {
     char subject[256];
-    char names[512];        /* DNS and IP SANs, comma separated; else the CN */
+    char names[512]; /* DNS and IP SANs, comma separated; else the CN */
     char issuer[256];
-    char serial[64];        /* hex */
-    char sha256[65];        /* lower-case hex of the leaf's DER */
-    char key[32];           /* "RSA 2048", "EC P-256", "Ed25519" */
+    char serial[64]; /* hex */
+    char sha256[65]; /* lower-case hex of the leaf's DER */
+    char key[32]; /* "RSA 2048", "EC P-256", "Ed25519" */
     time_t not_before, not_after;
-    size_t chain_len;       /* certificates sent, leaf included */
+    size_t chain_len; /* certificates sent, leaf included */
 };
 
 struct credential;
@@ -39,9 +39,9 @@ bool secrets_init(struct error *err);
 
 /* Reads the chain from cert_path and the key from key_path (NULL or "": from the merged
  * cert_path), each in one pass, retrying while a file changes; parses and judges them.
- * Every finding goes to `findings`, also when the result is good. Returns NULL if it cannot
- * be served; err then holds the sentence of the first SEVERITY_REFUSED finding. libctx may
- * be NULL (default). `now` is the time to judge validity at. */
+ * Every finding goes to `findings`, also when the result is good. Returns NULL if it
+ * cannot be served; err then holds the sentence of the first SEVERITY_REFUSED finding.
+ * libctx may be NULL (default). `now` is the time to judge validity at. */
 struct credential *credential_load(const char *cert_path, const char *key_path,
     bool send_root, time_t now, struct findings *findings, struct error *err);
 

@@ -11,18 +11,18 @@
 #include <stddef.h>
 
 enum severity {
-    SEVERITY_NOTE,    /* worth knowing */
+    SEVERITY_NOTE, /* worth knowing */
     SEVERITY_WARNING, /* works, but a client or the operator may be hurt */
-    SEVERITY_STALE,   /* loud at start, refused at reload while the served one is good */
+    SEVERITY_STALE, /* loud at start, refused at reload while the served one is good */
     SEVERITY_REFUSED, /* cannot be served */
 };
 
 struct finding {
     const char *id; /* stable, e.g. "key-mismatch"; static storage */
     enum severity severity;
-    char *file;   /* where; may be NULL */
-    char *fact;   /* one sentence: what is so */
-    char *why;    /* why it matters to XenServer or the operator; may be NULL */
+    char *file; /* where; may be NULL */
+    char *fact; /* one sentence: what is so */
+    char *why; /* why it matters to XenServer or the operator; may be NULL */
     char *remedy; /* what to do, a command where one exists; may be NULL */
 };
 
@@ -34,7 +34,8 @@ struct findings {
 void findings_init(struct findings *findings);
 void findings_destroy(struct findings *findings);
 
-/* Copies file, why and remedy; `fact` is formatted. */
+/* Copies file, why and remedy; in the remedy FILE becomes the file's name. `fact` is
+ * formatted. */
 void findings_add(struct findings *findings, const char *id, enum severity severity,
     const char *file, const char *why, const char *remedy, const char *fact, ...)
     __attribute__((format(printf, 7, 8)));

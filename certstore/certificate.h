@@ -1,0 +1,45 @@
+/*
+ * certificate.h - what people and rules want to know of one X.509 certificate (RFC 5280).
+ *
+ * Texts are UTF-8 with control characters escaped: they come from whoever wrote the
+ * certificate. All are cut to `size`, never overrun.
+ */
+#ifndef WLBPROXY_CERTSTORE_CERTIFICATE_H
+#define WLBPROXY_CERTSTORE_CERTIFICATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <openssl/types.h>
+
+/* NULL if it is not one certificate and nothing else. `trusted`: OpenSSL's trust settings
+ * may follow it ("TRUSTED CERTIFICATE"); they are ignored. */
+X509 *certificate_parse(
+    const unsigned char *der, size_t len, bool trusted, OSSL_LIB_CTX *libctx);
+
+/* What a sentence calls it: its CN, else its first name, else its subject. */
+void certificate_title(const X509 *certificate, char *text, size_t size);
+void certificate_subject(const X509 *certificate, char *text, size_t size);
+void certificate_issuer(const X509 *certificate, char *text, size_t size);
+void certificate_serial(const X509 *certificate, char *text, size_t size);
+void certificate_sha256(const X509 *certificate, char text[65]);
+
+/* DNS and IP names, comma separated; else the CN; else "". */
+void certificate_names(const X509 *certificate, char *text, size_t size);
+bool certificate_has_dns_name(const X509 *certificate);
+
+time_t certificate_not_before(const X509 *certificate);
+time_t certificate_not_after(const X509 *certificate);
+
+/* "2027-01-31 12:00 UTC" */
+void certificate_date(time_t when, char *text, size_t size);
+
+/* By name and by signature. */
+bool certificate_issued(X509 *issuer, X509 *subject);
+bool certificate_is_self_signed(X509 *certificate);
+
+/* "RSA 2048", "EC P-256", "Ed25519" */
+void key_describe(const EVP_PKEY *key, char *text, size_t size);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * chain.h - certificates in any order into the order a handshake sends them in.
+ */
+#ifndef WLBPROXY_CERTSTORE_CHAIN_H
+#define WLBPROXY_CERTSTORE_CHAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/types.h>
+
+/* Writes to order[] the indexes of certs[leaf] and of all that certify it, directly or
+ * not: each after one that it issued (RFC 8446 section 4.4.2), cross-signs included,
+ * equal certificates once. The rest is left out. Returns how many. */
+size_t chain_sort(X509 *const *certs, size_t count, size_t leaf, size_t *order);
+
+/* Whether certs[at] issued another one of them. */
+bool chain_issues(X509 *const *certs, size_t count, size_t at);
+
+/* The first equal one before certs[at], or `at`. */
+size_t chain_twin(X509 *const *certs, size_t at);
+
+#endif

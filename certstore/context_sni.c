@@ -1,0 +1,103 @@
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/ssl.h>
+
+#include "certstore/context.h"
+#include "certstore/context_parts.h"
+
+enum { HOST_NAME_MAX_DNS = 255 };
+
+/* The host_name of a server_name extension (RFC 6066 section 3) into `name`: one list
+ * with one entry of type 0. */
+static bool host_name(SSL *ssl, char name[HOST_NAME_MAX_DNS + 1])
+{
+    const unsigned char *ext;
+    size_t len, name_len;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len) != 1 ||
+        len < 5 || ((size_t)ext[0] << 8 | ext[1]) != len - 2 ||
+        ext[2] != TLSEXT_NAMETYPE_host_name)
+        return false;
+    name_len = (size_t)ext[3] << 8 | ext[4];
+    if (name_len != len - 5 || name_len == 0 || name_len > HOST_NAME_MAX_DNS ||
+        memchr(ext + 5, '\0', name_len) != NULL)
+        return false;
+    memcpy(name, ext + 5, name_len);
+    name[name_len] = '\0';
+    if (name_len > 1 && name[name_len - 1] == '.')
+        name[name_len - 1] = '\0';
+    return true;
+}
+
+/* A wildcard stands for exactly one label (RFC 9525 section 6.3). */
+static bool matches(const char *pattern, const char *name)
+{
+    const char *dot;
+
+    if (strncmp(pattern, "*.", 2) != 0)
+        return strcasecmp(pattern, name) == 0;
+    dot = strchr(name, '.');
+    return dot != NULL && dot != name && strcasecmp(pattern + 1, dot) == 0;
+}
+
+/* An exact name wins over a wildcard. */
+static const struct sni_choice *choose(
+    const struct context_policy *policy, const char *name)
+{
+    const struct sni_choice *best = NULL;
+
+    for (size_t i = 0; i < policy->choice_count; i++) {
+        const struct sni_choice *choice = &policy->choices[i];
+
+        if (!matches(choice->name, name))
+            continue;
+        if (choice->name[0] != '*')
+            return choice;
+        if (best == NULL)
+            best = choice;
+    }
+    return best;
+}
+
+/* SSL_set_SSL_CTX() takes over certificates, ciphers, ALPN and trust, but not what
+ * SSL_new() copied into the session (openssl/openssl#13208): that is set again here. */
+static bool move_to(SSL *ssl, SSL_CTX *context)
+{
+    const struct context_policy *policy = context_policy(context);
+
+    if (SSL_get_SSL_CTX(ssl) == context)
+        return true;
+    if (SSL_set_SSL_CTX(ssl, context) == NULL)
+        return false;
+    (void)SSL_clear_options(ssl, SSL_get_options(ssl));
+    (void)SSL_set_options(ssl, SSL_CTX_get_options(context));
+    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
+    SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
+    return SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(context)) == 1 &&
+        SSL_set1_groups_list(ssl, policy->groups) == 1 &&
+        SSL_set_ciphersuites(ssl, policy->ciphersuites) == 1;
+}
+
+static int on_client_hello(SSL *ssl, int *alert, void *data)
+{
+    const struct context_policy *policy = data;
+    char name[HOST_NAME_MAX_DNS + 1];
+    const struct sni_choice *choice = host_name(ssl, name) ? choose(policy, name) : NULL;
+
+    if (choice == NULL || move_to(ssl, choice->context))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count)
+{
+    struct context_policy *policy = context_policy(fallback);
+
+    policy->choices = choices;
+    policy->choice_count = count;
+    for (size_t i = 0; i < count; i++)
+        context_policy(choices[i].context)->owner = choices[i].owner;
+    SSL_CTX_set_client_hello_cb(fallback, on_client_hello, policy);
+}

@@ -1,0 +1,139 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "certstore/certificate.h"
+#include "certstore/credential.h"
+#include "certstore/credential_parts.h"
+#include "certstore/judge.h"
+#include "certstore/pem.h"
+#include "certstore/private_key.h"
+#include "certstore/secrets.h"
+#include "config/error.h"
+
+/* Each part is a 32-bit length and DER: the key, the leaf, then the chain. Between
+ * processes of one machine and one build, so in its own byte order. */
+
+struct reader {
+    const char *at;
+    size_t left;
+};
+
+static char *put(char *at, const unsigned char *der, size_t len)
+{
+    uint32_t prefix = (uint32_t)len;
+
+    memcpy(at, &prefix, sizeof(prefix));
+    memcpy(at + sizeof(prefix), der, len);
+    return at + sizeof(prefix) + len;
+}
+
+static char *put_certificate(char *at, X509 *certificate)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+
+    if (len <= 0)
+        abort(); /* it was parsed from DER: only memory can be missing */
+    at = put(at, der, (size_t)len);
+    OPENSSL_free(der);
+    return at;
+}
+
+static size_t packed_size(X509 *certificate)
+{
+    return sizeof(uint32_t) + (size_t)i2d_X509(certificate, NULL);
+}
+
+char *credential_pack(const struct credential *credential, size_t *len)
+{
+    const struct judged_pair *pair = credential_pair(credential);
+    char *bytes, *at;
+
+    *len = sizeof(uint32_t) + pair->key_der_len + packed_size(pair->leaf);
+    for (int i = 0; i < sk_X509_num(pair->chain); i++)
+        *len += packed_size(sk_X509_value(pair->chain, i));
+    bytes = secrets_alloc(*len);
+    at = put(bytes, pair->key_der, pair->key_der_len);
+    at = put_certificate(at, pair->leaf);
+    for (int i = 0; i < sk_X509_num(pair->chain); i++)
+        at = put_certificate(at, sk_X509_value(pair->chain, i));
+    return bytes;
+}
+
+static const unsigned char *take(struct reader *reader, size_t *len)
+{
+    uint32_t prefix;
+    const char *part;
+
+    if (reader->left < sizeof(prefix))
+        return NULL;
+    memcpy(&prefix, reader->at, sizeof(prefix));
+    if (prefix > reader->left - sizeof(prefix))
+        return NULL;
+    part = reader->at + sizeof(prefix);
+    reader->at = part + prefix;
+    reader->left -= sizeof(prefix) + prefix;
+    *len = prefix;
+    return (const unsigned char *)part;
+}
+
+static X509 *take_certificate(struct reader *reader, OSSL_LIB_CTX *libctx)
+{
+    size_t len = 0;
+    const unsigned char *der = take(reader, &len);
+
+    return der == NULL ? NULL : certificate_parse(der, len, false, libctx);
+}
+
+static bool take_key(
+    struct judged_pair *pair, struct reader *reader, OSSL_LIB_CTX *libctx)
+{
+    size_t len = 0;
+    const unsigned char *der = take(reader, &len);
+
+    if (der == NULL)
+        return false;
+    pair->key = private_key_parse(der, len, libctx);
+    pair->key_der = secrets_alloc(len);
+    pair->key_der_len = len;
+    memcpy(pair->key_der, der, len);
+    return pair->key != NULL;
+}
+
+static bool take_pair(
+    struct judged_pair *pair, struct reader *reader, OSSL_LIB_CTX *libctx)
+{
+    pair->chain = sk_X509_new_null();
+    if (pair->chain == NULL)
+        abort();
+    if (!take_key(pair, reader, libctx))
+        return false;
+    pair->leaf = take_certificate(reader, libctx);
+    while (pair->leaf != NULL && reader->left > 0) {
+        X509 *certificate = take_certificate(reader, libctx);
+
+        if (certificate == NULL || sk_X509_num(pair->chain) == PEM_BLOCKS_MAX)
+            return false;
+        if (sk_X509_push(pair->chain, certificate) == 0)
+            abort();
+    }
+    return pair->leaf != NULL && X509_check_private_key(pair->leaf, pair->key) == 1;
+}
+
+struct credential *credential_unpack(
+    const char *bytes, size_t len, OSSL_LIB_CTX *libctx, struct error *err)
+{
+    struct judged_pair pair = {0};
+    struct reader reader = {bytes, len};
+
+    if (take_pair(&pair, &reader, libctx))
+        return credential_of_pair(&pair);
+    ERR_clear_error();
+    judged_pair_destroy(&pair);
+    error_set(err, "a certificate and key from another process cannot be read");
+    return NULL;
+}

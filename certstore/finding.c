@@ -1,0 +1,111 @@
+#include "certstore/finding.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void findings_init(struct findings *findings)
+{
+    *findings = (struct findings){0};
+}
+
+void findings_destroy(struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        free(findings->items[i].file);
+        free(findings->items[i].fact);
+        free(findings->items[i].why);
+        free(findings->items[i].remedy);
+    }
+    free(findings->items);
+    findings_init(findings);
+}
+
+static char *copy(const char *text)
+{
+    char *own = text == NULL ? NULL : strdup(text);
+
+    if (text != NULL && own == NULL)
+        abort();
+    return own;
+}
+
+/* The word FILE becomes the file's name: a command to paste. */
+static char *name_file(const char *text, const char *file)
+{
+    char *result = copy(text), *at, *longer;
+
+    for (size_t from = 0; file != NULL && result != NULL;) {
+        at = strstr(result + from, "FILE");
+        if (at == NULL)
+            break;
+        from = (size_t)(at - result) + strlen(file);
+        if (asprintf(&longer, "%.*s%s%s", (int)(at - result), result, file, at + 4) < 0)
+            abort();
+        free(result);
+        result = longer;
+    }
+    return result;
+}
+
+static struct finding *append(struct findings *findings)
+{
+    if (findings->count == findings->capacity) {
+        findings->capacity = findings->capacity == 0 ? 8 : 2 * findings->capacity;
+        findings->items =
+            realloc(findings->items, findings->capacity * sizeof(*findings->items));
+        if (findings->items == NULL)
+            abort();
+    }
+    return &findings->items[findings->count++];
+}
+
+void findings_add(struct findings *findings, const char *id, enum severity severity,
+    const char *file, const char *why, const char *remedy, const char *fact, ...)
+{
+    struct finding *finding = append(findings);
+    va_list args;
+
+    *finding = (struct finding){
+        .id = id,
+        .severity = severity,
+        .file = copy(file),
+        .why = copy(why),
+        .remedy = name_file(remedy, file),
+    };
+    va_start(args, fact);
+    if (vasprintf(&finding->fact, fact, args) < 0)
+        abort();
+    va_end(args);
+}
+
+enum severity findings_worst(const struct findings *findings)
+{
+    enum severity worst = SEVERITY_NOTE;
+
+    for (size_t i = 0; i < findings->count; i++) {
+        if (findings->items[i].severity > worst)
+            worst = findings->items[i].severity;
+    }
+    return worst;
+}
+
+const struct finding *findings_first(
+    const struct findings *findings, enum severity at_least)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        if (findings->items[i].severity >= at_least)
+            return &findings->items[i];
+    }
+    return NULL;
+}
+
+void finding_sentence(const struct finding *finding, char *text, size_t size)
+{
+    const char *file = finding->file == NULL ? "" : finding->file;
+    const char *remedy = finding->remedy == NULL ? "" : finding->remedy;
+
+    (void)snprintf(text, size, "%s%s%s%s%s", file, *file == '\0' ? "" : ": ",
+        finding->fact, *remedy == '\0' ? "" : "; ", remedy);
+}

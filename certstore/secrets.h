@@ -1,0 +1,26 @@
+/*
+ * secrets.h - memory for private keys: OpenSSL's secure heap (locked, not dumped).
+ *
+ * See credential.h for secrets_init() and secrets_free(). Without secrets_init(), as in
+ * unit tests, it is ordinary memory, wiped all the same.
+ */
+#ifndef WLBPROXY_CERTSTORE_SECRETS_H
+#define WLBPROXY_CERTSTORE_SECRETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Never NULL. When the secure heap is full, ordinary memory of a process that is not
+ * dumped. */
+void *secrets_alloc(size_t len);
+void secrets_free(char *bytes, size_t len);
+
+/* Between the two, everything OpenSSL frees is wiped: its key decoders leave copies of
+ * the key behind. They nest. */
+void secrets_wiping_begin(void);
+void secrets_wiping_end(void);
+
+/* Whether the secure heap is locked into memory (RLIMIT_MEMLOCK allowed it). */
+bool secrets_are_locked(void);
+
+#endif

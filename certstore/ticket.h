@@ -1,0 +1,19 @@
+/*
+ * ticket.h - session tickets (RFC 5077, RFC 8446 section 4.6.1) under keys of our own,
+ * shared by all workers and kept over reloads.
+ */
+#ifndef WLBPROXY_CERTSTORE_TICKET_H
+#define WLBPROXY_CERTSTORE_TICKET_H
+
+#include <stdbool.h>
+
+#include <openssl/types.h>
+
+struct error;
+struct ticket_keys;
+
+/* Seals and opens the tickets of `context` with the keys, read at every handshake. */
+bool ticket_install(SSL_CTX *context, OSSL_LIB_CTX *libctx,
+    const struct ticket_keys *keys, struct error *err);
+
+#endif
