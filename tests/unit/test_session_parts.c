@@ -1,0 +1,222 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "proxy/http/parser.h"
+#include "proxy/session/access_log.h"
+#include "proxy/session/noise.h"
+#include "proxy/session/own_reply.h"
+#include "proxy/session/pace.h"
+#include "proxy/session/pool.h"
+
+/* ---- which backend ---- */
+
+static void backends_are_tried_in_order_each_once(void **state)
+{
+    struct backend_pool *pool = pool_new();
+
+    (void)state;
+    assert_int_equal(pool_choose(pool, 3, 0, 0), 0);
+    assert_int_equal(pool_choose(pool, 3, 1, 0), 1);
+    assert_int_equal(pool_choose(pool, 3, 3, 0), 2);
+    assert_int_equal(pool_choose(pool, 3, 7, 0), POOL_NONE);
+    assert_int_equal(pool_choose(pool, 0, 0, 0), POOL_NONE);
+    pool_free(pool);
+}
+
+static void a_backend_that_refused_is_the_last_resort_for_a_while(void **state)
+{
+    struct backend_pool *pool = pool_new();
+
+    (void)state;
+    pool_refused(pool, 0, 5000, 100);
+    assert_int_equal(pool_choose(pool, 2, 0, 101), 1);
+    assert_int_equal(pool_choose(pool, 2, 2, 101), 0);
+    assert_false(pool_all_bad(pool, 2, 101));
+    assert_true(pool_all_bad(pool, 1, 101));
+    assert_int_equal(pool_choose(pool, 2, 0, 5100), 0);
+    pool_free(pool);
+}
+
+static void a_backend_that_answers_is_in_good_standing_again(void **state)
+{
+    struct backend_pool *pool = pool_new();
+
+    (void)state;
+    pool_refused(pool, 0, 5000, 100);
+    pool_answered(pool, 0);
+    assert_int_equal(pool_choose(pool, 2, 0, 101), 0);
+    pool_free(pool);
+}
+
+static void the_newest_idle_connection_is_taken_first(void **state)
+{
+    struct backend_pool *pool = pool_new();
+    struct list a, b, c;
+
+    (void)state;
+    list_init(&a);
+    list_init(&b);
+    list_init(&c);
+    pool_put(pool, &a);
+    pool_put(pool, &b);
+    pool_put(pool, &c);
+    pool_forget(pool, &b);
+    assert_int_equal(pool_idle(pool), 2);
+    assert_ptr_equal(pool_take(pool), &c);
+    assert_ptr_equal(pool_take(pool), &a);
+    assert_null(pool_take(pool));
+    pool_free(pool);
+}
+
+/* ---- the pace ---- */
+
+static void a_trickle_is_too_slow_only_after_the_grace_period(void **state)
+{
+    struct pace pace;
+
+    (void)state;
+    pace_restart(&pace, 1000);
+    assert_true(pace_keeps(&pace, 1, 100, 2000));
+    assert_true(pace_keeps(&pace, 1, 100, 1000 + PACE_GRACE - 1));
+    assert_false(pace_keeps(&pace, 1, 100, 1000 + PACE_GRACE));
+}
+
+static void each_period_is_judged_by_itself(void **state)
+{
+    struct pace pace;
+
+    (void)state;
+    pace_restart(&pace, 0);
+    assert_true(pace_keeps(&pace, 1000000, 100, 5));
+    assert_true(pace_keeps(&pace, 0, 100, PACE_GRACE));
+    assert_false(pace_keeps(&pace, 10, 100, 2 * PACE_GRACE));
+}
+
+static void no_rate_means_no_judgement(void **state)
+{
+    struct pace pace;
+
+    (void)state;
+    pace_restart(&pace, 0);
+    assert_true(pace_keeps(&pace, 0, 0, 100 * PACE_GRACE));
+}
+
+/* ---- floods in the log ---- */
+
+static void a_flood_is_held_back_and_counted(void **state)
+{
+    static struct noise noise;
+    int allowed = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        allowed += noise_allow(&noise, END_HANDSHAKE_FAILED, 1000000);
+    assert_int_equal(allowed, NOISE_BURST);
+    assert_true(noise_allow(&noise, END_BAD_REQUEST, 1000000));
+    assert_int_equal(noise_take_held(&noise, END_HANDSHAKE_FAILED), 1000 - NOISE_BURST);
+    assert_int_equal(noise_take_held(&noise, END_HANDSHAKE_FAILED), 0);
+    assert_true(noise_allow(&noise, END_HANDSHAKE_FAILED, 1000000 + 1000));
+}
+
+/* ---- our own replies ---- */
+
+static void our_own_replies_never_speak_of_passwords(void **state)
+{
+    (void)state;
+    for (int reason = 0; reason < END_REASON_COUNT; reason++) {
+        const struct own_reply *reply = own_reply_for((enum end_reason)reason);
+
+        assert_true(reply->status >= 400 && reply->status <= 504);
+        assert_true(reply->status != 401 && reply->status != 403);
+        assert_true(strlen(reply->text) > 10);
+    }
+}
+
+/* ---- the access log ---- */
+
+static const char request[] =
+    "POST /a\"b\\c?q=1 HTTP/1.1\r\nHost: wlb.example.com\r\n"
+    "Authorization: Basic c2VjcmV0\r\n"
+    "User-Agent: evil\xff\tagent\"\r\nContent-Length: 0\r\n\r\n";
+
+static void format(enum log_format how, struct buffer *out)
+{
+    struct parser_limits limits = {.max_head = 32768};
+    struct parser *p = parser_new(PARSER_REQUEST, &limits);
+    const char *bytes = request, *body;
+    size_t len = strlen(request), body_len;
+    struct access_entry entry = {0};
+    struct access_facts facts = {
+        .when = {.tv_sec = 1000000000, .tv_nsec = 5000000},
+        .conn = 17,
+        .in = 1200,
+        .out = 64000,
+        .ms = 812,
+        .peer = "192.0.2.7:5000",
+        .service = "wlb",
+        .tls = "TLSv1.2",
+        .backend = "",
+        .status = 200,
+        .reason = END_DONE,
+    };
+
+    if (parser_next(p, &bytes, &len, &body, &body_len) != PARSE_HEAD)
+        fail_msg("%s", parser_error(p));
+    access_entry_fill(&entry, parser_head(p));
+    access_format(out, how, &entry, &facts);
+    buffer_append(out, "", 1);
+    buffer_destroy(&entry.text);
+    parser_free(p);
+}
+
+static void an_access_line_quotes_what_came_from_outside(void **state)
+{
+    static const char *const expected[] = {
+        [LOG_FORMAT_TEXT] =
+            "2001-09-09T01:46:40.005Z conn=17 peer=192.0.2.7:5000 "
+            "service=wlb method=\"POST\" target=\"/a\\\"b\\\\c?q=1\" "
+            "host=\"wlb.example.com\" agent=\"evil\\u00ff\\u0009agent\\\"\" "
+            "version=1.1 status=200 in=1200 out=64000 ms=812 tls=TLSv1.2 "
+            "backend=- reason=done",
+        [LOG_FORMAT_JSON] =
+            "{\"time\":\"2001-09-09T01:46:40.005Z\",\"conn\":17,"
+            "\"peer\":\"192.0.2.7:5000\",\"service\":\"wlb\",\"method\":\"POST\","
+            "\"target\":\"/a\\\"b\\\\c?q=1\",\"host\":\"wlb.example.com\","
+            "\"agent\":\"evil\\u00ff\\u0009agent\\\"\",\"version\":\"1.1\",\"status\":"
+            "200,"
+            "\"in\":1200,\"out\":64000,\"ms\":812,\"tls\":\"TLSv1.2\",\"backend\":\"\","
+            "\"reason\":\"done\"}",
+    };
+
+    (void)state;
+    for (int how = LOG_FORMAT_TEXT; how <= LOG_FORMAT_JSON; how++) {
+        struct buffer out = {0};
+
+        format((enum log_format)how, &out);
+        assert_string_equal(buffer_data(&out), expected[how]);
+        assert_null(strstr(buffer_data(&out), "c2VjcmV0"));
+        buffer_destroy(&out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(backends_are_tried_in_order_each_once),
+        cmocka_unit_test(a_backend_that_refused_is_the_last_resort_for_a_while),
+        cmocka_unit_test(a_backend_that_answers_is_in_good_standing_again),
+        cmocka_unit_test(the_newest_idle_connection_is_taken_first),
+        cmocka_unit_test(a_trickle_is_too_slow_only_after_the_grace_period),
+        cmocka_unit_test(each_period_is_judged_by_itself),
+        cmocka_unit_test(no_rate_means_no_judgement),
+        cmocka_unit_test(a_flood_is_held_back_and_counted),
+        cmocka_unit_test(our_own_replies_never_speak_of_passwords),
+        cmocka_unit_test(an_access_line_quotes_what_came_from_outside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
