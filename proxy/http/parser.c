@@ -58,6 +58,10 @@ void parser_expect_response(struct parser *p, bool to_head_request, bool upgrade
 
 static enum parse_result refuse(struct parser *p, enum refusal refusal)
 {
+    if (p->stage == AWAIT_HEAD) {
+        message_release(p->message);
+        p->message = NULL;
+    }
     p->stage = FAILED;
     p->refusal = refusal;
     return PARSE_ERROR;

@@ -49,7 +49,7 @@ enum parse_result parser_next(struct parser *p, const char **bytes, size_t *len,
  * means it came between messages (fine); PARSE_ERROR that a message was cut. */
 enum parse_result parser_end(struct parser *p);
 
-/* From PARSE_HEAD until PARSE_DONE, not at other times. */
+/* From PARSE_HEAD until PARSE_DONE, also after an error in the body; at no other time. */
 const struct head *parser_head(const struct parser *p);
 
 /* True from the first byte of a head until its end: the head deadline runs. */

@@ -1,6 +1,40 @@
 #include "proxy/http/scan.h"
 
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "proxy/http/chars.h"
+
+enum { WORD = sizeof(uint64_t) };
+
+/* Where the first byte of the word is that is below 0x20 or DEL; WORD if none is. Borrows
+ * only run upwards, so that the lowest mark is a true one. */
+static size_t plain_bytes(const char *bytes)
+{
+    const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+    uint64_t word;
+
+    memcpy(&word, bytes, WORD);
+    word = le64toh(word);
+    uint64_t dels = word ^ ones * 0x7f;
+    uint64_t marks = (((word - ones * 0x20) & ~word) | ((dels - ones) & ~dels)) & tops;
+    return marks == 0 ? WORD : (size_t)__builtin_ctzll(marks) / 8;
+}
+
+static const char *skip_text(const char *p, const char *end)
+{
+    while (end - p >= WORD) {
+        size_t plain = plain_bytes(p);
+        p += plain;
+        if (plain < WORD && !char_is(*p, CHAR_TEXT))
+            return p;
+        p += plain < WORD; /* a tab */
+    }
+    while (p < end && char_is(*p, CHAR_TEXT))
+        p++;
+    return p;
+}
 
 static enum refusal misplaced(char c)
 {
@@ -21,8 +55,7 @@ enum refusal scan_bytes(struct scan *scan, const char *bytes, size_t len, size_t
             continue;
         }
         const char *line = p;
-        while (p < end && char_is(*p, CHAR_TEXT))
-            p++;
+        p = skip_text(p, end);
         scan->line += (size_t)(p - line);
         if (p == end)
             break;

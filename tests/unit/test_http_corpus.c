@@ -1,4 +1,5 @@
-/* Every payload of tests/corpus, whole, byte by byte and at every split. */
+/* Every payload of tests/corpus, whole, byte by byte and at every split; and every head
+ * in it that is accepted, forwarded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/forward_property.h"
 #include "tests/unit/transcript.h"
 
 /* "\\{3:ab}" and the like; stops at the '}' of the repetition it is in. */
@@ -61,6 +63,7 @@ static const char *unescape(struct buffer *out, const char *text, bool repeated)
 }
 
 static struct transcript whole, pieces;
+static uint8_t how; /* forward_property.h */
 static unsigned mistakes;
 
 static void expect(const char *name, const char *verdict)
@@ -85,6 +88,26 @@ static void compare(
     mistakes++;
 }
 
+/* Each head that is accepted is forwarded in every way there is, and read again. */
+static void forward_heads(const char *bytes, size_t len)
+{
+    bool to_head = whole.to_head, upgrade = whole.upgrade;
+
+    for (unsigned bits = 0; bits < 64; bits++) {
+        how = (uint8_t)bits;
+        whole.on_head = whole.kind == PARSER_REQUEST ? forward_and_check_request
+                                                     : forward_and_check_response;
+        if (whole.kind == PARSER_RESPONSE) {
+            whole.to_head = (bits & TO_HEAD) != 0;
+            whole.upgrade = (bits & UPGRADE) != 0;
+        }
+        transcribe(&whole, bytes, len, 0, len);
+    }
+    whole.on_head = NULL;
+    whole.to_head = to_head;
+    whole.upgrade = upgrade;
+}
+
 /* Splits of a long payload are sampled: all of them would take minutes. */
 static void try_payload(
     const char *name, const char *verdict, const struct buffer *payload)
@@ -92,6 +115,7 @@ static void try_payload(
     const char *bytes = buffer_data(payload);
     size_t len = buffer_len(payload), stride = 1 + len / 600;
 
+    forward_heads(bytes, len);
     transcribe(&whole, bytes, len, 0, len);
     expect(name, verdict);
     for (size_t step = 1; step <= 3; step++)
@@ -136,7 +160,7 @@ static void try_file(enum parser_kind kind, const char *path, unsigned at_least)
     unsigned payloads = 0;
 
     assert_non_null(file);
-    whole = (struct transcript){.kind = kind};
+    whole = (struct transcript){.kind = kind, .owner = &how};
     pieces = (struct transcript){.kind = kind};
     mistakes = 0;
     while (fgets(line, sizeof(line), file) != NULL)
