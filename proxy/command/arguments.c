@@ -1,0 +1,134 @@
+#include "proxy/command/arguments.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/nearest.h"
+#include "proxy/command/print.h"
+
+enum { HELP = 'h', FIRST_LONG = 256 };
+
+static void print_help(const struct arguments *a)
+{
+    printf("usage: wlbproxy %s", a->command);
+    for (size_t i = 0; i < a->count; i++)
+        printf(" [--%s%s%s]", a->list[i].name, a->list[i].value ? " " : "",
+            a->list[i].value ? a->list[i].value : "");
+    printf("%s%s\n\n", a->operand != NULL ? " " : "", a->operand ? a->operand : "");
+    print_wrapped(stdout, "", a->summary);
+    putchar('\n');
+    for (size_t i = 0; i < a->count; i++) {
+        const struct argument *argument = &a->list[i];
+        char name[40];
+
+        snprintf(name, sizeof(name), "%c%c%s--%s %s", argument->letter ? '-' : ' ',
+            argument->letter ? argument->letter : ' ', argument->letter ? ", " : "  ",
+            argument->name, argument->value ? argument->value : "");
+        printf("  %-22s %s\n", name, argument->help);
+    }
+    puts("  -h, --help             this");
+}
+
+static int complain(const struct arguments *a, const char *what, const char *word)
+{
+    fprintf(stderr, "wlbproxy %s: %s '%s'; see wlbproxy %s --help\n", a->command, what,
+        word, a->command);
+    return EXIT_FAILED;
+}
+
+static int unknown(const struct arguments *a, const char *word)
+{
+    struct nearest nearest;
+
+    if (strncmp(word, "--", 2) != 0)
+        return complain(a, "there is no option", word);
+    nearest_init(&nearest, word + 2);
+    for (size_t i = 0; i < a->count; i++)
+        nearest_offer(&nearest, a->list[i].name);
+    if (nearest.word == NULL)
+        return complain(a, "there is no option", word);
+    fprintf(stderr, "wlbproxy %s: there is no option '%s'; did you mean '--%s'?\n",
+        a->command, word, nearest.word);
+    return EXIT_FAILED;
+}
+
+static void to_getopt(const struct arguments *a, struct option *longs, char *shorts)
+{
+    *shorts++ = ':';
+    for (size_t i = 0; i < a->count; i++) {
+        const struct argument *argument = &a->list[i];
+        int needs = argument->value != NULL ? required_argument : no_argument;
+
+        longs[i] = (struct option){argument->name, needs, NULL, FIRST_LONG + (int)i};
+        if (argument->letter == 0)
+            continue;
+        *shorts++ = argument->letter;
+        if (needs == required_argument)
+            *shorts++ = ':';
+    }
+    *shorts++ = HELP;
+    *shorts = '\0';
+    longs[a->count] = (struct option){"help", no_argument, NULL, HELP};
+    longs[a->count + 1] = (struct option){0};
+}
+
+static void set(const struct argument *argument)
+{
+    if (argument->value != NULL)
+        *argument->text = optarg;
+    else
+        *argument->flag = true;
+}
+
+static const struct argument *find(const struct arguments *a, int code)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (code == FIRST_LONG + (int)i || (code == a->list[i].letter && code != 0))
+            return &a->list[i];
+    }
+    return NULL;
+}
+
+static int take_operands(const struct arguments *a, int argc, char **argv)
+{
+    int last = optind + (a->operand != NULL ? 1 : 0);
+
+    if (argc > last)
+        return complain(a, "there is one word too many:", argv[last]);
+    if (a->operand == NULL)
+        return EXIT_GO_ON;
+    if (argc < last)
+        return complain(a, "an operand is missing:", a->operand);
+    *a->operand_text = argv[optind];
+    return EXIT_GO_ON;
+}
+
+int arguments_parse(const struct arguments *a, int argc, char **argv)
+{
+    struct option longs[ARGUMENTS_MAX + 2];
+    char shorts[2 * ARGUMENTS_MAX + 3];
+    int code;
+
+    assert(a->count <= ARGUMENTS_MAX);
+    to_getopt(a, longs, shorts);
+    opterr = 0;
+    optind = 0; /* glibc: begin anew */
+    while ((code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        const struct argument *argument = find(a, code);
+        const char *word = argv[optind > 0 ? optind - 1 : 0];
+
+        if (argument != NULL) {
+            set(argument);
+        } else if (code == HELP) {
+            print_help(a);
+            return EXIT_DONE;
+        } else if (code == ':') {
+            return complain(a, "a value is missing after", word);
+        } else {
+            return unknown(a, word);
+        }
+    }
+    return take_operands(a, argc, argv);
+}

@@ -1,0 +1,151 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "certstore/credential.h"
+#include "certstore/finding.h"
+#include "config/config_file.h"
+#include "config/error.h"
+#include "config/settings.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/print.h"
+#include "proxy/command/xapi_findings.h"
+#include "proxy/process/describe.h"
+#include "proxy/process/plan.h"
+
+struct check {
+    const char *config;
+    bool optional; /* the file may be missing */
+    struct plan *plan; /* NULL: refused, err says why */
+    struct findings findings;
+    struct error err;
+};
+
+/* Apart from what it says, can the file be read at all? */
+static bool can_read_config(const struct check *c, struct error *err)
+{
+    bool missing;
+    char *text = config_file_read(c->config, &missing, err);
+
+    free(text);
+    return text != NULL || (missing && c->optional);
+}
+
+static void judge(struct check *c)
+{
+    findings_init(&c->findings);
+    c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
+    for (size_t i = 0; c->plan != NULL && i < c->plan->settings->service_count; i++)
+        xapi_findings_add(&c->findings, c->config, &c->plan->settings->services[i],
+            &c->plan->services[i]);
+}
+
+static int status_of(const struct check *c)
+{
+    bool bad = c->plan == NULL || findings_worst(&c->findings) >= SEVERITY_STALE;
+
+    return bad ? EXIT_NOT_SO : EXIT_DONE;
+}
+
+/* The sentence that refused may be one of the findings, told below in full. */
+static bool is_told_by_a_finding(const struct check *c)
+{
+    const struct finding *refused = findings_first(&c->findings, SEVERITY_REFUSED);
+
+    return refused != NULL && strstr(c->err.text, refused->fact) != NULL;
+}
+
+static void print_summary(const struct check *c)
+{
+    size_t counts[4] = {0};
+    bool good = status_of(c) == EXIT_DONE;
+
+    for (size_t i = 0; i < c->findings.count; i++)
+        counts[c->findings.items[i].severity]++;
+    printf("%s: %zu refused, %zu stale, %zu warning%s, %zu note%s\n",
+        good ? "good to serve" : "NOT GOOD",
+        counts[SEVERITY_REFUSED] + (c->plan == NULL && counts[SEVERITY_REFUSED] == 0),
+        counts[SEVERITY_STALE], counts[SEVERITY_WARNING],
+        counts[SEVERITY_WARNING] == 1 ? "" : "s", counts[SEVERITY_NOTE],
+        counts[SEVERITY_NOTE] == 1 ? "" : "s");
+}
+
+static void print_check(const struct check *c)
+{
+    json_t *findings = describe_findings(&c->findings);
+    json_t *services = c->plan != NULL ? describe_services(c->plan) : json_array();
+    const json_t *service;
+    size_t i;
+
+    json_array_foreach(services, i, service)
+    {
+        print_service(stdout, service);
+        putchar('\n');
+    }
+    if (c->plan == NULL && !is_told_by_a_finding(c))
+        print_wrapped(stdout, "refused  ", c->err.text);
+    print_findings(stdout, findings);
+    print_summary(c);
+    json_decref(findings);
+    json_decref(services);
+}
+
+static void print_check_json(const struct check *c)
+{
+    json_t *json = json_pack("{sb ss so}", "ok", status_of(c) == EXIT_DONE, "config",
+        c->config, "findings", describe_findings(&c->findings));
+
+    if (c->plan != NULL)
+        json_object_set_new(json, "services", describe_services(c->plan));
+    else
+        json_object_set_new(json, "error", json_string(c->err.text));
+    print_json(json);
+    json_decref(json);
+}
+
+static int check(struct check *c, bool json)
+{
+    int status;
+
+    if (!secrets_init(&c->err) || !can_read_config(c, &c->err)) {
+        fprintf(stderr, "wlbproxy check: %s\n", c->err.text);
+        return EXIT_FAILED;
+    }
+    judge(c);
+    if (json)
+        print_check_json(c);
+    else
+        print_check(c);
+    status = status_of(c);
+    plan_free(c->plan);
+    findings_destroy(&c->findings);
+    return status;
+}
+
+int check_command(int argc, char **argv)
+{
+    const char *config = NULL;
+    bool json = false;
+    const struct argument list[] = {ARGUMENT_CONFIG(config), ARGUMENT_JSON(json)};
+    const struct arguments arguments = {
+        .command = "check",
+        .summary =
+            "Judges the configuration, certificates and keys with the code of start "
+            "and reload, and whether XenServer could connect. Changes nothing. Exit "
+            "status 1: a start or reload would be refused, or a certificate is not "
+            "valid now.",
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+    struct check c;
+
+    if (status != EXIT_GO_ON)
+        return status;
+    c = (struct check){
+        .config = config != NULL ? config : SETTINGS_DEFAULT_FILE,
+        .optional = config == NULL,
+    };
+    return check(&c, json);
+}

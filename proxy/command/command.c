@@ -1,0 +1,79 @@
+#include "proxy/command/command.h"
+
+#include <string.h>
+
+#include "config/nearest.h"
+
+static const struct command commands[] = {
+    {"run", "", "serve; this is what happens without a command", run_command},
+    {"check", "", "judge configuration and certificates, as start and reload do",
+        check_command},
+    {"reload", "", "make the running proxy reload; tells what came of it",
+        reload_command},
+    {"status", "", "what the running proxy serves, and how it is", status_command},
+    {"migrate", "STUNNEL.CONF", "print the wlbproxy configuration for stunnel's",
+        migrate_command},
+    {"options", "", "print every option of the configuration", options_command},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static void print_help(void)
+{
+    puts("wlbproxy - TLS front end of the Workload Balancing appliance\n\n"
+         "usage: wlbproxy [COMMAND] [OPTION]...\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    puts("\n  --version, --help; every command has --help\n\n"
+         "signals: HUP reload, TERM drain and stop, USR1 reopen the log files,\n"
+         "         USR2 replace the program without closing a connection\n"
+         "exit:    0 done, 1 the thing checked or asked for is not so,\n"
+         "         2 usage, or could not be done\n"
+         "manual:  wlbproxy(8)");
+}
+
+static int unknown_command(const char *name)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, name);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        nearest_offer(&nearest, commands[i].name);
+    if (nearest.word != NULL)
+        fprintf(stderr, "wlbproxy: there is no command '%s'; did you mean '%s'?\n", name,
+            nearest.word);
+    else
+        fprintf(
+            stderr, "wlbproxy: there is no command '%s'; see wlbproxy --help\n", name);
+    return EXIT_FAILED;
+}
+
+/* What was printed is worth nothing if it did not arrive: `> /dev/full`. */
+static int flush_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    perror("wlbproxy: writing the output");
+    return EXIT_FAILED;
+}
+
+int command_dispatch(int argc, char **argv)
+{
+    if (argc < 2 ||
+        (argv[1][0] == '-' && strncmp(argv[1], "--h", 3) != 0 &&
+            strcmp(argv[1], "-h") != 0 && strcmp(argv[1], "--version") != 0))
+        return run_command(argc, argv);
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("wlbproxy " WLB_VERSION);
+        return flush_output(EXIT_DONE);
+    }
+    if (argv[1][0] == '-' || strcmp(argv[1], "help") == 0) {
+        print_help();
+        return flush_output(EXIT_DONE);
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return flush_output(commands[i].run(argc - 1, argv + 1));
+    }
+    return unknown_command(argv[1]);
+}

@@ -1,0 +1,54 @@
+#include "proxy/command/daemon.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/error.h"
+#include "config/settings.h"
+#include "config/text_list.h"
+
+enum { PATIENCE_MS = 120 * 1000 };
+
+static struct settings *settings_or_defaults(const char *config)
+{
+    struct error err;
+    const char *path = config != NULL ? config : SETTINGS_DEFAULT_FILE;
+    struct settings *settings = settings_load(path, config == NULL, &err);
+
+    return settings != NULL ? settings : settings_parse("", "defaults", &err);
+}
+
+bool daemon_find(
+    struct daemon *daemon, const char *config, const char *control, struct error *err)
+{
+    struct settings *settings;
+
+    *daemon = (struct daemon){0};
+    if (control != NULL) {
+        daemon->socket_path = text_copy(control);
+        return true;
+    }
+    settings = settings_or_defaults(config);
+    if (strcmp(settings->control, "off") != 0)
+        daemon->socket_path = text_copy(settings->control);
+    settings_free(settings);
+    if (daemon->socket_path == NULL)
+        return error_set(err, "there is no control socket to ask on: control = off");
+    return true;
+}
+
+void daemon_forget(struct daemon *daemon)
+{
+    free(daemon->socket_path);
+    daemon->socket_path = NULL;
+}
+
+bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
+    struct control_answer *answer, struct error *err)
+{
+    json_t *question = json_pack("{ss}", "request", request);
+
+    if (service != NULL)
+        json_object_set_new(question, "service", json_string(service));
+    return control_ask(daemon->socket_path, question, PATIENCE_MS, answer, err);
+}

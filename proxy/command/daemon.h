@@ -1,0 +1,32 @@
+/*
+ * daemon.h - the running proxy, asked over its control socket.
+ */
+#ifndef WLBPROXY_COMMAND_DAEMON_H
+#define WLBPROXY_COMMAND_DAEMON_H
+
+#include <stdbool.h>
+
+#include "proxy/process/control.h"
+
+struct daemon {
+    char *socket_path; /* owned */
+};
+
+/* Where the socket is: `control` if given, else what the configuration says. A broken
+ * configuration is no hindrance, for the running proxy does not use it: then the default
+ * path. False and err: the configuration says that there is none. */
+bool daemon_find(
+    struct daemon *daemon, const char *config, const char *control, struct error *err);
+void daemon_forget(struct daemon *daemon);
+
+/* `request` is a word of control.h. */
+bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
+    struct control_answer *answer, struct error *err);
+
+#define ARGUMENT_CONTROL(variable)                                                       \
+    {                                                                                    \
+        "control", 0, "PATH", "its control socket, if the file does not say",            \
+            &(variable), NULL                                                            \
+    }
+
+#endif

@@ -1,0 +1,163 @@
+#include "proxy/command/print.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static size_t line_length(const char *text, size_t room)
+{
+    size_t len = strlen(text);
+
+    if (len <= room)
+        return len;
+    for (len = room; len > 0 && text[len] != ' '; len--)
+        ;
+    return len > 0 ? len : strcspn(text, " ");
+}
+
+void print_wrapped(FILE *out, const char *lead, const char *text)
+{
+    size_t indent = strlen(lead);
+
+    do {
+        size_t len = line_length(text, PRINT_COLUMNS - indent);
+
+        fprintf(out, "%s%.*s\n", lead, (int)len, text);
+        text += len;
+        text += strspn(text, " ");
+        if (*lead != '\0' && *text != '\0')
+            fprintf(out, "%*s", (int)indent, "");
+        lead = "";
+    } while (*text != '\0');
+}
+
+void span_text(uint64_t seconds, char text[SPAN_MAX])
+{
+    static const struct {
+        uint64_t length;
+        char letter;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    size_t i = 0;
+
+    while (i < 3 && seconds < units[i].length)
+        i++;
+    if (i == 3)
+        snprintf(text, SPAN_MAX, "%" PRIu64 "s", seconds);
+    else
+        snprintf(text, SPAN_MAX, "%" PRIu64 "%c %" PRIu64 "%c", seconds / units[i].length,
+            units[i].letter, seconds % units[i].length / units[i + 1].length,
+            units[i + 1].letter);
+}
+
+void bytes_text(uint64_t bytes, char text[SPAN_MAX])
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)bytes / 1000;
+    size_t i = 0;
+
+    if (bytes < 1000) {
+        snprintf(text, SPAN_MAX, "%" PRIu64 " B", bytes);
+        return;
+    }
+    for (; value >= 999.95 && i < 5; i++)
+        value /= 1000;
+    snprintf(text, SPAN_MAX, "%.1f %s", value, units[i]);
+}
+
+const char *json_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text != NULL ? text : "";
+}
+
+uint64_t json_number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_number(value) ? (uint64_t)json_number_value(value) : 0;
+}
+
+static void print_finding(FILE *out, const json_t *finding)
+{
+    char lead[16], text[2048];
+
+    snprintf(lead, sizeof(lead), "%-9s", json_text(finding, "severity"));
+    snprintf(text, sizeof(text), "%s%s%s", json_text(finding, "file"),
+        *json_text(finding, "file") != '\0' ? ": " : "", json_text(finding, "fact"));
+    print_wrapped(out, lead, text);
+    if (*json_text(finding, "why") != '\0')
+        print_wrapped(out, "    why:  ", json_text(finding, "why"));
+    if (*json_text(finding, "remedy") != '\0')
+        print_wrapped(out, "    mend: ", json_text(finding, "remedy"));
+}
+
+void print_findings(FILE *out, const json_t *findings)
+{
+    const json_t *finding;
+    size_t i;
+
+    json_array_foreach(findings, i, finding) print_finding(out, finding);
+}
+
+static void join(const json_t *list, char *text, size_t size)
+{
+    const json_t *item;
+    size_t i, len = 0;
+
+    *text = '\0';
+    json_array_foreach(list, i, item)
+    {
+        const char *word = json_string_value(item);
+
+        if (len < size)
+            len += (size_t)snprintf(text + len, size - len, "%s%s", i == 0 ? "" : ", ",
+                word != NULL ? word : "");
+    }
+}
+
+static void print_validity(FILE *out, const json_t *certificate)
+{
+    json_int_t days = json_integer_value(json_object_get(certificate, "days_left"));
+    const char *end = json_text(certificate, "not_after");
+
+    if (days < 0)
+        fprintf(out, "    valid    EXPIRED since %s\n", end);
+    else
+        fprintf(
+            out, "    valid    until %s (%" JSON_INTEGER_FORMAT " days)\n", end, days);
+}
+
+static void print_certificate(FILE *out, const json_t *certificate)
+{
+    print_wrapped(out, "  ", json_text(certificate, "file"));
+    print_wrapped(out, "    subject  ", json_text(certificate, "subject"));
+    print_wrapped(out, "    names    ", json_text(certificate, "names"));
+    print_wrapped(out, "    issuer   ", json_text(certificate, "issuer"));
+    print_validity(out, certificate);
+    fprintf(out, "    key      %s, %" PRIu64 " certificate%s sent\n",
+        json_text(certificate, "key"), json_number(certificate, "chain_len"),
+        json_number(certificate, "chain_len") == 1 ? "" : "s");
+    fprintf(out, "    serial   %s\n", json_text(certificate, "serial"));
+    fprintf(out, "    sha256   %s\n", json_text(certificate, "sha256"));
+}
+
+void print_service(FILE *out, const json_t *service)
+{
+    const json_t *certificate;
+    char accept[512], connect[512], text[1200];
+    size_t i;
+
+    join(json_object_get(service, "accept"), accept, sizeof(accept));
+    join(json_object_get(service, "connect"), connect, sizeof(connect));
+    snprintf(text, sizeof(text), "[%s] %s, accepts on %s, connects to %s",
+        json_text(service, "name"), json_text(service, "protocol"), accept, connect);
+    print_wrapped(out, "", text);
+    json_array_foreach(json_object_get(service, "certificates"), i, certificate)
+        print_certificate(out, certificate);
+}
+
+void print_json(const json_t *json)
+{
+    json_dumpf(json, stdout, JSON_INDENT(2));
+    putchar('\n');
+}

@@ -1,0 +1,34 @@
+/*
+ * print.h - text for people: 80 columns, aligned, times and sizes in words.
+ */
+#ifndef WLBPROXY_COMMAND_PRINT_H
+#define WLBPROXY_COMMAND_PRINT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+enum { PRINT_COLUMNS = 79, SPAN_MAX = 32 };
+
+/* The first line begins with `lead`, the others with as much white space. */
+void print_wrapped(FILE *out, const char *lead, const char *text);
+
+/* "3d 4h", "12m 5s" */
+void span_text(uint64_t seconds, char text[SPAN_MAX]);
+
+/* "1.5 GB" */
+void bytes_text(uint64_t bytes, char text[SPAN_MAX]);
+
+/* Fields of an object; "" and 0 where there is none. Borrowed. */
+const char *json_text(const json_t *object, const char *key);
+uint64_t json_number(const json_t *object, const char *key);
+
+/* Of control.h's answers. */
+void print_findings(FILE *out, const json_t *findings);
+void print_service(FILE *out, const json_t *service);
+
+/* One object, indented, and a newline. */
+void print_json(const json_t *json);
+
+#endif

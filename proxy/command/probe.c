@@ -1,0 +1,113 @@
+#include "proxy/command/probe.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "config/error.h"
+#include "proxy/command/daemon.h"
+#include "proxy/command/print.h"
+
+enum { PATIENCE_S = 20, HEX = 2 * 32 + 1 };
+
+static void make_blocking(int fd)
+{
+    struct timeval patience = {.tv_sec = PATIENCE_S};
+    int flags = fcntl(fd, F_GETFL);
+
+    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
+static bool fingerprint(SSL *ssl, char hex[HEX])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    X509 *leaf = SSL_get1_peer_certificate(ssl);
+    bool good = leaf != NULL && X509_digest(leaf, EVP_sha256(), digest, &len) == 1;
+
+    X509_free(leaf);
+    for (unsigned i = 0; good && i < len && 2 * i + 2 < HEX; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return good;
+}
+
+static bool is_expected(const json_t *service, const char *sha256)
+{
+    const json_t *certificate;
+    size_t i;
+
+    json_array_foreach(json_object_get(service, "certificates"), i, certificate)
+    {
+        if (strcmp(json_text(certificate, "sha256"), sha256) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool handshake(SSL *ssl, int fd, const json_t *service, struct error *err)
+{
+    char sha256[HEX] = "";
+    const char *reason;
+
+    make_blocking(fd);
+    if (SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1 || !fingerprint(ssl, sha256)) {
+        reason = ERR_reason_error_string(ERR_get_error());
+        return error_set(err, "the handshake failed: %s",
+            reason != NULL ? reason : "closed, or no answer in time");
+    }
+    SSL_shutdown(ssl);
+    if (!is_expected(service, sha256))
+        return error_set(err, "presents another certificate, sha256 %s", sha256);
+    return true;
+}
+
+/* Nothing is verified: the question is which certificate comes, not who trusts it. */
+static bool handshakes(const json_t *service, const struct control_answer *answer,
+    SSL_CTX *context, struct error *err)
+{
+    for (size_t i = 0; i < answer->fd_count; i++) {
+        SSL *ssl = SSL_new(context);
+        bool good = ssl != NULL && handshake(ssl, answer->fds[i], service, err);
+
+        if (ssl == NULL)
+            error_set(err, "out of memory");
+        SSL_free(ssl);
+        if (!good) {
+            const json_t *worker =
+                json_array_get(json_object_get(answer->json, "workers"), i);
+
+            return error_context(err, "[%s] worker %" JSON_INTEGER_FORMAT,
+                json_text(service, "name"), json_integer_value(worker));
+        }
+    }
+    return true;
+}
+
+bool probe_service(const struct daemon *daemon, const json_t *service, size_t *workers,
+    struct error *err)
+{
+    struct control_answer answer;
+    SSL_CTX *context;
+    bool good;
+
+    *workers = 0;
+    if (!daemon_ask(daemon, "probe", json_text(service, "name"), &answer, err))
+        return false;
+    good = json_is_true(json_object_get(answer.json, "ok"));
+    if (!good)
+        error_set(err, "[%s] cannot be tried: %s", json_text(service, "name"),
+            json_text(answer.json, "error"));
+    context = good ? SSL_CTX_new(TLS_client_method()) : NULL;
+    good = context != NULL && handshakes(service, &answer, context, err);
+    *workers = answer.fd_count;
+    SSL_CTX_free(context);
+    control_answer_destroy(&answer);
+    return good;
+}

@@ -1,0 +1,22 @@
+/*
+ * probe.h - is what the proxy says it serves also what its clients see? A handshake with
+ * every worker tells.
+ */
+#ifndef WLBPROXY_COMMAND_PROBE_H
+#define WLBPROXY_COMMAND_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+struct daemon;
+struct error;
+
+/* `service` is a SERVICE of control.h. Asks each worker for a connection and makes a
+ * handshake on it; false and err unless all present one of the service's certificates.
+ * *workers is how many did. */
+bool probe_service(const struct daemon *daemon, const json_t *service, size_t *workers,
+    struct error *err);
+
+#endif

@@ -1,0 +1,132 @@
+#include <inttypes.h>
+
+#include "config/error.h"
+#include "config/settings.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/daemon.h"
+#include "proxy/command/print.h"
+#include "proxy/command/probe.h"
+
+static void print_verdict(const json_t *verdict)
+{
+    uint64_t generation = json_number(verdict, "generation");
+    char text[1400];
+
+    if (!json_is_true(json_object_get(verdict, "ok")))
+        snprintf(text, sizeof(text), "reload refused: %s", json_text(verdict, "error"));
+    else if (json_is_true(json_object_get(verdict, "unchanged")))
+        snprintf(text, sizeof(text),
+            "nothing has changed: generation %" PRIu64 " goes on being served",
+            generation);
+    else
+        snprintf(
+            text, sizeof(text), "reloaded: generation %" PRIu64 " is served", generation);
+    print_wrapped(stdout, "", text);
+    if (!json_is_true(json_object_get(verdict, "ok")))
+        printf("generation %" PRIu64 " is still served, as before\n", generation);
+}
+
+static void print_notes(const json_t *notes)
+{
+    const json_t *note;
+    size_t i;
+
+    json_array_foreach(notes, i, note)
+        print_wrapped(stdout, "note     ", json_string_value(note));
+}
+
+/* Adds "confirmed" to each service, and to the verdict what is wrong. */
+static bool confirm(const struct daemon *daemon, json_t *verdict)
+{
+    json_t *service;
+    size_t i;
+    bool good = true;
+
+    json_array_foreach(json_object_get(verdict, "services"), i, service)
+    {
+        size_t workers;
+        struct error err = {""};
+        bool confirmed = probe_service(daemon, service, &workers, &err);
+
+        json_object_set_new(service, "confirmed", json_boolean(confirmed));
+        json_object_set_new(service, "handshakes", json_integer((json_int_t)workers));
+        if (!confirmed)
+            json_object_set_new(service, "doubt", json_string(err.text));
+        good = good && confirmed;
+    }
+    return good;
+}
+
+static void print_services(const json_t *services)
+{
+    const json_t *service;
+    size_t i;
+
+    json_array_foreach(services, i, service)
+    {
+        uint64_t handshakes = json_number(service, "handshakes");
+
+        putchar('\n');
+        print_service(stdout, service);
+        if (json_is_true(json_object_get(service, "confirmed")))
+            printf("  confirmed by a handshake with %" PRIu64 " worker%s\n", handshakes,
+                handshakes == 1 ? "" : "s");
+        else if (*json_text(service, "doubt") != '\0')
+            print_wrapped(stdout, "  NOT CONFIRMED: ", json_text(service, "doubt"));
+    }
+}
+
+static int reload(const struct daemon *daemon, bool json)
+{
+    struct control_answer answer;
+    struct error err;
+    bool done, confirmed;
+
+    if (!daemon_ask(daemon, "reload", NULL, &answer, &err)) {
+        fprintf(stderr, "wlbproxy reload: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    done = json_is_true(json_object_get(answer.json, "ok"));
+    confirmed = confirm(daemon, answer.json);
+    if (json) {
+        print_json(answer.json);
+    } else {
+        print_verdict(answer.json);
+        print_notes(json_object_get(answer.json, "notes"));
+        print_findings(stdout, json_object_get(answer.json, "findings"));
+        print_services(json_object_get(answer.json, "services"));
+    }
+    control_answer_destroy(&answer);
+    return done && confirmed ? EXIT_DONE : EXIT_NOT_SO;
+}
+
+int reload_command(int argc, char **argv)
+{
+    const char *config = NULL, *control = NULL;
+    bool json = false;
+    const struct argument list[] = {
+        ARGUMENT_CONFIG(config), ARGUMENT_CONTROL(control), ARGUMENT_JSON(json)};
+    const struct arguments arguments = {
+        .command = "reload",
+        .summary =
+            "Makes the running proxy read its configuration, certificates and keys "
+            "again; waits; tells what is served now, confirmed by a handshake with "
+            "every worker. Exit status 1: refused, or not confirmed; what was served "
+            "before still is. No connection is lost either way.",
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+    struct daemon daemon;
+    struct error err;
+
+    if (status != EXIT_GO_ON)
+        return status;
+    if (!daemon_find(&daemon, config, control, &err)) {
+        fprintf(stderr, "wlbproxy reload: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    status = reload(&daemon, json);
+    daemon_forget(&daemon);
+    return status;
+}

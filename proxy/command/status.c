@@ -1,0 +1,56 @@
+#include "config/error.h"
+#include "config/settings.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/daemon.h"
+#include "proxy/command/print.h"
+#include "proxy/command/status_print.h"
+
+static int show(const struct daemon *daemon, bool json)
+{
+    struct control_answer answer;
+    struct error err;
+    bool good;
+
+    if (!daemon_ask(daemon, "status", NULL, &answer, &err)) {
+        fprintf(stderr, "wlbproxy status: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    good = json_is_true(json_object_get(answer.json, "ok"));
+    if (json)
+        print_json(answer.json);
+    else if (good)
+        status_print(answer.json);
+    else
+        fprintf(stderr, "wlbproxy status: %s\n", json_text(answer.json, "error"));
+    control_answer_destroy(&answer);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+int status_command(int argc, char **argv)
+{
+    const char *config = NULL, *control = NULL;
+    bool json = false;
+    const struct argument list[] = {
+        ARGUMENT_CONFIG(config), ARGUMENT_CONTROL(control), ARGUMENT_JSON(json)};
+    const struct arguments arguments = {
+        .command = "status",
+        .summary =
+            "Shows what the running proxy serves, whether that is what is on disk, "
+            "and how it is: workers, connections, backends, counters.",
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+    struct daemon daemon;
+    struct error err;
+
+    if (status != EXIT_GO_ON)
+        return status;
+    if (!daemon_find(&daemon, config, control, &err)) {
+        fprintf(stderr, "wlbproxy status: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    status = show(&daemon, json);
+    daemon_forget(&daemon);
+    return status;
+}

@@ -1,0 +1,195 @@
+#include "proxy/command/status_print.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/command/print.h"
+
+static void print_head(const json_t *status)
+{
+    char up[SPAN_MAX];
+
+    span_text(json_number(status, "uptime"), up);
+    printf("wlbproxy %s, pid %" PRIu64 ", up %s, serving generation %" PRIu64 "\n",
+        json_text(status, "version"), json_number(status, "pid"), up,
+        json_number(status, "generation"));
+    print_wrapped(stdout, "config   ", json_text(status, "config"));
+    if (*json_text(status, "crypto") != '\0')
+        print_wrapped(stdout, "crypto   ", json_text(status, "crypto"));
+}
+
+static void print_last_reload(const json_t *status)
+{
+    const json_t *last = json_object_get(status, "last_reload");
+    char text[1400];
+
+    if (*json_text(last, "when") != '\0') {
+        snprintf(text, sizeof(text), "%s, %s%s", json_text(last, "when"),
+            json_is_true(json_object_get(last, "ok")) ? "done" : "REFUSED: ",
+            json_text(last, "error"));
+        print_wrapped(stdout, "reload   ", text);
+    }
+    if (*json_text(status, "disk_error") != '\0')
+        print_wrapped(stdout, "on disk  ", json_text(status, "disk_error"));
+    if (json_is_true(json_object_get(status, "reload_pending")))
+        print_wrapped(stdout, "PENDING  ",
+            "what is on disk differs from what is served: wlbproxy reload");
+}
+
+static void print_disk(const json_t *service)
+{
+    const json_t *certificate;
+    size_t i;
+
+    if (*json_text(service, "disk_error") != '\0')
+        print_wrapped(stdout, "  on disk: ", json_text(service, "disk_error"));
+    if (!json_is_true(json_object_get(service, "differs")))
+        return;
+    json_array_foreach(json_object_get(service, "disk"), i, certificate)
+    {
+        char text[512];
+
+        snprintf(text, sizeof(text), "DIFFERS, reload pending: %s, until %s, serial %s",
+            json_text(certificate, "subject"), json_text(certificate, "not_after"),
+            json_text(certificate, "serial"));
+        print_wrapped(stdout, "  on disk: ", text);
+    }
+}
+
+static void print_services(const json_t *services)
+{
+    const json_t *service;
+    size_t i;
+
+    json_array_foreach(services, i, service)
+    {
+        putchar('\n');
+        print_service(stdout, service);
+        print_disk(service);
+    }
+}
+
+static void print_generations(const json_t *generations)
+{
+    const json_t *generation;
+    char age[SPAN_MAX];
+    size_t i;
+
+    printf("\n%-12s %-12s %s\n", "generation", "connections", "age");
+    json_array_foreach(generations, i, generation)
+    {
+        span_text(json_number(generation, "age"), age);
+        printf("%-12" PRIu64 " %-12" PRIu64 " %s%s\n",
+            json_number(generation, "generation"), json_number(generation, "connections"),
+            age,
+            json_is_true(json_object_get(generation, "current")) ? "  (current)" : "");
+    }
+}
+
+static void print_workers(const json_t *workers)
+{
+    const json_t *worker;
+    char up[SPAN_MAX];
+    size_t i;
+
+    printf("\n%-7s %-8s %-11s %-12s %-9s %s\n", "worker", "pid", "generation",
+        "connections", "restarts", "up");
+    json_array_foreach(workers, i, worker)
+    {
+        bool silent = json_is_false(json_object_get(worker, "answers"));
+
+        span_text(json_number(worker, "uptime"), up);
+        printf("%-7" PRIu64 " %-8" PRIu64 " %-11" PRIu64 " %-12" PRIu64 " %-9" PRIu64
+               " %s%s\n",
+            json_number(worker, "worker"), json_number(worker, "pid"),
+            json_number(worker, "generation"), json_number(worker, "connections"),
+            json_number(worker, "restarts"), up, silent ? "  DOES NOT ANSWER" : "");
+    }
+}
+
+/* A backend is down if any worker found it so: each knows only its own attempts. */
+static bool is_down(const json_t *workers, const char *service, const char *address)
+{
+    const json_t *worker, *backend;
+    size_t i, k;
+
+    json_array_foreach(workers, i, worker)
+    {
+        json_array_foreach(json_object_get(worker, "backends"), k, backend)
+        {
+            if (strcmp(json_text(backend, "service"), service) == 0 &&
+                strcmp(json_text(backend, "address"), address) == 0 &&
+                json_is_false(json_object_get(backend, "up")))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void print_backends(const json_t *status)
+{
+    const json_t *workers = json_object_get(status, "workers");
+    const json_t *service, *address;
+    size_t i, k;
+
+    putchar('\n');
+    json_array_foreach(json_object_get(status, "services"), i, service)
+    {
+        json_array_foreach(json_object_get(service, "connect"), k, address)
+        {
+            const char *text = json_string_value(address);
+            const char *name = json_text(service, "name");
+
+            printf("backend  [%s] %s: %s\n", name, text,
+                is_down(workers, name, text) ? "DOES NOT ACCEPT" : "no complaint");
+        }
+    }
+}
+
+static void print_count(const char *name, uint64_t count, unsigned *column)
+{
+    char text[SPAN_MAX], label[40];
+
+    snprintf(text, sizeof(text), "%" PRIu64, count);
+    if (strncmp(name, "bytes_", 6) == 0)
+        bytes_text(count, text);
+    snprintf(label, sizeof(label), "%s", name);
+    for (char *c = label; *c != '\0'; c++)
+        *c = *c == '_' ? ' ' : *c;
+    printf("%-23s %12s%s", label, text, *column == 0 ? "   " : "\n");
+    *column = 1 - *column;
+}
+
+/* Two columns; of a long list only what has happened. */
+static void print_counts(const char *title, const json_t *counts, bool zeroes)
+{
+    json_t *object = (json_t *)counts;
+    const char *name;
+    json_t *value;
+    unsigned column = 0;
+
+    printf("\n%s\n", title);
+    json_object_foreach(object, name, value)
+    {
+        uint64_t count = (uint64_t)json_integer_value(value);
+
+        if (count > 0 || zeroes)
+            print_count(name, count, &column);
+    }
+    if (column == 1)
+        putchar('\n');
+}
+
+void status_print(const json_t *status)
+{
+    print_head(status);
+    print_last_reload(status);
+    print_services(json_object_get(status, "services"));
+    print_backends(status);
+    print_generations(json_object_get(status, "generations"));
+    print_workers(json_object_get(status, "workers"));
+    print_counts("counted since the start", json_object_get(status, "counters"), true);
+    print_counts("how connections ended", json_object_get(status, "ends"), false);
+}
