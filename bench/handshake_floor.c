@@ -33,7 +33,7 @@ static const struct scenario {
     {"TLS 1.3, P-256, ECDSA", "P-256", TLS1_3_VERSION, "P-256", false},
     {"TLS 1.3, X25519, resumed", "X25519", TLS1_3_VERSION, "P-256", true},
     {"TLS 1.3, P-256, resumed", "P-256", TLS1_3_VERSION, "P-256", true},
-    {"TLS 1.2, resumed", "X25519", TLS1_2_VERSION, "P-256", true},
+    {"TLS 1.2, resumed", "X25519:P-256", TLS1_2_VERSION, "P-256", true},
 };
 
 struct pair {

@@ -38,14 +38,16 @@ static bool is_x25519(const struct exchange_group *group)
 static bool random_scalar(OSSL_LIB_CTX *libctx, const struct exchange_group *group,
     struct exchange_key *key)
 {
-    /* Drawn again until it is below the order (once in 2^32 for P-256): no bias. */
+    /* Drawn again until it is below the order (once in 2^32 for P-256): no bias. Of the
+     * scalars within about 2^64 of 0 or of the order there are too few to ever be drawn,
+     * but crypto_mb's additions are not complete: for order - 2 it is wrong. */
     do {
         if (RAND_priv_bytes_ex(libctx, (unsigned char *)key->scalar,
                 group->limbs * LIMB_BYTES, 0) != 1)
             return false;
     } while (!is_x25519(group)
-        && (limbs_are_zero(key->scalar, group->limbs)
-            || !limbs_less(key->scalar, group->order, group->limbs)));
+        && (limbs_are_zero(key->scalar + 1, group->limbs - 1)
+            || !limbs_less(key->scalar + 1, group->order + 1, group->limbs - 1)));
     return true;
 }
 
@@ -97,6 +99,28 @@ void exchange_encode(const struct exchange_group *group, const struct exchange_k
     limbs_to_bytes(encoded + 1 + group->secret_len, key->y, group->limbs);
 }
 
+/* The points of order 1, 2, 4 and 8 on the curve and its twist, in all their forms: with
+ * them the secret is no secret (RFC 7748, 7). crypto_mb gets 2^255 - 20 wrong, so the
+ * result alone would not tell. */
+static bool is_of_low_order(const uint64_t u[4])
+{
+    static const uint64_t low[][4] = {
+        {0, 0, 0, 0},
+        {1, 0, 0, 0},
+        {0xaeb8413b7c7aebe0, 0x6ac49ff1fae35616, 0xfdb1329ceb8d09da, 0x00b8495f16056286},
+        {0x248c50a3bc959c5f, 0x5bef839c55b1d0b1, 0x868e1c58c45c4404, 0x57119fd0dd4e22d8},
+        {0xffffffffffffffec, UINT64_MAX, UINT64_MAX, UINT64_MAX >> 1},
+        {0xffffffffffffffed, UINT64_MAX, UINT64_MAX, UINT64_MAX >> 1},
+        {0xffffffffffffffee, UINT64_MAX, UINT64_MAX, UINT64_MAX >> 1},
+    };
+
+    for (size_t i = 0; i < sizeof(low) / sizeof(low[0]); i++) {
+        if (memcmp(u, low[i], sizeof(low[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool exchange_decode(const struct exchange_group *group, struct exchange_key *key,
     const unsigned char *encoded, size_t len)
 {
@@ -106,7 +130,7 @@ bool exchange_decode(const struct exchange_group *group, struct exchange_key *ke
     if (is_x25519(group)) {
         memcpy(key->x, encoded, len);
         key->x[3] &= UINT64_MAX >> 1; /* RFC 7748, 5: the top bit is masked */
-        return true;
+        return !is_of_low_order(key->x);
     }
     if (encoded[0] != POINT_UNCOMPRESSED)
         return false;

@@ -4,7 +4,9 @@
  *
  * A peer's key is checked before anything secret meets it: its length and form, that its
  * coordinates are reduced, that it is on the curve (which for these curves of cofactor 1
- * rules out small subgroups too); an all-zero X25519 result is refused (RFC 8446, 7.4.2).
+ * rules out small subgroups too). X25519 points of low order are refused, and so is an
+ * all-zero result (RFC 8446, 7.4.2). Every key is used once, so that a peer who found an
+ * input the library gets wrong could learn nothing from it about any other session.
  */
 #ifndef WLBPROXY_CRYPTO_EXCHANGE_H
 #define WLBPROXY_CRYPTO_EXCHANGE_H
@@ -51,7 +53,7 @@ bool exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
 /* The public key as TLS sends it: public_len bytes. */
 void exchange_encode(const struct exchange_group *group, const struct exchange_key *key,
     unsigned char *encoded);
-/* Uncompressed points and reduced coordinates only. */
+/* Uncompressed points and reduced coordinates only; no X25519 point of low order. */
 bool exchange_decode(const struct exchange_group *group, struct exchange_key *key,
     const unsigned char *encoded, size_t len);
 

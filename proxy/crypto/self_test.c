@@ -65,7 +65,7 @@ static bool agrees(const struct multibuffer *library, const struct exchange_grou
     return equal;
 }
 
-/* Off the curve by one in y; for X25519 the point of order one. */
+/* Off the curve by one bit of y; for X25519 the point of order one. */
 static bool refuses_bad_peer(const struct multibuffer *library,
     const struct exchange_group *group, const struct exchange_key *own,
     struct exchange_key peer)
