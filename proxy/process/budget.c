@@ -1,0 +1,35 @@
+#include "proxy/process/budget.h"
+
+#include <sys/resource.h>
+
+#include "config/settings.h"
+
+enum { RESERVE = 64, LEAST = 8 };
+
+void budget_raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+size_t budget_limit(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (size_t)limit.rlim_cur : 1024;
+}
+
+uint32_t budget_connections(const struct settings *settings)
+{
+    size_t limit = budget_limit(), needed = RESERVE, room;
+
+    for (size_t i = 0; i < settings->service_count; i++)
+        needed += settings->services[i].backend_keepalive +
+                  2 * settings->services[i].accept.count;
+    room = limit > needed + 2 * LEAST ? (limit - needed) / 2 : LEAST;
+    return room < settings->max_connections ? (uint32_t)room : settings->max_connections;
+}

@@ -1,0 +1,20 @@
+/*
+ * budget.h - how many clients the descriptor limit allows.
+ */
+#ifndef WLBPROXY_PROCESS_BUDGET_H
+#define WLBPROXY_PROCESS_BUDGET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct settings;
+
+/* Raises the soft limit to the hard one: workers inherit it. */
+void budget_raise_limit(void);
+size_t budget_limit(void);
+
+/* max_connections, or what the limit leaves for clients: each may need a descriptor of its
+ * own and one to the backend, besides idle backend connections, listeners and a reserve. */
+uint32_t budget_connections(const struct settings *settings);
+
+#endif

@@ -1,0 +1,115 @@
+#include "proxy/process/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/process/wire.h"
+
+enum { HEADER_BYTES = 8 };
+
+bool channel_pair(int *a, int *b)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return false;
+    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0) {
+        close(pair[0]);
+        close(pair[1]);
+        return false;
+    }
+    *a = pair[0];
+    *b = pair[1];
+    return true;
+}
+
+bool message_parse(struct message *m, const char *bytes, size_t len)
+{
+    struct wire_reader r = {.bytes = bytes, .len = len};
+    uint32_t type = wire_get_u32(&r);
+
+    m->id = wire_get_u32(&r);
+    if (r.failed || type < MESSAGE_SETUP || type >= MESSAGE_LAST)
+        return false;
+    m->type = (enum message_type)type;
+    m->body = bytes + r.at;
+    m->len = len - r.at;
+    return true;
+}
+
+bool channel_send(int channel, const struct message *m)
+{
+    char header[HEADER_BYTES];
+    struct wire_writer w = {.bytes = header, .capacity = sizeof(header)};
+    struct iovec parts[2] = {{header, sizeof(header)}, {(void *)m->body, m->len}};
+    char control[CMSG_SPACE(sizeof(m->fds))];
+    struct msghdr datagram = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t sent;
+
+    wire_put_u32(&w, m->type);
+    wire_put_u32(&w, m->id);
+    if (m->fd_count > 0) {
+        struct cmsghdr *rights;
+
+        memset(control, 0, sizeof(control));
+        datagram.msg_control = control;
+        datagram.msg_controllen = CMSG_SPACE(m->fd_count * sizeof(int));
+        rights = CMSG_FIRSTHDR(&datagram);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));
+        memcpy(CMSG_DATA(rights), m->fds, m->fd_count * sizeof(int));
+    }
+    do
+        sent = sendmsg(channel, &datagram, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)(sizeof(header) + m->len);
+}
+
+static void take_descriptors(struct msghdr *datagram, struct message *m)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(datagram); c != NULL;
+         c = CMSG_NXTHDR(datagram, c)) {
+        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+            count > CHANNEL_FDS - m->fd_count)
+            continue;
+        memcpy(m->fds + m->fd_count, CMSG_DATA(c), count * sizeof(int));
+        m->fd_count += count;
+    }
+}
+
+enum channel_result channel_receive(int channel, struct message *m, char *buffer)
+{
+    char control[CMSG_SPACE(sizeof(m->fds))];
+    struct iovec part = {buffer, CHANNEL_MESSAGE_MAX};
+    struct msghdr datagram = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+        .msg_controllen = sizeof(control)};
+    ssize_t len;
+
+    m->fd_count = 0;
+    do
+        len = recvmsg(channel, &datagram, MSG_CMSG_CLOEXEC);
+    while (len < 0 && errno == EINTR);
+    if (len < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? CHANNEL_AGAIN : CHANNEL_CLOSED;
+    take_descriptors(&datagram, m);
+    if (len > 0 && (datagram.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+        message_parse(m, buffer, (size_t)len))
+        return CHANNEL_MESSAGE;
+    message_close_fds(m);
+    return CHANNEL_CLOSED;
+}
+
+void message_close_fds(struct message *m)
+{
+    for (size_t i = 0; i < m->fd_count; i++) {
+        if (m->fds[i] >= 0)
+            close(m->fds[i]);
+    }
+    m->fd_count = 0;
+}

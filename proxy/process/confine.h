@@ -1,0 +1,21 @@
+/*
+ * confine.h - what a worker may still ask of the kernel once it serves: talk on sockets it
+ * has, connect to backends, manage its own memory. Not: open a file, start a program, touch
+ * another process, make code.
+ *
+ * Anything else fails with EPERM instead of killing: a library that probes for a feature
+ * must not end the service.
+ */
+#ifndef WLBPROXY_PROCESS_CONFINE_H
+#define WLBPROXY_PROCESS_CONFINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error;
+
+/* For good. False only if the kernel refused the filter. `how` tells what came of it, for
+ * the log: sanitizers and valgrind need the file system and go unconfined. */
+bool confine(const char **how, struct error *err);
+
+#endif

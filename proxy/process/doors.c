@@ -1,0 +1,178 @@
+#include "proxy/process/doors.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proxy/base/log.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/loop.h"
+#include "proxy/process/served.h"
+#include "proxy/session/client.h"
+
+/* No more than this are let in from a backlog that is about to be closed. */
+enum { LAST_CALL = 4096, COMPLAINT_PAUSE = 10000 };
+
+struct door {
+    struct list link;
+    struct listener listener;
+    struct doors *doors;
+    struct service *service;
+    ino_t inode;
+    bool stays;
+    uint64_t failures, complained; /* ms, when last */
+};
+
+static ino_t inode_of(int fd)
+{
+    struct stat state;
+
+    return fstat(fd, &state) == 0 ? state.st_ino : 0;
+}
+
+static void pause_all(struct doors *doors)
+{
+    for (struct list *node = doors->open.next; node != &doors->open; node = node->next)
+        listener_pause(&container_of(node, struct door, link)->listener);
+}
+
+static void on_accepted(struct listener *l, int fd, const struct sockaddr_storage *peer)
+{
+    struct door *door = container_of(l, struct door, listener);
+    struct doors *doors = door->doors;
+
+    client_accept(doors->front, door->service, fd, peer);
+    if (!front_has_room(doors->front))
+        pause_all(doors);
+}
+
+/* At a bounded rate: out of descriptors it may come many times a second. */
+static void on_failed(struct listener *l, int error)
+{
+    struct door *door = container_of(l, struct door, listener);
+    uint64_t now = loop_now(door->doors->loop);
+
+    front_counters(door->doors->front)->accept_errors++;
+    door->failures++;
+    if (error == ECONNABORTED || now - door->complained < COMPLAINT_PAUSE)
+        return;
+    log_warning("event=accept_failed service=%s reason=\"%s\" times=%llu",
+        door->service->settings->name, strerror(error), (unsigned long long)door->failures);
+    door->complained = now;
+    door->failures = 0;
+}
+
+static void on_closed(struct listener *l)
+{
+    free(container_of(l, struct door, listener));
+}
+
+static const struct listener_events events = {on_accepted, on_failed, on_closed};
+
+static void open_door(struct doors *doors, int fd, struct service *service)
+{
+    struct door *door = calloc(1, sizeof(*door));
+
+    if (door == NULL)
+        abort();
+    door->doors = doors;
+    door->service = service;
+    door->inode = inode_of(fd);
+    door->stays = true;
+    list_append(&doors->open, &door->link);
+    listener_open(&door->listener, doors->loop, &events, fd);
+    if (!front_has_room(doors->front))
+        listener_pause(&door->listener);
+}
+
+static void let_in_the_waiting(struct door *door)
+{
+    for (int i = 0; i < LAST_CALL; i++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof(peer);
+        int fd = accept4(door->listener.fd, (struct sockaddr *)&peer, &len,
+            SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd < 0)
+            return;
+        client_accept(door->doors->front, door->service, fd, &peer);
+    }
+}
+
+static void close_door(struct door *door, bool handed_over)
+{
+    list_remove(&door->link);
+    if (!handed_over)
+        let_in_the_waiting(door);
+    listener_close(&door->listener);
+}
+
+static void on_room(void *owner)
+{
+    struct doors *doors = owner;
+
+    for (struct list *node = doors->open.next; node != &doors->open; node = node->next)
+        listener_resume(&container_of(node, struct door, link)->listener);
+}
+
+void doors_init(struct doors *doors, struct loop *loop, struct front *front)
+{
+    doors->loop = loop;
+    doors->front = front;
+    list_init(&doors->open);
+    front_on_room(front, on_room, doors);
+}
+
+static struct door *door_with(struct doors *doors, ino_t inode)
+{
+    for (struct list *node = doors->open.next; node != &doors->open; node = node->next) {
+        struct door *door = container_of(node, struct door, link);
+
+        if (door->inode == inode && inode != 0)
+            return door;
+    }
+    return NULL;
+}
+
+static void use_key(struct doors *doors, const struct key *key, struct service *service)
+{
+    struct door *door = door_with(doors, inode_of(key->fd));
+
+    if (door == NULL) {
+        open_door(doors, key->fd, service);
+        return;
+    }
+    door->service = service;
+    door->stays = true;
+    close(key->fd);
+}
+
+void doors_lead_to(struct doors *doors, const struct served *served,
+    const struct key *keys, size_t count)
+{
+    struct list *node, *next;
+
+    for (node = doors->open.next; node != &doors->open; node = node->next)
+        container_of(node, struct door, link)->stays = false;
+    for (size_t i = 0; i < count; i++)
+        use_key(doors, &keys[i],
+            &served->generation->services[served->listeners[keys[i].listener]]);
+    for (node = doors->open.next; node != &doors->open; node = next) {
+        struct door *door = container_of(node, struct door, link);
+
+        next = node->next;
+        if (!door->stays)
+            close_door(door, false);
+    }
+}
+
+void doors_close(struct doors *doors, bool handed_over)
+{
+    while (!list_empty(&doors->open))
+        close_door(container_of(doors->open.next, struct door, link), handed_over);
+}

@@ -1,0 +1,42 @@
+/*
+ * doors.h - where clients come into a worker: its listening sockets, each with the service
+ * that stands behind it now.
+ */
+#ifndef WLBPROXY_PROCESS_DOORS_H
+#define WLBPROXY_PROCESS_DOORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proxy/base/list.h"
+
+struct front;
+struct loop;
+struct served;
+
+/* A socket received for a generation that is not yet committed. */
+struct key {
+    uint32_t listener; /* index in its generation */
+    int fd;
+};
+
+struct doors {
+    struct loop *loop;
+    struct front *front;
+    struct list open; /* struct door.link */
+};
+
+void doors_init(struct doors *doors, struct loop *loop, struct front *front);
+
+/* All doors lead to this generation now: those that stay keep their backlog, new ones are
+ * opened, the others let in who is waiting already, and close. Takes over the keys'
+ * descriptors. */
+void doors_lead_to(struct doors *doors, const struct served *served,
+    const struct key *keys, size_t count);
+
+/* `handed_over`: somebody else goes on accepting from the same sockets; else those who wait
+ * are let in first. */
+void doors_close(struct doors *doors, bool handed_over);
+
+#endif

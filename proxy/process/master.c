@@ -1,0 +1,400 @@
+#include "proxy/process/master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "certstore/credential.h"
+#include "proxy/base/log.h"
+#include "proxy/process/budget.h"
+#include "proxy/process/channel.h"
+#include "proxy/process/control_requests.h"
+#include "proxy/process/master_state.h"
+#include "proxy/process/notify.h"
+#include "proxy/process/plan.h"
+#include "proxy/process/release.h"
+#include "proxy/process/setup.h"
+#include "proxy/process/tickets.h"
+
+enum { GRACE = 2000, STARTUP_FAILED = 2 };
+
+/* ---- the end ---- */
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void on_no_patience(uv_timer_t *timer)
+{
+    struct master *m = timer->data;
+
+    supervisor_kill_all(&m->supervisor);
+}
+
+static void hurry(struct master *m)
+{
+    m->hurried = true;
+    log_warning("event=stopping_now");
+    supervisor_end(&m->supervisor, MESSAGE_STOP, 0);
+    uv_timer_start(&m->patience, on_no_patience, GRACE, 0);
+}
+
+void master_drain(struct master *m, bool handed_over)
+{
+    const struct release *current = m->reload.rollout.current;
+    uint64_t patience = current != NULL ? current->plan->settings->drain_timeout : 0;
+
+    if (m->stopping)
+        return;
+    m->stopping = true;
+    if (!handed_over)
+        notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
+    log_info("event=draining drain_timeout_ms=%llu", (unsigned long long)patience);
+    watch_stop(&m->watch);
+    control_server_stop(&m->control, handed_over);
+    uv_timer_start(&m->patience, on_no_patience, patience + GRACE, 0);
+    supervisor_end(&m->supervisor, MESSAGE_DRAIN, handed_over);
+    /* Whoever connects from now on is refused at once instead of waiting for nobody. */
+    sockets_close(&m->reload.sockets);
+}
+
+static void end(struct master *m, int status)
+{
+    m->exit_status = status;
+    m->stopping = true;
+    uv_stop(&m->loop);
+}
+
+/* ---- workers ---- */
+
+void master_send_tickets(struct master *m)
+{
+    struct message message = {.type = MESSAGE_TICKETS, .body = (const char *)&m->tickets,
+        .len = sizeof(m->tickets)};
+
+    supervisor_broadcast(&m->supervisor, &message);
+}
+
+static void send_logs(struct master *m, struct child *child)
+{
+    char body[LOGS_BODY];
+    struct message message;
+
+    logs_to_message(&m->reload.logs, &message, body);
+    if (child != NULL)
+        supervisor_send(child, &message);
+    else
+        supervisor_broadcast(&m->supervisor, &message);
+}
+
+static void on_started(struct supervisor *s, struct child *child)
+{
+    struct master *m = s->owner;
+    char body[SETUP_BYTES];
+    struct setup setup = {.slot = child->slot, .identity = m->identity,
+        .crypto = m->reload.started_with.crypto};
+    struct message message = {.type = MESSAGE_SETUP, .body = body};
+
+    message.len = setup_encode(&setup, body, sizeof(body));
+    supervisor_send(child, &message);
+    send_logs(m, child);
+    message = (struct message){.type = MESSAGE_TICKETS, .body = (const char *)&m->tickets,
+        .len = sizeof(m->tickets)};
+    supervisor_send(child, &message);
+}
+
+static void on_hello(struct supervisor *s, struct child *child)
+{
+    struct master *m = s->owner;
+
+    rollout_hello(&m->reload.rollout, child);
+}
+
+static void on_message(struct supervisor *s, struct child *child, struct message *message)
+{
+    struct master *m = s->owner;
+
+    if (!rollout_message(&m->reload.rollout, child, message) &&
+        message->type == MESSAGE_REPORT)
+        status_take(&m->status, child, message);
+}
+
+static void on_gone(struct supervisor *s, struct child *child)
+{
+    struct master *m = s->owner;
+
+    status_gone(&m->status, child);
+    if (!m->stopping)
+        rollout_gone(&m->reload.rollout, child);
+}
+
+static void on_all_gone(struct supervisor *s)
+{
+    struct master *m = s->owner;
+
+    log_info("event=stopped");
+    end(m, m->exit_status);
+}
+
+static const struct supervisor_events supervisor_events = {
+    on_started, on_hello, on_message, on_gone, on_all_gone};
+
+/* ---- generations ---- */
+
+static unsigned slots_for(const struct settings *settings)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned count = settings->workers != 0 ? settings->workers : (unsigned)cpus;
+
+    return count < 1 ? 1 : count < SUPERVISOR_SLOTS_MAX ? count : SUPERVISOR_SLOTS_MAX;
+}
+
+static bool on_begin(struct reload *reload, const struct plan *plan, struct error *err)
+{
+    struct master *m = reload->owner;
+    bool fallback;
+
+    if (!identity_find(&m->identity, plan->settings->user, &fallback, err))
+        return false;
+    if (fallback)
+        log_warning("event=no_such_user user=\"%s\" text=\"workers run as nobody\"",
+            plan->settings->user);
+    if (m->tickets.count == 0 && !tickets_make(&m->tickets, err))
+        return false;
+    log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"", WLB_VERSION,
+        (int)getpid(), m->config_path, m->identity.name);
+    reload->slots = slots_for(plan->settings);
+    m->supervisor.count = reload->slots;
+    supervisor_start(&m->supervisor, reload->slots);
+    return true;
+}
+
+static void tell_budget(const struct plan *plan)
+{
+    uint32_t asked = plan->max_connections_asked, given = plan->settings->max_connections;
+
+    if (given < asked)
+        log_warning("event=descriptors limit=%zu max_connections=%u asked=%u text=\"raise "
+                    "LimitNOFILE to %u for what was asked\"",
+            budget_limit(), given, asked, 2 * asked + 128);
+    else
+        log_info("event=descriptors limit=%zu max_connections=%u", budget_limit(), given);
+}
+
+static void on_rotation(uv_timer_t *timer)
+{
+    struct master *m = timer->data;
+    struct error err;
+
+    if (tickets_rotate(&m->tickets, &err)) {
+        log_info("event=ticket_keys_rotated");
+        master_send_tickets(m);
+    } else {
+        log_error("event=ticket_keys_not_rotated reason=\"%s\"", err.text);
+    }
+}
+
+static void plan_rotation(struct master *m, const struct settings *settings)
+{
+    if (uv_timer_get_repeat(&m->rotation) == settings->ticket_rotation)
+        return;
+    uv_timer_start(
+        &m->rotation, on_rotation, settings->ticket_rotation, settings->ticket_rotation);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    struct master *m = timer->data;
+
+    if (supervisor_is_well(&m->supervisor) || m->stopping)
+        notify_send("WATCHDOG=1");
+}
+
+/* Serving matters more than being asked about it. */
+static void open_control(struct master *m, const char *path)
+{
+    struct error err;
+
+    if (strcmp(path, "off") != 0 && !control_server_open(&m->control, path, &err))
+        log_warning("event=no_control_socket reason=\"%s\" text=\"`reload`, `status` and "
+                    "`cert install` cannot reach this process\"",
+            err.text);
+}
+
+static void on_released(struct reload *reload, bool first)
+{
+    struct master *m = reload->owner;
+    const struct plan *plan = reload->rollout.current->plan;
+    uint64_t interval = notify_watchdog_interval(upgrade_is_successor(&m->upgrade));
+
+    send_logs(m, NULL);
+    tell_budget(plan);
+    plan_rotation(m, plan->settings);
+    expiry_watch(&m->expiry, plan);
+    watch_update(&m->watch, plan);
+    if (!first)
+        return;
+    m->serving = true;
+    upgrade_taken_over(&m->upgrade);
+    open_control(m, plan->settings->control);
+    if (interval > 0)
+        uv_timer_start(&m->watchdog, on_watchdog, 0, interval);
+}
+
+static void on_start_failed(struct reload *reload, const struct error *err)
+{
+    struct master *m = reload->owner;
+
+    fprintf(stderr, "wlbproxy: cannot start: %s\n", err->text);
+    notify_send("STATUS=Cannot start: %s", err->text);
+    m->exit_status = STARTUP_FAILED;
+    m->stopping = true;
+    if (supervisor_is_empty(&m->supervisor)) {
+        end(m, STARTUP_FAILED);
+        return;
+    }
+    supervisor_end(&m->supervisor, MESSAGE_STOP, 0);
+    uv_timer_start(&m->patience, on_no_patience, GRACE, 0);
+}
+
+static const struct reload_events reload_events = {
+    on_begin, on_released, on_start_failed};
+
+/* ---- signals ---- */
+
+void master_reopen_logs(struct master *m)
+{
+    struct logs fresh;
+    struct error err;
+
+    if (!logs_open(&fresh, m->reload.rollout.current->plan->settings, &err)) {
+        log_error("event=logs_not_reopened reason=\"%s\"", err.text);
+        return;
+    }
+    logs_use(&fresh, "master");
+    logs_close(&m->reload.logs);
+    m->reload.logs = fresh;
+    send_logs(m, NULL);
+    log_info("event=logs_reopened");
+}
+
+static void on_stop_signal(struct master *m)
+{
+    if (m->stopping && !m->hurried)
+        hurry(m);
+    else if (m->stopping || !m->serving)
+        end(m, m->exit_status);
+    else
+        master_drain(m, false);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct master *m = handle->data;
+
+    if (number == SIGTERM || number == SIGINT)
+        on_stop_signal(m);
+    else if (m->stopping || !m->serving)
+        log_info("event=signal_ignored signal=%d", number);
+    else if (number == SIGHUP)
+        reload_request(&m->reload);
+    else if (number == SIGUSR1)
+        master_reopen_logs(m);
+    else
+        upgrade_begin(&m->upgrade);
+}
+
+static void catch_signals(struct master *m)
+{
+    static const int numbers[MASTER_SIGNALS] = {
+        SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < MASTER_SIGNALS; i++) {
+        uv_signal_init(&m->loop, &m->signals[i]);
+        m->signals[i].data = m;
+        uv_signal_start(&m->signals[i], on_signal, numbers[i]);
+    }
+}
+
+/* ---- from start to end ---- */
+
+static void begin_timer(struct master *m, uv_timer_t *timer)
+{
+    uv_timer_init(&m->loop, timer);
+    timer->data = m;
+}
+
+static void init(struct master *m, const char *config_path, bool config_given)
+{
+    m->config_path = config_path;
+    m->config_given = config_given;
+    m->started = time(NULL);
+    uv_loop_init(&m->loop);
+    reload_init(&m->reload, &m->loop);
+    m->reload.events = &reload_events;
+    m->reload.owner = m;
+    m->reload.config_path = config_path;
+    m->reload.optional = !config_given;
+    m->reload.rollout.supervisor = &m->supervisor;
+    m->supervisor.events = &supervisor_events;
+    m->supervisor.owner = m;
+    m->supervisor.loop = &m->loop;
+    m->supervisor.program = &m->program;
+    begin_timer(m, &m->rotation);
+    begin_timer(m, &m->watchdog);
+    begin_timer(m, &m->patience);
+    control_requests_init(m);
+    expiry_init(&m->expiry, &m->loop);
+    watch_init(&m->watch, m);
+    catch_signals(m);
+}
+
+static void destroy(struct master *m)
+{
+    supervisor_kill_all(&m->supervisor);
+    control_server_stop(&m->control, upgrade_is_over(&m->upgrade));
+    uv_walk(&m->loop, close_handle, NULL);
+    uv_run(&m->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&m->loop);
+    reload_destroy(&m->reload);
+    tickets_wipe(&m->tickets);
+    logs_close(&m->reload.logs);
+}
+
+/* What every process of ours needs before it does anything. */
+static bool prepare(struct master *m, struct error *err)
+{
+    umask(0027);
+    /* One thread reads files for us; more would each keep memory of their own. */
+    setenv("UV_THREADPOOL_SIZE", "1", 1);
+    privileges_harden();
+    budget_raise_limit();
+    return program_find(&m->program, err) && secrets_init(err);
+}
+
+int master_run(const char *config_path, bool config_given)
+{
+    static struct master master;
+    struct master *m = &master;
+    struct error err;
+
+    log_open(STDERR_FILENO, LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
+    if (!prepare(m, &err)) {
+        fprintf(stderr, "wlbproxy: cannot start: %s\n", err.text);
+        return STARTUP_FAILED;
+    }
+    init(m, config_path, config_given);
+    upgrade_init(&m->upgrade, m);
+    reload_start(&m->reload);
+    uv_run(&m->loop, UV_RUN_DEFAULT);
+    destroy(m);
+    return m->exit_status;
+}

@@ -1,0 +1,56 @@
+/*
+ * master_state.h - what the master process is. Inside master*.c, control_requests.c and
+ * upgrade.c only.
+ */
+#ifndef WLBPROXY_PROCESS_MASTER_STATE_H
+#define WLBPROXY_PROCESS_MASTER_STATE_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include <uv.h>
+
+#include "certstore/context.h"
+#include "proxy/process/control_server.h"
+#include "proxy/process/expiry.h"
+#include "proxy/process/privileges.h"
+#include "proxy/process/program.h"
+#include "proxy/process/reload.h"
+#include "proxy/process/status.h"
+#include "proxy/process/supervisor.h"
+#include "proxy/process/upgrade.h"
+#include "proxy/process/watch.h"
+
+enum { MASTER_SIGNALS = 5 };
+
+struct master {
+    uv_loop_t loop;
+    struct reload reload;
+    struct supervisor supervisor;
+    struct program program;
+    struct identity identity;
+    struct ticket_keys tickets;
+    struct control_server control;
+    struct status status;
+    struct upgrade upgrade;
+    struct expiry expiry;
+    struct watch watch;
+    uv_signal_t signals[MASTER_SIGNALS];
+    uv_timer_t rotation, watchdog, patience;
+    const char *config_path;
+    bool config_given;
+    time_t started;
+    uint64_t log_lost; /* as of the last look */
+    bool serving, stopping, hurried;
+    int exit_status;
+};
+
+/* Opens the logs anew and hands them to the workers. */
+void master_reopen_logs(struct master *m);
+
+/* Drains; the workers of a successor go on accepting when `handed_over`. */
+void master_drain(struct master *m, bool handed_over);
+
+void master_send_tickets(struct master *m);
+
+#endif

@@ -1,0 +1,210 @@
+#include "proxy/process/sockets.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/error.h"
+#include "proxy/process/holder.h"
+
+/* The kernel cuts it to net.core.somaxconn. */
+enum { BACKLOG = 4096 };
+
+static void set(int fd, int level, int option, int value)
+{
+    (void)setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int bound_socket(const struct endpoint *address, bool shared)
+{
+    int family = address->address.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (shared)
+        set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (family == AF_INET6)
+        set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    if (bind(fd, (const struct sockaddr *)&address->address, address->len) != 0) {
+        int error = errno;
+
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+/* No TCP_DEFER_ACCEPT: a client that says nothing must meet our handshake deadline and
+ * be counted, not wait unseen in the kernel. */
+static int listening_socket(const struct endpoint *address)
+{
+    int fd = bound_socket(address, true);
+    int error;
+
+    if (fd >= 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    error = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return -1;
+}
+
+static bool is_ours(unsigned long inode, const void *context)
+{
+    const struct sockets *sockets = context;
+    struct stat state;
+
+    for (size_t i = 0; i < sockets->count; i++) {
+        for (size_t k = 0; k < sockets->groups[i].count; k++) {
+            if (fstat(sockets->groups[i].fds[k], &state) == 0 && state.st_ino == inode)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool refuse(const struct endpoint *address, const char *holder, struct error *err)
+{
+    int error = errno;
+
+    if (error == EADDRINUSE && holder[0] != '\0')
+        return error_set(err, "cannot listen on %s: the port is held by %s; stop it first, "
+                              "or choose another port with 'accept'",
+            address->text, holder);
+    if (error == EACCES)
+        return error_set(err, "cannot listen on %s: ports below 1024 need root or the "
+                              "capability CAP_NET_BIND_SERVICE",
+            address->text);
+    return error_set(err, "cannot listen on %s: %s", address->text, strerror(error));
+}
+
+/* SO_REUSEPORT would let us share the port with a stranger of the same user who sets it,
+ * too, and half of the clients would be his: try without it first. */
+static bool is_free(
+    const struct sockets *sockets, const struct endpoint *address, struct error *err)
+{
+    char holder[HOLDER_TEXT_MAX];
+    int fd = bound_socket(address, false);
+
+    /* Without listen() an unshared bind beside a listening socket may still pass. */
+    if (fd >= 0 && listen(fd, 1) == 0) {
+        close(fd);
+        return true;
+    }
+    if (fd >= 0) {
+        close(fd);
+        errno = EADDRINUSE;
+    }
+    if (errno != EADDRINUSE)
+        return refuse(address, "", err);
+    holder_find(&address->address, is_ours, sockets, holder);
+    errno = EADDRINUSE;
+    return holder[0] == '\0' ? true : refuse(address, holder, err);
+}
+
+static struct socket_group *add_group(
+    struct sockets *sockets, const struct endpoint *address)
+{
+    struct socket_group *groups =
+        realloc(sockets->groups, (sockets->count + 1) * sizeof(*groups));
+
+    if (groups == NULL)
+        abort();
+    sockets->groups = groups;
+    groups[sockets->count] = (struct socket_group){.address = *address};
+    return &groups[sockets->count++];
+}
+
+static void append(struct socket_group *group, int fd)
+{
+    int *fds = realloc(group->fds, (group->count + 1) * sizeof(*fds));
+
+    if (fds == NULL)
+        abort();
+    fds[group->count++] = fd;
+    group->fds = fds;
+}
+
+static void close_group(struct socket_group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        close(group->fds[i]);
+    free(group->fds);
+}
+
+static void remove_group(struct sockets *sockets, size_t index)
+{
+    close_group(&sockets->groups[index]);
+    sockets->groups[index] = sockets->groups[--sockets->count];
+}
+
+bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_t slots,
+    struct error *err)
+{
+    struct socket_group *group = sockets_find(sockets, address);
+    bool fresh = group == NULL;
+
+    if (fresh && !is_free(sockets, address, err))
+        return false;
+    if (fresh)
+        group = add_group(sockets, address);
+    while (group->count < slots) {
+        int fd = listening_socket(address);
+
+        if (fd < 0) {
+            refuse(address, "", err);
+            if (fresh)
+                remove_group(sockets, sockets->count - 1);
+            return false;
+        }
+        append(group, fd);
+    }
+    return true;
+}
+
+void sockets_adopt(
+    struct sockets *sockets, const struct endpoint *address, const int *fds, size_t count)
+{
+    struct socket_group *group = sockets_find(sockets, address);
+
+    if (group == NULL)
+        group = add_group(sockets, address);
+    for (size_t i = 0; i < count; i++)
+        append(group, fds[i]);
+}
+
+struct socket_group *sockets_find(
+    const struct sockets *sockets, const struct endpoint *address)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        if (endpoint_equal(&sockets->groups[i].address, address))
+            return &sockets->groups[i];
+    }
+    return NULL;
+}
+
+void sockets_keep(struct sockets *sockets,
+    bool (*wanted)(const struct endpoint *address, const void *context),
+    const void *context)
+{
+    for (size_t i = sockets->count; i-- > 0;) {
+        if (!wanted(&sockets->groups[i].address, context))
+            remove_group(sockets, i);
+    }
+}
+
+void sockets_close(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        close_group(&sockets->groups[i]);
+    free(sockets->groups);
+    *sockets = (struct sockets){0};
+}

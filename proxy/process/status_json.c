@@ -1,0 +1,248 @@
+#include "proxy/process/status_json.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certstore/credential.h"
+#include "proxy/base/end_reason.h"
+#include "proxy/process/budget.h"
+#include "proxy/process/describe.h"
+#include "proxy/process/disk_look.h"
+#include "proxy/process/master_state.h"
+#include "proxy/process/plan.h"
+#include "proxy/process/release.h"
+#include "proxy/process/report.h"
+
+struct generation_sum {
+    uint32_t id;
+    json_int_t clients, age;
+};
+
+static json_t *counters_json(const struct counters *counters)
+{
+    json_t *object = json_object();
+
+#define X(field, name) \
+    json_object_set_new(object, name, json_integer((json_int_t)counters->field));
+    COUNTERS(X)
+#undef X
+    json_object_set_new(object, "connections", json_integer((json_int_t)counters->clients));
+    json_object_set_new(object, "handshakes_in_progress",
+        json_integer((json_int_t)counters->handshakes_in_progress));
+    return object;
+}
+
+static json_t *ends_json(const struct counters *counters)
+{
+    json_t *object = json_object();
+
+    for (int i = 0; i < END_REASON_COUNT; i++) {
+        if (counters->ends[i] > 0)
+            json_object_set_new(object, end_reason_text((enum end_reason)i),
+                json_integer((json_int_t)counters->ends[i]));
+    }
+    return object;
+}
+
+static void add_counters(struct counters *sum, const struct counters *one)
+{
+#define X(field, name) sum->field += one->field;
+    COUNTERS(X)
+#undef X
+    sum->clients += one->clients;
+    sum->handshakes_in_progress += one->handshakes_in_progress;
+    for (int i = 0; i < END_REASON_COUNT; i++)
+        sum->ends[i] += one->ends[i];
+}
+
+static json_t *backends_json(const struct report *report)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < report->backend_count; i++)
+        json_array_append_new(
+            list, json_pack("{ss ss sb}", "service", report->backends[i].service, "address",
+                      report->backends[i].address, "up", (int)report->backends[i].up));
+    return list;
+}
+
+static json_t *worker_json(
+    const struct master *m, unsigned slot, const struct report *report)
+{
+    const struct child *child = m->supervisor.slots[slot].child;
+    json_t *object = json_pack("{si si sb}", "worker", (int)slot, "restarts",
+        (int)m->supervisor.slots[slot].restarts, "answers", report != NULL);
+
+    if (child != NULL)
+        json_object_update_new(object,
+            json_pack("{si sI sI ss}", "pid", (int)child->process.pid, "generation",
+                (json_int_t)child->serving, "uptime",
+                (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
+                child->crypto));
+    if (report != NULL)
+        json_object_update_new(object,
+            json_pack("{sI sI so so so}", "connections",
+                (json_int_t)report->counters.clients, "log_lines_lost",
+                (json_int_t)report->log_lost, "counters", counters_json(&report->counters),
+                "ends", ends_json(&report->counters), "backends", backends_json(report)));
+    return object;
+}
+
+static void add_generation(json_t *list, const struct report_generation *g, uint32_t current)
+{
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach(list, i, entry)
+    {
+        json_t *clients = json_object_get(entry, "connections");
+
+        if (json_integer_value(json_object_get(entry, "generation")) != g->id)
+            continue;
+        json_integer_set(clients, json_integer_value(clients) + g->clients);
+        return;
+    }
+    json_array_append_new(
+        list, json_pack("{sI sI sI sb}", "generation", (json_int_t)g->id, "age",
+                  (json_int_t)(g->age_ms / 1000), "connections", (json_int_t)g->clients,
+                  "current", g->id == current));
+}
+
+static json_t *generations_json(
+    const struct master *m, struct report *const *reports, uint32_t current)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        for (size_t k = 0; reports[i] != NULL && k < reports[i]->generation_count; k++)
+            add_generation(list, &reports[i]->generations[k], current);
+    }
+    return list;
+}
+
+static bool same_certificates(const struct plan_service *a, const struct plan_service *b)
+{
+    bool same = a->credential_count == b->credential_count;
+
+    for (size_t i = 0; same && i < a->credential_count; i++)
+        same = credential_equal(a->credentials[i], b->credentials[i]);
+    return same;
+}
+
+/* Adds to each service what lies on disk for it. */
+static void add_disk(json_t *services, const struct plan *served, const struct plan *disk)
+{
+    size_t i;
+    json_t *object;
+
+    json_array_foreach(services, i, object)
+    {
+        const char *name = served->settings->services[i].name;
+        const struct plan_service *there = plan_service(disk, name);
+
+        if (there == NULL) {
+            json_object_set_new(object, "differs", json_true());
+            continue;
+        }
+        json_object_set_new(object, "differs",
+            json_boolean(!same_certificates(&served->services[i], there)));
+        json_object_set_new(object, "disk",
+            describe_certificates(
+                there, &disk->settings->services[there - disk->services]));
+    }
+}
+
+static void add_disk_error(json_t *services, const char *sentence)
+{
+    size_t i;
+    json_t *object;
+
+    json_array_foreach(services, i, object)
+    {
+        json_object_set_new(object, "differs", json_true());
+        json_object_set_new(object, "disk_error", json_string(sentence));
+    }
+}
+
+static void set_disk(
+    json_t *status, json_t *services, const struct plan *served, const struct disk_look *disk)
+{
+    bool pending = false;
+
+    if (disk == NULL || !disk->done) {
+        add_disk_error(services, "the files could not be read in time");
+    } else if (disk->plan == NULL) {
+        add_disk_error(services, disk->err.text);
+        json_object_set_new(status, "disk_error", json_string(disk->err.text));
+    } else {
+        add_disk(services, served, disk->plan);
+        pending = !plan_equal(served, disk->plan);
+    }
+    json_object_set_new(status, "reload_pending", json_boolean(pending));
+}
+
+static json_t *last_reload_json(const struct reload *reload)
+{
+    json_t *object = json_pack("{sb so}", "ok", (int)reload->last_ok, "when",
+        describe_time(reload->last_when));
+
+    if (!reload->last_ok)
+        json_object_set_new(object, "error", json_string(reload->last_err.text));
+    return object;
+}
+
+static json_t *workers_json(const struct master *m, struct report *const *reports)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < m->supervisor.count; i++)
+        json_array_append_new(list, worker_json(m, i, reports[i]));
+    return list;
+}
+
+static void set_sums(json_t *status, const struct master *m, struct report *const *reports)
+{
+    struct counters sum;
+
+    memset(&sum, 0, sizeof(sum));
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        if (reports[i] != NULL)
+            add_counters(&sum, &reports[i]->counters);
+    }
+    json_object_set_new(status, "counters", counters_json(&sum));
+    json_object_set_new(status, "ends", ends_json(&sum));
+}
+
+static json_t *descriptors_json(const struct plan *plan)
+{
+    return json_pack("{sI sI sI}", "limit", (json_int_t)budget_limit(), "max_connections",
+        (json_int_t)plan->settings->max_connections, "asked",
+        (json_int_t)plan->max_connections_asked);
+}
+
+json_t *status_json(const struct master *m, struct report *const *reports,
+    const struct disk_look *disk)
+{
+    const struct release *current = m->reload.rollout.current;
+    json_t *services = describe_services(current->plan);
+    json_t *status = json_pack("{sb ss si sI sI so ss}", "ok", 1, "version", WLB_VERSION,
+        "pid", (int)getpid(), "uptime", (json_int_t)(time(NULL) - m->started), "generation",
+        (json_int_t)current->id, "started", describe_time(m->started), "config",
+        m->config_path);
+
+    json_object_set_new(status, "released", describe_time(current->released));
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        if (m->supervisor.slots[i].child != NULL)
+            json_object_set_new(
+                status, "crypto", json_string(m->supervisor.slots[i].child->crypto));
+    }
+    json_object_set_new(status, "last_reload", last_reload_json(&m->reload));
+    json_object_set_new(status, "descriptors", descriptors_json(current->plan));
+    json_object_set_new(status, "generations", generations_json(m, reports, current->id));
+    json_object_set_new(status, "workers", workers_json(m, reports));
+    set_disk(status, services, current->plan, disk);
+    json_object_set_new(status, "services", services);
+    set_sums(status, m, reports);
+    return status;
+}

@@ -1,0 +1,234 @@
+#include "proxy/process/upgrade.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/base/list.h"
+#include "proxy/base/log.h"
+#include "proxy/process/channel.h"
+#include "proxy/process/master_state.h"
+#include "proxy/process/notify.h"
+#include "proxy/process/wire.h"
+
+#define HANDOVER_VARIABLE "WLBPROXY_HANDOVER"
+
+enum { HANDOVER_FD = 3, ADDRESS_BYTES = 512 };
+
+/* ---- as predecessor ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct upgrade *u = handle->data;
+
+    if (handle != (uv_handle_t *)&u->poll)
+        return;
+    close(u->channel);
+    u->channel = -1;
+    u->running = false;
+}
+
+static void end(struct upgrade *u)
+{
+    if (!uv_is_closing((uv_handle_t *)&u->poll))
+        uv_close((uv_handle_t *)&u->poll, on_closed);
+}
+
+static void hand_over(struct upgrade *u)
+{
+    log_info("event=upgraded successor=%d", u->process.pid);
+    u->taken_over = true;
+    notify_send("MAINPID=%d", u->process.pid);
+    master_drain(u->master, true);
+}
+
+static void on_end(uv_process_t *process, int64_t status, int signal)
+{
+    struct upgrade *u = process->data;
+
+    if (u->taken_over)
+        log_error("event=successor_died status=%d signal=%d", (int)status, signal);
+    else
+        log_error("event=upgrade_failed status=%d signal=%d text=\"this process goes on\"",
+            (int)status, signal);
+    notify_ready("Upgrade failed, the old process goes on");
+    uv_close((uv_handle_t *)process, on_closed);
+    end(u);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    static char buffer[CHANNEL_MESSAGE_MAX];
+    struct upgrade *u = poll->data;
+    struct message m = {.fd_count = 0};
+    enum channel_result result =
+        status == 0 ? channel_receive(u->channel, &m, buffer) : CHANNEL_CLOSED;
+
+    (void)events;
+    if (result == CHANNEL_MESSAGE && m.type == MESSAGE_TAKEN_OVER && !u->taken_over)
+        hand_over(u);
+    if (result != CHANNEL_AGAIN)
+        uv_poll_stop(poll);
+    message_close_fds(&m);
+}
+
+static bool send_group(int channel, const struct socket_group *group)
+{
+    char body[ADDRESS_BYTES];
+    struct wire_writer w = {.bytes = body, .capacity = sizeof(body)};
+    struct message m = {.type = MESSAGE_INHERIT, .body = body};
+
+    wire_put_bytes(&w, &group->address, sizeof(group->address));
+    m.len = w.len;
+    for (size_t i = 0; i < group->count; i++) {
+        m.fds[m.fd_count++] = group->fds[i];
+        if (m.fd_count < CHANNEL_FDS && i + 1 < group->count)
+            continue;
+        if (!channel_send(channel, &m))
+            return false;
+        m.fd_count = 0;
+    }
+    return true;
+}
+
+static bool send_inheritance(const struct master *m, int channel)
+{
+    struct message tickets = {.type = MESSAGE_TICKETS, .body = (const char *)&m->tickets,
+        .len = sizeof(m->tickets)};
+    struct message all = {.type = MESSAGE_INHERITED_ALL, .id = m->reload.last_id};
+
+    for (size_t i = 0; i < m->reload.sockets.count; i++) {
+        if (!send_group(channel, &m->reload.sockets.groups[i]))
+            return false;
+    }
+    return channel_send(channel, &tickets) && channel_send(channel, &all);
+}
+
+static int start_successor(struct upgrade *u, int their_end)
+{
+    const struct master *m = u->master;
+    char *with_config[] = {(char *)"wlbproxy", (char *)"run", (char *)"-c",
+        (char *)m->config_path, NULL};
+    char *without[] = {(char *)"wlbproxy", (char *)"run", NULL};
+    uv_stdio_container_t descriptors[HANDOVER_FD + 1] = {
+        {.flags = UV_IGNORE},
+        {.flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO},
+        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+        {.flags = UV_INHERIT_FD, .data.fd = their_end},
+    };
+    uv_process_options_t options = {.exit_cb = on_end,
+        .file = m->program.path,
+        .args = m->config_given ? with_config : without,
+        .stdio = descriptors,
+        .stdio_count = HANDOVER_FD + 1};
+    int result;
+
+    setenv(HANDOVER_VARIABLE, "3", 1);
+    result = uv_spawn(&u->master->loop, &u->process, &options);
+    unsetenv(HANDOVER_VARIABLE);
+    return result;
+}
+
+void upgrade_begin(struct upgrade *u)
+{
+    int theirs, result;
+
+    if (u->running) {
+        log_warning("event=upgrade_running successor=%d", u->process.pid);
+        return;
+    }
+    if (!channel_pair(&u->channel, &theirs)) {
+        log_error("event=upgrade_failed reason=\"channel: %s\"", strerror(errno));
+        return;
+    }
+    u->running = true;
+    u->process.data = u->poll.data = u;
+    uv_poll_init(&u->master->loop, &u->poll, u->channel);
+    result = start_successor(u, theirs);
+    close(theirs);
+    if (result != 0 || !send_inheritance(u->master, u->channel)) {
+        log_error("event=upgrade_failed program=%s reason=\"%s\"", u->master->program.path,
+            result != 0 ? uv_strerror(result) : strerror(errno));
+        if (result == 0)
+            uv_process_kill(&u->process, SIGKILL);
+        else
+            uv_close((uv_handle_t *)&u->process, on_closed);
+        if (result != 0)
+            end(u);
+        return;
+    }
+    log_info("event=upgrading successor=%d program=%s", u->process.pid,
+        u->master->program.path);
+    uv_poll_start(&u->poll, UV_READABLE, on_readable);
+}
+
+/* ---- as successor ---- */
+
+static void inherit_sockets(struct master *m, struct message *message)
+{
+    struct wire_reader r = {.bytes = message->body, .len = message->len};
+    struct endpoint address;
+    size_t len;
+    const char *bytes = wire_get_bytes(&r, &len);
+
+    if (len != sizeof(address))
+        return; /* of another version: its sockets are opened anew */
+    memcpy(&address, bytes, len);
+    sockets_adopt(&m->reload.sockets, &address, message->fds, message->fd_count);
+    message->fd_count = 0;
+}
+
+static void inherit(struct upgrade *u)
+{
+    static char buffer[CHANNEL_MESSAGE_MAX];
+    struct master *m = u->master;
+    struct message message;
+
+    while (channel_receive(u->predecessor, &message, buffer) == CHANNEL_MESSAGE) {
+        if (message.type == MESSAGE_INHERITED_ALL) {
+            m->reload.last_id = message.id;
+            return;
+        }
+        if (message.type == MESSAGE_INHERIT)
+            inherit_sockets(m, &message);
+        else if (message.type == MESSAGE_TICKETS && message.len == sizeof(m->tickets))
+            memcpy(&m->tickets, message.body, message.len);
+        message_close_fds(&message);
+    }
+}
+
+void upgrade_init(struct upgrade *u, struct master *master)
+{
+    u->master = master;
+    u->channel = u->predecessor = -1;
+    if (getenv(HANDOVER_VARIABLE) == NULL)
+        return;
+    unsetenv(HANDOVER_VARIABLE);
+    u->predecessor = HANDOVER_FD;
+    (void)fcntl(u->predecessor, F_SETFD, FD_CLOEXEC);
+    inherit(u);
+}
+
+void upgrade_taken_over(struct upgrade *u)
+{
+    static const struct message m = {.type = MESSAGE_TAKEN_OVER};
+
+    if (u->predecessor < 0)
+        return;
+    (void)channel_send(u->predecessor, &m);
+    close(u->predecessor);
+}
+
+bool upgrade_is_successor(const struct upgrade *u)
+{
+    return u->predecessor >= 0;
+}
+
+bool upgrade_is_over(const struct upgrade *u)
+{
+    return u->taken_over;
+}

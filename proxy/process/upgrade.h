@@ -1,0 +1,43 @@
+/*
+ * upgrade.h - replaces the running binary: a successor is started with the listening
+ * sockets and ticket keys, and only when it serves do we drain. When it fails, nothing has
+ * changed.
+ *
+ * Over a channel whose descriptor the successor finds in its environment: INHERIT for each
+ * address, TICKETS, INHERITED_ALL; it answers TAKEN_OVER.
+ */
+#ifndef WLBPROXY_PROCESS_UPGRADE_H
+#define WLBPROXY_PROCESS_UPGRADE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+struct master;
+
+struct upgrade {
+    struct master *master;
+    /* as predecessor */
+    uv_process_t process;
+    uv_poll_t poll;
+    int channel; /* -1: none */
+    bool running, taken_over;
+    /* as successor */
+    int predecessor; /* -1: none */
+};
+
+/* Takes the inheritance, if there is one. */
+void upgrade_init(struct upgrade *upgrade, struct master *master);
+
+/* SIGUSR2. */
+void upgrade_begin(struct upgrade *upgrade);
+
+/* We serve: the predecessor may drain. */
+void upgrade_taken_over(struct upgrade *upgrade);
+
+bool upgrade_is_successor(const struct upgrade *upgrade);
+/* Our successor serves. */
+bool upgrade_is_over(const struct upgrade *upgrade);
+
+#endif

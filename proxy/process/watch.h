@@ -1,0 +1,35 @@
+/*
+ * watch.h - `watch = on`: reloads by itself when the certificate or key files change.
+ *
+ * The folders are watched, not the files: a file that is replaced has another inode. After
+ * a moment of quiet the disk is looked at; only a pair that is consistent, and other than
+ * what is served, makes a reload: the steps of a rotation in between make none.
+ */
+#ifndef WLBPROXY_PROCESS_WATCH_H
+#define WLBPROXY_PROCESS_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+struct disk_look;
+struct master;
+struct plan;
+
+struct watch {
+    struct master *master;
+    uv_poll_t poll;
+    uv_timer_t quiet;
+    int fd; /* inotify; -1: off */
+    struct disk_look *look;
+    bool again;
+};
+
+void watch_init(struct watch *watch, struct master *master);
+
+/* Watches what this plan's settings name; or nothing if they do not want it. */
+void watch_update(struct watch *watch, const struct plan *plan);
+void watch_stop(struct watch *watch);
+
+#endif

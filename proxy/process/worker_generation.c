@@ -1,0 +1,115 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/error.h"
+#include "proxy/process/channel.h"
+#include "proxy/process/confine.h"
+#include "proxy/process/sealed.h"
+#include "proxy/process/served.h"
+#include "proxy/process/snapshot.h"
+#include "proxy/process/worker_state.h"
+#include "proxy/session/client.h"
+
+void worker_take_sockets(struct worker *w, struct message *m)
+{
+    const size_t total = w->key_count + m->fd_count;
+    struct key *keys;
+
+    if (m->len != m->fd_count * sizeof(uint32_t))
+        return;
+    keys = realloc(w->keys, total * sizeof(*keys) + 1);
+    if (keys == NULL)
+        abort();
+    w->keys = keys;
+    for (size_t i = 0; i < m->fd_count; i++) {
+        struct key *key = &w->keys[w->key_count++];
+
+        memcpy(&key->listener, m->body + i * sizeof(uint32_t), sizeof(key->listener));
+        key->fd = m->fds[i];
+    }
+    m->fd_count = 0;
+}
+
+static bool keys_fit(const struct worker *w, struct error *err)
+{
+    for (size_t i = 0; i < w->key_count; i++) {
+        if (w->keys[i].listener >= w->prepared->listener_count)
+            return error_set(err, "a socket came for a listener that is not there");
+    }
+    return true;
+}
+
+static bool build(struct worker *w, const struct sealed *sealed, struct error *err)
+{
+    struct snapshot snapshot;
+
+    if (!snapshot_decode(&snapshot, sealed->bytes, sealed->len, err))
+        return false;
+    w->prepared = served_build(&snapshot, &w->tickets, err);
+    snapshot_destroy(&snapshot);
+    return w->prepared != NULL && keys_fit(w, err);
+}
+
+/* After the first generation is built and before a client is met: whatever the libraries
+ * read on first use, they have read. */
+static bool confine_once(struct worker *w, struct error *err)
+{
+    const char *how;
+
+    w->confined = w->confined || confine(&how, err);
+    return w->confined;
+}
+
+bool worker_prepare(struct worker *w, struct message *m, struct error *err)
+{
+    struct sealed sealed;
+    bool built;
+
+    if (m->fd_count != 1)
+        return error_set(err, "an offer without its snapshot");
+    m->fd_count = 0;
+    if (!sealed_open(&sealed, m->fds[0], err))
+        return false;
+    built = build(w, &sealed, err);
+    sealed_close(&sealed);
+    return built && confine_once(w, err);
+}
+
+void worker_commit(struct worker *w)
+{
+    struct served *old = w->current;
+
+    w->current = w->prepared;
+    w->prepared = NULL;
+    w->current->generation->began = loop_now(&w->loop);
+    list_append(&w->generations, &w->current->link);
+    if (w->draining) {
+        worker_forget(w);
+    } else {
+        doors_lead_to(&w->doors, w->current, w->keys, w->key_count);
+        w->key_count = 0;
+    }
+    if (old == NULL)
+        return;
+    front_retire(w->front, old->generation);
+    served_release(old);
+}
+
+void worker_forget(struct worker *w)
+{
+    for (size_t i = 0; i < w->key_count; i++)
+        close(w->keys[i].fd);
+    w->key_count = 0;
+    if (w->prepared != NULL)
+        served_release(w->prepared);
+    w->prepared = NULL;
+}
+
+void worker_release_generations(struct worker *w)
+{
+    worker_forget(w);
+    free(w->keys);
+    if (w->current != NULL)
+        served_release(w->current);
+}

@@ -1,0 +1,52 @@
+/*
+ * worker_state.h - what one worker process is. Inside worker*.c only.
+ */
+#ifndef WLBPROXY_PROCESS_WORKER_STATE_H
+#define WLBPROXY_PROCESS_WORKER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "certstore/context.h"
+#include "proxy/base/list.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/loop.h"
+#include "proxy/process/doors.h"
+#include "proxy/process/logs.h"
+#include "proxy/process/setup.h"
+
+struct error;
+struct front;
+struct message;
+struct report;
+struct served;
+
+struct worker {
+    struct loop loop;
+    struct front *front;
+    struct doors doors;
+    int channel;
+    uv_poll_t poll;
+    struct setup setup;
+    struct logs logs;
+    struct ticket_keys tickets;
+    struct list generations;  /* struct served.link, the oldest first; the prepared one not */
+    struct served *current;   /* NULL before the first commit */
+    struct served *prepared;  /* NULL: none */
+    struct key *keys;         /* the sockets of what is prepared */
+    size_t key_count;
+    bool confined, draining;
+    struct deadline drain_due;
+};
+
+/* worker_generation.c: the worker's half of the rollout. */
+void worker_take_sockets(struct worker *w, struct message *m);
+bool worker_prepare(struct worker *w, struct message *m, struct error *err);
+void worker_commit(struct worker *w);
+void worker_forget(struct worker *w);
+void worker_release_generations(struct worker *w);
+
+/* worker_report.c: what MESSAGE_ASK_REPORT is answered with. */
+void worker_report(const struct worker *w, struct report *report);
+
+#endif
