@@ -209,3 +209,17 @@ const struct judged_pair *credential_pair(const struct credential *credential)
 {
     return &credential->pair;
 }
+
+bool credential_member(const struct credential *credential, size_t i, char *subject,
+    size_t size, time_t *not_after)
+{
+    const X509 *member = credential->pair.leaf;
+
+    if (i > (size_t)sk_X509_num(credential->pair.chain))
+        return false;
+    if (i > 0)
+        member = sk_X509_value(credential->pair.chain, (int)i - 1);
+    certificate_subject(member, subject, size);
+    *not_after = certificate_not_after(member);
+    return true;
+}
