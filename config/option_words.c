@@ -51,7 +51,7 @@ static const char *const flag_words[] = {"off", "on", NULL};
 static bool flag_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
-    size_t index;
+    size_t index = 0;
 
     (void)limits;
     if (!find_word(text, flag_words, &index, err))
@@ -69,7 +69,7 @@ static void flag_print(const void *field, const struct option_limits *limits, FI
 static bool choice_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
-    size_t index;
+    size_t index = 0;
 
     if (!find_word(text, limits->words, &index, err))
         return false;
@@ -85,7 +85,7 @@ static void choice_print(const void *field, const struct option_limits *limits, 
 static bool word_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
-    size_t index;
+    size_t index = 0;
     char **word = field;
 
     if (!find_word(text, limits->words, &index, err))
