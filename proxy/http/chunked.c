@@ -115,23 +115,38 @@ static enum refusal data_lf(struct chunked *c, char byte)
     return go(c, CHUNK_SIZE);
 }
 
+static enum refusal trailer_line_byte(struct chunked *c, char byte)
+{
+    if (byte == '\r')
+        return go(c, TRAILER_END_LF);
+    return char_is(byte, CHAR_TOKEN) ? go(c, TRAILER_NAME) : REFUSE_TRAILER;
+}
+
+static enum refusal trailer_name_byte(struct chunked *c, char byte)
+{
+    if (byte == ':')
+        return go(c, TRAILER_VALUE);
+    return char_is(byte, CHAR_TOKEN) ? ACCEPTED : REFUSE_TRAILER;
+}
+
+static enum refusal trailer_value_byte(struct chunked *c, char byte)
+{
+    if (byte == '\r')
+        return go(c, TRAILER_LINE_LF);
+    return char_is(byte, CHAR_TEXT) ? ACCEPTED : REFUSE_TRAILER;
+}
+
 static enum refusal trailer_byte(struct chunked *c, char byte)
 {
     if (++c->trailer > TRAILER_MAX)
         return REFUSE_TRAILER_LONG;
     switch (c->state) {
     case TRAILER_LINE:
-        if (byte == '\r')
-            return go(c, TRAILER_END_LF);
-        return char_is(byte, CHAR_TOKEN) ? go(c, TRAILER_NAME) : REFUSE_TRAILER;
+        return trailer_line_byte(c, byte);
     case TRAILER_NAME:
-        if (byte == ':')
-            return go(c, TRAILER_VALUE);
-        return char_is(byte, CHAR_TOKEN) ? ACCEPTED : REFUSE_TRAILER;
+        return trailer_name_byte(c, byte);
     case TRAILER_VALUE:
-        if (byte == '\r')
-            return go(c, TRAILER_LINE_LF);
-        return char_is(byte, CHAR_TEXT) ? ACCEPTED : REFUSE_TRAILER;
+        return trailer_value_byte(c, byte);
     case TRAILER_LINE_LF:
         return byte == '\n' ? go(c, TRAILER_LINE) : REFUSE_TRAILER;
     default:

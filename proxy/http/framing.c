@@ -1,14 +1,10 @@
 #include "proxy/http/framing.h"
 
-#include <stdio.h>
-#include <string.h>
-
-static size_t put(char *to, const char *text)
+static size_t put_crlf(char *to)
 {
-    size_t len = strlen(text);
-
-    memcpy(to, text, len);
-    return len;
+    to[0] = '\r';
+    to[1] = '\n';
+    return 2;
 }
 
 static size_t put_size(char *to, size_t size)
@@ -24,7 +20,7 @@ static size_t put_size(char *to, size_t size)
         if (shift == 0)
             break;
     }
-    return len + put(to + len, "\r\n");
+    return len + put_crlf(to + len);
 }
 
 bool framing_part(struct framing *f, size_t len, char *before, size_t *before_len,
@@ -36,7 +32,7 @@ bool framing_part(struct framing *f, size_t len, char *before, size_t *before_le
     switch (f->kind) {
     case BODY_CHUNKED:
         *before_len = put_size(before, len);
-        *after_len = put(after, "\r\n");
+        *after_len = put_crlf(after);
         return true;
     case BODY_TO_END:
         return true;

@@ -215,6 +215,7 @@ static enum parse_result next_chunked(struct parser *p, const char **bytes, size
 static enum parse_result next_body(struct parser *p, const char **bytes, size_t *len,
     const char **body, size_t *body_len)
 {
+    assert(p->message != NULL);
     switch (p->message->head.body) {
     case BODY_LENGTH:
         return next_plain(p, p->left, bytes, len, body, body_len);

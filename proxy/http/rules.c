@@ -1,7 +1,6 @@
 #include "proxy/http/rules.h"
 
-#include <string.h>
-
+#include "proxy/http/authority.h"
 #include "proxy/http/chars.h"
 #include "proxy/http/connection.h"
 #include "proxy/http/field_name.h"
@@ -11,35 +10,63 @@
 
 enum { LENGTH_DIGITS_MAX = 19 };
 
-/* The fields that rules are about, found in one pass. */
-struct index {
+/* A head on trial: what the rules have found so far. */
+struct trial {
+    struct head *head;
+    char *text; /* the whole head; only a request's is written to */
+    size_t len;
+    struct question question; /* replies */
     const struct field *first[FIELD_IDS];
     unsigned count[FIELD_IDS];
-    uint8_t traits; /* of any field */
+    bool framing_alias;
+    struct connection_options options;
+    struct authority host;
 };
 
-static void index_fields(struct index *index, const struct head *head)
+typedef enum refusal rule(struct trial *t);
+
+static enum refusal judge(struct trial *t, rule *const rules[])
 {
-    *index = (struct index){0};
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct field *field = &head->fields[i];
-        if (index->count[field->id]++ == 0)
-            index->first[field->id] = field;
-        if ((field->traits & TRAIT_ALIAS) != 0)
-            index->traits |= field->traits;
-    }
+    enum refusal refusal = ACCEPTED;
+
+    for (size_t i = 0; rules[i] != NULL && refusal == ACCEPTED; i++)
+        refusal = rules[i](t);
+    return refusal;
 }
 
-static bool repeats_single_field(const struct index *index)
+static enum refusal split_request(struct trial *t)
 {
-    static const uint8_t single[] = {
-        FIELD_AUTHORIZATION, FIELD_CONTENT_TYPE, FIELD_EXPECT, FIELD_SOAPACTION};
+    t->head->status = 0;
+    t->head->reason = (struct span){NULL, 0};
+    return lines_split_request(t->head, (struct span){t->text, t->len});
+}
 
-    for (size_t i = 0; i < sizeof(single); i++) {
-        if (index->count[single[i]] > 1)
-            return true;
+static enum refusal split_response(struct trial *t)
+{
+    struct head *head = t->head;
+
+    head->method = head->target = head->host = (struct span){NULL, 0};
+    head->expect_continue = false;
+    return lines_split_response(head, (struct span){t->text, t->len});
+}
+
+static enum refusal judge_method(struct trial *t)
+{
+    return span_is(t->head->method, "CONNECT") ? REFUSE_CONNECT : ACCEPTED;
+}
+
+static enum refusal index_fields(struct trial *t)
+{
+    const uint8_t framing_alias = TRAIT_FRAMING | TRAIT_ALIAS;
+
+    for (size_t i = 0; i < t->head->field_count; i++) {
+        const struct field *field = &t->head->fields[i];
+        if (t->count[field->id]++ == 0)
+            t->first[field->id] = field;
+        if ((field->traits & framing_alias) == framing_alias)
+            t->framing_alias = true;
     }
-    return false;
+    return ACCEPTED;
 }
 
 static bool read_length(uint64_t *length, struct span value)
@@ -55,23 +82,28 @@ static bool read_length(uint64_t *length, struct span value)
     return *length <= INT64_MAX;
 }
 
-/* RFC 9112, 6.1 to 6.3. Equal repeated lengths are refused like different ones. */
-static enum refusal judge_framing(struct head *head, const struct index *index)
+/* Equal repeated lengths are refused like different ones (RFC 9112, 6.3, allows both). */
+static enum refusal judge_framing_fields(struct trial *t)
 {
-    const struct field *length = index->first[FIELD_CONTENT_LENGTH];
-    const struct field *coding = index->first[FIELD_TRANSFER_ENCODING];
+    if (t->framing_alias)
+        return REFUSE_FIELD_ALIAS;
+    if (t->first[FIELD_CONTENT_LENGTH] != NULL &&
+        t->first[FIELD_TRANSFER_ENCODING] != NULL)
+        return REFUSE_LENGTH_AND_CODING;
+    if (t->count[FIELD_CONTENT_LENGTH] > 1)
+        return REFUSE_LENGTH_TWICE;
+    return t->count[FIELD_TRANSFER_ENCODING] > 1 ? REFUSE_CODING_TWICE : ACCEPTED;
+}
+
+static enum refusal judge_framing(struct trial *t)
+{
+    struct head *head = t->head;
+    const struct field *length = t->first[FIELD_CONTENT_LENGTH];
+    const struct field *coding = t->first[FIELD_TRANSFER_ENCODING];
 
     head->has_length = length != NULL;
     head->length = 0;
     head->body = BODY_NONE;
-    if ((index->traits & TRAIT_FRAMING) != 0)
-        return REFUSE_FIELD_ALIAS;
-    if (length != NULL && coding != NULL)
-        return REFUSE_LENGTH_AND_CODING;
-    if (index->count[FIELD_CONTENT_LENGTH] > 1)
-        return REFUSE_LENGTH_TWICE;
-    if (index->count[FIELD_TRANSFER_ENCODING] > 1)
-        return REFUSE_CODING_TWICE;
     if (length != NULL && !read_length(&head->length, length->value))
         return REFUSE_LENGTH;
     if (coding != NULL && head->minor == 0)
@@ -85,94 +117,103 @@ static enum refusal judge_framing(struct head *head, const struct index *index)
     return ACCEPTED;
 }
 
-static bool names_websocket(const struct index *index)
+static enum refusal judge_host(struct trial *t)
 {
-    return index->count[FIELD_UPGRADE] == 1 &&
-        span_is_token(index->first[FIELD_UPGRADE]->value, "websocket");
+    const struct field *field = t->first[FIELD_HOST];
+
+    t->head->host = (struct span){NULL, 0};
+    if (t->count[FIELD_HOST] > 1)
+        return REFUSE_HOST_TWICE;
+    if (field == NULL)
+        return t->head->minor > 0 ? REFUSE_HOST_MISSING : ACCEPTED;
+    if (!authority_parse(&t->host, field->value))
+        return REFUSE_HOST;
+    t->head->host = field->value;
+    return ACCEPTED;
 }
 
-static enum refusal judge_connection(
-    struct head *head, const struct index *index, struct connection_options *options)
+static enum refusal judge_single_fields(struct trial *t)
+{
+    for (size_t i = 0; i < t->head->field_count; i++) {
+        const struct field *field = &t->head->fields[i];
+        if ((field->traits & TRAIT_ONCE) != 0 && t->count[field->id] > 1)
+            return REFUSE_FIELD_TWICE;
+    }
+    return ACCEPTED;
+}
+
+static enum refusal judge_connection(struct trial *t)
 {
     enum refusal refusal = ACCEPTED;
 
-    *options = (struct connection_options){0};
-    if (index->count[FIELD_CONNECTION] > 0)
-        refusal = connection_read(options, head);
-    head->keep_alive = !options->close && (head->minor > 0 || options->keep_alive);
+    if (t->count[FIELD_CONNECTION] > 0)
+        refusal = connection_read(&t->options, t->head);
+    t->head->keep_alive =
+        !t->options.close && (t->head->minor > 0 || t->options.keep_alive);
     return refusal;
 }
 
-static enum refusal judge_expect(struct head *head, const struct index *index)
+static enum refusal judge_expect(struct trial *t)
 {
-    const struct field *expect = index->first[FIELD_EXPECT];
+    const struct field *expect = t->first[FIELD_EXPECT];
 
-    head->expect_continue = false;
+    t->head->expect_continue = false;
     /* RFC 9110, 10.1.1: one in HTTP/1.0 is ignored. */
-    if (expect == NULL || head->minor == 0)
+    if (expect == NULL || t->head->minor == 0)
         return ACCEPTED;
     if (!span_is_token(expect->value, "100-continue"))
         return REFUSE_EXPECT;
-    head->expect_continue = head->body != BODY_NONE;
+    t->head->expect_continue = t->head->body != BODY_NONE;
     return ACCEPTED;
 }
 
-static enum refusal judge_host(
-    struct head *head, const struct index *index, struct authority *host)
+static enum refusal ask_llhttp_request(struct trial *t)
 {
-    const struct field *field = index->first[FIELD_HOST];
+    return second_opinion_request(t->head, t->text, t->len);
+}
 
-    head->host = (struct span){NULL, 0};
-    if (index->count[FIELD_HOST] > 1)
-        return REFUSE_HOST_TWICE;
-    if (field == NULL)
-        return head->minor > 0 ? REFUSE_HOST_MISSING : ACCEPTED;
-    if (!authority_parse(host, field->value))
-        return REFUSE_HOST;
-    head->host = field->value;
+static enum refusal ask_llhttp_response(struct trial *t)
+{
+    return second_opinion_response(t->head, t->text, t->len);
+}
+
+static bool names_websocket(const struct trial *t)
+{
+    return t->options.upgrade && t->count[FIELD_UPGRADE] == 1 &&
+        span_is_token(t->first[FIELD_UPGRADE]->value, "websocket");
+}
+
+/* RFC 6455, 4.1. Any other wish to upgrade is ignored, as RFC 9110, 7.8, allows. */
+static enum refusal judge_upgrade_asked(struct trial *t)
+{
+    t->head->upgrade = names_websocket(t) && t->head->minor > 0 &&
+        t->head->body == BODY_NONE && span_is(t->head->method, "GET");
     return ACCEPTED;
 }
 
-#define TRY(step)                                                                        \
-    do {                                                                                 \
-        enum refusal refusal_ = (step);                                                  \
-        if (refusal_ != ACCEPTED)                                                        \
-            return refusal_;                                                             \
-    } while (0)
-
-enum refusal rules_judge_request(struct head *head, char *text, size_t len)
+static enum refusal judge_upgrade_agreed(struct trial *t)
 {
-    struct index index;
-    struct connection_options options;
-    struct authority host;
+    bool switched = t->head->status == 101;
 
-    TRY(lines_split_request(head, (struct span){text, len}));
-    head->status = 0;
-    head->reason = (struct span){NULL, 0};
-    if (span_is(head->method, "CONNECT"))
-        return REFUSE_CONNECT;
-    index_fields(&index, head);
-    TRY(judge_framing(head, &index));
-    TRY(judge_host(head, &index, &host));
-    if (repeats_single_field(&index))
-        return REFUSE_FIELD_TWICE;
-    TRY(judge_connection(head, &index, &options));
-    TRY(judge_expect(head, &index));
-    TRY(second_opinion_request(head, text, len));
-    head->upgrade = options.upgrade && names_websocket(&index) && head->minor > 0 &&
-        head->body == BODY_NONE && span_is(head->method, "GET");
-    return target_judge(head, text, &host);
+    t->head->upgrade = switched && t->question.upgrade && names_websocket(t);
+    return switched && !t->head->upgrade ? REFUSE_SWITCHED : ACCEPTED;
+}
+
+static enum refusal judge_target(struct trial *t)
+{
+    return target_judge(t->head, t->text, &t->host);
 }
 
 /* RFC 9112, 6.3: replies that have no body, whatever their fields say. One that announces
  * a body all the same is refused where HTTP forbids the announcement. */
-static enum refusal judge_reply_body(struct head *head, const struct question *question)
+static enum refusal judge_reply_body(struct trial *t)
 {
-    bool interim = head->status < 200;
+    struct head *head = t->head;
+    bool bodiless = head->status < 200 || head->status == 204;
 
-    if ((interim || head->status == 204) && head->body != BODY_NONE)
+    if (bodiless && head->body != BODY_NONE)
         return REFUSE_BODY_FORBIDDEN;
-    if (interim || head->status == 204 || head->status == 304 || question->is_head)
+    if (bodiless || head->status == 304 || t->question.is_head)
         head->body = BODY_NONE;
     else if (head->body == BODY_NONE && !head->has_length)
         head->body = BODY_TO_END;
@@ -181,22 +222,27 @@ static enum refusal judge_reply_body(struct head *head, const struct question *q
     return ACCEPTED;
 }
 
-enum refusal rules_judge_response(
-    struct head *head, const char *text, size_t len, struct question question)
-{
-    struct index index;
-    struct connection_options options;
+/* In this order: each may rely on those before it. */
+static rule *const request_rules[] = {split_request, judge_method, index_fields,
+    judge_framing_fields, judge_framing, judge_host, judge_single_fields,
+    judge_connection, judge_expect, ask_llhttp_request, judge_upgrade_asked, judge_target,
+    NULL};
 
-    TRY(lines_split_response(head, (struct span){text, len}));
-    head->method = head->target = head->host = (struct span){NULL, 0};
-    head->expect_continue = false;
-    index_fields(&index, head);
-    TRY(judge_framing(head, &index));
-    TRY(judge_connection(head, &index, &options));
-    TRY(second_opinion_response(head, text, len));
-    head->upgrade = head->status == 101 && question.upgrade && options.upgrade &&
-        names_websocket(&index);
-    if (head->status == 101 && !head->upgrade)
-        return REFUSE_SWITCHED;
-    return judge_reply_body(head, &question);
+static rule *const response_rules[] = {split_response, index_fields, judge_framing_fields,
+    judge_framing, judge_connection, ask_llhttp_response, judge_upgrade_agreed,
+    judge_reply_body, NULL};
+
+enum refusal rules_judge_request(struct head *head, char *text, size_t len)
+{
+    struct trial trial = {.head = head, .text = text, .len = len};
+
+    return judge(&trial, request_rules);
+}
+
+enum refusal rules_judge_response(
+    struct head *head, char *text, size_t len, struct question question)
+{
+    struct trial trial = {.head = head, .text = text, .len = len, .question = question};
+
+    return judge(&trial, response_rules);
 }

@@ -20,6 +20,6 @@ struct question {
 };
 
 enum refusal rules_judge_response(
-    struct head *head, const char *text, size_t len, struct question question);
+    struct head *head, char *text, size_t len, struct question question);
 
 #endif
