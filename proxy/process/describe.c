@@ -154,15 +154,19 @@ void describe_to_log(const struct release *release)
     }
 }
 
-void describe_findings_to_log(const struct findings *findings)
+void describe_findings_to_log(const struct findings *findings, bool notes)
 {
     static const enum log_level levels[] = {
         LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_ERROR};
     char text[1024], quoted[1100];
 
     for (size_t i = 0; i < findings->count; i++) {
-        finding_sentence(&findings->items[i], text, sizeof(text));
-        log_at(levels[findings->items[i].severity], "event=finding id=%s text=%s",
-            findings->items[i].id, log_quote(quoted, sizeof(quoted), text, strlen(text)));
+        const struct finding *f = &findings->items[i];
+
+        if (f->severity == SEVERITY_REFUSED || (f->severity == SEVERITY_NOTE && !notes))
+            continue;
+        finding_sentence(f, text, sizeof(text));
+        log_at(levels[f->severity], "event=finding id=%s text=%s", f->id,
+            log_quote(quoted, sizeof(quoted), text, strlen(text)));
     }
 }

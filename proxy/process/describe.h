@@ -4,6 +4,7 @@
 #ifndef WLBPROXY_PROCESS_DESCRIBE_H
 #define WLBPROXY_PROCESS_DESCRIBE_H
 
+#include <stdbool.h>
 #include <time.h>
 
 #include <jansson.h>
@@ -26,6 +27,7 @@ json_t *describe_time(time_t when);
 
 /* One line a certificate. */
 void describe_to_log(const struct release *release);
-void describe_findings_to_log(const struct findings *findings);
+/* Notes only with `notes`; what was refused is in the refusal's own line. */
+void describe_findings_to_log(const struct findings *findings, bool notes);
 
 #endif

@@ -176,16 +176,20 @@ static bool on_begin(struct reload *reload, const struct plan *plan, struct erro
     return true;
 }
 
-static void tell_budget(const struct plan *plan)
+/* At start, and whenever a reload changes it. */
+static void tell_budget(struct master *m, const struct plan *plan)
 {
     uint32_t asked = plan->max_connections_asked, given = plan->settings->max_connections;
 
+    if (given == m->budget_told)
+        return;
     if (given < asked)
         log_warning("event=descriptors limit=%zu max_connections=%u asked=%u text=\"raise "
                     "LimitNOFILE to %u for what was asked\"",
             budget_limit(), given, asked, 2 * asked + 128);
     else
         log_info("event=descriptors limit=%zu max_connections=%u", budget_limit(), given);
+    m->budget_told = given;
 }
 
 static void on_rotation(uv_timer_t *timer)
@@ -235,7 +239,7 @@ static void on_released(struct reload *reload, bool first)
     uint64_t interval = notify_watchdog_interval(upgrade_is_successor(&m->upgrade));
 
     send_logs(m, NULL);
-    tell_budget(plan);
+    tell_budget(m, plan);
     plan_rotation(m, plan->settings);
     expiry_watch(&m->expiry, plan);
     watch_update(&m->watch, plan);

@@ -41,6 +41,7 @@ struct master {
     bool config_given;
     time_t started;
     uint64_t log_lost; /* as of the last look */
+    uint32_t budget_told;
     bool serving, stopping, hurried;
     int exit_status;
 };

@@ -109,7 +109,7 @@ static void finish(struct reload *r, const struct error *refusal, bool unchanged
     if (refusal != NULL)
         reason = *refusal; /* it may be r->err, or the rollout's */
     refusal = refusal != NULL ? &reason : NULL;
-    describe_findings_to_log(&r->findings);
+    describe_findings_to_log(&r->findings, refusal == NULL && !unchanged);
     if (refusal != NULL)
         log_refusal(r, refusal);
     if (refusal != NULL && is_start(r)) {
