@@ -1,0 +1,213 @@
+#include "certstore/xenserver.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "certstore/certificate.h"
+
+enum { AUTH_LEVEL = 2, NAME_PART_MAX = 48 };
+
+static const char *const release_names[XENSERVER_RELEASES] = {
+    [XENSERVER_8_2] = "Citrix Hypervisor 8.2 (verify=2)",
+    [XENSERVER_PEER] = "XAPI 21.x to 24.39 (verifyPeer)",
+    [XENSERVER_CHAIN] = "XAPI 24.40 and later (verifyChain)",
+};
+
+const char *xenserver_release_name(enum xenserver_release release)
+{
+    return release_names[release];
+}
+
+static bool has_address(X509 *leaf, const char *address)
+{
+    return X509_check_ip_asc(leaf, address, 0) == 1;
+}
+
+bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_t size)
+{
+    char names[512], title[160];
+
+    if (X509_check_host(leaf, address, 0, 0, NULL) == 1) {
+        (void)snprintf(reason, size, "the certificate is for %s", address);
+        return true;
+    }
+    certificate_names(leaf, names, sizeof(names));
+    certificate_title(leaf, title, sizeof(title));
+    if (has_address(leaf, address))
+        (void)snprintf(reason, size,
+            "%s is only an IP name of the certificate, and XenServer does not look at "
+            "those",
+            address);
+    else if (strcasecmp(title, address) == 0 && certificate_has_dns_name(leaf))
+        (void)snprintf(reason, size,
+            "the CN is %s, but it does not count beside DNS names (%.100s)", address,
+            names);
+    else
+        (void)snprintf(
+            reason, size, "the certificate is for %.150s, not for %s", names, address);
+    return false;
+}
+
+/* stunnel's verifyPeer overlooks that no CA is known, nothing else about the leaf. */
+static int on_verify_peer(int ok, X509_STORE_CTX *store)
+{
+    int error = X509_STORE_CTX_get_error(store);
+
+    return ok || X509_STORE_CTX_get_error_depth(store) > 0 ||
+        error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+        error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+        error == X509_V_ERR_CERT_UNTRUSTED;
+}
+
+static bool contains(const STACK_OF(X509) * certificates, const X509 *wanted)
+{
+    for (int i = 0; i < sk_X509_num(certificates); i++) {
+        if (X509_cmp(sk_X509_value(certificates, i), wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+static X509_STORE *make_store(const STACK_OF(X509) * installed)
+{
+    X509_STORE *store = X509_STORE_new();
+
+    if (store == NULL)
+        abort();
+    for (int i = 0; i < sk_X509_num(installed); i++)
+        (void)X509_STORE_add_cert(store, sk_X509_value(installed, i));
+    return store;
+}
+
+/* X509_V_OK or why not. */
+static int verify(enum xenserver_release release, X509 *leaf,
+    const STACK_OF(X509) * chain, const STACK_OF(X509) * installed, time_t now)
+{
+    X509_STORE *store = make_store(installed);
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    STACK_OF(X509) *sent = chain == NULL ? NULL : sk_X509_dup(chain);
+    X509_VERIFY_PARAM *param;
+    int error = X509_V_ERR_UNSPECIFIED;
+
+    if (context == NULL || X509_STORE_CTX_init(context, store, leaf, sent) != 1)
+        abort();
+    (void)X509_STORE_CTX_set_default(context, "ssl_server");
+    param = X509_STORE_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_time(param, now);
+    X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+    if (release == XENSERVER_PEER)
+        X509_STORE_CTX_set_verify_cb(context, on_verify_peer);
+    if (X509_verify_cert(context) == 1)
+        error = X509_V_OK;
+    else if (X509_STORE_CTX_get_error(context) != X509_V_OK)
+        error = X509_STORE_CTX_get_error(context);
+    X509_STORE_CTX_free(context);
+    X509_STORE_free(store);
+    sk_X509_free(sent);
+    ERR_clear_error();
+    return error;
+}
+
+static void explain(int error, char *text, size_t size)
+{
+    const char *words = X509_verify_cert_error_string(error);
+
+    switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        words = "the chain does not reach a root that is installed in the pool: an "
+                "intermediate is not sent, or the root is not installed";
+        break;
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        words = "the root of the chain is not installed in the pool";
+        break;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        words = "the certificate is self-signed and not installed in the pool";
+        break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        words = "the certificate, or one of its chain, has expired";
+        break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        words = "the certificate, or one of its chain, is not valid yet";
+        break;
+    case X509_V_ERR_INVALID_PURPOSE:
+        words = "the certificate is not one for servers (extended key usage)";
+        break;
+    default:
+        break;
+    }
+    (void)snprintf(text, size, "%s", words);
+}
+
+struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *leaf,
+    const struct stack_st_X509 *chain, const char *address,
+    const struct stack_st_X509 *installed, time_t now)
+{
+    struct xenserver_verdict verdict = {0};
+    EVP_PKEY *key = X509_get0_pubkey(leaf);
+    int error;
+
+    if (key == NULL || !EVP_PKEY_is_a(key, "RSA")) {
+        (void)snprintf(verdict.reason, sizeof(verdict.reason),
+            "XenServer's client needs a certificate with an RSA key");
+        return verdict;
+    }
+    error = verify(release, leaf, chain, installed, now);
+    if (error != X509_V_OK)
+        explain(error, verdict.reason, sizeof(verdict.reason));
+    else if (release == XENSERVER_PEER && !contains(installed, leaf))
+        (void)snprintf(verdict.reason, sizeof(verdict.reason),
+            "this release wants the server's own certificate installed in the pool; a "
+            "CA's "
+            "is not enough");
+    else
+        verdict.accepted =
+            xenserver_host_matches(leaf, address, verdict.reason, sizeof(verdict.reason));
+    return verdict;
+}
+
+X509 *xenserver_to_install(
+    enum xenserver_release release, X509 *leaf, const struct stack_st_X509 *chain)
+{
+    if (release == XENSERVER_PEER || certificate_is_self_signed(leaf))
+        return leaf;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        if (certificate_is_self_signed(sk_X509_value(chain, i)))
+            return sk_X509_value(chain, i);
+    }
+    return NULL;
+}
+
+void xenserver_file_name(const X509 *certificate, char *name, size_t size)
+{
+    char title[NAME_PART_MAX], sha256[65];
+
+    certificate_title(certificate, title, sizeof(title));
+    certificate_sha256(certificate, sha256);
+    for (char *c = title; *c != '\0'; c++) {
+        if (!isalnum((unsigned char)*c) && *c != '.' && *c != '-')
+            *c = '_';
+    }
+    (void)snprintf(name, size, "%s%s-%.8s.pem",
+        title[0] == '.' || title[0] == '-' ? "wlb" : "", title, sha256);
+}
+
+void xenserver_commands(
+    enum xenserver_release release, const char *file_name, char *text, size_t size)
+{
+    (void)snprintf(text, size,
+        "xe %s filename=%s\n"
+        "xe pool-certificate-sync\n"
+        "xe pool-param-set wlb-verify-cert=true uuid=$(xe pool-list --minimal)\n",
+        release == XENSERVER_8_2 ? "pool-certificate-install"
+                                 : "pool-install-ca-certificate",
+        file_name);
+}
