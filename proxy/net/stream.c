@@ -176,6 +176,7 @@ const struct tls_facts *stream_tls_facts(struct stream *s)
 
 void stream_idle(struct stream *s)
 {
+    s->resting = buffer_len(&s->out) > 0; /* once it is sent, see stream_flush() */
     buffer_shrink(&s->out, 0);
     buffer_shrink(&s->early, 0);
 }

@@ -68,7 +68,7 @@ struct stream {
     struct deadline linger;
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */
-    bool accepted, connecting, open, paused, full, blocked;
+    bool accepted, connecting, open, paused, full, blocked, resting;
     bool peer_ended, fin_seen, ending, cut, fin_sent; /* each side's end */
     bool failed, dead; /* told the owner; the socket is of no use any more */
     bool unwritable; /* the peer takes no more; what it sent may still be read */
@@ -117,7 +117,7 @@ bool stream_is_tls(const struct stream *s);
 /* For logs; NULL without TLS. Borrowed, as of now. */
 const struct tls_facts *stream_tls_facts(struct stream *s);
 
-/* Gives back memory an idle connection does not need. */
+/* Gives back memory an idle connection does not need, now and when all is sent. */
 void stream_idle(struct stream *s);
 
 #endif

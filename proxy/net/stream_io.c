@@ -394,6 +394,10 @@ void stream_flush(struct stream *s)
         return;
     send_fin(s);
     watch_at_least(s);
+    if (s->resting && buffer_len(&s->out) == 0) {
+        s->resting = false;
+        buffer_shrink(&s->out, 0);
+    }
     if (s->full && !s->closed && stream_unsent(s) <= STREAM_HIGH_WATER / 2 && !s->dead &&
         !s->unwritable) {
         s->full = false;
