@@ -97,30 +97,6 @@ static void leave_handshake(struct client *c)
     c->front->counters.handshakes_in_progress--;
 }
 
-/* The last answer is written. Reads and discards until the peer ends too, or its unread
- * data would make the kernel reset what we just sent. */
-static void linger(struct client *c, enum end_reason reason)
-{
-    c->reason = (uint8_t)reason;
-    c->ended_in = c->state;
-    c->stalled = 0;
-    client_enter(c, CLIENT_LINGER, settings_of(c)->linger_timeout);
-    c->pending = SIZE_MAX;
-    stream_resume(&c->stream);
-}
-
-void client_end(struct client *c, enum end_reason reason)
-{
-    stream_end(&c->stream);
-    linger(c, reason);
-}
-
-void client_cut(struct client *c, enum end_reason reason)
-{
-    stream_cut(&c->stream);
-    linger(c, reason);
-}
-
 void client_close(struct client *c, enum end_reason reason)
 {
     if (c->state == CLIENT_CLOSED)
@@ -140,6 +116,37 @@ void client_close(struct client *c, enum end_reason reason)
     stream_close(&c->stream);
 }
 
+static void close_if_delivered(struct client *c)
+{
+    if (c->peer_ended && stream_unsent(&c->stream) == 0)
+        client_close(c, (enum end_reason)c->reason);
+}
+
+/* The last answer is written. Reads and discards until the peer ends too, or its unread
+ * data would make the kernel reset what we just sent. */
+static void linger(struct client *c, enum end_reason reason)
+{
+    c->reason = (uint8_t)reason;
+    c->ended_in = c->state;
+    c->stalled = 0;
+    client_enter(c, CLIENT_LINGER, settings_of(c)->linger_timeout);
+    c->pending = SIZE_MAX;
+    stream_resume(&c->stream);
+    close_if_delivered(c);
+}
+
+void client_end(struct client *c, enum end_reason reason)
+{
+    stream_end(&c->stream);
+    linger(c, reason);
+}
+
+void client_cut(struct client *c, enum end_reason reason)
+{
+    stream_cut(&c->stream);
+    linger(c, reason);
+}
+
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     const char *text, bool to_head)
 {
@@ -151,12 +158,6 @@ void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     buffer_clear(reply);
     c->front->counters.responses_own++;
     client_end(c, reason);
-}
-
-static void close_if_delivered(struct client *c)
-{
-    if (c->peer_ended && stream_unsent(&c->stream) == 0)
-        client_close(c, (enum end_reason)c->reason);
 }
 
 static void discard(struct client *c, size_t len)
@@ -233,6 +234,7 @@ static void peer_ended_between_requests(struct client *c)
 void client_exchange_done(struct client *c, bool keep_alive)
 {
     if (!keep_alive) {
+        buffer_destroy(&c->unparsed);
         client_end(c, END_DONE);
         return;
     }

@@ -72,7 +72,8 @@ static struct exchange *make(struct client *c, const struct head *head)
     x->keep_alive = head->keep_alive;
     x->idempotent = head->body == BODY_NONE && is_idempotent(head->method);
     x->upgrade = asks_websocket(x, head);
-    x->expects = head->expect_continue && head->minor > 0;
+    x->expects = head->expect_continue && head->minor > 0 &&
+        (head->body == BODY_CHUNKED || head->length > 0);
     x->request_part = PART_BODY;
     pace_restart(&x->upload, x->began);
     if (access_log_enabled()) {

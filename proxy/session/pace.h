@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PACE_GRACE = 10 * 1000 /* ms */ };
+enum { PACE_GRACE = 30 * 1000 /* ms */ };
 
 struct pace {
     uint64_t since; /* ms: when this period began */

@@ -92,8 +92,10 @@ void requests_data(struct client *c, const char *bytes, size_t len)
 {
     size_t used = buffer_len(&c->unparsed) == 0 ? parse(c, bytes, len) : 0;
 
-    if (!is_serving(c))
+    if (!is_serving(c)) {
+        buffer_destroy(&c->unparsed);
         return;
+    }
     if (used < len)
         buffer_append(&c->unparsed, bytes + used, len - used);
     client_update_reading(c);
