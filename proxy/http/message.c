@@ -3,17 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef WLB_SANITIZE
-static const unsigned pool_max = 0; /* every use after release shows */
-#else
-static const unsigned pool_max = 64;
-#endif
+enum { POOL_MAX = 64 };
 
 /* A worker is one thread. */
 static struct {
     struct message *first;
     unsigned count;
 } pool;
+
+static bool pool_has_room(void)
+{
+#ifdef WLB_SANITIZE
+    return false; /* every use after release shows */
+#else
+    return pool.count < POOL_MAX;
+#endif
+}
 
 static struct message *take_pooled(void)
 {
@@ -54,13 +59,13 @@ void message_release(struct message *message)
     if (message == NULL)
         return;
     drop_text(message);
-    if (pool.count >= pool_max) {
+    if (pool_has_room()) {
+        message->next = pool.first;
+        pool.first = message;
+        pool.count++;
+    } else {
         free(message);
-        return;
     }
-    message->next = pool.first;
-    pool.first = message;
-    pool.count++;
 }
 
 static void grow(struct message *message, size_t needed)

@@ -245,6 +245,7 @@ enum parse_result parser_next(struct parser *p, const char **bytes, size_t *len,
 
 static bool body_may_end(const struct parser *p)
 {
+    assert(p->message != NULL);
     switch (p->message->head.body) {
     case BODY_TO_END:
     case BODY_NONE:
@@ -260,11 +261,10 @@ enum parse_result parser_end(struct parser *p)
 {
     if (p->stage == FAILED)
         return PARSE_ERROR;
-    if (p->message == NULL && p->skipped != 1)
-        return PARSE_NEED_INPUT;
-    if (p->stage == IN_BODY && body_may_end(p))
-        return end_message(p);
-    return refuse(p, REFUSE_CUT);
+    if (p->stage == IN_BODY)
+        return body_may_end(p) ? end_message(p) : refuse(p, REFUSE_CUT);
+    bool untouched = p->message == NULL && p->skipped != 1;
+    return untouched ? PARSE_NEED_INPUT : refuse(p, REFUSE_CUT);
 }
 
 const struct head *parser_head(const struct parser *p)
