@@ -1,7 +1,7 @@
 /*
  * handshake_floor - what a TLS handshake costs a server when nothing but OpenSSL and our
- * engine runs: client and server in one process, no sockets; only the server's time counts.
- * The floor under every figure of the side-by-side.
+ * engine runs: client and server in one process, no sockets; only the server's time
+ * counts. The floor under every figure of the side-by-side.
  *
  *     handshake_floor [seconds per measurement]
  */
@@ -78,15 +78,15 @@ static X509 *certificate(EVP_PKEY *key)
 
 static SSL_CTX *server_context(const struct scenario *scenario, bool batched)
 {
-    SSL_CTX *context = SSL_CTX_new_ex(
-        batched ? engine_libctx() : NULL, NULL, TLS_server_method());
+    SSL_CTX *context =
+        SSL_CTX_new_ex(batched ? engine_libctx() : NULL, NULL, TLS_server_method());
     EVP_PKEY *key = scenario->key == NULL
         ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
         : EVP_PKEY_Q_keygen(NULL, NULL, "EC", scenario->key);
     X509 *cert = certificate(key);
 
-    if (context == NULL || SSL_CTX_use_cert_and_key(context, cert, key, NULL, 1) != 1
-        || SSL_CTX_set1_groups_list(context, scenario->groups) != 1)
+    if (context == NULL || SSL_CTX_use_cert_and_key(context, cert, key, NULL, 1) != 1 ||
+        SSL_CTX_set1_groups_list(context, scenario->groups) != 1)
         die("no server context");
     SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_num_tickets(context, 1);
@@ -103,12 +103,12 @@ static SSL_CTX *client_context(const struct scenario *scenario)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
-    if (context == NULL || SSL_CTX_set_min_proto_version(context, scenario->version) != 1
-        || SSL_CTX_set_max_proto_version(context, scenario->version) != 1
-        || SSL_CTX_set1_groups_list(context, scenario->groups) != 1
-        || SSL_CTX_set_cipher_list(context,
-               "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384")
-            != 1)
+    if (context == NULL ||
+        SSL_CTX_set_min_proto_version(context, scenario->version) != 1 ||
+        SSL_CTX_set_max_proto_version(context, scenario->version) != 1 ||
+        SSL_CTX_set1_groups_list(context, scenario->groups) != 1 ||
+        SSL_CTX_set_cipher_list(
+            context, "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384") != 1)
         die("no client context");
     return context;
 }
@@ -120,7 +120,8 @@ static int on_key_ready(SSL *ssl, void *pair)
     return 1;
 }
 
-static void open_pair(struct pair *pair, SSL_CTX *server, SSL_CTX *client, SSL_SESSION *session)
+static void open_pair(
+    struct pair *pair, SSL_CTX *server, SSL_CTX *client, SSL_SESSION *session)
 {
     BIO *server_bio, *client_bio;
     double began;
@@ -170,8 +171,8 @@ static void step_server(struct pair *pair)
 /* True when both sides are done. */
 static bool step(struct pair *pair)
 {
-    bool client_done = SSL_is_init_finished(pair->client) == 1
-        || SSL_do_handshake(pair->client) == 1;
+    bool client_done =
+        SSL_is_init_finished(pair->client) == 1 || SSL_do_handshake(pair->client) == 1;
 
     if (!pair->server_done && !pair->awaits_keys)
         step_server(pair);
@@ -202,11 +203,12 @@ static SSL_SESSION *first_session(SSL_CTX *server, SSL_CTX *client)
     return session;
 }
 
-static double measure(const struct scenario *scenario, bool batched, size_t concurrency,
-    double seconds)
+static double measure(
+    const struct scenario *scenario, bool batched, size_t concurrency, double seconds)
 {
     static struct pair pairs[CONCURRENCY_MAX];
-    SSL_CTX *server = server_context(scenario, batched), *client = client_context(scenario);
+    SSL_CTX *server = server_context(scenario, batched),
+            *client = client_context(scenario);
     SSL_SESSION *session = scenario->resumed ? first_session(server, client) : NULL;
     double until = now_us() + seconds * 1e6;
     size_t done = 0;
@@ -242,8 +244,8 @@ int main(int argc, char **argv)
 
     if (!engine_start(1, &err))
         die(err.text);
-    (void)printf("%s, %s\nserver CPU per handshake, us      stock |", engine_description(),
-        OpenSSL_version(OPENSSL_VERSION));
+    (void)printf("%s, %s\nserver CPU per handshake, us      stock |",
+        engine_description(), OpenSSL_version(OPENSSL_VERSION));
     for (size_t c = 0; c < sizeof(concurrencies) / sizeof(concurrencies[0]); c++)
         (void)printf(" batched x%-3zu", concurrencies[c]);
     (void)printf("\n");
@@ -251,7 +253,8 @@ int main(int argc, char **argv)
         (void)printf("%-30s %8.1f |", scenarios[i].name,
             measure(&scenarios[i], false, 1, seconds));
         for (size_t c = 0; c < sizeof(concurrencies) / sizeof(concurrencies[0]); c++) {
-            (void)printf(" %12.1f", engine_is_batched()
+            (void)printf(" %12.1f",
+                engine_is_batched()
                     ? measure(&scenarios[i], true, concurrencies[c], seconds)
                     : 0.0);
             (void)fflush(stdout);

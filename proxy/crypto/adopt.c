@@ -16,9 +16,9 @@ static EVP_PKEY_CTX *signs_alone(EVP_PKEY *key)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(engine_libctx(), key, NULL);
 
-    if (context != NULL && EVP_PKEY_sign_init(context) == 1
-        && (!EVP_PKEY_is_a(key, "RSA")
-            || EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING) == 1))
+    if (context != NULL && EVP_PKEY_sign_init(context) == 1 &&
+        (!EVP_PKEY_is_a(key, "RSA") ||
+            EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING) == 1))
         return context;
     EVP_PKEY_CTX_free(context);
     return NULL;
@@ -30,8 +30,8 @@ static EVP_PKEY *import(const char *type, OSSL_PARAM *params)
         EVP_PKEY_CTX_new_from_name(engine_libctx(), type, PROVIDER_KEYS_QUERY);
     EVP_PKEY *key = NULL;
 
-    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1
-        || EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params) != 1)
+    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params) != 1)
         key = NULL;
     EVP_PKEY_CTX_free(context);
     return key;
@@ -45,13 +45,14 @@ static EVP_PKEY *adopt(EVP_PKEY *key)
     OSSL_PARAM *numbers = NULL, *all;
     EVP_PKEY *adopted = NULL;
 
-    if ((!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "EC"))
-        || (alone = signs_alone(key)) == NULL)
+    if ((!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "EC")) ||
+        (alone = signs_alone(key)) == NULL)
         return NULL;
     if (EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &numbers) == 1) {
         void *pointer = alone;
         OSSL_PARAM extra[] = {
-            OSSL_PARAM_construct_octet_ptr(PROVIDER_PARAM_ALONE, &pointer, sizeof(pointer)),
+            OSSL_PARAM_construct_octet_ptr(
+                PROVIDER_PARAM_ALONE, &pointer, sizeof(pointer)),
             OSSL_PARAM_construct_end(),
         };
 

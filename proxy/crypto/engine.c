@@ -31,12 +31,14 @@ static struct engine {
 static bool load_providers(struct error *err)
 {
     engine.libctx = OSSL_LIB_CTX_new();
-    if (engine.libctx == NULL
-        || OSSL_PROVIDER_add_builtin(engine.libctx, PROVIDER_GROUPS, provider_groups_init) != 1
-        || OSSL_PROVIDER_add_builtin(engine.libctx, PROVIDER_KEYS, provider_keys_init) != 1
-        || (engine.groups = OSSL_PROVIDER_load(engine.libctx, PROVIDER_GROUPS)) == NULL
-        || (engine.stock = OSSL_PROVIDER_load(engine.libctx, "default")) == NULL
-        || (engine.keys = OSSL_PROVIDER_load(engine.libctx, PROVIDER_KEYS)) == NULL)
+    if (engine.libctx == NULL ||
+        OSSL_PROVIDER_add_builtin(engine.libctx, PROVIDER_GROUPS, provider_groups_init) !=
+            1 ||
+        OSSL_PROVIDER_add_builtin(engine.libctx, PROVIDER_KEYS, provider_keys_init) !=
+            1 ||
+        (engine.groups = OSSL_PROVIDER_load(engine.libctx, PROVIDER_GROUPS)) == NULL ||
+        (engine.stock = OSSL_PROVIDER_load(engine.libctx, "default")) == NULL ||
+        (engine.keys = OSSL_PROVIDER_load(engine.libctx, PROVIDER_KEYS)) == NULL)
         return error_set(err, "OpenSSL did not take our provider");
     return true;
 }
@@ -44,8 +46,8 @@ static bool load_providers(struct error *err)
 static bool start_modules(struct error *err)
 {
     operations_start(&engine.library);
-    if (!key_pool_start(&engine.library, engine.libctx)
-        || !signing_start(&engine.library, engine.libctx) || !padding_start(engine.libctx))
+    if (!key_pool_start(&engine.library, engine.libctx) ||
+        !signing_start(&engine.library, engine.libctx) || !padding_start(engine.libctx))
         return error_set(err, "no memory for batched key operations");
     return true;
 }
@@ -73,8 +75,8 @@ static bool start_batched(struct error *err)
         return error_set(err, "FIPS mode is on");
     if (ASYNC_is_capable() != 1)
         return error_set(err, "this OpenSSL has no ASYNC jobs");
-    return multibuffer_load(&engine.library, err) && load_providers(err)
-        && start_modules(err) && self_test(&engine.library, engine.libctx, err);
+    return multibuffer_load(&engine.library, err) && load_providers(err) &&
+        start_modules(err) && self_test(&engine.library, engine.libctx, err);
 }
 
 bool engine_start(int batched, struct error *err)
@@ -82,7 +84,8 @@ bool engine_start(int batched, struct error *err)
     struct error why;
 
     if (batched == BATCHED_NEVER) {
-        (void)snprintf(engine.description, sizeof(engine.description), "openssl (as configured)");
+        (void)snprintf(
+            engine.description, sizeof(engine.description), "openssl (as configured)");
         return true;
     }
     if (start_batched(&why)) {
@@ -93,7 +96,8 @@ bool engine_start(int batched, struct error *err)
         return true;
     }
     engine_stop();
-    (void)snprintf(engine.description, sizeof(engine.description), "openssl (%.200s)", why.text);
+    (void)snprintf(
+        engine.description, sizeof(engine.description), "openssl (%.200s)", why.text);
     if (batched == BATCHED_ALWAYS)
         return error_set(err, "crypto = batched is not possible: %s", why.text);
     return true;

@@ -2,8 +2,9 @@
  * engine.h - where a worker's key operations run: stock OpenSSL, or batched, eight at a
  * time, through Intel's crypto_mb on a CPU with AVX-512 IFMA.
  *
- * The TLS layer does not know which: with batching a handshake may report that it awaits a
- * key operation (SSL_ERROR_WANT_ASYNC); it is fed again after engine_run(). One per process.
+ * The TLS layer does not know which: with batching a handshake may report that it awaits
+ * a key operation (SSL_ERROR_WANT_ASYNC); it is fed again after engine_run(). One per
+ * process.
  */
 #ifndef WLBPROXY_CRYPTO_ENGINE_H
 #define WLBPROXY_CRYPTO_ENGINE_H
@@ -15,22 +16,23 @@
 
 struct error;
 
-/* Chooses, loads, self-tests. `batched`: 0 never, 1 if possible (falls back), 2 must. Call
- * before the process gives up reading files. False only when it must and cannot. */
+/* Chooses, loads, self-tests. `batched`: 0 never, 1 if possible (falls back), 2 must.
+ * Call before the process gives up reading files. False only when it must and cannot. */
 bool engine_start(int batched, struct error *err);
 void engine_stop(void);
 
 /* The library context keys and SSL_CTXs must be made in; NULL = OpenSSL's default one. */
 OSSL_LIB_CTX *engine_libctx(void);
 
-/* Lets the engine sign with a finished context's RSA and P-256/P-384 keys, and its sessions
- * pause for it (SSL_MODE_ASYNC; clear it when the handshake is done: SSL_clear_mode()). Keys
- * it has nothing faster for stay as they are. No-op unless batched. */
+/* Lets the engine sign with a finished context's RSA and P-256/P-384 keys, and its
+ * sessions pause for it (SSL_MODE_ASYNC; clear it when the handshake is done:
+ * SSL_clear_mode()). Keys it has nothing faster for stay as they are. No-op unless
+ * batched. */
 void engine_adopt(SSL_CTX *context);
 
-/* A session that awaits a key operation must not be freed as it is, for its stack is still
- * in use: this ends its handshake in failure. It may write to the session's BIO. No-op for
- * any other session; call it before every SSL_free(). */
+/* A session that awaits a key operation must not be freed as it is, for its stack is
+ * still in use: this ends its handshake in failure. It may write to the session's BIO.
+ * No-op for any other session; call it before every SSL_free(). */
 void engine_abandon(SSL *ssl);
 
 bool engine_is_batched(void);
@@ -38,14 +40,16 @@ bool engine_is_batched(void);
  * "openssl (no AVX-512 IFMA on this CPU)". */
 const char *engine_description(void);
 
-/* Operations that wait, and: run some of them (a bounded amount of work: at most a batch of
- * each kind, ten of which at once are about 2 ms). Returns how many still wait. Each session
- * whose operation got done is told through its SSL_set_async_callback() function, from
- * inside engine_run(): it should note that, and may go on (SSL_do_handshake) afterwards. */
+/* Operations that wait, and: run some of them (a bounded amount of work: at most a batch
+ * of each kind, ten of which at once are about 2 ms). Returns how many still wait. Each
+ * session whose operation got done is told through its SSL_set_async_callback() function,
+ * from inside engine_run(): it should note that, and may go on (SSL_do_handshake)
+ * afterwards. */
 size_t engine_pending(void);
 size_t engine_run(void);
 
-/* Makes ephemeral keys ahead of need when the loop is idle; returns true if it did work. */
+/* Makes ephemeral keys ahead of need when the loop is idle; returns true if it did work.
+ */
 bool engine_refill(void);
 
 #endif

@@ -24,7 +24,8 @@ const struct exchange_group exchange_groups[EXCHANGE_GROUPS] = {
         p384_prime, p384_order},
     [EXCHANGE_P256] = {"wlb-P-256", "secp256r1", "prime256v1", 23, 128, 256, 4, 65, 32,
         p256_prime, p256_order},
-    [EXCHANGE_X25519] = {"wlb-X25519", "x25519", "X25519", 29, 128, 253, 4, 32, 32, NULL, NULL},
+    [EXCHANGE_X25519] = {"wlb-X25519", "x25519", "X25519", 29, 128, 253, 4, 32, 32, NULL,
+        NULL},
 };
 
 /* Where the lanes without a job of their own put their results. */
@@ -35,19 +36,19 @@ static bool is_x25519(const struct exchange_group *group)
     return group->prime == NULL;
 }
 
-static bool random_scalar(OSSL_LIB_CTX *libctx, const struct exchange_group *group,
-    struct exchange_key *key)
+static bool random_scalar(
+    OSSL_LIB_CTX *libctx, const struct exchange_group *group, struct exchange_key *key)
 {
     /* Drawn again until it is below the order (once in 2^32 for P-256): no bias. Of the
      * scalars within about 2^64 of 0 or of the order there are too few to ever be drawn,
      * but crypto_mb's additions are not complete: for order - 2 it is wrong. */
     do {
-        if (RAND_priv_bytes_ex(libctx, (unsigned char *)key->scalar,
-                group->limbs * LIMB_BYTES, 0) != 1)
+        if (RAND_priv_bytes_ex(
+                libctx, (unsigned char *)key->scalar, group->limbs * LIMB_BYTES, 0) != 1)
             return false;
-    } while (!is_x25519(group)
-        && (limbs_are_zero(key->scalar + 1, group->limbs - 1)
-            || !limbs_less(key->scalar + 1, group->order + 1, group->limbs - 1)));
+    } while (!is_x25519(group) &&
+        (limbs_are_zero(key->scalar + 1, group->limbs - 1) ||
+            !limbs_less(key->scalar + 1, group->order + 1, group->limbs - 1)));
     return true;
 }
 
@@ -136,8 +137,8 @@ bool exchange_decode(const struct exchange_group *group, struct exchange_key *ke
         return false;
     limbs_from_bytes(key->x, group->limbs, encoded + 1);
     limbs_from_bytes(key->y, group->limbs, encoded + 1 + group->secret_len);
-    return limbs_less(key->x, group->prime, group->limbs)
-        && limbs_less(key->y, group->prime, group->limbs);
+    return limbs_less(key->x, group->prime, group->limbs) &&
+        limbs_less(key->y, group->prime, group->limbs);
 }
 
 static lane_status multiply(const struct multibuffer *library,
@@ -172,8 +173,8 @@ static bool is_all_zero(const unsigned char *bytes, size_t len)
     return any == 0;
 }
 
-void exchange_derive(const struct multibuffer *library, const struct exchange_group *group,
-    struct exchange_job *jobs, size_t count)
+void exchange_derive(const struct multibuffer *library,
+    const struct exchange_group *group, struct exchange_job *jobs, size_t count)
 {
     const struct exchange_job *lanes[LANES];
     uint8_t *secrets[LANES];
@@ -185,8 +186,8 @@ void exchange_derive(const struct multibuffer *library, const struct exchange_gr
     }
     status = multiply(library, group, lanes, secrets);
     for (size_t i = 0; i < count; i++) {
-        jobs[i].ok = lane_ok(status, i)
-            && (!is_x25519(group) || !is_all_zero(jobs[i].secret, group->secret_len));
+        jobs[i].ok = lane_ok(status, i) &&
+            (!is_x25519(group) || !is_all_zero(jobs[i].secret, group->secret_len));
         if (!jobs[i].ok)
             OPENSSL_cleanse(jobs[i].secret, group->secret_len);
     }

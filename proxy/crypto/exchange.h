@@ -24,9 +24,9 @@ enum { EXCHANGE_P384, EXCHANGE_P256, EXCHANGE_X25519, EXCHANGE_GROUPS };
 enum { EXCHANGE_LIMBS_MAX = 6, EXCHANGE_SECRET_MAX = 48, EXCHANGE_PUBLIC_MAX = 97 };
 
 struct exchange_group {
-    const char *algorithm;            /* its name in our provider */
+    const char *algorithm; /* its name in our provider */
     const char *tls_name, *real_name; /* as OpenSSL's own provider calls it */
-    unsigned tls_id;                  /* RFC 8446, 4.2.7 */
+    unsigned tls_id; /* RFC 8446, 4.2.7 */
     unsigned security_bits, bits;
     size_t limbs, public_len, secret_len;
     const uint64_t *prime, *order; /* NULL for X25519 */
@@ -43,7 +43,7 @@ struct exchange_key {
 struct exchange_job {
     const struct exchange_key *own, *peer;
     unsigned char *secret; /* the group's secret_len */
-    bool ok;               /* false: the peer's key is not acceptable */
+    bool ok; /* false: the peer's key is not acceptable */
 };
 
 /* Fresh keys from libctx's private random generator. */
@@ -58,8 +58,8 @@ bool exchange_decode(const struct exchange_group *group, struct exchange_key *ke
     const unsigned char *encoded, size_t len);
 
 /* Up to LANES jobs at the price of one. A refused job's secret is all zero. */
-void exchange_derive(const struct multibuffer *library, const struct exchange_group *group,
-    struct exchange_job *jobs, size_t count);
+void exchange_derive(const struct multibuffer *library,
+    const struct exchange_group *group, struct exchange_job *jobs, size_t count);
 
 /* A single P-256 job by OpenSSL, which needs half the time of a batch. */
 void exchange_derive_alone(struct exchange_job *job);

@@ -19,13 +19,13 @@ static bool multiply(const EC_GROUP *curve, struct exchange_job *job, EC_POINT *
     int len = (int)exchange_groups[EXCHANGE_P256].secret_len;
 
     BN_set_flags(scalar, BN_FLG_CONSTTIME);
-    return from_limbs(x, job->peer->x, limbs) != NULL
-        && from_limbs(y, job->peer->y, limbs) != NULL
-        && from_limbs(scalar, job->own->scalar, limbs) != NULL
-        && EC_POINT_set_affine_coordinates(curve, point, x, y, numbers) == 1
-        && EC_POINT_mul(curve, point, NULL, point, scalar, numbers) == 1
-        && EC_POINT_get_affine_coordinates(curve, point, x, NULL, numbers) == 1
-        && BN_bn2binpad(x, job->secret, len) == len;
+    return from_limbs(x, job->peer->x, limbs) != NULL &&
+        from_limbs(y, job->peer->y, limbs) != NULL &&
+        from_limbs(scalar, job->own->scalar, limbs) != NULL &&
+        EC_POINT_set_affine_coordinates(curve, point, x, y, numbers) == 1 &&
+        EC_POINT_mul(curve, point, NULL, point, scalar, numbers) == 1 &&
+        EC_POINT_get_affine_coordinates(curve, point, x, NULL, numbers) == 1 &&
+        BN_bn2binpad(x, job->secret, len) == len;
 }
 
 void exchange_derive_alone(struct exchange_job *job)

@@ -34,9 +34,9 @@ static int key_has(const void *data, int selection)
 {
     const struct group_key *key = data;
 
-    return key != NULL
-        && ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 || key->has_public)
-        && ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || key->has_private);
+    return key != NULL &&
+        ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 || key->has_public) &&
+        ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || key->has_private);
 }
 
 static int key_match(const void *left, const void *right, int selection)
@@ -47,9 +47,9 @@ static int key_match(const void *left, const void *right, int selection)
         return 0;
     if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0)
         return 1;
-    return a->has_public && b->has_public
-        && memcmp(a->key.x, b->key.x, sizeof(a->key.x)) == 0
-        && memcmp(a->key.y, b->key.y, sizeof(a->key.y)) == 0;
+    return a->has_public && b->has_public &&
+        memcmp(a->key.x, b->key.x, sizeof(a->key.x)) == 0 &&
+        memcmp(a->key.y, b->key.y, sizeof(a->key.y)) == 0;
 }
 
 /* The parameters alone make an empty key of the same group: what a server wants for its
@@ -167,9 +167,9 @@ static int gen_set_params(void *data, const OSSL_PARAM params[])
     const struct generation *generation = data;
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_GROUP_NAME);
 
-    return p == NULL
-        || (p->data_type == OSSL_PARAM_UTF8_STRING
-            && OPENSSL_strcasecmp(p->data, generation->group->real_name) == 0);
+    return p == NULL ||
+        (p->data_type == OSSL_PARAM_UTF8_STRING &&
+            OPENSSL_strcasecmp(p->data, generation->group->real_name) == 0);
 }
 
 static const OSSL_PARAM *gen_settable(void *generation, void *provider)
@@ -233,7 +233,8 @@ static int exchange_set_peer(void *data, void *peer)
     struct exchange_context *context = data;
     const struct group_key *key = peer;
 
-    if (!key_has(key, OSSL_KEYMGMT_SELECT_PUBLIC_KEY) || key->group != context->own->group)
+    if (!key_has(key, OSSL_KEYMGMT_SELECT_PUBLIC_KEY) ||
+        key->group != context->own->group)
         return 0;
     context->peer = key->key;
     context->has_peer = true;
@@ -246,45 +247,48 @@ static int exchange_perform(void *data, unsigned char *secret, size_t *len, size
     const struct exchange_group *group = context->own->group;
     struct operation operation = {
         .kind = (enum operation_kind)(group - exchange_groups),
-        .job.exchange = {.own = &context->own->key, .peer = &context->peer, .secret = secret},
+        .job.exchange = {.own = &context->own->key,
+            .peer = &context->peer,
+            .secret = secret},
     };
 
     *len = group->secret_len;
     if (secret == NULL)
         return 1;
-    return context->has_peer && room >= group->secret_len && operation_perform(&operation);
+    return context->has_peer && room >= group->secret_len &&
+        operation_perform(&operation);
 }
 
 /* OpenSSL does not tell a constructor which algorithm it stands for. */
-#define GROUP(name, index)                                                         \
-    static void *key_new_##name(void *provider)                                    \
-    {                                                                              \
-        (void)provider;                                                            \
-        return key_new(&exchange_groups[index]);                                   \
-    }                                                                              \
-    static void *gen_init_##name(                                                  \
-        void *provider, int selection, const OSSL_PARAM params[])                  \
-    {                                                                              \
-        (void)provider;                                                            \
-        (void)params;                                                              \
-        return gen_init(index, selection);                                         \
-    }                                                                              \
-    static const OSSL_DISPATCH keymgmt_##name[] = {                                \
-        DISPATCH(OSSL_FUNC_KEYMGMT_NEW, key_new_##name),                           \
-        DISPATCH(OSSL_FUNC_KEYMGMT_FREE, key_free),                                \
-        DISPATCH(OSSL_FUNC_KEYMGMT_HAS, key_has),                                  \
-        DISPATCH(OSSL_FUNC_KEYMGMT_MATCH, key_match),                              \
-        DISPATCH(OSSL_FUNC_KEYMGMT_DUP, key_dup),                                  \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GET_PARAMS, key_get_params),                    \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, key_gettable),                 \
-        DISPATCH(OSSL_FUNC_KEYMGMT_SET_PARAMS, key_set_params),                    \
-        DISPATCH(OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS, key_settable),                 \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_INIT, gen_init_##name),                     \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, gen_set_params),                \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, gen_settable),             \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GEN, gen),                                      \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, gen_cleanup),                      \
-        DISPATCH_END,                                                              \
+#define GROUP(name, index)                                                               \
+    static void *key_new_##name(void *provider)                                          \
+    {                                                                                    \
+        (void)provider;                                                                  \
+        return key_new(&exchange_groups[index]);                                         \
+    }                                                                                    \
+    static void *gen_init_##name(                                                        \
+        void *provider, int selection, const OSSL_PARAM params[])                        \
+    {                                                                                    \
+        (void)provider;                                                                  \
+        (void)params;                                                                    \
+        return gen_init(index, selection);                                               \
+    }                                                                                    \
+    static const OSSL_DISPATCH keymgmt_##name[] = {                                      \
+        DISPATCH(OSSL_FUNC_KEYMGMT_NEW, key_new_##name),                                 \
+        DISPATCH(OSSL_FUNC_KEYMGMT_FREE, key_free),                                      \
+        DISPATCH(OSSL_FUNC_KEYMGMT_HAS, key_has),                                        \
+        DISPATCH(OSSL_FUNC_KEYMGMT_MATCH, key_match),                                    \
+        DISPATCH(OSSL_FUNC_KEYMGMT_DUP, key_dup),                                        \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GET_PARAMS, key_get_params),                          \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, key_gettable),                       \
+        DISPATCH(OSSL_FUNC_KEYMGMT_SET_PARAMS, key_set_params),                          \
+        DISPATCH(OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS, key_settable),                       \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_INIT, gen_init_##name),                           \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, gen_set_params),                      \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, gen_settable),                   \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GEN, gen),                                            \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, gen_cleanup),                            \
+        DISPATCH_END,                                                                    \
     };
 
 GROUP(p384, EXCHANGE_P384)

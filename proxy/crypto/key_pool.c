@@ -16,7 +16,7 @@ static struct pool {
     const struct multibuffer *library;
     OSSL_LIB_CTX *libctx;
     struct shelf shelves[EXCHANGE_GROUPS];
-} *pool;
+} * pool;
 
 bool key_pool_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx)
 {

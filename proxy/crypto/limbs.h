@@ -1,5 +1,6 @@
 /*
- * limbs.h - numbers as 64-bit limbs, least significant first; nothing here branches on them.
+ * limbs.h - numbers as 64-bit limbs, least significant first; nothing here branches on
+ * them.
  */
 #ifndef WLBPROXY_CRYPTO_LIMBS_H
 #define WLBPROXY_CRYPTO_LIMBS_H
@@ -30,7 +31,8 @@ static inline bool limbs_are_zero(const uint64_t *limbs, size_t count)
     return any == 0;
 }
 
-static inline void limbs_from_bytes(uint64_t *limbs, size_t count, const unsigned char *bytes)
+static inline void limbs_from_bytes(
+    uint64_t *limbs, size_t count, const unsigned char *bytes)
 {
     for (size_t i = 0; i < count; i++) {
         const unsigned char *at = bytes + (count - 1 - i) * 8;
@@ -42,7 +44,8 @@ static inline void limbs_from_bytes(uint64_t *limbs, size_t count, const unsigne
     }
 }
 
-static inline void limbs_to_bytes(unsigned char *bytes, const uint64_t *limbs, size_t count)
+static inline void limbs_to_bytes(
+    unsigned char *bytes, const uint64_t *limbs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         unsigned char *at = bytes + (count - 1 - i) * 8;

@@ -22,8 +22,8 @@ enum algorithm { /* its numbers, not ours */
     ALGORITHM_P384,
 };
 
-/* Private folders first (CMake says which), then the system's. dlopen() gets full paths, so
- * that LD_LIBRARY_PATH has no say in what a privileged process loads. */
+/* Private folders first (CMake says which), then the system's. dlopen() gets full paths,
+ * so that LD_LIBRARY_PATH has no say in what a privileged process loads. */
 static const char *const folders[] = {
     WLB_CRYPTO_MB_FOLDERS, "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"};
 static const char *const names[] = {"libcrypto_mb.so.11", "libcrypto_mb.so.12"};
@@ -54,9 +54,9 @@ static bool cpu_can(void)
 {
 #ifdef __x86_64__
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512bw")
-        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi2")
-        && __builtin_cpu_supports("bmi2");
+    return __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi2") &&
+        __builtin_cpu_supports("bmi2");
 #else
     return false;
 #endif
@@ -67,9 +67,9 @@ static bool is_trustworthy(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode)
-        && (st.st_uid == 0 || st.st_uid == geteuid())
-        && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+        (st.st_uid == 0 || st.st_uid == geteuid()) &&
+        (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 static void *open_library(void)
@@ -121,8 +121,8 @@ bool multibuffer_load(struct multibuffer *library, struct error *err)
         return error_set(err, "no AVX-512 IFMA on this CPU");
     handle = open_library();
     if (handle == NULL)
-        return error_set(err, "no libcrypto_mb.so.11 in %s or the system's folders",
-            folders[0]);
+        return error_set(
+            err, "no libcrypto_mb.so.11 in %s or the system's folders", folders[0]);
     /* The handle is kept: what was resolved lives as long as the process. */
     if (!resolve(library, handle, err))
         return false;

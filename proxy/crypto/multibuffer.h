@@ -1,10 +1,10 @@
 /*
  * multibuffer.h - Intel's crypto_mb: one private key operation on eight keys at a time.
  *
- * Found at run time and called through this table. Numbers are arrays of 64-bit limbs, least
- * significant first; byte strings are big-endian (X25519: as in RFC 7748). No lane may be
- * NULL. Its private key operations run in constant time: no branch and no address depends
- * on a secret, which is why nothing is blinded around them.
+ * Found at run time and called through this table. Numbers are arrays of 64-bit limbs,
+ * least significant first; byte strings are big-endian (X25519: as in RFC 7748). No lane
+ * may be NULL. Its private key operations run in constant time: no branch and no address
+ * depends on a secret, which is why nothing is blinded around them.
  */
 #ifndef WLBPROXY_CRYPTO_MULTIBUFFER_H
 #define WLBPROXY_CRYPTO_MULTIBUFFER_H
@@ -27,8 +27,8 @@ typedef uint32_t lane_status;
 
 typedef lane_status multibuffer_public(
     limbs_out x, limbs_out y, limbs_out z, limbs_in scalar, uint8_t *unused);
-typedef lane_status multibuffer_ecdh(
-    bytes_out shared, limbs_in scalar, limbs_in x, limbs_in y, limbs_in z, uint8_t *unused);
+typedef lane_status multibuffer_ecdh(bytes_out shared, limbs_in scalar, limbs_in x,
+    limbs_in y, limbs_in z, uint8_t *unused);
 typedef lane_status multibuffer_ecdsa(bytes_out r, bytes_out s, bytes_in digest,
     limbs_in nonce, limbs_in scalar, uint8_t *unused);
 

@@ -77,9 +77,9 @@ static void tell_session(struct operation *operation)
     ASYNC_callback_fn callback = NULL;
     void *argument = NULL;
 
-    if (operation->session != NULL
-        && ASYNC_WAIT_CTX_get_callback(operation->session, &callback, &argument) == 1
-        && callback != NULL)
+    if (operation->session != NULL &&
+        ASYNC_WAIT_CTX_get_callback(operation->session, &callback, &argument) == 1 &&
+        callback != NULL)
         (void)callback(argument);
 }
 

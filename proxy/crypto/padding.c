@@ -7,9 +7,11 @@
 
 enum { PKCS1_OVERHEAD = 11, PSS_TRAILER = 0xbc };
 
-#define INFO(oid_last, total, digest_len)                                          \
-    {0x30, total, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, \
-        0x02, oid_last, 0x05, 0x00, 0x04, digest_len}
+#define INFO(oid_last, total, digest_len)                                                \
+    {                                                                                    \
+        0x30, total, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,   \
+            0x02, oid_last, 0x05, 0x00, 0x04, digest_len                                 \
+    }
 
 static struct padding_digest digests[] = {
     {{"SHA2-256", "SHA256"}, INFO(1, 0x31, 32), 19, 32, NULL},
@@ -49,8 +51,8 @@ void padding_stop(void)
 const struct padding_digest *padding_find(const char *name)
 {
     for (size_t i = 0; i < DIGESTS; i++) {
-        if (strcmp(name, digests[i].names[0]) == 0
-            || strcmp(name, digests[i].names[1]) == 0)
+        if (strcmp(name, digests[i].names[0]) == 0 ||
+            strcmp(name, digests[i].names[1]) == 0)
             return &digests[i];
     }
     return NULL;
@@ -80,10 +82,10 @@ static bool apply_mask(const struct padding_digest *digest, const unsigned char 
     unsigned char mask[DIGEST_MAX], counter[4] = {0};
 
     for (size_t done = 0; done < len; done += digest->len, counter[3]++) {
-        if (EVP_DigestInit_ex2(hashing, digest->md, NULL) != 1
-            || EVP_DigestUpdate(hashing, seed, digest->len) != 1
-            || EVP_DigestUpdate(hashing, counter, sizeof(counter)) != 1
-            || EVP_DigestFinal_ex(hashing, mask, NULL) != 1)
+        if (EVP_DigestInit_ex2(hashing, digest->md, NULL) != 1 ||
+            EVP_DigestUpdate(hashing, seed, digest->len) != 1 ||
+            EVP_DigestUpdate(hashing, counter, sizeof(counter)) != 1 ||
+            EVP_DigestFinal_ex(hashing, mask, NULL) != 1)
             return false;
         for (size_t i = 0; i < digest->len && done + i < len; i++)
             data[done + i] ^= mask[i];
@@ -97,11 +99,11 @@ static bool hash_salted(const struct padding_digest *digest, const unsigned char
 {
     static const unsigned char zeros[8];
 
-    return EVP_DigestInit_ex2(hashing, digest->md, NULL) == 1
-        && EVP_DigestUpdate(hashing, zeros, sizeof(zeros)) == 1
-        && EVP_DigestUpdate(hashing, hash, digest->len) == 1
-        && EVP_DigestUpdate(hashing, salt, digest->len) == 1
-        && EVP_DigestFinal_ex(hashing, salted, NULL) == 1;
+    return EVP_DigestInit_ex2(hashing, digest->md, NULL) == 1 &&
+        EVP_DigestUpdate(hashing, zeros, sizeof(zeros)) == 1 &&
+        EVP_DigestUpdate(hashing, hash, digest->len) == 1 &&
+        EVP_DigestUpdate(hashing, salt, digest->len) == 1 &&
+        EVP_DigestFinal_ex(hashing, salted, NULL) == 1;
 }
 
 /* The modulus has a multiple of eight bits, so the encoded message has as many bytes and
@@ -119,9 +121,9 @@ bool padding_pss(const struct padding_digest *digest, OSSL_LIB_CTX *libctx,
     salt = salted - digest->len;
     memset(block, 0, masked_len);
     salt[-1] = 1;
-    if (RAND_bytes_ex(libctx, salt, digest->len, 0) != 1
-        || !hash_salted(digest, hash, salt, salted)
-        || !apply_mask(digest, salted, block, masked_len))
+    if (RAND_bytes_ex(libctx, salt, digest->len, 0) != 1 ||
+        !hash_salted(digest, hash, salt, salted) ||
+        !apply_mask(digest, salted, block, masked_len))
         return false;
     block[0] &= 0x7f;
     block[len - 1] = PSS_TRAILER;

@@ -1,6 +1,6 @@
 /*
- * padding.h - what RSA signs: RFC 8017, 8.2.1 (EMSA-PKCS1-v1_5) and 9.1.1 (EMSA-PSS with a
- * salt as long as the digest and MGF1 of the same digest, as RFC 8446, 4.2.3 wants it).
+ * padding.h - what RSA signs: RFC 8017, 8.2.1 (EMSA-PKCS1-v1_5) and 9.1.1 (EMSA-PSS with
+ * a salt as long as the digest and MGF1 of the same digest, as RFC 8446, 4.2.3 wants it).
  */
 #ifndef WLBPROXY_CRYPTO_PADDING_H
 #define WLBPROXY_CRYPTO_PADDING_H
@@ -14,7 +14,8 @@ enum { DIGEST_MAX = 64 };
 
 struct padding_digest {
     const char *names[2]; /* OpenSSL's two */
-    unsigned char info[19]; /* DER of DigestInfo up to the digest: RFC 8017, 9.2, note 1 */
+    unsigned char
+        info[19]; /* DER of DigestInfo up to the digest: RFC 8017, 9.2, note 1 */
     size_t info_len, len;
     EVP_MD *md; /* while the engine runs */
 };

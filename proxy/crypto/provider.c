@@ -7,7 +7,8 @@
 #include "proxy/crypto/exchange.h"
 
 /* Forgetting a group's parameters here would make libssl refuse the whole provider. */
-static int tell_group(const struct exchange_group *group, OSSL_CALLBACK *callback, void *arg)
+static int tell_group(
+    const struct exchange_group *group, OSSL_CALLBACK *callback, void *arg)
 {
     unsigned id = group->tls_id, security_bits = group->security_bits;
     int min_tls = TLS1_VERSION, max_tls = 0, none = -1;
@@ -19,7 +20,8 @@ static int tell_group(const struct exchange_group *group, OSSL_CALLBACK *callbac
         OSSL_PARAM_construct_utf8_string(
             OSSL_CAPABILITY_TLS_GROUP_ALG, (char *)(uintptr_t)group->algorithm, 0),
         OSSL_PARAM_construct_uint(OSSL_CAPABILITY_TLS_GROUP_ID, &id),
-        OSSL_PARAM_construct_uint(OSSL_CAPABILITY_TLS_GROUP_SECURITY_BITS, &security_bits),
+        OSSL_PARAM_construct_uint(
+            OSSL_CAPABILITY_TLS_GROUP_SECURITY_BITS, &security_bits),
         OSSL_PARAM_construct_int(OSSL_CAPABILITY_TLS_GROUP_MIN_TLS, &min_tls),
         OSSL_PARAM_construct_int(OSSL_CAPABILITY_TLS_GROUP_MAX_TLS, &max_tls),
         OSSL_PARAM_construct_int(OSSL_CAPABILITY_TLS_GROUP_MIN_DTLS, &none),

@@ -1,10 +1,11 @@
 /*
- * provider.h - the two OpenSSL providers (provider(7)) that lead libssl to our operations.
+ * provider.h - the two OpenSSL providers (provider(7)) that lead libssl to our
+ * operations.
  *
  * OpenSSL takes the first provider that offers a TLS group, and the first that offers a
- * key type. So PROVIDER_GROUPS must come before OpenSSL's own, both in loading order and in
- * the order of names (OpenSSL 3.0 sorts); and PROVIDER_KEYS after it, so that only a key that
- * was put there (engine_adopt()) is handled there, and peers' public keys never.
+ * key type. So PROVIDER_GROUPS must come before OpenSSL's own, both in loading order and
+ * in the order of names (OpenSSL 3.0 sorts); and PROVIDER_KEYS after it, so that only a
+ * key that was put there (engine_adopt()) is handled there, and peers' public keys never.
  */
 #ifndef WLBPROXY_CRYPTO_PROVIDER_H
 #define WLBPROXY_CRYPTO_PROVIDER_H
@@ -28,7 +29,13 @@ OSSL_provider_init_fn provider_keys_init;
 extern const OSSL_ALGORITHM group_keymgmt[], group_keyexch[];
 extern const OSSL_ALGORITHM signing_keymgmt[], signing_signature[];
 
-#define DISPATCH_END {0, NULL}
-#define DISPATCH(id, function) {id, (void (*)(void))(function)}
+#define DISPATCH_END                                                                     \
+    {                                                                                    \
+        0, NULL                                                                          \
+    }
+#define DISPATCH(id, function)                                                           \
+    {                                                                                    \
+        id, (void (*)(void))(function)                                                   \
+    }
 
 #endif

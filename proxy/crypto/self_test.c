@@ -21,11 +21,11 @@ static bool reference(const struct exchange_group *group, EVP_PKEY *theirs,
     bool ok;
 
     exchange_encode(group, ours, encoded);
-    ok = peer != NULL && context != NULL && EVP_PKEY_copy_parameters(peer, theirs) == 1
-        && EVP_PKEY_set1_encoded_public_key(peer, encoded, group->public_len) == 1
-        && EVP_PKEY_derive_init(context) == 1
-        && EVP_PKEY_derive_set_peer(context, peer) == 1
-        && EVP_PKEY_derive(context, secret, &len) == 1 && len == group->secret_len;
+    ok = peer != NULL && context != NULL && EVP_PKEY_copy_parameters(peer, theirs) == 1 &&
+        EVP_PKEY_set1_encoded_public_key(peer, encoded, group->public_len) == 1 &&
+        EVP_PKEY_derive_init(context) == 1 &&
+        EVP_PKEY_derive_set_peer(context, peer) == 1 &&
+        EVP_PKEY_derive(context, secret, &len) == 1 && len == group->secret_len;
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(peer);
     return ok;
@@ -38,7 +38,8 @@ static EVP_PKEY *generate(const struct exchange_group *group)
     return EVP_PKEY_Q_keygen(NULL, NULL, "EC", group->real_name);
 }
 
-static bool decode(const struct exchange_group *group, EVP_PKEY *key, struct exchange_key *peer)
+static bool decode(
+    const struct exchange_group *group, EVP_PKEY *key, struct exchange_key *peer)
 {
     unsigned char *encoded = NULL;
     size_t len = EVP_PKEY_get1_encoded_public_key(key, &encoded);
@@ -49,7 +50,8 @@ static bool decode(const struct exchange_group *group, EVP_PKEY *key, struct exc
 }
 
 static bool agrees(const struct multibuffer *library, const struct exchange_group *group,
-    EVP_PKEY *theirs, const struct exchange_key keys[LANES], const struct exchange_key *peer)
+    EVP_PKEY *theirs, const struct exchange_key keys[LANES],
+    const struct exchange_key *peer)
 {
     unsigned char secrets[LANES][EXCHANGE_SECRET_MAX];
     unsigned char expected[EXCHANGE_SECRET_MAX];
@@ -57,11 +59,12 @@ static bool agrees(const struct multibuffer *library, const struct exchange_grou
     bool equal = true;
 
     for (size_t i = 0; i < LANES; i++)
-        jobs[i] = (struct exchange_job){.own = &keys[i], .peer = peer, .secret = secrets[i]};
+        jobs[i] =
+            (struct exchange_job){.own = &keys[i], .peer = peer, .secret = secrets[i]};
     exchange_derive(library, group, jobs, LANES);
     for (size_t i = 0; equal && i < LANES; i++)
-        equal = jobs[i].ok && reference(group, theirs, &keys[i], expected)
-            && CRYPTO_memcmp(secrets[i], expected, group->secret_len) == 0;
+        equal = jobs[i].ok && reference(group, theirs, &keys[i], expected) &&
+            CRYPTO_memcmp(secrets[i], expected, group->secret_len) == 0;
     return equal;
 }
 
@@ -86,10 +89,10 @@ static bool test_group(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
 {
     struct exchange_key keys[LANES], peer;
     EVP_PKEY *theirs = generate(group);
-    bool ok = theirs != NULL && decode(group, theirs, &peer)
-        && exchange_generate(library, libctx, group, keys)
-        && agrees(library, group, theirs, keys, &peer)
-        && refuses_bad_peer(library, group, &keys[0], peer);
+    bool ok = theirs != NULL && decode(group, theirs, &peer) &&
+        exchange_generate(library, libctx, group, keys) &&
+        agrees(library, group, theirs, keys, &peer) &&
+        refuses_bad_peer(library, group, &keys[0], peer);
 
     EVP_PKEY_free(theirs);
     OPENSSL_cleanse(keys, sizeof(keys));

@@ -14,6 +14,7 @@ struct error;
 
 /* Agrees on keys with OpenSSL's own implementation in every group and every lane, and
  * offers a point that is not on the curve. (RSA results are verified each time.) */
-bool self_test(const struct multibuffer *library, OSSL_LIB_CTX *libctx, struct error *err);
+bool self_test(
+    const struct multibuffer *library, OSSL_LIB_CTX *libctx, struct error *err);
 
 #endif

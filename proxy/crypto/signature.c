@@ -48,8 +48,8 @@ static bool set_padding(struct signature_context *context, const OSSL_PARAM *p)
             : RSA_PKCS1_PADDING;
     else if (OSSL_PARAM_get_int(p, &context->padding) != 1)
         return false;
-    return context->padding == RSA_PKCS1_PADDING
-        || context->padding == RSA_PKCS1_PSS_PADDING;
+    return context->padding == RSA_PKCS1_PADDING ||
+        context->padding == RSA_PKCS1_PSS_PADDING;
 }
 
 /* TLS knows one length only: the digest's. */
@@ -64,8 +64,8 @@ static bool accept_salt_len(const struct signature_context *context, const OSSL_
     } else if (OSSL_PARAM_get_int(p, &len) != 1) {
         return false;
     }
-    return len == RSA_PSS_SALTLEN_DIGEST
-        || (context->digest != NULL && (size_t)len == context->digest->len);
+    return len == RSA_PSS_SALTLEN_DIGEST ||
+        (context->digest != NULL && (size_t)len == context->digest->len);
 }
 
 static int set_params(void *data, const OSSL_PARAM params[])
@@ -77,8 +77,8 @@ static int set_params(void *data, const OSSL_PARAM params[])
         return 1;
     padding = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
     salt_len = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PSS_SALTLEN);
-    return (padding == NULL || set_padding(context, padding))
-        && (salt_len == NULL || accept_salt_len(context, salt_len));
+    return (padding == NULL || set_padding(context, padding)) &&
+        (salt_len == NULL || accept_salt_len(context, salt_len));
 }
 
 static const OSSL_PARAM *settable(void *context, void *provider)
@@ -101,8 +101,8 @@ static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM
     if (key != NULL)
         context->key = key;
     context->digest = digest != NULL ? padding_find(digest) : NULL;
-    return context->key != NULL && context->key->alone != NULL && context->digest != NULL
-        && set_params(context, params);
+    return context->key != NULL && context->key->alone != NULL &&
+        context->digest != NULL && set_params(context, params);
 }
 
 static enum operation_kind kind_of(const struct signing_key *key)
@@ -110,9 +110,9 @@ static enum operation_kind kind_of(const struct signing_key *key)
     if (key->curve != NULL)
         return key->curve == &exchange_groups[EXCHANGE_P256] ? OPERATION_P256_SIGN
                                                              : OPERATION_P384_SIGN;
-    return key->bits == 2048  ? OPERATION_RSA_2048
-        : key->bits == 3072   ? OPERATION_RSA_3072
-                              : OPERATION_RSA_4096;
+    return key->bits == 2048 ? OPERATION_RSA_2048
+        : key->bits == 3072  ? OPERATION_RSA_3072
+                             : OPERATION_RSA_4096;
 }
 
 static bool pad(const struct signature_context *context, const unsigned char *hash,
@@ -124,9 +124,8 @@ static bool pad(const struct signature_context *context, const unsigned char *ha
 }
 
 /* The buffers are on the stack of the handshake, which stays while it pauses. */
-static int sign_hash(
-    const struct signature_context *context, const unsigned char *hash, unsigned char *signature,
-    size_t *len)
+static int sign_hash(const struct signature_context *context, const unsigned char *hash,
+    unsigned char *signature, size_t *len)
 {
     unsigned char block[SIGNATURE_MAX];
     struct operation operation = {
@@ -162,8 +161,8 @@ static int sign(void *data, unsigned char *signature, size_t *len, size_t room,
         *len = most;
         return 1;
     }
-    if (EVP_Digest(message, message_len, hash, NULL, context->digest->md, NULL) != 1
-        || !sign_hash(context, hash, made, len) || *len > room)
+    if (EVP_Digest(message, message_len, hash, NULL, context->digest->md, NULL) != 1 ||
+        !sign_hash(context, hash, made, len) || *len > room)
         return 0;
     memcpy(signature, made, *len);
     return 1;

@@ -42,6 +42,5 @@ void signing_alone(struct signing_job *job)
 {
     job->signature_len = SIGNATURE_MAX;
     job->ok = EVP_PKEY_sign(job->key->alone, job->signature, &job->signature_len,
-                  job->input, job->input_len)
-        == 1;
+                  job->input, job->input_len) == 1;
 }

@@ -29,7 +29,7 @@ struct signing_key {
     const struct exchange_group *curve; /* NULL: RSA */
     int bits;
     uint64_t modulus[RSA_LIMBS_MAX]; /* RSA */
-    struct exchange_key point;       /* EC: the public key; the scalar stays zero */
+    struct exchange_key point; /* EC: the public key; the scalar stays zero */
     /* Secret, in the secure heap; NULL in a public key. */
     struct rsa_numbers *rsa;
     uint64_t *scalar;

@@ -14,8 +14,8 @@ enum { SHA512_LEN = 64 };
 
 /* A nonce from fresh randomness hashed with key and digest: should the generator ever
  * repeat itself, two different digests still get different nonces. */
-static bool draw_nonce(struct signing_workspace *work, const struct signing_job *job,
-    uint64_t *nonce)
+static bool draw_nonce(
+    struct signing_workspace *work, const struct signing_job *job, uint64_t *nonce)
 {
     const struct exchange_group *curve = job->key->curve;
     struct {
@@ -30,20 +30,21 @@ static bool draw_nonce(struct signing_workspace *work, const struct signing_job 
     memcpy(seed.scalar, job->key->scalar, curve->limbs * LIMB_BYTES);
     memcpy(seed.digest, job->input, job->input_len);
     do {
-        drawn = RAND_priv_bytes_ex(work->libctx, seed.random, sizeof(seed.random), 0) == 1
-            && EVP_Digest(&seed, sizeof(seed), hash, NULL, work->sha512, NULL) == 1;
+        drawn =
+            RAND_priv_bytes_ex(work->libctx, seed.random, sizeof(seed.random), 0) == 1 &&
+            EVP_Digest(&seed, sizeof(seed), hash, NULL, work->sha512, NULL) == 1;
         memcpy(nonce, hash, curve->limbs * LIMB_BYTES);
-    } while (drawn
-        && (limbs_are_zero(nonce, curve->limbs)
-            || !limbs_less(nonce, curve->order, curve->limbs)));
+    } while (drawn &&
+        (limbs_are_zero(nonce, curve->limbs) ||
+            !limbs_less(nonce, curve->order, curve->limbs)));
     OPENSSL_cleanse(&seed, sizeof(seed));
     OPENSSL_cleanse(hash, sizeof(hash));
     return drawn;
 }
 
 /* The leftmost bits of the digest, below the order. */
-static void fit_digest(const struct exchange_group *curve, const struct signing_job *job,
-    uint8_t *fitted)
+static void fit_digest(
+    const struct exchange_group *curve, const struct signing_job *job, uint8_t *fitted)
 {
     size_t len = job->input_len < curve->secret_len ? job->input_len : curve->secret_len;
     uint64_t number[EXCHANGE_LIMBS_MAX], borrow = 0;
@@ -62,7 +63,8 @@ static void fit_digest(const struct exchange_group *curve, const struct signing_
     limbs_to_bytes(fitted, number, curve->limbs);
 }
 
-static bool encode(const uint8_t *r, const uint8_t *s, size_t len, struct signing_job *job)
+static bool encode(
+    const uint8_t *r, const uint8_t *s, size_t len, struct signing_job *job)
 {
     ECDSA_SIG *pair = ECDSA_SIG_new();
     BIGNUM *r_number = BN_bin2bn(r, (int)len, NULL);
@@ -70,8 +72,8 @@ static bool encode(const uint8_t *r, const uint8_t *s, size_t len, struct signin
     unsigned char *at = job->signature;
     int encoded = -1;
 
-    if (pair != NULL && r_number != NULL && s_number != NULL
-        && ECDSA_SIG_set0(pair, r_number, s_number) == 1) {
+    if (pair != NULL && r_number != NULL && s_number != NULL &&
+        ECDSA_SIG_set0(pair, r_number, s_number) == 1) {
         encoded = i2d_ECDSA_SIG(pair, &at);
     } else {
         BN_free(r_number);
@@ -82,7 +84,8 @@ static bool encode(const uint8_t *r, const uint8_t *s, size_t len, struct signin
     return encoded > 0;
 }
 
-static lane_status sign(struct signing_workspace *work, struct signing_job *jobs, size_t count)
+static lane_status sign(
+    struct signing_workspace *work, struct signing_job *jobs, size_t count)
 {
     const uint8_t *digests[LANES];
     const uint64_t *nonces[LANES], *scalars[LANES];
@@ -116,8 +119,8 @@ void signing_ecdsa(struct signing_job *jobs, size_t count)
     status = drawn ? sign(work, jobs, count) : ~(lane_status)0;
     OPENSSL_cleanse(work->nonces, sizeof(work->nonces));
     for (size_t i = 0; i < count; i++) {
-        jobs[i].ok = lane_ok(status, i)
-            && encode(work->r[i], work->s[i], curve->secret_len, &jobs[i]);
+        jobs[i].ok = lane_ok(status, i) &&
+            encode(work->r[i], work->s[i], curve->secret_len, &jobs[i]);
         if (!jobs[i].ok)
             signing_alone(&jobs[i]);
     }

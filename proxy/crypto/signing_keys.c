@@ -1,5 +1,6 @@
 /* KEYMGMT (provider-keymgmt(7)) of certificate keys. They come by import only: whole from
- * engine_adopt(), their public part from OpenSSL when it compares them with a certificate. */
+ * engine_adopt(), their public part from OpenSSL when it compares them with a
+ * certificate. */
 #include <string.h>
 
 #include <openssl/bn.h>
@@ -33,9 +34,9 @@ static int key_has(const void *data, int selection)
 {
     const struct signing_key *key = data;
 
-    return key != NULL
-        && ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 || key->bits != 0)
-        && ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || key->alone != NULL);
+    return key != NULL &&
+        ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 || key->bits != 0) &&
+        ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || key->alone != NULL);
 }
 
 static int key_match(const void *left, const void *right, int selection)
@@ -43,10 +44,10 @@ static int key_match(const void *left, const void *right, int selection)
     const struct signing_key *a = left, *b = right;
 
     (void)selection; /* a public key has its parameters within */
-    return a->bits != 0 && a->bits == b->bits && a->curve == b->curve
-        && memcmp(a->modulus, b->modulus, sizeof(a->modulus)) == 0
-        && memcmp(a->point.x, b->point.x, sizeof(a->point.x)) == 0
-        && memcmp(a->point.y, b->point.y, sizeof(a->point.y)) == 0;
+    return a->bits != 0 && a->bits == b->bits && a->curve == b->curve &&
+        memcmp(a->modulus, b->modulus, sizeof(a->modulus)) == 0 &&
+        memcmp(a->point.x, b->point.x, sizeof(a->point.x)) == 0 &&
+        memcmp(a->point.y, b->point.y, sizeof(a->point.y)) == 0;
 }
 
 /* A number of exactly `bits` bits (or at most, if not `exact`). */
@@ -56,9 +57,9 @@ static bool get_number(
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
     BIGNUM *number = BN_secure_new();
     int len = (bits + 63) / 64 * LIMB_BYTES;
-    bool ok = p != NULL && number != NULL && OSSL_PARAM_get_BN(p, &number) == 1
-        && (!exact || BN_num_bits(number) == bits)
-        && BN_bn2lebinpad(number, (unsigned char *)limbs, len) == len;
+    bool ok = p != NULL && number != NULL && OSSL_PARAM_get_BN(p, &number) == 1 &&
+        (!exact || BN_num_bits(number) == bits) &&
+        BN_bn2lebinpad(number, (unsigned char *)limbs, len) == len;
 
     BN_clear_free(number);
     return ok;
@@ -79,20 +80,22 @@ static bool import_rsa_private(struct signing_key *key, const OSSL_PARAM params[
     int half = key->bits / 2;
 
     key->rsa = OPENSSL_secure_zalloc(sizeof(*key->rsa));
-    return key->rsa != NULL
-        && get_number(params, OSSL_PKEY_PARAM_RSA_FACTOR1, key->rsa->p, half, true)
-        && get_number(params, OSSL_PKEY_PARAM_RSA_FACTOR2, key->rsa->q, half, true)
-        && get_number(params, OSSL_PKEY_PARAM_RSA_EXPONENT1, key->rsa->dp, half, false)
-        && get_number(params, OSSL_PKEY_PARAM_RSA_EXPONENT2, key->rsa->dq, half, false)
-        && get_number(params, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, key->rsa->qinv, half, false)
-        && take_alone(key, params);
+    return key->rsa != NULL &&
+        get_number(params, OSSL_PKEY_PARAM_RSA_FACTOR1, key->rsa->p, half, true) &&
+        get_number(params, OSSL_PKEY_PARAM_RSA_FACTOR2, key->rsa->q, half, true) &&
+        get_number(params, OSSL_PKEY_PARAM_RSA_EXPONENT1, key->rsa->dp, half, false) &&
+        get_number(params, OSSL_PKEY_PARAM_RSA_EXPONENT2, key->rsa->dq, half, false) &&
+        get_number(
+            params, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, key->rsa->qinv, half, false) &&
+        take_alone(key, params);
 }
 
 static int modulus_bits(const OSSL_PARAM params[])
 {
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_N);
     BIGNUM *modulus = NULL;
-    int bits = p != NULL && OSSL_PARAM_get_BN(p, &modulus) == 1 ? BN_num_bits(modulus) : 0;
+    int bits =
+        p != NULL && OSSL_PARAM_get_BN(p, &modulus) == 1 ? BN_num_bits(modulus) : 0;
 
     BN_free(modulus);
     return bits;
@@ -106,14 +109,14 @@ static int import_rsa(void *data, int selection, const OSSL_PARAM params[])
     unsigned long e = 0;
     int bits = modulus_bits(params);
 
-    if ((bits != 2048 && bits != 3072 && bits != 4096) || exponent == NULL
-        || OSSL_PARAM_get_ulong(exponent, &e) != 1 || e != 65537)
+    if ((bits != 2048 && bits != 3072 && bits != 4096) || exponent == NULL ||
+        OSSL_PARAM_get_ulong(exponent, &e) != 1 || e != 65537)
         return 0;
     key->bits = bits;
-    return get_number(params, OSSL_PKEY_PARAM_RSA_N, key->modulus, bits, true)
-        && ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0
-            || OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_D) == NULL
-            || import_rsa_private(key, params));
+    return get_number(params, OSSL_PKEY_PARAM_RSA_N, key->modulus, bits, true) &&
+        ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 ||
+            OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_D) == NULL ||
+            import_rsa_private(key, params));
 }
 
 static bool import_curve(struct signing_key *key, const OSSL_PARAM params[])
@@ -121,8 +124,8 @@ static bool import_curve(struct signing_key *key, const OSSL_PARAM params[])
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_GROUP_NAME);
 
     for (size_t i = EXCHANGE_P384; p != NULL && i <= EXCHANGE_P256; i++) {
-        if (p->data_type == OSSL_PARAM_UTF8_STRING
-            && strcmp(p->data, exchange_groups[i].real_name) == 0)
+        if (p->data_type == OSSL_PARAM_UTF8_STRING &&
+            strcmp(p->data, exchange_groups[i].real_name) == 0)
             key->curve = &exchange_groups[i];
     }
     return key->curve != NULL;
@@ -131,9 +134,10 @@ static bool import_curve(struct signing_key *key, const OSSL_PARAM params[])
 static bool import_ec_private(struct signing_key *key, const OSSL_PARAM params[])
 {
     key->scalar = OPENSSL_secure_zalloc(EXCHANGE_LIMBS_MAX * LIMB_BYTES);
-    return key->scalar != NULL
-        && get_number(params, OSSL_PKEY_PARAM_PRIV_KEY, key->scalar, (int)key->curve->bits, false)
-        && take_alone(key, params);
+    return key->scalar != NULL &&
+        get_number(params, OSSL_PKEY_PARAM_PRIV_KEY, key->scalar, (int)key->curve->bits,
+            false) &&
+        take_alone(key, params);
 }
 
 static int import_ec(void *data, int selection, const OSSL_PARAM params[])
@@ -141,14 +145,14 @@ static int import_ec(void *data, int selection, const OSSL_PARAM params[])
     struct signing_key *key = data;
     const OSSL_PARAM *public = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PUB_KEY);
 
-    if (!import_curve(key, params) || public == NULL
-        || public->data_type != OSSL_PARAM_OCTET_STRING
-        || !exchange_decode(key->curve, &key->point, public->data, public->data_size))
+    if (!import_curve(key, params) || public == NULL ||
+        public->data_type != OSSL_PARAM_OCTET_STRING ||
+        !exchange_decode(key->curve, &key->point, public->data, public->data_size))
         return 0;
     key->bits = (int)key->curve->bits;
-    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0
-        || OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PRIV_KEY) == NULL
-        || import_ec_private(key, params);
+    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 ||
+        OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PRIV_KEY) == NULL ||
+        import_ec_private(key, params);
 }
 
 /* The types that EVP_PKEY_fromdata() and export from OpenSSL's own keys ask for. */
@@ -193,7 +197,8 @@ static int security_bits(const struct signing_key *key)
     return key->bits == 2048 ? 112 : key->bits == 3072 ? 128 : 152;
 }
 
-/* Of a DER-encoded ECDSA signature: two integers with a sign byte each, and three heads. */
+/* Of a DER-encoded ECDSA signature: two integers with a sign byte each, and three heads.
+ */
 static int signature_len(const struct signing_key *key)
 {
     return key->curve != NULL ? 2 * ((int)key->curve->secret_len + 3) + 2 : key->bits / 8;
@@ -270,18 +275,18 @@ static const char *name_ec(int operation)
     return operation == OSSL_OP_SIGNATURE ? "wlb-ECDSA" : "EC";
 }
 
-#define KEYMGMT(kind)                                                       \
-    static const OSSL_DISPATCH keymgmt_##kind[] = {                         \
-        DISPATCH(OSSL_FUNC_KEYMGMT_NEW, key_new),                           \
-        DISPATCH(OSSL_FUNC_KEYMGMT_FREE, key_free),                         \
-        DISPATCH(OSSL_FUNC_KEYMGMT_HAS, key_has),                           \
-        DISPATCH(OSSL_FUNC_KEYMGMT_MATCH, key_match),                       \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GET_PARAMS, key_get_params),             \
-        DISPATCH(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, key_gettable),          \
-        DISPATCH(OSSL_FUNC_KEYMGMT_IMPORT, import_##kind),                  \
-        DISPATCH(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, import_types_##kind),      \
-        DISPATCH(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name_##kind),      \
-        DISPATCH_END,                                                       \
+#define KEYMGMT(kind)                                                                    \
+    static const OSSL_DISPATCH keymgmt_##kind[] = {                                      \
+        DISPATCH(OSSL_FUNC_KEYMGMT_NEW, key_new),                                        \
+        DISPATCH(OSSL_FUNC_KEYMGMT_FREE, key_free),                                      \
+        DISPATCH(OSSL_FUNC_KEYMGMT_HAS, key_has),                                        \
+        DISPATCH(OSSL_FUNC_KEYMGMT_MATCH, key_match),                                    \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GET_PARAMS, key_get_params),                          \
+        DISPATCH(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, key_gettable),                       \
+        DISPATCH(OSSL_FUNC_KEYMGMT_IMPORT, import_##kind),                               \
+        DISPATCH(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, import_types_##kind),                   \
+        DISPATCH(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name_##kind),                   \
+        DISPATCH_END,                                                                    \
     };
 
 KEYMGMT(rsa)

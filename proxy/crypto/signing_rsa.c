@@ -23,8 +23,7 @@ static bool exponentiate(struct signing_workspace *work, struct signing_job *job
         qinv[i] = job->key->rsa->qinv;
     }
     return work->library->rsa_private(
-               from, results, p, q, dp, dq, qinv, bits, NULL, work->rsa_scratch)
-        == 0;
+               from, results, p, q, dp, dq, qinv, bits, NULL, work->rsa_scratch) == 0;
 }
 
 static bool undo(struct signing_workspace *work, struct signing_job *jobs, size_t count,
@@ -38,8 +37,7 @@ static bool undo(struct signing_workspace *work, struct signing_job *jobs, size_
         opened[i] = work->opened[i];
     }
     return work->library->rsa_public(
-               results, opened, modulus, jobs[0].key->bits, NULL, work->rsa_scratch)
-        == 0;
+               results, opened, modulus, jobs[0].key->bits, NULL, work->rsa_scratch) == 0;
 }
 
 void signing_rsa(struct signing_job *jobs, size_t count)
@@ -52,11 +50,10 @@ void signing_rsa(struct signing_job *jobs, size_t count)
 
     for (size_t i = 0; i < LANES; i++)
         signatures[i] = results[i] = work->results[i];
-    verified = exponentiate(work, jobs, count, results)
-        && undo(work, jobs, count, signatures);
+    verified =
+        exponentiate(work, jobs, count, results) && undo(work, jobs, count, signatures);
     for (size_t i = 0; i < count; i++) {
-        jobs[i].ok =
-            verified && CRYPTO_memcmp(work->opened[i], jobs[i].input, len) == 0;
+        jobs[i].ok = verified && CRYPTO_memcmp(work->opened[i], jobs[i].input, len) == 0;
         if (jobs[i].ok) {
             memcpy(jobs[i].signature, work->results[i], len);
             jobs[i].signature_len = len;

@@ -1,8 +1,10 @@
-/* Batched key exchange against OpenSSL's own. --full: a million keys of each group. */
+/* Batched key exchange against OpenSSL's own. --full [keys]: a million keys of each
+ * group. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -30,7 +32,8 @@ static void need_library(void)
 
 /* [scalar]point by OpenSSL's curve arithmetic; NULL x: the generator. */
 static bool reference_multiply(const struct exchange_group *group,
-    const struct exchange_key *own, const struct exchange_key *peer, struct exchange_key *product)
+    const struct exchange_key *own, const struct exchange_key *peer,
+    struct exchange_key *product)
 {
     EC_GROUP *curve = EC_GROUP_new_by_curve_name(
         group->limbs == 4 ? NID_X9_62_prime256v1 : NID_secp384r1);
@@ -46,8 +49,8 @@ static bool reference_multiply(const struct exchange_group *group,
     } else {
         BN_lebin2bn((const unsigned char *)peer->x, len, x);
         BN_lebin2bn((const unsigned char *)peer->y, len, y);
-        ok = EC_POINT_set_affine_coordinates(curve, point, x, y, numbers) == 1
-            && EC_POINT_mul(curve, point, NULL, point, k, numbers) == 1;
+        ok = EC_POINT_set_affine_coordinates(curve, point, x, y, numbers) == 1 &&
+            EC_POINT_mul(curve, point, NULL, point, k, numbers) == 1;
     }
     ok = ok && EC_POINT_get_affine_coordinates(curve, point, x, y, numbers) == 1;
     memset(product, 0, sizeof(*product));
@@ -67,14 +70,14 @@ static bool reference_multiply(const struct exchange_group *group,
 static bool reference_x25519(
     const struct exchange_key *own, const unsigned char *peer, unsigned char *secret)
 {
-    EVP_PKEY *ours =
-        EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, (const void *)own->scalar, 32);
+    EVP_PKEY *ours = EVP_PKEY_new_raw_private_key(
+        EVP_PKEY_X25519, NULL, (const void *)own->scalar, 32);
     EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, 32);
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(ours, NULL);
     size_t len = 32;
-    bool ok = EVP_PKEY_derive_init(context) == 1
-        && EVP_PKEY_derive_set_peer(context, theirs) == 1
-        && EVP_PKEY_derive(context, secret, &len) == 1;
+    bool ok = EVP_PKEY_derive_init(context) == 1 &&
+        EVP_PKEY_derive_set_peer(context, theirs) == 1 &&
+        EVP_PKEY_derive(context, secret, &len) == 1;
 
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(ours);
@@ -95,8 +98,8 @@ static bool reference(const struct exchange_group *group, const struct exchange_
     return true;
 }
 
-static void assert_agrees(const struct exchange_group *group, const struct exchange_key *own,
-    const struct exchange_key *peers, size_t count)
+static void assert_agrees(const struct exchange_group *group,
+    const struct exchange_key *own, const struct exchange_key *peers, size_t count)
 {
     unsigned char secrets[LANES][EXCHANGE_SECRET_MAX], expected[EXCHANGE_SECRET_MAX];
     struct exchange_job jobs[LANES];
@@ -148,7 +151,8 @@ static void public_keys_are_what_openssl_computes(void **state)
 }
 
 /* The smallest and the largest that may be drawn, sparse and dense ones. */
-static void edge_scalar(const struct exchange_group *group, size_t n, struct exchange_key *key)
+static void edge_scalar(
+    const struct exchange_group *group, size_t n, struct exchange_key *key)
 {
     memset(key, 0, sizeof(*key));
     if (n < 3) {
@@ -160,7 +164,8 @@ static void edge_scalar(const struct exchange_group *group, size_t n, struct exc
         key->scalar[1 + n % (group->limbs - 1)] = UINT64_C(1) << (n + 40);
     } else {
         for (size_t i = 0; i + 1 < group->limbs; i++)
-            key->scalar[i] = n % 2 == 0 ? UINT64_MAX : UINT64_C(0xfffffffe00000001) << (n % 7);
+            key->scalar[i] =
+                n % 2 == 0 ? UINT64_MAX : UINT64_C(0xfffffffe00000001) << (n % 7);
         key->scalar[group->limbs - 1] = n;
     }
 }
@@ -294,19 +299,20 @@ static void a_lone_p256_job_agrees_with_a_batch(void **state)
 
 #define FULL 0xff, 0xff, 0xff, 0xff, 0xff /* six times: 30 bytes */
 
-/* The points of small order (RFC 7748, 7 and the list of curve25519's author), their forms
- * above the prime, and each with the top bit set: which OpenSSL refuses, all zero. */
+/* The points of small order (RFC 7748, 7 and the list of curve25519's author), their
+ * forms above the prime, and each with the top bit set: which OpenSSL refuses, all zero.
+ */
 static void x25519_points_of_low_order_are_refused(void **state)
 {
     static const unsigned char low[][32] = {
         {0},
         {1},
-        {0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f,
-            0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05,
-            0x16, 0x5f, 0x49, 0xb8, 0x00},
-        {0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83,
-            0xef, 0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e,
-            0xdd, 0xd0, 0x9f, 0x11, 0x57},
+        {0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1,
+            0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62,
+            0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+        {0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c,
+            0x83, 0xef, 0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22,
+            0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57},
         {0xec, FULL, FULL, FULL, FULL, FULL, FULL, 0x7f},
         {0xed, FULL, FULL, FULL, FULL, FULL, FULL, 0x7f},
         {0xee, FULL, FULL, FULL, FULL, FULL, FULL, 0x7f},
@@ -440,7 +446,7 @@ int main(int argc, char **argv)
     struct error err;
 
     if (argc > 1 && strcmp(argv[1], "--full") == 0)
-        batches = 1000000 / LANES;
+        batches = (argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000) / LANES;
     loaded = multibuffer_load(&library, &err);
     if (!loaded)
         (void)printf("batched operations are skipped: %s\n", err.text);
