@@ -1,0 +1,218 @@
+"""Processes: who they are, what happens when one ends, how the whole ends."""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from frame.client import Tls, get
+from frame.wait import wait_until
+
+pytestmark = pytest.mark.core
+
+
+def works(port):
+    with Tls(port) as client:
+        return client.request(get("/", close=True)).status == 200
+
+
+def field(pid, name):
+    with open(f"/proc/{pid}/status") as status:
+        return next(line.split(":", 1)[1].split() for line in status
+                    if line.startswith(name + ":"))
+
+
+def gone(pid):
+    try:
+        return field(pid, "State")[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+@needs_root
+def test_workers_are_not_root_and_cannot_come_back(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=2)
+    for pid in proxy.workers():
+        assert set(field(pid, "Uid")) == set(field(pid, "Uid")[:1]) != {"0"}
+        assert "0" not in field(pid, "Gid")
+        assert field(pid, "Groups") == []
+        assert field(pid, "CapEff") == ["0" * 16]
+        assert field(pid, "NoNewPrivs") == ["1"]
+    assert field(proxy.pid, "Uid")[0] == "0"
+
+
+@needs_root
+def test_an_unknown_user_means_nobody_and_is_told(start_proxy, origin):
+    proxy = start_proxy(origin.address, user="nosuchuser")
+    assert "nosuchuser" in proxy.wait_for("no_such_user")["user"]
+    assert works(proxy.port)
+
+
+def test_a_killed_worker_is_replaced_and_the_port_never_refuses(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=1)
+    for _ in range(3):
+        (worker,) = proxy.workers()
+        ups = len(proxy.events("worker_up"))
+        os.kill(worker, signal.SIGKILL)
+        assert works(proxy.port)  # waits in the backlog for the next worker
+        proxy.wait_for("worker_up", count=ups + 1)
+    assert proxy.workers() != [worker]
+
+
+def test_a_hung_worker_is_replaced(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=1)
+    (worker,) = proxy.workers()
+    os.kill(worker, signal.SIGSTOP)
+    proxy.wait_for("worker_killed")
+    wait_until(lambda: gone(worker))
+    assert works(proxy.port)
+
+
+def test_a_worker_gets_the_current_generation(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address, workers=1)
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.hup()
+    pki.rsa.install(proxy.cert, proxy.key)  # on disk, but nobody asked for it
+    os.kill(proxy.workers()[0], signal.SIGKILL)
+    proxy.wait_for("worker_up", count=2)
+    with Tls(proxy.port) as client:
+        assert client.certificate() == pki.other.der()
+
+
+def test_term_lets_the_reply_finish_and_refuses_new_clients(start_proxy, backend):
+    import threading
+    may_answer = threading.Event()
+
+    def slow(connection, *_):
+        connection.recv(65536)
+        may_answer.wait(20)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+
+    origin = backend(slow)
+    proxy = start_proxy(origin.address)
+    with Tls(proxy.port) as client:
+        client.send(get("/"))
+        wait_until(lambda: proxy.status()["counters"]["backend_connects"] >= 1)
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_for("draining")
+
+        def refused():
+            with socket.socket() as one:
+                return one.connect_ex(("127.0.0.1", proxy.port)) != 0
+
+        wait_until(refused)
+        may_answer.set()
+        data, end = client.read_to_end()
+    assert data.endswith(b"done") and end == "close_notify"
+    assert proxy.wait_exit() == 0
+    assert any("STOPPING=1" in note for note in proxy.read_notifications())
+
+
+def test_a_second_term_stops_now(start_proxy, backend):
+    origin = backend(lambda connection, *_: (connection.recv(65536), time.sleep(30)))
+    proxy = start_proxy(origin.address)
+    with Tls(proxy.port) as client:
+        client.send(get("/"))
+        wait_until(lambda: proxy.status()["counters"]["backend_connects"] >= 1)
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_for("draining")
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait_exit(10) == 0
+        assert client.read_to_end()[1] in ("cut", "reset")
+
+
+def test_workers_outlive_a_killed_master_only_to_finish(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=2)
+    proxy.expect_exit = -signal.SIGKILL
+    workers = proxy.workers()
+    with Tls(proxy.port) as client:
+        assert client.request(get("/")).status == 200
+        proxy.signal(signal.SIGKILL)
+        proxy.wait_exit()
+        for worker in workers:
+            wait_until(lambda: gone(worker), timeout=30)
+
+
+def test_usr1_reopens_the_log(start_proxy, origin, tmp_path):
+    log = tmp_path / "own.log"
+    proxy = start_proxy(origin.address, log=log)
+    wait_until(lambda: "event=started" in log.read_text())
+    assert log.stat().st_mode & 0o777 == 0o640
+    log.rename(tmp_path / "own.log.1")
+    proxy.signal(signal.SIGUSR1)
+    wait_until(lambda: log.exists() and "event=logs_reopened" in log.read_text())
+    assert works(proxy.port)
+    wait_until(lambda: "worker 0" in log.read_text())
+
+
+def test_usr2_replaces_the_binary_without_losing_a_connection(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=2)
+    with Tls(proxy.port) as client:
+        assert client.request(get("/")).status == 200
+        proxy.signal(signal.SIGUSR2)
+        successor = int(proxy.wait_for("upgraded")["successor"])
+        try:
+            assert any(f"MAINPID={successor}" in note for note in wait_until(
+                proxy.read_notifications))
+            for _ in range(10):
+                assert works(proxy.port)
+        finally:
+            os.kill(successor, signal.SIGTERM)
+            wait_until(lambda: gone(successor))
+    assert proxy.wait_exit() == 0
+
+
+def test_a_failed_upgrade_leaves_the_old_one_serving(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    text = proxy.config.read_text()
+    proxy.config.write_text("nonsense = 1\n")
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_for("upgrade_failed")
+    proxy.config.write_text(text)
+    assert works(proxy.port)
+    proxy.hup()
+
+
+def test_a_start_that_cannot_be_says_why(wlbproxy, start_proxy, origin, tmp_path):
+    config = tmp_path / "bad.conf"
+    config.write_text("control = off\n[wlb]\naccept = 127.0.0.1:1\nconnect = 127.0.0.1:2\n"
+                      f"cert = {tmp_path}/none.pem\n")
+    done = subprocess.run([wlbproxy, "run", "-c", config], capture_output=True, timeout=30)
+    assert done.returncode == 2
+    assert f"{tmp_path}/none.pem" in done.stderr.decode()
+
+
+def test_the_control_socket_is_private_and_bounded(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    assert proxy.control.stat().st_mode & 0o777 == 0o600
+    silent = []
+    for _ in range(40):
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(str(proxy.control))
+        silent.append(one)
+    assert works(proxy.port)
+    for one in silent:
+        one.close()
+    wait_until(lambda: proxy.command("status", "-c", proxy.config).returncode == 0)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(str(proxy.control))
+        one.sendall(b"x" * 5000)
+        assert b"too long" in one.recv(4096)
+    assert proxy.status()["ok"]
+
+
+@needs_root
+def test_a_worker_cannot_read_files_but_reload_can(start_proxy, origin, pki):
+    """The key stays 0600 root; a reload under confinement still works, twice."""
+    proxy = start_proxy(origin.address)
+    for pair in (pki.other, pki.ec, pki.rsa):
+        pair.install(proxy.cert, proxy.key)
+        assert proxy.key.stat().st_mode & 0o777 == 0o600
+        proxy.hup()
+        with Tls(proxy.port) as client:
+            assert client.certificate() == pair.der()

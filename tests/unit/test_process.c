@@ -1,0 +1,118 @@
+/* The small rules of the master: when to warn, what is lost, whom to notify. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/error.h"
+#include "proxy/process/channel.h"
+#include "proxy/process/expiry.h"
+#include "proxy/process/notify.h"
+#include "proxy/process/regression.h"
+#include "proxy/process/tickets.h"
+
+enum { DAY = 24 * 60 * 60 };
+
+static void the_expiry_ladder_has_its_rungs(void **state)
+{
+    static const struct {
+        long left;
+        long rung;
+    } cases[] = {{31 * DAY, 0}, {30 * DAY + 1, 0}, {30 * DAY, 1}, {14 * DAY, 2},
+        {7 * DAY + 1, 2}, {7 * DAY, 3}, {DAY, 4}, {0, 4}, {-1, 5}, {-DAY, 6}, {-2 * DAY, 7}};
+    const time_t now = 1800000000;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(expiry_rung(now + cases[i].left, now), cases[i].rung);
+}
+
+static void lost_names_are_named(void **state)
+{
+    static const struct {
+        const char *served, *fresh, *lost;
+    } cases[] = {{"a,b", "a,b", ""}, {"a,b", "b", "a"}, {"a, b,c", "B", "a, c"},
+        {"", "a", ""}, {"a", "", "a"}, {"a.example", "a.example.org", "a.example"}};
+    char lost[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(
+            regression_names_lost(cases[i].served, cases[i].fresh, lost, sizeof(lost)),
+            cases[i].lost[0] != '\0');
+        assert_string_equal(lost, cases[i].lost);
+    }
+}
+
+static void notify_addresses_are_paths_or_abstract(void **state)
+{
+    struct sockaddr_un address;
+    socklen_t len;
+    char text[200];
+
+    (void)state;
+    assert_true(notify_address("/run/x", &address, &len));
+    assert_string_equal(address.sun_path, "/run/x");
+    assert_int_equal(len, offsetof(struct sockaddr_un, sun_path) + 7);
+    assert_true(notify_address("@abc", &address, &len));
+    assert_memory_equal(address.sun_path, "\0abc", 4);
+    assert_int_equal(len, offsetof(struct sockaddr_un, sun_path) + 4);
+    assert_false(notify_address("relative", &address, &len));
+    assert_false(notify_address("/", &address, &len));
+    memset(text, 'a', sizeof(text));
+    text[0] = '/';
+    text[sizeof(text) - 1] = '\0';
+    assert_false(notify_address(text, &address, &len));
+}
+
+static void a_rotated_key_still_opens(void **state)
+{
+    struct ticket_keys tickets;
+    struct ticket_key first;
+    struct error err;
+
+    (void)state;
+    assert_true(tickets_make(&tickets, &err));
+    assert_int_equal(tickets.count, 1);
+    first = tickets.keys[0];
+    assert_true(tickets_rotate(&tickets, &err));
+    assert_int_equal(tickets.count, 2);
+    assert_memory_equal(&tickets.keys[1], &first, sizeof(first));
+    assert_memory_not_equal(&tickets.keys[0], &first, sizeof(first));
+    for (int i = 0; i < 3; i++)
+        assert_true(tickets_rotate(&tickets, &err));
+    assert_int_equal(tickets.count, TICKET_KEYS_MAX);
+}
+
+static void a_datagram_is_a_message_or_nothing(void **state)
+{
+    const uint32_t words[] = {MESSAGE_READY, 9, 0};
+    const uint32_t unknown[] = {MESSAGE_LAST, 9}, none[] = {0, 9};
+    struct message m;
+
+    (void)state;
+    assert_true(message_parse(&m, (const char *)words, sizeof(words)));
+    assert_int_equal(m.type, MESSAGE_READY);
+    assert_int_equal(m.id, 9);
+    assert_int_equal(m.len, 4);
+    for (size_t len = 0; len < 8; len++)
+        assert_false(message_parse(&m, (const char *)words, len));
+    assert_false(message_parse(&m, (const char *)unknown, sizeof(unknown)));
+    assert_false(message_parse(&m, (const char *)none, sizeof(none)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_expiry_ladder_has_its_rungs),
+        cmocka_unit_test(lost_names_are_named),
+        cmocka_unit_test(notify_addresses_are_paths_or_abstract),
+        cmocka_unit_test(a_rotated_key_still_opens),
+        cmocka_unit_test(a_datagram_is_a_message_or_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,149 @@
+/* A generation survives the trip as bytes, and damaged bytes are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/error.h"
+#include "proxy/process/report.h"
+#include "proxy/process/setup.h"
+#include "proxy/process/snapshot.h"
+
+static struct endpoint endpoints[2] = {
+    {.len = 16, .text = "127.0.0.1:8012"}, {.len = 28, .text = "[::1]:8013"}};
+static struct snapshot_blob blobs[2] = {{"secret", 6}, {"another", 7}};
+static uint32_t both[2] = {1, 0};
+static struct snapshot_service services[2] = {
+    {.backends = endpoints, .backend_count = 2, .credentials = blobs, .credential_count = 2,
+        .ca = "ca text", .crl = NULL},
+    {.backends = endpoints, .backend_count = 1, .credentials = blobs, .credential_count = 1},
+};
+static struct snapshot_listener listeners[1] = {
+    {.address = {.len = 16, .text = "0.0.0.0:8012"}, .services = both, .service_count = 2}};
+static const struct snapshot sample = {.id = 7, .settings = "text", .services = services,
+    .service_count = 2, .listeners = listeners, .listener_count = 1};
+
+static char *encode(size_t *len)
+{
+    char *bytes;
+
+    *len = snapshot_size(&sample);
+    bytes = malloc(*len);
+    assert_non_null(bytes);
+    snapshot_encode(&sample, bytes, *len);
+    return bytes;
+}
+
+static void a_snapshot_comes_back_as_it_was(void **state)
+{
+    struct snapshot got;
+    struct error err;
+    size_t len;
+    char *bytes = encode(&len);
+
+    (void)state;
+    assert_true(snapshot_decode(&got, bytes, len, &err));
+    assert_int_equal(got.id, 7);
+    assert_string_equal(got.settings, "text");
+    assert_int_equal(got.service_count, 2);
+    assert_int_equal(got.services[0].backend_count, 2);
+    assert_string_equal(got.services[0].backends[1].text, "[::1]:8013");
+    assert_int_equal(got.services[0].credentials[1].len, 7);
+    assert_memory_equal(got.services[0].credentials[1].bytes, "another", 7);
+    assert_string_equal(got.services[0].ca, "ca text");
+    assert_null(got.services[0].crl);
+    assert_int_equal(got.listeners[0].services[0], 1);
+    snapshot_destroy(&got);
+    free(bytes);
+}
+
+static void every_cut_is_refused(void **state)
+{
+    struct snapshot got;
+    struct error err;
+    size_t len;
+    char *bytes = encode(&len);
+
+    (void)state;
+    for (size_t cut = 0; cut < len; cut++) {
+        char *part = malloc(cut + 1);
+
+        assert_non_null(part);
+        memcpy(part, bytes, cut);
+        assert_false(snapshot_decode(&got, part, cut, &err));
+        free(part);
+    }
+    free(bytes);
+}
+
+static void no_flipped_byte_leads_astray(void **state)
+{
+    struct snapshot got;
+    struct error err;
+    size_t len;
+    char *bytes = encode(&len);
+
+    (void)state;
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] ^= (char)0xff;
+        if (snapshot_decode(&got, bytes, len, &err))
+            snapshot_destroy(&got);
+        bytes[i] ^= (char)0xff;
+    }
+    free(bytes);
+}
+
+static void a_report_comes_back_as_it_was(void **state)
+{
+    static struct report report, got;
+    static char bytes[32 * 1024];
+    size_t len;
+
+    (void)state;
+    report.counters.requests = 42;
+    report.log_lost = 3;
+    report.generation_count = 1;
+    report.generations[0] = (struct report_generation){.id = 5, .clients = 2, .age_ms = 9};
+    report.backend_count = 1;
+    strcpy(report.backends[0].service, "wlb");
+    strcpy(report.backends[0].address, "127.0.0.1:8013");
+    report.backends[0].up = true;
+    len = report_encode(&report, bytes, sizeof(bytes));
+    assert_true(report_decode(&got, bytes, len));
+    assert_memory_equal(&report, &got, sizeof(got));
+    for (size_t cut = 0; cut < len; cut++)
+        assert_false(report_decode(&got, bytes, cut));
+}
+
+static void a_setup_comes_back_as_it_was(void **state)
+{
+    const struct setup setup = {
+        .slot = 3, .crypto = 1, .identity = {true, 65534, 65533, "nobody"}};
+    struct setup got;
+    char bytes[SETUP_BYTES];
+    size_t len = setup_encode(&setup, bytes, sizeof(bytes));
+
+    (void)state;
+    assert_true(setup_decode(&got, bytes, len));
+    assert_int_equal(got.slot, 3);
+    assert_int_equal(got.identity.gid, 65533);
+    assert_string_equal(got.identity.name, "nobody");
+    assert_false(setup_decode(&got, bytes, len - 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_snapshot_comes_back_as_it_was),
+        cmocka_unit_test(every_cut_is_refused),
+        cmocka_unit_test(no_flipped_byte_leads_astray),
+        cmocka_unit_test(a_report_comes_back_as_it_was),
+        cmocka_unit_test(a_setup_comes_back_as_it_was),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
