@@ -1,7 +1,4 @@
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
@@ -48,14 +45,6 @@ static int status_of(const struct check *c)
     return bad ? EXIT_NOT_SO : EXIT_DONE;
 }
 
-/* The sentence that refused may be one of the findings, told below in full. */
-static bool is_told_by_a_finding(const struct check *c)
-{
-    const struct finding *refused = findings_first(&c->findings, SEVERITY_REFUSED);
-
-    return refused != NULL && strstr(c->err.text, refused->fact) != NULL;
-}
-
 static void print_summary(const struct check *c)
 {
     size_t counts[4] = {0};
@@ -83,7 +72,7 @@ static void print_check(const struct check *c)
         print_service(stdout, service);
         putchar('\n');
     }
-    if (c->plan == NULL && !is_told_by_a_finding(c))
+    if (c->plan == NULL && !is_told_by_a_finding(c->err.text, findings))
         print_wrapped(stdout, "refused  ", c->err.text);
     print_findings(stdout, findings);
     print_summary(c);

@@ -16,18 +16,19 @@ static size_t line_length(const char *text, size_t room)
 
 void print_wrapped(FILE *out, const char *lead, const char *text)
 {
-    size_t indent = strlen(lead);
+    int indent = (int)strlen(lead);
 
-    do {
-        size_t len = line_length(text, PRINT_COLUMNS - indent);
+    fputs(lead, out);
+    for (;;) {
+        size_t len = line_length(text, PRINT_COLUMNS - (size_t)indent);
 
-        fprintf(out, "%s%.*s\n", lead, (int)len, text);
+        fprintf(out, "%.*s\n", (int)len, text);
         text += len;
         text += strspn(text, " ");
-        if (*lead != '\0' && *text != '\0')
-            fprintf(out, "%*s", (int)indent, "");
-        lead = "";
-    } while (*text != '\0');
+        if (*text == '\0')
+            return;
+        fprintf(out, "%*s", indent, "");
+    }
 }
 
 void span_text(uint64_t seconds, char text[SPAN_MAX])
@@ -93,10 +94,32 @@ static void print_finding(FILE *out, const json_t *finding)
 
 void print_findings(FILE *out, const json_t *findings)
 {
+    static const char *const severities[] = {"refused", "stale", "warning", "note"};
     const json_t *finding;
     size_t i;
 
-    json_array_foreach(findings, i, finding) print_finding(out, finding);
+    for (size_t s = 0; s < sizeof(severities) / sizeof(severities[0]); s++) {
+        json_array_foreach(findings, i, finding)
+        {
+            if (strcmp(json_text(finding, "severity"), severities[s]) == 0)
+                print_finding(out, finding);
+        }
+    }
+}
+
+bool is_told_by_a_finding(const char *sentence, const json_t *findings)
+{
+    const json_t *finding;
+    size_t i;
+
+    json_array_foreach(findings, i, finding)
+    {
+        const char *fact = json_text(finding, "fact");
+
+        if (*fact != '\0' && strstr(sentence, fact) != NULL)
+            return true;
+    }
+    return false;
 }
 
 static void join(const json_t *list, char *text, size_t size)

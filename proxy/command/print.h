@@ -4,6 +4,7 @@
 #ifndef WLBPROXY_COMMAND_PRINT_H
 #define WLBPROXY_COMMAND_PRINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -24,9 +25,12 @@ void bytes_text(uint64_t bytes, char text[SPAN_MAX]);
 const char *json_text(const json_t *object, const char *key);
 uint64_t json_number(const json_t *object, const char *key);
 
-/* Of control.h's answers. */
+/* Of control.h's answers. The worst finding first. */
 void print_findings(FILE *out, const json_t *findings);
 void print_service(FILE *out, const json_t *service);
+
+/* Need the sentence of a refusal be printed, or do the findings say it, and more? */
+bool is_told_by_a_finding(const char *sentence, const json_t *findings);
 
 /* One object, indented, and a newline. */
 void print_json(const json_t *json);

@@ -7,23 +7,27 @@
 #include "proxy/command/print.h"
 #include "proxy/command/probe.h"
 
+static void print_refusal(const json_t *verdict)
+{
+    const char *reason = json_text(verdict, "error");
+
+    printf("reload REFUSED: generation %" PRIu64 " is still served, as before\n",
+        json_number(verdict, "generation"));
+    if (!is_told_by_a_finding(reason, json_object_get(verdict, "findings")))
+        print_wrapped(stdout, "because  ", reason);
+}
+
 static void print_verdict(const json_t *verdict)
 {
     uint64_t generation = json_number(verdict, "generation");
-    char text[1400];
 
     if (!json_is_true(json_object_get(verdict, "ok")))
-        snprintf(text, sizeof(text), "reload refused: %s", json_text(verdict, "error"));
+        print_refusal(verdict);
     else if (json_is_true(json_object_get(verdict, "unchanged")))
-        snprintf(text, sizeof(text),
-            "nothing has changed: generation %" PRIu64 " goes on being served",
+        printf("nothing has changed: generation %" PRIu64 " goes on being served\n",
             generation);
     else
-        snprintf(
-            text, sizeof(text), "reloaded: generation %" PRIu64 " is served", generation);
-    print_wrapped(stdout, "", text);
-    if (!json_is_true(json_object_get(verdict, "ok")))
-        printf("generation %" PRIu64 " is still served, as before\n", generation);
+        printf("reloaded: generation %" PRIu64 " is served\n", generation);
 }
 
 static void print_notes(const json_t *notes)

@@ -38,12 +38,13 @@ static void print_last_reload(const json_t *status)
             "what is on disk differs from what is served: wlbproxy reload");
 }
 
-static void print_disk(const json_t *service)
+/* `told`: why the disk could not be judged at all. */
+static void print_disk(const json_t *service, const char *told)
 {
     const json_t *certificate;
     size_t i;
 
-    if (*json_text(service, "disk_error") != '\0')
+    if (strcmp(json_text(service, "disk_error"), told) != 0)
         print_wrapped(stdout, "  on disk: ", json_text(service, "disk_error"));
     if (!json_is_true(json_object_get(service, "differs")))
         return;
@@ -58,16 +59,16 @@ static void print_disk(const json_t *service)
     }
 }
 
-static void print_services(const json_t *services)
+static void print_services(const json_t *status)
 {
     const json_t *service;
     size_t i;
 
-    json_array_foreach(services, i, service)
+    json_array_foreach(json_object_get(status, "services"), i, service)
     {
         putchar('\n');
         print_service(stdout, service);
-        print_disk(service);
+        print_disk(service, json_text(status, "disk_error"));
     }
 }
 
@@ -158,7 +159,8 @@ static void print_count(const char *name, uint64_t count, unsigned *column)
     snprintf(label, sizeof(label), "%s", name);
     for (char *c = label; *c != '\0'; c++)
         *c = *c == '_' ? ' ' : *c;
-    printf("%-23s %12s%s", label, text, *column == 0 ? "   " : "\n");
+    printf("%s%-23s %12s%s", *column == 0 ? "" : "   ", label, text,
+        *column == 0 ? "" : "\n");
     *column = 1 - *column;
 }
 
@@ -186,7 +188,7 @@ void status_print(const json_t *status)
 {
     print_head(status);
     print_last_reload(status);
-    print_services(json_object_get(status, "services"));
+    print_services(status);
     print_backends(status);
     print_generations(json_object_get(status, "generations"));
     print_workers(json_object_get(status, "workers"));
