@@ -1,0 +1,197 @@
+"""Side by side: wlbproxy and the installed peers, equal settings, interleaved rounds."""
+import argparse
+import datetime
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import machine  # noqa: E402
+import peers  # noqa: E402
+import report  # noqa: E402
+import scenarios  # noqa: E402
+from certificates import Certificates  # noqa: E402
+from measure import Bench, LoadError  # noqa: E402
+
+SERVER_CPU, CLIENT_CPU = "0", "1"
+CURVES = {"chains": [1, 2, 3, 4, 5], "crowd": [1, 10, 100, 1000, 10000]}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--only", metavar="PEER,..", help="of " + ", ".join(peers.ALL))
+    parser.add_argument("--scenario", metavar="NAME,..",
+                        help="of " + ", ".join(scenarios.BY_NAME))
+    parser.add_argument("--rounds", type=int, help="5 unless said")
+    parser.add_argument("--seconds", type=float, help="of each measurement; 3 unless said")
+    parser.add_argument("--tools", default="build", help="where the programs are")
+    parser.add_argument("--output", default=None, help="folder of the report")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.seconds = options.seconds or (1 if options.quick else 3)
+    options.tools = pathlib.Path(options.tools).resolve()
+    options.output = pathlib.Path(options.output or options.tools / "bench")
+    options.only = choose(options.only, peers.ALL, "peer")
+    options.scenario = choose(options.scenario, scenarios.BY_NAME, "scenario")
+    return options
+
+
+def choose(text, known, what):
+    names = text.split(",") if text else list(known)
+    for name in names:
+        if name not in known:
+            sys.exit(f"bench: there is no {what} {name!r}; there are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Run:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, pathlib.Path(folder)
+        self.certificates = Certificates(self.make("certificates"))
+        self.bench = Bench(options.tools, options.seconds, 0.5)
+        self.servers, self.samples, self.errors = {}, {}, []
+        self.present = [peer for peer in options.only if peer.program(options.tools)]
+        for peer in options.only:
+            if peer not in self.present:
+                say(f"{peer.name} is not installed: left out")
+        self.origin = subprocess.Popen(
+            ["taskset", "-c", CLIENT_CPU, str(options.tools / "origin"), "--port", "0", "--idle",
+             "120000"], stdout=subprocess.PIPE, text=True)
+        self.backend_port = int(self.origin.stdout.readline().split()[-1])
+
+    def make(self, name):
+        path = self.folder / name
+        path.mkdir()
+        self.folder.chmod(0o755)
+        return path
+
+    def start(self, peer, certificate, name, workers=1, cpus=SERVER_CPU):
+        return peer(self.folder / name, certificate, self.backend_port, cpus, workers,
+                    self.options.tools)
+
+    def server(self, peer, kind):
+        """The one that runs all the time: idle it costs the others nothing."""
+        key = (peer.name, kind)
+        if key not in self.servers:
+            self.servers[key] = self.start(peer, getattr(self.certificates, kind),
+                                           f"{peer.name}-{kind}")
+        return self.servers[key]
+
+    def fresh(self, peer, work, certificate=None, **options):
+        """A figure of a server that has done nothing else."""
+        name = f"{peer.name}-{time.monotonic_ns()}"
+        server = self.start(peer, certificate or self.certificates.rsa, name, **options)
+        try:
+            return work(server)
+        finally:
+            server.stop()
+
+    def once(self, peer, scenario):
+        bench, kind = self.bench, scenario.kind
+        if kind == "load":
+            return bench.load(self.server(peer, scenario.certificate), scenario)
+        if kind == "idle":
+            count = 300 if self.options.quick else 2000
+            return self.fresh(peer, lambda server: bench.idle(server, count))
+        if kind == "reload":
+            return self.fresh(
+                peer, lambda server: bench.reload(server, scenario, self.certificates))
+        if kind == "flood":
+            return self.fresh(peer, bench.flood)
+        if kind == "workers":
+            return self.two_workers(peer, scenario)
+        return self.curve(peer, scenario)
+
+    def two_workers(self, peer, scenario):
+        if os.cpu_count() < 4:
+            return None  # server and client would share
+        one = self.bench.load(self.server(peer, "rsa"), scenario)
+        two = self.fresh(peer, lambda server: self.bench.load(server, scenario), workers=2,
+                         cpus="0,2")
+        return {"times": two["per_second"] / one["per_second"]}
+
+    def curve(self, peer, scenario):
+        """How the cost grows: {n: CPU us}. Only wlbproxy, only in the first round."""
+        if not peer.name.startswith("wlbproxy") or (peer.name, scenario.name) in self.samples:
+            return None
+        counts = CURVES[scenario.name][:3 if self.options.quick else None]
+        points = {}
+        for n in counts:
+            if scenario.kind == "chains":
+                figures = self.fresh(peer, lambda server: self.bench.load(server, scenario),
+                                     certificate=self.certificates.chain(n))
+            else:
+                figures = self.fresh(
+                    peer, lambda server: self.bench.crowd(server, scenario, n))  # noqa: B023
+            points[n] = figures["cpu_us"]
+        return {"curve": points}
+
+    def round(self, number):
+        for scenario in self.options.scenario:
+            for peer in self.present:
+                label = f"round {number}/{self.options.rounds} {scenario.name} {peer.name}"
+                try:
+                    figures = self.once(peer, scenario)
+                except (LoadError, RuntimeError, OSError) as error:
+                    self.errors.append(f"{scenario.name} {peer.name}: {error}")
+                    say(f"{label}: ERROR {error}")
+                    continue
+                if figures is None:
+                    continue
+                self.samples.setdefault((peer.name, scenario.name), []).append(figures)
+                say(f"{label}: {report.brief(figures)}")
+
+    def stop(self):
+        for server in self.servers.values():
+            server.stop()
+        self.origin.terminate()
+        self.origin.wait()
+        self.origin.stdout.close()
+
+    def medians(self):
+        return {key: {name: median([one.get(name) for one in samples])
+                      for name in samples[0]}
+                for key, samples in self.samples.items()}
+
+
+def median(values):
+    values = [value for value in values if value is not None]
+    if not values:
+        return None
+    return statistics.median(values) if isinstance(values[0], (int, float)) else values[0]
+
+
+def main():
+    options = arguments()
+    began = datetime.datetime.now(datetime.timezone.utc)
+    with tempfile.TemporaryDirectory(prefix="wlbproxy-bench-") as folder:
+        os.chmod(folder, 0o755)
+        run = Run(options, folder)
+        try:
+            for number in range(1, options.rounds + 1):
+                run.round(number)
+        finally:
+            run.stop()
+    facts = machine.facts(run.present, options)
+    results = report.Results(began, options, facts, run.medians(), run.errors)
+    print(results.table())
+    for path in results.write(options.output):
+        say(f"written: {path}")
+    if run.errors:
+        sys.exit("bench: errors, and a figure with errors is no figure:\n  "
+                 + "\n  ".join(run.errors))
+
+
+if __name__ == "__main__":
+    main()

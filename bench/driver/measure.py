@@ -1,0 +1,136 @@
+"""One measurement of one server: run the load generator, read the server's CPU clock."""
+import json
+import subprocess
+import time
+
+CLIENT_CPU = "1"
+
+
+class LoadError(Exception):
+    """A client saw an error: a figure with errors is no figure."""
+
+
+class Load:
+    """The load generator as a process: begun() and result() in that order."""
+
+    def __init__(self, program, port, arguments, cpu=CLIENT_CPU):
+        self.process = subprocess.Popen(
+            ["taskset", "-c", cpu, str(program), "--port", str(port), *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def _line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise LoadError(f"the load generator ended with {self.process.wait()}")
+        return line.strip()
+
+    def begun(self):
+        line = self._line()
+        if line not in ("begin", "held"):
+            raise LoadError(line)
+
+    def result(self, errors_allowed=False):
+        result = json.loads(self._line())
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+        if result["errors"] and not errors_allowed:
+            raise LoadError(f"{result['errors']} errors, the first: {result['first_error']}")
+        return result
+
+
+def _spent(before, after):
+    return sum(value - before.get(pid, 0) for pid, value in after.items())
+
+
+class Bench:
+    """The programs and how long to measure."""
+
+    def __init__(self, tools, seconds, warmup):
+        self.load_program = tools / "load"
+        self.times = ["--warmup", str(int(warmup * 1000)), "--duration",
+                      str(int(seconds * 1000))]
+
+    def _load(self, server, arguments, **options):
+        return Load(self.load_program, server.port, [*self.times, *arguments], **options)
+
+    def load(self, server, scenario):
+        load = self._load(server, scenario.load)
+        load.begun()
+        before = server.cpu_ns()
+        result = load.result()
+        spent = _spent(before, server.cpu_ns())
+        if scenario.resumes and result["resumed"] < 0.9 * result["handshakes"]:
+            raise LoadError("sessions are not resumed")
+        operations = max(result["operations"], 1)
+        return {
+            "cpu_us": spent / 1000 / operations,
+            "per_second": operations / result["seconds"],
+            "busy": spent / 1e9 / result["seconds"],
+            **{name: result[name] for name in ("p50_us", "p99_us", "max_us")},
+            "settings": f"{result['protocol']} {result['cipher']} {result['group']}",
+        }
+
+    def idle(self, server, count):
+        """Memory per idle connection: with `count` of them against with none."""
+        warm = Load(self.load_program, server.port, ["--idle", "50"])
+        warm.begun()
+        warm.result()
+        time.sleep(0.3)
+        before = server.memory_kb()
+        load = Load(self.load_program, server.port,
+                    ["--idle", str(count), "--concurrency", "16"])
+        load.begun()
+        time.sleep(1)
+        after = server.memory_kb()
+        load.result()
+        return {"kb_each": (after - before) / count, "connections": count}
+
+    def reload(self, server, scenario, certificates):
+        """The slowest request and the time until all connections show the new certificate."""
+        quiet = self._load(server, scenario.load)
+        quiet.begun()
+        quiet = quiet.result()
+        load = self._load(server, [*scenario.load, "--certificates"])
+        load.begun()
+        time.sleep(0.3)
+        server.install(certificates.rsa2)
+        asked = time.clock_gettime(time.CLOCK_MONOTONIC)
+        server.reload()
+        result = load.result(errors_allowed=True)
+        shown = sorted(result["certificates"], key=lambda one: one["first"])
+        server.install(certificates.rsa)
+        server.reload()
+        time.sleep(0.5)
+        return {
+            "failed": result["errors"],
+            "slowest_us": result["max_us"],
+            "quiet_p99_us": quiet["p99_us"],
+            "all_new_ms": (shown[0]["last"] - asked) * 1000 if len(shown) > 1 else None,
+        }
+
+    def flood(self, server):
+        """p99 of one kept-alive client, alone and beside 64 clients that only shake hands."""
+        polite = ["--keep-alive"]
+        alone = self._load(server, polite)
+        alone.begun()
+        alone = alone.result()
+        flood = Load(self.load_program, server.port, [
+            "--xapi", "--handshake-only", "--concurrency", "64", "--duration",
+            str(int(self.times[1]) + int(self.times[3]) + 1000)])
+        flood.begun()
+        beside = self._load(server, polite)
+        beside.begun()
+        beside = beside.result()
+        flooded = flood.result(errors_allowed=True)
+        return {"alone_p99_us": alone["p99_us"], "beside_p99_us": beside["p99_us"],
+                "flood_per_second": flooded["operations"] / flooded["seconds"]}
+
+    def crowd(self, server, scenario, count):
+        """CPU of a request while `count` other connections are idle."""
+        idle = Load(self.load_program, server.port,
+                    ["--idle", str(count), "--concurrency", "16"])
+        idle.begun()
+        figures = self.load(server, scenario)
+        idle.result(errors_allowed=True)
+        return figures

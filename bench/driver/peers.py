@@ -1,0 +1,302 @@
+"""The servers that are compared: wlbproxy and its peers, each with one worker on one CPU,
+the same certificate, ciphers and groups, and kept-alive backend connections where it can."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+CIPHERS = ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+           "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256")
+GROUPS = "X25519:P-256:P-384"
+BACKEND_CONNECTIONS = 64
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def family(pid):
+    """The process and all below it."""
+    pids = [pid]
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            pids += family(int(child))
+    return pids
+
+
+class Server:
+    """One server at work. Subclasses say how it is configured and started."""
+
+    name = None
+    programs = ()
+    version_command = ()
+
+    def __init__(self, folder, certificate, backend_port, cpus, workers=1, tools=None):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o755)
+        self.cert, self.key = self.folder / "server.pem", self.folder / "server.key"
+        self.merged = self.folder / "merged.pem"
+        self.backend_port, self.port, self.workers = backend_port, free_port(), workers
+        self.tools = tools
+        self.install(certificate)
+        self.configure()
+        self.log = open(self.folder / "log", "wb")
+        self.process = subprocess.Popen(
+            ["taskset", "-c", cpus, *map(str, self.command())], stdin=subprocess.DEVNULL,
+            stdout=self.log, stderr=self.log, cwd=self.folder)
+        self.await_port()
+
+    @classmethod
+    def program(cls, tools=None):
+        paths = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
+        return next(filter(None, (shutil.which(name, path=paths) for name in cls.programs)), None)
+
+    @classmethod
+    def version(cls, tools=None):
+        program = cls.program(tools)
+        if program is None:
+            return None
+        done = subprocess.run([program, *cls.version_command], capture_output=True, text=True)
+        found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
+        return found.group(0) if found else "?"
+
+    def install(self, certificate):
+        chain, key = certificate
+        for path, text in ((self.cert, chain), (self.key, key), (self.merged, key + chain)):
+            fresh = path.with_suffix(".new")
+            fresh.write_text(text)
+            fresh.chmod(0o600)
+            fresh.rename(path)
+
+    def write(self, text):
+        path = self.folder / "conf"
+        path.write_text(text)
+        return path
+
+    def await_port(self):
+        for _ in range(600):
+            if self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                time.sleep(0.2)
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"{self.name} did not start:\n"
+                           + (self.folder / "log").read_text(errors="replace")[-2000:])
+
+    def reload(self):
+        os.kill(self.process.pid, signal.SIGHUP)
+
+    def cpu_ns(self):
+        """CPU time of all its processes, by the scheduler's own count. The clock of a process
+        has that of its threads, also of those that have ended (clock_getcpuclockid(3))."""
+        return {pid: time.clock_gettime_ns((~pid << 3) | 2) for pid in family(self.process.pid)}
+
+    def memory_kb(self):
+        """Proportional set size of all its processes."""
+        total = 0
+        for pid in family(self.process.pid):
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE).group(1))
+        return total
+
+    def stop(self):
+        if self.process.poll() is None:
+            below = family(self.process.pid)[1:]
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            for pid in below:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        self.log.close()
+
+
+class Wlbproxy(Server):
+    name = "wlbproxy"
+    crypto = "auto"
+    version_command = ("--version",)
+
+    @classmethod
+    def program(cls, tools=None):
+        path = tools / "wlbproxy"
+        return str(path) if path.exists() else None
+
+    def configure(self):
+        self.write(f"""workers = {self.workers}
+control = {self.folder}/control.sock
+log_level = warning
+handshake_rate = 0
+max_connections_per_source = 0
+max_handshakes = 20000
+max_connections = 20000
+crypto = {self.crypto}
+
+[bench]
+accept = 127.0.0.1:{self.port}
+connect = 127.0.0.1:{self.backend_port}
+cert = {self.cert}
+key = {self.key}
+ciphers = {CIPHERS}
+groups = {GROUPS}
+max_body = 0
+backend_keepalive = {BACKEND_CONNECTIONS}
+""")
+
+    def command(self):
+        return [self.program(self.tools), "run", "-c", self.folder / "conf"]
+
+
+class WlbproxyOpenssl(Wlbproxy):
+    name = "wlbproxy-openssl"
+    crypto = "openssl"
+
+
+class Stunnel(Server):
+    name = "stunnel"
+    programs = ("stunnel4", "stunnel")
+    version_command = ("-version",)
+
+    def configure(self):
+        self.write(f"""foreground = yes
+pid =
+debug = err
+[bench]
+accept = 127.0.0.1:{self.port}
+connect = 127.0.0.1:{self.backend_port}
+cert = {self.cert}
+key = {self.key}
+sslVersionMin = TLSv1.2
+ciphers = {CIPHERS}
+curves = {GROUPS}
+""")
+
+    def command(self):
+        return [self.program(), self.folder / "conf"]
+
+
+class Hitch(Server):
+    name = "hitch"
+    programs = ("hitch",)
+    version_command = ("--version",)
+
+    def configure(self):
+        user = 'user = "nobody"\n' if os.getuid() == 0 else ""
+        self.write(f"""frontend = "[127.0.0.1]:{self.port}"
+backend = "[127.0.0.1]:{self.backend_port}"
+pem-file = "{self.merged}"
+workers = {self.workers}
+daemon = off
+quiet = on
+log-level = 0
+tls-protos = TLSv1.2 TLSv1.3
+ciphers = "{CIPHERS}"
+ecdh-curve = "{GROUPS}"
+backlog = 1024
+{user}""")
+
+    def command(self):
+        return [self.program(), f"--config={self.folder / 'conf'}"]
+
+
+class Nginx(Server):
+    name = "nginx"
+    programs = ("nginx",)
+    version_command = ("-v",)
+
+    def configure(self):
+        self.write(f"""daemon off;
+worker_processes {self.workers};
+worker_rlimit_nofile 65536;
+pid {self.folder}/pid;
+error_log stderr error;
+events {{ worker_connections 20000; }}
+http {{
+    access_log off;
+    client_body_temp_path {self.folder}/body;
+    proxy_temp_path {self.folder}/proxy;
+    fastcgi_temp_path {self.folder}/fastcgi;
+    uwsgi_temp_path {self.folder}/uwsgi;
+    scgi_temp_path {self.folder}/scgi;
+    keepalive_requests 100000000;
+    proxy_max_temp_file_size 0;
+    upstream backend {{
+        server 127.0.0.1:{self.backend_port};
+        keepalive {BACKEND_CONNECTIONS};
+        keepalive_requests 100000000;
+    }}
+    server {{
+        listen 127.0.0.1:{self.port} ssl backlog=4096;
+        ssl_certificate {self.cert};
+        ssl_certificate_key {self.key};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_ciphers {CIPHERS};
+        ssl_ecdh_curve {GROUPS};
+        ssl_prefer_server_ciphers on;
+        location / {{
+            proxy_pass http://backend;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+""")
+
+    def command(self):
+        return [self.program(), "-p", self.folder, "-c", self.folder / "conf", "-e", "stderr"]
+
+
+class Haproxy(Server):
+    name = "haproxy"
+    programs = ("haproxy",)
+    version_command = ("-v",)
+
+    def configure(self):
+        self.write(f"""global
+    nbthread {self.workers}
+    maxconn 20000
+    ssl-default-bind-ciphers {CIPHERS}
+    ssl-default-bind-curves {GROUPS}
+    tune.ssl.default-dh-param 2048
+defaults
+    mode http
+    timeout client 75s
+    timeout server 660s
+    timeout connect 5s
+    timeout http-keep-alive 75s
+    option http-keep-alive
+    http-reuse always
+frontend bench
+    bind 127.0.0.1:{self.port} ssl crt {self.merged} ssl-min-ver TLSv1.2
+    default_backend origin
+backend origin
+    server origin 127.0.0.1:{self.backend_port} pool-max-conn {BACKEND_CONNECTIONS}
+""")
+
+    def command(self):
+        # -W: a master, because only with one is there a reload.
+        return [self.program(), "-W", "-db", "-f", self.folder / "conf"]
+
+    def reload(self):
+        os.kill(self.process.pid, signal.SIGUSR2)
+
+
+ALL = {cls.name: cls for cls in (Wlbproxy, WlbproxyOpenssl, Stunnel, Hitch, Nginx, Haproxy)}
