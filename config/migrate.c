@@ -11,117 +11,20 @@
 #include "config/migrate_rules.h"
 #include "config/options.h"
 #include "config/settings.h"
-#include "config/text_list.h"
-
-struct line {
-    unsigned number;
-    char *name, *value; /* value NULL: a [section] of that name */
-};
+#include "config/stunnel_text.h"
 
 /* The stunnel file, and what is being made of it. */
 struct work {
-    const char *name;
-    struct line *lines;
-    size_t count;
+    struct stunnel_text from;
     FILE *text, *losses;
 };
 
-static void trim(char **start, char *end)
-{
-    while (isspace((unsigned char)**start))
-        (*start)++;
-    while (end > *start && isspace((unsigned char)end[-1]))
-        end--;
-    *end = '\0';
-}
-
-static void add_line(struct work *w, unsigned number, const char *name, const char *value)
-{
-    struct line *lines = realloc(w->lines, (w->count + 1) * sizeof(*lines));
-
-    if (lines == NULL)
-        abort();
-    lines[w->count++] =
-        (struct line){number, text_copy(name), value != NULL ? text_copy(value) : NULL};
-    w->lines = lines;
-}
-
-/* One line, which may be changed. */
-static bool read_line(struct work *w, char *line, unsigned number, struct error *err)
-{
-    char *end = line + strlen(line), *equals, *value;
-
-    trim(&line, end);
-    if (*line == '\0' || *line == ';' || *line == '#')
-        return true;
-    end = line + strlen(line);
-    if (*line == '[' && end[-1] == ']') {
-        end[-1] = '\0';
-        add_line(w, number, line + 1, NULL);
-        return true;
-    }
-    equals = strchr(line, '=');
-    if (equals == NULL)
-        return error_set(err, "%s:%u: '%s' is not of the form 'name = value'", w->name,
-            number, excerpt_of_text(line).text);
-    value = equals + 1;
-    trim(&value, end);
-    trim(&line, equals);
-    add_line(w, number, line, value);
-    return true;
-}
-
-static bool read_lines(struct work *w, const char *text, struct error *err)
-{
-    unsigned number = 0;
-    bool good = true;
-
-    if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
-        text += 3;
-    while (good && *text != '\0') {
-        size_t len = strcspn(text, "\n");
-        char *line = strndup(text, len);
-
-        if (line == NULL)
-            abort();
-        good = read_line(w, line, ++number, err);
-        free(line);
-        text += len + (text[len] == '\n');
-    }
-    return good;
-}
-
-static bool is_section(const struct line *line)
-{
-    return line->value == NULL;
-}
-
-/* The line after the last one of the scope that begins at `first`. */
-static size_t scope_end(const struct work *w, size_t first)
-{
-    size_t i = first;
-
-    while (i < w->count && !is_section(&w->lines[i]))
-        i++;
-    return i;
-}
-
-static const struct line *find(
-    const struct work *w, size_t first, size_t end, const char *name)
-{
-    for (size_t i = first; i < end; i++) {
-        if (!is_section(&w->lines[i]) && strcasecmp(w->lines[i].name, name) == 0)
-            return &w->lines[i];
-    }
-    return NULL;
-}
-
-static struct excerpt shown_value(const struct line *line, bool secret)
+static struct excerpt shown_value(const struct stunnel_line *line, bool secret)
 {
     return excerpt_of_text(secret ? "(not shown)" : line->value);
 }
 
-static void comment(struct work *w, const struct line *line, bool secret,
+static void comment(struct work *w, const struct stunnel_line *line, bool secret,
     const char *verdict, const char *note)
 {
     fprintf(w->text, "; line %u: %s = %s: %s%s%s\n", line->number,
@@ -129,10 +32,11 @@ static void comment(struct work *w, const struct line *line, bool secret,
         *note != '\0' ? ", " : "", note);
 }
 
-static void lose(struct work *w, const struct line *line, bool secret, const char *note)
+static void lose(
+    struct work *w, const struct stunnel_line *line, bool secret, const char *note)
 {
     comment(w, line, secret, "CANNOT BE HAD", note);
-    fprintf(w->losses, "%s:%u: %s = %s: %s\n", w->name, line->number,
+    fprintf(w->losses, "%s:%u: %s = %s: %s\n", w->from.name, line->number,
         excerpt_of_text(line->name).text, shown_value(line, secret).text, note);
 }
 
@@ -143,12 +47,12 @@ static bool is_superseded(const struct work *w, size_t index, size_t first, size
     const struct option *option = option_find(rule->ours);
 
     for (size_t i = first; i < end && !option->repeatable; i++) {
-        const struct migrate_rule *other = migrate_rule_find(w->lines[i].name);
+        const struct migrate_rule *other = migrate_rule_find(w->from.lines[i].name);
         char ignored[MIGRATED_MAX];
 
         if (i == index || other == NULL || other->ours == NULL ||
             strcmp(other->ours, rule->ours) != 0 ||
-            !other->convert(w->lines[i].value, ignored))
+            !other->convert(w->from.lines[i].value, ignored))
             continue;
         if (i > index ? !other->yields : rule->yields && !other->yields)
             return true;
@@ -162,10 +66,8 @@ static bool verifies_clients(const struct work *w, size_t first, size_t end)
     char ignored[MIGRATED_MAX];
 
     for (size_t i = 0; i < 3; i++) {
-        const struct line *line = find(w, first, end, names[i]);
-        const struct line *global = find(w, 0, scope_end(w, 0), names[i]);
+        const struct stunnel_line *line = stunnel_find(&w->from, first, end, names[i]);
 
-        line = line != NULL ? line : global;
         if (line != NULL && migrate_rule_find(names[i])->convert(line->value, ignored))
             return true;
     }
@@ -175,7 +77,7 @@ static bool verifies_clients(const struct work *w, size_t first, size_t end)
 static void migrate_option(struct work *w, size_t index, size_t first, size_t end,
     const struct migrate_rule *rule)
 {
-    const struct line *line = &w->lines[index];
+    const struct stunnel_line *line = &w->from.lines[index];
     char converted[MIGRATED_MAX];
     bool of_clients = strcmp(rule->ours, "ca") == 0 || strcmp(rule->ours, "crl") == 0;
 
@@ -194,22 +96,23 @@ static void migrate_option(struct work *w, size_t index, size_t first, size_t en
 /* Both addresses of a service that is chosen by name are its master's. */
 static void copy_accept(struct work *w, const char *section, size_t len)
 {
-    for (size_t i = 0; i < w->count; i++) {
+    for (size_t i = 0; i < w->from.count; i++) {
         char converted[MIGRATED_MAX];
 
-        if (!is_section(&w->lines[i]) || strlen(w->lines[i].name) != len ||
-            strncmp(w->lines[i].name, section, len) != 0)
+        if (!stunnel_line_is_section(&w->from.lines[i]) ||
+            strlen(w->from.lines[i].name) != len ||
+            strncmp(w->from.lines[i].name, section, len) != 0)
             continue;
-        for (size_t j = i + 1; j < scope_end(w, i + 1); j++) {
-            if (strcasecmp(w->lines[j].name, "accept") == 0 &&
-                migrate_rule_find("accept")->convert(w->lines[j].value, converted))
+        for (size_t j = i + 1; j < stunnel_scope_end(&w->from, i + 1); j++) {
+            if (strcasecmp(w->from.lines[j].name, "accept") == 0 &&
+                migrate_rule_find("accept")->convert(w->from.lines[j].value, converted))
                 fprintf(w->text, "accept = %s\n", converted);
         }
     }
 }
 
 /* sni = SERVICE:NAME */
-static void migrate_sni(struct work *w, const struct line *line)
+static void migrate_sni(struct work *w, const struct stunnel_line *line)
 {
     const char *colon = strchr(line->value, ':');
 
@@ -223,7 +126,7 @@ static void migrate_sni(struct work *w, const struct line *line)
 
 static void migrate_line(struct work *w, size_t index, size_t first, size_t end)
 {
-    const struct line *line = &w->lines[index];
+    const struct stunnel_line *line = &w->from.lines[index];
     const struct migrate_rule *rule = migrate_rule_find(line->name);
 
     if (strcasecmp(line->name, "sni") == 0)
@@ -256,16 +159,14 @@ static void print_section(struct work *w, const char *name)
 
 static void migrate_section(struct work *w, size_t first, size_t end)
 {
-    const struct line *section = &w->lines[first - 1];
-    const struct line *client = find(w, first, end, "client");
+    const struct stunnel_line *section = &w->from.lines[first - 1];
+    const struct stunnel_line *client = stunnel_find(&w->from, first, end, "client");
 
-    if (client == NULL)
-        client = find(w, 0, scope_end(w, 0), "client");
     if (client != NULL && migrate_is_yes(client->value)) {
         fprintf(w->text, "\n; [%s] of line %u: CANNOT BE HAD, it is a TLS client\n",
             excerpt_of_text(section->name).text, section->number);
         fprintf(w->losses, "%s:%u: [%s] is a TLS client: wlbproxy is a server only\n",
-            w->name, section->number, excerpt_of_text(section->name).text);
+            w->from.name, section->number, excerpt_of_text(section->name).text);
         return;
     }
     print_section(w, section->name);
@@ -275,14 +176,14 @@ static void migrate_section(struct work *w, size_t first, size_t end)
 
 static void migrate_all(struct work *w)
 {
-    size_t end = scope_end(w, 0);
+    size_t end = stunnel_scope_end(&w->from, 0);
 
-    fprintf(w->text, "; wlbproxy's configuration, from stunnel's %s\n\n", w->name);
+    fprintf(w->text, "; wlbproxy's configuration, from stunnel's %s\n\n", w->from.name);
     migrate_scope(w, 0, end);
-    while (end < w->count) {
+    while (end < w->from.count) {
         size_t first = end + 1;
 
-        end = scope_end(w, first);
+        end = stunnel_scope_end(&w->from, first);
         migrate_section(w, first, end);
     }
 }
@@ -297,21 +198,12 @@ static bool is_valid(const char *text, const char *name, struct error *err)
     return error_context(err, "what was made of %s still needs a hand", name);
 }
 
-static void free_lines(struct work *w)
-{
-    for (size_t i = 0; i < w->count; i++) {
-        free(w->lines[i].name);
-        free(w->lines[i].value);
-    }
-    free(w->lines);
-}
-
 bool migrate_stunnel(
     const char *text, const char *name, struct migration *migration, struct error *err)
 {
-    struct work w = {.name = name};
+    struct work w = {.from.name = name};
     size_t text_len, losses_len;
-    bool good = read_lines(&w, text, err);
+    bool good = stunnel_text_parse(&w.from, text, err);
 
     *migration = (struct migration){0};
     if (good) {
@@ -324,7 +216,7 @@ bool migrate_stunnel(
             abort();
         good = is_valid(migration->text, name, err);
     }
-    free_lines(&w);
+    stunnel_text_destroy(&w.from);
     return good;
 }
 
