@@ -22,7 +22,7 @@ static inline size_t buffer_len(const struct buffer *b)
 
 static inline const char *buffer_data(const struct buffer *b)
 {
-    return b->bytes + b->start;
+    return b->bytes != NULL ? b->bytes + b->start : "";
 }
 
 /* All zeroes is an empty buffer, too. */

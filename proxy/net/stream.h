@@ -74,11 +74,11 @@ struct stream {
     bool unwritable; /* the peer takes no more; what it sent may still be read */
     bool last_words; /* an alert that the peer ought to read */
     bool urgent; /* out-of-band data: errors cannot be waited for alone */
-    bool closed, detached, handle_closed; /* by the owner; from the loop; by libuv */
+    bool closed, detached; /* by the owner; from the loop */
 };
 
-/* Unsent bytes at which stream_write() says false: low enough that both directions, a read
- * more each and what a paused stream keeps stay below 256 KiB together. */
+/* Unsent bytes at which stream_write() says false: low enough that both directions, a
+ * read more each and what a paused stream keeps stay below 256 KiB together. */
 enum { STREAM_HIGH_WATER = 48 * 1024 };
 
 /* Takes over fd (non-blocking, accepted). context NULL: plain, opened() at once (but from

@@ -421,14 +421,11 @@ void stream_tell(struct stream *s)
 
 /* ---- out of the loop ---- */
 
-void stream_finish_if_done(struct stream *s)
+void stream_finish(struct stream *s)
 {
-    if (!s->handle_closed || (s->tls != NULL && tls_awaits_keys(s->tls)))
-        return;
-    list_remove(&s->queued);
     tls_free(s->tls);
     s->tls = NULL;
-    buffer_destroy(&s->out); /* of an abandoned handshake */
+    buffer_destroy(&s->out);
     s->events->closed(s);
 }
 
@@ -436,8 +433,7 @@ static void on_handle_closed(uv_handle_t *handle)
 {
     struct stream *s = container_of(handle, struct stream, poll);
 
-    s->handle_closed = true;
-    stream_finish_if_done(s);
+    stream_finish(s);
 }
 
 void stream_detach(struct stream *s)
@@ -449,16 +445,12 @@ void stream_detach(struct stream *s)
     list_remove(&s->unflushed);
     buffer_destroy(&s->out);
     buffer_destroy(&s->early);
-    if (s->tls != NULL && tls_awaits_keys(s->tls))
-        tls_abandon(s->tls); /* OpenSSL wants its job finished first */
-    else
-        list_remove(&s->queued);
+    list_remove(&s->queued);
     if (s->fd >= 0) {
         uv_close((uv_handle_t *)&s->poll, on_handle_closed);
         close(s->fd); /* uv_close() took it out of epoll */
         return;
     }
     /* Never had a socket. closed() must not come from inside this call. */
-    s->handle_closed = true;
     stream_queue(s, &s->loop->ready);
 }

@@ -24,6 +24,6 @@ void stream_tell(struct stream *s); /* what was put off: see struct loop.ready *
 
 /* Takes the socket away; closed() follows. */
 void stream_detach(struct stream *s);
-void stream_finish_if_done(struct stream *s);
+void stream_finish(struct stream *s);
 
 #endif

@@ -50,19 +50,11 @@ static void tell_ready(struct loop *loop)
 
     move_all(&loop->ready, &now);
     while ((s = take_queued(&now)) != NULL) {
-        if (s->handle_closed)
-            stream_finish_if_done(s);
+        if (s->detached)
+            stream_finish(s); /* it never had a handle to wait for */
         else
             stream_tell(s);
     }
-}
-
-static void resume_abandoned(struct stream *s)
-{
-    if (tls_read(s->tls, s->loop->plain_buffer, LOOP_READ_SIZE) == TLS_NEED_KEYS)
-        stream_queue(s, &s->loop->awaiting_keys);
-    else
-        stream_finish_if_done(s);
 }
 
 static void run_key_operations(struct loop *loop)
@@ -75,10 +67,10 @@ static void run_key_operations(struct loop *loop)
     engine_run();
     move_all(&loop->awaiting_keys, &now);
     while ((s = take_queued(&now)) != NULL) {
-        if (s->detached)
-            resume_abandoned(s);
-        else
+        if (tls_keys_are_ready(s->tls))
             stream_decrypt(s);
+        else
+            stream_queue(s, &loop->awaiting_keys);
     }
 }
 

@@ -29,6 +29,14 @@ static void on_info(const SSL *ssl, int where, int value)
         tls->alert_sent = value & 0xff;
 }
 
+/* From inside engine_run(). */
+static int on_keys_ready(SSL *ssl, void *tls)
+{
+    (void)ssl;
+    ((struct tls *)tls)->keys_ready = true;
+    return 1;
+}
+
 struct tls *tls_server(struct tls_context *context, struct buffer *out)
 {
     struct tls *tls = calloc(1, sizeof(*tls));
@@ -45,8 +53,11 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out)
     SSL_set_app_data(tls->ssl, tls);
     SSL_set_info_callback(tls->ssl, on_info);
     SSL_set_accept_state(tls->ssl);
-    if (engine_is_batched())
+    if (engine_is_batched()) {
         SSL_set_mode(tls->ssl, SSL_MODE_ASYNC);
+        SSL_set_async_callback(tls->ssl, on_keys_ready);
+        SSL_set_async_callback_arg(tls->ssl, tls);
+    }
     return tls;
 }
 
@@ -54,17 +65,12 @@ void tls_free(struct tls *tls)
 {
     if (tls == NULL)
         return;
-    assert(!tls->awaiting); /* OpenSSL would leak the job */
+    engine_abandon(
+        tls->ssl); /* a job in progress would leak, and its operation with it */
     SSL_free(tls->ssl);
     buffer_destroy(&tls->kept);
     buffer_destroy(&tls->hello);
     free(tls);
-}
-
-void tls_abandon(struct tls *tls)
-{
-    tls->abandoned = true;
-    tls->in_len = 0;
 }
 
 static void remember_hello(struct tls *tls, const char *data, size_t len)
@@ -160,7 +166,7 @@ static int judge(struct tls *tls, int result)
         tls->awaiting = true;
         return TLS_NEED_KEYS;
     case SSL_ERROR_WANT_ASYNC_JOB:
-        tls->awaiting = true; /* none is free: one will be when others are done */
+        tls->awaiting = tls->keys_ready = true; /* no job is free: tried again soon */
         return TLS_NEED_KEYS;
     case SSL_ERROR_ZERO_RETURN:
         tls->ended = true;
@@ -181,6 +187,7 @@ static int handshake(struct tls *tls)
         }
     }
     ERR_clear_error();
+    tls->keys_ready = false;
     int result = SSL_do_handshake(tls->ssl);
     if (result != 1)
         return judge(tls, result);
@@ -259,6 +266,11 @@ bool tls_is_open(const struct tls *tls)
 bool tls_awaits_keys(const struct tls *tls)
 {
     return tls->awaiting;
+}
+
+bool tls_keys_are_ready(const struct tls *tls)
+{
+    return tls->keys_ready;
 }
 
 bool tls_has_input(const struct tls *tls)

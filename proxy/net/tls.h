@@ -47,9 +47,7 @@ struct tls_facts {
 /* Takes its own reference on context. `out` is borrowed until tls_free(). */
 struct tls *tls_server(struct tls_context *context, struct buffer *out);
 
-/* Not while a key operation is awaited: read on, after tls_abandon(), until it is not. */
-void tls_free(struct tls *tls);
-void tls_abandon(struct tls *tls);
+void tls_free(struct tls *tls); /* may still write to `out` */
 
 /* `data` is borrowed until tls_read() returns TLS_NEED_INPUT or an error, or until
  * tls_keep() copied what is left of it. The first reads drive the handshake. */
@@ -67,6 +65,7 @@ void tls_end(struct tls *tls);
 
 bool tls_is_open(const struct tls *tls);
 bool tls_awaits_keys(const struct tls *tls);
+bool tls_keys_are_ready(const struct tls *tls); /* no longer awaited: read on */
 bool tls_has_input(const struct tls *tls); /* fed, and not used up */
 const char *tls_error(const struct tls *tls);
 

@@ -29,7 +29,7 @@ struct tls {
     uint32_t barren; /* records that brought no plaintext, against their allowance */
     uint32_t allowance_bytes;
 
-    bool recognised, open, ended, dead, awaiting, abandoned, flooded;
+    bool recognised, open, ended, dead, awaiting, keys_ready, flooded;
     int alert_received, alert_sent; /* -1: none */
     unsigned long error; /* OpenSSL's, packed */
     const char *text;
