@@ -3,7 +3,7 @@
  * engine runs: client and server in one process, no sockets; only the server's time
  * counts. The floor under every figure of the side-by-side.
  *
- *     handshake_floor [seconds per measurement]
+ *     handshake_floor [seconds per measurement [part of a scenario's name]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +250,8 @@ int main(int argc, char **argv)
         (void)printf(" batched x%-3zu", concurrencies[c]);
     (void)printf("\n");
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+        if (argc > 2 && strstr(scenarios[i].name, argv[2]) == NULL)
+            continue;
         (void)printf("%-30s %8.1f |", scenarios[i].name,
             measure(&scenarios[i], false, 1, seconds));
         for (size_t c = 0; c < sizeof(concurrencies) / sizeof(concurrencies[0]); c++) {
