@@ -7,14 +7,17 @@
 #include "config/settings.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
+#include "proxy/command/verdict.h"
 #include "proxy/command/xapi_findings.h"
 #include "proxy/process/describe.h"
 #include "proxy/process/plan.h"
 
 struct check {
     const char *config;
+    const char *address; /* NULL: no verdict asked for */
     bool optional; /* the file may be missing */
     struct plan *plan; /* NULL: refused, err says why */
+    json_t *verdicts; /* NULL: none */
     struct findings findings;
     struct error err;
 };
@@ -36,11 +39,14 @@ static void judge(struct check *c)
     for (size_t i = 0; c->plan != NULL && i < c->plan->settings->service_count; i++)
         xapi_findings_add(&c->findings, c->config, &c->plan->settings->services[i],
             &c->plan->services[i]);
+    if (c->plan != NULL && c->address != NULL)
+        c->verdicts = verdicts_for(c->plan, c->address);
 }
 
 static int status_of(const struct check *c)
 {
-    bool bad = c->plan == NULL || findings_worst(&c->findings) >= SEVERITY_STALE;
+    bool bad = c->plan == NULL || findings_worst(&c->findings) >= SEVERITY_STALE ||
+        !verdicts_are_good(c->verdicts);
 
     return bad ? EXIT_NOT_SO : EXIT_DONE;
 }
@@ -75,6 +81,8 @@ static void print_check(const struct check *c)
     if (c->plan == NULL && !is_told_by_a_finding(c->err.text, findings))
         print_wrapped(stdout, "refused  ", c->err.text);
     print_findings(stdout, findings);
+    if (c->verdicts != NULL)
+        verdicts_print(c->verdicts, c->address);
     print_summary(c);
     json_decref(findings);
     json_decref(services);
@@ -89,6 +97,8 @@ static void print_check_json(const struct check *c)
         json_object_set_new(json, "services", describe_services(c->plan));
     else
         json_object_set_new(json, "error", json_string(c->err.text));
+    if (c->verdicts != NULL)
+        json_object_set(json, "xenserver", c->verdicts);
     print_json(json);
     json_decref(json);
 }
@@ -107,6 +117,7 @@ static int check(struct check *c, bool json)
     else
         print_check(c);
     status = status_of(c);
+    json_decref(c->verdicts);
     plan_free(c->plan);
     findings_destroy(&c->findings);
     return status;
@@ -114,9 +125,14 @@ static int check(struct check *c, bool json)
 
 int check_command(int argc, char **argv)
 {
-    const char *config = NULL;
+    const char *config = NULL, *address = NULL;
     bool json = false;
-    const struct argument list[] = {ARGUMENT_CONFIG(config), ARGUMENT_JSON(json)};
+    const struct argument list[] = {
+        ARGUMENT_CONFIG(config),
+        {"address", 0, "HOST", "of the pool's WLB URL: would XenServer accept it?",
+            &address, NULL},
+        ARGUMENT_JSON(json),
+    };
     const struct arguments arguments = {
         .command = "check",
         .summary =
@@ -134,6 +150,7 @@ int check_command(int argc, char **argv)
         return status;
     c = (struct check){
         .config = config != NULL ? config : SETTINGS_DEFAULT_FILE,
+        .address = address,
         .optional = config == NULL,
     };
     return check(&c, json);
