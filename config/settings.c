@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config_file.h"
 #include "config/error.h"
 #include "config/excerpt.h"
 #include "config/ini.h"
 #include "config/settings_build.h"
-#include "config/config_file.h"
 #include "config/text_list.h"
 
 static void fill_defaults(enum option_scope scope, void *object)

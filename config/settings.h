@@ -30,19 +30,19 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
 
 struct service_settings {
-    char *name;               /* the section's name */
-    struct text_list accept;  /* "[address:]port" */
+    char *name; /* the section's name */
+    struct text_list accept; /* "[address:]port" */
     struct text_list connect; /* "host:port" or "unix:/path" */
-    struct text_list cert;    /* PEM files; cert[i] goes with key[i] */
-    struct text_list key;     /* absent: the key is in cert[i] */
-    struct text_list sni;     /* names this service answers to; none: the default service */
+    struct text_list cert; /* PEM files; cert[i] goes with key[i] */
+    struct text_list key; /* absent: the key is in cert[i] */
+    struct text_list sni; /* names this service answers to; none: the default service */
     enum protocol protocol;
     enum tls_min tls_min;
-    char *ciphers;      /* OpenSSL syntax, TLS 1.2 */
+    char *ciphers; /* OpenSSL syntax, TLS 1.2 */
     char *ciphersuites; /* OpenSSL syntax, TLS 1.3 */
-    char *groups;       /* "auto" or colon-separated, OpenSSL names */
+    char *groups; /* "auto" or colon-separated, OpenSSL names */
     enum verify_mode verify;
-    char *ca;  /* PEM file of trusted issuers of client certificates; "" = none */
+    char *ca; /* PEM file of trusted issuers of client certificates; "" = none */
     char *crl; /* "" = none */
     uint32_t verify_depth;
     bool send_root;
@@ -53,22 +53,22 @@ struct service_settings {
     uint64_t connect_timeout;
     uint64_t response_timeout;
     uint64_t linger_timeout; /* after the last reply, for the client's own end */
-    uint64_t max_head;       /* bytes of a request or response head */
-    uint64_t max_body;       /* bytes of a request body; 0 = no limit */
-    uint64_t min_rate;       /* bytes/s a peer must at least average in a body; 0 = off */
-    uint32_t max_pipelined;  /* requests a client may send ahead of their replies */
+    uint64_t max_head; /* bytes of a request or response head */
+    uint64_t max_body; /* bytes of a request body; 0 = no limit */
+    uint64_t min_rate; /* bytes/s a peer must at least average in a body; 0 = off */
+    uint32_t max_pipelined; /* requests a client may send ahead of their replies */
     bool forwarded;
     enum upgrade_choice upgrade;
-    uint32_t backend_keepalive;    /* idle backend connections kept per worker */
+    uint32_t backend_keepalive; /* idle backend connections kept per worker */
     uint64_t backend_idle_timeout; /* how long such a one is trusted */
-    uint64_t backend_retry_after;  /* how long a refusing backend is passed over */
+    uint64_t backend_retry_after; /* how long a refusing backend is passed over */
 };
 
 struct settings {
     uint32_t workers; /* 0 = auto: one per CPU */
     char *user;
-    char *log;        /* "stderr", "syslog" or a path */
-    char *log_level;  /* error, warning, info, debug */
+    char *log; /* "stderr", "syslog" or a path */
+    char *log_level; /* error, warning, info, debug */
     char *access_log; /* "off", "stderr", "syslog" or a path */
     enum log_format access_log_format;
     char *control; /* path of the control socket; "off" = none */
@@ -76,11 +76,11 @@ struct settings {
     bool watch;
     bool strict_reload;
     uint64_t drain_timeout;
-    uint32_t max_connections;            /* client connections per worker */
+    uint32_t max_connections; /* client connections per worker */
     uint32_t max_connections_per_source; /* 0 = no limit */
-    uint32_t max_handshakes;             /* in progress, per worker */
-    uint32_t handshake_rate;             /* full handshakes per source and second; 0 = off */
-    uint64_t ticket_rotation;            /* life of a session ticket key */
+    uint32_t max_handshakes; /* in progress, per worker */
+    uint32_t handshake_rate; /* full handshakes per source and second; 0 = off */
+    uint64_t ticket_rotation; /* life of a session ticket key */
     struct service_settings *services;
     size_t service_count;
 };

@@ -16,7 +16,8 @@ static void check_round_trip(const struct settings *settings)
     if (again == NULL)
         abort();
     reprinted = settings_print(again);
-    if (strcmp(printed, reprinted) != 0 || again->service_count != settings->service_count)
+    if (strcmp(printed, reprinted) != 0 ||
+        again->service_count != settings->service_count)
         abort();
     settings_free(again);
     free(printed);

@@ -1,4 +1,5 @@
-/* A stunnel configuration: whatever becomes of it is told, and what is called good parses. */
+/* A stunnel configuration: whatever becomes of it is told, and what is called good
+ * parses. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
