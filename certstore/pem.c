@@ -189,7 +189,7 @@ static void read_blocks(struct pem *pem, struct cursor *cursor)
         block->glued = begin == previous_end;
         advance(cursor, body);
         read_block(block, cursor);
-        previous_end = cursor->at;
+        previous_end = block->fault == PEM_TRUNCATED ? NULL : cursor->at;
     }
 }
 

@@ -1,0 +1,173 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "certstore/xenserver.h"
+#include "tests/unit/pki.h"
+
+#define RSA "RSA:2048"
+
+static void the_host_rule_is_stunnels(void **state)
+{
+    static const struct {
+        const char *subject, *alternative, *address;
+        bool accepted;
+        const char *reason;
+    } rows[] = {
+        {"wlb.example", NULL, "wlb.example", true, "is for"},
+        {"any", "DNS:wlb.example", "wlb.example", true, "is for"},
+        {"wlb.example", "DNS:else.example", "wlb.example", false, "does not count"},
+        {"any", "IP:10.0.0.7", "10.0.0.7", false, "only an IP name"},
+        {"wlb.example", "DNS:wlb.example,IP:10.0.0.7", "10.0.0.7", false,
+            "only an IP name"},
+        {"10.0.0.7", NULL, "10.0.0.7", true, "is for"},
+        {"any", "DNS:10.0.0.7", "10.0.0.7", true, "is for"},
+        {"any", "DNS:*.example.com", "wlb.example.com", true, "is for"},
+        {"any", "DNS:*.example.com", "a.wlb.example.com", false, "not for"},
+        {"WLB.Example", NULL, "wlb.example", true, "is for"},
+        {"wlb", NULL, "wlb.example", false, "not for"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        X509 *leaf = pki_certificate(&(struct pki_request){.subject = rows[i].subject,
+                                         .alternative = rows[i].alternative},
+            pki_key(RSA, 0), NULL, NULL);
+        char reason[320];
+
+        assert_int_equal(
+            xenserver_host_matches(leaf, rows[i].address, reason, sizeof(reason)),
+            rows[i].accepted);
+        assert_non_null(strstr(reason, rows[i].reason));
+        X509_free(leaf);
+    }
+}
+
+enum { NOTHING = 0, LEAF = 1, MIDDLE = 2, ROOT = 4 };
+
+static STACK_OF(X509) * some_of(X509 *const certificates[3], int which)
+{
+    STACK_OF(X509) *some = sk_X509_new_null();
+
+    for (int i = 0; i < 3; i++) {
+        if ((which & 1 << i) != 0)
+            (void)sk_X509_push(some, certificates[i]);
+    }
+    return some;
+}
+
+static void the_chain_rule_is_that_of_each_release(void **state)
+{
+    static const struct {
+        int sent, installed;
+        bool by_release[XENSERVER_RELEASES];
+    } rows[] = {
+        {MIDDLE, ROOT, {true, false, true}},
+        {MIDDLE | ROOT, ROOT, {true, false, true}},
+        {NOTHING, ROOT, {false, false, false}},
+        {NOTHING, ROOT | MIDDLE, {true, false, true}},
+        {MIDDLE, MIDDLE, {false, false, false}},
+        {MIDDLE, LEAF, {false, true, false}},
+        {NOTHING, LEAF, {false, true, false}},
+        {MIDDLE, NOTHING, {false, false, false}},
+    };
+    const struct pki_request ca = {.subject = "Root", .ca = true};
+    const struct pki_request between = {.subject = "Middle", .ca = true};
+    const struct pki_request host = {.subject = "wlb"};
+    X509 *root = pki_certificate(&ca, pki_key(RSA, 1), NULL, NULL);
+    X509 *middle = pki_certificate(&between, pki_key(RSA, 2), root, pki_key(RSA, 1));
+    X509 *leaf = pki_certificate(&host, pki_key(RSA, 0), middle, pki_key(RSA, 2));
+    X509 *const all[3] = {leaf, middle, root};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        STACK_OF(X509) *sent = some_of(all, rows[i].sent);
+        STACK_OF(X509) *installed = some_of(all, rows[i].installed);
+
+        for (int r = 0; r < XENSERVER_RELEASES; r++) {
+            struct xenserver_verdict verdict =
+                xenserver_judge(r, leaf, sent, "wlb", installed, PKI_NOW);
+
+            if (verdict.accepted != rows[i].by_release[r])
+                fail_msg("row %zu, %s: %s", i, xenserver_release_name(r), verdict.reason);
+        }
+        sk_X509_free(sent);
+        sk_X509_free(installed);
+    }
+    X509_free(root);
+    X509_free(middle);
+    X509_free(leaf);
+}
+
+static void a_file_name_is_one_that_xapi_takes(void **state)
+{
+    X509 *leaf = pki_certificate(
+        &(struct pki_request){.subject = "../my host*"}, pki_key(RSA, 0), NULL, NULL);
+    char name[128], commands[512];
+
+    (void)state;
+    xenserver_file_name(leaf, name, sizeof(name));
+    assert_int_equal(strspn(name,
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                         "0123456789._-"),
+        strlen(name));
+    assert_true(name[0] != '.');
+    xenserver_commands(XENSERVER_8_2, name, commands, sizeof(commands));
+    assert_non_null(strstr(commands, "xe pool-certificate-install filename=wlb"));
+    xenserver_commands(XENSERVER_CHAIN, name, commands, sizeof(commands));
+    assert_non_null(strstr(commands, "xe pool-install-ca-certificate filename=wlb"));
+    X509_free(leaf);
+}
+
+/* For tests/e2e/test_xenserver_verdict.py: ADDRESS CHAIN INSTALLED prints a verdict for
+ * each release, which the test compares with stunnel's. */
+static STACK_OF(X509) * read_all(const char *path)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+    FILE *file = fopen(path, "r");
+    X509 *one;
+
+    while (file != NULL && (one = PEM_read_X509(file, NULL, NULL, NULL)) != NULL)
+        (void)sk_X509_push(all, one);
+    if (file != NULL)
+        (void)fclose(file);
+    return all;
+}
+
+static int print_verdicts(char **argv)
+{
+    STACK_OF(X509) *chain = read_all(argv[2]), *installed = read_all(argv[3]);
+    X509 *leaf = sk_X509_shift(chain);
+
+    for (int r = 0; r < XENSERVER_RELEASES; r++) {
+        struct xenserver_verdict verdict =
+            xenserver_judge(r, leaf, chain, argv[1], installed, time(NULL));
+
+        printf("%s %s\n", verdict.accepted ? "yes" : "no", verdict.reason);
+    }
+    X509_free(leaf);
+    sk_X509_pop_free(chain, X509_free);
+    sk_X509_pop_free(installed, X509_free);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_rule_is_stunnels),
+        cmocka_unit_test(the_chain_rule_is_that_of_each_release),
+        cmocka_unit_test(a_file_name_is_one_that_xapi_takes),
+    };
+
+    return argc == 4 ? print_verdicts(argv) : cmocka_run_group_tests(tests, NULL, NULL);
+}
