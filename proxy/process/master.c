@@ -368,6 +368,7 @@ static void destroy(struct master *m)
     uv_walk(&m->loop, close_handle, NULL);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     uv_loop_close(&m->loop);
+    uv_library_shutdown(); /* ends the thread that reads files, and what OpenSSL keeps for it */
     reload_destroy(&m->reload);
     tickets_wipe(&m->tickets);
     logs_close(&m->reload.logs);
