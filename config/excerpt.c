@@ -7,7 +7,7 @@ enum { LONGEST_BYTE = sizeof("\\xNN") - 1, ELLIPSIS = sizeof("...") };
 
 struct excerpt excerpt_of(const char *bytes, size_t len)
 {
-    struct excerpt shown;
+    struct excerpt shown = {""};
     char *end = shown.text;
     const char *room = shown.text + sizeof(shown.text) - ELLIPSIS - LONGEST_BYTE;
 
