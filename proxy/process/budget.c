@@ -29,7 +29,7 @@ uint32_t budget_connections(const struct settings *settings)
 
     for (size_t i = 0; i < settings->service_count; i++)
         needed += settings->services[i].backend_keepalive +
-                  2 * settings->services[i].accept.count;
+            2 * settings->services[i].accept.count;
     room = limit > needed + 2 * LEAST ? (limit - needed) / 2 : LEAST;
     return room < settings->max_connections ? (uint32_t)room : settings->max_connections;
 }

@@ -13,8 +13,9 @@ struct settings;
 void budget_raise_limit(void);
 size_t budget_limit(void);
 
-/* max_connections, or what the limit leaves for clients: each may need a descriptor of its
- * own and one to the backend, besides idle backend connections, listeners and a reserve. */
+/* max_connections, or what the limit leaves for clients: each may need a descriptor of
+ * its own and one to the backend, besides idle backend connections, listeners and a
+ * reserve. */
 uint32_t budget_connections(const struct settings *settings);
 
 #endif

@@ -87,7 +87,9 @@ enum channel_result channel_receive(int channel, struct message *m, char *buffer
 {
     char control[CMSG_SPACE(sizeof(m->fds))];
     struct iovec part = {buffer, CHANNEL_MESSAGE_MAX};
-    struct msghdr datagram = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+    struct msghdr datagram = {.msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control,
         .msg_controllen = sizeof(control)};
     ssize_t len;
 

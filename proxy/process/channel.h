@@ -1,8 +1,8 @@
 /*
  * channel.h - messages between the master and a worker, or between two masters.
  *
- * A SOCK_SEQPACKET socket: one message is one datagram, with up to CHANNEL_FDS descriptors.
- * Bodies are small; what is big travels in a memfd. message_parse() is pure.
+ * A SOCK_SEQPACKET socket: one message is one datagram, with up to CHANNEL_FDS
+ * descriptors. Bodies are small; what is big travels in a memfd. message_parse() is pure.
  */
 #ifndef WLBPROXY_PROCESS_CHANNEL_H
 #define WLBPROXY_PROCESS_CHANNEL_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-    CHANNEL_FDS = 253,               /* the kernel's SCM_MAX_FD */
+    CHANNEL_FDS = 253, /* the kernel's SCM_MAX_FD */
     CHANNEL_BODY_MAX = 60 * 1024,
     CHANNEL_MESSAGE_MAX = CHANNEL_BODY_MAX + 16,
 };
@@ -20,24 +20,24 @@ enum {
 enum message_type {
     /* master to worker */
     MESSAGE_SETUP = 1, /* setup.h; first of all */
-    MESSAGE_LOGS,      /* log targets: logs.h */
-    MESSAGE_TICKETS,   /* struct ticket_keys */
-    MESSAGE_SOCKETS,   /* u32 listener index for each descriptor; before their OFFER */
-    MESSAGE_OFFER,     /* id; the snapshot's memfd */
-    MESSAGE_COMMIT,    /* id */
-    MESSAGE_FORGET,    /* id */
+    MESSAGE_LOGS, /* log targets: logs.h */
+    MESSAGE_TICKETS, /* struct ticket_keys */
+    MESSAGE_SOCKETS, /* u32 listener index for each descriptor; before their OFFER */
+    MESSAGE_OFFER, /* id; the snapshot's memfd */
+    MESSAGE_COMMIT, /* id */
+    MESSAGE_FORGET, /* id */
     MESSAGE_PING,
     MESSAGE_ASK_REPORT, /* id of the question */
-    MESSAGE_PROBE,      /* service name; a connection to be served */
+    MESSAGE_PROBE, /* service name; a connection to be served */
     MESSAGE_DRAIN,
     MESSAGE_STOP,
     /* worker to master */
-    MESSAGE_HELLO,     /* engine's description */
-    MESSAGE_READY,     /* id */
-    MESSAGE_REFUSED,   /* id, sentence; id 0: cannot work at all */
+    MESSAGE_HELLO, /* engine's description */
+    MESSAGE_READY, /* id */
+    MESSAGE_REFUSED, /* id, sentence; id 0: cannot work at all */
     MESSAGE_COMMITTED, /* id */
-    MESSAGE_PONG,      /* u64 log lines lost */
-    MESSAGE_REPORT,    /* id of the question, report.h */
+    MESSAGE_PONG, /* u64 log lines lost */
+    MESSAGE_REPORT, /* id of the question, report.h */
     /* old master to new, and back (upgrade.h) */
     MESSAGE_INHERIT, /* an address; its listening sockets */
     MESSAGE_INHERITED_ALL,

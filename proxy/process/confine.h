@@ -1,7 +1,7 @@
 /*
- * confine.h - what a worker may still ask of the kernel once it serves: talk on sockets it
- * has, connect to backends, manage its own memory. Not: open a file, start a program, touch
- * another process, make code.
+ * confine.h - what a worker may still ask of the kernel once it serves: talk on sockets
+ * it has, connect to backends, manage its own memory. Not: open a file, start a program,
+ * touch another process, make code.
  *
  * Anything else fails with EPERM instead of killing: a library that probes for a feature
  * must not end the service.

@@ -75,7 +75,9 @@ static int receive_some(int fd, struct buffer *text, struct control_answer *answ
 {
     char control[CMSG_SPACE(CHANNEL_FDS * sizeof(int))];
     struct iovec bytes = {buffer_reserve(text, PART), PART};
-    struct msghdr part = {.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control,
+    struct msghdr part = {.msg_iov = &bytes,
+        .msg_iovlen = 1,
+        .msg_control = control,
         .msg_controllen = sizeof(control)};
     ssize_t got = recvmsg(fd, &part, MSG_CMSG_CLOEXEC);
 
@@ -97,7 +99,8 @@ static bool receive_answer(int fd, int timeout_ms, struct buffer *text,
         int64_t left = due - now_ms();
 
         if (left <= 0 || poll(&readable, 1, (int)left) == 0)
-            return error_set(err, "no answer from wlbproxy within %d s", timeout_ms / 1000);
+            return error_set(
+                err, "no answer from wlbproxy within %d s", timeout_ms / 1000);
         more = receive_some(fd, text, answer);
     }
     return more == 0 || error_set(err, "the answer broke off: %s", strerror(errno));
@@ -109,11 +112,11 @@ static bool parse_answer(
     json_error_t why;
 
     if (buffer_len(text) == 0)
-        return error_set(err, "wlbproxy closed the control socket without an answer; it may "
-                              "be stopping, or you are neither root nor its user");
+        return error_set(err,
+            "wlbproxy closed the control socket without an answer; it may "
+            "be stopping, or you are neither root nor its user");
     answer->json = json_loadb(buffer_data(text), buffer_len(text), 0, &why);
-    return answer->json != NULL ||
-           error_set(err, "the answer is not JSON: %s", why.text);
+    return answer->json != NULL || error_set(err, "the answer is not JSON: %s", why.text);
 }
 
 bool control_ask(const char *socket_path, json_t *request, int timeout_ms,
@@ -126,8 +129,8 @@ bool control_ask(const char *socket_path, json_t *request, int timeout_ms,
     answer->json = NULL;
     answer->fd_count = 0;
     good = fd >= 0 && send_request(fd, request, err) &&
-           receive_answer(fd, timeout_ms, &text, answer, err) &&
-           parse_answer(&text, answer, err);
+        receive_answer(fd, timeout_ms, &text, answer, err) &&
+        parse_answer(&text, answer, err);
     json_decref(request);
     buffer_destroy(&text);
     if (fd >= 0)

@@ -16,13 +16,13 @@
  *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "connections",
  *         "crypto", "counters": {name: n}, "ends": {name: n}, "backends": [..]}],
  *     "counters": {name: n}, "ends": {name: n}}
- * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that order:
- *     a connection that worker has accepted for the service; speak TLS on it.
+ * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
+ * order: a connection that worker has accepted for the service; speak TLS on it.
  *
- * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "certificates": [CERT]}
- * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
- *     "not_after" (both RFC 3339), "days_left", "chain_len"}
- * FINDING: {"id", "severity", "file", "fact", "why", "remedy"}
+ * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "certificates":
+ * [CERT]} CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key",
+ * "not_before", "not_after" (both RFC 3339), "days_left", "chain_len"} FINDING: {"id",
+ * "severity", "file", "fact", "why", "remedy"}
  */
 #ifndef WLBPROXY_PROCESS_CONTROL_H
 #define WLBPROXY_PROCESS_CONTROL_H
@@ -43,8 +43,8 @@ struct control_answer {
 };
 
 /* `request` is consumed (reference stolen). False and err if there is nobody to ask, the
- * answer does not come within timeout_ms, or is not JSON; an answer with "ok": false is an
- * answer. */
+ * answer does not come within timeout_ms, or is not JSON; an answer with "ok": false is
+ * an answer. */
 bool control_ask(const char *socket_path, json_t *request, int timeout_ms,
     struct control_answer *answer, struct error *err);
 

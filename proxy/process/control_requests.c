@@ -87,7 +87,8 @@ static void probe(struct master *m, struct control_client *client, const char *s
     for (unsigned i = 0; i < m->supervisor.count; i++) {
         struct child *child = m->supervisor.slots[i].child;
 
-        if (child == NULL || child->serving == 0 || !send_probe(child, service, &fds[count]))
+        if (child == NULL || child->serving == 0 ||
+            !send_probe(child, service, &fds[count]))
             continue;
         json_array_append_new(workers, json_integer(i));
         count++;
@@ -133,7 +134,8 @@ static void on_request(struct control_client *client, json_t *request)
         master_reopen_logs(m);
         control_reply(client, json_pack("{sb}", "ok", 1), NULL, 0);
     } else {
-        control_refuse(client, "unknown request; there are reload, status, probe and reopen");
+        control_refuse(
+            client, "unknown request; there are reload, status, probe and reopen");
     }
 }
 

@@ -170,7 +170,7 @@ static bool is_welcome(int fd)
     socklen_t len = sizeof(peer);
 
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           (peer.uid == 0 || peer.uid == geteuid());
+        (peer.uid == 0 || peer.uid == geteuid());
 }
 
 static void accept_client(struct control_server *s, int fd)
@@ -203,7 +203,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         return;
     }
     log_warning("event=control_refused reason=\"%s\"",
-        s->count < CONTROL_CLIENTS_MAX ? "neither root nor our user" : "too many clients");
+        s->count < CONTROL_CLIENTS_MAX ? "neither root nor our user"
+                                       : "too many clients");
     close(fd);
 }
 

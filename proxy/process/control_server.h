@@ -1,9 +1,9 @@
 /*
  * control_server.h - the master's side of the control socket: takes a line, gives a line.
  *
- * Few clients at a time, short requests, and a deadline for everything the client must do:
- * a local program that stalls keeps nobody waiting but itself. Only root and our own user
- * are listened to.
+ * Few clients at a time, short requests, and a deadline for everything the client must
+ * do: a local program that stalls keeps nobody waiting but itself. Only root and our own
+ * user are listened to.
  */
 #ifndef WLBPROXY_PROCESS_CONTROL_SERVER_H
 #define WLBPROXY_PROCESS_CONTROL_SERVER_H
@@ -28,7 +28,8 @@ struct control_client {
     struct control_server *server;
     uv_poll_t poll;
     int fd;
-    uint64_t due; /* ms: when it must have asked, or taken the answer; 0: we are at work */
+    uint64_t
+        due; /* ms: when it must have asked, or taken the answer; 0: we are at work */
     char in[CONTROL_REQUEST_MAX];
     size_t in_len;
     char *out; /* NULL: not answered yet */

@@ -39,11 +39,11 @@ json_t *describe_certificate(
 {
     long long left = (long long)(summary->not_after - now);
 
-    return json_pack("{so so so so ss ss ss so so sI sI}", "file", text_of(file), "subject",
-        text_of(summary->subject), "names", text_of(summary->names), "issuer",
+    return json_pack("{so so so so ss ss ss so so sI sI}", "file", text_of(file),
+        "subject", text_of(summary->subject), "names", text_of(summary->names), "issuer",
         text_of(summary->issuer), "serial", summary->serial, "sha256", summary->sha256,
-        "key", summary->key, "not_before", describe_time(summary->not_before), "not_after",
-        describe_time(summary->not_after), "days_left",
+        "key", summary->key, "not_before", describe_time(summary->not_before),
+        "not_after", describe_time(summary->not_after), "days_left",
         (json_int_t)(left >= 0 ? left / DAY : -((-left + DAY - 1) / DAY)), "chain_len",
         (json_int_t)summary->chain_len);
 }
@@ -54,9 +54,9 @@ json_t *describe_certificates(
     json_t *list = json_array();
 
     for (size_t i = 0; i < service->credential_count; i++)
-        json_array_append_new(list, describe_certificate(settings->cert.items[i],
-                                        credential_summary(service->credentials[i]),
-                                        time(NULL)));
+        json_array_append_new(list,
+            describe_certificate(settings->cert.items[i],
+                credential_summary(service->credentials[i]), time(NULL)));
     return list;
 }
 

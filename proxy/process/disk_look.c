@@ -15,7 +15,8 @@ static void on_look(uv_work_t *work)
 {
     struct disk_look *look = work->data;
 
-    look->plan = plan_load(look->config_path, look->optional, &look->findings, &look->err);
+    look->plan =
+        plan_load(look->config_path, look->optional, &look->findings, &look->err);
 }
 
 static void on_looked(uv_work_t *work, int status)

@@ -62,7 +62,8 @@ static void on_failed(struct listener *l, int error)
     if (error == ECONNABORTED || now - door->complained < COMPLAINT_PAUSE)
         return;
     log_warning("event=accept_failed service=%s reason=\"%s\" times=%llu",
-        door->service->settings->name, strerror(error), (unsigned long long)door->failures);
+        door->service->settings->name, strerror(error),
+        (unsigned long long)door->failures);
     door->complained = now;
     door->failures = 0;
 }

@@ -1,6 +1,6 @@
 /*
- * doors.h - where clients come into a worker: its listening sockets, each with the service
- * that stands behind it now.
+ * doors.h - where clients come into a worker: its listening sockets, each with the
+ * service that stands behind it now.
  */
 #ifndef WLBPROXY_PROCESS_DOORS_H
 #define WLBPROXY_PROCESS_DOORS_H
@@ -35,8 +35,8 @@ void doors_init(struct doors *doors, struct loop *loop, struct front *front);
 void doors_lead_to(struct doors *doors, const struct served *served,
     const struct key *keys, size_t count);
 
-/* `handed_over`: somebody else goes on accepting from the same sockets; else those who wait
- * are let in first. */
+/* `handed_over`: somebody else goes on accepting from the same sockets; else those who
+ * wait are let in first. */
 void doors_close(struct doors *doors, bool handed_over);
 
 #endif

@@ -42,8 +42,8 @@ static void look_at(struct expiry *e, const char *service,
     char subject[256];
     time_t not_after;
 
-    for (size_t i = 0; credential_member(credential, i, subject, sizeof(subject), &not_after);
-         i++) {
+    for (size_t i = 0;
+         credential_member(credential, i, subject, sizeof(subject), &not_after); i++) {
         long before = e->looked != 0 ? expiry_rung(not_after, e->looked) : 0;
 
         if (expiry_rung(not_after, now) > before)

@@ -1,7 +1,7 @@
 /*
  * expiry.h - warns before a served certificate ends: at 30, 14, 7 and 1 days, and daily
- * from then on. For every certificate of every chain: an intermediate that ends is no less an
- * outage.
+ * from then on. For every certificate of every chain: an intermediate that ends is no
+ * less an outage.
  */
 #ifndef WLBPROXY_PROCESS_EXPIRY_H
 #define WLBPROXY_PROCESS_EXPIRY_H
@@ -12,15 +12,15 @@
 
 struct plan;
 
-/* Pure. The rung a certificate is on: 0 more than 30 days left, then 1, 2, 3, 4 for 30, 14,
- * 7 and 1 days; 4 + n when it ended n - 1 whole days ago. It is time to warn whenever this
- * has grown. */
+/* Pure. The rung a certificate is on: 0 more than 30 days left, then 1, 2, 3, 4 for 30,
+ * 14, 7 and 1 days; 4 + n when it ended n - 1 whole days ago. It is time to warn whenever
+ * this has grown. */
 long expiry_rung(time_t not_after, time_t now);
 
 struct expiry {
     uv_timer_t timer;
     const struct plan *plan; /* borrowed: the current one */
-    time_t looked;           /* when last; 0: not yet for this plan */
+    time_t looked; /* when last; 0: not yet for this plan */
 };
 
 void expiry_init(struct expiry *expiry, uv_loop_t *loop);

@@ -23,7 +23,8 @@ static unsigned long listener_inode(const char *line, unsigned port)
     unsigned local_port, state;
     unsigned long inode;
 
-    if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
+    if (sscanf(line,
+            " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
             &local_port, &state, &inode) != 3)
         return 0;
     return local_port == port && state == TCP_LISTEN_STATE ? inode : 0;
@@ -92,7 +93,8 @@ static void describe_owner(unsigned long inode, char text[HOLDER_TEXT_MAX])
     snprintf(text, HOLDER_TEXT_MAX, "another process");
     snprintf(socket_name, sizeof(socket_name), "socket:[%lu]", inode);
     while (processes != NULL && (entry = readdir(processes)) != NULL) {
-        if (!isdigit((unsigned char)entry->d_name[0]) || !holds(entry->d_name, socket_name))
+        if (!isdigit((unsigned char)entry->d_name[0]) ||
+            !holds(entry->d_name, socket_name))
             continue;
         describe(entry->d_name, text);
         break;

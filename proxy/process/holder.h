@@ -10,7 +10,8 @@
 enum { HOLDER_TEXT_MAX = 96 };
 
 /* Looks through the kernel's socket tables for a listener on the address's port that
- * `is_ours` does not know. "" if there is none; "another process" if its owner is hidden. */
+ * `is_ours` does not know. "" if there is none; "another process" if its owner is hidden.
+ */
 void holder_find(const struct sockaddr_storage *address,
     bool (*is_ours)(unsigned long inode, const void *context), const void *context,
     char text[HOLDER_TEXT_MAX]);

@@ -28,8 +28,8 @@ static int open_syslog(struct error *err)
 /* O_NONBLOCK: a FIFO without a reader must not stop us, nor one that is full. */
 static int open_file(const char *path, struct error *err)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        0640);
+    int fd = open(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 
     if (fd < 0)
         error_set(err, "%s: cannot be opened for the log: %s", path, strerror(errno));
@@ -94,7 +94,7 @@ void logs_use(const struct logs *logs, const char *who)
 bool logs_use_syslog(const struct logs *logs)
 {
     return logs->log_kind == LOG_KIND_SYSLOG ||
-           (logs->access >= 0 && logs->access_kind == LOG_KIND_SYSLOG);
+        (logs->access >= 0 && logs->access_kind == LOG_KIND_SYSLOG);
 }
 
 void logs_to_message(const struct logs *logs, struct message *m, char body[LOGS_BODY])

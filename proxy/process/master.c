@@ -20,7 +20,7 @@
 #include "proxy/process/setup.h"
 #include "proxy/process/tickets.h"
 
-enum { GRACE = 2000, STARTUP_FAILED = 2 };
+enum { GRACE = 2000, LOG_CHECK = 5000, STARTUP_FAILED = 2 };
 
 /* ---- the end ---- */
 
@@ -76,7 +76,8 @@ static void end(struct master *m, int status)
 
 void master_send_tickets(struct master *m)
 {
-    struct message message = {.type = MESSAGE_TICKETS, .body = (const char *)&m->tickets,
+    struct message message = {.type = MESSAGE_TICKETS,
+        .body = (const char *)&m->tickets,
         .len = sizeof(m->tickets)};
 
     supervisor_broadcast(&m->supervisor, &message);
@@ -98,14 +99,16 @@ static void on_started(struct supervisor *s, struct child *child)
 {
     struct master *m = s->owner;
     char body[SETUP_BYTES];
-    struct setup setup = {.slot = child->slot, .identity = m->identity,
+    struct setup setup = {.slot = child->slot,
+        .identity = m->identity,
         .crypto = m->reload.started_with.crypto};
     struct message message = {.type = MESSAGE_SETUP, .body = body};
 
     message.len = setup_encode(&setup, body, sizeof(body));
     supervisor_send(child, &message);
     send_logs(m, child);
-    message = (struct message){.type = MESSAGE_TICKETS, .body = (const char *)&m->tickets,
+    message = (struct message){.type = MESSAGE_TICKETS,
+        .body = (const char *)&m->tickets,
         .len = sizeof(m->tickets)};
     supervisor_send(child, &message);
 }
@@ -168,8 +171,8 @@ static bool on_begin(struct reload *reload, const struct plan *plan, struct erro
             plan->settings->user);
     if (m->tickets.count == 0 && !tickets_make(&m->tickets, err))
         return false;
-    log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"", WLB_VERSION,
-        (int)getpid(), m->config_path, m->identity.name);
+    log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"",
+        WLB_VERSION, (int)getpid(), m->config_path, m->identity.name);
     reload->slots = slots_for(plan->settings);
     m->supervisor.count = reload->slots;
     supervisor_start(&m->supervisor, reload->slots);
@@ -184,8 +187,9 @@ static void tell_budget(struct master *m, const struct plan *plan)
     if (given == m->budget_told)
         return;
     if (given < asked)
-        log_warning("event=descriptors limit=%zu max_connections=%u asked=%u text=\"raise "
-                    "LimitNOFILE to %u for what was asked\"",
+        log_warning(
+            "event=descriptors limit=%zu max_connections=%u asked=%u text=\"raise "
+            "LimitNOFILE to %u for what was asked\"",
             budget_limit(), given, asked, 2 * asked + 128);
     else
         log_info("event=descriptors limit=%zu max_connections=%u", budget_limit(), given);
@@ -271,6 +275,21 @@ static void on_start_failed(struct reload *reload, const struct error *err)
 static const struct reload_events reload_events = {
     on_begin, on_released, on_start_failed};
 
+/* A syslog daemon that was restarted has another socket: what is lost tells us. */
+static void on_log_check(uv_timer_t *timer)
+{
+    struct master *m = timer->data;
+    uint64_t lost = log_lost();
+
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        if (m->supervisor.slots[i].child != NULL)
+            lost += m->supervisor.slots[i].child->log_lost;
+    }
+    if (lost > m->log_lost && m->serving && logs_use_syslog(&m->reload.logs))
+        master_reopen_logs(m);
+    m->log_lost = lost;
+}
+
 /* ---- signals ---- */
 
 void master_reopen_logs(struct master *m)
@@ -355,6 +374,8 @@ static void init(struct master *m, const char *config_path, bool config_given)
     begin_timer(m, &m->rotation);
     begin_timer(m, &m->watchdog);
     begin_timer(m, &m->patience);
+    begin_timer(m, &m->log_check);
+    uv_timer_start(&m->log_check, on_log_check, LOG_CHECK, LOG_CHECK);
     control_requests_init(m);
     expiry_init(&m->expiry, &m->loop);
     watch_init(&m->watch, m);
@@ -368,7 +389,8 @@ static void destroy(struct master *m)
     uv_walk(&m->loop, close_handle, NULL);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     uv_loop_close(&m->loop);
-    uv_library_shutdown(); /* ends the thread that reads files, and what OpenSSL keeps for it */
+    uv_library_shutdown(); /* ends the thread that reads files, and what OpenSSL keeps for
+                              it */
     reload_destroy(&m->reload);
     tickets_wipe(&m->tickets);
     logs_close(&m->reload.logs);

@@ -36,11 +36,11 @@ struct master {
     struct expiry expiry;
     struct watch watch;
     uv_signal_t signals[MASTER_SIGNALS];
-    uv_timer_t rotation, watchdog, patience;
+    uv_timer_t rotation, watchdog, patience, log_check;
     const char *config_path;
     bool config_given;
     time_t started;
-    uint64_t log_lost; /* as of the last look */
+    uint64_t log_lost; /* by all, as of the last look */
     uint32_t budget_told;
     bool serving, stopping, hurried;
     int exit_status;

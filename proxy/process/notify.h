@@ -23,7 +23,8 @@ void notify_ready(const char *status);
  * for. `any_pid`: WATCHDOG_PID is that of the master we take over from. */
 uint64_t notify_watchdog_interval(bool any_pid);
 
-/* Pure: "/path", or "@name" in the abstract name space. False if it is neither, or too long. */
+/* Pure: "/path", or "@name" in the abstract name space. False if it is neither, or too
+ * long. */
 bool notify_address(const char *text, struct sockaddr_un *address, socklen_t *len);
 
 #endif

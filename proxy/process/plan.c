@@ -153,8 +153,9 @@ static bool share_listener(const struct plan *plan, struct snapshot_listener *li
     if (last == 0 || all[service].sni.count > 0)
         return true;
     if (all[listener->services[0]].sni.count == 0)
-        return error_set(err, "services %s and %s both accept on %s; give one of them "
-                              "'sni = NAME', or another port",
+        return error_set(err,
+            "services %s and %s both accept on %s; give one of them "
+            "'sni = NAME', or another port",
             all[listener->services[0]].name, all[service].name, listener->address.text);
     listener->services[last] = listener->services[0];
     listener->services[0] = service;
@@ -193,8 +194,8 @@ static bool plan_listeners(struct plan *plan, struct error *err)
     return true;
 }
 
-struct plan *plan_load(const char *config_path, bool optional, struct findings *findings,
-    struct error *err)
+struct plan *plan_load(
+    const char *config_path, bool optional, struct findings *findings, struct error *err)
 {
     struct plan *plan = array(1, sizeof(*plan));
 

@@ -39,8 +39,8 @@ struct plan {
 
 /* `optional`: without the file, the defaults. All findings of all services are added to
  * `findings`, also when the plan is refused. */
-struct plan *plan_load(const char *config_path, bool optional, struct findings *findings,
-    struct error *err);
+struct plan *plan_load(
+    const char *config_path, bool optional, struct findings *findings, struct error *err);
 void plan_free(struct plan *plan);
 
 bool plan_equal(const struct plan *a, const struct plan *b);

@@ -36,12 +36,14 @@ bool identity_find(
     if (!take_account(identity, user)) {
         *fallback = true;
         if (!take_account(identity, "nobody"))
-            return error_set(err, "user: there is no account '%s', nor 'nobody'; create it "
-                                  "or name another one",
+            return error_set(err,
+                "user: there is no account '%s', nor 'nobody'; create it "
+                "or name another one",
                 user);
     }
     if (identity->uid == 0)
-        return error_set(err, "user: '%s' is root; the workers must not be", identity->name);
+        return error_set(
+            err, "user: '%s' is root; the workers must not be", identity->name);
     return true;
 }
 

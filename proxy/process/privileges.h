@@ -16,8 +16,8 @@ struct identity {
     char name[64];
 };
 
-/* Looks `user` up; where that account does not exist: nobody (`fallback` tells). Not being
- * root is fine. An error if there is neither. */
+/* Looks `user` up; where that account does not exist: nobody (`fallback` tells). Not
+ * being root is fine. An error if there is neither. */
 bool identity_find(
     struct identity *identity, const char *user, bool *fallback, struct error *err);
 

@@ -1,6 +1,6 @@
 /*
- * program.h - this program's own file, to start workers from the very binary that runs, and
- * a successor from what lies at its place by then.
+ * program.h - this program's own file, to start workers from the very binary that runs,
+ * and a successor from what lies at its place by then.
  */
 #ifndef WLBPROXY_PROCESS_PROGRAM_H
 #define WLBPROXY_PROCESS_PROGRAM_H

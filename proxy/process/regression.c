@@ -86,9 +86,9 @@ static bool is_good(const struct credential_summary *summary, time_t now)
     return summary->not_before <= now && now <= summary->not_after;
 }
 
-static bool judge_service(const struct plan_service *served, const struct plan_service *fresh,
-    const struct service_settings *settings, time_t now, struct findings *findings,
-    struct error *err)
+static bool judge_service(const struct plan_service *served,
+    const struct plan_service *fresh, const struct service_settings *settings, time_t now,
+    struct findings *findings, struct error *err)
 {
     for (size_t i = 0; i < fresh->credential_count && i < served->credential_count; i++) {
         const struct credential_summary *old = credential_summary(served->credentials[i]);

@@ -2,8 +2,8 @@
  * regression.h - is what a reload brings worse than what is served?
  *
  * Never worse than the last good: a certificate that is expired or not yet valid does not
- * replace one that is good now. Names lost or an earlier end are warnings, or refusals with
- * strict_reload.
+ * replace one that is good now. Names lost or an earlier end are warnings, or refusals
+ * with strict_reload.
  */
 #ifndef WLBPROXY_PROCESS_REGRESSION_H
 #define WLBPROXY_PROCESS_REGRESSION_H
@@ -22,6 +22,7 @@ bool regression_judge(const struct plan *served, const struct plan *fresh, time_
     struct findings *findings, struct error *err);
 
 /* The names of `served` that `fresh` lacks, comma-separated, in `lost`; false if none. */
-bool regression_names_lost(const char *served, const char *fresh, char *lost, size_t size);
+bool regression_names_lost(
+    const char *served, const char *fresh, char *lost, size_t size);
 
 #endif

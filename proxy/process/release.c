@@ -16,8 +16,7 @@ static void *array(size_t count, size_t size)
     return memory;
 }
 
-static void pack_credentials(
-    struct snapshot_service *to, const struct plan_service *from)
+static void pack_credentials(struct snapshot_service *to, const struct plan_service *from)
 {
     to->credential_count = from->credential_count;
     to->credentials = array(from->credential_count, sizeof(*to->credentials));

@@ -14,7 +14,8 @@
 enum {
     SETTLE_MS = 15, /* a burst of signals is one request */
     BIND_RETRY_MS = 200,
-    BIND_ATTEMPTS = 15, /* at start: the workers of a killed master may still be leaving */
+    BIND_ATTEMPTS =
+        15, /* at start: the workers of a killed master may still be leaving */
 };
 
 static void begin(struct reload *r);
@@ -37,18 +38,19 @@ static json_t *worker_list(const struct supervisor *s)
         const struct child *child = s->slots[i].child;
 
         if (child != NULL)
-            json_array_append_new(list, json_pack("{si si sI}", "worker", (int)i, "pid",
-                                            (int)child->process.pid, "generation",
-                                            (json_int_t)child->serving));
+            json_array_append_new(list,
+                json_pack("{si si sI}", "worker", (int)i, "pid", (int)child->process.pid,
+                    "generation", (json_int_t)child->serving));
     }
     return list;
 }
 
-static json_t *verdict(const struct reload *r, const struct error *refusal, bool unchanged)
+static json_t *verdict(
+    const struct reload *r, const struct error *refusal, bool unchanged)
 {
-    json_t *v = json_pack("{sb sb sI so so}", "ok", refusal == NULL, "unchanged", unchanged,
-        "generation", (json_int_t)serving(r), "findings", describe_findings(&r->findings),
-        "workers", worker_list(r->rollout.supervisor));
+    json_t *v = json_pack("{sb sb sI so so}", "ok", refusal == NULL, "unchanged",
+        unchanged, "generation", (json_int_t)serving(r), "findings",
+        describe_findings(&r->findings), "workers", worker_list(r->rollout.supervisor));
 
     if (refusal != NULL)
         json_object_set_new(v, "error", json_string(refusal->text));
@@ -78,17 +80,19 @@ static void log_refusal(const struct reload *r, const struct error *refusal)
     if (is_start(r))
         log_error("event=start_refused reason=%s", quoted);
     else
-        log_error("event=reload_refused serving=%u reason=%s text=\"nothing has changed\"",
+        log_error(
+            "event=reload_refused serving=%u reason=%s text=\"nothing has changed\"",
             serving(r), quoted);
 }
 
-static void tell_manager(const struct reload *r, const struct error *refusal, bool unchanged)
+static void tell_manager(
+    const struct reload *r, const struct error *refusal, bool unchanged)
 {
     char status[ERROR_TEXT_MAX + 96];
 
     if (refusal != NULL)
-        snprintf(status, sizeof(status), "Reload refused, still serving generation %u: %s",
-            serving(r), refusal->text);
+        snprintf(status, sizeof(status),
+            "Reload refused, still serving generation %u: %s", serving(r), refusal->text);
     else
         snprintf(status, sizeof(status), "Serving generation %u%s", serving(r),
             unchanged ? " (reload: nothing has changed)" : "");
@@ -167,8 +171,8 @@ static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
     }
     close_unwanted_sockets(r);
     use_fresh_logs(r);
-    log_info("event=%s generation=%u workers=%u", first ? "started" : "reloaded", serving(r),
-        rollout->supervisor->count);
+    log_info("event=%s generation=%u workers=%u", first ? "started" : "reloaded",
+        serving(r), rollout->supervisor->count);
     describe_to_log(rollout->current);
     r->events->released(r, first);
     finish(r, NULL, false);
@@ -220,7 +224,7 @@ static void on_bind_retry(uv_timer_t *timer)
 static bool logs_differ(const struct settings *a, const struct settings *b)
 {
     return strcmp(a->log, b->log) != 0 || strcmp(a->log_level, b->log_level) != 0 ||
-           strcmp(a->access_log, b->access_log) != 0;
+        strcmp(a->access_log, b->access_log) != 0;
 }
 
 static bool accept_first(struct reload *r)
@@ -239,7 +243,7 @@ static bool accept_next(struct reload *r)
     if (!regression_judge(current, r->plan, time(NULL), &r->findings, &r->err))
         return false;
     return !logs_differ(current->settings, r->plan->settings) ||
-           logs_open(&r->fresh_logs, r->plan->settings, &r->err);
+        logs_open(&r->fresh_logs, r->plan->settings, &r->err);
 }
 
 static void on_loaded(uv_work_t *work, int status)

@@ -1,10 +1,10 @@
 /*
  * reload.h - from "please reload" to a verdict; the start is the first of them.
  *
- * Reads and judges on a thread, so that supervision goes on whatever files and resolver do;
- * then opens what sockets are missing and lets rollout.h bring the workers over. Requests
- * that come while one is on its way are answered together by one more. Whatever is refused
- * leaves everything as it was.
+ * Reads and judges on a thread, so that supervision goes on whatever files and resolver
+ * do; then opens what sockets are missing and lets rollout.h bring the workers over.
+ * Requests that come while one is on its way are answered together by one more. Whatever
+ * is refused leaves everything as it was.
  */
 #ifndef WLBPROXY_PROCESS_RELOAD_H
 #define WLBPROXY_PROCESS_RELOAD_H
@@ -50,13 +50,18 @@ struct reload {
     struct rollout rollout;
     struct sockets sockets;
     struct logs logs; /* in use */
-    unsigned slots;   /* known after begin() */
+    unsigned slots; /* known after begin() */
     struct started_with started_with;
     /* the rest is reload.c's own */
     uv_timer_t timer;
     uv_work_t work;
-    enum { RELOAD_IDLE, RELOAD_SETTLING, RELOAD_LOADING, RELOAD_BINDING, RELOAD_ROLLING }
-        state;
+    enum {
+        RELOAD_IDLE,
+        RELOAD_SETTLING,
+        RELOAD_LOADING,
+        RELOAD_BINDING,
+        RELOAD_ROLLING
+    } state;
     bool again;
     unsigned bind_attempts;
     uint32_t last_id;
@@ -64,7 +69,7 @@ struct reload {
     struct logs fresh_logs;
     struct findings findings;
     struct error err;
-    struct list waiting;  /* for a reload that has not begun */
+    struct list waiting; /* for a reload that has not begun */
     struct list answered; /* by the one on its way */
     bool last_ok;
     time_t last_when; /* 0: never reloaded */

@@ -35,7 +35,8 @@ static void warn(bool differs, const char *option, struct findings *findings)
 {
     if (differs)
         findings_add(findings, "needs-restart", SEVERITY_WARNING, NULL, NULL,
-            "the rest is applied; restart the service (or upgrade it with SIGUSR2) for this",
+            "the rest is applied; restart the service (or upgrade it with SIGUSR2) for "
+            "this",
             "a reload does not change '%s'", option);
 }
 

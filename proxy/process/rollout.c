@@ -210,7 +210,8 @@ static void take_refusal(
     }
 }
 
-bool rollout_message(struct rollout *rollout, struct child *child, const struct message *m)
+bool rollout_message(
+    struct rollout *rollout, struct child *child, const struct message *m)
 {
     if (m->type == MESSAGE_READY && m->id == child->offered) {
         child->ready = m->id;

@@ -4,8 +4,8 @@
  * All workers prepare the next release beside the current one; only when every slot's
  * worker said yes it is decided: from then on it is the current one, workers commit, and
  * whoever is started anew gets it. One refusal, and all forget it. What a worker is to be
- * told next follows from the fields of struct child alone, so that replacements in any phase
- * need no cases of their own.
+ * told next follows from the fields of struct child alone, so that replacements in any
+ * phase need no cases of their own.
  */
 #ifndef WLBPROXY_PROCESS_ROLLOUT_H
 #define WLBPROXY_PROCESS_ROLLOUT_H
@@ -24,9 +24,9 @@ struct rollout {
     struct supervisor *supervisor;
     const struct sockets *sockets;
     struct release *current; /* owned; NULL before the first */
-    struct release *next;    /* owned; NULL: none on its way */
-    bool confirming;         /* decided, and not yet committed by every worker */
-    unsigned deaths;         /* of workers, while the next one was prepared */
+    struct release *next; /* owned; NULL: none on its way */
+    bool confirming; /* decided, and not yet committed by every worker */
+    unsigned deaths; /* of workers, while the next one was prepared */
     struct error refusal;
     void *owner;
     /* `refusal` NULL: every worker serves the current release now. Else it went on as

@@ -51,8 +51,8 @@ static bool unpack(const struct snapshot_service *from, struct credential **cred
     struct error *err)
 {
     for (size_t i = 0; i < from->credential_count; i++) {
-        credentials[i] = credential_unpack(from->credentials[i].bytes,
-            from->credentials[i].len, engine_libctx(), err);
+        credentials[i] = credential_unpack(
+            from->credentials[i].bytes, from->credentials[i].len, engine_libctx(), err);
         if (credentials[i] == NULL)
             return false;
     }
@@ -66,14 +66,16 @@ static bool build_service(struct service *service, const struct snapshot_service
 
     service->backend_count = from->backend_count;
     service->backends = array(from->backend_count, sizeof(*service->backends));
-    memcpy(service->backends, from->backends, from->backend_count * sizeof(*from->backends));
+    memcpy(
+        service->backends, from->backends, from->backend_count * sizeof(*from->backends));
     if (unpack(from, credentials, err))
         service->tls = opaque(context_new(engine_libctx(), service->settings, credentials,
             from->credential_count, tickets, from->ca, from->crl, err));
     for (size_t i = 0; i < from->credential_count; i++)
         credential_unref(credentials[i]);
     free(credentials);
-    return service->tls != NULL || error_context(err, "service %s", service->settings->name);
+    return service->tls != NULL ||
+        error_context(err, "service %s", service->settings->name);
 }
 
 static bool shares_address(

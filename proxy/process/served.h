@@ -13,19 +13,20 @@
 struct error;
 struct snapshot;
 
-/* Leaves the list it is in, and is freed, when the last client of its generation is gone. */
+/* Leaves the list it is in, and is freed, when the last client of its generation is gone.
+ */
 struct served {
     struct list link;
     struct generation *generation; /* holds one reference until served_release() */
-    struct sni_choice **choices;   /* per service; borrowed by its context */
-    uint32_t *listeners;           /* default service of each listener */
+    struct sni_choice **choices; /* per service; borrowed by its context */
+    uint32_t *listeners; /* default service of each listener */
     size_t listener_count;
 };
 
 /* Settings parsed, TLS contexts made; nothing is shared with the snapshot's memory
  * afterwards. `tickets` is borrowed for good. */
-struct served *served_build(
-    const struct snapshot *snapshot, const struct ticket_keys *tickets, struct error *err);
+struct served *served_build(const struct snapshot *snapshot,
+    const struct ticket_keys *tickets, struct error *err);
 
 /* Gives up the worker's own reference. */
 void served_release(struct served *served);

@@ -100,7 +100,8 @@ static void get_service(struct wire_reader *r, struct snapshot_service *service)
         get_endpoint(r, &service->backends[i]);
 
     service->credential_count = wire_get_count(r, BLOB_BYTES);
-    service->credentials = array(service->credential_count, sizeof(*service->credentials));
+    service->credentials =
+        array(service->credential_count, sizeof(*service->credentials));
     for (size_t i = 0; i < service->credential_count; i++) {
         struct snapshot_blob *blob = &service->credentials[i];
 

@@ -1,9 +1,9 @@
 /*
- * snapshot.h - a generation as bytes: everything a worker needs to serve it, the listening
- * sockets excepted, which travel as descriptors.
+ * snapshot.h - a generation as bytes: everything a worker needs to serve it, the
+ * listening sockets excepted, which travel as descriptors.
  *
- * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: whoever holds them
- * keeps them in locked memory and wipes them (sealed.h).
+ * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: whoever holds
+ * them keeps them in locked memory and wipes them (sealed.h).
  */
 #ifndef WLBPROXY_PROCESS_SNAPSHOT_H
 #define WLBPROXY_PROCESS_SNAPSHOT_H

@@ -76,12 +76,14 @@ static bool refuse(const struct endpoint *address, const char *holder, struct er
     int error = errno;
 
     if (error == EADDRINUSE && holder[0] != '\0')
-        return error_set(err, "cannot listen on %s: the port is held by %s; stop it first, "
-                              "or choose another port with 'accept'",
+        return error_set(err,
+            "cannot listen on %s: the port is held by %s; stop it first, "
+            "or choose another port with 'accept'",
             address->text, holder);
     if (error == EACCES)
-        return error_set(err, "cannot listen on %s: ports below 1024 need root or the "
-                              "capability CAP_NET_BIND_SERVICE",
+        return error_set(err,
+            "cannot listen on %s: ports below 1024 need root or the "
+            "capability CAP_NET_BIND_SERVICE",
             address->text);
     return error_set(err, "cannot listen on %s: %s", address->text, strerror(error));
 }

@@ -1,9 +1,9 @@
 /*
  * sockets.h - the listening sockets: opened by the master, inherited by the workers.
  *
- * Each address has one SO_REUSEPORT socket per worker slot, so that the kernel spreads the
- * connections and a worker that dies or is replaced loses no backlog. An address that is
- * configured again keeps its sockets.
+ * Each address has one SO_REUSEPORT socket per worker slot, so that the kernel spreads
+ * the connections and a worker that dies or is replaced loses no backlog. An address that
+ * is configured again keeps its sockets.
  */
 #ifndef WLBPROXY_PROCESS_SOCKETS_H
 #define WLBPROXY_PROCESS_SOCKETS_H
@@ -32,8 +32,8 @@ bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_
     struct error *err);
 
 /* Takes over sockets that an older master opened. */
-void sockets_adopt(
-    struct sockets *sockets, const struct endpoint *address, const int *fds, size_t count);
+void sockets_adopt(struct sockets *sockets, const struct endpoint *address,
+    const int *fds, size_t count);
 
 struct socket_group *sockets_find(
     const struct sockets *sockets, const struct endpoint *address);

@@ -23,11 +23,12 @@ static json_t *counters_json(const struct counters *counters)
 {
     json_t *object = json_object();
 
-#define X(field, name) \
+#define X(field, name)                                                                   \
     json_object_set_new(object, name, json_integer((json_int_t)counters->field));
     COUNTERS(X)
 #undef X
-    json_object_set_new(object, "connections", json_integer((json_int_t)counters->clients));
+    json_object_set_new(
+        object, "connections", json_integer((json_int_t)counters->clients));
     json_object_set_new(object, "handshakes_in_progress",
         json_integer((json_int_t)counters->handshakes_in_progress));
     return object;
@@ -61,9 +62,9 @@ static json_t *backends_json(const struct report *report)
     json_t *list = json_array();
 
     for (size_t i = 0; i < report->backend_count; i++)
-        json_array_append_new(
-            list, json_pack("{ss ss sb}", "service", report->backends[i].service, "address",
-                      report->backends[i].address, "up", (int)report->backends[i].up));
+        json_array_append_new(list,
+            json_pack("{ss ss sb}", "service", report->backends[i].service, "address",
+                report->backends[i].address, "up", (int)report->backends[i].up));
     return list;
 }
 
@@ -84,12 +85,14 @@ static json_t *worker_json(
         json_object_update_new(object,
             json_pack("{sI sI so so so}", "connections",
                 (json_int_t)report->counters.clients, "log_lines_lost",
-                (json_int_t)report->log_lost, "counters", counters_json(&report->counters),
-                "ends", ends_json(&report->counters), "backends", backends_json(report)));
+                (json_int_t)report->log_lost, "counters",
+                counters_json(&report->counters), "ends", ends_json(&report->counters),
+                "backends", backends_json(report)));
     return object;
 }
 
-static void add_generation(json_t *list, const struct report_generation *g, uint32_t current)
+static void add_generation(
+    json_t *list, const struct report_generation *g, uint32_t current)
 {
     size_t i;
     json_t *entry;
@@ -103,10 +106,10 @@ static void add_generation(json_t *list, const struct report_generation *g, uint
         json_integer_set(clients, json_integer_value(clients) + g->clients);
         return;
     }
-    json_array_append_new(
-        list, json_pack("{sI sI sI sb}", "generation", (json_int_t)g->id, "age",
-                  (json_int_t)(g->age_ms / 1000), "connections", (json_int_t)g->clients,
-                  "current", g->id == current));
+    json_array_append_new(list,
+        json_pack("{sI sI sI sb}", "generation", (json_int_t)g->id, "age",
+            (json_int_t)(g->age_ms / 1000), "connections", (json_int_t)g->clients,
+            "current", g->id == current));
 }
 
 static json_t *generations_json(
@@ -165,8 +168,8 @@ static void add_disk_error(json_t *services, const char *sentence)
     }
 }
 
-static void set_disk(
-    json_t *status, json_t *services, const struct plan *served, const struct disk_look *disk)
+static void set_disk(json_t *status, json_t *services, const struct plan *served,
+    const struct disk_look *disk)
 {
     bool pending = false;
 
@@ -184,8 +187,8 @@ static void set_disk(
 
 static json_t *last_reload_json(const struct reload *reload)
 {
-    json_t *object = json_pack("{sb so}", "ok", (int)reload->last_ok, "when",
-        describe_time(reload->last_when));
+    json_t *object = json_pack(
+        "{sb so}", "ok", (int)reload->last_ok, "when", describe_time(reload->last_when));
 
     if (!reload->last_ok)
         json_object_set_new(object, "error", json_string(reload->last_err.text));
@@ -201,7 +204,8 @@ static json_t *workers_json(const struct master *m, struct report *const *report
     return list;
 }
 
-static void set_sums(json_t *status, const struct master *m, struct report *const *reports)
+static void set_sums(
+    json_t *status, const struct master *m, struct report *const *reports)
 {
     struct counters sum;
 
@@ -221,15 +225,15 @@ static json_t *descriptors_json(const struct plan *plan)
         (json_int_t)plan->max_connections_asked);
 }
 
-json_t *status_json(const struct master *m, struct report *const *reports,
-    const struct disk_look *disk)
+json_t *status_json(
+    const struct master *m, struct report *const *reports, const struct disk_look *disk)
 {
     const struct release *current = m->reload.rollout.current;
     json_t *services = describe_services(current->plan);
     json_t *status = json_pack("{sb ss si sI sI so ss}", "ok", 1, "version", WLB_VERSION,
-        "pid", (int)getpid(), "uptime", (json_int_t)(time(NULL) - m->started), "generation",
-        (json_int_t)current->id, "started", describe_time(m->started), "config",
-        m->config_path);
+        "pid", (int)getpid(), "uptime", (json_int_t)(time(NULL) - m->started),
+        "generation", (json_int_t)current->id, "started", describe_time(m->started),
+        "config", m->config_path);
 
     json_object_set_new(status, "released", describe_time(current->released));
     for (unsigned i = 0; i < m->supervisor.count; i++) {

@@ -12,10 +12,10 @@
 
 enum {
     TICK_MS = 500,
-    UNANSWERED_MAX = 8,     /* heartbeats, one a tick: hung after four seconds */
+    UNANSWERED_MAX = 8, /* heartbeats, one a tick: hung after four seconds */
     HELLO_PATIENCE = 30000, /* ms to start up: libraries, self-tests */
-    WORK_PATIENCE = 30000,  /* ms to prepare or take over a generation */
-    YOUNG = 10000,          /* ms; an older one that ends is replaced at once */
+    WORK_PATIENCE = 30000, /* ms to prepare or take over a generation */
+    YOUNG = 10000, /* ms; an older one that ends is replaced at once */
     PAUSE_FIRST = 100,
     PAUSE_MAX = 10000,
 };
@@ -86,8 +86,8 @@ static void log_end(const struct child *child, int64_t status, int signal)
     if (child->supervisor->draining && status == 0 && signal == 0)
         log_info("event=worker_ended worker=%u pid=%d", child->slot, child->process.pid);
     else if (signal != 0)
-        log_error("event=worker_died worker=%u pid=%d signal=%d reason=\"%s\"", child->slot,
-            child->process.pid, signal, strsignal(signal));
+        log_error("event=worker_died worker=%u pid=%d signal=%d reason=\"%s\"",
+            child->slot, child->process.pid, signal, strsignal(signal));
     else
         log_error("event=worker_died worker=%u pid=%d status=%d", child->slot,
             child->process.pid, (int)status);
@@ -247,8 +247,8 @@ static void spawn(struct supervisor *s, unsigned index)
     s->events->started(s, child);
 }
 
-/* Missed heartbeats are counted, not time: after the machine was suspended, or we were, the
- * worker gets its chance to answer. */
+/* Missed heartbeats are counted, not time: after the machine was suspended, or we were,
+ * the worker gets its chance to answer. */
 static void look_after(struct child *child, uint64_t now)
 {
     static const struct message ping = {.type = MESSAGE_PING};

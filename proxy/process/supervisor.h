@@ -1,9 +1,9 @@
 /*
  * supervisor.h - keeps one worker process alive in each slot.
  *
- * A worker that ends is replaced at once, with a pause that doubles up to ten seconds only
- * while it keeps ending young. One that no longer answers its heartbeat is killed and
- * replaced. What the workers are to serve is not known here: see rollout.h.
+ * A worker that ends is replaced at once, with a pause that doubles up to ten seconds
+ * only while it keeps ending young. One that no longer answers its heartbeat is killed
+ * and replaced. What the workers are to serve is not known here: see rollout.h.
  */
 #ifndef WLBPROXY_PROCESS_SUPERVISOR_H
 #define WLBPROXY_PROCESS_SUPERVISOR_H
@@ -29,7 +29,7 @@ struct child {
     uv_poll_t poll;
     int channel;
     int open_handles;
-    bool up;     /* said hello, has not ended */
+    bool up; /* said hello, has not ended */
     bool ending; /* killed or drained: nothing more is sent to it */
     unsigned unanswered;
     uint64_t started; /* ms, monotonic */

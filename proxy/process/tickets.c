@@ -14,7 +14,7 @@ static bool random_key(struct ticket_key *key, struct error *err)
         got = getrandom(key, sizeof(*key), 0);
     while (got < 0 && errno == EINTR);
     return got == (ssize_t)sizeof(*key) ||
-           error_set(err, "random bytes for a ticket key: %s", strerror(errno));
+        error_set(err, "random bytes for a ticket key: %s", strerror(errno));
 }
 
 bool tickets_make(struct ticket_keys *tickets, struct error *err)

@@ -1,9 +1,10 @@
 /*
- * tickets.h - the master's session ticket keys: made at random, rotated by time, kept over
- * reloads, worker crashes and upgrades, so that a resumption works whoever answers it.
+ * tickets.h - the master's session ticket keys: made at random, rotated by time, kept
+ * over reloads, worker crashes and upgrades, so that a resumption works whoever answers
+ * it.
  *
- * keys[0] seals; it is replaced after `ticket_rotation`, and the ones before it still open
- * tickets for two more periods.
+ * keys[0] seals; it is replaced after `ticket_rotation`, and the ones before it still
+ * open tickets for two more periods.
  */
 #ifndef WLBPROXY_PROCESS_TICKETS_H
 #define WLBPROXY_PROCESS_TICKETS_H

@@ -8,8 +8,8 @@
 
 struct error;
 
-/* The caller frees. Refuses what is no regular file (no hanging on a FIFO), empty, or above
- * 16 MiB; err begins with the path. */
+/* The caller frees. Refuses what is no regular file (no hanging on a FIFO), empty, or
+ * above 16 MiB; err begins with the path. */
 bool trust_file_read(const char *path, char **text, struct error *err);
 
 #endif

@@ -53,7 +53,8 @@ static void on_end(uv_process_t *process, int64_t status, int signal)
     if (u->taken_over)
         log_error("event=successor_died status=%d signal=%d", (int)status, signal);
     else
-        log_error("event=upgrade_failed status=%d signal=%d text=\"this process goes on\"",
+        log_error(
+            "event=upgrade_failed status=%d signal=%d text=\"this process goes on\"",
             (int)status, signal);
     notify_ready("Upgrade failed, the old process goes on");
     uv_close((uv_handle_t *)process, on_closed);
@@ -97,7 +98,8 @@ static bool send_group(int channel, const struct socket_group *group)
 
 static bool send_inheritance(const struct master *m, int channel)
 {
-    struct message tickets = {.type = MESSAGE_TICKETS, .body = (const char *)&m->tickets,
+    struct message tickets = {.type = MESSAGE_TICKETS,
+        .body = (const char *)&m->tickets,
         .len = sizeof(m->tickets)};
     struct message all = {.type = MESSAGE_INHERITED_ALL, .id = m->reload.last_id};
 
@@ -111,8 +113,8 @@ static bool send_inheritance(const struct master *m, int channel)
 static int start_successor(struct upgrade *u, int their_end)
 {
     const struct master *m = u->master;
-    char *with_config[] = {(char *)"wlbproxy", (char *)"run", (char *)"-c",
-        (char *)m->config_path, NULL};
+    char *with_config[] = {
+        (char *)"wlbproxy", (char *)"run", (char *)"-c", (char *)m->config_path, NULL};
     char *without[] = {(char *)"wlbproxy", (char *)"run", NULL};
     uv_stdio_container_t descriptors[HANDOVER_FD + 1] = {
         {.flags = UV_IGNORE},
@@ -151,8 +153,8 @@ void upgrade_begin(struct upgrade *u)
     result = start_successor(u, theirs);
     close(theirs);
     if (result != 0 || !send_inheritance(u->master, u->channel)) {
-        log_error("event=upgrade_failed program=%s reason=\"%s\"", u->master->program.path,
-            result != 0 ? uv_strerror(result) : strerror(errno));
+        log_error("event=upgrade_failed program=%s reason=\"%s\"",
+            u->master->program.path, result != 0 ? uv_strerror(result) : strerror(errno));
         if (result == 0)
             uv_process_kill(&u->process, SIGKILL);
         else

@@ -1,10 +1,10 @@
 /*
  * upgrade.h - replaces the running binary: a successor is started with the listening
- * sockets and ticket keys, and only when it serves do we drain. When it fails, nothing has
- * changed.
+ * sockets and ticket keys, and only when it serves do we drain. When it fails, nothing
+ * has changed.
  *
- * Over a channel whose descriptor the successor finds in its environment: INHERIT for each
- * address, TICKETS, INHERITED_ALL; it answers TAKEN_OVER.
+ * Over a channel whose descriptor the successor finds in its environment: INHERIT for
+ * each address, TICKETS, INHERITED_ALL; it answers TAKEN_OVER.
  */
 #ifndef WLBPROXY_PROCESS_UPGRADE_H
 #define WLBPROXY_PROCESS_UPGRADE_H

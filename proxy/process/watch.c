@@ -15,8 +15,10 @@
 
 /* Long enough for a hand or a script between two moves to be told from the end. */
 enum { QUIET_MS = 1000 };
-enum { CHANGES = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
-                 IN_ATTRIB | IN_ONLYDIR };
+enum {
+    CHANGES = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
+        IN_ATTRIB | IN_ONLYDIR
+};
 
 static void look(struct watch *w);
 
@@ -44,8 +46,8 @@ static void look(struct watch *w)
 
     w->again = w->look != NULL;
     if (!w->again && !m->stopping)
-        w->look = disk_look_begin(
-            &m->loop, m->config_path, !m->config_given, on_looked, w);
+        w->look =
+            disk_look_begin(&m->loop, m->config_path, !m->config_given, on_looked, w);
 }
 
 static void on_quiet(uv_timer_t *timer)

@@ -1,9 +1,10 @@
 /*
  * watch.h - `watch = on`: reloads by itself when the certificate or key files change.
  *
- * The folders are watched, not the files: a file that is replaced has another inode. After
- * a moment of quiet the disk is looked at; only a pair that is consistent, and other than
- * what is served, makes a reload: the steps of a rotation in between make none.
+ * The folders are watched, not the files: a file that is replaced has another inode.
+ * After a moment of quiet the disk is looked at; only a pair that is consistent, and
+ * other than what is served, makes a reload: the steps of a rotation in between make
+ * none.
  */
 #ifndef WLBPROXY_PROCESS_WATCH_H
 #define WLBPROXY_PROCESS_WATCH_H

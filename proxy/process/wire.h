@@ -1,9 +1,9 @@
 /*
  * wire.h - numbers and byte strings, one after the other, for a peer of the same build.
  *
- * Writing counts first (bytes == NULL), then fills memory of that size. Reading never leaves
- * its bounds: what does not fit yields zero or "" and sets `failed`, which is looked at once
- * at the end.
+ * Writing counts first (bytes == NULL), then fills memory of that size. Reading never
+ * leaves its bounds: what does not fit yields zero or "" and sets `failed`, which is
+ * looked at once at the end.
  */
 #ifndef WLBPROXY_PROCESS_WIRE_H
 #define WLBPROXY_PROCESS_WIRE_H

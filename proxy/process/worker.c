@@ -211,8 +211,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     enum channel_result result = CHANNEL_AGAIN;
 
     (void)events;
-    while (status == 0 && (result = channel_receive(w->channel, &m, buffer)) ==
-                              CHANNEL_MESSAGE) {
+    while (status == 0 &&
+        (result = channel_receive(w->channel, &m, buffer)) == CHANNEL_MESSAGE) {
         take(w, &m);
         message_close_fds(&m);
     }
@@ -308,8 +308,9 @@ int worker_main(void)
     ignore_signals();
     prctl(PR_SET_NAME, "wlbproxy-worker", 0, 0, 0);
     if (!introduced(&worker)) {
-        fprintf(stderr, "wlbproxy: '%s' is for the program's own use: start it as "
-                        "`wlbproxy run`\n",
+        fprintf(stderr,
+            "wlbproxy: '%s' is for the program's own use: start it as "
+            "`wlbproxy run`\n",
             WORKER_ARGUMENT);
         return 2;
     }

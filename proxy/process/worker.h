@@ -1,5 +1,6 @@
 /*
- * worker.h - the process that talks to the network: unprivileged, confined, without files.
+ * worker.h - the process that talks to the network: unprivileged, confined, without
+ * files.
  *
  * The master starts it as `<this program> WORKER_ARGUMENT` with its channel as descriptor
  * WORKER_CHANNEL_FD; main() calls worker_main() when it sees that argument.

@@ -30,10 +30,11 @@ struct worker {
     struct setup setup;
     struct logs logs;
     struct ticket_keys tickets;
-    struct list generations;  /* struct served.link, the oldest first; the prepared one not */
-    struct served *current;   /* NULL before the first commit */
-    struct served *prepared;  /* NULL: none */
-    struct key *keys;         /* the sockets of what is prepared */
+    struct list
+        generations; /* struct served.link, the oldest first; the prepared one not */
+    struct served *current; /* NULL before the first commit */
+    struct served *prepared; /* NULL: none */
+    struct key *keys; /* the sockets of what is prepared */
     size_t key_count;
     bool confined, draining;
     struct deadline drain_due;

@@ -22,7 +22,8 @@ static void the_expiry_ladder_has_its_rungs(void **state)
         long left;
         long rung;
     } cases[] = {{31 * DAY, 0}, {30 * DAY + 1, 0}, {30 * DAY, 1}, {14 * DAY, 2},
-        {7 * DAY + 1, 2}, {7 * DAY, 3}, {DAY, 4}, {0, 4}, {-1, 5}, {-DAY, 6}, {-2 * DAY, 7}};
+        {7 * DAY + 1, 2}, {7 * DAY, 3}, {DAY, 4}, {0, 4}, {-1, 5}, {-DAY, 6},
+        {-2 * DAY, 7}};
     const time_t now = 1800000000;
 
     (void)state;

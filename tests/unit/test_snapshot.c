@@ -18,14 +18,27 @@ static struct endpoint endpoints[2] = {
 static struct snapshot_blob blobs[2] = {{"secret", 6}, {"another", 7}};
 static uint32_t both[2] = {1, 0};
 static struct snapshot_service services[2] = {
-    {.backends = endpoints, .backend_count = 2, .credentials = blobs, .credential_count = 2,
-        .ca = "ca text", .crl = NULL},
-    {.backends = endpoints, .backend_count = 1, .credentials = blobs, .credential_count = 1},
+    {.backends = endpoints,
+        .backend_count = 2,
+        .credentials = blobs,
+        .credential_count = 2,
+        .ca = "ca text",
+        .crl = NULL},
+    {.backends = endpoints,
+        .backend_count = 1,
+        .credentials = blobs,
+        .credential_count = 1},
 };
 static struct snapshot_listener listeners[1] = {
-    {.address = {.len = 16, .text = "0.0.0.0:8012"}, .services = both, .service_count = 2}};
-static const struct snapshot sample = {.id = 7, .settings = "text", .services = services,
-    .service_count = 2, .listeners = listeners, .listener_count = 1};
+    {.address = {.len = 16, .text = "0.0.0.0:8012"},
+        .services = both,
+        .service_count = 2}};
+static const struct snapshot sample = {.id = 7,
+    .settings = "text",
+    .services = services,
+    .service_count = 2,
+    .listeners = listeners,
+    .listener_count = 1};
 
 static char *encode(size_t *len)
 {
@@ -107,7 +120,8 @@ static void a_report_comes_back_as_it_was(void **state)
     report.counters.requests = 42;
     report.log_lost = 3;
     report.generation_count = 1;
-    report.generations[0] = (struct report_generation){.id = 5, .clients = 2, .age_ms = 9};
+    report.generations[0] =
+        (struct report_generation){.id = 5, .clients = 2, .age_ms = 9};
     report.backend_count = 1;
     strcpy(report.backends[0].service, "wlb");
     strcpy(report.backends[0].address, "127.0.0.1:8013");
