@@ -112,8 +112,12 @@ static struct result shake(
     SSL_set_accept_state(server);
     if (sni != NULL)
         (void)SSL_set_tlsext_host_name(client, sni);
-    if (session != NULL)
-        (void)SSL_set_session(client, session);
+    if (session != NULL) { /* a copy: a failed handshake spoils what it used */
+        SSL_SESSION *spare = SSL_SESSION_dup(session);
+
+        (void)SSL_set_session(client, spare);
+        SSL_SESSION_free(spare);
+    }
     for (int i = 0; i < 8; i++) {
         (void)SSL_do_handshake(client);
         (void)SSL_do_handshake(server);
