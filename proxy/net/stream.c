@@ -38,6 +38,15 @@ void stream_accept(struct stream *s, struct loop *loop,
         stream_queue(s, &loop->ready); /* opened() follows from the loop */
 }
 
+bool stream_restart_tls(struct stream *s, struct tls_context *context)
+{
+    if (s->tls == NULL || s->closed || s->failed || !tls_is_untouched(s->tls))
+        return false;
+    tls_free(s->tls);
+    s->tls = tls_server(context, &s->out);
+    return true;
+}
+
 static int begin_connect(struct stream *s, const struct sockaddr *address, socklen_t len)
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -333,9 +333,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     if (events & UV_PRIORITIZED)
         s->urgent = true;
-    if (wants_read(s) && (status < 0 || (events & UV_READABLE)))
+    if (wants_read(s) && (status < 0 || (events & UV_READABLE))) {
+        unwanted &= ~UV_READABLE; /* paused by what it brought: perhaps not for long */
         read_or_queue(s);
-    else if (status < 0)
+    } else if (status < 0)
         error_while_paused(s);
     if ((unwanted & ~wanted_events(s)) != 0 && !s->detached)
         watch(s, wanted_events(s));

@@ -258,6 +258,11 @@ void tls_end(struct tls *tls)
     ERR_clear_error();
 }
 
+bool tls_is_untouched(const struct tls *tls)
+{
+    return !tls->open && tls->in_len == 0 && buffer_len(&tls->hello) == 0;
+}
+
 bool tls_is_open(const struct tls *tls)
 {
     return tls->open;

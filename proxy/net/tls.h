@@ -64,6 +64,8 @@ bool tls_write(struct tls *tls, const char *plain, size_t len);
 void tls_end(struct tls *tls);
 
 bool tls_is_open(const struct tls *tls);
+/* The peer has not said a byte yet. */
+bool tls_is_untouched(const struct tls *tls);
 bool tls_awaits_keys(const struct tls *tls);
 bool tls_keys_are_ready(const struct tls *tls); /* no longer awaited: read on */
 bool tls_has_input(const struct tls *tls); /* fed, and not used up */
