@@ -8,10 +8,10 @@
 #include <openssl/provider.h>
 
 #include "config/error.h"
+#include "proxy/crypto/digest.h"
 #include "proxy/crypto/key_pool.h"
 #include "proxy/crypto/multibuffer.h"
 #include "proxy/crypto/operation.h"
-#include "proxy/crypto/padding.h"
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/self_test.h"
 #include "proxy/crypto/signing.h"
@@ -47,7 +47,7 @@ static bool start_modules(struct error *err)
 {
     operations_start(&engine.library);
     if (!key_pool_start(&engine.library, engine.libctx) ||
-        !signing_start(&engine.library, engine.libctx) || !padding_start(engine.libctx))
+        !signing_start(&engine.library, engine.libctx) || !digests_start(engine.libctx))
         return error_set(err, "no memory for batched key operations");
     return true;
 }
@@ -106,7 +106,7 @@ bool engine_start(int batched, struct error *err)
 void engine_stop(void)
 {
     engine.batched = false;
-    padding_stop();
+    digests_stop();
     signing_stop();
     key_pool_stop();
     (void)OSSL_PROVIDER_unload(engine.keys);

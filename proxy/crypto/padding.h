@@ -10,27 +10,12 @@
 
 #include <openssl/types.h>
 
-enum { DIGEST_MAX = 64 };
-
-struct padding_digest {
-    const char *names[2]; /* OpenSSL's two */
-    unsigned char
-        info[19]; /* DER of DigestInfo up to the digest: RFC 8017, 9.2, note 1 */
-    size_t info_len, len;
-    EVP_MD *md; /* while the engine runs */
-};
-
-/* Fetches all digests from libctx once, so that no signature has to. */
-bool padding_start(OSSL_LIB_CTX *libctx);
-void padding_stop(void);
-
-/* NULL: not a digest that certificates' keys sign. */
-const struct padding_digest *padding_find(const char *name);
+#include "proxy/crypto/digest.h"
 
 /* Both fill all of `block`; false if it is too small for the digest. */
-bool padding_pkcs1(const struct padding_digest *digest, const unsigned char *hash,
+bool padding_pkcs1(const struct digest *digest, const unsigned char *hash,
     unsigned char *block, size_t len);
-bool padding_pss(const struct padding_digest *digest, OSSL_LIB_CTX *libctx,
+bool padding_pss(const struct digest *digest, OSSL_LIB_CTX *libctx,
     const unsigned char *hash, unsigned char *block, size_t len);
 
 #endif

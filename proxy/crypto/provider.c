@@ -51,6 +51,8 @@ static const OSSL_ALGORITHM *query_groups(void *provider, int operation, int *no
     *no_cache = 0;
     if (operation == OSSL_OP_KEYMGMT)
         return group_keymgmt;
+    if (operation == OSSL_OP_KDF)
+        return key_schedule_kdf;
     return operation == OSSL_OP_KEYEXCH ? group_keyexch : NULL;
 }
 

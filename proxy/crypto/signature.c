@@ -4,7 +4,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
@@ -15,7 +14,7 @@
 
 struct signature_context {
     const struct signing_key *key; /* kept by the EVP_PKEY_CTX around us */
-    const struct padding_digest *digest;
+    const struct digest *digest;
     int padding;
 };
 
@@ -100,7 +99,7 @@ static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM
 
     if (key != NULL)
         context->key = key;
-    context->digest = digest != NULL ? padding_find(digest) : NULL;
+    context->digest = digest != NULL ? digest_find(digest) : NULL;
     return context->key != NULL && context->key->alone != NULL &&
         context->digest != NULL && set_params(context, params);
 }
@@ -152,6 +151,7 @@ static int sign(void *data, unsigned char *signature, size_t *len, size_t room,
     const unsigned char *message, size_t message_len)
 {
     const struct signature_context *context = data;
+    const struct digest_part all = {message, message_len};
     unsigned char hash[DIGEST_MAX], made[SIGNATURE_MAX];
     size_t most = context->key->curve != NULL
         ? 2 * (context->key->curve->secret_len + 3) + 2
@@ -161,7 +161,7 @@ static int sign(void *data, unsigned char *signature, size_t *len, size_t room,
         *len = most;
         return 1;
     }
-    if (EVP_Digest(message, message_len, hash, NULL, context->digest->md, NULL) != 1 ||
+    if (!digest_parts(context->digest, &all, 1, hash) ||
         !sign_hash(context, hash, made, len) || *len > room)
         return 0;
     memcpy(signature, made, *len);

@@ -9,6 +9,9 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -469,6 +472,74 @@ static void no_ephemeral_key_is_used_twice(void **state)
         assert_true(made < 3 * KEY_POOL_DEPTH / LANES);
 }
 
+static bool derive_key(
+    OSSL_LIB_CTX *libctx, OSSL_PARAM *params, unsigned char *out, size_t len)
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(libctx, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+    bool ok;
+
+    assert_int_equal(libctx == NULL,
+        strcmp(OSSL_PROVIDER_get0_name(EVP_KDF_get0_provider(kdf)), "default") == 0);
+    ok = EVP_KDF_derive(context, out, len, params) == 1;
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(kdf);
+    return ok;
+}
+
+/* Bit i of `given`: whether the parameter is there. */
+static void compare_key_schedules(
+    int mode, const char *digest, size_t digest_len, unsigned given, size_t out_len)
+{
+    static unsigned char bytes[64] =
+        "a secret of as many bytes as the longest digest may have ..";
+    const struct {
+        const char *name;
+        size_t len;
+    } parts[] = {{OSSL_KDF_PARAM_KEY, digest_len}, {OSSL_KDF_PARAM_SALT, digest_len},
+        {OSSL_KDF_PARAM_PREFIX, 6}, {OSSL_KDF_PARAM_LABEL, 12},
+        {OSSL_KDF_PARAM_DATA, digest_len}};
+    OSSL_PARAM params[8], *p = params;
+    unsigned char ours[300] = {0}, theirs[300] = {0};
+    bool possible;
+
+    *p++ = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
+    *p++ = OSSL_PARAM_construct_utf8_string(
+        OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)digest, 0);
+    for (size_t i = 0; i < 5; i++) {
+        if (given & 1u << i)
+            *p++ = OSSL_PARAM_construct_octet_string(parts[i].name, bytes, parts[i].len);
+    }
+    *p = OSSL_PARAM_construct_end();
+    possible = derive_key(NULL, params, theirs, out_len);
+    assert_int_equal(derive_key(engine_libctx(), params, ours, out_len), possible);
+    if (possible)
+        assert_memory_equal(ours, theirs, sizeof(ours));
+}
+
+static void the_key_schedule_equals_openssls(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t len;
+    } digests[] = {{"SHA2-256", 32}, {"SHA2-384", 48}, {"SHA512", 64}};
+    static const size_t lens[] = {1, 12, 16, 31, 32, 33, 48, 64, 65, 300};
+
+    (void)state;
+    need_batched();
+    for (size_t d = 0; d < 3; d++) {
+        for (unsigned given = 0; given < 32; given++) {
+            if ((given & 3) != 0 && (given & 12) == 12)
+                compare_key_schedules(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, digests[d].name,
+                    digests[d].len, given, digests[d].len);
+            for (size_t l = 0; (given & 1) != 0 && l < 10; l++)
+                compare_key_schedules(EVP_KDF_HKDF_MODE_EXPAND_ONLY, digests[d].name,
+                    digests[d].len, given, lens[l]);
+        }
+    }
+    ERR_clear_error();
+}
+
 static void the_engine_says_what_it_is(void **state)
 {
     (void)state;
@@ -507,6 +578,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(rsa_batches_equal_openssl_even_after_a_fault),
         cmocka_unit_test(ecdsa_batches_verify),
         cmocka_unit_test(handshakes_together_succeed_on_every_group),
+        cmocka_unit_test(the_key_schedule_equals_openssls),
         cmocka_unit_test(sessions_are_given_up_while_they_wait),
         cmocka_unit_test(a_session_called_too_early_waits_on),
         cmocka_unit_test(no_ephemeral_key_is_used_twice),
