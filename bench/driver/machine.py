@@ -41,7 +41,7 @@ def _speed(seconds):
 
 def _floor(options):
     """The same handshakes in memory, without a socket: CPU us of the server's side."""
-    program = options.tools / "floor"
+    program = options.tools / "handshake_floor"
     text = _output("taskset", "-c", "0", program) if program.exists() else ""
     return json.loads(text) if text else {}
 

@@ -30,8 +30,8 @@ class Load:
             raise LoadError(line)
 
     def result(self, errors_allowed=False):
+        self.process.stdin.close()  # idle ones are held until then
         result = json.loads(self._line())
-        self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
         if result["errors"] and not errors_allowed:

@@ -3,6 +3,7 @@ the same certificate, ciphers and groups, and kept-alive backend connections whe
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -272,7 +273,7 @@ class Haproxy(Server):
     def configure(self):
         self.write(f"""global
     nbthread {self.workers}
-    maxconn 20000
+    maxconn {min(20000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500) // 2)}
     ssl-default-bind-ciphers {CIPHERS}
     ssl-default-bind-curves {GROUPS}
     tune.ssl.default-dh-param 2048

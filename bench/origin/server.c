@@ -31,7 +31,7 @@ struct connection {
     struct echo *echo;
     struct reply reply;
     struct slice text; /* of the SOAP reply */
-    bool peer_ended;
+    bool peer_ended, asks_stats;
     size_t in_len;
     char in[INPUT_MAX];
 };
@@ -77,8 +77,9 @@ static void drop(struct connection *c)
     echo_free(c->echo);
     reply_end(&c->reply);
     close(c->fd);
+    if (!c->asks_stats)
+        stats.open--;
     free(c);
-    stats.open--;
 }
 
 static void reset(struct connection *c)
@@ -200,6 +201,18 @@ static enum progress send_reply(struct connection *c)
 
 /* --- the request -------------------------------------------------------------------- */
 
+/* Who asks for the counters is not counted. */
+static void count_request(struct connection *c)
+{
+    if (!c->plan.stats) {
+        stats.requests++;
+    } else if (!c->asks_stats) {
+        c->asks_stats = true;
+        stats.connections--;
+        stats.open--;
+    }
+}
+
 static enum progress take_head(struct connection *c)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -212,9 +225,9 @@ static enum progress take_head(struct connection *c)
     }
     if (len == 0)
         return BLOCKED;
-    stats.requests++;
     list_remove(&c->link);
     plan_make(&c->plan, &request);
+    count_request(c);
     c->text = soap_reply(request.soap_action);
     if (c->plan.echo)
         c->echo = echo_new(&request);

@@ -30,7 +30,7 @@ def test_a_reply_is_read_whole(proxy, pki, xapi, mode, reply):
     assert answer.status == 200, answer.log
     assert answer.body == filler(20000)
     assert "transfer-encoding" not in answer.fields()
-    assert "SSL_read" not in answer.log and "unexpected eof" not in answer.log
+    assert "SSL_read:" not in answer.log and "unexpected eof" not in answer.log
 
 
 @pytest.mark.core
@@ -51,7 +51,7 @@ def test_a_chain_that_does_not_lead_to_what_is_installed_is_refused(start_proxy,
         answer = xapi.call(proxy.port, verify=mode, ca=ca)
         assert answer.data == b"", (mode, ca)
     # The reason is in our log, in words (XENSERVER §4).
-    proxy.wait_for("handshake_failed")
+    proxy.wait_for("end", reason="handshake_failed", count=3)
 
 
 def test_a_host_name_that_does_not_match_is_refused(start_proxy, origin, pki, xapi):
@@ -82,7 +82,7 @@ def test_a_probe_opens_no_backend_connection_and_is_no_error(proxy, origin):
     for _ in range(5):
         Tls(proxy.port, tls=tls).close()
     proxy.wait_for("end", reason="probe", count=5)
-    assert origin.stats()["connections"] == before + 1  # asking
+    assert origin.stats()["connections"] == before
     assert proxy.complaints() == []
 
 
@@ -103,7 +103,7 @@ def test_a_killed_client_ends_the_backends_request(proxy, origin, xapi):
     from frame.wait import wait_until
     process, ours, _ = xapi.start(proxy.port)
     ours.sendall(request_bytes(path="/?silent=1"))
-    wait_until(lambda: origin.stats()["requests"] >= 2, "the request is there")
+    wait_until(lambda: origin.stats()["requests"] >= 1, "the request is there")
     process.kill()
     process.wait()
     ours.close()

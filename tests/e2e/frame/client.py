@@ -9,6 +9,7 @@ def context(pki=None, versions=(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3),
             ciphers=None, curve=None):
     """Verifies against the test root; without pki it takes any certificate."""
     it = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    it.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # a cut must be seen
     it.minimum_version, it.maximum_version = versions
     if pki is None:
         it.check_hostname, it.verify_mode = False, ssl.CERT_NONE

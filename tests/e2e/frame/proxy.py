@@ -35,7 +35,7 @@ def parse_event(line):
     except ValueError:
         pairs = words[2].split()
     fields = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    return {"time": words[0], "level": words[1], **fields}
+    return {"time": words[0], "level": words[1], "who": words[2].split(":")[0], **fields}
 
 
 class Proxy:
@@ -175,8 +175,9 @@ class Proxy:
                 self.events(event, **fields)), f"event={event} {fields}", timeout)
 
     def complaints(self):
-        """Warnings and errors in the log."""
-        return [one for one in self.events() if one["level"] in ("warning", "error")]
+        """Warnings and errors of the workers: about connections, not about the machine."""
+        return [one for one in self.events()
+                if one["level"] in ("warning", "error") and one["who"].startswith("worker")]
 
     # --- reload and status -----------------------------------------------------------------
 
