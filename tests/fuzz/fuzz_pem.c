@@ -20,6 +20,8 @@ static void judge(struct judge_input input)
     findings_destroy(&findings);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
