@@ -92,6 +92,7 @@ void worker_commit(struct worker *w)
     }
     if (old == NULL)
         return;
+    front_adopt(w->front, old->generation, w->current->generation);
     front_retire(w->front, old->generation);
     served_release(old);
 }

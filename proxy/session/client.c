@@ -491,6 +491,19 @@ void client_start(struct client *c, int fd)
     client_arm(c, settings_of(c)->handshake_timeout);
 }
 
+void client_adopt(struct client *c, struct service *service)
+{
+    struct generation *old = c->generation;
+
+    if (!stream_restart_tls(&c->stream, service->tls))
+        return;
+    c->service = service;
+    c->generation = generation_ref(service->generation);
+    c->generation->clients++;
+    old->clients--;
+    generation_unref(old);
+}
+
 void client_end_now(struct client *c)
 {
     if (c->state == CLIENT_EXCHANGE)

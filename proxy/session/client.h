@@ -46,6 +46,10 @@ void front_drain(struct front *front, void (*empty)(void *owner), void *owner);
 /* Ends everything now; the closed events follow from the loop. */
 void front_close_all(struct front *front);
 
+/* Clients of `from` that have not said a byte yet shake hands under the service of the same
+ * name in `to`: from now on no handshake shows what `from` served. */
+void front_adopt(struct front *front, struct generation *from, struct generation *to);
+
 /* Gives up the idle backend connections and the like of a generation that is no longer
  * current, so that nothing but its clients holds it. */
 void front_retire(struct front *front, struct generation *generation);

@@ -89,6 +89,8 @@ void client_update_reading(struct client *c);
 struct client *client_new(struct front *front, struct service *service,
     const struct sockaddr_storage *peer, struct source *source);
 void client_start(struct client *c, int fd);
+/* Moves to a service of another generation, if no byte has come yet. */
+void client_adopt(struct client *c, struct service *service);
 void client_drain(struct client *c);
 void client_end_now(struct client *c);
 bool client_is_sheddable(struct client *c, uint64_t patience);

@@ -1,6 +1,7 @@
 #include "proxy/session/front.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "proxy/base/log.h"
@@ -274,6 +275,29 @@ void front_close_all(struct front *front)
     front->draining = true;
     close_idle_backends(front);
     for_each_client(front, client_end_now);
+}
+
+static struct service *namesake(
+    const struct service *service, const struct generation *generation)
+{
+    for (size_t i = 0; i < generation->settings->service_count; i++) {
+        if (strcmp(generation->services[i].settings->name, service->settings->name) == 0)
+            return &generation->services[i];
+    }
+    return NULL;
+}
+
+void front_adopt(struct front *front, struct generation *from, struct generation *to)
+{
+    struct list *node;
+
+    for (node = front->handshaking.next; node != &front->handshaking; node = node->next) {
+        struct client *c = container_of(node, struct client, handshaking);
+        struct service *service = c->generation == from ? namesake(c->service, to) : NULL;
+
+        if (service != NULL)
+            client_adopt(c, service);
+    }
 }
 
 void front_retire(struct front *front, struct generation *generation)

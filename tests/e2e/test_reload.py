@@ -3,13 +3,13 @@ import concurrent.futures
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 
 import pytest
 
-from frame.client import Tls, get
-from frame.origin import Origin
+from frame.client import Tls, context, get
 from frame.proxy import free_port
 from frame.wait import wait_until
 
@@ -36,6 +36,18 @@ def test_hup_serves_the_new_pair_and_says_so(start_proxy, origin, pki):
     assert line["sha256"] == pki.other.fingerprint() and line["not_after"]
     for _ in range(12):
         assert served(proxy.port) == pki.other.fingerprint()
+
+
+def test_a_silent_client_shakes_hands_under_the_new_certificate(proxy, pki):
+    """Accepted before the reload, heard after it: no handshake shows the old one."""
+    with socket.create_connection(("127.0.0.1", proxy.port), 20) as early:
+        wait_until(lambda: proxy.status()["counters"]["accepted"] >= 1)
+        pki.other.install(proxy.cert, proxy.key)
+        proxy.hup()
+        (generation,) = proxy.status()["generations"]
+        assert (generation["generation"], generation["connections"]) == (2, 1)
+        with context().wrap_socket(early, server_hostname="localhost") as client:
+            assert client.getpeercert(binary_form=True) == pki.other.der()
 
 
 def test_unchanged_content_makes_no_generation(proxy):
