@@ -54,6 +54,15 @@ static void on_retry(struct deadline *retry)
         watch(l);
 }
 
+/* Not left to inheritance: what was in the backlog before would not have it. */
+static void send_without_delay(int fd, int family)
+{
+    int on = 1;
+
+    if (family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 /* False when there is nothing more to take for now. */
 static bool accept_one(struct listener *l)
 {
@@ -62,6 +71,7 @@ static bool accept_one(struct listener *l)
     int fd = fault_accept(l->fd, (struct sockaddr *)&peer, &len);
 
     if (fd >= 0) {
+        send_without_delay(fd, peer.ss_family);
         l->events->accepted(l, fd, &peer);
         return true;
     }
@@ -94,12 +104,8 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 void listener_open(
     struct listener *l, struct loop *loop, const struct listener_events *events, int fd)
 {
-    int on = 1;
-
     *l = (struct listener){.events = events, .loop = loop, .fd = fd};
     deadline_init(&l->retry, on_retry);
-    /* What is accepted inherits it, at no cost of its own; a unix socket refuses it. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (uv_poll_init(&loop->uv, &l->poll, fd) != 0)
         abort();
     watch(l);
