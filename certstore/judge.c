@@ -1,5 +1,6 @@
 #include "certstore/judge.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,16 +122,18 @@ bool judge_pair(
 {
     struct judgement j = {.input = input, .findings = findings};
     const size_t first = findings->count;
-    bool served;
+    bool has_leaf, served;
 
     *pair = (struct judged_pair){0};
     read_texts(&j);
-    if (judge_find_leaf(&j)) {
+    has_leaf = judge_find_leaf(&j);
+    if (has_leaf) {
         if (!input->without_key)
             judge_key_of_leaf(&j);
         judge_leaf(&j);
         judge_chain(&j);
     }
+    assert(has_leaf || is_refused(&j, first));
     served = !is_refused(&j, first);
     if (served) {
         fill_pair(&j, pair);

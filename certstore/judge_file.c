@@ -114,7 +114,8 @@ static void judge_block(
             "parts of two blocks have been mixed up", "copy the file again, whole",
             "the %s block that begins in line %zu is ended by another label",
             block->label, block->line);
-    if (block->fault == PEM_DAMAGED && !private_key_is_encrypted(block))
+    if (block->fault == PEM_DAMAGED &&
+        !(pem_is_private_key(block) && private_key_is_encrypted(block)))
         findings_add(findings, "damaged", SEVERITY_REFUSED, file,
             "bytes were lost or changed on the way here", "copy the file again, whole",
             "the %s block that begins in line %zu is not Base64", block->label,

@@ -220,6 +220,9 @@ static void texts_that_are_not_a_chain_are_told(void **state)
     expect_text(
         pki_join(leaf, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", NULL),
         key, "damaged", SEVERITY_REFUSED);
+    expect_text("-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n\n!\n-----END "
+                "CERTIFICATE-----\n",
+        key, "damaged", SEVERITY_REFUSED);
     expect_text(leaf, "", "empty", SEVERITY_REFUSED);
     expect_text(leaf, "hello", "not-pem", SEVERITY_REFUSED);
     expect_text(leaf, csr, "key-missing", SEVERITY_REFUSED);
