@@ -71,6 +71,8 @@ static bool build_service(struct service *service, const struct snapshot_service
     if (unpack(from, credentials, err))
         service->tls = opaque(context_new(engine_libctx(), service->settings, credentials,
             from->credential_count, tickets, from->ca, from->crl, err));
+    if (service->tls != NULL)
+        engine_adopt(context_of(service));
     for (size_t i = 0; i < from->credential_count; i++)
         credential_unref(credentials[i]);
     free(credentials);
