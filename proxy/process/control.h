@@ -5,19 +5,19 @@
  * "probe" takes "service", a section's name. The answer is one line of JSON with at least
  * "ok"; a refusal has "error", a sentence. Answers:
  *
- * reload: {"ok", "error"?, "unchanged", "generation", "reloaded_ms", "notes": [text],
+ * reload: {"ok", "error"?, "unchanged", "generation",
  *     "services": [SERVICE], "findings": [FINDING],
  *     "workers": [{"worker", "pid", "generation"}]}
- * status: {"ok", "version", "pid", "uptime", "generation", "started", "config", "crypto",
- *     "reload_pending", "last_reload": {"ok", "error"?, "when"},
- *     "descriptors": {"limit", "max_connections"},
- *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?}],
- *     "generations": [{"generation", "age", "connections", "current"}],
- *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "connections",
- *         "crypto", "counters": {name: n}, "ends": {name: n}, "backends": [..]}],
- *     "counters": {name: n}, "ends": {name: n}}
- * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
- * order: a connection that worker has accepted for the service; speak TLS on it.
+ * status: {"ok", "version", "pid", "uptime", "generation", "started", "released",
+ * "config", "crypto", "reload_pending", "disk_error"?, "last_reload": {"ok", "error"?,
+ * "when"}, "descriptors": {"limit", "max_connections", "asked"}, "services": [SERVICE +
+ * {"disk": [CERT], "differs": bool, "disk_error"?}], "generations": [{"generation",
+ * "age", "connections", "current"}], "workers": [{"worker", "pid", "generation",
+ * "uptime", "restarts", "answers", "connections", "log_lines_lost", "crypto", "counters":
+ * {name: n}, "ends": {name: n}, "backends": [{"service", "address", "up"}]}], "counters":
+ * {name: n}, "ends": {name: n}} probe: {"ok", "generation", "workers": [n...]} and one
+ * descriptor a worker, in that order: a connection that worker has accepted for the
+ * service; speak TLS on it.
  *
  * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "certificates":
  * [CERT]} CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key",
