@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "config/error.h"
+#include "proxy/base/log.h"
 #include "proxy/process/channel.h"
 #include "proxy/process/confine.h"
 #include "proxy/process/sealed.h"
@@ -57,7 +58,11 @@ static bool confine_once(struct worker *w, struct error *err)
 {
     const char *how;
 
-    w->confined = w->confined || confine(&how, err);
+    if (w->confined)
+        return true;
+    w->confined = confine(&how, err);
+    if (w->confined)
+        log_info("event=confined by=\"%s\"", how);
     return w->confined;
 }
 

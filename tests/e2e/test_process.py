@@ -53,6 +53,12 @@ def test_an_unknown_user_means_nobody_and_is_told(start_proxy, origin):
     assert works(proxy.port)
 
 
+def test_a_worker_is_confined_before_it_serves(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    filtered = proxy.wait_for("confined")["by"] == "seccomp"  # not in instrumented builds
+    assert field(proxy.workers()[0], "Seccomp") == (["2"] if filtered else ["0"])
+
+
 def test_a_killed_worker_is_replaced_and_the_port_never_refuses(start_proxy, origin):
     proxy = start_proxy(origin.address, workers=1)
     for _ in range(3):
