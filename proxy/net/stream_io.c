@@ -39,7 +39,10 @@ static bool wants_read(const struct stream *s)
         return false;
     if (s->tls != NULL && tls_awaits_keys(s->tls))
         return false;
-    return !s->paused || !s->open || discards(s);
+    if (discards(s) || !s->open)
+        return true;
+    /* What a pause left over is used up first, or it would grow with each pause. */
+    return !s->paused && (s->tls == NULL || !tls_has_input(s->tls));
 }
 
 static int wanted_events(const struct stream *s)
@@ -416,8 +419,10 @@ void stream_tell(struct stream *s)
         tls_over(s, END_TLS_ERROR);
     else if (!s->open)
         opened(s);
-    else if (s->tls != NULL)
+    else if (s->tls != NULL) {
         stream_decrypt(s);
+        stream_touch(s); /* to be read from again */
+    }
 }
 
 /* ---- out of the loop ---- */
