@@ -16,14 +16,13 @@
 #include "proxy/crypto/self_test.h"
 #include "proxy/crypto/signing.h"
 
-enum { BATCHED_NEVER = 0, BATCHED_ALWAYS = 2 };
+enum { BATCHED_NEVER = 0, BATCHED_ALWAYS = 2, STACKS_KEPT = 64 };
 
 static struct engine {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *groups, *stock, *keys;
     struct multibuffer library;
     bool batched;
-    bool paused_lately; /* since memory for paused sessions was given back */
     char description[256];
 } engine = {.description = "openssl"};
 
@@ -139,18 +138,16 @@ size_t engine_pending(void)
 
 size_t engine_run(void)
 {
-    if (!engine.batched)
-        return 0;
-    engine.paused_lately = true;
-    return operations_run();
+    return engine.batched ? operations_run() : 0;
 }
 
-/* OpenSSL keeps the 32 KiB stack of every session that ever paused for the next one. */
+/* OpenSSL keeps the 32 KiB stack of every session that ever paused for the next one:
+ * after a flood they are given back. */
 static bool release_stacks(void)
 {
-    if (!engine.paused_lately || operations_paused() > 0)
+    if (operations_paused() > 0 || operations_paused_peak() <= STACKS_KEPT)
         return false;
-    engine.paused_lately = false;
+    operations_forget_peak();
     ASYNC_cleanup_thread();
     return true;
 }

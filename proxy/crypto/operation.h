@@ -46,8 +46,11 @@ void operations_start(const struct multibuffer *library);
 bool operation_perform(struct operation *operation);
 
 size_t operations_waiting(void);
-/* Sessions that have paused and not been gone on with. */
+/* Sessions that have paused and not been gone on with; and most at once, ever since the
+ * last operations_forget_peak(). */
 size_t operations_paused(void);
+size_t operations_paused_peak(void);
+void operations_forget_peak(void);
 
 /* At most one batch of each kind. Returns how many still wait. */
 size_t operations_run(void);
