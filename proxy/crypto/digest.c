@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #define INFO(oid_last, total, digest_len)                                                \
@@ -69,4 +70,43 @@ bool digest_parts(const struct digest *digest, const struct digest_part *parts,
             return false;
     }
     return EVP_DigestFinal_ex(hashing, hash, NULL) == 1;
+}
+
+/* A key longer than a block is hashed. */
+static bool fill_block(
+    const struct digest *digest, struct digest_part key, unsigned char *block)
+{
+    memset(block, 0, DIGEST_BLOCK_MAX);
+    if (key.len > digest->block_len)
+        return digest_parts(digest, &key, 1, block);
+    if (key.len > 0)
+        memcpy(block, key.data, key.len);
+    return true;
+}
+
+static void mask_block(unsigned char *block, unsigned char mask)
+{
+    for (size_t i = 0; i < DIGEST_BLOCK_MAX; i++)
+        block[i] ^= mask;
+}
+
+bool digest_hmac(const struct digest *digest, struct digest_part key,
+    const struct digest_part *parts, size_t count, unsigned char *mac)
+{
+    enum { INNER = 0x36, OUTER = 0x5c };
+    unsigned char block[DIGEST_BLOCK_MAX], inner[DIGEST_MAX];
+    struct digest_part all[1 + DIGEST_PARTS_MAX] = {{block, digest->block_len}};
+    bool ok = count <= DIGEST_PARTS_MAX && fill_block(digest, key, block);
+
+    if (ok) {
+        memcpy(all + 1, parts, count * sizeof(*parts));
+        mask_block(block, INNER);
+        ok = digest_parts(digest, all, 1 + count, inner);
+        mask_block(block, INNER ^ OUTER);
+        all[1] = (struct digest_part){inner, digest->len};
+        ok = ok && digest_parts(digest, all, 2, mac);
+    }
+    OPENSSL_cleanse(block, sizeof(block));
+    OPENSSL_cleanse(inner, sizeof(inner));
+    return ok;
 }

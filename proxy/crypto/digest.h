@@ -36,4 +36,9 @@ struct digest_part {
 bool digest_parts(const struct digest *digest, const struct digest_part *parts,
     size_t count, unsigned char *hash);
 
+/* RFC 2104, of up to DIGEST_PARTS_MAX parts. */
+enum { DIGEST_PARTS_MAX = 7 };
+bool digest_hmac(const struct digest *digest, struct digest_part key,
+    const struct digest_part *parts, size_t count, unsigned char *mac);
+
 #endif

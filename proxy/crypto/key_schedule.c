@@ -13,38 +13,13 @@
 #include "proxy/crypto/digest.h"
 #include "proxy/crypto/provider.h"
 
-enum { INFO_MAX = 2 + 1 + 255 + 1 + 255, PARTS_MAX = 3 };
+enum { INFO_MAX = 2 + 1 + 255 + 1 + 255 };
 
 struct request {
     int mode;
     const struct digest *digest;
     struct digest_part key, salt, prefix, label, data;
 };
-
-/* RFC 2104, for keys that fit a block. */
-static bool hmac(const struct digest *digest, struct digest_part key,
-    const struct digest_part *message, size_t count, unsigned char *mac)
-{
-    unsigned char block[DIGEST_BLOCK_MAX] = {0}, inner[DIGEST_MAX];
-    struct digest_part parts[1 + PARTS_MAX] = {{block, digest->block_len}};
-    bool ok;
-
-    if (key.len > digest->block_len || count > PARTS_MAX)
-        return false;
-    if (key.len > 0)
-        memcpy(block, key.data, key.len);
-    for (size_t i = 0; i < digest->block_len; i++)
-        block[i] ^= 0x36;
-    memcpy(parts + 1, message, count * sizeof(*message));
-    ok = digest_parts(digest, parts, 1 + count, inner);
-    for (size_t i = 0; i < digest->block_len; i++)
-        block[i] ^= 0x36 ^ 0x5c;
-    parts[1] = (struct digest_part){inner, digest->len};
-    ok = ok && digest_parts(digest, parts, 2, mac);
-    OPENSSL_cleanse(block, sizeof(block));
-    OPENSSL_cleanse(inner, sizeof(inner));
-    return ok;
-}
 
 static size_t put(unsigned char *at, struct digest_part part)
 {
@@ -79,7 +54,7 @@ static bool expand(const struct request *request, struct digest_part secret,
 {
     const struct digest *digest = request->digest;
     unsigned char info[INFO_MAX], last[DIGEST_MAX], counter = 0;
-    struct digest_part parts[PARTS_MAX] = {
+    struct digest_part parts[] = {
         {last, 0}, {info, encode_label(request, data, out_len, info)}, {&counter, 1}};
     bool ok = parts[1].len > 0 && out_len <= 255 * digest->len;
 
@@ -87,7 +62,7 @@ static bool expand(const struct request *request, struct digest_part secret,
         size_t rest = out_len - done;
 
         counter++;
-        ok = hmac(digest, secret, parts, PARTS_MAX, last);
+        ok = digest_hmac(digest, secret, parts, 3, last);
         if (ok)
             memcpy(out + done, last, rest < digest->len ? rest : digest->len);
         parts[0].len = digest->len;
@@ -114,7 +89,7 @@ static bool extract(const struct request *request, unsigned char *out, size_t ou
         ok = expand(request, request->salt, nothing, derived, digest->len);
         salt = (struct digest_part){derived, digest->len};
     }
-    ok = ok && hmac(digest, salt, &key, 1, out);
+    ok = ok && digest_hmac(digest, salt, &key, 1, out);
     OPENSSL_cleanse(derived, sizeof(derived));
     return ok;
 }
@@ -197,14 +172,9 @@ static void context_free(void *context)
     (void)context;
 }
 
-static const OSSL_DISPATCH functions[] = {
+const OSSL_DISPATCH key_schedule_functions[] = {
     DISPATCH(OSSL_FUNC_KDF_NEWCTX, context_new),
     DISPATCH(OSSL_FUNC_KDF_FREECTX, context_free),
     DISPATCH(OSSL_FUNC_KDF_DERIVE, derive),
     DISPATCH_END,
-};
-
-const OSSL_ALGORITHM key_schedule_kdf[] = {
-    {"TLS13-KDF", "provider=" PROVIDER_GROUPS, functions, NULL},
-    {NULL, NULL, NULL, NULL},
 };

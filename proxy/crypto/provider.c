@@ -45,6 +45,12 @@ static int get_capabilities(
     return 1;
 }
 
+static const OSSL_ALGORITHM kdfs[] = {
+    {"TLS13-KDF", "provider=" PROVIDER_GROUPS, key_schedule_functions, NULL},
+    {"TLS1-PRF", "provider=" PROVIDER_GROUPS, prf_functions, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const OSSL_ALGORITHM *query_groups(void *provider, int operation, int *no_cache)
 {
     (void)provider;
@@ -52,7 +58,7 @@ static const OSSL_ALGORITHM *query_groups(void *provider, int operation, int *no
     if (operation == OSSL_OP_KEYMGMT)
         return group_keymgmt;
     if (operation == OSSL_OP_KDF)
-        return key_schedule_kdf;
+        return kdfs;
     return operation == OSSL_OP_KEYEXCH ? group_keyexch : NULL;
 }
 

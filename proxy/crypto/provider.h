@@ -26,7 +26,8 @@ OSSL_provider_init_fn provider_groups_init;
 OSSL_provider_init_fn provider_keys_init;
 
 /* The algorithm tables behind the two. */
-extern const OSSL_ALGORITHM group_keymgmt[], group_keyexch[], key_schedule_kdf[];
+extern const OSSL_ALGORITHM group_keymgmt[], group_keyexch[];
+extern const OSSL_DISPATCH key_schedule_functions[], prf_functions[];
 extern const OSSL_ALGORITHM signing_keymgmt[], signing_signature[];
 
 #define DISPATCH_END                                                                     \

@@ -472,10 +472,10 @@ static void no_ephemeral_key_is_used_twice(void **state)
         assert_true(made < 3 * KEY_POOL_DEPTH / LANES);
 }
 
-static bool derive_key(
-    OSSL_LIB_CTX *libctx, OSSL_PARAM *params, unsigned char *out, size_t len)
+static bool derive_key(OSSL_LIB_CTX *libctx, const char *name, OSSL_PARAM *params,
+    unsigned char *out, size_t len)
 {
-    EVP_KDF *kdf = EVP_KDF_fetch(libctx, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
+    EVP_KDF *kdf = EVP_KDF_fetch(libctx, name, NULL);
     EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
     bool ok;
 
@@ -511,8 +511,10 @@ static void compare_key_schedules(
             *p++ = OSSL_PARAM_construct_octet_string(parts[i].name, bytes, parts[i].len);
     }
     *p = OSSL_PARAM_construct_end();
-    possible = derive_key(NULL, params, theirs, out_len);
-    assert_int_equal(derive_key(engine_libctx(), params, ours, out_len), possible);
+    possible = derive_key(NULL, OSSL_KDF_NAME_TLS1_3_KDF, params, theirs, out_len);
+    assert_int_equal(
+        derive_key(engine_libctx(), OSSL_KDF_NAME_TLS1_3_KDF, params, ours, out_len),
+        possible);
     if (possible)
         assert_memory_equal(ours, theirs, sizeof(ours));
 }
@@ -538,6 +540,36 @@ static void the_key_schedule_equals_openssls(void **state)
         }
     }
     ERR_clear_error();
+}
+
+/* Secrets shorter and longer than a block, one to five seeds, some of them empty. */
+static void the_prf_equals_openssls(void **state)
+{
+    static const char *const digests[] = {"SHA2-256", "SHA2-384"};
+    static const size_t secret_lens[] = {1, 32, 48, 64, 65, 128, 129, 200};
+    static const size_t lens[] = {1, 12, 32, 48, 49, 104, 300};
+    static unsigned char secret[200] = {1, 2, 3}, seed[64] = {9, 8, 7};
+    unsigned char ours[300] = {0}, theirs[300] = {0};
+
+    (void)state;
+    need_batched();
+    for (size_t i = 0; i < 2 * 8 * 7 * 5; i++) {
+        OSSL_PARAM params[8], *p = params;
+        size_t len = lens[i / 16 % 7];
+
+        *p++ = OSSL_PARAM_construct_utf8_string(
+            OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)digests[i % 2], 0);
+        *p++ = OSSL_PARAM_construct_octet_string(
+            OSSL_KDF_PARAM_SECRET, secret, secret_lens[i / 2 % 8]);
+        for (size_t n = 0; n <= i / (2 * 8 * 7); n++)
+            *p++ = OSSL_PARAM_construct_octet_string(
+                OSSL_KDF_PARAM_SEED, seed, n % 3 == 1 ? 0 : 32 + n);
+        *p = OSSL_PARAM_construct_end();
+        assert_true(derive_key(NULL, OSSL_KDF_NAME_TLS1_PRF, params, theirs, len));
+        assert_true(
+            derive_key(engine_libctx(), OSSL_KDF_NAME_TLS1_PRF, params, ours, len));
+        assert_memory_equal(ours, theirs, sizeof(ours));
+    }
 }
 
 static void the_engine_says_what_it_is(void **state)
@@ -579,6 +611,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ecdsa_batches_verify),
         cmocka_unit_test(handshakes_together_succeed_on_every_group),
         cmocka_unit_test(the_key_schedule_equals_openssls),
+        cmocka_unit_test(the_prf_equals_openssls),
         cmocka_unit_test(sessions_are_given_up_while_they_wait),
         cmocka_unit_test(a_session_called_too_early_waits_on),
         cmocka_unit_test(no_ephemeral_key_is_used_twice),
