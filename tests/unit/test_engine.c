@@ -430,6 +430,58 @@ static void sessions_are_given_up_while_they_wait(void **state)
     EVP_PKEY_free(key);
 }
 
+static int trust_anyone(X509_STORE_CTX *store, void *unused)
+{
+    (void)unused;
+    return X509_STORE_CTX_get0_cert(store) != NULL;
+}
+
+/* Peers' public keys stay with OpenSSL's provider, although ours has the same types. */
+static void client_certificates_are_verified_by_openssl(void **state)
+{
+    (void)state;
+    need_batched();
+    for (size_t k = 0; k < 4; k += 3) {
+        EVP_KEYMGMT *type = EVP_KEYMGMT_fetch(
+            engine_libctx(), kinds[k].curve != NULL ? "EC" : "RSA", NULL);
+        EVP_PKEY *key = kinds[k].curve != NULL
+            ? EVP_PKEY_Q_keygen(engine_libctx(), NULL, "EC", kinds[k].curve)
+            : EVP_PKEY_Q_keygen(engine_libctx(), NULL, "RSA", kinds[k].bits);
+        SSL_CTX *server = server_context(key, "X25519:P-256");
+        X509 *cert = certificate(key);
+
+        assert_string_equal(
+            OSSL_PROVIDER_get0_name(EVP_KEYMGMT_get0_provider(type)), "default");
+        assert_ptr_not_equal(key, SSL_CTX_get0_privatekey(server));
+        SSL_CTX_set_verify(
+            server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        SSL_CTX_set_cert_verify_callback(server, trust_anyone, NULL);
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+            SSL_CTX *client = client_context(version, "X25519:P-256");
+            EVP_PKEY *own = new_key(&kinds[k]);
+            X509 *own_cert = certificate(own);
+            struct pair pair;
+
+            assert_int_equal(SSL_CTX_use_cert_and_key(client, own_cert, own, NULL, 1), 1);
+            open_pair(&pair, server, client);
+            for (size_t turn = 0; turn < 8; turn++) {
+                step(&pair);
+                while (engine_pending() > 0)
+                    (void)engine_run();
+            }
+            assert_true(is_open(&pair));
+            close_pair(&pair);
+            X509_free(own_cert);
+            EVP_PKEY_free(own);
+            SSL_CTX_free(client);
+        }
+        X509_free(cert);
+        SSL_CTX_free(server);
+        EVP_PKEY_free(key);
+        EVP_KEYMGMT_free(type);
+    }
+}
+
 static void a_session_called_too_early_waits_on(void **state)
 {
     EVP_PKEY *key = new_key(&kinds[0]);
@@ -613,6 +665,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_key_schedule_equals_openssls),
         cmocka_unit_test(the_prf_equals_openssls),
         cmocka_unit_test(sessions_are_given_up_while_they_wait),
+        cmocka_unit_test(client_certificates_are_verified_by_openssl),
         cmocka_unit_test(a_session_called_too_early_waits_on),
         cmocka_unit_test(no_ephemeral_key_is_used_twice),
         cmocka_unit_test(the_engine_starts_again_and_stock_when_told),
