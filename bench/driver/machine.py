@@ -1,5 +1,4 @@
 """On what it was measured: machine, versions, `openssl speed`, the floor."""
-import json
 import os
 import pathlib
 import platform
@@ -40,10 +39,10 @@ def _speed(seconds):
 
 
 def _floor(options):
-    """The same handshakes in memory, without a socket: CPU us of the server's side."""
+    """The same handshakes in memory, without a socket: what bench/handshake_floor prints."""
     program = options.tools / "handshake_floor"
-    text = _output("taskset", "-c", "0", program) if program.exists() else ""
-    return json.loads(text) if text else {}
+    text = _output("taskset", "-c", "0", program, "0.5") if program.exists() else ""
+    return [" ".join(line.split()) for line in text.splitlines()]
 
 
 def _system():
@@ -61,6 +60,6 @@ def facts(present, options):
         "OpenSSL": _output("openssl", "version").strip(),
         "versions": {peer.name: peer.version(options.tools) for peer in present},
         "openssl speed, us": _speed(1),
-        "floor, us": _floor(options),
+        "floor (handshakes in memory)": _floor(options),
         "load average": os.getloadavg()[0],
     }
