@@ -105,7 +105,7 @@ static const char *skip_headers(const char *at, const char *end, bool *encrypted
 
     while (at < end && is_blank(*at))
         at++;
-    line_end = memchr(at, '\n', (size_t)(end - at));
+    line_end = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
     if (line_end == NULL || memchr(at, ':', (size_t)(line_end - at)) == NULL)
         return at;
     *encrypted = find(at, end, "ENCRYPTED") != NULL;
