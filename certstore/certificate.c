@@ -70,16 +70,43 @@ void certificate_serial(const X509 *certificate, char *text, size_t size)
     BN_free(number);
 }
 
-void certificate_sha256(const X509 *certificate, char text[65])
+static void fingerprint(
+    const X509 *certificate, const EVP_MD *digest, char *text, size_t size)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned len = 0;
 
     text[0] = '\0';
-    if (X509_digest(certificate, EVP_sha256(), digest, &len) != 1)
+    if (X509_digest(certificate, digest, bytes, &len) != 1)
         return;
-    for (unsigned i = 0; i < len && i < 32; i++)
-        (void)snprintf(text + 2 * (size_t)i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < len && 2 * i + 2 < size; i++)
+        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void certificate_sha256(const X509 *certificate, char text[65])
+{
+    fingerprint(certificate, EVP_sha256(), text, 65);
+}
+
+void certificate_sha1(const X509 *certificate, char text[41])
+{
+    fingerprint(certificate, EVP_sha1(), text, 41);
+}
+
+void certificate_signature(const X509 *certificate, char *text, size_t size)
+{
+    int kind = X509_get_signature_nid(certificate);
+
+    if (kind != NID_undef) {
+        (void)snprintf(text, size, "%s", OBJ_nid2ln(kind));
+        return;
+    }
+    const X509_ALGOR *algorithm = X509_get0_tbs_sigalg(certificate);
+    const ASN1_OBJECT *name;
+
+    X509_ALGOR_get0(&name, NULL, NULL, algorithm);
+    if (OBJ_obj2txt(text, (int)size, name, 1) <= 0)
+        (void)snprintf(text, size, "of an unknown kind");
 }
 
 /* The most specific CN; "" if there is none. */

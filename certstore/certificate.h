@@ -24,6 +24,9 @@ void certificate_subject(const X509 *certificate, char *text, size_t size);
 void certificate_issuer(const X509 *certificate, char *text, size_t size);
 void certificate_serial(const X509 *certificate, char *text, size_t size);
 void certificate_sha256(const X509 *certificate, char text[65]);
+void certificate_sha1(const X509 *certificate, char text[41]);
+/* "sha256WithRSAEncryption" */
+void certificate_signature(const X509 *certificate, char *text, size_t size);
 
 /* DNS and IP names, comma separated; else the CN; else "". */
 void certificate_names(const X509 *certificate, char *text, size_t size);

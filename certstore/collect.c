@@ -35,11 +35,21 @@ void collection_destroy(struct collection *collection)
     collection_init(collection);
 }
 
+/* NULL: there is no more room. */
 static struct collected *append(struct collecting *c, enum collected_kind kind)
 {
     struct collection *all = c->collection;
     struct collected *item;
 
+    if (all->count == COLLECT_MAX) {
+        if (!c->full)
+            findings_add(c->findings, "too-many-blocks", SEVERITY_REFUSED, c->file,
+                "that is a list of trusted CAs, not the chain of one server",
+                "name only the files of this server's chain",
+                "there are more than %d certificates and keys", COLLECT_MAX);
+        c->full = true;
+        return NULL;
+    }
     if (all->count == all->capacity) {
         all->capacity = all->capacity == 0 ? 8 : 2 * all->capacity;
         all->items = realloc(all->items, all->capacity * sizeof(*all->items));
@@ -55,17 +65,32 @@ static struct collected *append(struct collecting *c, enum collected_kind kind)
 
 void collect_certificate(struct collecting *c, X509 *certificate)
 {
-    append(c, COLLECTED_CERTIFICATE)->certificate = certificate;
+    struct collected *item = append(c, COLLECTED_CERTIFICATE);
+
+    if (item != NULL)
+        item->certificate = certificate;
+    else
+        X509_free(certificate);
 }
 
 void collect_key(struct collecting *c, EVP_PKEY *key)
 {
-    append(c, COLLECTED_KEY)->key = key;
+    struct collected *item = append(c, COLLECTED_KEY);
+
+    if (item != NULL)
+        item->key = key;
+    else
+        EVP_PKEY_free(key);
 }
 
 void collect_request(struct collecting *c, X509_REQ *request)
 {
-    append(c, COLLECTED_REQUEST)->request = request;
+    struct collected *item = append(c, COLLECTED_REQUEST);
+
+    if (item != NULL)
+        item->request = request;
+    else
+        X509_REQ_free(request);
 }
 
 void collect_other(struct collecting *c, enum collected_kind kind)

@@ -19,6 +19,8 @@
 
 struct findings;
 
+enum { COLLECT_MAX = PEM_BLOCKS_MAX }; /* what is beyond is told and left out */
+
 enum collected_kind {
     COLLECTED_CERTIFICATE,
     COLLECTED_KEY,
@@ -31,7 +33,7 @@ struct collected {
     enum collected_kind kind;
     X509 *certificate; /* what `kind` says is set, the others are NULL */
     EVP_PKEY *key;
-    X509_REQ *request;
+    struct X509_req_st *request;
     const char *file; /* borrowed: the name given to collect_text() */
     const char *format; /* "PEM", "DER", "PKCS#12", "PKCS#7" */
     size_t line; /* of its BEGIN; 0 where there are no lines */

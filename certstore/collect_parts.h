@@ -16,6 +16,7 @@ struct collecting {
     const char *format;
     size_t line;
     const char *label;
+    bool full; /* told that there is no more room */
 };
 
 /* Take over what they are given. */
