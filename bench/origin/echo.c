@@ -82,10 +82,8 @@ char *echo_finish(struct echo *echo)
     for (unsigned i = 0; i < len; i++)
         fprintf(echo->out, "%02x", sum[i]);
     fputs("\"}\n", echo->out);
-    fflush(echo->out);
+    fclose(echo->out); /* which sets the text, and may move it */
     text = echo->text;
-    echo->text = NULL;
-    fclose(echo->out);
     EVP_MD_CTX_free(echo->digest);
     free(echo);
     return text;
