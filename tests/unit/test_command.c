@@ -210,8 +210,8 @@ static void status_reads_well(void **state)
         "reload   2026-11-22T03:40:29Z, REFUSED: no key\n",
         "PENDING  what is on disk differs from what is served: wlbproxy reload\n",
         "    valid    EXPIRED since 2026-11-20T00:00:00Z\n",
-        "  on disk: DIFFERS, reload pending: CN=b, until 2027-11-20T00:00:00Z, serial "
-        "0B\n",
+        ("  on disk: DIFFERS, reload pending: CN=b, until 2027-11-20T00:00:00Z, serial "
+         "0B\n"),
         "    key      RSA 2048, 3 certificates sent\n",
         "backend  [wlb] 127.0.0.1:8013: no complaint\n",
         "backend  [wlb] 127.0.0.1:8014: DOES NOT ACCEPT\n",
