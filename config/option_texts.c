@@ -159,6 +159,19 @@ static bool names_parse(
     return list_append(field, text, err);
 }
 
+static bool host_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    (void)limits;
+    if (strcmp(text, "none") == 0)
+        text = "";
+    else if (!is_host_name(text))
+        return error_set(
+            err, "'%s' is not a host name, nor 'none'", excerpt_of_text(text).text);
+    text_assign(field, text);
+    return true;
+}
+
 static void list_copy(void *to, const void *from)
 {
     text_list_copy(to, from);
@@ -179,6 +192,7 @@ static void list_destroy(void *field)
 
 const struct option_type type_path = {.name = "path", TEXT(path_parse)};
 const struct option_type type_file = {.name = "path", TEXT(file_parse)};
+const struct option_type type_host = {.name = "host name", TEXT(host_parse)};
 const struct option_type type_token = {.name = "text", TEXT(token_parse)};
 const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
 const struct option_type type_accept = {.name = "[address:]port", LIST(accept_parse)};

@@ -26,6 +26,7 @@
 #define IS_word(object, field) IS(char *, object, field)
 #define IS_path(object, field) IS(char *, object, field)
 #define IS_file(object, field) IS(char *, object, field)
+#define IS_host(object, field) IS(char *, object, field)
 #define IS_token(object, field) IS(char *, object, field)
 #define IS_paths(object, field) IS(struct text_list, object, field)
 #define IS_accept(object, field) IS(struct text_list, object, field)
@@ -90,6 +91,8 @@ static const struct option options[] = {
     {SERVICE(names, sni), NULL, ANY,
         .help = "names that choose this service among those on one address; *.domain too",
         .repeatable = true},
+    {SERVICE(host, pending), "pending.invalid", ANY,
+        .help = "name by which to try a pair of `cert install --pending`, or none"},
     {SERVICE(choice, protocol), "http", WORDS("http", "tcp"),
         .help = "tcp: bytes in, bytes out"},
     {SERVICE(choice, tls_min), "1.2", WORDS("1.2", "1.3"),

@@ -55,6 +55,8 @@ static void print_values(const struct option *option, FILE *out)
         print_words(option->limits.words, "a path", out);
     if (type == &type_file)
         fputs("none or a path", out);
+    if (type == &type_host)
+        fputs("none or a host name", out);
     if (type == &type_token || type == &type_flag || option->repeatable)
         fputs(type->name, out);
     if (option->repeatable)

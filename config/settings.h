@@ -36,6 +36,7 @@ struct service_settings {
     struct text_list cert; /* PEM files; cert[i] goes with key[i] */
     struct text_list key; /* absent: the key is in cert[i] */
     struct text_list sni; /* names this service answers to; none: the default service */
+    char *pending; /* name (SNI) under which `<cert>.pending` is served; "" = none */
     enum protocol protocol;
     enum tls_min tls_min;
     char *ciphers; /* OpenSSL syntax, TLS 1.2 */

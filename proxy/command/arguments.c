@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/nearest.h"
+#include "config/text_list.h"
 #include "proxy/command/print.h"
 
 enum { HELP = 'h', FIRST_LONG = 256 };
@@ -76,7 +77,9 @@ static void to_getopt(const struct arguments *a, struct option *longs, char *sho
 
 static void set(const struct argument *argument)
 {
-    if (argument->value != NULL)
+    if (argument->texts != NULL)
+        text_list_add(argument->texts, optarg);
+    else if (argument->value != NULL)
         *argument->text = optarg;
     else
         *argument->flag = true;
@@ -95,6 +98,10 @@ static int take_operands(const struct arguments *a, int argc, char **argv)
 {
     int last = optind + (a->operand != NULL ? 1 : 0);
 
+    for (; a->operands != NULL && optind < argc; optind++)
+        text_list_add(a->operands, argv[optind]);
+    if (a->operands != NULL)
+        return EXIT_GO_ON;
     if (argc > last)
         return complain(a, "there is one word too many:", argv[last]);
     if (a->operand == NULL)

@@ -1,5 +1,5 @@
 /*
- * arguments.h - what stands behind a command's name: flags, and perhaps one operand.
+ * arguments.h - what stands behind a command's name: flags and operands.
  */
 #ifndef WLBPROXY_COMMAND_ARGUMENTS_H
 #define WLBPROXY_COMMAND_ARGUMENTS_H
@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "config/settings.h"
 #include "proxy/command/command.h"
 
 struct argument {
@@ -16,6 +17,7 @@ struct argument {
     const char *help;
     const char **text; /* set to the value */
     bool *flag; /* or set to true */
+    struct text_list *texts; /* or the value added: the flag may be repeated */
 };
 
 enum { ARGUMENTS_MAX = 16 };
@@ -27,6 +29,7 @@ struct arguments {
     size_t count;
     const char *operand; /* how help calls it; NULL: none is allowed */
     const char **operand_text;
+    struct text_list *operands; /* or any number of them, also none */
 };
 
 /* EXIT_GO_ON, or the exit status after --help or a fault (told in one line). */
@@ -35,12 +38,12 @@ int arguments_parse(const struct arguments *arguments, int argc, char **argv);
 /* The file all commands share: `-c FILE`. */
 #define ARGUMENT_CONFIG(variable)                                                        \
     {                                                                                    \
-        "config", 'c', "FILE", "the configuration, else " SETTINGS_DEFAULT_FILE,         \
-            &(variable), NULL                                                            \
+        .name = "config", .letter = 'c', .value = "FILE",                                \
+        .help = "the configuration, else " SETTINGS_DEFAULT_FILE, .text = &(variable)    \
     }
 #define ARGUMENT_JSON(variable)                                                          \
     {                                                                                    \
-        "json", 0, NULL, "for programs to read", NULL, &(variable)                       \
+        .name = "json", .help = "for programs to read", .flag = &(variable)              \
     }
 
 #endif

@@ -130,7 +130,7 @@ int check_command(int argc, char **argv)
     const struct argument list[] = {
         ARGUMENT_CONFIG(config),
         {"address", 0, "HOST", "of the pool's WLB URL: would XenServer accept it?",
-            &address, NULL},
+            &address, NULL, NULL},
         ARGUMENT_JSON(json),
     };
     const struct arguments arguments = {

@@ -11,6 +11,7 @@ static const struct command commands[] = {
     {"reload", "", "make the running proxy reload; tells what came of it",
         reload_command},
     {"status", "", "what the running proxy serves, and how it is", status_command},
+    {"cert", "COMMAND", "create, request, install, roll back a certificate", cert_command},
     {"migrate", "STUNNEL.CONF", "print the wlbproxy configuration for stunnel's",
         migrate_command},
     {"options", "", "print every option of the configuration", options_command},

@@ -1,7 +1,11 @@
 #include "proxy/command/daemon.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "config/error.h"
 #include "config/settings.h"
@@ -41,6 +45,21 @@ void daemon_forget(struct daemon *daemon)
 {
     free(daemon->socket_path);
     daemon->socket_path = NULL;
+}
+
+bool daemon_is_absent(const struct daemon *daemon)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool absent = false;
+
+    if (fd < 0 || strlen(daemon->socket_path) >= sizeof(address.sun_path))
+        return false;
+    strcpy(address.sun_path, daemon->socket_path);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+        absent = errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED;
+    close(fd);
+    return absent;
 }
 
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,

@@ -19,14 +19,17 @@ bool daemon_find(
     struct daemon *daemon, const char *config, const char *control, struct error *err);
 void daemon_forget(struct daemon *daemon);
 
+/* Nobody listens on the socket: no proxy runs there. False also when one cannot know. */
+bool daemon_is_absent(const struct daemon *daemon);
+
 /* `request` is a word of control.h. */
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
     struct control_answer *answer, struct error *err);
 
 #define ARGUMENT_CONTROL(variable)                                                       \
     {                                                                                    \
-        "control", 0, "PATH", "its control socket, if the file does not say",            \
-            &(variable), NULL                                                            \
+        .name = "control", .value = "PATH",                                              \
+        .help = "its control socket, if the file does not say", .text = &(variable)      \
     }
 
 #endif

@@ -150,7 +150,7 @@ static void print_validity(FILE *out, const json_t *certificate)
             out, "    valid    until %s (%" JSON_INTEGER_FORMAT " days)\n", end, days);
 }
 
-static void print_certificate(FILE *out, const json_t *certificate)
+void print_certificate(FILE *out, const json_t *certificate)
 {
     print_wrapped(out, "  ", json_text(certificate, "file"));
     print_wrapped(out, "    subject  ", json_text(certificate, "subject"));

@@ -28,6 +28,7 @@ uint64_t json_number(const json_t *object, const char *key);
 /* Of control.h's answers. The worst finding first. */
 void print_findings(FILE *out, const json_t *findings);
 void print_service(FILE *out, const json_t *service);
+void print_certificate(FILE *out, const json_t *certificate);
 
 /* Need the sentence of a refusal be printed, or do the findings say it, and more? */
 bool is_told_by_a_finding(const char *sentence, const json_t *findings);

@@ -38,12 +38,18 @@ static bool fingerprint(SSL *ssl, char hex[HEX])
     return good;
 }
 
-static bool is_expected(const json_t *service, const char *sha256)
+struct expectation {
+    const json_t *service, *certificate; /* certificate NULL: any of the service's */
+};
+
+static bool is_expected(const struct expectation *e, const char *sha256)
 {
     const json_t *certificate;
     size_t i;
 
-    json_array_foreach(json_object_get(service, "certificates"), i, certificate)
+    if (e->certificate != NULL)
+        return strcmp(json_text(e->certificate, "sha256"), sha256) == 0;
+    json_array_foreach(json_object_get(e->service, "certificates"), i, certificate)
     {
         if (strcmp(json_text(certificate, "sha256"), sha256) == 0)
             return true;
@@ -51,7 +57,7 @@ static bool is_expected(const json_t *service, const char *sha256)
     return false;
 }
 
-static bool handshake(SSL *ssl, int fd, const json_t *service, struct error *err)
+static bool handshake(SSL *ssl, int fd, const struct expectation *e, struct error *err)
 {
     char sha256[HEX] = "";
     const char *reason;
@@ -63,18 +69,18 @@ static bool handshake(SSL *ssl, int fd, const json_t *service, struct error *err
             reason != NULL ? reason : "closed, or no answer in time");
     }
     SSL_shutdown(ssl);
-    if (!is_expected(service, sha256))
+    if (!is_expected(e, sha256))
         return error_set(err, "presents another certificate, sha256 %s", sha256);
     return true;
 }
 
 /* Nothing is verified: the question is which certificate comes, not who trusts it. */
-static bool handshakes(const json_t *service, const struct control_answer *answer,
+static bool handshakes(const struct expectation *e, const struct control_answer *answer,
     SSL_CTX *context, struct error *err)
 {
     for (size_t i = 0; i < answer->fd_count; i++) {
         SSL *ssl = SSL_new(context);
-        bool good = ssl != NULL && handshake(ssl, answer->fds[i], service, err);
+        bool good = ssl != NULL && handshake(ssl, answer->fds[i], e, err);
 
         if (ssl == NULL)
             error_set(err, "out of memory");
@@ -84,15 +90,31 @@ static bool handshakes(const json_t *service, const struct control_answer *answe
                 json_array_get(json_object_get(answer->json, "workers"), i);
 
             return error_context(err, "[%s] worker %" JSON_INTEGER_FORMAT,
-                json_text(service, "name"), json_integer_value(worker));
+                json_text(e->service, "name"), json_integer_value(worker));
         }
     }
     return true;
 }
 
-bool probe_service(const struct daemon *daemon, const json_t *service, size_t *workers,
-    struct error *err)
+/* Beside another kind of certificate, the client's signature algorithms choose. */
+static bool ask_for(SSL_CTX *context, const json_t *certificate)
 {
+    const char *key = certificate != NULL ? json_text(certificate, "key") : "";
+
+    if (strncmp(key, "RSA", 3) == 0)
+        return SSL_CTX_set1_sigalgs_list(context,
+                   "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:"
+                   "RSA+SHA512") == 1;
+    if (strncmp(key, "EC", 2) == 0)
+        return SSL_CTX_set1_sigalgs_list(
+                   context, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512") == 1;
+    return true;
+}
+
+bool probe_service(const struct daemon *daemon, const json_t *service,
+    const json_t *certificate, size_t *workers, struct error *err)
+{
+    const struct expectation expectation = {service, certificate};
     struct control_answer answer;
     SSL_CTX *context;
     bool good;
@@ -105,7 +127,8 @@ bool probe_service(const struct daemon *daemon, const json_t *service, size_t *w
         error_set(err, "[%s] cannot be tried: %s", json_text(service, "name"),
             json_text(answer.json, "error"));
     context = good ? SSL_CTX_new(TLS_client_method()) : NULL;
-    good = context != NULL && handshakes(service, &answer, context, err);
+    good = context != NULL && ask_for(context, certificate) &&
+        handshakes(&expectation, &answer, context, err);
     *workers = answer.fd_count;
     SSL_CTX_free(context);
     control_answer_destroy(&answer);

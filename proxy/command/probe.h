@@ -13,10 +13,11 @@
 struct daemon;
 struct error;
 
-/* `service` is a SERVICE of control.h. Asks each worker for a connection and makes a
- * handshake on it; false and err unless all present one of the service's certificates.
+/* `service` is a SERVICE of control.h, `certificate` one of its CERTs, or NULL for
+ * whichever of them the worker chooses. Asks each worker for a connection and makes a
+ * handshake on it; false and err unless all present that one.
  * *workers is how many did. */
-bool probe_service(const struct daemon *daemon, const json_t *service, size_t *workers,
-    struct error *err);
+bool probe_service(const struct daemon *daemon, const json_t *service,
+    const json_t *certificate, size_t *workers, struct error *err);
 
 #endif

@@ -50,7 +50,7 @@ static bool confirm(const struct daemon *daemon, json_t *verdict)
     {
         size_t workers;
         struct error err = {""};
-        bool confirmed = probe_service(daemon, service, &workers, &err);
+        bool confirmed = probe_service(daemon, service, NULL, &workers, &err);
 
         json_object_set_new(service, "confirmed", json_boolean(confirmed));
         json_object_set_new(service, "handshakes", json_integer((json_int_t)workers));

@@ -81,6 +81,13 @@ static void judge_end(const char *file, const struct credential_summary *served,
             day(fresh->not_after, fresh_day), day(served->not_after, served_day));
 }
 
+void regression_compare(const char *file, const struct credential_summary *served,
+    const struct credential_summary *fresh, struct findings *findings)
+{
+    judge_names(file, served, fresh, findings);
+    judge_end(file, served, fresh, findings);
+}
+
 static bool is_good(const struct credential_summary *summary, time_t now)
 {
     return summary->not_before <= now && now <= summary->not_after;
@@ -98,8 +105,7 @@ static bool judge_service(const struct plan_service *served,
             continue;
         if (fresh->stale[i] != NULL && is_good(old, now))
             return error_set(err, "%s", fresh->stale[i]);
-        judge_names(settings->cert.items[i], old, new, findings);
-        judge_end(settings->cert.items[i], old, new, findings);
+        regression_compare(settings->cert.items[i], old, new, findings);
     }
     return true;
 }

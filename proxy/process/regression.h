@@ -21,6 +21,10 @@ struct plan;
 bool regression_judge(const struct plan *served, const struct plan *fresh, time_t now,
     struct findings *findings, struct error *err);
 
+/* Adds a warning for names lost, and for an earlier end. */
+void regression_compare(const char *file, const struct credential_summary *served,
+    const struct credential_summary *fresh, struct findings *findings);
+
 /* The names of `served` that `fresh` lacks, comma-separated, in `lost`; false if none. */
 bool regression_names_lost(
     const char *served, const char *fresh, char *lost, size_t size);

@@ -1,0 +1,142 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "certstore/pair_parts.h"
+#include "config/error.h"
+#include "config/text_list.h"
+
+enum { LINKS_MAX = 40 };
+
+const char *const pair_names[PAIR_FILES] = {"server.pem", "server.key"};
+
+static char *read_link(const char *path)
+{
+    char text[PATH_MAX];
+    ssize_t len = readlink(path, text, sizeof(text) - 1);
+
+    if (len < 0)
+        return NULL;
+    text[len] = '\0';
+    return text_copy(text);
+}
+
+/* Relative where that can be, so that the link also leads there inside of a container. */
+char *pair_link_text(const char *path, const char *store, int which)
+{
+    char *folder = folder_of_path(path), *store_folder = folder_of_path(store);
+    bool beside = strcmp(folder, store_folder) == 0;
+    char *current = path_join(beside ? name_of_path(store) : store, "/current/", "");
+    char *text = path_join(current, pair_names[which], "");
+
+    free(current);
+    free(store_folder);
+    free(folder);
+    return text;
+}
+
+bool pair_is_link(const char *path, const char *text)
+{
+    char *found = read_link(path);
+    bool is_ours = found != NULL && strcmp(found, text) == 0;
+
+    free(found);
+    return is_ours;
+}
+
+/* With the folder's links resolved, but not the file's own. */
+static char *canonical(const char *path, struct error *err)
+{
+    char *folder = folder_of_path(path);
+    char *real = realpath(folder, NULL);
+    char *result = NULL;
+
+    if (real == NULL)
+        error_set(err, "%s: its folder %s: %s", path, folder, strerror(errno));
+    else
+        result = path_join(strcmp(real, "/") == 0 ? "" : real, "/", name_of_path(path));
+    free(real);
+    free(folder);
+    return result;
+}
+
+static char *target_of(const char *path, const char *link, struct error *err)
+{
+    char *folder = folder_of_path(path);
+    char *joined = *link == '/' ? text_copy(link) : path_join(folder, "/", link);
+    char *target = canonical(joined, err);
+
+    free(joined);
+    free(folder);
+    return target;
+}
+
+/* Where the file really is. `store` NULL: beside the file itself. */
+static char *resolve(const char *given, const char *store, int which, struct error *err)
+{
+    char *path = canonical(given, err);
+
+    for (int i = 0; path != NULL; i++) {
+        char *own_store = path_join(path, "_history", "");
+        char *ours = pair_link_text(path, store != NULL ? store : own_store, which);
+        char *link = read_link(path), *target;
+        bool done = link == NULL || strcmp(link, ours) == 0;
+
+        free(ours);
+        free(own_store);
+        if (done || i == LINKS_MAX) {
+            free(link);
+            if (done)
+                return path;
+            error_set(err, "%s: there are too many symbolic links", given);
+            break;
+        }
+        target = target_of(path, link, err);
+        free(link);
+        free(path);
+        path = target;
+    }
+    free(path);
+    return NULL;
+}
+
+static bool folder_is_safe(const char *path, struct error *err)
+{
+    char *folder = folder_of_path(path);
+    struct stat state;
+    bool good =
+        stat(folder, &state) == 0 || error_set(err, "%s: %s", folder, strerror(errno));
+
+    if (good && (state.st_mode & S_IWOTH) != 0 && (state.st_mode & S_ISVTX) == 0)
+        good = error_set(err,
+            "%s: every user may write in this folder, so anybody could put another key "
+            "in place; first: chmod o-w %s",
+            folder, folder);
+    free(folder);
+    return good;
+}
+
+bool pair_file_init(
+    struct pair_file *pair, const char *cert, const char *key, struct error *err)
+{
+    bool merged = key == NULL || *key == '\0' || strcmp(cert, key) == 0;
+
+    *pair = (struct pair_file){.lock = -1};
+    if (!merged)
+        pair->path[PAIR_KEY] = resolve(key, NULL, PAIR_KEY, err);
+    if (merged || pair->path[PAIR_KEY] != NULL) {
+        if (!merged)
+            pair->store = path_join(pair->path[PAIR_KEY], "_history", "");
+        pair->path[PAIR_CERT] = resolve(cert, pair->store, PAIR_CERT, err);
+    }
+    if (pair->path[PAIR_CERT] != NULL && merged)
+        pair->store = path_join(pair->path[PAIR_CERT], "_history", "");
+    if (pair->path[PAIR_CERT] != NULL && folder_is_safe(pair->path[PAIR_CERT], err) &&
+        (merged || folder_is_safe(pair->path[PAIR_KEY], err)))
+        return true;
+    pair_file_destroy(pair);
+    return false;
+}

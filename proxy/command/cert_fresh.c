@@ -1,0 +1,244 @@
+#include "proxy/command/cert_fresh.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/x509.h>
+
+#include "certstore/arrange.h"
+#include "certstore/credential.h"
+#include "certstore/credential_parts.h"
+#include "certstore/durable.h"
+#include "certstore/finding.h"
+#include "certstore/judge.h"
+#include "certstore/secret_file.h"
+#include "certstore/secrets.h"
+#include "config/error.h"
+#include "proxy/command/cert_place.h"
+#include "proxy/process/regression.h"
+
+struct gathering {
+    const struct cert_place *place;
+    const struct cert_source *source;
+    struct findings *findings;
+    struct collection fresh, known;
+    char *password;
+    size_t password_size;
+};
+
+/* The first line of the file. */
+static bool read_password(struct gathering *g, struct error *err)
+{
+    struct secret_file file;
+    struct findings findings;
+    size_t len = 0;
+    bool good;
+
+    if (g->source->password_file == NULL)
+        return true;
+    findings_init(&findings);
+    good = secret_file_read(&file, g->source->password_file, &findings);
+    if (!good)
+        finding_sentence(&findings.items[0], err->text, sizeof(err->text));
+    findings_destroy(&findings);
+    if (!good)
+        return false;
+    while (len < file.len && file.text[len] != '\n' && file.text[len] != '\r')
+        len++;
+    g->password_size = len + 1;
+    g->password = secrets_alloc(g->password_size);
+    memcpy(g->password, file.text, len);
+    g->password[len] = '\0';
+    secret_file_destroy(&file);
+    return true;
+}
+
+/* What is in place anyway may be missing or no good: then it does not help. */
+static void collect_if_good(
+    struct collection *collection, const char *file, const char *text, size_t len)
+{
+    struct findings ignored;
+
+    findings_init(&ignored);
+    if (text != NULL)
+        (void)collect_text(collection, file, text, len, NULL, &ignored);
+    findings_destroy(&ignored);
+}
+
+static void collect_file_if_good(struct collection *collection, const char *file)
+{
+    struct findings ignored;
+
+    findings_init(&ignored);
+    (void)collect_file(collection, file, NULL, &ignored);
+    findings_destroy(&ignored);
+}
+
+/* The chain in place may complete the new one; a key in place may be the new one's too,
+ * unless the operator has said which it is. */
+static bool collect_known(struct gathering *g, struct error *err)
+{
+    const char *const files[PAIR_FILES] = {g->place->cert, g->place->key};
+    struct pair_text present;
+
+    if (g->source->key == NULL)
+        collect_file_if_good(&g->known, g->place->pending_key);
+    if (!pair_file_read(&g->place->pair, &present, err))
+        return false;
+    for (int i = 0; i < PAIR_FILES; i++) {
+        if (i == PAIR_CERT || g->source->key == NULL)
+            collect_if_good(&g->known, files[i], present.text[i], present.len[i]);
+    }
+    pair_text_destroy(&present);
+    return true;
+}
+
+static size_t refusals(const struct findings *findings)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < findings->count; i++)
+        count += findings->items[i].severity == SEVERITY_REFUSED;
+    return count;
+}
+
+/* In the order in which a key is preferred. */
+static bool collect_all(struct gathering *g, struct error *err)
+{
+    const struct cert_source *source = g->source;
+    size_t before = refusals(g->findings);
+
+    if (source->key != NULL)
+        (void)collect_file(&g->fresh, source->key, g->password, g->findings);
+    for (size_t i = 0; i < source->files->count; i++)
+        (void)collect_file(&g->fresh, source->files->items[i], g->password, g->findings);
+    if (refusals(g->findings) > before)
+        return false;
+    return collect_known(g, err);
+}
+
+static bool judge(struct cert_fresh *fresh, const char *cert_file, const char *key_file,
+    const struct cert_place *place, struct findings *findings)
+{
+    const struct judge_input input = {
+        .cert_file = cert_file,
+        .cert_text = fresh->chain.text,
+        .cert_len = fresh->chain.len,
+        .key_file = key_file,
+        .key_text = fresh->key.text,
+        .key_len = fresh->key.len,
+        .send_root = place->service == NULL || place->service->send_root,
+        .now = time(NULL),
+    };
+    struct judged_pair pair;
+
+    if (!judge_pair(&input, &pair, findings))
+        return false;
+    fresh->credential = credential_of_pair(&pair);
+    judge_address(credential_leaf(fresh->credential), cert_file, place->name, findings);
+    if (place->service != NULL && place->service->cert.count == 1)
+        judge_service(place->service, &fresh->credential, 1, findings);
+    return true;
+}
+
+/* Against what it replaces, if that can be served at all. */
+static void compare(const struct cert_fresh *fresh, const char *file,
+    const struct cert_place *place, struct findings *findings)
+{
+    struct findings ignored;
+    struct error err;
+    struct credential *present;
+
+    findings_init(&ignored);
+    present = credential_load(place->cert, place->key, true, time(NULL), &ignored, &err);
+    if (present != NULL)
+        regression_compare(file, credential_summary(present),
+            credential_summary(fresh->credential), findings);
+    credential_unref(present);
+    findings_destroy(&ignored);
+}
+
+static void summarise(struct cert_fresh *fresh, size_t count, const char *key_file)
+{
+    const struct credential_summary *s = credential_summary(fresh->credential);
+
+    snprintf(fresh->summary, sizeof(fresh->summary), "%zu certificate%s; %s key%s%s",
+        count, count == 1 ? "" : "s", s->key, key_file != NULL ? " from " : "",
+        key_file != NULL ? key_file : "");
+}
+
+static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
+{
+    struct arrangement arrangement;
+    const char *key_file, *cert_file;
+
+    if (!arrange(&g->fresh, &g->known, &arrangement, g->findings))
+        return false;
+    cert_file = arrangement.sent[0]->file;
+    key_file = arrangement.key->file;
+    if (!arrangement_write(&arrangement, &fresh->chain, &fresh->key)) {
+        findings_add(g->findings, "key-unknown", SEVERITY_REFUSED, key_file,
+            "this OpenSSL cannot write it", "make a new request: wlbproxy cert request",
+            "it is of a kind that cannot be used");
+        return false;
+    }
+    if (!judge(fresh, cert_file, key_file, g->place, g->findings))
+        return false;
+    fresh->from_pending_key = strcmp(key_file, g->place->pending_key) == 0;
+    compare(fresh, cert_file, g->place, g->findings);
+    summarise(fresh, arrangement.count, key_file);
+    return true;
+}
+
+bool cert_fresh_gather(struct cert_fresh *fresh, const struct cert_place *place,
+    const struct cert_source *source, struct findings *findings, struct error *err)
+{
+    struct gathering g = {.place = place, .source = source, .findings = findings};
+    bool good;
+
+    *fresh = (struct cert_fresh){0};
+    err->text[0] = '\0';
+    collection_init(&g.fresh);
+    collection_init(&g.known);
+    good = read_password(&g, err) && collect_all(&g, err) && arrange_and_judge(fresh, &g);
+    collection_destroy(&g.fresh);
+    collection_destroy(&g.known);
+    secrets_free(g.password, g.password_size);
+    if (!good)
+        cert_fresh_destroy(fresh);
+    return good;
+}
+
+bool cert_fresh_of(struct cert_fresh *fresh, X509 *certificate, EVP_PKEY *key,
+    const struct cert_place *place, struct findings *findings)
+{
+    *fresh = (struct cert_fresh){0};
+    pem_text_add_certificate(&fresh->chain, certificate);
+    if (!pem_text_add_key(&fresh->key, key) ||
+        !judge(fresh, place->cert, place->key != NULL ? place->key : place->cert, place,
+            findings)) {
+        cert_fresh_destroy(fresh);
+        return false;
+    }
+    summarise(fresh, 1, NULL);
+    return true;
+}
+
+void cert_fresh_destroy(struct cert_fresh *fresh)
+{
+    pem_text_destroy(&fresh->chain);
+    pem_text_destroy(&fresh->key);
+    credential_unref(fresh->credential);
+    fresh->credential = NULL;
+}
+
+struct pair_text cert_fresh_text(struct cert_fresh *fresh, bool merged)
+{
+    if (merged)
+        pem_text_append(&fresh->chain, &fresh->key);
+    return (struct pair_text){
+        .text = {fresh->chain.text, merged ? NULL : fresh->key.text},
+        .len = {fresh->chain.len, merged ? 0 : fresh->key.len},
+    };
+}
