@@ -239,6 +239,22 @@ struct settings *settings_load(const char *path, bool optional, struct error *er
     return settings;
 }
 
+struct service_settings *settings_copy_service(
+    struct settings *settings, size_t index, const char *name)
+{
+    size_t count = settings->service_count + 1;
+    struct service_settings *copy;
+
+    settings->services = realloc(settings->services, count * sizeof(*settings->services));
+    if (settings->services == NULL)
+        abort();
+    copy = &settings->services[count - 1];
+    *copy = (struct service_settings){.name = text_copy(name)};
+    copy_service(copy, &settings->services[index]);
+    settings->service_count = count;
+    return copy;
+}
+
 void settings_free(struct settings *settings)
 {
     if (settings == NULL)

@@ -97,6 +97,11 @@ struct settings *settings_load(const char *path, bool optional, struct error *er
  * settings (it is how a generation travels to the workers). Caller frees. */
 char *settings_print(const struct settings *settings);
 
+/* One more service, like the one at `index` but for its name. Borrowed; what was borrowed
+ * of the services before is gone. */
+struct service_settings *settings_copy_service(
+    struct settings *settings, size_t index, const char *name);
+
 void settings_free(struct settings *settings);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/judge.h"
 #include "config/error.h"
 #include "proxy/process/budget.h"
+#include "proxy/process/pending.h"
 #include "proxy/process/trust_file.h"
 
 enum { ADDRESSES_MAX = 16, BACKENDS_MAX = 64 };
@@ -97,6 +99,7 @@ static bool load_service(struct plan_service *service,
         return error_context(err, "ca");
     if (settings->crl[0] != '\0' && !trust_file_read(settings->crl, &service->crl, err))
         return error_context(err, "crl");
+    judge_service(settings, service->credentials, service->credential_count, findings);
     return true;
 }
 
@@ -200,6 +203,8 @@ struct plan *plan_load(
     struct plan *plan = array(1, sizeof(*plan));
 
     plan->settings = settings_load(config_path, optional, err);
+    if (plan->settings != NULL)
+        pending_add_services(plan->settings, findings);
     if (plan->settings == NULL || !plan_listeners(plan, err) ||
         !load_services(plan, findings, err)) {
         plan_free(plan);

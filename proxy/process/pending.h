@@ -1,0 +1,18 @@
+/*
+ * pending.h - a pair that is tried before it goes live (`wlbproxy cert install
+ * --pending`).
+ *
+ * It lies beside the chain's file as one merged file, `<cert>.pending`. While it is
+ * there, its service has a twin, "<name>-pending", on the same addresses, that only
+ * clients get who ask for the name in `pending` (SNI). One that cannot be served is a
+ * warning and no twin: it never stands in the way of what is live.
+ */
+#ifndef WLBPROXY_PROCESS_PENDING_H
+#define WLBPROXY_PROCESS_PENDING_H
+
+struct findings;
+struct settings;
+
+void pending_add_services(struct settings *settings, struct findings *findings);
+
+#endif
