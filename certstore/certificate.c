@@ -42,7 +42,7 @@ static void take_text(BIO *bio, char *text, size_t size)
     BIO_free(bio);
 }
 
-static void print_name(const X509_NAME *name, char *text, size_t size)
+void name_text(const X509_NAME *name, char *text, size_t size)
 {
     BIO *bio = BIO_new(BIO_s_mem());
 
@@ -52,12 +52,12 @@ static void print_name(const X509_NAME *name, char *text, size_t size)
 
 void certificate_subject(const X509 *certificate, char *text, size_t size)
 {
-    print_name(X509_get_subject_name(certificate), text, size);
+    name_text(X509_get_subject_name(certificate), text, size);
 }
 
 void certificate_issuer(const X509 *certificate, char *text, size_t size)
 {
-    print_name(X509_get_issuer_name(certificate), text, size);
+    name_text(X509_get_issuer_name(certificate), text, size);
 }
 
 void certificate_serial(const X509 *certificate, char *text, size_t size)
@@ -129,7 +129,7 @@ static void common_name(const X509 *certificate, char *text, size_t size)
     take_text(bio, text, size);
 }
 
-static bool name_text(const GENERAL_NAME *name, char *text, size_t size)
+static bool general_name_text(const GENERAL_NAME *name, char *text, size_t size)
 {
     if (name->type == GEN_DNS) {
         BIO *bio = BIO_new(BIO_s_mem());
@@ -154,23 +154,29 @@ static GENERAL_NAMES *alternative_names(const X509 *certificate)
     return X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 }
 
-void certificate_names(const X509 *certificate, char *text, size_t size)
+void general_names_text(const GENERAL_NAMES *names, char *text, size_t size)
 {
-    GENERAL_NAMES *names = alternative_names(certificate);
     size_t used = 0;
 
     text[0] = '\0';
     for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names); i++) {
         char one[256];
 
-        if (!name_text(sk_GENERAL_NAME_value(names, i), one, sizeof(one)) ||
+        if (!general_name_text(sk_GENERAL_NAME_value(names, i), one, sizeof(one)) ||
             used + strlen(one) + 2 > size)
             continue;
         used +=
             (size_t)snprintf(text + used, size - used, "%s%s", used == 0 ? "" : ",", one);
     }
+}
+
+void certificate_names(const X509 *certificate, char *text, size_t size)
+{
+    GENERAL_NAMES *names = alternative_names(certificate);
+
+    general_names_text(names, text, size);
     GENERAL_NAMES_free(names);
-    if (used == 0)
+    if (*text == '\0')
         common_name(certificate, text, size);
 }
 

@@ -13,6 +13,8 @@
 
 #include <openssl/types.h>
 
+struct stack_st_GENERAL_NAME;
+
 /* NULL if it is not one certificate and nothing else. `trusted`: OpenSSL's trust settings
  * may follow it ("TRUSTED CERTIFICATE"); they are ignored. */
 X509 *certificate_parse(
@@ -30,6 +32,9 @@ void certificate_signature(const X509 *certificate, char *text, size_t size);
 
 /* DNS and IP names, comma separated; else the CN; else "". */
 void certificate_names(const X509 *certificate, char *text, size_t size);
+void name_text(const X509_NAME *name, char *text, size_t size);
+void general_names_text(
+    const struct stack_st_GENERAL_NAME *names, char *text, size_t size);
 bool certificate_has_dns_name(const X509 *certificate);
 
 time_t certificate_not_before(const X509 *certificate);

@@ -289,6 +289,14 @@ bool collect_file(struct collection *collection, const char *path, const char *p
     return found;
 }
 
+void collection_add_certificate(struct collection *collection, X509 *certificate)
+{
+    struct collecting c = {.collection = collection, .label = "", .full = true};
+
+    (void)X509_up_ref(certificate);
+    collect_certificate(&c, certificate);
+}
+
 const struct collected *collection_get(
     const struct collection *collection, enum collected_kind kind, size_t i)
 {

@@ -55,6 +55,9 @@ bool collect_text(struct collection *collection, const char *file, const char *t
 bool collect_file(struct collection *collection, const char *path, const char *password,
     struct findings *findings);
 
+/* One that came another way; takes a reference of its own. Not beyond COLLECT_MAX. */
+void collection_add_certificate(struct collection *collection, X509 *certificate);
+
 /* How many are of this kind. */
 size_t collection_count(const struct collection *collection, enum collected_kind kind);
 

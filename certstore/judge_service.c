@@ -1,5 +1,7 @@
 #include <string.h>
+#include <strings.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -12,8 +14,8 @@
 #include "certstore/xenserver.h"
 #include "config/settings.h"
 
-static const char cannot_connect[] = "XenServer's client cannot connect: it has TLS 1.2, "
-                                     "P-384 and ECDHE-RSA-AES-GCM alone";
+static const char connection_reset[] =
+    "XenServer's client then fails with no more than \"connection reset\"";
 
 static bool has_rsa(struct credential *const *credentials, size_t count)
 {
@@ -24,54 +26,76 @@ static bool has_rsa(struct credential *const *credentials, size_t count)
     return count == 0;
 }
 
-/* Either of the two that XAPI offers will do. */
-static bool has_xapi_cipher(const char *list)
+/* Either of the two that XAPI offers will do. What the list means only OpenSSL knows; an
+ * invalid one is told elsewhere. */
+static bool ciphers_suit_xapi(const char *list)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    STACK_OF(SSL_CIPHER) *ciphers = NULL;
+    bool known = context != NULL && SSL_CTX_set_cipher_list(context, list) == 1;
+    STACK_OF(SSL_CIPHER) *ciphers = known ? SSL_CTX_get_ciphers(context) : NULL;
     bool found = false;
 
-    if (context != NULL && SSL_CTX_set_cipher_list(context, list) == 1)
-        ciphers = SSL_CTX_get_ciphers(context);
-    for (int i = 0; ciphers != NULL && i < sk_SSL_CIPHER_num(ciphers); i++) {
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
         const char *name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i));
 
         found = found || strcmp(name, "ECDHE-RSA-AES256-GCM-SHA384") == 0 ||
             strcmp(name, "ECDHE-RSA-AES128-GCM-SHA256") == 0;
     }
     SSL_CTX_free(context);
-    return found;
+    ERR_clear_error();
+    return found || !known;
 }
 
-static bool has_p384(const char *groups)
+static bool is_p384(const char *name, size_t len)
 {
-    return strcmp(groups, "auto") == 0 || strcasestr(groups, "P-384") != NULL ||
-        strcasestr(groups, "secp384r1") != NULL;
+    return (len == 5 && strncasecmp(name, "P-384", len) == 0) ||
+        (len == 9 && strncasecmp(name, "secp384r1", len) == 0);
+}
+
+/* "auto", or names joined by ':' or '/', with '*' or '?' in front. */
+static bool groups_have_p384(const char *groups)
+{
+    if (strcmp(groups, "auto") == 0)
+        return true;
+    while (*groups != '\0') {
+        size_t len;
+
+        groups += strspn(groups, ":/*?");
+        len = strcspn(groups, ":/");
+        if (is_p384(groups, len))
+            return true;
+        groups += len;
+    }
+    return false;
 }
 
 void judge_service(const struct service_settings *service,
     struct credential *const *credentials, size_t count, struct findings *findings)
 {
-    if (!has_rsa(credentials, count))
-        findings_add(findings, "no-rsa", SEVERITY_WARNING, NULL, cannot_connect,
-            "add a certificate with an RSA key beside it: a second cert = and key = line",
-            "[%s] has no certificate with an RSA key", service->name);
     if (service->tls_min == TLS_MIN_1_3)
-        findings_add(findings, "tls13-only", SEVERITY_WARNING, NULL, cannot_connect,
-            "tls_min = 1.2", "[%s] speaks TLS 1.3 only", service->name);
-    else if (!has_xapi_cipher(service->ciphers))
-        findings_add(findings, "no-xenserver-cipher", SEVERITY_WARNING, NULL,
-            cannot_connect, "add ECDHE-RSA-AES256-GCM-SHA384 to the ciphers",
-            "[%s] has none of XenServer's ciphers", service->name);
-    if (!has_p384(service->groups))
-        findings_add(findings, "no-p384", SEVERITY_WARNING, NULL, cannot_connect,
-            "groups = auto, or add P-384", "[%s] does not offer the group P-384",
+        findings_add(findings, "tls13-only", SEVERITY_WARNING, NULL, connection_reset,
+            "write tls_min = 1.2, or leave it out",
+            "[%s] speaks TLS 1.3 only; XenServer speaks 1.2", service->name);
+    if (!groups_have_p384(service->groups))
+        findings_add(findings, "no-p384", SEVERITY_WARNING, NULL, connection_reset,
+            "add P-384 to groups, or write groups = auto",
+            "[%s] has groups without P-384, the only one XenServer offers",
+            service->name);
+    if (!ciphers_suit_xapi(service->ciphers))
+        findings_add(findings, "no-xapi-cipher", SEVERITY_WARNING, NULL, connection_reset,
+            "add ECDHE-RSA-AES256-GCM-SHA384 to ciphers, or leave ciphers out",
+            "[%s] has none of the two ciphers XenServer offers", service->name);
+    if (!has_rsa(credentials, count))
+        findings_add(findings, "no-rsa-certificate", SEVERITY_WARNING,
+            service->cert.items[0], connection_reset,
+            "add a cert with an RSA key (a second cert = and key =)",
+            "[%s] has no certificate with an RSA key, and XenServer takes no other",
             service->name);
     if (service->verify == VERIFY_REQUIRED)
-        findings_add(findings, "client-certificate", SEVERITY_WARNING, NULL,
-            "XenServer's client has no certificate to show",
-            "verify = optional, or a service of its own for XenServer",
-            "[%s] requires client certificates", service->name);
+        findings_add(findings, "client-certificate-required", SEVERITY_WARNING, NULL,
+            connection_reset,
+            "write verify = optional, or give XenServer another service",
+            "[%s] requires a client certificate; XenServer has none", service->name);
 }
 
 void judge_address(

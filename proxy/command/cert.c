@@ -6,11 +6,17 @@
 #include "proxy/command/command.h"
 
 static const struct command commands[] = {
+    {"show", "[FILE|HOST:PORT]", "what is in a file, what a server presents",
+        cert_show_command},
+    {"check", "FILE...", "would it do, and would XenServer accept it?",
+        cert_check_command},
     {"create", "", "make a placeholder: key and self-signed certificate",
         cert_create_command},
     {"request", "", "make a key and the signing request for a CA", cert_request_command},
     {"install", "FILE...", "put what the CA sent into service", cert_install_command},
     {"rollback", "", "go back to the pair before", cert_rollback_command},
+    {"export-for-pool", "DIR", "write the files that XenServer's pool wants",
+        cert_export_command},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -6,9 +6,12 @@
 #ifndef WLBPROXY_COMMAND_CERT_H
 #define WLBPROXY_COMMAND_CERT_H
 
+int cert_show_command(int argc, char **argv);
+int cert_check_command(int argc, char **argv);
 int cert_create_command(int argc, char **argv);
 int cert_request_command(int argc, char **argv);
 int cert_install_command(int argc, char **argv);
 int cert_rollback_command(int argc, char **argv);
+int cert_export_command(int argc, char **argv);
 
 #endif

@@ -7,8 +7,8 @@
 #include "config/settings.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
+#include "proxy/command/summary.h"
 #include "proxy/command/verdict.h"
-#include "proxy/command/xapi_findings.h"
 #include "proxy/process/describe.h"
 #include "proxy/process/plan.h"
 
@@ -17,7 +17,7 @@ struct check {
     const char *address; /* NULL: no verdict asked for */
     bool optional; /* the file may be missing */
     struct plan *plan; /* NULL: refused, err says why */
-    json_t *verdicts; /* NULL: none */
+    json_t *verdicts; /* NULL: none; without an address they are for information */
     struct findings findings;
     struct error err;
 };
@@ -36,34 +36,16 @@ static void judge(struct check *c)
 {
     findings_init(&c->findings);
     c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
-    for (size_t i = 0; c->plan != NULL && i < c->plan->settings->service_count; i++)
-        xapi_findings_add(&c->findings, c->config, &c->plan->settings->services[i],
-            &c->plan->services[i]);
-    if (c->plan != NULL && c->address != NULL)
+    if (c->plan != NULL)
         c->verdicts = verdicts_for(c->plan, c->address);
 }
 
 static int status_of(const struct check *c)
 {
     bool bad = c->plan == NULL || findings_worst(&c->findings) >= SEVERITY_STALE ||
-        !verdicts_are_good(c->verdicts);
+        (c->address != NULL && !verdicts_are_good(c->verdicts));
 
     return bad ? EXIT_NOT_SO : EXIT_DONE;
-}
-
-static void print_summary(const struct check *c)
-{
-    size_t counts[4] = {0};
-    bool good = status_of(c) == EXIT_DONE;
-
-    for (size_t i = 0; i < c->findings.count; i++)
-        counts[c->findings.items[i].severity]++;
-    printf("%s: %zu refused, %zu stale, %zu warning%s, %zu note%s\n",
-        good ? "good to serve" : "NOT GOOD",
-        counts[SEVERITY_REFUSED] + (c->plan == NULL && counts[SEVERITY_REFUSED] == 0),
-        counts[SEVERITY_STALE], counts[SEVERITY_WARNING],
-        counts[SEVERITY_WARNING] == 1 ? "" : "s", counts[SEVERITY_NOTE],
-        counts[SEVERITY_NOTE] == 1 ? "" : "s");
 }
 
 static void print_check(const struct check *c)
@@ -82,8 +64,8 @@ static void print_check(const struct check *c)
         print_wrapped(stdout, "refused  ", c->err.text);
     print_findings(stdout, findings);
     if (c->verdicts != NULL)
-        verdicts_print(c->verdicts, c->address);
-    print_summary(c);
+        verdicts_print(c->verdicts);
+    summary_print(&c->findings, status_of(c) == EXIT_DONE, c->plan == NULL);
     json_decref(findings);
     json_decref(services);
 }

@@ -4,28 +4,33 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "certstore/certificate.h"
 #include "certstore/credential.h"
 #include "certstore/xenserver.h"
-#include "proxy/command/print.h"
 #include "proxy/process/plan.h"
 
-/* XAPI's algorithms choose the RSA certificate where there are two. */
-static const struct credential *presented(const struct plan_service *service)
+enum { TEXT_MAX = 512, NAMES_MAX = 4096, ADDRESSES_MAX = 8 };
+
+static json_t *text_json(const char *text)
 {
-    for (size_t i = 0; i < service->credential_count; i++) {
-        if (strncmp(credential_summary(service->credentials[i])->key, "RSA", 3) == 0)
-            return service->credentials[i];
-    }
-    return service->credential_count > 0 ? service->credentials[0] : NULL;
+    json_t *json = json_string(text);
+
+    return json != NULL ? json : json_string("(not UTF-8)");
 }
 
-static void subject_text(X509 *certificate, char *text, int size)
+static json_t *lines_json(char *text)
 {
-    *text = '\0';
-    if (certificate != NULL)
-        X509_NAME_oneline(X509_get_subject_name(certificate), text, size);
+    json_t *list = json_array();
+    char *rest = text, *line;
+
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (*line != '\0')
+            json_array_append_new(list, text_json(line));
+    }
+    return list;
 }
 
 /* The root is with the CA alone: its chain cannot be followed, the name can be judged. */
@@ -40,35 +45,106 @@ static struct xenserver_verdict judge_name(X509 *leaf, const char *address)
     return verdict;
 }
 
-/* As if the administrator of the pool had done what he must. */
-static json_t *verdict_of(enum xenserver_release release,
-    const struct credential *credential, const char *service, const char *address)
+static struct xenserver_verdict judge(const struct verdict_question *question,
+    enum xenserver_release release, const char *address, X509 *install)
 {
-    X509 *leaf = credential_leaf(credential);
-    STACK_OF(X509) *chain = credential_chain(credential);
-    STACK_OF(X509) *installed = sk_X509_new_null();
-    X509 *install = xenserver_to_install(release, leaf, chain);
+    STACK_OF(X509) *installed = question->installed;
     struct xenserver_verdict verdict;
-    char subject[256];
-    json_t *reason;
 
-    if (install != NULL)
-        sk_X509_push(installed, install);
-    verdict = install == NULL
-        ? judge_name(leaf, address)
-        : xenserver_judge(release, leaf, chain, address, installed, time(NULL));
-    sk_X509_free(installed); /* borrowed certificates */
-    subject_text(install, subject, sizeof(subject));
-    reason = json_string(verdict.reason);
-    return json_pack("{ss ss sb so so}", "service", service, "release",
-        xenserver_release_name(release), "accepted", (int)verdict.accepted, "reason",
-        reason != NULL ? reason : json_string("(not UTF-8)"), "install",
-        json_string(subject));
+    if (installed == NULL && install == NULL)
+        return judge_name(question->leaf, address);
+    if (installed == NULL) {
+        installed = sk_X509_new_null();
+        (void)sk_X509_push(installed, install);
+    }
+    verdict = xenserver_judge(
+        release, question->leaf, question->chain, address, installed, time(NULL));
+    if (installed != question->installed)
+        sk_X509_free(installed); /* the certificate is borrowed */
+    return verdict;
+}
+
+static void set_install(json_t *verdict, enum xenserver_release release, X509 *install)
+{
+    char subject[TEXT_MAX] = "", name[128] = "", commands[TEXT_MAX] = "";
+
+    if (install != NULL) {
+        certificate_subject(install, subject, sizeof(subject));
+        xenserver_file_name(install, name, sizeof(name));
+        xenserver_commands(release, name, commands, sizeof(commands));
+    }
+    json_object_set_new(verdict, "install", text_json(subject));
+    json_object_set_new(verdict, "file_name", text_json(name));
+    json_object_set_new(verdict, "commands", lines_json(commands));
+}
+
+static void add_address(
+    json_t *verdicts, const struct verdict_question *question, const char *address)
+{
+    for (int release = 0; release < XENSERVER_RELEASES; release++) {
+        X509 *install = question->installed != NULL
+            ? NULL
+            : xenserver_to_install(
+                  (enum xenserver_release)release, question->leaf, question->chain);
+        struct xenserver_verdict said =
+            judge(question, (enum xenserver_release)release, address, install);
+        json_t *verdict = json_pack("{so ss sb so}", "address", text_json(address),
+            "release", xenserver_release_name((enum xenserver_release)release),
+            "accepted", (int)said.accepted, "reason", text_json(said.reason));
+
+        if (question->service != NULL)
+            json_object_set_new(verdict, "service", text_json(question->service));
+        if (question->installed == NULL)
+            set_install(verdict, (enum xenserver_release)release, install);
+        json_array_append_new(verdicts, verdict);
+    }
+}
+
+/* The name that a wildcard is asked by. */
+static void unstar(char *name, size_t size)
+{
+    char rest[NAMES_MAX];
+
+    if (strncmp(name, "*.", 2) != 0)
+        return;
+    snprintf(rest, sizeof(rest), "%s", name + 1);
+    snprintf(name, size, "wlb%s", rest);
+}
+
+void verdicts_add(json_t *verdicts, const struct verdict_question *question)
+{
+    char names[NAMES_MAX], address[NAMES_MAX + 4];
+    char *rest = names, *name;
+    unsigned count = 0;
+
+    if (question->address != NULL) {
+        add_address(verdicts, question, question->address);
+        return;
+    }
+    certificate_names(question->leaf, names, sizeof(names));
+    while ((name = strsep(&rest, ",")) != NULL && count < ADDRESSES_MAX) {
+        if (*name == '\0')
+            continue;
+        snprintf(address, sizeof(address), "%s", name);
+        unstar(address, sizeof(address));
+        add_address(verdicts, question, address);
+        count++;
+    }
+}
+
+/* XAPI's algorithms choose the RSA certificate where there are two. */
+static const struct credential *presented(const struct plan_service *service)
+{
+    for (size_t i = 0; i < service->credential_count; i++) {
+        if (EVP_PKEY_is_a(credential_key(service->credentials[i]), "RSA"))
+            return service->credentials[i];
+    }
+    return service->credential_count > 0 ? service->credentials[0] : NULL;
 }
 
 json_t *verdicts_for(const struct plan *plan, const char *address)
 {
-    json_t *list = json_array();
+    json_t *verdicts = json_array();
 
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         const struct service_settings *settings = &plan->settings->services[i];
@@ -76,12 +152,15 @@ json_t *verdicts_for(const struct plan *plan, const char *address)
 
         if (settings->sni.count > 0 || credential == NULL)
             continue;
-        for (int release = 0; release < XENSERVER_RELEASES; release++)
-            json_array_append_new(list,
-                verdict_of((enum xenserver_release)release, credential, settings->name,
-                    address));
+        verdicts_add(verdicts,
+            &(struct verdict_question){
+                .service = settings->name,
+                .leaf = credential_leaf(credential),
+                .chain = credential_chain(credential),
+                .address = address,
+            });
     }
-    return list;
+    return verdicts;
 }
 
 bool verdicts_are_good(const json_t *verdicts)
@@ -95,30 +174,4 @@ bool verdicts_are_good(const json_t *verdicts)
             return false;
     }
     return true;
-}
-
-void verdicts_print(const json_t *verdicts, const char *address)
-{
-    const json_t *verdict;
-    char text[1024];
-    size_t i;
-
-    snprintf(text, sizeof(text),
-        "XenServer, with verification on and connecting to %s:", address);
-    putchar('\n');
-    print_wrapped(stdout, "", text);
-    json_array_foreach(verdicts, i, verdict)
-    {
-        bool accepted = json_is_true(json_object_get(verdict, "accepted"));
-        const char *install = json_text(verdict, "install");
-
-        snprintf(text, sizeof(text), "[%s] %s %s: %s", json_text(verdict, "service"),
-            json_text(verdict, "release"), accepted ? "accepts it" : "REFUSES IT",
-            json_text(verdict, "reason"));
-        print_wrapped(stdout, "  ", text);
-        snprintf(text, sizeof(text), "%s",
-            *install != '\0' ? install : "the root certificate of the issuing CA");
-        print_wrapped(stdout, "    in the pool: ", text);
-    }
-    putchar('\n');
 }

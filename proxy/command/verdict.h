@@ -1,5 +1,11 @@
 /*
- * verdict.h - would XenServer's client accept what a service presents?
+ * verdict.h - would XenServer's client accept what a server presents, release by release,
+ * and what must be typed for it?
+ *
+ * VERDICT: {"service"?, "address", "release", "accepted", "reason", "install",
+ * "file_name", "commands": [text]}. "install" is the subject of the certificate that must
+ * be in the pool, as if the administrator had put it there; "" if it is not in the file,
+ * or if the installed ones were given. "file_name" is what export-for-pool calls it.
  */
 #ifndef WLBPROXY_COMMAND_VERDICT_H
 #define WLBPROXY_COMMAND_VERDICT_H
@@ -7,16 +13,28 @@
 #include <stdbool.h>
 
 #include <jansson.h>
+#include <openssl/types.h>
 
 struct plan;
+struct stack_st_X509;
 
-/* For each service without sni (XenServer is served by no other) and each release:
- * {"service", "release", "accepted", "reason", "install"}, where "install" is the subject
- * of the certificate that must be in the pool, "" if it is not in the file. `address` is
- * the host part of the pool's WLB URL. A new reference. */
+struct verdict_question {
+    const char *service; /* its section; NULL: none */
+    X509 *leaf;
+    struct stack_st_X509 *chain; /* sent after the leaf; may be NULL */
+    const char *address; /* host part of the pool's WLB URL; NULL: each name it has */
+    struct stack_st_X509 *installed; /* what is in the pool; NULL: what must be */
+};
+
+/* Appends a VERDICT for each address and release. */
+void verdicts_add(json_t *verdicts, const struct verdict_question *question);
+
+/* Of each service without sni: XenServer is served by no other. A new reference. */
 json_t *verdicts_for(const struct plan *plan, const char *address);
 
 bool verdicts_are_good(const json_t *verdicts);
-void verdicts_print(const json_t *verdicts, const char *address);
+void verdicts_print(const json_t *verdicts);
+/* What to type in the pool; false if there is nothing to type. */
+bool verdicts_print_commands(const json_t *verdicts);
 
 #endif

@@ -15,11 +15,11 @@
 #include <jansson.h>
 
 #include "certstore/finding.h"
+#include "certstore/judge.h"
 #include "config/settings.h"
 #include "proxy/command/command.h"
 #include "proxy/command/print.h"
 #include "proxy/command/status_print.h"
-#include "proxy/command/xapi_findings.h"
 #include "proxy/process/plan.h"
 
 /* What went to stdout and stderr since capture_begin(). */
@@ -276,12 +276,11 @@ static void what_keeps_xenserver_out_is_found(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(xapi_cases) / sizeof(xapi_cases[0]); i++) {
-        struct plan_service service = {0};
         struct findings findings;
         struct settings *settings = settings_parse(xapi_cases[i].config, "f", NULL);
 
         findings_init(&findings);
-        xapi_findings_add(&findings, "f", &settings->services[0], &service);
+        judge_service(&settings->services[0], NULL, 0, &findings);
         assert_int_equal(findings.count, xapi_cases[i].id != NULL ? 1 : 0);
         if (xapi_cases[i].id != NULL)
             assert_string_equal(findings.items[0].id, xapi_cases[i].id);

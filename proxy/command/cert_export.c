@@ -1,0 +1,307 @@
+#include "proxy/command/cert.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/x509.h>
+
+#include "certstore/certificate.h"
+#include "certstore/chain.h"
+#include "certstore/collect.h"
+#include "certstore/credential.h"
+#include "certstore/durable.h"
+#include "certstore/finding.h"
+#include "certstore/pem_text.h"
+#include "certstore/secret_file.h"
+#include "certstore/xenserver.h"
+#include "config/error.h"
+#include "config/settings.h"
+#include "config/text_list.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/password_file.h"
+#include "proxy/command/print.h"
+#include "proxy/command/verdict.h"
+
+enum { FILE_NAME_MAX = 128 };
+
+struct cert_export {
+    const char *config, *cert, *folder, *password_path;
+    bool json;
+    struct collection collection;
+    X509 *certs[COLLECT_MAX]; /* borrowed; the leaf first, each after one it issued */
+    size_t count;
+    json_t *files, *verdicts;
+};
+
+/* --- which certificates ---------------------------------------------------------------
+ */
+
+/* The configured file of the service that XenServer is served by. */
+static char *configured_file(const char *config, struct error *err)
+{
+    struct settings *settings = settings_load(
+        config != NULL ? config : SETTINGS_DEFAULT_FILE, config == NULL, err);
+    const struct service_settings *service;
+    char *file;
+
+    if (settings == NULL)
+        return NULL;
+    service = &settings->services[0];
+    for (size_t i = 0; i < settings->service_count && service->sni.count > 0; i++)
+        service = &settings->services[i];
+    file = text_copy(service->cert.items[0]);
+    settings_free(settings);
+    return file;
+}
+
+static void arrange(struct cert_export *e)
+{
+    X509 *all[COLLECT_MAX];
+    size_t order[COLLECT_MAX], count = 0, leaf = 0;
+    const struct collected *one;
+
+    while ((one = collection_get(&e->collection, COLLECTED_CERTIFICATE, count)) != NULL)
+        all[count++] = one->certificate;
+    while (leaf + 1 < count && chain_issues(all, count, leaf))
+        leaf++; /* the first one that issued none of the others */
+    if (chain_issues(all, count, leaf))
+        leaf = 0;
+    e->count = chain_sort(all, count, leaf, order);
+    for (size_t i = 0; i < e->count; i++)
+        e->certs[i] = all[order[i]];
+}
+
+static bool load(
+    struct cert_export *e, const char *file, const char *password, struct error *err)
+{
+    struct findings findings;
+    const struct finding *worst;
+    char text[ERROR_TEXT_MAX];
+
+    findings_init(&findings);
+    (void)collect_file(&e->collection, file, password, &findings);
+    if (collection_count(&e->collection, COLLECTED_CERTIFICATE) == 0) {
+        worst = findings_first(&findings, SEVERITY_REFUSED);
+        snprintf(text, sizeof(text), "%s: there is no certificate in it", file);
+        if (worst != NULL)
+            finding_sentence(worst, text, sizeof(text));
+        error_set(err, "%s", text);
+    } else {
+        arrange(e);
+    }
+    findings_destroy(&findings);
+    return e->count > 0;
+}
+
+/* --- the files ------------------------------------------------------------------------
+ */
+
+static bool is_equal_file(const char *path, const struct pem_text *pem)
+{
+    struct secret_file file = {0};
+    struct findings findings;
+    bool equal;
+
+    findings_init(&findings);
+    equal = secret_file_read(&file, path, &findings) && file.len == pem->len &&
+        memcmp(file.text, pem->text, pem->len) == 0;
+    secret_file_destroy(&file);
+    findings_destroy(&findings);
+    return equal;
+}
+
+static bool write_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t put = write(fd, text, len);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        text += put;
+        len -= (size_t)put;
+    }
+    return fsync(fd) == 0;
+}
+
+/* Never over another file. */
+static bool write_new(
+    const char *path, const struct pem_text *pem, bool *was_there, struct error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    bool done;
+
+    *was_there = fd < 0 && errno == EEXIST && is_equal_file(path, pem);
+    if (*was_there)
+        return true;
+    if (fd < 0 && errno == EEXIST)
+        return error_set(err,
+            "%s: there is another file of that name; move it away, or export into "
+            "another folder",
+            path);
+    if (fd < 0)
+        return error_set(err, "%s: it cannot be written: %s", path, strerror(errno));
+    done = fchmod(fd, 0644) == 0 && write_all(fd, pem->text, pem->len);
+    if (!done)
+        error_set(err, "%s: it cannot be written: %s", path, strerror(errno));
+    if (close(fd) != 0 && done)
+        done = error_set(err, "%s: it cannot be written: %s", path, strerror(errno));
+    if (!done)
+        (void)unlink(path);
+    return done;
+}
+
+static bool export_one(struct cert_export *e, X509 *certificate, struct error *err)
+{
+    struct pem_text pem = {0};
+    char name[FILE_NAME_MAX], subject[512];
+    json_t *text;
+    char *path;
+    bool was_there, done;
+
+    xenserver_file_name(certificate, name, sizeof(name));
+    certificate_subject(certificate, subject, sizeof(subject));
+    path = path_join(e->folder, "/", name);
+    pem_text_add_certificate(&pem, certificate);
+    done = write_new(path, &pem, &was_there, err);
+    text = json_string(subject);
+    json_array_append_new(e->files,
+        json_pack("{ss ss so sb}", "file", path, "name", name, "subject",
+            text != NULL ? text : json_string("(not UTF-8)"), "written",
+            (int)!was_there));
+    pem_text_destroy(&pem);
+    free(path);
+    return done;
+}
+
+static bool make_folder(const char *folder, struct error *err)
+{
+    struct stat state;
+
+    if (mkdir(folder, 0755) == 0)
+        return true;
+    if (errno != EEXIST)
+        return error_set(err, "%s: it cannot be made: %s", folder, strerror(errno));
+    if (stat(folder, &state) != 0 || !S_ISDIR(state.st_mode))
+        return error_set(err, "%s: it is not a folder", folder);
+    return true;
+}
+
+static void judge(struct cert_export *e)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+
+    for (size_t i = 1; i < e->count; i++)
+        (void)sk_X509_push(chain, e->certs[i]);
+    e->verdicts = json_array();
+    verdicts_add(
+        e->verdicts, &(struct verdict_question){.leaf = e->certs[0], .chain = chain});
+    sk_X509_free(chain); /* borrowed certificates */
+}
+
+static bool export_all(struct cert_export *e, struct error *err)
+{
+    if (!make_folder(e->folder, err))
+        return false;
+    for (size_t i = 0; i < e->count; i++) {
+        if (!export_one(e, e->certs[i], err))
+            return false;
+    }
+    judge(e);
+    return true;
+}
+
+/* --- what came of it ------------------------------------------------------------------
+ */
+
+static void print_files(const json_t *files)
+{
+    const json_t *file;
+    size_t i;
+
+    json_array_foreach(files, i, file)
+    {
+        bool written = json_is_true(json_object_get(file, "written"));
+
+        print_wrapped(
+            stdout, written ? "wrote    " : "is there ", json_text(file, "file"));
+        print_wrapped(stdout, "         ", json_text(file, "subject"));
+    }
+}
+
+static void print_export(const struct cert_export *e)
+{
+    if (e->json) {
+        json_t *json =
+            json_pack("{sb sO sO}", "ok", 1, "files", e->files, "xenserver", e->verdicts);
+
+        print_json(json);
+        json_decref(json);
+        return;
+    }
+    print_files(e->files);
+    if (!verdicts_print_commands(e->verdicts))
+        print_wrapped(stdout, "",
+            "The root is not in the file: get it from the CA; on the coordinator of the "
+            "pool install it under a name of its own (xe pool-certificate-install "
+            "filename=..., or xe pool-install-ca-certificate filename=... on XenServer "
+            "8), then: xe pool-certificate-sync");
+}
+
+static int run_export(struct cert_export *e)
+{
+    struct error err = {""};
+    char *file = NULL, *password = NULL;
+    bool done = secrets_init(&err) && password_read(e->password_path, &password, &err);
+
+    if (done)
+        file = e->cert != NULL ? text_copy(e->cert) : configured_file(e->config, &err);
+    done = done && file != NULL && load(e, file, password, &err) && export_all(e, &err);
+    if (done)
+        print_export(e);
+    else
+        fprintf(stderr, "wlbproxy cert export-for-pool: %s\n", err.text);
+    password_free(password);
+    free(file);
+    collection_destroy(&e->collection);
+    json_decref(e->files);
+    json_decref(e->verdicts);
+    return done ? EXIT_DONE : EXIT_FAILED;
+}
+
+int cert_export_command(int argc, char **argv)
+{
+    struct cert_export e = {0};
+    const struct argument list[] = {
+        ARGUMENT_CONFIG(e.config),
+        {.name = "cert",
+            .value = "FILE",
+            .help = "the chain, else the configured one",
+            .text = &e.cert},
+        ARGUMENT_PASSWORD(e.password_path),
+        ARGUMENT_JSON(e.json),
+    };
+    const struct arguments arguments = {
+        .command = "cert export-for-pool",
+        .summary =
+            "Writes the certificates of the chain into DIR as XenServer takes them: one "
+            "per file, under names it accepts, without the key; and prints the xe "
+            "commands that install them. Overwrites nothing.",
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+        .operand = "DIR",
+        .operand_text = &e.folder,
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+
+    if (status != EXIT_GO_ON)
+        return status;
+    e.files = json_array();
+    return run_export(&e);
+}

@@ -1,0 +1,102 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/command/print.h"
+#include "proxy/command/verdict.h"
+
+enum { RELEASES_MAX = 8 };
+
+static bool same(const json_t *a, const json_t *b, const char *key)
+{
+    return a != NULL && strcmp(json_text(a, key), json_text(b, key)) == 0;
+}
+
+static void print_title(const json_t *verdict)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), "%s%s%sXenServer connecting to %s, verification on:",
+        *json_text(verdict, "service") == '\0' ? "" : "[", json_text(verdict, "service"),
+        *json_text(verdict, "service") == '\0' ? "" : "] ",
+        json_text(verdict, "address"));
+    putchar('\n');
+    print_wrapped(stdout, "", text);
+}
+
+static void print_one(const json_t *verdict)
+{
+    bool accepted = json_is_true(json_object_get(verdict, "accepted"));
+    const json_t *install = json_object_get(verdict, "install");
+    const char *subject = json_text(verdict, "install");
+
+    printf("  %-34s %s\n", json_text(verdict, "release"),
+        accepted ? "accepts it" : "REFUSES IT");
+    if (!accepted || *subject == '\0')
+        print_wrapped(stdout, "    why:     ", json_text(verdict, "reason"));
+    if (install != NULL)
+        print_wrapped(stdout, "    in pool: ",
+            *subject != '\0' ? subject : "the root certificate of the issuing CA");
+}
+
+/* Which commands have been printed. */
+struct told {
+    const json_t *verdicts[RELEASES_MAX];
+    size_t count;
+};
+
+static bool is_told(const struct told *told, const json_t *verdict)
+{
+    for (size_t i = 0; i < told->count; i++) {
+        if (same(told->verdicts[i], verdict, "release") &&
+            same(told->verdicts[i], verdict, "file_name"))
+            return true;
+    }
+    return told->count == RELEASES_MAX;
+}
+
+static void print_commands(const json_t *verdict)
+{
+    const json_t *line;
+    size_t i;
+
+    printf("  %s\n", json_text(verdict, "release"));
+    json_array_foreach(json_object_get(verdict, "commands"), i, line)
+        print_wrapped(stdout, "    ", json_string_value(line));
+}
+
+/* Only what has been accepted is worth typing. */
+bool verdicts_print_commands(const json_t *verdicts)
+{
+    struct told told = {.count = 0};
+    const json_t *verdict;
+    size_t i;
+
+    json_array_foreach(verdicts, i, verdict)
+    {
+        if (*json_text(verdict, "file_name") == '\0' || is_told(&told, verdict) ||
+            !json_is_true(json_object_get(verdict, "accepted")))
+            continue;
+        if (told.count == 0)
+            puts("\non the coordinator of the pool, with the file copied there:");
+        told.verdicts[told.count++] = verdict;
+        print_commands(verdict);
+    }
+    return told.count > 0;
+}
+
+void verdicts_print(const json_t *verdicts)
+{
+    const json_t *verdict, *last = NULL;
+    size_t i;
+
+    json_array_foreach(verdicts, i, verdict)
+    {
+        if (!same(last, verdict, "address") || !same(last, verdict, "service"))
+            print_title(verdict);
+        print_one(verdict);
+        last = verdict;
+    }
+    if (verdicts_print_commands(verdicts))
+        puts("  (wlbproxy cert export-for-pool DIR writes the files)");
+    putchar('\n');
+}
