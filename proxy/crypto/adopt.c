@@ -2,6 +2,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/obj_mac.h>
 #include <openssl/param_build.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
@@ -37,6 +38,19 @@ static EVP_PKEY *import(const char *type, OSSL_PARAM *params)
     return key;
 }
 
+/* RSA key exchange (RFC 5246, 7.4.7.1), which an operator may allow in `ciphers`, has the
+ * key decrypt; ours can only sign. */
+static bool must_decrypt(const SSL_CTX *context)
+{
+    const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(context);
+
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        if (SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)) == NID_kx_rsa)
+            return true;
+    }
+    return false;
+}
+
 /* NULL: not one of ours, or not a kind we have. */
 static EVP_PKEY *adopt(EVP_PKEY *key)
 {
@@ -68,6 +82,7 @@ static EVP_PKEY *adopt(EVP_PKEY *key)
 
 void engine_adopt(SSL_CTX *context)
 {
+    bool decrypts = must_decrypt(context);
     long more;
 
     if (!engine_is_batched())
@@ -76,7 +91,8 @@ void engine_adopt(SSL_CTX *context)
     for (more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST); more == 1;
          more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
         EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
-        EVP_PKEY *adopted = key != NULL ? adopt(key) : NULL;
+        bool stays = key == NULL || (decrypts && EVP_PKEY_is_a(key, "RSA"));
+        EVP_PKEY *adopted = stays ? NULL : adopt(key);
 
         if (adopted != NULL)
             (void)SSL_CTX_use_PrivateKey(context, adopted);

@@ -26,8 +26,8 @@ OSSL_LIB_CTX *engine_libctx(void);
 
 /* Lets the engine sign with a finished context's RSA and P-256/P-384 keys, and its
  * sessions pause for it (SSL_MODE_ASYNC; clear it when the handshake is done:
- * SSL_clear_mode()). Keys it has nothing faster for stay as they are. No-op unless
- * batched. */
+ * SSL_clear_mode()). Keys it has nothing faster for stay as they are, and RSA keys where
+ * the context's ciphers allow RSA key exchange. No-op unless batched. */
 void engine_adopt(SSL_CTX *context);
 
 /* A session that awaits a key operation must not be freed as it is, for its stack is

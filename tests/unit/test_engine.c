@@ -71,16 +71,22 @@ static X509 *certificate(EVP_PKEY *key)
 }
 
 /* As the product does it: a context in the engine's library context, then adopted. */
-static SSL_CTX *server_context(EVP_PKEY *key, const char *groups)
+static SSL_CTX *server_context_for(EVP_PKEY *key, const char *groups, const char *ciphers)
 {
     SSL_CTX *context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
     X509 *cert = certificate(key);
 
+    assert_int_equal(SSL_CTX_set_cipher_list(context, ciphers), 1);
     assert_int_equal(SSL_CTX_use_cert_and_key(context, cert, key, NULL, 1), 1);
     assert_int_equal(SSL_CTX_set1_groups_list(context, groups), 1);
     engine_adopt(context);
     X509_free(cert);
     return context;
+}
+
+static SSL_CTX *server_context(EVP_PKEY *key, const char *groups)
+{
+    return server_context_for(key, groups, "ECDHE+AESGCM");
 }
 
 static EVP_PKEY *adopted_key(EVP_PKEY *key)
@@ -386,6 +392,29 @@ static void handshakes_together_succeed_on_every_group(void **state)
         ;
 }
 
+/* Ours could not decrypt what the client sends. */
+static void an_rsa_key_stays_where_rsa_key_exchange_is_allowed(void **state)
+{
+    EVP_PKEY *key = new_key(&kinds[0]);
+    SSL_CTX *server = server_context_for(key, "P-384", "AES128-GCM-SHA256");
+    SSL_CTX *client = client_context(TLS1_2_VERSION, "P-384");
+    struct pair pair;
+
+    (void)state;
+    open_pair(&pair, server, client);
+    for (size_t turn = 0; turn < 4; turn++) {
+        step(&pair);
+        while (engine_pending() > 0)
+            (void)engine_run();
+    }
+    assert_true(is_open(&pair));
+    assert_string_equal(SSL_get_cipher(pair.server), "AES128-GCM-SHA256");
+    close_pair(&pair);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    EVP_PKEY_free(key);
+}
+
 /* The client goes away while the server's operation waits: at each point where it may. */
 static void sessions_are_given_up_while_they_wait(void **state)
 {
@@ -664,6 +693,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(handshakes_together_succeed_on_every_group),
         cmocka_unit_test(the_key_schedule_equals_openssls),
         cmocka_unit_test(the_prf_equals_openssls),
+        cmocka_unit_test(an_rsa_key_stays_where_rsa_key_exchange_is_allowed),
         cmocka_unit_test(sessions_are_given_up_while_they_wait),
         cmocka_unit_test(client_certificates_are_verified_by_openssl),
         cmocka_unit_test(a_session_called_too_early_waits_on),
