@@ -33,6 +33,7 @@ static void free_policy(
     if (policy == NULL)
         return;
     EVP_CIPHER_free(policy->ticket_cipher);
+    SSL_CTX_free(policy->successor);
     free(policy->groups);
     free(policy->ciphersuites);
     free(policy);
@@ -207,6 +208,7 @@ static bool configure(SSL_CTX *context, OSSL_LIB_CTX *libctx,
     if (policy == NULL || SSL_CTX_set_ex_data(context, policy_index, policy) != 1)
         abort();
     set_options(context, service);
+    context_watch_successor(context);
     if (!set_session_id_context(context, service, ca_pem, crl_pem))
         return library_error(err, "no session id context");
     return set_groups(context, policy, service->groups, err) &&

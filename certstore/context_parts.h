@@ -21,6 +21,7 @@ struct context_policy {
     EVP_CIPHER *ticket_cipher;
     const struct ticket_keys *tickets; /* borrowed; NULL = no tickets */
     void *owner; /* see context_owner() */
+    SSL_CTX *successor; /* whose certificates are shown instead; NULL: its own */
     char *groups, *ciphersuites; /* as given to the library */
     const struct sni_choice *choices; /* borrowed */
     size_t choice_count;
@@ -28,6 +29,9 @@ struct context_policy {
 
 struct context_policy *context_policy(const SSL_CTX *context);
 const struct context_policy *context_policy_of(const SSL *ssl);
+
+/* Makes context_supersede() possible. */
+void context_watch_successor(SSL_CTX *context);
 
 /* Whom the service trusts to name its clients. */
 bool context_set_client_verification(SSL_CTX *context, OSSL_LIB_CTX *libctx,

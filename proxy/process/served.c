@@ -187,3 +187,16 @@ struct service *served_service(const struct served *served, const char *name)
     }
     return NULL;
 }
+
+void served_supersede(const struct served *old, const struct served *fresh)
+{
+    struct generation *g = old->generation;
+
+    for (size_t i = 0; i < g->settings->service_count; i++) {
+        const struct service *service =
+            served_service(fresh, g->settings->services[i].name);
+
+        if (service != NULL)
+            context_supersede(context_of(&g->services[i]), context_of(service));
+    }
+}

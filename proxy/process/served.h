@@ -28,6 +28,9 @@ struct served {
 struct served *served_build(const struct snapshot *snapshot,
     const struct ticket_keys *tickets, struct error *err);
 
+/* Handshakes of `old` that have not chosen their certificate show those of `fresh`. */
+void served_supersede(const struct served *old, const struct served *fresh);
+
 /* Gives up the worker's own reference. */
 void served_release(struct served *served);
 

@@ -22,7 +22,12 @@
 #include "proxy/process/worker_state.h"
 #include "proxy/session/client.h"
 
-enum { DRAIN_DEFAULT = 30000, REPLY_MAX = 32 * 1024 };
+enum {
+    DRAIN_DEFAULT = 30000,
+    REPLY_MAX = 32 * 1024,
+    CONFIRM_LOOK = 1, /* ms */
+    CONFIRM_LOOKS = 1000,
+};
 
 static void reply(struct worker *w, enum message_type type, uint32_t id, const char *text)
 {
@@ -88,12 +93,26 @@ static void take_offer(struct worker *w, struct message *m)
     reply(w, MESSAGE_REFUSED, m->id, err.text);
 }
 
+/* Flights with the old certificate have left by now, but for those that wait for a key
+ * operation. */
+static void on_confirm_due(struct deadline *due)
+{
+    struct worker *w = container_of(due, struct worker, confirm_due);
+    const struct generation *current = w->current->generation;
+
+    if (front_shows_older(w->front, current) && ++w->confirm_looks < CONFIRM_LOOKS)
+        loop_arm(&w->loop, &w->confirm_due, CONFIRM_LOOK);
+    else
+        reply(w, MESSAGE_COMMITTED, current->id, NULL);
+}
+
 static void take_commit(struct worker *w, uint32_t id)
 {
     if (w->prepared == NULL || w->prepared->generation->id != id)
         return;
     worker_commit(w);
-    reply(w, MESSAGE_COMMITTED, id, NULL);
+    w->confirm_looks = 0;
+    loop_arm(&w->loop, &w->confirm_due, CONFIRM_LOOK);
 }
 
 static void take_logs(struct worker *w, struct message *m)
@@ -278,6 +297,7 @@ static void serve(struct worker *w)
     doors_init(&w->doors, &w->loop, w->front);
     list_init(&w->generations);
     deadline_init(&w->drain_due, on_drain_due);
+    deadline_init(&w->confirm_due, on_confirm_due);
     w->poll.data = w;
     if (uv_poll_init(&w->loop.uv, &w->poll, w->channel) != 0)
         abort();
@@ -289,6 +309,7 @@ static void serve(struct worker *w)
 static void finish(struct worker *w)
 {
     deadline_disarm(&w->drain_due);
+    deadline_disarm(&w->confirm_due);
     uv_close((uv_handle_t *)&w->poll, NULL);
     worker_release_generations(w);
     loop_run(&w->loop);

@@ -81,6 +81,17 @@ bool worker_prepare(struct worker *w, struct message *m, struct error *err)
     return built && confine_once(w, err);
 }
 
+static void supersede_all(struct worker *w)
+{
+    for (struct list *node = w->generations.next; node != &w->generations;
+         node = node->next) {
+        const struct served *old = container_of(node, struct served, link);
+
+        if (old != w->current)
+            served_supersede(old, w->current);
+    }
+}
+
 void worker_commit(struct worker *w)
 {
     struct served *old = w->current;
@@ -98,6 +109,7 @@ void worker_commit(struct worker *w)
     if (old == NULL)
         return;
     front_adopt(w->front, old->generation, w->current->generation);
+    supersede_all(w);
     front_retire(w->front, old->generation);
     served_release(old);
 }

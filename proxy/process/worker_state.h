@@ -38,6 +38,8 @@ struct worker {
     size_t key_count;
     bool confined, draining;
     struct deadline drain_due;
+    struct deadline confirm_due; /* when to look whether the commit is complete */
+    unsigned confirm_looks;
 };
 
 /* worker_generation.c: the worker's half of the rollout. */

@@ -50,6 +50,10 @@ void front_close_all(struct front *front);
  * name in `to`: from now on no handshake shows what `from` served. */
 void front_adopt(struct front *front, struct generation *from, struct generation *to);
 
+/* A handshake that began before `current` has chosen its certificate and awaits a key
+ * operation: it may still show the old one. A matter of milliseconds. */
+bool front_shows_older(const struct front *front, const struct generation *current);
+
 /* Gives up the idle backend connections and the like of a generation that is no longer
  * current, so that nothing but its clients holds it. */
 void front_retire(struct front *front, struct generation *generation);

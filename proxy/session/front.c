@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "proxy/base/log.h"
+#include "proxy/net/tls.h"
 #include "proxy/session/admission.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
@@ -298,6 +299,19 @@ void front_adopt(struct front *front, struct generation *from, struct generation
         if (service != NULL)
             client_adopt(c, service);
     }
+}
+
+bool front_shows_older(const struct front *front, const struct generation *current)
+{
+    for (struct list *node = front->handshaking.next; node != &front->handshaking;
+         node = node->next) {
+        const struct client *c = container_of(node, struct client, handshaking);
+
+        if (c->generation != current && c->stream.tls != NULL &&
+            tls_awaits_keys(c->stream.tls))
+            return true;
+    }
+    return false;
 }
 
 void front_retire(struct front *front, struct generation *generation)

@@ -54,6 +54,11 @@ def wlbproxy():
 
 
 @pytest.fixture(scope="session")
+def load():
+    return program("LOAD", "load")
+
+
+@pytest.fixture(scope="session")
 def pki(tmp_path_factory):
     return Pki(tmp_path_factory.mktemp("pki"))
 
