@@ -81,6 +81,11 @@ static const struct known families[] = {
     END,
 };
 
+static bool is_alphanumeric(char c)
+{
+    return char_is(c, CHAR_DIGIT) || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
 static bool begins_with(struct span name, const char *known, bool *alias)
 {
     for (size_t i = 0; known[i] != '\0'; i++) {
@@ -88,7 +93,7 @@ static bool begins_with(struct span name, const char *known, bool *alias)
             return false;
         if (lower(name.text[i]) == known[i])
             continue;
-        if (name.text[i] != '_' || known[i] != '-')
+        if (known[i] != '-' || is_alphanumeric(name.text[i]))
             return false;
         *alias = true;
     }

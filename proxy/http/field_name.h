@@ -29,7 +29,7 @@ enum field_trait {
     TRAIT_FRAMING = 8, /* misread, it would shift where messages end or go */
     TRAIT_FORWARDED = 16, /* ours alone when `forwarded` is on */
     TRAIT_CERT = 32, /* ours alone, always */
-    TRAIT_ALIAS = 64, /* equals such a name only once '_' is read as '-', as CGI does */
+    TRAIT_ALIAS = 64, /* equals such a name once '_', '.', ... are read as '-' (CGI) */
 };
 
 struct field_kind {

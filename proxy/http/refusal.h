@@ -28,7 +28,7 @@
     X(FOLDED, 400, "a field continues on the next line (obs-fold)")                      \
     X(FIELD_NAME, 400, "a field's name is not a token followed by a colon")              \
     X(FIELD_TWICE, 400, "a field that may stand only once stands twice")                 \
-    X(FIELD_ALIAS, 400, "a framing field is written with an underscore")                 \
+    X(FIELD_ALIAS, 400, "a framing field is written without its hyphen")                 \
     X(LENGTH, 400, "Content-Length is not one decimal number below 2^63")                \
     X(LENGTH_TWICE, 400, "more than one Content-Length")                                 \
     X(LENGTH_AND_CODING, 400, "both Content-Length and Transfer-Encoding")               \

@@ -5,6 +5,11 @@
  * Both take a whole head in memory that they may write to, fill *head with spans into it,
  * and refuse whatever two parsers could read differently. No leniency, no repair, except
  * that an absolute target becomes the origin-form that is forwarded (RFC 9112, 3.2.2).
+ *
+ * Methods are those that both parsers know, WebDAV's too; any other is a 501. What a
+ * method means decides whether its reply has a body (HEAD) or its connection stays HTTP
+ * (CONNECT): of one that we do not know, we could not tell. nginx and HAProxy pass them
+ * on.
  */
 #ifndef WLBPROXY_HTTP_RULES_H
 #define WLBPROXY_HTTP_RULES_H

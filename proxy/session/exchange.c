@@ -40,6 +40,27 @@ static bool is_idempotent(struct span method)
     return false;
 }
 
+/* RFC 9110, 9.3: methods for which a body means nothing. A backend that does not read it
+ * would take it for the next request (CL.0), so that connection serves no other. */
+static bool ignores_bodies(struct span method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "DELETE", "OPTIONS"};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (span_is(method, methods[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Nor one that answered HEAD: if it sent a body all the same, that would be read as the
+ * reply to the next request. */
+static bool backend_may_stay(const struct exchange *x, const struct head *head)
+{
+    return settings_of(x)->backend_keepalive > 0 && !x->to_head &&
+        (head->body == BODY_NONE || !ignores_bodies(head->method));
+}
+
 static bool asks_websocket(const struct exchange *x, const struct head *head)
 {
     return settings_of(x)->upgrade == UPGRADE_WEBSOCKET && head->upgrade &&
@@ -72,6 +93,7 @@ static struct exchange *make(struct client *c, const struct head *head)
     x->keep_alive = head->keep_alive;
     x->idempotent = head->body == BODY_NONE && is_idempotent(head->method);
     x->upgrade = asks_websocket(x, head);
+    x->reply_keeps = backend_may_stay(x, head);
     x->expects = head->expect_continue && head->minor > 0 &&
         (head->body == BODY_CHUNKED || head->length > 0);
     x->request_part = PART_BODY;
@@ -152,7 +174,7 @@ static void write_request_head(struct exchange *x, const struct head *head)
     char ip[INET6_ADDRSTRLEN];
     struct forward_request how = {
         .forwarded = settings->forwarded,
-        .keep_alive = settings->backend_keepalive > 0,
+        .keep_alive = x->reply_keeps,
         .upgrade = x->upgrade,
         .client_ip = client_ip(c, ip),
         .cert_subject = certified ? tls->peer_subject : NULL,

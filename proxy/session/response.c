@@ -54,6 +54,14 @@ static bool client_may_stay(const struct exchange *x)
         c->ahead < c->service->settings->max_pipelined;
 }
 
+/* Only where the reply itself says how long it is: a body behind a 204 or 304 would be
+ * read as the reply to the next request. */
+static bool says_its_length(const struct head *head)
+{
+    return head->body == BODY_CHUNKED ||
+        (head->has_length && head->status != 204 && head->status != 304);
+}
+
 static void take_final_head(struct exchange *x, const struct head *head)
 {
     struct forward_response how = {
@@ -65,7 +73,7 @@ static void take_final_head(struct exchange *x, const struct head *head)
 
     x->to_client = forward_response(head, &how, flight_of(x), &x->closes);
     x->status = head->status;
-    x->reply_keeps = head->keep_alive && head->body != BODY_TO_END;
+    x->reply_keeps = x->reply_keeps && head->keep_alive && says_its_length(head);
     x->response_part = PART_BODY;
 }
 

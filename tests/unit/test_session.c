@@ -510,6 +510,36 @@ static void an_idle_backend_connection_is_used_again(void **state)
     close(backend);
 }
 
+/* Where one side might see a body that the other does not, the connection ends there. */
+static void a_connection_with_a_doubtful_end_serves_no_other_request(void **state)
+{
+    static const struct {
+        const char *request, *reply, *status;
+    } doubtful[] = {
+        {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "200"},
+        {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", OK_5, "200"},
+        {GET, "HTTP/1.1 204 No Content\r\n\r\n", "204"},
+        {GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "304"},
+        {GET, "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", "200"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++) {
+        int client = rig_client(&rig), backend;
+
+        rig_send(&rig, client, doubtful[i].request);
+        backend = rig_backend(&rig, 0);
+        assert_non_null(rig_receive(&rig, backend));
+        rig_send(&rig, backend, doubtful[i].reply);
+        expect_status(client, doubtful[i].status);
+        assert_true(rig_has_ended(&rig, backend));
+        close(client);
+        close(backend);
+    }
+    assert_int_equal(front_counters(rig.front)->backend_reuses, 0);
+}
+
 static void a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated(
     void **state)
 {
@@ -783,6 +813,7 @@ int main(void)
         WITH(start, a_bad_request_is_400_and_reaches_nobody),
         WITH(start, each_state_has_its_deadline),
         WITH(start_keeping, an_idle_backend_connection_is_used_again),
+        WITH(start_keeping, a_connection_with_a_doubtful_end_serves_no_other_request),
         WITH(start_keeping,
             a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated),
         WITH(start_keeping, an_idle_backend_connection_that_speaks_or_ends_is_given_up),
