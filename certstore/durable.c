@@ -129,6 +129,15 @@ bool durable_link(const char *target, const char *path, struct error *err)
     return good;
 }
 
+bool durable_tidy(const char *path, struct error *err)
+{
+    char *name = unfinished_name(path);
+    bool good = durable_unlink(name, err);
+
+    free(name);
+    return good;
+}
+
 bool durable_rename(const char *from, const char *to, struct error *err)
 {
     return rename(from, to) == 0 || failed(err, to, "it cannot be replaced");
@@ -136,7 +145,7 @@ bool durable_rename(const char *from, const char *to, struct error *err)
 
 bool durable_unlink(const char *path, struct error *err)
 {
-    return unlink(path) == 0 || errno == ENOENT ||
+    return unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR ||
         failed(err, path, "it cannot be removed");
 }
 

@@ -29,6 +29,10 @@ bool durable_write(const char *path, const char *bytes, size_t len,
 /* Makes `path` a symbolic link, in place of whatever it was. */
 bool durable_link(const char *target, const char *path, struct error *err);
 
+/* Removes what an interrupted durable_write() or durable_link() to `path` may have left.
+ */
+bool durable_tidy(const char *path, struct error *err);
+
 bool durable_rename(const char *from, const char *to, struct error *err);
 
 /* A missing one is fine. */

@@ -121,14 +121,14 @@ static bool settle_file(const struct pair_file *pair, int which, struct error *e
 
     free(ours);
     if (!is_link)
-        return true;
+        return durable_tidy(path, err);
     good = pair_read_file(path, &text, &len, err);
     if (good && text == NULL)
         good = durable_unlink(path, err);
     else if (good)
         good = durable_write(path, text, len, &access, err);
     secrets_free(text, len);
-    return good;
+    return good && durable_tidy(path, err);
 }
 
 /* A copy of what is still present is of no use; of what was replaced, it is. */
@@ -164,7 +164,8 @@ static bool settle(const struct pair_file *pair, struct error *err)
         good = settle_file(pair, i, err);
     good = good && sync_folders(pair, err) && settle_copy(pair, old, false, err) &&
         settle_copy(pair, back, true, err) && durable_unlink(link, err) &&
-        store_remove(pair, next, err) && store_remove(pair, "unfinished", err) &&
+        durable_tidy(link, err) && store_remove(pair, next, err) &&
+        store_remove(pair, "unfinished", err) && store_remove(pair, "adopted", err) &&
         history_drop_present(pair, err) && orig_update(pair, err) &&
         durable_sync(pair->store, err) && sync_folders(pair, err);
     free(link);

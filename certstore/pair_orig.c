@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "certstore/finding.h"
+#include "certstore/judge.h"
 #include "certstore/pair_parts.h"
 
 static char *orig_path(const struct pair_file *pair, int which)
@@ -50,13 +52,30 @@ static bool is_filed(
     return found;
 }
 
-static bool is_whole(const struct pair_file *pair, const struct pair_text *text)
+/* Two files that somebody, or an interrupted command of ours, laid there one by one. */
+static bool fits(const struct pair_file *pair, const struct pair_text *text)
 {
-    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL; i++) {
-        if (text->text[i] == NULL)
-            return false;
-    }
-    return true;
+    const bool merged = pair->path[PAIR_KEY] == NULL;
+    const struct judge_input input = {
+        .cert_text = text->text[PAIR_CERT],
+        .cert_len = text->len[PAIR_CERT],
+        .key_file = merged ? NULL : pair->path[PAIR_KEY],
+        .key_text = text->text[PAIR_KEY],
+        .key_len = text->len[PAIR_KEY],
+        .send_root = true,
+        .now = time(NULL),
+    };
+    struct judged_pair judged;
+    struct findings findings;
+    bool good;
+
+    if (text->text[PAIR_CERT] == NULL || (!merged && text->text[PAIR_KEY] == NULL))
+        return false;
+    findings_init(&findings);
+    good = judge_pair(&input, &judged, &findings);
+    findings_destroy(&findings);
+    judged_pair_destroy(&judged);
+    return good;
 }
 
 bool orig_adopt(const struct pair_file *pair, struct error *err)
@@ -67,7 +86,7 @@ bool orig_adopt(const struct pair_file *pair, struct error *err)
 
     if (!orig_read(pair, &orig, &when, err))
         return false;
-    if (is_whole(pair, &orig) && !is_filed(pair, &orig, err)) {
+    if (fits(pair, &orig) && !is_filed(pair, &orig, err)) {
         good = pair_file_read(pair, &present, err);
         if (good && !pair_text_equal(&orig, &present))
             good = store_write(pair, "adopted", &orig, err) &&
@@ -90,7 +109,7 @@ static bool write_orig(
 
         good = newest->text[i] != NULL
             ? durable_write(path, newest->text[i], newest->len[i], &access, err)
-            : durable_unlink(path, err);
+            : durable_unlink(path, err) && durable_tidy(path, err);
         free(path);
     }
     return good;

@@ -70,8 +70,7 @@ bool store_remove(const struct pair_file *pair, const char *name, struct error *
     for (int i = 0; i < PAIR_FILES && good; i++) {
         char *path = file_in(pair, name, i);
 
-        good = unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR ||
-            error_set(err, "%s: it cannot be removed: %s", path, strerror(errno));
+        good = durable_tidy(path, err) && durable_unlink(path, err);
         free(path);
     }
     if (good && rmdir(folder) != 0 && errno != ENOENT)

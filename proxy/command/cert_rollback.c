@@ -37,13 +37,17 @@ static struct credential *judge_text_pair(
     return judge_pair(&input, &pair, findings) ? credential_of_pair(&pair) : NULL;
 }
 
-static bool may_go_back(const struct rollback *r, const struct credential *credential,
-    const struct findings *findings, struct error *err)
+static bool may_go_back(const struct rollback *r, const char *name,
+    const struct credential *credential, const struct findings *findings,
+    struct error *err)
 {
     const struct finding *stale = findings_first(findings, SEVERITY_STALE);
 
     if (credential == NULL)
-        return error_set(err, "the pair before cannot be served; what is in place stays");
+        return error_set(err,
+            "the pair before cannot be served, so what is in place stays; to go further "
+            "back, remove it first: rm -r %s/%s",
+            r->place.pair.store, name);
     if (stale == NULL || r->flags.force)
         return true;
     return error_set(err,
@@ -69,7 +73,7 @@ static int go_back_to(struct rollback *r, const char *name, const struct pair_te
             describe_certificate(
                 r->place.cert, credential_summary(credential), time(NULL)));
     snprintf(summary, sizeof(summary), "as it was in %s", name);
-    if (may_go_back(r, credential, &findings, &err))
+    if (may_go_back(r, name, credential, &findings, &err))
         status = cert_change_apply(&(struct cert_change){
             .place = &r->place,
             .say = &r->say,
