@@ -88,7 +88,8 @@ static X509_STORE *make_store(const STACK_OF(X509) * installed)
 
 /* X509_V_OK or why not. */
 static int verify(enum xenserver_release release, X509 *leaf,
-    const STACK_OF(X509) * chain, const STACK_OF(X509) * installed, time_t now)
+    const STACK_OF(X509) * chain, const STACK_OF(X509) * installed, time_t now,
+    unsigned long flags)
 {
     X509_STORE *store = make_store(installed);
     X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -102,6 +103,7 @@ static int verify(enum xenserver_release release, X509 *leaf,
     param = X509_STORE_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_time(param, now);
     X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+    (void)X509_VERIFY_PARAM_set_flags(param, flags);
     if (release == XENSERVER_PEER)
         X509_STORE_CTX_set_verify_cb(context, on_verify_peer);
     if (X509_verify_cert(context) == 1)
@@ -147,20 +149,27 @@ static void explain(int error, char *text, size_t size)
     (void)snprintf(text, size, "%s", words);
 }
 
+static bool takes_key(X509 *leaf, struct xenserver_verdict *verdict)
+{
+    EVP_PKEY *key = X509_get0_pubkey(leaf);
+
+    if (key != NULL && EVP_PKEY_is_a(key, "RSA"))
+        return true;
+    (void)snprintf(verdict->reason, sizeof(verdict->reason),
+        "XenServer's client needs a certificate with an RSA key");
+    return false;
+}
+
 struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *leaf,
     const struct stack_st_X509 *chain, const char *address,
     const struct stack_st_X509 *installed, time_t now)
 {
     struct xenserver_verdict verdict = {0};
-    EVP_PKEY *key = X509_get0_pubkey(leaf);
     int error;
 
-    if (key == NULL || !EVP_PKEY_is_a(key, "RSA")) {
-        (void)snprintf(verdict.reason, sizeof(verdict.reason),
-            "XenServer's client needs a certificate with an RSA key");
+    if (!takes_key(leaf, &verdict))
         return verdict;
-    }
-    error = verify(release, leaf, chain, installed, now);
+    error = verify(release, leaf, chain, installed, now, 0);
     if (error != X509_V_OK)
         explain(error, verdict.reason, sizeof(verdict.reason));
     else if (release == XENSERVER_PEER && !contains(installed, leaf))
@@ -171,6 +180,53 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
     else
         verdict.accepted =
             xenserver_host_matches(leaf, address, verdict.reason, sizeof(verdict.reason));
+    return verdict;
+}
+
+/* The first of leaf and chain that none of the chain issued. */
+static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain)
+{
+    X509 *top = leaf;
+
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *issuer = sk_X509_value(chain, i);
+
+        if (!certificate_issued(issuer, top) || X509_cmp(issuer, top) == 0)
+            continue;
+        top = issuer;
+        i = -1; /* any order */
+        if (certificate_is_self_signed(top))
+            break;
+    }
+    return top;
+}
+
+struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
+    X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now)
+{
+    struct xenserver_verdict verdict = {0};
+    STACK_OF(X509) *anchors = sk_X509_new_null();
+    char issuer[120], why[160];
+    X509 *top = top_of(leaf, chain);
+    int error;
+
+    if (!takes_key(leaf, &verdict)) {
+        sk_X509_free(anchors);
+        return verdict;
+    }
+    (void)sk_X509_push(anchors, top);
+    error = verify(release, leaf, chain, anchors, now, X509_V_FLAG_PARTIAL_CHAIN);
+    sk_X509_free(anchors); /* borrowed certificate */
+    certificate_issuer(top, issuer, sizeof(issuer));
+    verdict.accepted =
+        error == X509_V_OK && xenserver_host_matches(leaf, address, why, sizeof(why));
+    if (error != X509_V_OK)
+        explain(error, verdict.reason, sizeof(verdict.reason));
+    else if (!verdict.accepted)
+        (void)snprintf(verdict.reason, sizeof(verdict.reason), "%s", why);
+    else
+        (void)snprintf(verdict.reason, sizeof(verdict.reason),
+            "if %s is a root and installed in the pool; it is not in the file", issuer);
     return verdict;
 }
 

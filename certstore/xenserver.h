@@ -35,6 +35,11 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
     const struct stack_st_X509 *chain, const char *address,
     const struct stack_st_X509 *installed, time_t now);
 
+/* The same when the root is with the CA alone: as if the issuer of the last certificate
+ * of the chain were a root, and installed; the reason names it. */
+struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
+    X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now);
+
 /* XAPI's host rule: X509_check_host() with the text, be it a name or an address; IP
  * alternative names are never looked at. `reason` says why, for a person. */
 bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_t size);

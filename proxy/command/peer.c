@@ -41,7 +41,7 @@ bool peer_name(struct peer *peer, const char *text)
         return false;
     if (inet_pton(AF_INET6, text, &v6) == 1)
         snprintf(peer->where, sizeof(peer->where), "[%s]:%d", text, DEFAULT_PORT);
-    else if (colon == NULL || colon[1 + strcspn(colon, "]")] != '\0')
+    else if (colon == NULL || strchr(colon, ']') != NULL)
         snprintf(peer->where, sizeof(peer->where), "%s:%d", text, DEFAULT_PORT);
     else
         snprintf(peer->where, sizeof(peer->where), "%s", text);
@@ -225,7 +225,7 @@ static void find_reason(struct peer *peer, const struct collection *seen)
         const char *words;
     } points[] = {
         {{TLS1_2_VERSION, xapi_ciphers, NULL},
-            "the server does not offer the group P-384 (secp384r1), the only one it has"},
+            "the server does not offer the group P-384 (secp384r1), the only one that it offers"},
         {{TLS1_2_VERSION, NULL, "secp384r1"},
             "the server has none of its ciphers, ECDHE-RSA-AES256-GCM-SHA384 and "
             "ECDHE-RSA-AES128-GCM-SHA256"},
@@ -236,7 +236,7 @@ static void find_reason(struct peer *peer, const struct collection *seen)
     EVP_PKEY *key = leaf == NULL ? NULL : X509_get0_pubkey(leaf->certificate);
     char terms[PEER_TEXT_MAX];
     struct error err;
-    const char *words = "the server does not speak TLS 1.2, the only version it has";
+    const char *words = "the server does not speak TLS 1.2, the only version that it speaks";
 
     for (size_t i = sizeof(points) / sizeof(points[0]); i-- > 0;) {
         if (try_offer(peer, &points[i].offer, NULL, terms, &err))

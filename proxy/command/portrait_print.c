@@ -45,7 +45,9 @@ static void print_one(const json_t *certificate)
 {
     char names[TEXT_MAX];
 
-    join(json_object_get(certificate, "names"), names, sizeof(names));
+    *names = '\0';
+    if (!json_is_true(json_object_get(certificate, "ca")))
+        join(json_object_get(certificate, "names"), names, sizeof(names));
     printf("  certificate %" PRIu64, json_number(certificate, "number"));
     print_place(certificate);
     putchar('\n');

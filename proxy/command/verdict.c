@@ -33,18 +33,6 @@ static json_t *lines_json(char *text)
     return list;
 }
 
-/* The root is with the CA alone: its chain cannot be followed, the name can be judged. */
-static struct xenserver_verdict judge_name(X509 *leaf, const char *address)
-{
-    struct xenserver_verdict verdict = {0};
-    char reason[200];
-
-    verdict.accepted = xenserver_host_matches(leaf, address, reason, sizeof(reason));
-    snprintf(verdict.reason, sizeof(verdict.reason),
-        "%s; its chain was not judged, for the root is not in the file", reason);
-    return verdict;
-}
-
 static struct xenserver_verdict judge(const struct verdict_question *question,
     enum xenserver_release release, const char *address, X509 *install)
 {
@@ -52,7 +40,8 @@ static struct xenserver_verdict judge(const struct verdict_question *question,
     struct xenserver_verdict verdict;
 
     if (installed == NULL && install == NULL)
-        return judge_name(question->leaf, address);
+        return xenserver_judge_rootless(
+            release, question->leaf, question->chain, address, time(NULL));
     if (installed == NULL) {
         installed = sk_X509_new_null();
         (void)sk_X509_push(installed, install);

@@ -30,12 +30,13 @@ static void print_one(const json_t *verdict)
     const char *subject = json_text(verdict, "install");
 
     printf("  %-34s %s\n", json_text(verdict, "release"),
-        accepted ? "accepts it" : "REFUSES IT");
+        !accepted                                 ? "REFUSES IT"
+            : install != NULL && *subject == '\0' ? "accepts it on a condition"
+                                                  : "accepts it");
     if (!accepted || *subject == '\0')
-        print_wrapped(stdout, "    why:     ", json_text(verdict, "reason"));
-    if (install != NULL)
-        print_wrapped(stdout, "    in pool: ",
-            *subject != '\0' ? subject : "the root certificate of the issuing CA");
+        print_wrapped(stdout, "    ", json_text(verdict, "reason"));
+    if (*subject != '\0')
+        print_wrapped(stdout, "    in the pool: ", subject);
 }
 
 /* Which commands have been printed. */
