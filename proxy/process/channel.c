@@ -8,7 +8,13 @@
 
 #include "proxy/process/wire.h"
 
-enum { HEADER_BYTES = 8 };
+enum { HEADER_BYTES = 8, ATTEMPTS = 8 };
+
+/* The kernel was short of memory for a moment: no reason to give up the other process. */
+static bool may_pass(int error)
+{
+    return error == EINTR || error == ENOMEM || error == ENOBUFS || error == ETOOMANYREFS;
+}
 
 bool channel_pair(int *a, int *b)
 {
@@ -47,7 +53,7 @@ bool channel_send(int channel, const struct message *m)
     struct iovec parts[2] = {{header, sizeof(header)}, {(void *)m->body, m->len}};
     char control[CMSG_SPACE(sizeof(m->fds))];
     struct msghdr datagram = {.msg_iov = parts, .msg_iovlen = 2};
-    ssize_t sent;
+    ssize_t sent = -1;
 
     wire_put_u32(&w, m->type);
     wire_put_u32(&w, m->id);
@@ -63,9 +69,8 @@ bool channel_send(int channel, const struct message *m)
         rights->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));
         memcpy(CMSG_DATA(rights), m->fds, m->fd_count * sizeof(int));
     }
-    do
+    for (int i = 0; i < ATTEMPTS && sent < 0 && (i == 0 || may_pass(errno)); i++)
         sent = sendmsg(channel, &datagram, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
     return sent == (ssize_t)(sizeof(header) + m->len);
 }
 
@@ -91,12 +96,11 @@ enum channel_result channel_receive(int channel, struct message *m, char *buffer
         .msg_iovlen = 1,
         .msg_control = control,
         .msg_controllen = sizeof(control)};
-    ssize_t len;
+    ssize_t len = -1;
 
     m->fd_count = 0;
-    do
+    for (int i = 0; i < ATTEMPTS && len < 0 && (i == 0 || may_pass(errno)); i++)
         len = recvmsg(channel, &datagram, MSG_CMSG_CLOEXEC);
-    while (len < 0 && errno == EINTR);
     if (len < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? CHANNEL_AGAIN : CHANNEL_CLOSED;
     take_descriptors(&datagram, m);

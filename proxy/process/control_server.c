@@ -177,15 +177,17 @@ static void accept_client(struct control_server *s, int fd)
 {
     struct control_client *c = calloc(1, sizeof(*c));
 
-    if (c == NULL)
-        abort();
+    if (c == NULL || uv_poll_init(s->loop, &c->poll, fd) != 0) {
+        free(c);
+        close(fd); /* serving matters more than being asked about it */
+        return;
+    }
     c->server = s;
     c->fd = fd;
     c->due = uv_now(s->loop) + PATIENCE;
     c->poll.data = c;
     list_append(&s->clients, &c->link);
     s->count++;
-    uv_poll_init(s->loop, &c->poll, fd);
     uv_poll_start(&c->poll, UV_READABLE, on_client);
 }
 
@@ -196,8 +198,10 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
-    if (fd < 0)
+    if (fd < 0) {
+        uv_poll_stop(poll); /* out of descriptors, perhaps: until the next tick */
         return;
+    }
     if (s->count < CONTROL_CLIENTS_MAX && is_welcome(fd)) {
         accept_client(s, fd);
         return;
@@ -220,6 +224,8 @@ static void on_tick(uv_timer_t *timer)
         if (c->due != 0 && uv_now(s->loop) >= c->due)
             drop(c);
     }
+    if (s->fd >= 0 && !uv_is_closing((uv_handle_t *)&s->poll))
+        uv_poll_start(&s->poll, UV_READABLE, on_connection);
 }
 
 void control_server_init(struct control_server *s, uv_loop_t *loop)
@@ -277,7 +283,13 @@ bool control_server_open(struct control_server *s, const char *path, struct erro
         return error_context(err, "control socket %s", path);
     }
     snprintf(s->path, sizeof(s->path), "%s", path);
-    uv_poll_init(s->loop, &s->poll, s->fd);
+    int result = uv_poll_init(s->loop, &s->poll, s->fd);
+    if (result != 0) {
+        unlink(path);
+        close(s->fd);
+        s->fd = -1;
+        return error_set(err, "control socket %s: %s", path, uv_strerror(result));
+    }
     s->poll.data = s;
     uv_poll_start(&s->poll, UV_READABLE, on_connection);
     uv_timer_start(&s->tick, on_tick, TICK, TICK);

@@ -207,12 +207,14 @@ static void plan_retry(struct supervisor *s, unsigned index, const char *what, i
         uv_strerror(error));
 }
 
+/* NULL and errno when there is no room for another one. */
 static struct child *new_child(struct supervisor *s, unsigned index, int channel)
 {
     struct child *child = calloc(1, sizeof(*child));
+    int result;
 
     if (child == NULL)
-        abort();
+        return NULL;
     child->supervisor = s;
     child->slot = index;
     child->channel = channel;
@@ -220,8 +222,12 @@ static struct child *new_child(struct supervisor *s, unsigned index, int channel
     child->process.data = child;
     child->poll.data = child;
     child->open_handles = 2;
-    uv_poll_init(s->loop, &child->poll, channel);
-    return child;
+    result = uv_poll_init(s->loop, &child->poll, channel);
+    if (result == 0)
+        return child;
+    free(child);
+    errno = -result;
+    return NULL;
 }
 
 static void spawn(struct supervisor *s, unsigned index)
@@ -235,6 +241,12 @@ static void spawn(struct supervisor *s, unsigned index)
         return;
     }
     child = new_child(s, index, ours);
+    if (child == NULL) {
+        plan_retry(s, index, "channel", -errno);
+        close(ours);
+        close(theirs);
+        return;
+    }
     result = start_process(child, theirs);
     close(theirs);
     if (result != 0) {
@@ -270,7 +282,7 @@ static void look_after(struct child *child, uint64_t now)
         return;
     }
     child->unanswered++;
-    supervisor_send(child, &ping);
+    (void)channel_send(child->channel, &ping); /* one that is not taken is not answered */
 }
 
 static void on_tick(uv_timer_t *timer)

@@ -147,9 +147,15 @@ void upgrade_begin(struct upgrade *u)
         log_error("event=upgrade_failed reason=\"channel: %s\"", strerror(errno));
         return;
     }
+    result = uv_poll_init(&u->master->loop, &u->poll, u->channel);
+    if (result != 0) {
+        log_error("event=upgrade_failed reason=\"channel: %s\"", uv_strerror(result));
+        close(u->channel);
+        close(theirs);
+        return;
+    }
     u->running = true;
     u->process.data = u->poll.data = u;
-    uv_poll_init(&u->master->loop, &u->poll, u->channel);
     result = start_successor(u, theirs);
     close(theirs);
     if (result != 0 || !send_inheritance(u->master, u->channel)) {

@@ -101,7 +101,12 @@ static bool begin(struct watch *w)
         log_warning("event=not_watching reason=\"%s\"", strerror(errno));
         return false;
     }
-    uv_poll_init(&w->master->loop, &w->poll, w->fd);
+    if (uv_poll_init(&w->master->loop, &w->poll, w->fd) != 0) {
+        close(w->fd);
+        w->fd = -1;
+        log_warning("event=not_watching reason=\"out of memory\"");
+        return false;
+    }
     w->poll.data = w;
     uv_poll_start(&w->poll, UV_READABLE, on_change);
     return true;
