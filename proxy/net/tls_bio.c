@@ -6,47 +6,60 @@
 #include "proxy/net/tls_session.h"
 
 enum {
-    RECORD_HEADER = 5,
     HANDSHAKE_RECORDS_MAX = 16 * 1024, /* one byte a record is allowed */
-    BARREN_RECORDS_MAX = 32,
+    BARREN_RECORDS_MAX = 33, /* OpenSSL itself objects to the 33rd empty one */
 };
 
-/* Counts records as they pass: those that bring nothing (KeyUpdates, empty ones,
+/* Counts records as they begin: those that bring nothing (KeyUpdates, empty ones,
  * warnings, attempts to renegotiate) cost us and not the peer. */
-static bool count_record(struct tls *tls)
+static void count_record(struct tls *tls)
 {
     uint32_t most = tls->open ? BARREN_RECORDS_MAX : HANDSHAKE_RECORDS_MAX;
 
-    if (++tls->barren > most)
-        tls->flooded = true;
-    return !tls->flooded;
+    tls->flooded = ++tls->barren > most;
 }
 
-/* Follows the record headers in what OpenSSL takes; false when there were too many. */
-static bool follow_records(struct tls *tls, const char *bytes, size_t len)
+/* RFC 8446, 5.1; and a hello of SSL 2's form, whose header has two bytes (RFC 5246, E.2),
+ * can only come first. */
+static size_t body_length(const unsigned char header[TLS_RECORD_HEADER], bool first)
+{
+    size_t ssl2_len = (size_t)(header[0] & 0x7f) << 8 | header[1];
+
+    if (!first || (header[0] & 0x80) == 0)
+        return (size_t)header[3] << 8 | header[4];
+    return ssl2_len < TLS_RECORD_HEADER - 2 ? 0 : ssl2_len - (TLS_RECORD_HEADER - 2);
+}
+
+/* OpenSSL takes headers alone. In that of a record too many it finds a length that no
+ * record may have, so that it says so in an alert and ends the session. */
+static void follow_header(struct tls *tls, unsigned char *byte)
+{
+    if (tls->header_len == 0)
+        count_record(tls);
+    if (tls->flooded && tls->header_len >= TLS_RECORD_HEADER - 2)
+        *byte = 0xff;
+    tls->header[tls->header_len++] = *byte;
+    if (tls->header_len < TLS_RECORD_HEADER)
+        return;
+    tls->body_left = (uint16_t)body_length(tls->header, !tls->past_first);
+    tls->header_len = 0;
+    tls->past_first = true;
+}
+
+static void follow_records(struct tls *tls, unsigned char *bytes, size_t len)
 {
     while (len > 0) {
-        if (tls->body_left > 0) {
-            size_t n = len < tls->body_left ? len : tls->body_left;
+        size_t n = len < tls->body_left ? len : tls->body_left;
 
+        if (n == 0) {
+            follow_header(tls, bytes);
+            n = 1;
+        } else {
             tls->body_left -= (uint16_t)n;
-            bytes += n;
-            len -= n;
-            continue;
         }
-        if (++tls->header_len == RECORD_HEADER - 1)
-            tls->length_high = (uint8_t)*bytes;
-        if (tls->header_len == RECORD_HEADER) {
-            tls->body_left =
-                (uint16_t)((unsigned)tls->length_high << 8 | (unsigned char)*bytes);
-            tls->header_len = 0;
-            if (!count_record(tls))
-                return false;
-        }
-        bytes++;
-        len--;
+        bytes += n;
+        len -= n;
     }
-    return true;
 }
 
 static int on_bio_read(BIO *bio, char *bytes, int capacity)
@@ -55,15 +68,12 @@ static int on_bio_read(BIO *bio, char *bytes, int capacity)
     size_t n = (size_t)capacity < tls->in_len ? (size_t)capacity : tls->in_len;
 
     BIO_clear_retry_flags(bio);
-    if (tls->flooded)
-        return -1;
     if (n == 0) {
         BIO_set_retry_read(bio);
         return -1;
     }
-    if (!follow_records(tls, tls->in, n))
-        return -1;
     memcpy(bytes, tls->in, n);
+    follow_records(tls, (unsigned char *)bytes, n);
     tls->in += n;
     tls->in_len -= n;
     return (int)n;

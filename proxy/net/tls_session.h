@@ -13,6 +13,8 @@
 #include "proxy/base/buffer.h"
 #include "proxy/net/tls.h"
 
+enum { TLS_RECORD_HEADER = 5 };
+
 struct tls {
     SSL *ssl;
     struct buffer *out;
@@ -25,11 +27,11 @@ struct tls {
     /* RFC 8446, 5.1: where in a record the input stands. */
     uint16_t body_left;
     uint8_t header_len;
-    uint8_t length_high;
+    unsigned char header[TLS_RECORD_HEADER];
     uint32_t barren; /* records that brought no plaintext, against their allowance */
     uint32_t allowance_bytes;
 
-    bool recognised, open, ended, dead, awaiting, keys_ready, flooded;
+    bool recognised, open, ended, dead, awaiting, keys_ready, flooded, past_first;
     int alert_received, alert_sent; /* -1: none */
     unsigned long error; /* OpenSSL's, packed */
     const char *text;

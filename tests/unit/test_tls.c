@@ -341,11 +341,35 @@ static void key_updates_end_in_a_flood(void **state)
         settle(1000);
     }
     assert_int_equal(server.last, TLS_NEED_INPUT);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20 && server.last == TLS_NEED_INPUT; i++) {
         SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
         settle(1000);
     }
     assert_int_equal(server.last, TLS_FLOOD);
+    assert_int_equal(
+        ERR_GET_REASON(ERR_peek_last_error()), SSL_R_TLSV1_ALERT_RECORD_OVERFLOW);
+    end();
+}
+
+/* A hello that comes byte by byte, one a record, and never ends. */
+static void a_flood_of_handshake_records_is_answered_by_an_alert(void **state)
+{
+    char record[] = {22, 3, 1, 0, 1, 1 /* ClientHello */}, length[] = {1, 0, 0};
+    const char *alert;
+
+    (void)state;
+    begin();
+    for (size_t i = 0; i < 20000 && server.last == TLS_NEED_INPUT; i++) {
+        feed(record, sizeof(record), i % 3 + 1);
+        record[5] = (char)(i < sizeof(length) ? length[i] : 0);
+    }
+    assert_int_equal(server.last, TLS_FLOOD);
+    assert_int_equal(tls_read(server.tls, server.plain, PLAIN), TLS_FLOOD);
+    assert_true(buffer_len(&server.out) == 7);
+    alert = buffer_data(&server.out);
+    assert_int_equal(alert[0], SSL3_RT_ALERT);
+    assert_int_equal(alert[5], SSL3_AL_FATAL);
+    assert_int_equal(alert[6], SSL_AD_RECORD_OVERFLOW);
     end();
 }
 
@@ -431,6 +455,7 @@ int main(void)
         cmocka_unit_test(no_common_group_is_said_so),
         cmocka_unit_test(a_client_that_distrusts_us_is_explained),
         cmocka_unit_test(key_updates_end_in_a_flood),
+        cmocka_unit_test(a_flood_of_handshake_records_is_answered_by_an_alert),
         cmocka_unit_test(key_updates_with_data_between_are_no_flood),
         cmocka_unit_test(renegotiation_ends_in_a_flood),
         cmocka_unit_test(facts_name_what_was_negotiated),
