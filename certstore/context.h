@@ -56,9 +56,9 @@ void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t
  * SSL_get_SSL_CTX() it tells which service a session belongs to. */
 void *context_owner(const SSL_CTX *context);
 
-/* From now on sessions of `context` that have not chosen their certificate yet, and all to
- * come, show those of `fresh`: a ClientHello may take its time, and no handshake may show
- * an old certificate after a reload. Takes a reference, gives up the one before. */
+/* From now on sessions of `context` that have not chosen their certificate yet, and all
+ * to come, show those of `fresh`: a ClientHello may take its time, and no handshake may
+ * show an old certificate after a reload. Takes a reference, gives up the one before. */
 void context_supersede(SSL_CTX *context, SSL_CTX *fresh);
 
 /* "X25519MLKEM768:X25519:P-256:P-384": the groups this context really offers. */
