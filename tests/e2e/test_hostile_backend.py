@@ -1,0 +1,376 @@
+"""Backends that are bad, slow, cut off, early or odd: what each kind of client sees.
+
+One proxy and one backend serve a whole table: the request's path says what the backend does.
+A visible cut is an end without close_notify; see frame/client.py for how that is noticed.
+"""
+import itertools
+import socket
+import threading
+
+import pytest
+
+from frame import strict
+from frame.client import TLS12, TLS13, Tls, context, get
+from frame.proxy import free_port
+from frame.wait import wait_until
+
+OK = b"HTTP/1.1 200 OK\r\n"
+FIVE = OK + b"Content-Length: 5\r\n\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def piecewise(talk, data):
+    for i in range(len(data)):
+        talk.send(data[i:i + 1])
+
+
+# what the backend does once it has the request: bytes to send, then how it ends
+WHOLE = {
+    "length": FIVE + b"hello",
+    "chunked": CHUNKED + b"2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n",
+    "to-the-end": OK + b"\r\nhello",
+    "1.0": b"HTTP/1.0 200 OK\r\n\r\nhello",
+    "interim-first": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nA: b\r\n\r\n" + FIVE
+                     + b"hello",
+    "keep-alive-1.0": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\n"
+                      b"hello",
+}
+REFUSED = {
+    "nothing": b"",
+    "half-a-status-line": b"HTTP/1.1 2",
+    "half-a-head": FIVE[:-2],
+    "interim-only": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "two-lengths": OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "length-and-coding": OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "line-feeds": FIVE.replace(b"\r\n", b"\n") + b"hello",
+    "unasked-101": b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "http-0.9": b"<html>hello</html>",
+    "huge-head": OK + b"X: " + b"x" * 40000 + b"\r\n\r\n",
+    "endless-interims": b"HTTP/1.1 102 X\r\n\r\n" * 40,
+    "gzip-coding": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+}
+CUT = {
+    "short-length": FIVE + b"hel",
+    "short-chunk": CHUNKED + b"5\r\nhel",
+    "no-last-chunk": CHUNKED + b"5\r\nhello\r\n",
+    "no-trailer-end": CHUNKED + b"5\r\nhello\r\n0\r\n",
+    "bad-chunk": CHUNKED + b"5\r\nhello\r\nxyz\r\n",
+}
+ENDS = {"fin": lambda talk: talk.end(), "reset": lambda talk: talk.reset(),
+        "stay": lambda talk: talk.wait_for_end()}
+CLIENTS = {
+    "keep-alive": {"version": "HTTP/1.1"},
+    "close": {"version": "HTTP/1.1", "close": True},
+    "1.0": {"version": "HTTP/1.0"},
+    "head": {"version": "HTTP/1.1", "method": "HEAD"},
+}
+
+
+def play(talk):
+    """The path is /KIND/NAME/END: what to send and how to end."""
+    head, _ = talk.read_request()
+    if head:
+        kind, name, end = head.split(b" ")[1].decode().strip("/").split("/")
+        data = {"whole": WHOLE, "refused": REFUSED, "cut": CUT}[kind][name]
+        if kind == "whole" and head.startswith(b"HEAD "):
+            data = data[:data.index(b"\r\n\r\n", data.index(b" 200 ")) + 4]
+        if end == "bytes":
+            piecewise(talk, data)
+        else:
+            talk.send(data)
+        ENDS.get(end, ENDS["fin"])(talk)
+
+
+def read_one(client, head):
+    """(bytes, how it ended): 'open' where a whole reply came and nothing ended."""
+    received = b""
+    while True:
+        try:
+            strict.read_reply(received, head, ended=False)
+            return received, "open"
+        except strict.Incomplete:
+            try:
+                some = client.receive()
+            except (OSError, EOFError):
+                return received, "cut"
+            if not some:
+                return received, "close_notify"
+            received += some
+
+
+def visit(proxy, path, client, tls):
+    """What that client gets: (Message or None, how the connection ended)."""
+    how = CLIENTS[client]
+    with Tls(proxy.port, tls=tls) as it:
+        it.send(get(path, **how))
+        stays = client in ("keep-alive", "head")
+        received, end = read_one(it, client == "head") if stays else it.read_to_end()
+    if not received:
+        return None, end
+    try:
+        reply, surplus = strict.read_reply(received, client == "head")
+    except strict.Incomplete:
+        return None, end
+    assert surplus == b""
+    return reply, end
+
+
+@pytest.fixture(params=[TLS12, TLS13], ids=["tls1.2", "tls1.3"])
+def tls(request):
+    return context(versions=request.param)
+
+
+@pytest.fixture
+def stage(start_proxy, backend):
+    return start_proxy(backend(play).address, log_level="info")
+
+
+@pytest.mark.core
+def test_a_whole_reply_arrives_whole_however_it_comes(stage, tls):
+    for name, client, end in itertools.product(WHOLE, CLIENTS, ("fin", "bytes", "stay")):
+        if end == "stay" and name in ("to-the-end", "1.0") and client != "head":
+            continue
+        reply, ended = visit(stage, f"/whole/{name}/{end}", client, tls)
+        where = (name, client, end)
+        assert reply.status == 200, where
+        assert reply.body == (b"" if client == "head" else b"hello"), where
+        assert ended in ("open", "close_notify"), where
+        if client in ("close", "1.0"):
+            assert ended == "close_notify", where
+            assert not reply.all(b"transfer-encoding"), where
+
+
+@pytest.mark.core
+def test_what_is_no_reply_is_a_502_with_a_length(stage, tls):
+    for name, client, end in itertools.product(REFUSED, CLIENTS, ("fin", "reset", "bytes")):
+        if end == "bytes" and len(REFUSED[name]) > 1000:
+            continue
+        reply, ended = visit(stage, f"/refused/{name}/{end}", client, tls)
+        assert reply.status == 502, (name, client, end)
+        assert reply.all(b"content-length") and ended in ("open", "close_notify")
+
+
+@pytest.mark.core
+def test_a_cut_reply_looks_cut_to_everybody(stage, tls):
+    for name, client, end in itertools.product(CUT, CLIENTS, ("fin", "reset", "bytes")):
+        reply, ended = visit(stage, f"/cut/{name}/{end}", client, tls)
+        where = (name, client, end, ended)
+        if client == "head":
+            assert reply.status in (200, 502), where
+        elif reply is not None and not reply.until_the_end:
+            assert reply.status == 502, where
+        else:
+            assert ended == "cut", where
+
+
+def test_a_reset_is_never_the_end_of_a_reply_without_length(stage, tls):
+    for client in ("keep-alive", "close", "1.0"):
+        reply, ended = visit(stage, "/whole/to-the-end/reset", client, tls)
+        assert ended == "cut" or reply.status == 502
+
+
+# --- slow ones ---------------------------------------------------------------------------------
+
+
+def silent(talk):
+    talk.read_request()
+    talk.wait_for_end()
+
+
+def stalls(talk):
+    talk.read_request()
+    talk.send(FIVE + b"hel")
+    talk.wait_for_end()
+
+
+def test_a_silent_backend_is_a_504_and_is_left(start_proxy, backend, tls):
+    it = backend(silent)
+    proxy = start_proxy(it.address, response_timeout="300ms")
+    for client in CLIENTS:
+        reply, ended = visit(proxy, "/", client, tls)
+        assert reply.status == 504 and ended in ("open", "close_notify"), client
+    it.wait_for(lambda _: all(getattr(talk, "done", 0) for talk in it.conversations))
+
+
+def test_a_backend_that_stalls_in_its_reply_is_a_cut(start_proxy, backend, tls):
+    proxy = start_proxy(backend(stalls).address, response_timeout="300ms")
+    for client in ("keep-alive", "close", "1.0"):
+        assert visit(proxy, "/", client, tls) == (None, "cut"), client
+
+
+def test_a_reply_before_the_request_is_whole_ends_the_connection(start_proxy, backend, tls):
+    def early(talk):
+        talk.read_head()
+        talk.send(FIVE + b"early")
+        talk.wait_for_end()
+
+    proxy = start_proxy(backend(early).address)
+    for fields in (["Content-Length: 100"], ["Transfer-Encoding: chunked"]):
+        with Tls(proxy.port, tls=tls) as client:
+            client.send(get("/", *fields, method="POST"))
+            received, ended = client.read_to_end()
+        reply, surplus = strict.read_reply(received)
+        assert (reply.body, surplus, ended) == (b"early", b"", "close_notify")
+        assert reply.all(b"connection") == [b"close"]
+
+
+# --- the pool of idle connections ----------------------------------------------------------------
+
+
+def keeping(talk, requests, then):
+    """Answers that many requests, reads one more, and then does `then`."""
+    for _ in range(requests):
+        if not talk.read_request()[0]:
+            return
+        talk.send(FIVE + b"hello")
+    if talk.read_request()[0]:
+        then(talk)
+
+
+@pytest.mark.parametrize("end", ["fin", "reset"])
+def test_a_get_that_met_a_closing_connection_is_sent_once_more(start_proxy, backend, end):
+    it = backend(lambda talk: keeping(talk, 1, ENDS[end]))
+    proxy = start_proxy(it.address, backend_keepalive=4)
+    with Tls(proxy.port) as client:
+        for _ in range(5):
+            assert client.request(get("/")).body == b"hello"
+    assert not proxy.complaints()
+
+
+def test_a_post_is_never_sent_twice(start_proxy, backend):
+    posts = []
+
+    def count_and_end(talk):
+        posts.append(talk)
+        talk.end()
+
+    it = backend(lambda talk: keeping(talk, 1, count_and_end))
+    proxy = start_proxy(it.address, backend_keepalive=4)
+    with Tls(proxy.port) as client:
+        assert client.request(get("/", method="POST", body=b"once")).status == 200
+        assert client.request(get("/", method="POST", body=b"once")).status == 502
+    assert len(posts) == 1 and len(it.conversations) == 1
+
+
+def test_a_request_is_sent_twice_at_most(start_proxy, backend):
+    first = threading.Event()
+
+    def once(talk):
+        if not first.is_set():
+            first.set()
+            keeping(talk, 1, lambda talk: talk.end())
+        elif talk.read_request()[0]:
+            talk.end()
+
+    it = backend(once)
+    proxy = start_proxy(it.address, backend_keepalive=4)
+    with Tls(proxy.port) as client:
+        assert client.request(get("/")).status == 200
+        assert client.request(get("/")).status == 502
+    assert len(it.conversations) == 2
+
+
+@pytest.mark.parametrize("poison", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", b"x", b"\r\n"], ids=repr)
+def test_what_an_idle_connection_says_poisons_nothing(start_proxy, backend, poison):
+    said = threading.Semaphore(0)
+
+    def speak_out_of_turn(talk):
+        head, _ = talk.read_request()
+        body = head.split(b" ")[1]
+        talk.send(OK + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        wait_until(lambda: client_has.acquire(blocking=False), "the client has its reply")
+        talk.send(poison)
+        said.release()
+        talk.wait_for_end()
+
+    client_has = threading.Semaphore(0)
+    proxy = start_proxy(backend(speak_out_of_turn).address, backend_keepalive=4)
+    with Tls(proxy.port) as client:
+        for i in range(4):
+            assert client.request(get(f"/{i}")).body == b"/%d" % i
+            client_has.release()
+            assert said.acquire(timeout=20)
+
+
+# --- several backends ------------------------------------------------------------------------------
+
+
+def test_an_accepting_backend_that_dies_is_no_reason_to_ask_the_next(start_proxy, backend):
+    dying, other = backend(lambda talk: talk.read_request()), backend(FIVE + b"hello")
+    proxy = start_proxy([dying.address, other.address])
+    with Tls(proxy.port) as client:
+        assert client.request(get("/", method="POST", body=b"x")).status == 502
+    assert not other.conversations
+
+
+def test_all_backends_down_is_told_and_the_first_to_return_is_used(start_proxy, backend):
+    ports = [free_port(), free_port()]
+    proxy = start_proxy([f"127.0.0.1:{port}" for port in ports], backend_retry_after="100ms")
+    with Tls(proxy.port) as client:
+        assert client.request(get("/")).status in (502, 503)
+    with socket.create_server(("127.0.0.1", ports[1])) as late:
+        with Tls(proxy.port) as client:
+            client.send(get("/"))
+            talk, _ = late.accept()
+            with talk:
+                talk.recv(65536)
+                talk.sendall(FIVE + b"hello")
+                assert client.read_reply().body == b"hello"
+
+
+# --- upgrades ----------------------------------------------------------------------------------------
+
+WEBSOCKET = get("/", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+SWITCHED = b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+def echo(talk):
+    head = talk.read_head()
+    talk.send((SWITCHED if b"\r\nUpgrade: websocket\r\n" in head else FIVE) + b"hello")
+    while data := talk.read(4):
+        talk.send(data.upper())
+
+
+def receive_exactly(client, size):
+    data = b""
+    while len(data) < size:
+        some = client.receive()
+        assert some
+        data += some
+    return data
+
+
+@pytest.mark.core
+def test_a_websocket_is_a_tunnel_both_ways_to_its_end(start_proxy, backend, tls):
+    proxy = start_proxy(backend(echo).address, upgrade="websocket")
+    with Tls(proxy.port, tls=tls) as client:
+        client.send(WEBSOCKET + b"ahead")  # what comes before the 101 waits for it
+        received = receive_exactly(client, len(SWITCHED))
+        while not received.endswith(b"helloAHEA"):
+            received += client.receive()
+        assert received.startswith(b"HTTP/1.1 101 ")
+        client.send(b"rest")
+        assert receive_exactly(client, 4) == b"DRES"
+
+
+def test_without_the_option_an_upgrade_is_an_ordinary_request(start_proxy, backend, tls):
+    proxy = start_proxy(backend(echo).address)
+    with Tls(proxy.port, tls=tls) as client:
+        reply = client.request(WEBSOCKET)
+    assert (reply.status, reply.body) == (200, b"hello")
+
+
+def test_a_refused_upgrade_leaves_http(start_proxy, backend):
+    def refuse(talk):
+        for _ in range(2):
+            talk.read_head()
+            talk.send(b"HTTP/1.1 426 X\r\nContent-Length: 2\r\n\r\nno")
+
+    proxy = start_proxy(backend(refuse).address, upgrade="websocket")
+    with Tls(proxy.port) as client:
+        client.send(WEBSOCKET + get("/next"))
+        assert client.read_reply().status == 426
+        assert client.read_reply().status == 426
