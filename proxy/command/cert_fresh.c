@@ -9,13 +9,11 @@
 #include "certstore/arrange.h"
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
-#include "certstore/durable.h"
 #include "certstore/finding.h"
 #include "certstore/judge.h"
-#include "certstore/secret_file.h"
-#include "certstore/secrets.h"
 #include "config/error.h"
 #include "proxy/command/cert_place.h"
+#include "proxy/command/password_file.h"
 #include "proxy/process/regression.h"
 
 struct gathering {
@@ -24,35 +22,7 @@ struct gathering {
     struct findings *findings;
     struct collection fresh, known;
     char *password;
-    size_t password_size;
 };
-
-/* The first line of the file. */
-static bool read_password(struct gathering *g, struct error *err)
-{
-    struct secret_file file;
-    struct findings findings;
-    size_t len = 0;
-    bool good;
-
-    if (g->source->password_file == NULL)
-        return true;
-    findings_init(&findings);
-    good = secret_file_read(&file, g->source->password_file, &findings);
-    if (!good)
-        finding_sentence(&findings.items[0], err->text, sizeof(err->text));
-    findings_destroy(&findings);
-    if (!good)
-        return false;
-    while (len < file.len && file.text[len] != '\n' && file.text[len] != '\r')
-        len++;
-    g->password_size = len + 1;
-    g->password = secrets_alloc(g->password_size);
-    memcpy(g->password, file.text, len);
-    g->password[len] = '\0';
-    secret_file_destroy(&file);
-    return true;
-}
 
 /* What is in place anyway may be missing or no good: then it does not help. */
 static void collect_if_good(
@@ -201,10 +171,11 @@ bool cert_fresh_gather(struct cert_fresh *fresh, const struct cert_place *place,
     err->text[0] = '\0';
     collection_init(&g.fresh);
     collection_init(&g.known);
-    good = read_password(&g, err) && collect_all(&g, err) && arrange_and_judge(fresh, &g);
+    good = password_read(source->password_file, &g.password, err) &&
+        collect_all(&g, err) && arrange_and_judge(fresh, &g);
     collection_destroy(&g.fresh);
     collection_destroy(&g.known);
-    secrets_free(g.password, g.password_size);
+    password_free(g.password);
     if (!good)
         cert_fresh_destroy(fresh);
     return good;

@@ -1,9 +1,7 @@
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "certstore/credential.h"
-#include "certstore/durable.h"
 #include "certstore/finding.h"
 #include "config/error.h"
 #include "config/text_list.h"
@@ -13,6 +11,7 @@
 #include "proxy/command/cert_pending.h"
 #include "proxy/command/cert_place.h"
 #include "proxy/command/cert_say.h"
+#include "proxy/command/password_file.h"
 #include "proxy/process/describe.h"
 
 struct install {
@@ -134,10 +133,7 @@ int cert_install_command(int argc, char **argv)
             .value = "FILE",
             .help = "the key, if it is elsewhere",
             .text = &in.key},
-        {.name = "password-file",
-            .value = "FILE",
-            .help = "of a PKCS#12 file or key",
-            .text = &in.password_file},
+        ARGUMENT_PASSWORD(in.password_file),
         {.name = "pending",
             .help = "to be tried before it goes live",
             .flag = &in.pending},
