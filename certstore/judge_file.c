@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
@@ -8,13 +9,25 @@
 #include "certstore/certificate.h"
 #include "certstore/judge_parts.h"
 #include "certstore/private_key.h"
+#include "certstore/secrets.h"
 
 /* What a file without a single PEM block is instead. */
 struct format {
     const char *id, *fact, *remedy;
 };
 
-enum { EMPTY, UTF16, ZIP, DER_CERT, DER_PKCS12, DER_PKCS7, DER_CSR, DER_KEY, NOT_PEM };
+enum {
+    EMPTY,
+    UTF16,
+    ZIP,
+    DER_CERT,
+    DER_PKCS12,
+    DER_PKCS7,
+    DER_CSR,
+    DER_KEY,
+    BASE64,
+    NOT_PEM
+};
 
 static const struct format formats[] = {
     [EMPTY] = {"empty", "the file is empty",
@@ -33,6 +46,9 @@ static const struct format formats[] = {
         "send it to the CA and install the certificate it returns"},
     [DER_KEY] = {"der-key", "it is a private key in DER, not PEM",
         "openssl pkey -inform DER -in FILE -out FILE.pem"},
+    [BASE64] = {"bare-base64", "it is Base64 without the BEGIN and END lines of PEM",
+        "(echo -----BEGIN CERTIFICATE-----; cat FILE; echo -----END CERTIFICATE-----) > "
+        "FILE.pem"},
     [NOT_PEM] = {"not-pem", "there is no PEM block (-----BEGIN ...-----) in it",
         "look at it with: file FILE; the CA's answer as Base64 or PEM is what is needed"},
 };
@@ -80,6 +96,25 @@ static int guess_der(const unsigned char *der, size_t len)
     return key != NULL ? DER_KEY : NOT_PEM;
 }
 
+/* A certificate in Base64 begins with "MI": 30 8x, a SEQUENCE of some length. */
+static bool is_bare_base64(const char *text, size_t len)
+{
+    EVP_ENCODE_CTX *decoding = EVP_ENCODE_CTX_new();
+    unsigned char *der = secrets_alloc(len + 64);
+    X509 *certificate = NULL;
+    int got = 0, rest = 0;
+
+    EVP_DecodeInit(decoding);
+    if (EVP_DecodeUpdate(decoding, der, &got, (const unsigned char *)text, (int)len) >=
+            0 &&
+        EVP_DecodeFinal(decoding, der + got, &rest) == 1)
+        certificate = certificate_parse(der, (size_t)(got + rest), false, NULL);
+    X509_free(certificate);
+    secrets_free((char *)der, len + 64);
+    EVP_ENCODE_CTX_free(decoding);
+    return certificate != NULL;
+}
+
 static int guess_format(const char *text, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)text;
@@ -97,6 +132,9 @@ static int guess_format(const char *text, size_t len)
         return ZIP;
     if (bytes[0] == 0x30)
         guess = guess_der(bytes, len);
+    else if (len - blanks > 2 && memcmp(text + blanks, "MI", 2) == 0 &&
+        is_bare_base64(text + blanks, len - blanks))
+        guess = BASE64;
     ERR_clear_error();
     return guess;
 }

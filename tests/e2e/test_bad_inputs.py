@@ -1,0 +1,72 @@
+"""`cert check` and `cert show` on what operators really have: see bad_inputs.py."""
+import json
+import re
+import subprocess
+
+import pytest
+
+import bad_inputs
+
+# "error:0A00018F:SSL routines::ee key too small": the fact must be in words.
+OPENSSL_CODE = re.compile(r"error:[0-9A-Fa-f]{8}")
+PROMPT = re.compile(r"pass ?phrase for|Enter .*(password|PEM)", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    return bad_inputs.make_all(tmp_path_factory.mktemp("bad") / "files")
+
+
+def run(wlbproxy, *arguments):
+    """Without a terminal to ask on."""
+    return subprocess.run([wlbproxy, "cert", *map(str, arguments)], capture_output=True,
+                          stdin=subprocess.DEVNULL, timeout=30, text=True,
+                          start_new_session=True)
+
+
+def check(wlbproxy, row, *more):
+    key = ["--key", row.key] if row.key else []
+    return run(wlbproxy, "check", *key, *row.arguments, *more, *row.files)
+
+
+def complaints_about(wlbproxy, row):
+    done = check(wlbproxy, row, "--json")
+    told = check(wlbproxy, row)
+    if done.returncode not in (0, 1) or done.stderr or told.returncode != done.returncode:
+        yield f"exit {done.returncode} and {told.returncode}: {done.stderr} {told.stderr}"
+        return
+    findings = json.loads(done.stdout)["findings"]
+    ids = {finding["id"] for finding in findings}
+    if row.finding not in ids:
+        yield f"wants {row.finding}, has {sorted(ids)}"
+    if (done.returncode == 0) != row.good:
+        yield f"exit {done.returncode}"
+    for finding in findings:
+        text = " ".join(str(value) for value in finding.values())
+        if OPENSSL_CODE.search(text) or PROMPT.search(text):
+            yield f"{finding['id']} says: {text}"
+        if finding["severity"] == "refused" and not (finding["why"] and finding["remedy"]):
+            yield f"{finding['id']} has no why or no remedy"
+    long = [line for line in told.stdout.splitlines() if len(line) > 79 and " " in line.strip()
+            and str(row.files[0]) not in line]
+    if long:
+        yield f"longer than 79 columns: {long}"
+
+
+def test_each_bad_input_gives_its_finding(wlbproxy, rows):
+    assert len(rows) >= 60
+    assert len({row.name for row in rows}) == len(rows)
+    wrong = {row.name: list(complaints_about(wlbproxy, row)) for row in rows}
+    assert {name: why for name, why in wrong.items() if why} == {}
+
+
+def test_show_tells_what_each_is(wlbproxy, rows):
+    """Nothing crashes, prompts or speaks in codes; the JSON is JSON."""
+    for row in rows:
+        password = row.arguments if "--password-file" in row.arguments else ()
+        for path in row.files + ([row.key] if row.key else []):
+            done = run(wlbproxy, "show", *password, path)
+            assert done.returncode in (0, 1) and not done.stderr, (row.name, done.stderr)
+            assert not OPENSSL_CODE.search(done.stdout) and not PROMPT.search(done.stdout)
+            shown = json.loads(run(wlbproxy, "show", "--json", *password, path).stdout)
+            assert shown["ok"] == (done.returncode == 0), row.name
