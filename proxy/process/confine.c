@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <uv.h>
 
 #include "config/error.h"
 
@@ -125,6 +128,9 @@ static int add_with_arguments(scmp_filter_ctx filter)
         filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, ARGUMENT_IS(1, FIOCLEX));
     failed |= seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, ARGUMENT_IS(1, FIONREAD));
+    /* How much of a reply the client's kernel has not acknowledged. */
+    failed |= seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, ARGUMENT_IS(1, SIOCOUTQ));
     /* Limits and abort(): of ourselves only. */
     failed |= seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, ARGUMENT_IS(0, 0));
@@ -133,14 +139,20 @@ static int add_with_arguments(scmp_filter_ctx filter)
     return failed;
 }
 
-static bool load(scmp_filter_ctx filter)
+static bool forbid_io_uring(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(
+               filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0;
+}
+
+static bool allow_what_is_needed(scmp_filter_ctx filter)
 {
     int failed = 0;
 
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     failed |= add_with_arguments(filter);
-    return failed == 0 && seccomp_load(filter) == 0;
+    return failed == 0;
 }
 
 static const char *exemption(void)
@@ -156,20 +168,35 @@ static const char *exemption(void)
 #endif
 }
 
-bool confine(const char **how, struct error *err)
+/* Fills a filter, gives it to the kernel and frees it. */
+static bool install(
+    uint32_t otherwise, bool (*fill)(scmp_filter_ctx filter), struct error *err)
 {
-    scmp_filter_ctx filter;
+    scmp_filter_ctx filter = seccomp_init(otherwise);
     bool loaded;
 
+    if (filter == NULL)
+        return error_set(err, "the system call filter: out of memory");
+    loaded = fill(filter) && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return loaded ||
+        error_set(err, "the kernel refuses the system call filter: %s", strerror(errno));
+}
+
+bool confine_early(struct error *err)
+{
+    enum { FIRST_WITH_IO_URING = 1 << 16 | 45 << 8 };
+
+    if (exemption() != NULL || uv_version() < FIRST_WITH_IO_URING)
+        return true;
+    return install(SCMP_ACT_ALLOW, forbid_io_uring, err);
+}
+
+bool confine(const char **how, struct error *err)
+{
     *how = exemption();
     if (*how != NULL)
         return true;
-    filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (filter == NULL)
-        return error_set(err, "the system call filter: out of memory");
-    loaded = load(filter);
-    seccomp_release(filter);
     *how = "seccomp";
-    return loaded ||
-        error_set(err, "the kernel refuses the system call filter: %s", strerror(errno));
+    return install(SCMP_ACT_ERRNO(EPERM), allow_what_is_needed, err);
 }

@@ -14,6 +14,11 @@
 
 struct error;
 
+/* Before the event loop is made. libuv 1.45 and later would hand its epoll_ctl(2) to
+ * io_uring, whose requests no filter sees and confine() therefore forbids; without a ring
+ * it does without. */
+bool confine_early(struct error *err);
+
 /* For good. False only if the kernel refused the filter. `how` tells what came of it, for
  * the log: sanitizers and valgrind need the file system and go unconfined. */
 bool confine(const char **how, struct error *err);

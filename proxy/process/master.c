@@ -355,21 +355,12 @@ static void begin_timer(struct master *m, uv_timer_t *timer)
     timer->data = m;
 }
 
-/* libuv 1.45 and later hands epoll_ctl(2) to io_uring, which sees nothing of a seccomp
- * filter; so a worker's filter has no place for it. Read once, by the first loop; workers
- * inherit it. */
-static void init_loop(uv_loop_t *loop)
-{
-    setenv("UV_USE_IO_URING", "0", 1);
-    uv_loop_init(loop);
-}
-
 static void init(struct master *m, const char *config_path, bool config_given)
 {
     m->config_path = config_path;
     m->config_given = config_given;
     m->started = time(NULL);
-    init_loop(&m->loop);
+    uv_loop_init(&m->loop);
     reload_init(&m->reload, &m->loop);
     m->reload.events = &reload_events;
     m->reload.owner = m;

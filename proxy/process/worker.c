@@ -16,6 +16,7 @@
 #include "proxy/base/log.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/process/channel.h"
+#include "proxy/process/confine.h"
 #include "proxy/process/report.h"
 #include "proxy/process/served.h"
 #include "proxy/process/wire.h"
@@ -276,7 +277,7 @@ static bool start(struct worker *w, struct error *err)
         return false;
     privileges_harden();
     privileges_freeze();
-    return true;
+    return confine_early(err);
 }
 
 static void say_hello(struct worker *w)
