@@ -11,13 +11,24 @@
 
 enum { HELP = 'h', FIRST_LONG = 256 };
 
+static void print_usage(const struct arguments *a)
+{
+    char usage[1024];
+    size_t len = (size_t)snprintf(usage, sizeof(usage), "wlbproxy %s", a->command);
+
+    for (size_t i = 0; i < a->count && len < sizeof(usage); i++)
+        len += (size_t)snprintf(usage + len, sizeof(usage) - len, " [--%s%s%s]",
+            a->list[i].name, a->list[i].value ? " " : "",
+            a->list[i].value ? a->list[i].value : "");
+    if (a->operand != NULL && len < sizeof(usage))
+        snprintf(usage + len, sizeof(usage) - len, " %s", a->operand);
+    print_wrapped(stdout, "usage: ", usage);
+    putchar('\n');
+}
+
 static void print_help(const struct arguments *a)
 {
-    printf("usage: wlbproxy %s", a->command);
-    for (size_t i = 0; i < a->count; i++)
-        printf(" [--%s%s%s]", a->list[i].name, a->list[i].value ? " " : "",
-            a->list[i].value ? a->list[i].value : "");
-    printf("%s%s\n\n", a->operand != NULL ? " " : "", a->operand ? a->operand : "");
+    print_usage(a);
     print_wrapped(stdout, "", a->summary);
     putchar('\n');
     for (size_t i = 0; i < a->count; i++) {
@@ -27,9 +38,9 @@ static void print_help(const struct arguments *a)
         snprintf(name, sizeof(name), "%c%c%s--%s %s", argument->letter ? '-' : ' ',
             argument->letter ? argument->letter : ' ', argument->letter ? ", " : "  ",
             argument->name, argument->value ? argument->value : "");
-        printf("  %-22s %s\n", name, argument->help);
+        printf("  %-25s %s\n", name, argument->help);
     }
-    puts("  -h, --help             this");
+    puts("  -h, --help                this");
 }
 
 static int complain(const struct arguments *a, const char *what, const char *word)

@@ -103,34 +103,42 @@ static void tell_absent(const struct cert_change *change)
     cert_say_result(change->say, "served", "unknown", text);
 }
 
-static void tell_live(
-    const struct cert_change *change, enum live live, const struct live_answer *answer)
+static void tell_unused(const struct cert_change *change)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text),
+        "the running proxy has reloaded, but none of its services has cert = %s",
+        change->place->cert);
+    cert_say_result(change->say, "served", "unused", text);
+}
+
+static void tell_confirmed(
+    const struct cert_change *change, const struct live_answer *answer)
 {
     uint64_t generation = json_number(answer->verdict, "generation");
     char text[512];
 
-    if (live == LIVE_ABSENT) {
-        tell_absent(change);
-        return;
-    }
-    if (live == LIVE_UNUSED) {
-        snprintf(text, sizeof(text),
-            "the running proxy has reloaded, but none of its services has cert = %s",
-            change->place->cert);
-        cert_say_result(change->say, "served", "unused", text);
-        return;
-    }
     snprintf(text, sizeof(text),
-        "LIVE: generation %" PRIu64
-        " serves it, confirmed by a handshake with each of %zu worker%s",
-        generation, answer->workers, answer->workers == 1 ? "" : "s");
-    cert_say_result(change->say, "served", "confirmed",
-        answer->workers == 1 ? strcpy(text,
-                                   "LIVE: it is served, confirmed by a handshake "
-                                   "with the worker")
-                             : text);
+        "LIVE: generation %" PRIu64 " serves it, confirmed by a handshake with %s",
+        generation, answer->workers == 1 ? "the worker" : "each of the workers");
+    if (answer->workers > 1)
+        snprintf(
+            text + strlen(text), sizeof(text) - strlen(text), " (%zu)", answer->workers);
+    cert_say_result(change->say, "served", "confirmed", text);
     json_object_set_new(
         change->say->answer, "generation", json_integer((json_int_t)generation));
+}
+
+static void tell_live(
+    const struct cert_change *change, enum live live, const struct live_answer *answer)
+{
+    if (live == LIVE_ABSENT)
+        tell_absent(change);
+    else if (live == LIVE_UNUSED)
+        tell_unused(change);
+    else
+        tell_confirmed(change, answer);
 }
 
 /* The leaf of the pair on the disk, loaded as the proxy does; false if it is no good. */

@@ -130,7 +130,7 @@ int cert_create_command(int argc, char **argv)
 {
     struct create c = {.place = {.pair.lock = -1}};
     const struct argument list[] = {
-        CERT_FLAGS(c.flags),
+        CERT_FLAGS(c.flags, "replace the pair that is there"),
         {.name = "key", .value = "KIND|FILE", .help = KEY_KINDS, .texts = &c.key.given},
         {.name = "san", .value = "NAME", .help = "one more name", .texts = &c.names},
         {.name = "days",

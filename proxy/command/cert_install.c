@@ -128,7 +128,7 @@ int cert_install_command(int argc, char **argv)
 {
     struct install in = {.place = {.pair.lock = -1}};
     const struct argument list[] = {
-        CERT_FLAGS(in.flags),
+        CERT_FLAGS(in.flags, "install it though it is not valid now"),
         {.name = "key",
             .value = "FILE",
             .help = "the key, if it is elsewhere",

@@ -24,14 +24,14 @@ struct cert_flags {
     bool json, force, dry_run;
 };
 
-#define CERT_FLAGS(flags)                                                                \
+#define CERT_FLAGS(flags, force_help)                                                    \
     ARGUMENT_CONFIG((flags).config), ARGUMENT_CONTROL((flags).control),                  \
         ARGUMENT_JSON((flags).json),                                                     \
         {.name = "cert",                                                                 \
             .value = "FILE",                                                             \
             .help = "the chain's file, else the configured one",                         \
             .text = &(flags).cert},                                                      \
-        {.name = "force", .help = "even so", .flag = &(flags).force},                    \
+        {.name = "force", .help = (force_help), .flag = &(flags).force},                 \
         {.name = "dry-run",                                                              \
             .help = "tell what would be done, and do nothing",                           \
             .flag = &(flags).dry_run},                                                   \

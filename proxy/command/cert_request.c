@@ -199,7 +199,7 @@ int cert_request_command(int argc, char **argv)
 {
     struct request r = {.place = {.pair.lock = -1}};
     const struct argument list[] = {
-        CERT_FLAGS(r.flags),
+        CERT_FLAGS(r.flags, "make a new key though one waits"),
         {.name = "key", .value = "KIND|FILE", .help = KEY_KINDS, .texts = &r.key.given},
         {.name = "san", .value = "NAME", .help = "one more name", .texts = &r.names},
         {.name = "csr", .value = "FILE", .help = "the request", .text = &r.flags.csr},
