@@ -129,39 +129,7 @@ static void a_file_name_is_one_that_xapi_takes(void **state)
     X509_free(leaf);
 }
 
-/* For tests/e2e/test_xenserver_verdict.py: ADDRESS CHAIN INSTALLED prints a verdict for
- * each release, which the test compares with stunnel's. */
-static STACK_OF(X509) * read_all(const char *path)
-{
-    STACK_OF(X509) *all = sk_X509_new_null();
-    FILE *file = fopen(path, "r");
-    X509 *one;
-
-    while (file != NULL && (one = PEM_read_X509(file, NULL, NULL, NULL)) != NULL)
-        (void)sk_X509_push(all, one);
-    if (file != NULL)
-        (void)fclose(file);
-    return all;
-}
-
-static int print_verdicts(char **argv)
-{
-    STACK_OF(X509) *chain = read_all(argv[2]), *installed = read_all(argv[3]);
-    X509 *leaf = sk_X509_shift(chain);
-
-    for (int r = 0; r < XENSERVER_RELEASES; r++) {
-        struct xenserver_verdict verdict =
-            xenserver_judge(r, leaf, chain, argv[1], installed, time(NULL));
-
-        printf("%s %s\n", verdict.accepted ? "yes" : "no", verdict.reason);
-    }
-    X509_free(leaf);
-    sk_X509_pop_free(chain, X509_free);
-    sk_X509_pop_free(installed, X509_free);
-    return 0;
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_rule_is_stunnels),
@@ -169,5 +137,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_name_is_one_that_xapi_takes),
     };
 
-    return argc == 4 ? print_verdicts(argv) : cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
