@@ -1,4 +1,5 @@
 """`cert install` and `cert rollback`: what the CA sent goes live whole, or not at all."""
+import fcntl
 import json
 import os
 import re
@@ -8,7 +9,6 @@ import threading
 
 import pytest
 
-from frame.client import Tls, get
 from frame.pki import openssl
 from test_reload import served, works
 
@@ -202,6 +202,62 @@ def test_the_vendors_guide_in_five_commands(start_proxy, origin, pki, xapi, tmp_
         assert answer.status == 200, answer.log
     blocks = proxy.cert.read_text().count("BEGIN CERTIFICATE")
     assert blocks == 3 and proxy.cert.read_text().startswith("-----BEGIN CERTIFICATE")
+
+
+def test_with_watch_on_an_install_makes_one_generation(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address, watch="on")
+    proxy.wait_for("serving", generation=1)
+    cert(proxy, "install", pki.other.cert, "--key", pki.other.key)
+    cert(proxy, "rollback")
+    proxy.reload()
+    assert proxy.status()["generation"] == 3
+    assert served(proxy.port) == pki.rsa.fingerprint()
+
+
+def test_of_two_pairs_side_by_side_the_right_one_is_confirmed(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address, workers=2)
+    ec = (proxy.folder / "ec.pem", proxy.folder / "ec.key")
+    pki.ec.install(*ec)
+    proxy.write_config(cert=[proxy.cert, ec[0]], key=[proxy.key, ec[1]])
+    proxy.reload()
+    fresh = pki.leaf("ec_fresh", key="P-256")
+    for files, pair in ((ec, fresh), ((proxy.cert, proxy.key), pki.other)):
+        done = cert(proxy, "install", "--cert", files[0], pair.cert, "--key", pair.key)
+        assert "LIVE" in done.stdout
+        assert fingerprint(*files) == pair.fingerprint()
+    cert(proxy, "rollback", "--cert", ec[0])
+    assert fingerprint(*ec) == pki.ec.fingerprint()
+
+
+def test_a_file_that_no_service_has_is_told(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address)
+    done = cert(proxy, "install", "--cert", proxy.folder / "a.pem", pki.other.cert, "--key",
+                pki.other.key)
+    assert "none of its services has" in " ".join(done.stdout.split())
+    assert fingerprint(proxy.folder / "a.pem", proxy.folder / "a.key")
+
+
+def test_one_command_at_a_time(place, pki):
+    place.run("install", pki.other.cert, "--key", pki.other.key)
+    store = os.open(place.folder / "server.key_history", os.O_RDONLY)
+    try:
+        fcntl.flock(store, fcntl.LOCK_EX)
+        done = place.run("install", pki.rsa.cert, "--key", pki.rsa.key, check=2)
+        assert "another wlbproxy cert command" in " ".join(done.stderr.split())
+    finally:
+        os.close(store)
+    assert place.fingerprint() == pki.other.fingerprint()
+
+
+def test_a_history_that_somebody_else_prepared_is_refused(place, pki):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give folders away")
+    store = place.folder / "server.key_history"
+    store.mkdir()
+    os.chown(store, 12345, 12345)
+    done = place.run("install", pki.other.cert, "--key", pki.other.key, check=2)
+    assert "belongs to user 12345" in " ".join(done.stderr.split())
+    assert place.fingerprint() == pki.rsa.fingerprint()
 
 
 # --- what comes from the CA ------------------------------------------------------------------
