@@ -89,15 +89,12 @@ static void add_address(
     }
 }
 
-/* The name that a wildcard is asked by. */
-static void unstar(char *name, size_t size)
+/* The name itself; a wildcard is asked by one of its names. */
+static void name_to_ask(char *address, size_t size, const char *name)
 {
-    char rest[NAMES_MAX];
+    bool wild = strncmp(name, "*.", 2) == 0;
 
-    if (strncmp(name, "*.", 2) != 0)
-        return;
-    snprintf(rest, sizeof(rest), "%s", name + 1);
-    snprintf(name, size, "wlb%s", rest);
+    snprintf(address, size, "%s%s", wild ? "wlb" : "", wild ? name + 1 : name);
 }
 
 void verdicts_add(json_t *verdicts, const struct verdict_question *question)
@@ -114,8 +111,7 @@ void verdicts_add(json_t *verdicts, const struct verdict_question *question)
     while ((name = strsep(&rest, ",")) != NULL && count < ADDRESSES_MAX) {
         if (*name == '\0')
             continue;
-        snprintf(address, sizeof(address), "%s", name);
-        unstar(address, sizeof(address));
+        name_to_ask(address, sizeof(address), name);
         add_address(verdicts, question, address);
         count++;
     }
