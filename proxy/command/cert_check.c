@@ -264,6 +264,8 @@ static void print_check(const struct cert_check *c)
     print_findings(stdout, findings);
     if (c->verdicts != NULL)
         verdicts_print(c->verdicts);
+    else if (c->findings.count > 0)
+        putchar('\n');
     summary_print(&c->findings, is_good(c), false);
     json_decref(findings);
 }

@@ -6,6 +6,8 @@
 #include "config/error.h"
 #include "config/settings.h"
 #include "proxy/command/arguments.h"
+#include "proxy/command/check_running.h"
+#include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 #include "proxy/command/summary.h"
 #include "proxy/command/verdict.h"
@@ -14,7 +16,8 @@
 
 struct check {
     const char *config;
-    const char *address; /* NULL: no verdict asked for */
+    const char *control; /* NULL: as configured */
+    const char *address; /* NULL: each name of the certificate */
     bool optional; /* the file may be missing */
     struct plan *plan; /* NULL: refused, err says why */
     json_t *verdicts; /* NULL: none; without an address they are for information */
@@ -36,8 +39,10 @@ static void judge(struct check *c)
 {
     findings_init(&c->findings);
     c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
-    if (c->plan != NULL)
-        c->verdicts = verdicts_for(c->plan, c->address);
+    if (c->plan == NULL)
+        return;
+    check_running(c->config, c->control, c->plan->settings, &c->findings);
+    c->verdicts = verdicts_for(c->plan, c->address);
 }
 
 static int status_of(const struct check *c)
@@ -65,6 +70,8 @@ static void print_check(const struct check *c)
     print_findings(stdout, findings);
     if (c->verdicts != NULL)
         verdicts_print(c->verdicts);
+    else if (c->findings.count > 0)
+        putchar('\n');
     summary_print(&c->findings, status_of(c) == EXIT_DONE, c->plan == NULL);
     json_decref(findings);
     json_decref(services);
@@ -107,10 +114,11 @@ static int check(struct check *c, bool json)
 
 int check_command(int argc, char **argv)
 {
-    const char *config = NULL, *address = NULL;
+    const char *config = NULL, *control = NULL, *address = NULL;
     bool json = false;
     const struct argument list[] = {
         ARGUMENT_CONFIG(config),
+        ARGUMENT_CONTROL(control),
         {"address", 0, "HOST", "of the pool's WLB URL: would XenServer accept it?",
             &address, NULL, NULL},
         ARGUMENT_JSON(json),
@@ -119,7 +127,8 @@ int check_command(int argc, char **argv)
         .command = "check",
         .summary =
             "Judges the configuration, certificates and keys with the code of start "
-            "and reload, and whether XenServer could connect. Changes nothing. Exit "
+            "and reload, whether XenServer could connect and would accept them, and "
+            "whether they are what is served. Changes nothing. Exit "
             "status 1: a start or reload would be refused, or a certificate is not "
             "valid now.",
         .list = list,
@@ -132,6 +141,7 @@ int check_command(int argc, char **argv)
         return status;
     c = (struct check){
         .config = config != NULL ? config : SETTINGS_DEFAULT_FILE,
+        .control = control,
         .address = address,
         .optional = config == NULL,
     };

@@ -23,6 +23,7 @@ static void print_head(const json_t *status)
 static void print_last_reload(const json_t *status)
 {
     const json_t *last = json_object_get(status, "last_reload");
+    const char *disk_error = json_text(status, "disk_error");
     char text[1400];
 
     if (*json_text(last, "when") != '\0') {
@@ -31,8 +32,11 @@ static void print_last_reload(const json_t *status)
             json_text(last, "error"));
         print_wrapped(stdout, "reload   ", text);
     }
-    if (*json_text(status, "disk_error") != '\0')
-        print_wrapped(stdout, "on disk  ", json_text(status, "disk_error"));
+    if (*disk_error != '\0')
+        print_wrapped(stdout, "on disk  ",
+            strcmp(disk_error, json_text(last, "error")) == 0
+                ? "it would still be refused, for the same reason"
+                : disk_error);
     if (json_is_true(json_object_get(status, "reload_pending")))
         print_wrapped(stdout, "PENDING  ",
             "what is on disk differs from what is served: wlbproxy reload");

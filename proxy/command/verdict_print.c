@@ -4,7 +4,7 @@
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
 
-enum { RELEASES_MAX = 8 };
+enum { RELEASES_MAX = 8, COMMANDS_MAX = 8 };
 
 static bool same(const json_t *a, const json_t *b, const char *key)
 {
@@ -55,14 +55,13 @@ static bool is_told(const struct told *told, const json_t *verdict)
     return told->count == RELEASES_MAX;
 }
 
-static void print_commands(const json_t *verdict)
+/* The first command differs from release to release, the others do not. */
+static void print_lines(const json_t *verdict, size_t from, size_t to)
 {
-    const json_t *line;
-    size_t i;
+    const json_t *commands = json_object_get(verdict, "commands");
 
-    printf("  %s\n", json_text(verdict, "release"));
-    json_array_foreach(json_object_get(verdict, "commands"), i, line)
-        print_wrapped(stdout, "    ", json_string_value(line));
+    for (size_t i = from; i < to && i < json_array_size(commands); i++)
+        print_wrapped(stdout, "    ", json_string_value(json_array_get(commands, i)));
 }
 
 /* Only what has been accepted is worth typing. */
@@ -80,9 +79,14 @@ bool verdicts_print_commands(const json_t *verdicts)
         if (told.count == 0)
             puts("\non the coordinator of the pool, with the file copied there:");
         told.verdicts[told.count++] = verdict;
-        print_commands(verdict);
+        printf("  %s\n", json_text(verdict, "release"));
+        print_lines(verdict, 0, 1);
     }
-    return told.count > 0;
+    if (told.count == 0)
+        return false;
+    puts("  then, on all of them");
+    print_lines(told.verdicts[0], 1, COMMANDS_MAX);
+    return true;
 }
 
 void verdicts_print(const json_t *verdicts)
