@@ -77,31 +77,61 @@ void report_end(struct client *c)
         (unsigned long long)(loop_now(c->front->loop) - c->accepted));
 }
 
+/* What every line of the access log says of the client. */
+static struct access_facts facts_of(struct client *c, char *peer)
+{
+    const struct tls_facts *tls = stream_tls_facts(&c->stream);
+
+    return (struct access_facts){
+        .conn = c->id,
+        .peer = report_peer(c, peer),
+        .service = c->service->settings->name,
+        .tls = tls != NULL ? tls->version : "",
+        .backend = "",
+    };
+}
+
+static void write_access(const struct client *c, const struct access_entry *entry,
+    const struct access_facts *facts)
+{
+    struct buffer line = {0};
+
+    access_format(&line, c->generation->settings->access_log_format, entry, facts);
+    access_log_write(buffer_data(&line), buffer_len(&line));
+    buffer_destroy(&line);
+}
+
 void report_exchange(struct exchange *x, enum end_reason reason)
 {
     struct client *c = x->client;
-    struct buffer line = {0};
     char peer[REPORT_PEER_MAX];
 
     if (!access_log_enabled() || x->when.tv_sec == 0)
         return;
-    const struct tls_facts *tls = stream_tls_facts(&c->stream);
-    struct access_facts facts = {
-        .when = x->when,
-        .conn = c->id,
-        .in = x->received,
-        .out = x->sent,
-        .ms = loop_now(c->front->loop) - x->began,
-        .peer = report_peer(c, peer),
-        .service = c->service->settings->name,
-        .tls = tls != NULL ? tls->version : "",
-        .backend = x->backend_text != NULL ? x->backend_text : "",
-        .status = x->status,
-        .reason = reason,
-    };
-    access_format(&line, c->generation->settings->access_log_format, &x->entry, &facts);
-    access_log_write(buffer_data(&line), buffer_len(&line));
-    buffer_destroy(&line);
+    struct access_facts facts = facts_of(c, peer);
+    facts.when = x->when;
+    facts.in = x->received;
+    facts.out = x->sent;
+    facts.ms = loop_now(c->front->loop) - x->began;
+    if (x->backend_text != NULL)
+        facts.backend = x->backend_text;
+    facts.status = x->status;
+    facts.reason = reason;
+    write_access(c, &x->entry, &facts);
+}
+
+void report_refused_head(struct client *c, enum end_reason reason, unsigned status)
+{
+    static const struct access_entry nothing = {.minor = 1};
+    char peer[REPORT_PEER_MAX];
+
+    if (!access_log_enabled())
+        return;
+    struct access_facts facts = facts_of(c, peer);
+    clock_gettime(CLOCK_REALTIME, &facts.when);
+    facts.status = status;
+    facts.reason = reason;
+    write_access(c, &nothing, &facts);
 }
 
 void report_backend_failure(

@@ -16,7 +16,12 @@ void report_state(const struct client *c, enum client_state from, enum client_st
 void report_handshake(struct client *c);
 
 void report_end(struct client *c);
-void report_exchange(struct exchange *x, enum end_reason reason); /* the access log */
+
+/* The access log: a line for each exchange, and for each head that was refused, of which
+ * nothing is told but why. */
+void report_exchange(struct exchange *x, enum end_reason reason);
+void report_refused_head(struct client *c, enum end_reason reason, unsigned status);
+
 void report_backend_failure(
     struct exchange *x, enum end_reason reason, const char *detail);
 
