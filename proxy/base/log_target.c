@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -31,12 +32,23 @@ static bool would_block(int fd)
     return poll(&ready, 1, 0) == 0;
 }
 
+/* Not sendmsg(), which could pass descriptors: workers are not allowed to. */
+static ssize_t send_joined(int fd, const struct iovec *parts, size_t count)
+{
+    char line[LOG_LINE_MAX];
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(line + len, parts[i].iov_base, parts[i].iov_len);
+        len += parts[i].iov_len;
+    }
+    return send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static ssize_t put(const struct log_target *target, struct iovec *parts, size_t count)
 {
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-
     if (target->type == TARGET_SOCKET)
-        return sendmsg(target->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return send_joined(target->fd, parts, count);
     if (target->type == TARGET_PIPE && would_block(target->fd)) {
         errno = EAGAIN;
         return -1;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "proxy/process/wire.h"
@@ -46,31 +47,40 @@ bool message_parse(struct message *m, const char *bytes, size_t len)
     return true;
 }
 
+static ssize_t send_with_descriptors(
+    int channel, const struct message *m, struct iovec *parts, size_t part_count)
+{
+    char control[CMSG_SPACE(sizeof(m->fds))];
+    struct msghdr datagram = {.msg_iov = parts,
+        .msg_iovlen = part_count,
+        .msg_control = control,
+        .msg_controllen = CMSG_SPACE(m->fd_count * sizeof(int))};
+    struct cmsghdr *rights;
+
+    memset(control, 0, sizeof(control));
+    rights = CMSG_FIRSTHDR(&datagram);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));
+    memcpy(CMSG_DATA(rights), m->fds, m->fd_count * sizeof(int));
+    return sendmsg(channel, &datagram, MSG_NOSIGNAL);
+}
+
+/* Without descriptors by writev(): workers are not allowed sendmsg(), for the master
+ * would have to close what they pass, and that may take as long as they like (SO_LINGER).
+ * Both ends ignore SIGPIPE. */
 bool channel_send(int channel, const struct message *m)
 {
     char header[HEADER_BYTES];
     struct wire_writer w = {.bytes = header, .capacity = sizeof(header)};
     struct iovec parts[2] = {{header, sizeof(header)}, {(void *)m->body, m->len}};
-    char control[CMSG_SPACE(sizeof(m->fds))];
-    struct msghdr datagram = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t sent = -1;
 
     wire_put_u32(&w, m->type);
     wire_put_u32(&w, m->id);
-    if (m->fd_count > 0) {
-        struct cmsghdr *rights;
-
-        memset(control, 0, sizeof(control));
-        datagram.msg_control = control;
-        datagram.msg_controllen = CMSG_SPACE(m->fd_count * sizeof(int));
-        rights = CMSG_FIRSTHDR(&datagram);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));
-        memcpy(CMSG_DATA(rights), m->fds, m->fd_count * sizeof(int));
-    }
     for (int i = 0; i < ATTEMPTS && sent < 0 && (i == 0 || may_pass(errno)); i++)
-        sent = sendmsg(channel, &datagram, MSG_NOSIGNAL);
+        sent = m->fd_count > 0 ? send_with_descriptors(channel, m, parts, 2)
+                               : writev(channel, parts, 2);
     return sent == (ssize_t)(sizeof(header) + m->len);
 }
 

@@ -26,6 +26,7 @@ enum message_type {
     MESSAGE_OFFER, /* id; the snapshot's memfd */
     MESSAGE_COMMIT, /* id */
     MESSAGE_FORGET, /* id */
+    MESSAGE_SHUT, /* nobody new comes to the sockets that are not used any more */
     MESSAGE_PING,
     MESSAGE_ASK_REPORT, /* id of the question */
     MESSAGE_PROBE, /* service name; a connection to be served */

@@ -1,12 +1,9 @@
 #include "proxy/process/control_server.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "config/error.h"
@@ -237,55 +234,17 @@ void control_server_init(struct control_server *s, uv_loop_t *loop)
     s->tick.data = s;
 }
 
-static void make_folder(const char *path)
+bool control_server_open(
+    struct control_server *s, const char *path, bool succeeding, struct error *err)
 {
-    char folder[108];
-    char *slash;
+    int result;
 
-    snprintf(folder, sizeof(folder), "%s", path);
-    slash = strrchr(folder, '/');
-    if (slash == NULL || slash == folder)
-        return;
-    *slash = '\0';
-    if (mkdir(folder, 0755) == 0)
-        (void)chmod(folder, 0755); /* whatever the umask is */
-}
-
-/* Under a name of its own first, so that the path never leads nowhere. */
-static bool bind_beside(int fd, const char *path, struct error *err)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int len = snprintf(
-        address.sun_path, sizeof(address.sun_path), "%s.%d", path, (int)getpid());
-
-    if (len >= (int)sizeof(address.sun_path))
-        return error_set(err, "the path is too long for a socket");
-    (void)unlink(address.sun_path);
-    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-        chmod(address.sun_path, 0600) != 0 || listen(fd, CONTROL_CLIENTS_MAX) != 0 ||
-        rename(address.sun_path, path) != 0) {
-        error_set(err, "%s", strerror(errno));
-        (void)unlink(address.sun_path);
-        return false;
-    }
-    return true;
-}
-
-bool control_server_open(struct control_server *s, const char *path, struct error *err)
-{
-    s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    s->fd = control_path_listen(&s->path, path, succeeding, err);
     if (s->fd < 0)
-        return error_set(err, "control socket: %s", strerror(errno));
-    make_folder(path);
-    if (!bind_beside(s->fd, path, err)) {
-        close(s->fd);
-        s->fd = -1;
-        return error_context(err, "control socket %s", path);
-    }
-    snprintf(s->path, sizeof(s->path), "%s", path);
-    int result = uv_poll_init(s->loop, &s->poll, s->fd);
+        return false;
+    result = uv_poll_init(s->loop, &s->poll, s->fd);
     if (result != 0) {
-        unlink(path);
+        control_path_remove(&s->path);
         close(s->fd);
         s->fd = -1;
         return error_set(err, "control socket %s: %s", path, uv_strerror(result));
@@ -304,7 +263,7 @@ static void on_closed(uv_handle_t *handle)
     s->fd = -1;
 }
 
-void control_server_stop(struct control_server *s, bool leave_path)
+void control_server_stop(struct control_server *s)
 {
     struct list *node;
 
@@ -312,7 +271,6 @@ void control_server_stop(struct control_server *s, bool leave_path)
         drop(container_of(node, struct control_client, link));
     if (s->fd < 0 || uv_is_closing((uv_handle_t *)&s->poll))
         return;
-    if (!leave_path)
-        (void)unlink(s->path);
+    control_path_remove(&s->path);
     uv_close((uv_handle_t *)&s->poll, on_closed);
 }

@@ -17,6 +17,7 @@
 
 #include "proxy/base/list.h"
 #include "proxy/process/control.h"
+#include "proxy/process/control_path.h"
 
 struct control_server;
 struct error;
@@ -46,7 +47,7 @@ struct control_server {
     void (*request)(struct control_client *client, json_t *request);
     /* Went away while we were at work for it. */
     void (*gone)(struct control_client *client);
-    char path[108];
+    struct control_path path;
     int fd; /* -1: closed */
     uv_poll_t poll;
     uv_timer_t tick;
@@ -56,12 +57,13 @@ struct control_server {
 
 void control_server_init(struct control_server *server, uv_loop_t *loop);
 
-/* Takes the path over from a socket nobody answers on, or from our predecessor. */
+/* Takes the path over from a socket nobody answers on; with `succeeding` from our
+ * predecessor, too. */
 bool control_server_open(
-    struct control_server *server, const char *path, struct error *err);
+    struct control_server *server, const char *path, bool succeeding, struct error *err);
 
-/* `leave_path`: it is our successor's now. */
-void control_server_stop(struct control_server *server, bool leave_path);
+/* Removes the path, unless it leads to somebody else by now. */
+void control_server_stop(struct control_server *server);
 
 /* Takes over `answer` and the descriptors. */
 void control_reply(

@@ -154,7 +154,32 @@ void describe_to_log(const struct release *release)
     }
 }
 
-void describe_findings_to_log(const struct findings *findings, bool notes)
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool was_told(const struct finding *f, const struct findings *told)
+{
+    for (size_t i = 0; i < told->count; i++) {
+        const struct finding *other = &told->items[i];
+
+        if (same_text(f->id, other->id) && same_text(f->file, other->file) &&
+            same_text(f->fact, other->fact))
+            return true;
+    }
+    return false;
+}
+
+static bool is_worth_a_line(const struct finding *f, const struct findings *told)
+{
+    if (f->severity == SEVERITY_NOTE)
+        return told != NULL && !was_told(f, told);
+    return f->severity != SEVERITY_REFUSED;
+}
+
+void describe_findings_to_log(
+    const struct findings *findings, const struct findings *told)
 {
     static const enum log_level levels[] = {
         LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_ERROR};
@@ -163,7 +188,7 @@ void describe_findings_to_log(const struct findings *findings, bool notes)
     for (size_t i = 0; i < findings->count; i++) {
         const struct finding *f = &findings->items[i];
 
-        if (f->severity == SEVERITY_REFUSED || (f->severity == SEVERITY_NOTE && !notes))
+        if (!is_worth_a_line(f, told))
             continue;
         finding_sentence(f, text, sizeof(text));
         log_at(levels[f->severity], "event=finding id=%s text=%s", f->id,

@@ -27,7 +27,9 @@ json_t *describe_time(time_t when);
 
 /* One line a certificate. */
 void describe_to_log(const struct release *release);
-/* Notes only with `notes`; what was refused is in the refusal's own line. */
-void describe_findings_to_log(const struct findings *findings, bool notes);
+/* Notes only if they are not among those `told` already, none if that is NULL; what was
+ * refused is in the refusal's own line. */
+void describe_findings_to_log(
+    const struct findings *findings, const struct findings *told);
 
 #endif

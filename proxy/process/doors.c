@@ -18,13 +18,16 @@
 /* No more than this are let in from a backlog that is about to be closed. */
 enum { LAST_CALL = 4096, COMPLAINT_PAUSE = 10000 };
 
+/* ms for the last segment of a TCP handshake that began before doors_shut(). */
+enum { ON_THE_WAY = 250 };
+
 struct door {
     struct list link;
     struct listener listener;
     struct doors *doors;
     struct service *service;
     ino_t inode;
-    bool stays;
+    struct generation *held; /* NULL: leads to the current one; else it is to close */
     uint64_t failures, complained; /* ms, when last */
 };
 
@@ -84,7 +87,6 @@ static void open_door(struct doors *doors, int fd, struct service *service)
     door->doors = doors;
     door->service = service;
     door->inode = inode_of(fd);
-    door->stays = true;
     list_append(&doors->open, &door->link);
     listener_open(&door->listener, doors->loop, &events, fd);
     if (!front_has_room(doors->front))
@@ -110,7 +112,22 @@ static void close_door(struct door *door, bool handed_over)
     list_remove(&door->link);
     if (!handed_over)
         let_in_the_waiting(door);
+    generation_unref(door->held);
     listener_close(&door->listener);
+}
+
+static void on_last_call(struct deadline *due)
+{
+    struct doors *doors = container_of(due, struct doors, last_call);
+    struct list *node, *next;
+
+    for (node = doors->open.next; node != &doors->open; node = next) {
+        struct door *door = container_of(node, struct door, link);
+
+        next = node->next;
+        if (door->held != NULL)
+            close_door(door, false);
+    }
 }
 
 static void on_room(void *owner)
@@ -126,6 +143,7 @@ void doors_init(struct doors *doors, struct loop *loop, struct front *front)
     doors->loop = loop;
     doors->front = front;
     list_init(&doors->open);
+    deadline_init(&doors->last_call, on_last_call);
     front_on_room(front, on_room, doors);
 }
 
@@ -148,32 +166,37 @@ static void use_key(struct doors *doors, const struct key *key, struct service *
         open_door(doors, key->fd, service);
         return;
     }
+    generation_unref(door->held);
+    door->held = NULL;
     door->service = service;
-    door->stays = true;
     close(key->fd);
+}
+
+/* The service's generation stays as long as clients may come in for it. */
+static void hold(struct door *door)
+{
+    if (door->held == NULL)
+        door->held = generation_ref(door->service->generation);
 }
 
 void doors_lead_to(struct doors *doors, const struct served *served,
     const struct key *keys, size_t count)
 {
-    struct list *node, *next;
-
-    for (node = doors->open.next; node != &doors->open; node = node->next)
-        container_of(node, struct door, link)->stays = false;
+    for (struct list *node = doors->open.next; node != &doors->open; node = node->next)
+        hold(container_of(node, struct door, link));
     for (size_t i = 0; i < count; i++)
         use_key(doors, &keys[i],
             &served->generation->services[served->listeners[keys[i].listener]]);
-    for (node = doors->open.next; node != &doors->open; node = next) {
-        struct door *door = container_of(node, struct door, link);
+}
 
-        next = node->next;
-        if (!door->stays)
-            close_door(door, false);
-    }
+void doors_shut(struct doors *doors)
+{
+    loop_arm(doors->loop, &doors->last_call, ON_THE_WAY);
 }
 
 void doors_close(struct doors *doors, bool handed_over)
 {
+    deadline_disarm(&doors->last_call);
     while (!list_empty(&doors->open))
         close_door(container_of(doors->open.next, struct door, link), handed_over);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "proxy/base/list.h"
+#include "proxy/net/deadline.h"
 
 struct front;
 struct loop;
@@ -25,15 +26,20 @@ struct doors {
     struct loop *loop;
     struct front *front;
     struct list open; /* struct door.link */
+    struct deadline last_call;
 };
 
 void doors_init(struct doors *doors, struct loop *loop, struct front *front);
 
 /* All doors lead to this generation now: those that stay keep their backlog, new ones are
- * opened, the others let in who is waiting already, and close. Takes over the keys'
+ * opened, the others stay as they are until doors_shut(). Takes over the keys'
  * descriptors. */
 void doors_lead_to(struct doors *doors, const struct served *served,
     const struct key *keys, size_t count);
+
+/* No newcomers come to the doors that did not stay: who is on his way yet is let in, then
+ * they close. */
+void doors_shut(struct doors *doors);
 
 /* `handed_over`: somebody else goes on accepting from the same sockets; else those who
  * wait are let in first. */

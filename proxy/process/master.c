@@ -1,6 +1,7 @@
 #include "proxy/process/master.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +59,12 @@ void master_drain(struct master *m, bool handed_over)
         notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
     log_info("event=draining drain_timeout_ms=%llu", (unsigned long long)patience);
     watch_stop(&m->watch);
-    control_server_stop(&m->control, handed_over);
+    control_server_stop(&m->control);
     uv_timer_start(&m->patience, on_no_patience, patience + GRACE, 0);
+    if (!handed_over)
+        sockets_shut(&m->reload.sockets);
     supervisor_end(&m->supervisor, MESSAGE_DRAIN, handed_over);
-    /* Whoever connects from now on is refused at once instead of waiting for nobody. */
+    /* Whoever connects from now on is refused instead of waiting for nobody. */
     sockets_close(&m->reload.sockets);
 }
 
@@ -230,7 +233,8 @@ static void open_control(struct master *m, const char *path)
 {
     struct error err;
 
-    if (strcmp(path, "off") != 0 && !control_server_open(&m->control, path, &err))
+    if (strcmp(path, "off") != 0 &&
+        !control_server_open(&m->control, path, upgrade_is_successor(&m->upgrade), &err))
         log_warning("event=no_control_socket reason=\"%s\" text=\"`reload`, `status` and "
                     "`cert install` cannot reach this process\"",
             err.text);
@@ -385,7 +389,7 @@ static void init(struct master *m, const char *config_path, bool config_given)
 static void destroy(struct master *m)
 {
     supervisor_kill_all(&m->supervisor);
-    control_server_stop(&m->control, upgrade_is_over(&m->upgrade));
+    control_server_stop(&m->control);
     uv_walk(&m->loop, close_handle, NULL);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     uv_loop_close(&m->loop);
@@ -407,6 +411,18 @@ static bool prepare(struct master *m, struct error *err)
     return program_find(&m->program, err) && secrets_init(err);
 }
 
+/* `status` is asked from other folders, and a successor starts with it. */
+static const char *absolute(const char *path)
+{
+    static char text[PATH_MAX];
+    char folder[PATH_MAX];
+
+    if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL ||
+        snprintf(text, sizeof(text), "%s/%s", folder, path) >= (int)sizeof(text))
+        return path;
+    return text;
+}
+
 int master_run(const char *config_path, bool config_given)
 {
     static struct master master;
@@ -418,7 +434,7 @@ int master_run(const char *config_path, bool config_given)
         fprintf(stderr, "wlbproxy: cannot start: %s\n", err.text);
         return STARTUP_FAILED;
     }
-    init(m, config_path, config_given);
+    init(m, absolute(config_path), config_given);
     upgrade_init(&m->upgrade, m);
     reload_start(&m->reload);
     uv_run(&m->loop, UV_RUN_DEFAULT);

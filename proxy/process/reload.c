@@ -4,15 +4,19 @@
 #include <string.h>
 
 #include "proxy/base/log.h"
+#include "proxy/process/channel.h"
 #include "proxy/process/describe.h"
 #include "proxy/process/notify.h"
 #include "proxy/process/plan.h"
 #include "proxy/process/regression.h"
 #include "proxy/process/release.h"
+#include "proxy/process/rotation.h"
 #include "proxy/process/supervisor.h"
 
 enum {
     SETTLE_MS = 15, /* a burst of signals is one request */
+    ROTATION_PAUSE_MS = 200,
+    ROTATION_LOOKS = 5, /* while files are being replaced: one second in all */
     BIND_RETRY_MS = 200,
     BIND_ATTEMPTS =
         15, /* at start: the workers of a killed master may still be leaving */
@@ -113,7 +117,7 @@ static void finish(struct reload *r, const struct error *refusal, bool unchanged
     if (refusal != NULL)
         reason = *refusal; /* it may be r->err, or the rollout's */
     refusal = refusal != NULL ? &reason : NULL;
-    describe_findings_to_log(&r->findings, refusal == NULL && !unchanged);
+    describe_findings_to_log(&r->findings, refusal == NULL ? &r->told : NULL);
     if (refusal != NULL)
         log_refusal(r, refusal);
     if (refusal != NULL && is_start(r)) {
@@ -137,7 +141,11 @@ static bool is_wanted(const struct endpoint *address, const void *context)
 
 static void close_unwanted_sockets(struct reload *r)
 {
-    sockets_keep(&r->sockets, is_wanted, is_start(r) ? NULL : r->rollout.current->plan);
+    static const struct message shut = {.type = MESSAGE_SHUT};
+
+    if (sockets_keep(
+            &r->sockets, is_wanted, is_start(r) ? NULL : r->rollout.current->plan))
+        supervisor_broadcast(r->rollout.supervisor, &shut);
 }
 
 static void give_up(struct reload *r, const struct error *refusal)
@@ -270,11 +278,32 @@ static void on_loaded(uv_work_t *work, int status)
         give_up(r, &r->err);
 }
 
+/* On a thread: it may wait. */
 static void on_load(uv_work_t *work)
 {
+    static const struct timespec pause = {.tv_nsec = ROTATION_PAUSE_MS * 1000000L};
     struct reload *r = work->data;
 
     r->plan = plan_load(r->config_path, r->optional, &r->findings, &r->err);
+    for (int i = 0; i < ROTATION_LOOKS && r->plan == NULL &&
+         rotation_is_under_way(r->config_path, r->optional, time(NULL));
+         i++) {
+        nanosleep(&pause, NULL);
+        findings_destroy(&r->findings);
+        findings_init(&r->findings);
+        r->plan = plan_load(r->config_path, r->optional, &r->findings, &r->err);
+    }
+}
+
+static void keep_what_was_told(struct reload *r)
+{
+    if (r->last_ok) {
+        findings_destroy(&r->told);
+        r->told = r->findings;
+    } else {
+        findings_destroy(&r->findings);
+    }
+    findings_init(&r->findings);
 }
 
 static void begin(struct reload *r)
@@ -286,8 +315,7 @@ static void begin(struct reload *r)
         list_append(&r->answered, node);
     if (!is_start(r))
         notify_reloading();
-    findings_destroy(&r->findings);
-    findings_init(&r->findings);
+    keep_what_was_told(r);
     r->err.text[0] = '\0';
     r->state = RELOAD_LOADING;
     r->work.data = r;
@@ -304,6 +332,7 @@ void reload_init(struct reload *r, uv_loop_t *loop)
     r->rollout.owner = r;
     r->rollout.finished = on_rolled_out;
     findings_init(&r->findings);
+    findings_init(&r->told);
     list_init(&r->waiting);
     list_init(&r->answered);
     uv_timer_init(loop, &r->timer);
@@ -345,5 +374,6 @@ void reload_destroy(struct reload *r)
     sockets_close(&r->sockets);
     started_with_destroy(&r->started_with);
     findings_destroy(&r->findings);
+    findings_destroy(&r->told);
     plan_free(r->plan);
 }

@@ -68,6 +68,7 @@ struct reload {
     struct plan *plan; /* loaded, not yet handed to the rollout */
     struct logs fresh_logs;
     struct findings findings;
+    struct findings told; /* of the last success: notes are logged once */
     struct error err;
     struct list waiting; /* for a reload that has not begun */
     struct list answered; /* by the one on its way */

@@ -1,6 +1,7 @@
 #include "proxy/process/sockets.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,26 @@ static void close_group(struct socket_group *group)
     free(group->fds);
 }
 
+/* Connections in the backlog of a socket that is closed are reset. So before the last
+ * look into it there must be no more to come: SYNs are dropped, and the client's next
+ * attempt is refused. A classic BPF program sees the TCP header; its 14th byte has the
+ * flags. */
+static void drop_newcomers(const struct socket_group *group)
+{
+    enum { FLAGS_AT = 13, SYN = 0x02, ALL = 0x40000 };
+    static struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, ALL),
+    };
+    static const struct sock_fprog program = {sizeof(steps) / sizeof(steps[0]), steps};
+
+    for (size_t i = 0; i < group->count; i++)
+        (void)setsockopt(
+            group->fds[i], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
 static void remove_group(struct sockets *sockets, size_t index)
 {
     close_group(&sockets->groups[index]);
@@ -193,14 +214,25 @@ struct socket_group *sockets_find(
     return NULL;
 }
 
-void sockets_keep(struct sockets *sockets,
+bool sockets_keep(struct sockets *sockets,
     bool (*wanted)(const struct endpoint *address, const void *context),
     const void *context)
 {
+    size_t before = sockets->count;
+
     for (size_t i = sockets->count; i-- > 0;) {
-        if (!wanted(&sockets->groups[i].address, context))
-            remove_group(sockets, i);
+        if (wanted(&sockets->groups[i].address, context))
+            continue;
+        drop_newcomers(&sockets->groups[i]);
+        remove_group(sockets, i);
     }
+    return sockets->count < before;
+}
+
+void sockets_shut(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        drop_newcomers(&sockets->groups[i]);
 }
 
 void sockets_close(struct sockets *sockets)

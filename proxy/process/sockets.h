@@ -38,11 +38,17 @@ void sockets_adopt(struct sockets *sockets, const struct endpoint *address,
 struct socket_group *sockets_find(
     const struct sockets *sockets, const struct endpoint *address);
 
-/* Closes the groups `wanted` says false to. */
-void sockets_keep(struct sockets *sockets,
+/* Closes the groups `wanted` says false to; true if there were any. From then on nobody
+ * new gets to them, but who is connected or about to be waits in their backlogs for the
+ * workers, which close them last. */
+bool sockets_keep(struct sockets *sockets,
     bool (*wanted)(const struct endpoint *address, const void *context),
     const void *context);
 
+/* The same for all. */
+void sockets_shut(struct sockets *sockets);
+
+/* Closes our descriptors; others may have theirs. */
 void sockets_close(struct sockets *sockets);
 
 #endif

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/error.h"
 #include "proxy/base/log.h"
 #include "proxy/process/wire.h"
 #include "proxy/process/worker.h"
+#include "proxy/process/worker_environment.h"
 
 enum {
     TICK_MS = 500,
@@ -44,11 +46,14 @@ static void close_handles(struct child *child)
 
 void supervisor_kill(struct child *child, const char *why)
 {
+    char quoted[ERROR_TEXT_MAX + 64];
+
     if (child->ending)
         return;
     child->ending = true;
-    log_error("event=worker_killed worker=%u pid=%d reason=\"%s\"", child->slot,
-        child->process.pid, why);
+    log_quote(quoted, sizeof(quoted), why, strlen(why));
+    log_error("event=worker_killed worker=%u pid=%d reason=%s", child->slot,
+        child->process.pid, quoted);
     uv_process_kill(&child->process, SIGKILL);
 }
 
@@ -121,16 +126,27 @@ static void on_end(uv_process_t *process, int64_t status, int signal)
     }
 }
 
+/* It goes into the log and into JSON; it comes from a process that meets the network. */
+static void take_crypto(struct child *child, const char *text)
+{
+    size_t len = 0;
+
+    for (; text[len] != '\0' && len < sizeof(child->crypto) - 1; len++)
+        child->crypto[len] =
+            text[len] >= ' ' && text[len] <= '~' && text[len] != '"' ? text[len] : '?';
+    child->crypto[len] = '\0';
+}
+
 static void take_hello(struct child *child, const struct message *m)
 {
     struct wire_reader r = {.bytes = m->body, .len = m->len};
     const char *crypto = wire_get_text(&r);
 
-    if (r.failed || crypto == NULL) {
+    if (r.failed || crypto == NULL || child->up) {
         supervisor_kill(child, "speaks another version's language");
         return;
     }
-    strncpy(child->crypto, crypto, sizeof(child->crypto) - 1);
+    take_crypto(child, crypto);
     child->up = true;
     log_info("event=worker_up worker=%u pid=%d crypto=\"%s\"", child->slot,
         child->process.pid, child->crypto);
@@ -180,6 +196,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static int start_process(struct child *child, int worker_end)
 {
     const struct program *program = child->supervisor->program;
+    char *environment[WORKER_ENVIRONMENT_MAX];
     char *arguments[] = {(char *)"wlbproxy", (char *)WORKER_ARGUMENT, NULL};
     uv_stdio_container_t descriptors[WORKER_CHANNEL_FD + 1] = {
         {.flags = UV_IGNORE},
@@ -191,10 +208,12 @@ static int start_process(struct child *child, int worker_end)
         .exit_cb = on_end,
         .file = program_running(program),
         .args = arguments,
+        .env = environment,
         .stdio = descriptors,
         .stdio_count = WORKER_CHANNEL_FD + 1,
     };
 
+    worker_environment(environment);
     return uv_spawn(child->supervisor->loop, &child->process, &options);
 }
 

@@ -194,6 +194,9 @@ static void take(struct worker *w, struct message *m)
     case MESSAGE_FORGET:
         worker_forget(w);
         break;
+    case MESSAGE_SHUT:
+        doors_shut(&w->doors);
+        break;
     case MESSAGE_PING:
         send_pong(w);
         break;

@@ -92,9 +92,9 @@ def start_proxy(request, wlbproxy, pki, tmp_path):
     """
     started = []
 
-    def start(connect, pair=None, **options):
+    def start(connect, pair=None, program=wlbproxy, **options):
         folder = tmp_path / f"proxy{len(started)}"
-        proxy = Proxy(wlbproxy, folder, pair or pki.rsa, connect, **options)
+        proxy = Proxy(program, folder, pair or pki.rsa, connect, **options)
         started.append(proxy)
         proxy.start()
         return proxy
