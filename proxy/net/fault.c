@@ -76,3 +76,8 @@ int fault_accept(int fd, struct sockaddr *peer, socklen_t *len)
     }
     return accept4(fd, peer, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+bool fault_took_all(size_t n, size_t capacity)
+{
+    return n < bounded(capacity, faults.recv);
+}

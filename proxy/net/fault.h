@@ -9,6 +9,8 @@
 #ifndef WLBPROXY_NET_FAULT_H
 #define WLBPROXY_NET_FAULT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -17,6 +19,7 @@
 ssize_t fault_recv(int fd, void *bytes, size_t len);
 ssize_t fault_send(int fd, const void *bytes, size_t len, int flags);
 int fault_accept(int fd, struct sockaddr *peer, socklen_t *len);
+bool fault_took_all(size_t n, size_t capacity);
 
 #else
 
@@ -33,6 +36,12 @@ static inline ssize_t fault_send(int fd, const void *bytes, size_t len, int flag
 static inline int fault_accept(int fd, struct sockaddr *peer, socklen_t *len)
 {
     return accept4(fd, peer, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* Was what fault_recv() returned all there was? */
+static inline bool fault_took_all(size_t n, size_t capacity)
+{
+    return n < capacity;
 }
 
 #endif

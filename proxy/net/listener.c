@@ -11,11 +11,12 @@
 
 enum { RETRY_AFTER = 100 /* ms */ };
 
-static void on_acceptable(uv_poll_t *poll, int status, int events);
+static void back_off(struct listener *l);
 
 static void watch(struct listener *l)
 {
-    uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+    if (watch_for(&l->loop->watches, &l->watch, EPOLLIN) != 0)
+        back_off(l);
 }
 
 /* Trouble of one connection that never came to be, not of the listener: accept(2). */
@@ -42,7 +43,7 @@ static bool concerns_one_connection(int error)
 /* Out of descriptors or memory: the backlog waits, nobody is turned away. */
 static void back_off(struct listener *l)
 {
-    uv_poll_stop(&l->poll);
+    (void)watch_for(&l->loop->watches, &l->watch, 0);
     loop_arm(l->loop, &l->retry, RETRY_AFTER);
 }
 
@@ -54,13 +55,11 @@ static void on_retry(struct deadline *retry)
         watch(l);
 }
 
-/* Not left to inheritance: what was in the backlog before would not have it. */
-static void send_without_delay(int fd, int family)
+static void send_without_delay(int fd)
 {
     int on = 1;
 
-    if (family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
 /* False when there is nothing more to take for now. */
@@ -71,13 +70,17 @@ static bool accept_one(struct listener *l)
     int fd = fault_accept(l->fd, (struct sockaddr *)&peer, &len);
 
     if (fd >= 0) {
-        send_without_delay(fd, peer.ss_family);
+        /* What was in the backlog before the listener got the option has not got it. */
+        if (!l->inherited && peer.ss_family != AF_UNIX)
+            send_without_delay(fd);
         l->events->accepted(l, fd, &peer);
         return true;
     }
     int error = errno;
-    if (error == EAGAIN || error == EWOULDBLOCK)
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+        l->inherited = true;
         return false;
+    }
     bool go_on = concerns_one_connection(error);
     if (!go_on)
         back_off(l);
@@ -86,19 +89,22 @@ static bool accept_one(struct listener *l)
     return go_on;
 }
 
-static void on_acceptable(uv_poll_t *poll, int status, int events)
+static void on_acceptable(struct watch *w, uint32_t events)
 {
-    struct listener *l = container_of(poll, struct listener, poll);
+    struct listener *l = container_of(w, struct listener, watch);
 
-    (void)events;
+    (void)events; /* of an error on the socket accept4() will tell */
     l->loop->events_seen = true;
-    if (status < 0) {
-        back_off(l); /* an error on the socket: accept4() will tell which */
-        return;
-    }
     for (int i = 0; i < LISTENER_BATCH && !l->paused && !l->closing; i++)
         if (!accept_one(l))
             break;
+}
+
+static void on_closed(struct watch *w)
+{
+    struct listener *l = container_of(w, struct listener, watch);
+
+    l->events->closed(l);
 }
 
 void listener_open(
@@ -106,8 +112,10 @@ void listener_open(
 {
     *l = (struct listener){.events = events, .loop = loop, .fd = fd};
     deadline_init(&l->retry, on_retry);
-    if (uv_poll_init(&loop->uv, &l->poll, fd) != 0)
-        abort();
+    l->watch.happened = on_acceptable;
+    l->watch.closed = on_closed;
+    send_without_delay(fd);
+    watch_open(&loop->watches, &l->watch, fd);
     watch(l);
 }
 
@@ -116,7 +124,7 @@ void listener_pause(struct listener *l)
     if (l->paused || l->closing)
         return;
     l->paused = true;
-    uv_poll_stop(&l->poll);
+    (void)watch_for(&l->loop->watches, &l->watch, 0);
 }
 
 void listener_resume(struct listener *l)
@@ -128,19 +136,11 @@ void listener_resume(struct listener *l)
         watch(l);
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    struct listener *l = container_of(handle, struct listener, poll);
-
-    l->events->closed(l);
-}
-
 void listener_close(struct listener *l)
 {
     if (l->closing)
         return;
     l->closing = true;
     deadline_disarm(&l->retry);
-    uv_close((uv_handle_t *)&l->poll, on_closed);
-    close(l->fd); /* after uv_close(), which took it out of epoll */
+    watch_close(&l->loop->watches, &l->watch);
 }

@@ -11,9 +11,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include <uv.h>
-
 #include "proxy/net/deadline.h"
+#include "proxy/net/watch.h"
 
 struct listener;
 struct loop;
@@ -32,10 +31,11 @@ struct listener_events {
 struct listener {
     const struct listener_events *events;
     struct loop *loop;
-    uv_poll_t poll;
+    struct watch watch;
     int fd;
     struct deadline retry;
     bool paused, closing;
+    bool inherited; /* whoever is accepted from now on has the options set here */
 };
 
 /* Takes over fd, a listening socket. */

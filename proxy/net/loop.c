@@ -85,6 +85,7 @@ void loop_init(struct loop *loop)
         abort();
     uv_prepare_init(&loop->uv, &loop->before_wait);
     uv_idle_init(&loop->uv, &loop->again);
+    watches_init(&loop->watches, &loop->uv);
     uv_timer_init(&loop->uv, &loop->timer);
     uv_prepare_start(&loop->before_wait, on_before_wait);
     uv_unref((uv_handle_t *)&loop->before_wait);
@@ -102,9 +103,11 @@ void loop_destroy(struct loop *loop)
     uv_close((uv_handle_t *)&loop->before_wait, NULL);
     uv_close((uv_handle_t *)&loop->again, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
+    watches_close(&loop->watches);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     int left = uv_loop_close(&loop->uv);
     assert(left == 0);
+    watches_destroy(&loop->watches);
     deadlines_destroy(&loop->deadlines);
     free(loop->read_buffer);
     free(loop->plain_buffer);

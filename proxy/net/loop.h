@@ -18,6 +18,7 @@
 
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
+#include "proxy/net/watch.h"
 
 enum { LOOP_READ_SIZE = 64 * 1024 };
 
@@ -25,6 +26,7 @@ struct loop {
     uv_loop_t uv;
     uv_prepare_t before_wait;
     uv_idle_t again; /* active while work remains: no wait */
+    struct watches watches; /* all sockets */
     uv_timer_t timer; /* for the earliest deadline */
     uint64_t timer_due; /* UINT64_MAX: not running */
     struct deadlines deadlines;

@@ -1,9 +1,11 @@
 #include "proxy/net/stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "proxy/net/loop.h"
@@ -12,18 +14,24 @@
 
 enum { LAST_WORDS_LINGER = 1000 /* ms */ };
 
-static void on_linger_over(struct deadline *linger)
+static void on_impatient(struct deadline *patience)
 {
-    stream_detach(container_of(linger, struct stream, linger));
+    struct stream *s = container_of(patience, struct stream, patience);
+
+    s->held = false;
+    if (s->closed)
+        stream_detach(s);
+    else
+        stream_touch(s);
 }
 
 static void prepare(
     struct stream *s, struct loop *loop, const struct stream_events *events)
 {
-    *s = (struct stream){.events = events, .loop = loop, .fd = -1};
+    *s = (struct stream){.events = events, .loop = loop};
     list_init(&s->unflushed);
     list_init(&s->queued);
-    deadline_init(&s->linger, on_linger_over);
+    deadline_init(&s->patience, on_impatient);
 }
 
 void stream_accept(struct stream *s, struct loop *loop,
@@ -52,8 +60,10 @@ static int begin_connect(struct stream *s, const struct sockaddr *address, sockl
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
 
-    if (fd < 0)
+    if (fd < 0) {
+        s->error = errno;
         return -1;
+    }
     if (address->sa_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     s->connecting = connect(fd, address, len) != 0;
@@ -61,7 +71,6 @@ static int begin_connect(struct stream *s, const struct sockaddr *address, sockl
         return fd;
     s->error = errno;
     close(fd);
-    errno = s->error;
     return -1;
 }
 
@@ -70,16 +79,13 @@ void stream_connect(struct stream *s, struct loop *loop,
 {
     prepare(s, loop, events);
     int fd = begin_connect(s, address, len);
-    if (fd >= 0) {
-        stream_attach(s, fd);
-        if (!s->connecting)
-            stream_queue(s, &loop->ready); /* loopback and unix sockets are that fast */
-        return;
+    stream_attach(s, fd);
+    if (fd < 0) {
+        s->dead = s->connecting = true;
+        s->problem = strerror(s->error);
     }
-    s->error = errno;
-    s->dead = s->connecting = true;
-    s->problem = strerror(s->error);
-    stream_queue(s, &loop->ready);
+    if (fd < 0 || !s->connecting)
+        stream_queue(s, &loop->ready); /* loopback and unix sockets are that fast */
 }
 
 static bool takes_writes(const struct stream *s)
@@ -100,6 +106,7 @@ bool stream_write(struct stream *s, const char *bytes, size_t len)
     if (!takes_writes(s))
         return true;
     s->bytes_out += len;
+    s->held = false;
     if (s->tls == NULL)
         buffer_append(&s->out, bytes, len);
     else if (s->open)
@@ -133,6 +140,7 @@ void stream_end(struct stream *s)
     if (s->ending || s->closed || s->dead)
         return;
     s->ending = true;
+    s->held = false;
     if (s->tls != NULL && s->open)
         tls_end(s->tls);
     stream_touch(s);
@@ -142,8 +150,8 @@ void stream_cut(struct stream *s)
 {
     if (s->ending || s->closed || s->dead)
         return;
-    s->ending = true;
-    s->cut = true;
+    s->ending = s->cut = true;
+    s->held = false;
     stream_touch(s);
 }
 
@@ -159,8 +167,18 @@ void stream_close(struct stream *s)
     /* What the peer sent and we never read would make the kernel reset the connection,
      * and the alert might be lost with it. */
     s->ending = true;
+    s->held = false;
     stream_touch(s);
-    loop_arm(s->loop, &s->linger, LAST_WORDS_LINGER);
+    loop_arm(s->loop, &s->patience, LAST_WORDS_LINGER);
+}
+
+void stream_reset(struct stream *s)
+{
+    static const struct linger now = {.l_onoff = 1};
+
+    if (s->watch.fd >= 0)
+        (void)setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    stream_close(s);
 }
 
 int stream_error(const struct stream *s)
@@ -171,6 +189,28 @@ int stream_error(const struct stream *s)
 size_t stream_unsent(const struct stream *s)
 {
     return buffer_len(&s->out) + buffer_len(&s->early);
+}
+
+size_t stream_undelivered(const struct stream *s)
+{
+    int queued = 0;
+
+    if (s->watch.fd < 0 || ioctl(s->watch.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+        queued = 0;
+    return stream_unsent(s) + (size_t)queued;
+}
+
+bool stream_is_quiet(const struct stream *s)
+{
+    char byte;
+
+    if (s->dead || s->fin_known || s->watch.pending != 0)
+        return false;
+    if ((s->watch.wanted & EPOLLIN) != 0)
+        return true;
+    /* It was not read from for a while: what came since nobody told us. */
+    ssize_t n = recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
 bool stream_is_tls(const struct stream *s)

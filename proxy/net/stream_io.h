@@ -1,14 +1,18 @@
 /*
- * stream_io.h - the inside of a stream, for stream*.c only: what comes from its socket,
- * what goes to it, and what it waits for.
+ * stream_io.h - the inside of a stream, for stream*.c only.
  */
 #ifndef WLBPROXY_NET_STREAM_IO_H
 #define WLBPROXY_NET_STREAM_IO_H
 
 #include "proxy/net/stream.h"
 
-/* Registers with the loop; opens when there is nothing to wait for. */
-void stream_attach(struct stream *s, int fd);
+/* stream_watch.c: what it waits for, derived from its state. */
+
+void stream_attach(struct stream *s, int fd); /* -1: never had a socket */
+bool stream_wants_read(const struct stream *s);
+bool stream_discards(const struct stream *s); /* what comes is of no use any more */
+void stream_watch(struct stream *s); /* at least for what it wants */
+void stream_ignore(struct stream *s); /* nothing any more */
 
 /* The stream has something to send, or waits for something else than before. */
 void stream_touch(struct stream *s);
@@ -16,14 +20,28 @@ void stream_touch(struct stream *s);
 /* Puts it where the loop finds it; it is in one such list at most. */
 void stream_queue(struct stream *s, struct list *list);
 
-/* From the turn of the loop, never from inside a call of the owner's. */
+/* stream_receive.c. From the turn of the loop, never from inside a call of the owner's. */
+
 void stream_read(struct stream *s);
 void stream_decrypt(struct stream *s);
-void stream_flush(struct stream *s);
 void stream_tell(struct stream *s); /* what was put off: see struct loop.ready */
+void stream_opened(struct stream *s);
+void stream_connected(struct stream *s); /* or not */
+void stream_error_while_paused(struct stream *s);
 
-/* Takes the socket away; closed() follows. */
-void stream_detach(struct stream *s);
-void stream_finish(struct stream *s);
+/* stream_send.c */
+
+void stream_flush(struct stream *s);
+void stream_hold(struct stream *s); /* what is to be sent may wait for company, briefly */
+
+/* stream_end.c: how it ends. */
+
+void stream_fail(struct stream *s, enum end_reason reason, const char *detail);
+void stream_peer_ended(struct stream *s);
+void stream_broken(struct stream *s, int error); /* the socket is of no more use */
+void stream_tls_over(struct stream *s, enum end_reason reason);
+void stream_plain_http(struct stream *s);
+enum end_reason stream_reason(const struct stream *s, bool was_connecting);
+void stream_detach(struct stream *s); /* takes the socket away; closed() follows */
 
 #endif

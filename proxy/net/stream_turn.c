@@ -49,12 +49,8 @@ static void tell_ready(struct loop *loop)
     struct stream *s;
 
     move_all(&loop->ready, &now);
-    while ((s = take_queued(&now)) != NULL) {
-        if (s->detached)
-            stream_finish(s); /* it never had a handle to wait for */
-        else
-            stream_tell(s);
-    }
+    while ((s = take_queued(&now)) != NULL)
+        stream_tell(s);
 }
 
 static void run_key_operations(struct loop *loop)
@@ -91,6 +87,7 @@ bool streams_turn(struct loop *loop)
     tell_ready(loop);
     run_key_operations(loop);
     flush_all(loop);
+    watches_tell_closed(&loop->watches);
     return !list_empty(&loop->handshakes) || !list_empty(&loop->ready) ||
         !list_empty(&loop->awaiting_keys) || !list_empty(&loop->unflushed);
 }

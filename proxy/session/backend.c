@@ -1,7 +1,6 @@
 #include "proxy/session/backend.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,15 +68,6 @@ void backend_attach(struct backend *b, const struct backend_events *events, void
     *slot = b;
 }
 
-/* The stream may not have seen yet that the backend ended or spoke out of turn. */
-static bool looks_alive(struct backend *b)
-{
-    char byte;
-    ssize_t n = recv(b->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
 static struct backend *take_idle(struct service *service)
 {
     struct list *idle;
@@ -87,7 +77,7 @@ static struct backend *take_idle(struct service *service)
 
         list_remove(&b->everywhere);
         deadline_disarm(&b->deadline);
-        if (looks_alive(b))
+        if (stream_is_quiet(&b->stream))
             return b;
         discard(b);
     }
@@ -320,11 +310,9 @@ void backend_abort(struct backend **slot)
 
 void backend_reset(struct backend **slot)
 {
-    static const struct linger now = {.l_onoff = 1};
-
     if (*slot == NULL)
         return;
-    (void)setsockopt((*slot)->stream.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    stream_reset(&(*slot)->stream);
     discard(*slot);
 }
 

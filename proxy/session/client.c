@@ -1,11 +1,8 @@
 #include "proxy/session/client.h"
 
 #include <arpa/inet.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "proxy/http/parser.h"
 #include "proxy/http/reply.h"
@@ -37,26 +34,16 @@ void client_enter(struct client *c, enum client_state next, uint64_t deadline_ms
     client_arm(c, deadline_ms);
 }
 
-/* Not yet in the peer's hands: with us, or with our kernel. */
-static size_t pending(const struct client *c)
-{
-    int queued = 0;
-
-    if (ioctl(c->stream.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
-        queued = 0;
-    return stream_unsent(&c->stream) + (size_t)queued;
-}
-
 void client_watch(struct client *c)
 {
-    c->pending = pending(c);
+    c->pending = stream_undelivered(&c->stream);
 }
 
 bool client_took_some(struct client *c, size_t *taken)
 {
     size_t before = c->pending;
 
-    c->pending = pending(c);
+    c->pending = stream_undelivered(&c->stream);
     *taken = before > c->pending ? before - c->pending : 0;
     return *taken > 0;
 }
@@ -97,6 +84,15 @@ static void leave_handshake(struct client *c)
     c->front->counters.handshakes_in_progress--;
 }
 
+/* After a mere close the kernel would go on offering megabytes to one who never reads, for
+ * minutes, and he would not even learn that it is over. */
+static bool is_given_up(struct client *c)
+{
+    return (c->reason == END_READ_TIMEOUT || c->reason == END_TOO_SLOW ||
+               c->reason == END_DRAINED) &&
+        stream_undelivered(&c->stream) > 0;
+}
+
 void client_close(struct client *c, enum end_reason reason)
 {
     if (c->state == CLIENT_CLOSED)
@@ -113,7 +109,10 @@ void client_close(struct client *c, enum end_reason reason)
     report_state(c, (enum client_state)c->state, CLIENT_CLOSED);
     c->state = CLIENT_CLOSED;
     deadline_disarm(&c->deadline);
-    stream_close(&c->stream);
+    if (is_given_up(c))
+        stream_reset(&c->stream);
+    else
+        stream_close(&c->stream);
 }
 
 static void close_if_delivered(struct client *c)
@@ -152,6 +151,8 @@ void client_refuse(struct client *c, enum end_reason reason, unsigned status,
 {
     struct buffer *reply = &c->front->scratch;
 
+    if (c->state == CLIENT_AWAIT_HEAD)
+        report_refused_head(c, reason, status);
     buffer_clear(reply);
     reply_write(reply, status, text, to_head);
     client_write(c, buffer_data(reply), buffer_len(reply));

@@ -1,5 +1,6 @@
 #include "proxy/session/front.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ enum {
     ROOM_TICK = 500, /* ms between looks at handshakes that can be shed */
     SHED_PATIENCE = 3000, /* ms a handshake gets whose ClientHello we have seen */
     SHED_LOOKS = 8, /* oldest handshakes looked at */
+    CROWD = 256, /* clients whose memory is worth giving back */
 };
 
 /* ---- spares ---- */
@@ -126,8 +128,20 @@ static void tell_if_empty(struct front *front)
     empty(front->empty_owner);
 }
 
+/* What a flood made the allocator take, it would keep. */
+static void give_back_memory(struct front *front)
+{
+    uint32_t clients = front_clients(front);
+
+    if (front->crowd < CROWD || clients > front->crowd / 4)
+        return;
+    front->crowd = clients;
+    malloc_trim(0);
+}
+
 void front_on_gone(struct front *front)
 {
+    give_back_memory(front);
     look_for_room(front);
     tell_if_empty(front);
 }
@@ -234,6 +248,8 @@ void client_accept(struct front *front, struct service *service, int fd,
         close(fd);
         return;
     }
+    if (front_clients(front) >= front->crowd)
+        front->crowd = front_clients(front) + 1;
     make_room_for_handshake(front);
     client_start(client_new(front, service, peer, source), fd);
     tell_of_no_room(front);

@@ -150,7 +150,7 @@ void tunnel_expired(struct tunnel *t)
     size_t taken;
 
     if (!c->full)
-        cut(t, END_IDLE_TIMEOUT);
+        cut(t, END_SILENT); /* for response_timeout */
     else if (!client_took_some(c, &taken))
         tunnel_client_gone(t, END_READ_TIMEOUT);
     else if (pace_is_too_slow(

@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -7,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -33,6 +36,7 @@ static struct {
     struct buffer data;
     void (*on_data)(struct stream *s);
     void (*on_opened)(struct stream *s);
+    void (*on_drained)(struct stream *s);
     bool close_when_failed;
 } owner;
 
@@ -55,8 +59,9 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
 
 static void on_drained(struct stream *s)
 {
-    (void)s;
     owner.drained++;
+    if (owner.on_drained != NULL)
+        owner.on_drained(s);
 }
 
 static void on_ended(struct stream *s)
@@ -310,7 +315,7 @@ static void pause_stops_data_and_costs_nothing(void **state)
     send(peer, "later", 5, 0);
     a_few_turns();
     assert_int_equal(buffer_len(&owner.data), 0);
-    assert_false(owner.stream.watched & UV_READABLE);
+    assert_false(owner.stream.watch.wanted & EPOLLIN);
     stream_resume(&owner.stream);
     assert_int_equal(buffer_len(&owner.data), 0);
     TURN_UNTIL(received("later"));
@@ -325,7 +330,7 @@ static void a_reset_is_noticed_while_paused(void **state)
     stream_pause(&owner.stream);
     send(peer, "x", 1, 0);
     a_few_turns();
-    recv(owner.stream.fd, (char[1]){0}, 1, 0);
+    recv(owner.stream.watch.fd, (char[1]){0}, 1, 0);
     reset_peer();
     TURN_UNTIL(owner.failed);
     assert_int_equal(owner.reason, END_CLIENT_RESET);
@@ -534,6 +539,59 @@ static void paused_tls_keeps_what_was_read(void **state)
     end_tls();
 }
 
+static size_t write_some(size_t left)
+{
+    static const char block[16 * 1024];
+    int n = SSL_write(ssl, block, (int)(left < sizeof(block) ? left : sizeof(block)));
+
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* At least so much of what was sent is neither with the owner nor with the kernel. */
+static long kept_inside(size_t sent)
+{
+    int unread = 0, unsent = 0;
+
+    ioctl(owner.stream.watch.fd, FIONREAD, &unread);
+    ioctl(peer, SIOCOUTQ, &unsent);
+    return (long)sent - (long)buffer_len(&owner.data) - unread - unsent;
+}
+
+static void pause_and_answer(struct stream *s)
+{
+    static const char answer[STREAM_HIGH_WATER];
+
+    stream_pause(s);
+    stream_write(s, answer, sizeof(answer)); /* drained() resumes, between two reads */
+}
+
+/* What one read brought is used up before the next, however often there is a pause. */
+static void pauses_do_not_pile_up_what_was_read(void **state)
+{
+    static char answers[64 * 1024];
+
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        size_t sent = 0, some;
+
+        forget(state);
+        shake_hands(versions[i]);
+        fcntl(peer, F_SETFL, O_NONBLOCK);
+        SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
+        owner.on_data = pause_and_answer;
+        owner.on_drained = stream_resume;
+        for (int turns = 0; buffer_len(&owner.data) < LARGE; turns++) {
+            while (sent < LARGE && (some = write_some(LARGE - sent)) > 0)
+                sent += some;
+            while (SSL_read(ssl, answers, sizeof(answers)) > 0)
+                ;
+            turn();
+            assert_true(kept_inside(sent) < 2 * LOOP_READ_SIZE);
+            assert_true(turns < TURNS_MAX);
+        }
+        end_tls();
+    }
+}
+
 static void an_alert_reaches_a_peer_whose_bytes_we_never_read(void **state)
 {
     static char more[5000];
@@ -594,6 +652,7 @@ int main(void)
         TEST(a_cut_has_no_close_notify),
         TEST(fin_without_close_notify_is_a_client_gone),
         TEST(paused_tls_keeps_what_was_read),
+        TEST(pauses_do_not_pile_up_what_was_read),
         TEST(an_alert_reaches_a_peer_whose_bytes_we_never_read),
         TEST(plain_http_is_answered_in_the_clear),
     };

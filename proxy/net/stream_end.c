@@ -1,0 +1,82 @@
+#include <errno.h>
+#include <string.h>
+
+#include "proxy/net/loop.h"
+#include "proxy/net/stream_io.h"
+#include "proxy/net/tls.h"
+
+void stream_fail(struct stream *s, enum end_reason reason, const char *detail)
+{
+    if (s->failed || s->closed)
+        return;
+    s->failed = true;
+    s->held = false;
+    stream_touch(s);
+    s->events->failed(s, reason, detail);
+}
+
+void stream_peer_ended(struct stream *s)
+{
+    if (s->peer_ended || s->closed)
+        return;
+    s->peer_ended = true;
+    stream_touch(s);
+    s->events->ended(s);
+}
+
+enum end_reason stream_reason(const struct stream *s, bool was_connecting)
+{
+    if (was_connecting)
+        return END_BACKEND_REFUSED;
+    if (!s->accepted)
+        return END_BACKEND_GONE;
+    return s->error == ECONNRESET || s->error == EPIPE ? END_CLIENT_RESET
+                                                       : END_CLIENT_GONE;
+}
+
+void stream_broken(struct stream *s, int error)
+{
+    bool was_connecting = s->connecting;
+
+    s->error = s->error != 0 ? s->error : error;
+    s->dead = true;
+    s->connecting = s->blocked = false;
+    buffer_destroy(&s->out);
+    stream_ignore(s);
+    if (s->closed)
+        stream_detach(s);
+    else if (s->failed)
+        stream_peer_ended(s);
+    else
+        stream_fail(s, stream_reason(s, was_connecting), strerror(s->error));
+}
+
+void stream_tls_over(struct stream *s, enum end_reason reason)
+{
+    bool in_handshake = !s->open && reason == END_TLS_ERROR;
+
+    s->ending = s->cut = s->last_words = true;
+    stream_fail(s, in_handshake ? END_HANDSHAKE_FAILED : reason, tls_error(s->tls));
+}
+
+void stream_plain_http(struct stream *s)
+{
+    tls_free(s->tls);
+    s->tls = NULL;
+    s->open = s->last_words = true;
+    buffer_destroy(&s->early); /* was meant for a client of ours */
+    stream_fail(s, END_PLAIN_HTTP, "plain HTTP on the TLS port");
+}
+
+void stream_detach(struct stream *s)
+{
+    if (s->detached)
+        return;
+    s->detached = s->dead = true;
+    deadline_disarm(&s->patience);
+    list_remove(&s->unflushed);
+    list_remove(&s->queued);
+    buffer_destroy(&s->out);
+    buffer_destroy(&s->early);
+    watch_close(&s->loop->watches, &s->watch);
+}

@@ -1,0 +1,40 @@
+/*
+ * stream_events.h - what the owner of a stream is told; all of it from the loop.
+ *
+ * Any of them may call any function of stream.h. After stream_close() only closed() comes.
+ */
+#ifndef WLBPROXY_NET_STREAM_EVENTS_H
+#define WLBPROXY_NET_STREAM_EVENTS_H
+
+#include <stddef.h>
+
+#include "proxy/base/end_reason.h"
+
+struct stream;
+
+struct stream_events {
+    void (*opened)(struct stream *s); /* connected, handshake done */
+    /* May come many times for one read from the network; after stream_pause() it comes no
+     * more until stream_resume() (what was read already and not yet delivered is kept,
+     * bounded by one read, and delivered on resume). */
+    void (*data)(struct stream *s, const char *bytes, size_t len);
+    /* After stream_write() said false: room again. After stream_end() or stream_cut():
+     * everything, the FIN too, is with the kernel. */
+    void (*drained)(struct stream *s);
+    void (*ended)(struct stream *s); /* close_notify, or FIN without TLS: no more data */
+    /* Broken. An accepted stream says CLIENT_GONE (FIN without close_notify; not after
+     * our own end, where it counts as ended), CLIENT_RESET, HANDSHAKE_FAILED, TLS_ERROR,
+     * TLS_FLOOD or PLAIN_HTTP; a connecting one BACKEND_REFUSED, later BACKEND_GONE.
+     * `detail` is for the log, borrowed; stream_error() has the errno. The owner must
+     * stream_close() (now or later); until then ended() may still come, data() not.
+     *
+     * TLS failed: the alert is on its way, a FIN behind it; stream_close() then waits up
+     * to a second for the peer to have read it. PLAIN_HTTP: from here on the stream is
+     * plain, so that stream_write() and stream_end() answer in the clear; what the peer
+     * still sends is thrown away. */
+    void (*failed)(struct stream *s, enum end_reason reason, const char *detail);
+    /* Exactly once, last: memory is the owner's again. */
+    void (*closed)(struct stream *s);
+};
+
+#endif

@@ -1,0 +1,175 @@
+#include <errno.h>
+#include <string.h>
+
+#include "proxy/net/fault.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/stream_io.h"
+#include "proxy/net/tls.h"
+
+void stream_opened(struct stream *s)
+{
+    s->open = true;
+    s->connecting = s->blocked = false;
+    if (s->tls != NULL && buffer_len(&s->early) > 0)
+        tls_write(s->tls, buffer_data(&s->early), buffer_len(&s->early));
+    buffer_destroy(&s->early);
+    if (s->tls != NULL && s->ending && !s->cut)
+        tls_end(s->tls);
+    stream_touch(s);
+    s->events->opened(s);
+}
+
+/* Everything tls_read() can say but plaintext; true: read on. */
+static bool tls_event(struct stream *s, int event)
+{
+    switch (event) {
+    case TLS_OPENED:
+        stream_opened(s);
+        return true;
+    case TLS_END:
+        stream_peer_ended(s);
+        return false;
+    case TLS_NEED_KEYS:
+        tls_keep(s->tls);
+        stream_queue(s, &s->loop->awaiting_keys);
+        return false;
+    case TLS_PLAIN_HTTP:
+        stream_plain_http(s);
+        return false;
+    case TLS_FLOOD:
+        stream_tls_over(s, END_TLS_FLOOD);
+        return false;
+    case TLS_FAILED:
+        stream_tls_over(s, END_TLS_ERROR);
+        return false;
+    default: /* TLS_NEED_INPUT */
+        return false;
+    }
+}
+
+void stream_decrypt(struct stream *s)
+{
+    char *plain = s->loop->plain_buffer;
+    bool was_open = s->open;
+    uint64_t before = s->bytes_in;
+    int n;
+
+    s->loop->keys_used |= !s->open;
+    do {
+        if (stream_discards(s))
+            break;
+        if (s->open && s->paused) {
+            tls_keep(s->tls);
+            break;
+        }
+        n = tls_read(s->tls, plain, LOOP_READ_SIZE);
+        if (n > 0) {
+            s->bytes_in += (uint64_t)n;
+            s->events->data(s, plain, (size_t)n);
+        }
+    } while (n > 0 || tls_event(s, n));
+    if (buffer_len(&s->out) == 0)
+        return;
+    /* A request came with the end of the handshake: its answer takes the ticket along. */
+    if (!was_open && s->open && s->bytes_in > before)
+        stream_hold(s);
+    stream_touch(s);
+}
+
+static void received(struct stream *s, size_t len)
+{
+    char *bytes = s->loop->read_buffer;
+
+    if (stream_discards(s))
+        return;
+    if (s->tls != NULL) {
+        tls_feed(s->tls, bytes, len);
+        stream_decrypt(s);
+        return;
+    }
+    s->bytes_in += len;
+    s->events->data(s, bytes, len);
+}
+
+static void fin_received(struct stream *s)
+{
+    s->fin_seen = true;
+    stream_touch(s);
+    if (s->unwritable)
+        stream_broken(s, s->error);
+    else if (s->closed)
+        stream_detach(s);
+    else if (s->tls != NULL && !s->peer_ended && !s->ending && !s->failed)
+        stream_fail(s, END_CLIENT_GONE,
+            s->open ? "closed without close_notify" : "closed during the handshake");
+    else
+        stream_peer_ended(s);
+}
+
+void stream_read(struct stream *s)
+{
+    if (!stream_wants_read(s))
+        return;
+    ssize_t n = fault_recv(s->watch.fd, s->loop->read_buffer, LOOP_READ_SIZE);
+    if (n == 0) {
+        fin_received(s);
+    } else if (n > 0) {
+        bool all = fault_took_all((size_t)n, LOOP_READ_SIZE) && !s->urgent;
+
+        received(s, (size_t)n);
+        /* Nothing but its FIN is left: asking for it would only cost a system call. */
+        if (all && s->fin_known && stream_wants_read(s))
+            fin_received(s);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        stream_broken(s, errno);
+    }
+}
+
+static int take_socket_error(const struct stream *s)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        return errno;
+    return error;
+}
+
+void stream_connected(struct stream *s)
+{
+    int error = take_socket_error(s);
+
+    if (error != 0)
+        stream_broken(s, error);
+    else
+        stream_opened(s);
+}
+
+/* A client is gone, whatever it sent before; what a backend sent before is still good and
+ * will be read when there is room. */
+void stream_error_while_paused(struct stream *s)
+{
+    char byte;
+    int error = s->tls != NULL ? take_socket_error(s) : 0;
+
+    if (error == 0 && recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        error = errno;
+    if (error != 0 && error != EAGAIN)
+        stream_broken(s, error);
+}
+
+void stream_tell(struct stream *s)
+{
+    if (s->closed)
+        return;
+    if (s->problem != NULL && s->dead)
+        stream_fail(s, stream_reason(s, s->connecting), s->problem);
+    else if (s->problem != NULL)
+        stream_tls_over(s, END_TLS_ERROR);
+    else if (!s->open)
+        stream_opened(s);
+    else if (s->tls != NULL) {
+        stream_decrypt(s);
+        stream_touch(s); /* to be read from again */
+    }
+}

@@ -1,0 +1,128 @@
+#include "proxy/net/loop.h"
+#include "proxy/net/stream_io.h"
+#include "proxy/net/tls.h"
+
+enum { GONE = EPOLLERR | EPOLLHUP };
+
+void stream_touch(struct stream *s)
+{
+    if (s->detached || !list_empty(&s->unflushed))
+        return;
+    list_append(&s->loop->unflushed, &s->unflushed);
+    loop_again(s->loop);
+}
+
+void stream_queue(struct stream *s, struct list *list)
+{
+    if (!list_empty(&s->queued))
+        return;
+    list_append(list, &s->queued);
+    loop_again(s->loop);
+}
+
+bool stream_discards(const struct stream *s)
+{
+    return s->failed || s->closed || s->peer_ended;
+}
+
+bool stream_wants_read(const struct stream *s)
+{
+    if (s->connecting || s->dead || s->fin_seen)
+        return false;
+    if (s->tls != NULL && tls_awaits_keys(s->tls))
+        return false;
+    if (stream_discards(s) || !s->open)
+        return true;
+    /* What a pause left over is used up first, or it would grow with each pause. */
+    return !s->paused && (s->tls == NULL || !tls_has_input(s->tls));
+}
+
+static uint32_t wanted_events(const struct stream *s)
+{
+    uint32_t events = 0;
+
+    if (s->dead || s->detached)
+        return 0;
+    if (stream_wants_read(s))
+        events |= WATCH_READ;
+    if (s->connecting || s->blocked)
+        events |= WATCH_WRITE;
+    return events != 0 ? events : WATCH_ERROR;
+}
+
+static void watch(struct stream *s, uint32_t events)
+{
+    int error = watch_for(&s->loop->watches, &s->watch, events);
+
+    if (error != 0)
+        stream_broken(s, error);
+}
+
+void stream_watch(struct stream *s)
+{
+    uint32_t wanted = wanted_events(s), known = s->watch.wanted;
+
+    /* Waiting for less costs a system call: only made when something came that nobody
+     * wanted. */
+    if (wanted == 0 || known == 0 || (wanted != WATCH_ERROR && (wanted & ~known) != 0))
+        watch(s, wanted);
+}
+
+void stream_ignore(struct stream *s)
+{
+    (void)watch_for(&s->loop->watches, &s->watch, 0);
+}
+
+static void read_or_queue(struct stream *s)
+{
+    /* Handshakes cost much: how many go on in one turn is bounded. */
+    if (s->tls != NULL && !s->open && !stream_discards(s))
+        stream_queue(s, &s->loop->handshakes);
+    else
+        stream_read(s);
+}
+
+static void on_happened(struct watch *w, uint32_t events)
+{
+    struct stream *s = container_of(w, struct stream, watch);
+    uint32_t unwanted = events & (WATCH_READ | WATCH_WRITE);
+
+    s->loop->events_seen = true;
+    if (s->connecting) {
+        stream_connected(s);
+        return;
+    }
+    if (s->blocked && (events & (WATCH_WRITE | GONE)) != 0) {
+        s->blocked = false;
+        unwanted &= ~(uint32_t)WATCH_WRITE; /* unless it comes again: more may wait */
+        stream_touch(s);
+    }
+    s->urgent |= (events & EPOLLPRI) != 0;
+    s->fin_known |= (events & (EPOLLRDHUP | EPOLLERR)) == EPOLLRDHUP;
+    if (stream_wants_read(s) && (events & (WATCH_READ | GONE)) != 0) {
+        unwanted &= ~(uint32_t)WATCH_READ; /* paused by it: perhaps not for long */
+        read_or_queue(s);
+    } else if ((events & GONE) != 0)
+        stream_error_while_paused(s);
+    if (!s->detached && (unwanted & ~wanted_events(s)) != 0)
+        watch(s, wanted_events(s));
+}
+
+static void on_closed(struct watch *w)
+{
+    struct stream *s = container_of(w, struct stream, watch);
+
+    tls_free(s->tls);
+    s->tls = NULL;
+    buffer_destroy(&s->out); /* tls_free() may have written to it */
+    s->events->closed(s);
+}
+
+void stream_attach(struct stream *s, int fd)
+{
+    s->watch.happened = on_happened;
+    s->watch.closed = on_closed;
+    watch_open(&s->loop->watches, &s->watch, fd);
+    if (fd >= 0)
+        stream_touch(s);
+}
