@@ -204,6 +204,27 @@ def test_the_vendors_guide_in_five_commands(start_proxy, origin, pki, xapi, tmp_
     assert blocks == 3 and proxy.cert.read_text().startswith("-----BEGIN CERTIFICATE")
 
 
+def test_whoever_reads_meanwhile_reads_a_pair(place, pki):
+    stop, seen = threading.Event(), []
+
+    def reader():
+        while not stop.is_set():
+            done = subprocess.run([place.program, "check", "-c", str(place.config)],
+                                  capture_output=True, text=True)
+            seen.append((done.returncode, done.stdout))
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    try:
+        for i in range(15):
+            pair = pki.other if i % 2 == 0 else pki.rsa
+            place.run("install", pair.cert, "--key", pair.key)
+    finally:
+        stop.set()
+        thread.join()
+    assert len(seen) > 5 and {status for status, _ in seen} == {0}, seen
+
+
 def test_with_watch_on_an_install_makes_one_generation(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, watch="on")
     proxy.wait_for("serving", generation=1)
