@@ -14,6 +14,7 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(DONE, "done", LOG_LEVEL_DEBUG, FAULT_NONE)                                         \
     X(PROBE, "probe", LOG_LEVEL_DEBUG, FAULT_NONE)                                       \
     X(IDLE_TIMEOUT, "idle_timeout", LOG_LEVEL_DEBUG, FAULT_NONE)                         \
+    X(SILENT, "silent_tunnel", LOG_LEVEL_INFO, FAULT_NONE)                               \
     X(DRAINED, "drained", LOG_LEVEL_INFO, FAULT_NONE)                                    \
     X(CLIENT_GONE, "client_gone", LOG_LEVEL_INFO, FAULT_CLIENT)                          \
     X(CLIENT_RESET, "client_reset", LOG_LEVEL_INFO, FAULT_CLIENT)                        \
