@@ -202,7 +202,9 @@ static void judge_curve(struct judgement *j, const char *whose, EVP_PKEY *key, b
     else if (leaf && strcmp(name, "EC P-256") != 0 && strcmp(name, "EC P-384") != 0 &&
         strcmp(name, "EC P-521") != 0)
         findings_add(j->findings, "unusual-curve", SEVERITY_WARNING, j->input->cert_file,
-            "hardly any client offers this curve: nearly all handshakes will fail",
+            "TLS 1.3 has no place for it, and OpenSSL, GnuTLS, Java, Go and browsers do "
+            "not "
+            "offer it in 1.2: nearly all handshakes will fail",
             "make a new request: wlbproxy cert request (RSA 2048, or P-256)",
             "%s has an %s key", whose, name);
 }
@@ -229,7 +231,8 @@ void judge_strength(struct judgement *j, X509 *certificate, const char *whose)
             "make a new request: wlbproxy cert request", "%s has a key %s", whose, kind);
     if (leaf && key != NULL && EVP_PKEY_is_a(key, "RSA-PSS"))
         findings_add(j->findings, "rsa-pss", SEVERITY_WARNING, j->input->cert_file,
-            "a key restricted to RSA-PSS is unknown to many clients",
+            "OpenSSL, GnuTLS and Java take a key restricted to RSA-PSS; Go, rustls, NSS, "
+            "Mbed TLS and others refuse it",
             "make a new request with a plain RSA key: wlbproxy cert request",
             "%s has an RSA-PSS key", whose);
 }
