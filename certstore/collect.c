@@ -190,12 +190,23 @@ static const char *line_start(const char *text, size_t len, size_t line)
     return at;
 }
 
-/* Encrypted by RFC 1421 headers: only OpenSSL's own reader knows those. */
+/* Where the block that begins at `from` ends. */
+static const char *block_end(const char *from, const char *end)
+{
+    static const char mark[] = "-----END ";
+    const char *at = memmem(from, (size_t)(end - from), mark, sizeof(mark) - 1);
+    const char *line_end = at == NULL ? NULL : memchr(at, '\n', (size_t)(end - at));
+
+    return line_end == NULL ? end : line_end + 1;
+}
+
+/* Encrypted by RFC 1421 headers: only OpenSSL's own reader knows those. It gets this
+ * block alone, or it would go on to the next, whose cost nobody has looked at. */
 static void take_headed_key(
     struct collecting *c, const struct pem_block *block, const char *text, size_t len)
 {
     const char *from = line_start(text, len, block->line);
-    BIO *bio = BIO_new_mem_buf(from, (int)(len - (size_t)(from - text)));
+    BIO *bio = BIO_new_mem_buf(from, (int)(block_end(from, text + len) - from));
     EVP_PKEY *key;
 
     secrets_wiping_begin();
@@ -229,10 +240,12 @@ static void collect_block(
 
     c->line = block->line;
     c->label = block->label;
-    if (pem_is_private_key(block) && block->encrypted)
+    if (pem_is_private_key(block) && block->encrypted &&
+        strcmp(block->label, "ENCRYPTED PRIVATE KEY") != 0)
         take_headed_key(c, block, text, len);
     else if (block->der == NULL)
-        return; /* judge_text() has told */
+        /* judge_text() has told, but passes over what nobody could read anyway */
+        taken = block->fault != PEM_DAMAGED || !private_key_is_encrypted(block);
     else if (pem_is_certificate(block))
         taken = take_certificate(c, block->der, block->der_len,
             strcmp(block->label, "TRUSTED CERTIFICATE") == 0);
@@ -262,7 +275,7 @@ bool collect_text(struct collection *collection, const char *file, const char *t
         .password = password,
         .format = "PEM",
         .label = ""};
-    const size_t before = collection->count;
+    const size_t before = collection->count, told = findings->count;
     struct pem pem;
 
     pem_parse(&pem, text, len);
@@ -273,6 +286,11 @@ bool collect_text(struct collection *collection, const char *file, const char *t
         collect_block(&c, &pem.blocks[i], text, len);
     }
     pem_destroy(&pem);
+    if (collection->count == before && findings->count == told)
+        findings_add(findings, "nothing-in-it", SEVERITY_REFUSED, file,
+            "a certificate, a key or a signing request is needed",
+            "have it made or exported again",
+            "there is no certificate and no key in the container");
     return collection->count > before;
 }
 

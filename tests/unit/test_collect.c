@@ -135,6 +135,9 @@ static void keys_are_opened_by_their_password_only(void **state)
             text, NULL, &(struct expected){.locked = 1, .finding = "key-encrypted"});
         free(text);
     }
+    expect_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nM!\n"
+                "-----END ENCRYPTED PRIVATE KEY-----\n",
+        NULL, &(struct expected){.finding = "bad-key"});
 }
 
 static void expect_pkcs12(const char *made_with, int rounds, const char *password,
