@@ -20,7 +20,8 @@ void stream_touch(struct stream *s);
 /* Puts it where the loop finds it; it is in one such list at most. */
 void stream_queue(struct stream *s, struct list *list);
 
-/* stream_receive.c. From the turn of the loop, never from inside a call of the owner's. */
+/* stream_receive.c. From the turn of the loop, never from inside a call of the owner's.
+ */
 
 void stream_read(struct stream *s);
 void stream_decrypt(struct stream *s);
