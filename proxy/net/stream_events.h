@@ -1,7 +1,8 @@
 /*
  * stream_events.h - what the owner of a stream is told; all of it from the loop.
  *
- * Any of them may call any function of stream.h. After stream_close() only closed() comes.
+ * Any of them may call any function of stream.h. After stream_close() only closed()
+ * comes.
  */
 #ifndef WLBPROXY_NET_STREAM_EVENTS_H
 #define WLBPROXY_NET_STREAM_EVENTS_H
