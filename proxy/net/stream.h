@@ -56,8 +56,8 @@ enum { STREAM_HIGH_WATER = 48 * 1024 };
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context);
 
-/* An accepted client that has not said a byte yet shakes hands under another context. False,
- * and nothing changes, if it has. */
+/* An accepted client that has not said a byte yet shakes hands under another context.
+ * False, and nothing changes, if it has. */
 bool stream_restart_tls(struct stream *s, struct tls_context *context);
 
 /* Begins a connection; opened() or failed() follow from the loop. */
