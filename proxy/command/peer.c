@@ -225,7 +225,8 @@ static void find_reason(struct peer *peer, const struct collection *seen)
         const char *words;
     } points[] = {
         {{TLS1_2_VERSION, xapi_ciphers, NULL},
-            "the server does not offer the group P-384 (secp384r1), the only one that it offers"},
+            "the server does not offer the group P-384 (secp384r1), the only one that it "
+            "offers"},
         {{TLS1_2_VERSION, NULL, "secp384r1"},
             "the server has none of its ciphers, ECDHE-RSA-AES256-GCM-SHA384 and "
             "ECDHE-RSA-AES128-GCM-SHA256"},
@@ -236,7 +237,8 @@ static void find_reason(struct peer *peer, const struct collection *seen)
     EVP_PKEY *key = leaf == NULL ? NULL : X509_get0_pubkey(leaf->certificate);
     char terms[PEER_TEXT_MAX];
     struct error err;
-    const char *words = "the server does not speak TLS 1.2, the only version that it speaks";
+    const char *words =
+        "the server does not speak TLS 1.2, the only version that it speaks";
 
     for (size_t i = sizeof(points) / sizeof(points[0]); i-- > 0;) {
         if (try_offer(peer, &points[i].offer, NULL, terms, &err))
