@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define container_of(pointer, type, member) \
+#define container_of(pointer, type, member)                                              \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 struct list {
