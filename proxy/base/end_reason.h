@@ -44,7 +44,7 @@ enum end_reason {
 #define X(name, text, level, fault) END_##name,
     END_REASONS(X)
 #undef X
-    END_REASON_COUNT
+        END_REASON_COUNT
 };
 
 const char *end_reason_text(enum end_reason reason);
