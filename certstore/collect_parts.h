@@ -25,7 +25,13 @@ void collect_key(struct collecting *c, EVP_PKEY *key);
 void collect_request(struct collecting *c, X509_REQ *request);
 void collect_other(struct collecting *c, enum collected_kind kind);
 
+/* One block of the PEM text that begins at `text`. */
+void collect_pem_block(
+    struct collecting *c, const struct pem_block *block, const char *text, size_t len);
+
 /* False: it is none. */
+bool collect_der_request(struct collecting *c, const unsigned char *der, size_t len);
+bool collect_der_key(struct collecting *c, const unsigned char *der, size_t len);
 bool collect_pkcs12(struct collecting *c, const unsigned char *der, size_t len);
 bool collect_pkcs7(struct collecting *c, const unsigned char *der, size_t len);
 /* PKCS#8 under a password (RFC 5958 section 3). */
