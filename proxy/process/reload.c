@@ -112,7 +112,7 @@ static void start_next(struct reload *r)
 
 static void finish(struct reload *r, const struct error *refusal, bool unchanged)
 {
-    struct error reason;
+    struct error reason = {0};
 
     if (refusal != NULL)
         reason = *refusal; /* it may be r->err, or the rollout's */
