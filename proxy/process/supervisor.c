@@ -131,7 +131,7 @@ static void take_crypto(struct child *child, const char *text)
 {
     size_t len = 0;
 
-    for (; text[len] != '\0' && len < sizeof(child->crypto) - 1; len++)
+    for (; len < sizeof(child->crypto) - 1 && text[len] != '\0'; len++)
         child->crypto[len] =
             text[len] >= ' ' && text[len] <= '~' && text[len] != '"' ? text[len] : '?';
     child->crypto[len] = '\0';
