@@ -45,14 +45,16 @@ static const struct {
     int reason;
     const char *cause;
 } found_by_us[] = {
-    {SSL_R_NO_SHARED_CIPHER, "no cipher in common that fits our certificate's key"},
+    {SSL_R_NO_SHARED_CIPHER,
+        "no cipher in common that fits our certificate's key (its kind; of an EC key "
+        "also "
+        "the curve)"},
     {SSL_R_NO_SUITABLE_KEY_SHARE, "no key exchange group in common"},
     {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM,
         "no signature algorithm in common that fits our certificate's key"},
     {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, "no signature algorithm in common"},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE,
         "this service requires a client certificate and none was sent"},
-    {SSL_R_CERTIFICATE_VERIFY_FAILED, "the client's certificate is not acceptable"},
     {SSL_R_NO_APPLICATION_PROTOCOL, "no application protocol (ALPN) in common"},
     {SSL_R_INAPPROPRIATE_FALLBACK, "the client fell back to an older version needlessly"},
     {SSL_R_WRONG_VERSION_NUMBER, "the client does not speak TLS"},
@@ -78,6 +80,12 @@ static bool cause_from_reason(const struct tls *tls)
 {
     int reason = ERR_GET_REASON(tls->error);
 
+    if (tls->error != 0 && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        snprintf(latest.facts.cause, sizeof(latest.facts.cause),
+            "the client's certificate is not acceptable: %s",
+            X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl)));
+        return true;
+    }
     for (size_t i = 0; i < sizeof(found_by_us) / sizeof(found_by_us[0]); i++)
         if (tls->error != 0 && found_by_us[i].reason == reason)
             return set_cause(found_by_us[i].cause);
@@ -91,7 +99,7 @@ static bool cause_from_offer(const struct tls *tls, const struct tls_hello *hell
         return false;
     if (hello->older && !hello->tls12 && !hello->tls13)
         return set_cause("the client offers nothing newer than TLS 1.1");
-    if (SSL_version(tls->ssl) >= TLS1_2_VERSION &&
+    if (hello->has_groups && SSL_version(tls->ssl) >= TLS1_2_VERSION &&
         ERR_GET_REASON(tls->error) == SSL_R_NO_SHARED_CIPHER &&
         SSL_get_shared_group(tls->ssl, -1) == 0)
         return set_cause("no key exchange group in common");
@@ -114,13 +122,28 @@ static void explain_failure(const struct tls *tls)
         set_cause(tls->text);
 }
 
+/* Some of OpenSSL's are in another style, some it has not heard of. */
+static const char *alert_name(int alert)
+{
+    switch (alert) {
+    case SSL_AD_UNEXPECTED_MESSAGE:
+        return "unexpected message";
+    case SSL_AD_MISSING_EXTENSION:
+        return "missing extension";
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        return "certificate required";
+    default:
+        return SSL_alert_desc_string_long(alert);
+    }
+}
+
 static const char *alert_text(const struct tls *tls)
 {
     int alert = tls->alert_received >= 0 ? tls->alert_received : tls->alert_sent;
 
     if (alert <= 0) /* none, or close_notify */
         return "";
-    snprintf(latest.alert, sizeof(latest.alert), "%s", SSL_alert_desc_string_long(alert));
+    snprintf(latest.alert, sizeof(latest.alert), "%s", alert_name(alert));
     return latest.alert;
 }
 

@@ -61,8 +61,9 @@ static const struct name versions[] = {{0x0300, "ssl3"}, {0x0301, "1.0"}, {0x030
 
 static const struct name groups[] = {{23, "P-256"}, {24, "P-384"}, {25, "P-521"},
     {29, "X25519"}, {30, "X448"}, {256, "ffdhe2048"}, {257, "ffdhe3072"},
-    {258, "ffdhe4096"}, {4587, "SecP256r1MLKEM768"}, {4588, "X25519MLKEM768"},
-    {4589, "SecP384r1MLKEM1024"}, {0x6399, "X25519Kyber768Draft00"}, {0}};
+    {258, "ffdhe4096"}, {259, "ffdhe6144"}, {260, "ffdhe8192"},
+    {4587, "SecP256r1MLKEM768"}, {4588, "X25519MLKEM768"}, {4589, "SecP384r1MLKEM1024"},
+    {0x6399, "X25519Kyber768Draft00"}, {0}};
 
 static const char *name_of(const struct name *names, uint32_t number)
 {
@@ -150,6 +151,7 @@ static void read_extensions(
             offered = vector(&body, 1);
     }
     note_versions(hello, offered);
+    hello->has_groups = left(&group_list) > 0;
     add_list(text, "versions", offered, versions);
     add_list(text, "groups", group_list, groups);
     add(text, " sigalgs=%zu", left(&sigalgs) / 2);

@@ -44,6 +44,7 @@ BIO *tls_bio_new(struct tls *tls);
 struct tls_hello {
     bool complete;
     bool tls13, tls12, older; /* versions offered */
+    bool has_groups;
     char offered[256];
 };
 void tls_hello_read(struct tls_hello *hello, const char *bytes, size_t len);

@@ -312,6 +312,59 @@ static void no_common_group_is_said_so(void **state)
     }
 }
 
+/* A client of RSA key exchange alone offers no groups, and needs none. */
+static void no_common_cipher_is_not_taken_for_a_missing_group(void **state)
+{
+    (void)state;
+    begin();
+    SSL_set_max_proto_version(client.ssl, TLS1_2_VERSION);
+    SSL_set_cipher_list(client.ssl, "AES128-SHA");
+    settle(1000);
+    assert_int_equal(server.last, TLS_FAILED);
+    assert_non_null(strstr(tls_facts(server.tls)->offered, "groups= "));
+    assert_non_null(strstr(tls_facts(server.tls)->cause, "no cipher in common"));
+    end();
+}
+
+static void a_client_without_the_certificate_asked_for_is_explained(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        SSL_CTX_set_verify(
+            server_context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        begin();
+        SSL_set_max_proto_version(client.ssl, versions[v]);
+        settle(1000);
+        assert_int_equal(server.last, TLS_FAILED);
+        assert_string_equal(tls_facts(server.tls)->alert,
+            v == 0 ? "handshake failure" : "certificate required");
+        assert_non_null(strstr(tls_facts(server.tls)->cause, "none was sent"));
+        end();
+        SSL_CTX_set_verify(server_context, SSL_VERIFY_NONE, NULL);
+    }
+}
+
+/* Of a stranger: issued by nobody the server knows. */
+static void a_client_certificate_that_is_refused_is_explained(void **state)
+{
+    EVP_PKEY *key = make_key();
+    X509 *certificate = make_certificate(key);
+
+    (void)state;
+    SSL_CTX_set_verify(server_context, SSL_VERIFY_PEER, NULL);
+    begin();
+    SSL_use_certificate(client.ssl, certificate);
+    SSL_use_PrivateKey(client.ssl, key);
+    settle(1000);
+    assert_int_equal(server.last, TLS_FAILED);
+    assert_string_equal(tls_facts(server.tls)->cause,
+        "the client's certificate is not acceptable: self-signed certificate");
+    end();
+    SSL_CTX_set_verify(server_context, SSL_VERIFY_NONE, NULL);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
 static int refuse(int ok, X509_STORE_CTX *store)
 {
     (void)ok;
@@ -454,6 +507,9 @@ int main(void)
         cmocka_unit_test(a_failure_has_last_words),
         cmocka_unit_test(no_common_group_is_said_so),
         cmocka_unit_test(a_client_that_distrusts_us_is_explained),
+        cmocka_unit_test(no_common_cipher_is_not_taken_for_a_missing_group),
+        cmocka_unit_test(a_client_without_the_certificate_asked_for_is_explained),
+        cmocka_unit_test(a_client_certificate_that_is_refused_is_explained),
         cmocka_unit_test(key_updates_end_in_a_flood),
         cmocka_unit_test(a_flood_of_handshake_records_is_answered_by_an_alert),
         cmocka_unit_test(key_updates_with_data_between_are_no_flood),
