@@ -58,6 +58,8 @@ static const struct {
     {SSL_R_NO_APPLICATION_PROTOCOL, "no application protocol (ALPN) in common"},
     {SSL_R_INAPPROPRIATE_FALLBACK, "the client fell back to an older version needlessly"},
     {SSL_R_WRONG_VERSION_NUMBER, "the client does not speak TLS"},
+    {SSL_R_UNKNOWN_PROTOCOL, "the client speaks SSL 2"},
+    {SSL_R_UNEXPECTED_MESSAGE, "the client sent a message out of order"},
     {SSL_R_HTTP_REQUEST, "plain HTTP on the TLS port"},
     {SSL_R_HTTPS_PROXY_REQUEST, "plain HTTP on the TLS port"},
 };
