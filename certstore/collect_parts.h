@@ -42,5 +42,10 @@ void collect_needs_password(struct collecting *c, const char *what);
 
 /* Whether decrypting asks for a bearable number of rounds; else a finding. */
 bool collect_rounds_bearable(struct collecting *c, const X509_ALGOR *algorithm);
+bool collect_count_bearable(struct collecting *c, const ASN1_INTEGER *rounds);
+
+/* NULL: the password does not open it. */
+EVP_PKEY *collect_open_key(
+    const struct X509_sig_st *sealed, const char *password, OSSL_LIB_CTX *libctx);
 
 #endif

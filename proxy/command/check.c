@@ -2,6 +2,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/judge.h"
 #include "config/config_file.h"
 #include "config/error.h"
 #include "config/settings.h"
@@ -35,12 +36,27 @@ static bool can_read_config(const struct check *c, struct error *err)
     return text != NULL || (missing && c->optional);
 }
 
+/* Services with sni are not what XenServer is served by. */
+static void judge_addresses(struct check *c)
+{
+    for (size_t i = 0; i < c->plan->settings->service_count; i++) {
+        const struct service_settings *service = &c->plan->settings->services[i];
+        const struct credential *credential = verdict_presented(&c->plan->services[i]);
+
+        if (service->sni.count == 0 && credential != NULL)
+            judge_address(credential_leaf(credential), service->cert.items[0], c->address,
+                &c->findings);
+    }
+}
+
 static void judge(struct check *c)
 {
     findings_init(&c->findings);
     c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
     if (c->plan == NULL)
         return;
+    if (c->address != NULL)
+        judge_addresses(c);
     check_running(c->config, c->control, c->plan->settings, &c->findings);
     c->verdicts = verdicts_for(c->plan, c->address);
 }

@@ -118,7 +118,7 @@ void verdicts_add(json_t *verdicts, const struct verdict_question *question)
 }
 
 /* XAPI's algorithms choose the RSA certificate where there are two. */
-static const struct credential *presented(const struct plan_service *service)
+const struct credential *verdict_presented(const struct plan_service *service)
 {
     for (size_t i = 0; i < service->credential_count; i++) {
         if (EVP_PKEY_is_a(credential_key(service->credentials[i]), "RSA"))
@@ -133,7 +133,7 @@ json_t *verdicts_for(const struct plan *plan, const char *address)
 
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         const struct service_settings *settings = &plan->settings->services[i];
-        const struct credential *credential = presented(&plan->services[i]);
+        const struct credential *credential = verdict_presented(&plan->services[i]);
 
         if (settings->sni.count > 0 || credential == NULL)
             continue;

@@ -155,6 +155,12 @@ static const char *cut(const char *text, size_t len)
     return result;
 }
 
+static const char *bare_base64(const char *pem)
+{
+    return replace(replace(pem, "-----BEGIN CERTIFICATE-----\n", ""),
+        "-----END CERTIFICATE-----\n", "");
+}
+
 static void a_whole_chain_is_served_in_order(void **state)
 {
     const char *const parts[] = {world.mid_pem, world.root_pem, world.cross_pem};
@@ -196,6 +202,8 @@ static void texts_that_are_not_a_chain_are_told(void **state)
     expect_text("hello", key, "not-pem", SEVERITY_REFUSED);
     expect_text("<html><body>404</body></html>", key, "not-pem", SEVERITY_REFUSED);
     expect("\xff\xfe-\0-\0", 6, key, strlen(key), "utf16", SEVERITY_REFUSED);
+    expect_text(bare_base64(leaf), key, "bare-base64", SEVERITY_REFUSED);
+    expect_text("MIIB", key, "not-pem", SEVERITY_REFUSED);
     expect_text("PK\x03\x04zip", key, "archive", SEVERITY_REFUSED);
     expect_text(csr, key, "csr", SEVERITY_REFUSED);
     expect_text(
