@@ -1,6 +1,5 @@
 #include "proxy/command/cert_change.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "certstore/finding.h"
 #include "certstore/secret_file.h"
 #include "config/error.h"
+#include "proxy/command/cert_change_tell.h"
 #include "proxy/command/cert_place.h"
 #include "proxy/command/cert_say.h"
 #include "proxy/command/live.h"
@@ -44,38 +44,6 @@ static void hold_signals(bool hold)
     (void)signal(SIGPIPE, hold ? SIG_IGN : SIG_DFL);
 }
 
-static void tell_written(const struct cert_change *change)
-{
-    const struct pair_file *pair = &change->place->pair;
-    const char *const *path = (const char *const *)pair->path;
-    bool merged = path[PAIR_KEY] == NULL;
-
-    cert_say_step(change->say, "write", "wrote", "%s (%s): %s", path[PAIR_CERT],
-        merged ? "0600, with the key" : "0644", change->summary);
-    if (!merged)
-        cert_say_step(change->say, "write", "wrote", "%s (0600)", path[PAIR_KEY]);
-}
-
-static void tell_kept(const struct cert_change *change, bool existed)
-{
-    const struct pair_file *pair = &change->place->pair;
-
-    if (!existed)
-        return;
-    if (change->keep == PAIR_KEEP_UNDONE)
-        cert_say_step(
-            change->say, "keep", "kept", "the pair left behind: %s/undone", pair->store);
-    else if (pair->path[PAIR_KEY] != NULL)
-        cert_say_step(change->say, "keep", "kept",
-            "the pair before: %s_orig, %s_orig; the last %d: %s/", pair->path[PAIR_CERT],
-            name_of_path(pair->path[PAIR_KEY]), PAIR_HISTORY_MAX, pair->store);
-    else
-        cert_say_step(change->say, "keep", "kept",
-            "the file before: %s_orig; the last "
-            "%d: %s/",
-            pair->path[PAIR_CERT], PAIR_HISTORY_MAX, pair->store);
-}
-
 static enum live go_live(const struct cert_change *change, const char *sha256,
     struct live_answer *answer, struct error *err)
 {
@@ -84,61 +52,6 @@ static enum live go_live(const struct cert_change *change, const char *sha256,
         return LIVE_ABSENT;
     cert_say_progress("waiting for the proxy to reload ...");
     return live_reload(&change->place->daemon, change->place->cert, sha256, answer, err);
-}
-
-static void tell_absent(const struct cert_change *change)
-{
-    const char *path = change->place->daemon.socket_path;
-    char text[512];
-
-    if (path != NULL)
-        snprintf(text, sizeof(text),
-            "no proxy is running (nobody listens on %s): it will be served from the next "
-            "start on",
-            path);
-    else
-        snprintf(text, sizeof(text),
-            "control = off, so a running proxy cannot be asked: make it reload with "
-            "systemctl reload wlbproxy");
-    cert_say_result(change->say, "served", "unknown", text);
-}
-
-static void tell_unused(const struct cert_change *change)
-{
-    char text[512];
-
-    snprintf(text, sizeof(text),
-        "the running proxy has reloaded, but none of its services has cert = %s",
-        change->place->cert);
-    cert_say_result(change->say, "served", "unused", text);
-}
-
-static void tell_confirmed(
-    const struct cert_change *change, const struct live_answer *answer)
-{
-    uint64_t generation = json_number(answer->verdict, "generation");
-    char text[512];
-
-    snprintf(text, sizeof(text),
-        "LIVE: generation %" PRIu64 " serves it, confirmed by a handshake with %s",
-        generation, answer->workers == 1 ? "the worker" : "each of the workers");
-    if (answer->workers > 1)
-        snprintf(
-            text + strlen(text), sizeof(text) - strlen(text), " (%zu)", answer->workers);
-    cert_say_result(change->say, "served", "confirmed", text);
-    json_object_set_new(
-        change->say->answer, "generation", json_integer((json_int_t)generation));
-}
-
-static void tell_live(
-    const struct cert_change *change, enum live live, const struct live_answer *answer)
-{
-    if (live == LIVE_ABSENT)
-        tell_absent(change);
-    else if (live == LIVE_UNUSED)
-        tell_unused(change);
-    else
-        tell_confirmed(change, answer);
 }
 
 /* The leaf of the pair on the disk, loaded as the proxy does; false if it is no good. */
@@ -187,6 +100,7 @@ static int go_back(const struct cert_change *change, const struct pair_text *bef
     const struct error *why)
 {
     struct pair_file *pair = &change->place->pair;
+    enum pair_keep keep;
     struct error err;
 
     cert_say_error(change->say, why);
@@ -195,17 +109,19 @@ static int go_back(const struct cert_change *change, const struct pair_text *bef
             "there was no pair before: the new one stays in place");
         return EXIT_NOT_SO;
     }
-    if (!pair_file_replace(pair, before, PAIR_KEEP_UNDONE, &err)) {
+    /* What a rollback has taken from the history goes back there. */
+    keep = change->keep == PAIR_KEEP_OLD ? PAIR_KEEP_UNDONE : PAIR_KEEP_OLD;
+    if (!pair_file_replace(pair, before, keep, &err)) {
         cert_say_error(change->say, &err);
         return EXIT_FAILED;
     }
-    cert_say_step(
-        change->say, "keep", "kept", "the pair that failed: %s/undone", pair->store);
+    cert_say_step(change->say, "keep", "kept", "the pair that was refused: %s/%s",
+        pair->store, keep == PAIR_KEEP_UNDONE ? "undone" : "");
     tell_back(change);
     return EXIT_NOT_SO;
 }
 
-/* The file that is used up, away; its bytes are kept until all is well. */
+/* A file that is used up, away; its bytes are kept until all is well. */
 struct consumed {
     char *text;
     size_t len;
@@ -242,43 +158,59 @@ static void restore(const char *path, struct consumed *consumed)
             path, consumed->text, consumed->len, &consumed->access, &ignored);
 }
 
-static int put_in_place(const struct cert_change *change, const struct pair_text *before)
+static void tell_consumed(const struct cert_change *change)
 {
-    struct pair_file *pair = &change->place->pair;
-    struct consumed consumed = {0};
+    for (size_t i = 0; i < CERT_CONSUMED_MAX; i++) {
+        if (change->consumed[i] != NULL)
+            cert_say_step(change->say, "remove", "removed", "%s", change->consumed[i]);
+    }
+}
+
+static int make_live(const struct cert_change *change, const struct pair_text *before)
+{
+    struct consumed consumed[CERT_CONSUMED_MAX];
     struct live_answer answer;
     struct error err;
     enum live live;
     int status = EXIT_DONE;
 
-    if (!pair_file_replace(pair, change->fresh, change->keep, &err)) {
-        cert_say_error(change->say, &err);
-        return EXIT_FAILED;
+    for (size_t i = 0; i < CERT_CONSUMED_MAX; i++) {
+        if (!consume(change->consumed[i], &consumed[i], &err))
+            cert_say_error(change->say, &err);
     }
-    tell_written(change);
-    tell_kept(change, before->text[PAIR_CERT] != NULL);
-    if (!consume(change->consumed, &consumed, &err))
-        cert_say_error(change->say, &err);
     live = go_live(change, change->sha256, &answer, &err);
     if (live == LIVE_REFUSED) {
-        restore(change->consumed, &consumed);
+        for (size_t i = 0; i < CERT_CONSUMED_MAX; i++)
+            restore(change->consumed[i], &consumed[i]);
         status = go_back(change, before, &err);
     } else {
-        if (change->consumed != NULL)
-            cert_say_step(change->say, "remove", "removed", "%s", change->consumed);
-        tell_live(change, live, &answer);
+        tell_consumed(change);
+        change_tell_live(change, live, &answer);
     }
-    secrets_free(consumed.text, consumed.len);
+    for (size_t i = 0; i < CERT_CONSUMED_MAX; i++)
+        secrets_free(consumed[i].text, consumed[i].len);
     live_answer_destroy(&answer);
     return status;
 }
 
+static int put_in_place(const struct cert_change *change, const struct pair_text *before)
+{
+    struct error err;
+
+    if (!pair_file_replace(&change->place->pair, change->fresh, change->keep, &err)) {
+        cert_say_error(change->say, &err);
+        return EXIT_FAILED;
+    }
+    change_tell_written(change);
+    change_tell_kept(change, before->text[PAIR_CERT] != NULL);
+    return make_live(change, before);
+}
+
 static int tell_only(const struct cert_change *change, const struct pair_text *before)
 {
-    tell_written(change);
-    tell_kept(change, before->text[PAIR_CERT] != NULL);
-    if (change->consumed != NULL)
-        cert_say_step(change->say, "remove", "removed", "%s", change->consumed);
+    change_tell_written(change);
+    change_tell_kept(change, before->text[PAIR_CERT] != NULL);
+    tell_consumed(change);
     cert_say_step(change->say, "reload", "reloaded",
         "the running proxy if there is one, confirm by a handshake with each worker, "
         "roll back if not");

@@ -12,6 +12,8 @@
 struct cert_place;
 struct cert_say;
 
+enum { CERT_CONSUMED_MAX = 2 };
+
 struct cert_change {
     struct cert_place *place; /* its pair is open */
     struct cert_say *say;
@@ -19,8 +21,8 @@ struct cert_change {
     const char *sha256; /* of its leaf */
     const char *summary; /* "3 certificates, RSA 2048 key from ..." */
     enum pair_keep keep;
-    /* Removed before the reload, and put back if all goes back; NULL: none. */
-    const char *consumed;
+    /* Files removed before the reload, and put back if all goes back; NULL: none. */
+    const char *consumed[CERT_CONSUMED_MAX];
 };
 
 /* Opens the pair, and tells of an interruption that was settled. */

@@ -138,6 +138,21 @@ static void summarise(struct cert_fresh *fresh, size_t count, const char *key_fi
         key_file != NULL ? key_file : "");
 }
 
+/* Whether it is this key that waits: it may have come by way of a pending pair. */
+static bool waits(const struct cert_place *place, const struct credential *credential)
+{
+    struct collection collection;
+    const struct collected *one;
+    bool same;
+
+    collection_init(&collection);
+    collect_file_if_good(&collection, place->pending_key);
+    one = collection_get(&collection, COLLECTED_KEY, 0);
+    same = one != NULL && EVP_PKEY_eq(one->key, credential_key(credential)) == 1;
+    collection_destroy(&collection);
+    return same;
+}
+
 static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
 {
     struct arrangement arrangement;
@@ -155,7 +170,7 @@ static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
     }
     if (!judge(fresh, cert_file, key_file, g->place, g->findings))
         return false;
-    fresh->from_pending_key = strcmp(key_file, g->place->pending_key) == 0;
+    fresh->has_pending_key = waits(g->place, fresh->credential);
     compare(fresh, cert_file, g->place, g->findings);
     summarise(fresh, arrangement.count, key_file);
     return true;

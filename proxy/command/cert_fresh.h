@@ -25,7 +25,7 @@ struct cert_source {
 struct cert_fresh {
     struct pem_text chain, key;
     struct credential *credential;
-    bool from_pending_key;
+    bool has_pending_key; /* the one that waits is now in use */
     char summary[512]; /* "3 certificates; RSA 2048 key from FILE" */
 };
 

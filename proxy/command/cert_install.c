@@ -52,7 +52,6 @@ static int put_in(struct install *in, struct cert_fresh *fresh)
 {
     const struct credential_summary *s = credential_summary(fresh->credential);
     struct pair_text text = cert_fresh_text(fresh, in->pending || in->place.key == NULL);
-    const char *used = fresh->from_pending_key ? in->place.pending_key : NULL;
 
     if (in->pending)
         return cert_pending_install(&in->place, &in->say, &text, s->sha256);
@@ -63,7 +62,11 @@ static int put_in(struct install *in, struct cert_fresh *fresh)
         .sha256 = s->sha256,
         .summary = fresh->summary,
         .keep = PAIR_KEEP_OLD,
-        .consumed = in->activate ? in->place.pending_pair : used,
+        .consumed =
+            {
+                in->activate ? in->place.pending_pair : NULL,
+                fresh->has_pending_key ? in->place.pending_key : NULL,
+            },
     });
 }
 

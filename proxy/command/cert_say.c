@@ -64,13 +64,14 @@ void cert_say_result(
 
 void cert_say_error(struct cert_say *say, const struct error *err)
 {
-    char lead[64];
+    char text[ERROR_TEXT_MAX + 64];
 
     json_object_set_new(say->answer, "error", json_string(err->text));
+    if (say->json)
+        return;
     fflush(stdout);
-    snprintf(lead, sizeof(lead), "wlbproxy %s: ", say->command);
-    if (!say->json)
-        print_wrapped(stderr, lead, err->text);
+    snprintf(text, sizeof(text), "wlbproxy %s: %s", say->command, err->text);
+    print_wrapped(stderr, "", text);
 }
 
 void cert_say_progress(const char *text)

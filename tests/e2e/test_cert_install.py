@@ -74,7 +74,7 @@ def cert(proxy, *arguments, check=0):
 def test_install_goes_live_and_is_confirmed_on_every_worker(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, workers=3)
     done = cert(proxy, "install", pki.other.cert, "--key", pki.other.key)
-    assert "confirmed by a handshake with each of the workers (3)" in " ".join(done.stdout.split())
+    assert "confirmed by a handshake with each of 3 workers" in " ".join(done.stdout.split())
     assert not fits_80_columns(done)
     for _ in range(6):
         assert served(proxy.port) == pki.other.fingerprint()
@@ -109,6 +109,36 @@ def test_what_the_proxy_refuses_is_rolled_back(start_proxy, origin, pki):
     assert served(proxy.port) == pki.rsa.fingerprint()
     assert fingerprint(proxy.cert, proxy.key) == pki.rsa.fingerprint()
     assert works(proxy.port)
+
+
+def test_a_rollback_that_is_refused_loses_nothing(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address)
+    wide = pki.leaf("wide", san=["DNS:localhost", "DNS:wlb.example.com"])
+    cert(proxy, "install", wide.cert, "--key", wide.key)
+    proxy.write_config(strict_reload="on")
+    proxy.reload()
+    for _ in range(2):
+        done = cert(proxy, "rollback", check=1)
+        assert "ROLLED BACK" in done.stdout
+        assert served(proxy.port) == wide.fingerprint()
+    proxy.write_config(strict_reload="off")
+    proxy.reload()
+    cert(proxy, "rollback")
+    assert served(proxy.port) == pki.rsa.fingerprint()
+
+
+def test_a_key_that_waits_ends_to_wait_by_way_of_pending(start_proxy, origin, pki, tmp_path):
+    proxy = start_proxy(origin.address)
+    cert(proxy, "request", "--name", "localhost")
+    openssl("x509", "-req", "-in", proxy.folder / "server.csr", "-CA", pki.intermediate.leaf,
+            "-CAkey", pki.intermediate.key, "-set_serial", "5", "-days", "90", "-out",
+            tmp_path / "signed.pem")
+    cert(proxy, "install", "--pending", tmp_path / "signed.pem")
+    assert os.path.exists(f"{proxy.key}.pending")
+    cert(proxy, "install", "--activate")
+    assert not os.path.exists(f"{proxy.key}.pending")
+    assert not os.path.exists(f"{proxy.cert}.pending")
+    fingerprint(proxy.cert, proxy.key)
 
 
 def test_a_broken_configuration_keeps_the_pair_that_is_served(start_proxy, origin, pki):
