@@ -16,7 +16,7 @@ static void on_before_wait(uv_prepare_t *prepare)
     bool quiet = !loop->events_seen;
 
     loop->events_seen = false;
-    bool more = streams_turn(loop);
+    bool more = streams_turn(loop, quiet);
     /* Keys are made ahead of need only when a whole turn brought nothing else to do. */
     if (!more && loop->keys_used) {
         if (quiet)

@@ -3,7 +3,8 @@
  *
  * Each turn: events are handled (reads, decryption, parsing, writes that only append);
  * then, just before waiting, in this order: handshakes go on, for a bounded time; key
- * operations that gathered run as batches and their handshakes go on; every stream with
+ * operations that gathered run as batches and their handshakes go on, unless events still
+ * come in and more may join them within two turns; every stream with
  * unsent bytes sends them in one system call. Work that remains makes the next wait a
  * zero wait.
  */
@@ -34,6 +35,7 @@ struct loop {
     struct list handshakes; /* struct stream.queued: bytes wait for a handshake */
     struct list awaiting_keys; /* struct stream.queued: the engine works for them */
     struct list ready; /* struct stream.queued: something to tell the owner */
+    unsigned gathering; /* turns in a row that key operations waited for others */
     bool keys_used, events_seen; /* this turn */
     char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: used up in one go */
     char *plain_buffer; /* LOOP_READ_SIZE, decrypted */

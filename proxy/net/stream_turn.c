@@ -7,6 +7,8 @@
 
 enum {
     HANDSHAKE_SLICE = 3 * 1000 * 1000, /* ns a turn may spend on new handshakes */
+    KEYS_BATCH = 8, /* operations that are worth starting at once */
+    KEYS_PATIENCE = 2, /* turns in a row that operations may wait for others */
     FLUSH_ROUNDS = 3, /* drained() may write, which must not wait, nor go on for ever */
 };
 
@@ -53,12 +55,28 @@ static void tell_ready(struct loop *loop)
         stream_tell(s);
 }
 
-static void run_key_operations(struct loop *loop)
+/* A batch costs the same with one operation as with eight, and while events come in, more
+ * of them may be on their way: another look at the sockets, without waiting, costs next to
+ * nothing. A loop that saw nothing new runs what it has. */
+static bool may_gather(struct loop *loop, bool quiet)
+{
+    size_t pending = engine_pending();
+
+    if (quiet || pending == 0 || pending >= KEYS_BATCH ||
+        loop->gathering >= KEYS_PATIENCE) {
+        loop->gathering = 0;
+        return false;
+    }
+    loop->gathering++;
+    return true;
+}
+
+static void run_key_operations(struct loop *loop, bool quiet)
 {
     struct list now;
     struct stream *s;
 
-    if (list_empty(&loop->awaiting_keys))
+    if (list_empty(&loop->awaiting_keys) || may_gather(loop, quiet))
         return;
     engine_run();
     move_all(&loop->awaiting_keys, &now);
@@ -81,11 +99,11 @@ static void flush_all(struct loop *loop)
     }
 }
 
-bool streams_turn(struct loop *loop)
+bool streams_turn(struct loop *loop, bool quiet)
 {
     run_handshakes(loop);
     tell_ready(loop);
-    run_key_operations(loop);
+    run_key_operations(loop, quiet);
     flush_all(loop);
     watches_tell_closed(&loop->watches);
     return !list_empty(&loop->handshakes) || !list_empty(&loop->ready) ||

@@ -8,7 +8,7 @@
 
 struct loop;
 
-/* Returns whether work was left for the next turn. */
-bool streams_turn(struct loop *loop);
+/* quiet: no event came since the last turn. Returns whether work was left for the next. */
+bool streams_turn(struct loop *loop, bool quiet);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 
+#include "certstore/context.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/net/tls_session.h"
 
@@ -14,6 +15,7 @@ enum {
     PLAIN_METHOD_MAX = 16, /* longest HTTP method looked for */
     RECORD_MAX = 16384, /* plaintext in one record */
     RECORD_OVERHEAD = 64, /* at most, of its ciphertext */
+    FLIGHT_ROOM = 4096, /* what a server's first flight takes, mostly */
     BYTES_PER_BARREN_RECORD = 4096 /* plaintext that pays for one */
 };
 
@@ -186,6 +188,8 @@ static int handshake(struct tls *tls)
             return seen;
         }
     }
+    if (buffer_len(tls->out) == 0)
+        (void)buffer_reserve(tls->out, FLIGHT_ROOM);
     ERR_clear_error();
     tls->keys_ready = false;
     int result = SSL_do_handshake(tls->ssl);
@@ -261,6 +265,16 @@ void tls_end(struct tls *tls)
 bool tls_is_untouched(const struct tls *tls)
 {
     return !tls->open && tls->in_len == 0 && buffer_len(&tls->hello) == 0;
+}
+
+bool tls_is_resumed(const struct tls *tls)
+{
+    return SSL_session_reused(tls->ssl) == 1;
+}
+
+void *tls_service(const struct tls *tls)
+{
+    return context_owner(SSL_get_SSL_CTX(tls->ssl));
 }
 
 bool tls_is_open(const struct tls *tls)

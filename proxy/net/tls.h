@@ -64,6 +64,8 @@ bool tls_write(struct tls *tls, const char *plain, size_t len);
 void tls_end(struct tls *tls);
 
 bool tls_is_open(const struct tls *tls);
+bool tls_is_resumed(const struct tls *tls);
+void *tls_service(const struct tls *tls); /* as in tls_facts, at no cost */
 /* The peer has not said a byte yet. */
 bool tls_is_untouched(const struct tls *tls);
 bool tls_awaits_keys(const struct tls *tls);
