@@ -46,8 +46,8 @@ void front_drain(struct front *front, void (*empty)(void *owner), void *owner);
 /* Ends everything now; the closed events follow from the loop. */
 void front_close_all(struct front *front);
 
-/* Clients of `from` that have not said a byte yet shake hands under the service of the same
- * name in `to`: from now on no handshake shows what `from` served. */
+/* Clients of `from` that have not said a byte yet shake hands under the service of the
+ * same name in `to`: from now on no handshake shows what `from` served. */
 void front_adopt(struct front *front, struct generation *from, struct generation *to);
 
 /* A handshake that began before `current` has chosen its certificate and awaits a key

@@ -37,11 +37,6 @@ enum client_state {
 #undef X
 };
 
-enum {
-    CLIENT_LINGER_MAX = 8 * 1024 * 1024, /* bytes discarded after the last reply */
-    CLIENT_DRAIN_GRACE = 1000, /* ms a fresh connection has to begin its one request */
-};
-
 struct client {
     struct stream stream;
     struct front *front;
@@ -91,24 +86,7 @@ struct client *client_new(struct front *front, struct service *service,
 void client_start(struct client *c, int fd);
 /* Moves to a service of another generation, if no byte has come yet. */
 void client_adopt(struct client *c, struct service *service);
-void client_drain(struct client *c);
 void client_end_now(struct client *c);
-bool client_is_sheddable(struct client *c, uint64_t patience);
-void client_shed(struct client *c);
-
-/* The exchange is complete: the next request, or the end. */
-void client_exchange_done(struct client *c, bool keep_alive);
-
-/* What was written is the last: close_notify and FIN, or a cut; then linger. */
-void client_end(struct client *c, enum end_reason reason);
-void client_cut(struct client *c, enum end_reason reason);
-
-/* Nothing more can be delivered. */
-void client_close(struct client *c, enum end_reason reason);
-
-/* One of our own replies, then the end. */
-void client_refuse(struct client *c, enum end_reason reason, unsigned status,
-    const char *text, bool to_head);
 
 /* "192.0.2.7" or "2001:db8::1"; room for INET6_ADDRSTRLEN. */
 const char *client_ip(const struct client *c, char *text);

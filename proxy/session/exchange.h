@@ -79,7 +79,8 @@ void exchange_refuse(
 /* The one way to fail. The exchange is gone afterwards. */
 void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail);
 
-/* Between exchange.c and response.c. */
+/* Between exchange.c, request.c and response.c. */
+void exchange_forward(struct exchange *x, const struct head *head);
 void exchange_send_request(struct exchange *x);
 bool exchange_retry(struct exchange *x); /* false: it may not */
 void exchange_rearm(struct exchange *x);

@@ -12,13 +12,16 @@
 #include "proxy/session/client.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/exchange.h"
+#include "proxy/session/handshake.h"
 #include "proxy/session/pool.h"
 #include "proxy/session/report.h"
+#include "proxy/session/requests.h"
 
 enum {
     ROOM_TICK = 500, /* ms between looks at handshakes that can be shed */
     SHED_PATIENCE = 3000, /* ms a handshake gets whose ClientHello we have seen */
     SHED_LOOKS = 8, /* oldest handshakes looked at */
+    FULL_AGAIN = 60 * 1000, /* ms between two lines that say so */
     CROWD = 256, /* clients whose memory is worth giving back */
 };
 
@@ -68,7 +71,7 @@ static struct client *oldest_sheddable(const struct front *front)
         struct client *c = container_of(node, struct client, handshaking);
 
         node = node->next;
-        if (client_is_sheddable(c, SHED_PATIENCE))
+        if (handshake_is_sheddable(c, SHED_PATIENCE))
             return c;
     }
     return NULL;
@@ -87,6 +90,18 @@ void front_on_room(struct front *front, void (*room)(void *owner), void *owner)
     front->room_owner = owner;
 }
 
+/* At the limit clients come and go: once for all of that is enough. */
+static void tell_of_full_house(struct front *front)
+{
+    uint64_t now = loop_now(front->loop);
+
+    if (front->full_told == 0 || now - front->full_told >= FULL_AGAIN)
+        log_warning("event=full clients=%llu max_connections=%u detail=\"new connections "
+                    "wait in the backlog; raise max_connections to serve more\"",
+            (unsigned long long)front->counters.clients, front->max_connections);
+    front->full_told = now;
+}
+
 static void tell_of_no_room(struct front *front)
 {
     if (front->waiting_for_room || front_has_room(front))
@@ -94,9 +109,7 @@ static void tell_of_no_room(struct front *front)
     front->waiting_for_room = true;
     loop_arm(front->loop, &front->room_due, ROOM_TICK);
     if (front->counters.clients >= front->max_connections)
-        log_warning("event=full clients=%llu max_connections=%u detail=\"new connections "
-                    "wait in the backlog; raise max_connections to serve more\"",
-            (unsigned long long)front->counters.clients, front->max_connections);
+        tell_of_full_house(front);
 }
 
 static void look_for_room(struct front *front)
@@ -232,7 +245,7 @@ static void make_room_for_handshake(struct front *front)
         return;
     oldest = oldest_sheddable(front);
     if (oldest != NULL)
-        client_shed(oldest);
+        handshake_shed(oldest);
 }
 
 void client_accept(struct front *front, struct service *service, int fd,
@@ -283,7 +296,7 @@ void front_drain(struct front *front, void (*empty)(void *owner), void *owner)
     front->empty = empty;
     front->empty_owner = owner;
     close_idle_backends(front);
-    for_each_client(front, client_drain);
+    for_each_client(front, requests_drain);
     tell_if_empty(front);
 }
 

@@ -39,6 +39,7 @@ struct front {
     struct deadline room_due; /* for another look, while there is no room */
     unsigned backend_count; /* connections to backends, closing ones too */
     uint32_t last_id;
+    uint64_t full_told; /* ms: when the house was last full; 0: never */
     uint32_t crowd; /* most clients at a time, since memory was last given back */
     uint32_t max_connections, max_handshakes; /* of the generation that last accepted */
     bool draining, waiting_for_room;

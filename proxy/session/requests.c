@@ -2,10 +2,14 @@
 
 #include "proxy/http/parser.h"
 #include "proxy/session/client_state.h"
+#include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
+#include "proxy/session/own_reply.h"
 
 /* Below it reading goes on, if only to notice a client that goes away. */
 enum { UNPARSED_MAX = 32 * 1024 };
+
+enum { DRAIN_GRACE = 1000 }; /* ms a fresh connection has to begin its one request */
 
 static bool wants_requests(const struct client *c)
 {
@@ -118,7 +122,27 @@ static void use_up(struct client *c, size_t used)
     buffer_consume(&c->unparsed, used);
 }
 
-void requests_resume(struct client *c)
+bool requests_too_far_ahead(const struct client *c)
+{
+    return buffer_len(&c->unparsed) >= UNPARSED_MAX;
+}
+
+static uint64_t idle_time(const struct client *c)
+{
+    uint64_t idle = c->service->settings->idle_timeout;
+
+    return c->front->draining && idle > DRAIN_GRACE ? DRAIN_GRACE : idle;
+}
+
+void requests_await(struct client *c)
+{
+    c->in_head = false;
+    c->pending = SIZE_MAX;
+    client_enter(c, CLIENT_AWAIT_HEAD, idle_time(c));
+}
+
+/* The turn of what waited. */
+static void resume(struct client *c)
 {
     while (buffer_len(&c->unparsed) > 0 && wants_requests(c)) {
         count_ahead(c);
@@ -130,7 +154,8 @@ void requests_resume(struct client *c)
     buffer_shrink(&c->unparsed, 0);
 }
 
-void requests_rest(struct client *c)
+/* Nothing waits: gives back what an idle client does not need. */
+static void rest(struct client *c)
 {
     if (c->parser == NULL || !parser_is_idle(c->parser))
         return;
@@ -139,7 +164,59 @@ void requests_rest(struct client *c)
     stream_idle(&c->stream);
 }
 
-bool requests_too_far_ahead(const struct client *c)
+enum end_reason requests_end_reason(const struct client *c)
 {
-    return buffer_len(&c->unparsed) >= UNPARSED_MAX;
+    return c->requests == 0 ? END_PROBE : END_DONE;
+}
+
+void requests_ended(struct client *c)
+{
+    if (c->parser != NULL && parser_end(c->parser) == PARSE_ERROR)
+        requests_refuse(c);
+    else
+        client_end(c, requests_end_reason(c));
+}
+
+void requests_next(struct client *c, bool keep_alive)
+{
+    if (!keep_alive) {
+        buffer_destroy(&c->unparsed);
+        client_end(c, END_DONE);
+        return;
+    }
+    requests_await(c);
+    resume(c);
+    if (c->state == CLIENT_AWAIT_HEAD && c->peer_ended)
+        requests_ended(c);
+    else if (c->state == CLIENT_AWAIT_HEAD)
+        rest(c);
+    if (c->state <= CLIENT_EXCHANGE)
+        client_update_reading(c);
+}
+
+void requests_expired(struct client *c)
+{
+    size_t taken;
+
+    if (c->in_head) {
+        const struct own_reply *reply = own_reply_for(END_HEAD_TIMEOUT);
+
+        client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, false);
+    } else if (client_took_some(c, &taken) && c->pending > 0) {
+        client_arm(c, idle_time(c)); /* still reading the last reply */
+    } else if (c->pending > 0) {
+        client_close(c, END_READ_TIMEOUT);
+    } else {
+        client_end(c, c->front->draining ? END_DRAINED : END_IDLE_TIMEOUT);
+    }
+}
+
+void requests_drain(struct client *c)
+{
+    if (c->state != CLIENT_AWAIT_HEAD || c->in_head)
+        return;
+    if (c->requests > 0)
+        client_end(c, END_DRAINED);
+    else
+        client_arm(c, idle_time(c)); /* it came for one: let it */
 }

@@ -1,6 +1,6 @@
 /*
  * requests.h - a client's bytes to requests, one at a time: what comes ahead of its turn
- * waits unparsed, bounded.
+ * waits unparsed, bounded. And AWAIT_HEAD, the time between them.
  */
 #ifndef WLBPROXY_SESSION_REQUESTS_H
 #define WLBPROXY_SESSION_REQUESTS_H
@@ -8,20 +8,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "proxy/base/end_reason.h"
+
 struct client;
 
 void requests_data(struct client *c, const char *bytes, size_t len);
-
-/* The turn of what waited. */
-void requests_resume(struct client *c);
-
-/* Nothing waits: gives back what an idle client does not need. */
-void requests_rest(struct client *c);
 
 /* So much waits that reading should pause. */
 bool requests_too_far_ahead(const struct client *c);
 
 /* Answers what the parser refused. */
 void requests_refuse(struct client *c);
+
+/* Enters AWAIT_HEAD. */
+void requests_await(struct client *c);
+
+/* An exchange is complete: the next request, or the end. */
+void requests_next(struct client *c, bool keep_alive);
+
+/* What happens in AWAIT_HEAD. */
+void requests_ended(struct client *c); /* close_notify */
+void requests_expired(struct client *c);
+void requests_drain(struct client *c);
+
+/* Of a client that leaves between two requests. */
+enum end_reason requests_end_reason(const struct client *c);
 
 #endif

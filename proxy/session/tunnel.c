@@ -4,6 +4,7 @@
 
 #include "proxy/session/backend.h"
 #include "proxy/session/client_state.h"
+#include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
 
 enum { EARLY_MAX = 64 * 1024 }; /* while the backend is not connected */

@@ -1,0 +1,115 @@
+#include "proxy/session/ending.h"
+
+#include "proxy/http/reply.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/handshake.h"
+#include "proxy/session/report.h"
+
+enum { LINGER_MAX = 8 * 1024 * 1024 }; /* bytes discarded after the last reply */
+
+static const struct service_settings *settings_of(const struct client *c)
+{
+    return c->service->settings;
+}
+
+/* After a mere close the kernel would go on offering megabytes to one who never reads,
+ * for minutes, and he would not even learn that it is over. */
+static bool is_given_up(struct client *c)
+{
+    return (c->reason == END_READ_TIMEOUT || c->reason == END_TOO_SLOW ||
+               c->reason == END_DRAINED) &&
+        stream_undelivered(&c->stream) > 0;
+}
+
+void client_close(struct client *c, enum end_reason reason)
+{
+    if (c->state == CLIENT_CLOSED)
+        return;
+    if (c->state != CLIENT_LINGER)
+        c->ended_in = c->state;
+    c->reason = (uint8_t)reason;
+    handshake_leave(c);
+    c->front->counters.ends[reason]++;
+    if (c->ended_in == CLIENT_HANDSHAKE)
+        report_handshake(c);
+    else
+        report_end(c);
+    report_state(c, (enum client_state)c->state, CLIENT_CLOSED);
+    c->state = CLIENT_CLOSED;
+    deadline_disarm(&c->deadline);
+    if (is_given_up(c))
+        stream_reset(&c->stream);
+    else
+        stream_close(&c->stream);
+}
+
+void ending_drained(struct client *c)
+{
+    if (c->peer_ended && stream_unsent(&c->stream) == 0)
+        client_close(c, (enum end_reason)c->reason);
+}
+
+/* The last answer is written. Reads and discards until the peer ends too, or its unread
+ * data would make the kernel reset what we just sent. */
+static void linger(struct client *c, enum end_reason reason)
+{
+    c->reason = (uint8_t)reason;
+    c->ended_in = c->state;
+    c->stalled = 0;
+    client_enter(c, CLIENT_LINGER, settings_of(c)->linger_timeout);
+    c->pending = SIZE_MAX;
+    stream_resume(&c->stream);
+    ending_drained(c);
+}
+
+void client_end(struct client *c, enum end_reason reason)
+{
+    stream_end(&c->stream);
+    linger(c, reason);
+}
+
+void client_cut(struct client *c, enum end_reason reason)
+{
+    stream_cut(&c->stream);
+    linger(c, reason);
+}
+
+void client_refuse(struct client *c, enum end_reason reason, unsigned status,
+    const char *text, bool to_head)
+{
+    struct buffer *reply = &c->front->scratch;
+
+    if (c->state == CLIENT_AWAIT_HEAD)
+        report_refused_head(c, reason, status);
+    buffer_clear(reply);
+    reply_write(reply, status, text, to_head);
+    client_write(c, buffer_data(reply), buffer_len(reply));
+    buffer_clear(reply);
+    c->front->counters.responses_own++;
+    client_end(c, reason);
+}
+
+void ending_data(struct client *c, size_t len)
+{
+    c->discarded += (uint32_t)len;
+    if (c->discarded > LINGER_MAX)
+        client_close(c, (enum end_reason)c->reason);
+}
+
+/* A peer that has it all gets no more time; one that still reads does, as long as it goes
+ * on reading. */
+void ending_expired(struct client *c)
+{
+    const struct service_settings *settings = settings_of(c);
+    size_t taken;
+    bool took_some = client_took_some(c, &taken);
+
+    if (c->pending > 0 && (took_some || c->stalled < settings->body_timeout)) {
+        c->stalled = took_some ? 0 : c->stalled + (uint32_t)settings->linger_timeout;
+        client_arm(c, settings->linger_timeout);
+    } else if (c->reason == END_DONE) {
+        client_close(c, c->pending > 0 ? END_READ_TIMEOUT : END_LINGER_TIMEOUT);
+    } else {
+        client_close(c, (enum end_reason)c->reason);
+    }
+}

@@ -1,0 +1,31 @@
+/*
+ * ending.h - how a client's connection ends: what was written is delivered, then
+ * close_notify and FIN, or a cut; then LINGER, until the client ends, too.
+ */
+#ifndef WLBPROXY_SESSION_ENDING_H
+#define WLBPROXY_SESSION_ENDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proxy/base/end_reason.h"
+
+struct client;
+
+/* What was written is the last: close_notify and FIN; or FIN alone, which looks cut. */
+void client_end(struct client *c, enum end_reason reason);
+void client_cut(struct client *c, enum end_reason reason);
+
+/* One of our own replies, then the end. */
+void client_refuse(struct client *c, enum end_reason reason, unsigned status,
+    const char *text, bool to_head);
+
+/* Nothing more can be delivered. */
+void client_close(struct client *c, enum end_reason reason);
+
+/* What happens in LINGER. */
+void ending_data(struct client *c, size_t len);
+void ending_drained(struct client *c);
+void ending_expired(struct client *c);
+
+#endif

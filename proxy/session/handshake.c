@@ -1,0 +1,78 @@
+#include "proxy/session/handshake.h"
+
+#include "proxy/net/tls.h"
+#include "proxy/session/admission.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/ending.h"
+#include "proxy/session/own_reply.h"
+
+void handshake_leave(struct client *c)
+{
+    if (list_empty(&c->handshaking))
+        return;
+    list_remove(&c->handshaking);
+    c->front->counters.handshakes_in_progress--;
+}
+
+static bool hello_was_seen(struct client *c)
+{
+    const struct tls_facts *tls = stream_tls_facts(&c->stream);
+
+    return tls != NULL && tls->offered[0] != '\0';
+}
+
+static void answer_plain_http(struct client *c)
+{
+    const struct own_reply *reply = own_reply_for(END_PLAIN_HTTP);
+
+    handshake_leave(c);
+    client_refuse(c, END_PLAIN_HTTP, reply->status, reply->text, false);
+}
+
+void handshake_failed(struct client *c, enum end_reason reason, const char *detail)
+{
+    bool hello = hello_was_seen(c);
+
+    if ((reason == END_CLIENT_GONE || reason == END_CLIENT_RESET) && !hello) {
+        client_close(c, END_PROBE); /* a port scan, a health check */
+        return;
+    }
+    c->front->counters.handshakes_failed++;
+    c->detail = detail;
+    if (hello)
+        source_count_full_handshake(c->source, loop_now(c->front->loop));
+    if (reason == END_PLAIN_HTTP)
+        answer_plain_http(c);
+    else
+        client_close(c, reason);
+    c->detail = NULL;
+}
+
+void handshake_done(struct client *c)
+{
+    const struct tls_facts *tls = stream_tls_facts(&c->stream);
+
+    handshake_leave(c);
+    if (tls == NULL)
+        return;
+    if (tls->resumed) {
+        c->front->counters.handshakes_resumed++;
+    } else {
+        c->front->counters.handshakes_full++;
+        source_count_full_handshake(c->source, loop_now(c->front->loop));
+    }
+    if (tls->service != NULL)
+        c->service = tls->service;
+}
+
+/* One that has not even said hello costs nobody anything. */
+bool handshake_is_sheddable(struct client *c, uint64_t patience)
+{
+    return !hello_was_seen(c) || loop_now(c->front->loop) - c->accepted >= patience;
+}
+
+void handshake_shed(struct client *c)
+{
+    c->front->counters.handshakes_shed++;
+    handshake_failed(c, END_HANDSHAKE_SHED, "made room for others");
+}

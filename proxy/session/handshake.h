@@ -1,0 +1,25 @@
+/*
+ * handshake.h - a client from accept to the end of its TLS handshake: counted, and shed
+ * when others need the room.
+ */
+#ifndef WLBPROXY_SESSION_HANDSHAKE_H
+#define WLBPROXY_SESSION_HANDSHAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proxy/base/end_reason.h"
+
+struct client;
+
+/* It is one of those in progress no more. Idempotent. */
+void handshake_leave(struct client *c);
+
+void handshake_done(struct client *c);
+void handshake_failed(struct client *c, enum end_reason reason, const char *detail);
+
+/* `patience`: ms that one gets whose ClientHello we have seen. */
+bool handshake_is_sheddable(struct client *c, uint64_t patience);
+void handshake_shed(struct client *c);
+
+#endif
