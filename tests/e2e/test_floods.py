@@ -1,0 +1,242 @@
+"""Floods: who attacks meets a deadline or a limit; who behaves is served meanwhile."""
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from frame.client import TLS12, TLS13, Tls, context, get
+from frame.wait import wait_until
+
+MANY = 500
+DEADLINES = {"handshake_timeout": "2s", "head_timeout": "2s", "body_timeout": "2s",
+             "idle_timeout": "2s", "linger_timeout": "300ms"}
+
+
+def counters(proxy):
+    return proxy.status()["workers"][0]["counters"]
+
+
+def ends(proxy):
+    return proxy.status()["workers"][0]["ends"]
+
+
+def works(port, **options):
+    with Tls(port, **options) as client:
+        return client.request(get("/", close=True)).status == 200
+
+
+def client_hello():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    side = context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        side.do_handshake()
+    return outgoing.read()
+
+
+def crowd(port, count, first, source="127.0.0.1"):
+    """Connections that have said that much."""
+    connections = []
+    for _ in range(count):
+        connections.append(socket.create_connection(
+            ("127.0.0.1", port), timeout=30, source_address=(source, 0)))
+        if first:
+            connections[-1].sendall(first)
+    return connections
+
+
+def close_all(connections):
+    for one in connections:
+        one.close()
+
+
+def wait_until_alone(proxy):
+    wait_until(lambda: counters(proxy)["connections"] == 0, "all connections have gone", 60)
+
+
+@pytest.mark.parametrize("said", ["nothing", "half a hello", "a hello"])
+def test_half_open_handshakes_end_by_their_deadline(start_proxy, origin, full, said):
+    proxy = start_proxy(origin.address, **DEADLINES)
+    hello = client_hello()
+    first = {"nothing": b"", "half a hello": hello[:len(hello) // 2], "a hello": hello}[said]
+    assert works(proxy.port)
+    count = 5000 if full else MANY
+    before = proxy.rss()
+    attackers = crowd(proxy.port, count, first)
+    for _ in range(10):
+        assert works(proxy.port)
+    assert proxy.rss() - before < count * 64 + 4096
+    wait_until_alone(proxy)
+    close_all(attackers)
+    assert ends(proxy)["handshake_timeout"] + ends(proxy).get("handshake_shed", 0) == count
+
+
+def test_handshakes_beyond_the_limit_make_room(start_proxy, origin):
+    """The oldest silent ones go, nobody who speaks waits."""
+    proxy = start_proxy(origin.address, max_handshakes=50)
+    attackers = crowd(proxy.port, 200, b"")
+    assert works(proxy.port)
+    assert counters(proxy)["handshakes_in_progress"] <= 50
+    assert counters(proxy)["handshakes_shed"] >= 150
+    close_all(attackers)
+    wait_until_alone(proxy)
+
+
+def test_a_source_that_floods_is_shed_and_another_is_not(start_proxy, origin):
+    proxy = start_proxy(origin.address, max_handshakes=40, handshake_rate=5)
+    waiting = crowd(proxy.port, 15, b"")  # more than a quarter: pressure
+    hello, refused = client_hello(), 0
+    for _ in range(60):
+        (one,) = crowd(proxy.port, 1, hello, source="127.0.0.9")
+        try:
+            refused += not one.recv(1)
+        except ConnectionError:
+            refused += 1
+        one.close()
+    assert refused > 0 and ends(proxy)["handshake_shed"] >= refused
+    assert works(proxy.port)
+    close_all(waiting)
+
+
+def test_connections_of_one_source_are_bounded(start_proxy, origin):
+    proxy = start_proxy(origin.address, max_connections_per_source=20)
+    crowd_of_one = crowd(proxy.port, 30, b"", source="127.0.0.9")
+    wait_until(lambda: ends(proxy).get("too_many_connections", 0) == 10)
+    assert works(proxy.port)
+    close_all(crowd_of_one)
+
+
+def test_a_full_house_waits_in_the_backlog_and_is_told_once(start_proxy, origin):
+    proxy = start_proxy(origin.address, max_connections=10)
+    inside = [Tls(proxy.port) for _ in range(10)]
+    proxy.wait_for("full")
+    outside = crowd(proxy.port, 20, b"")
+    assert inside[0].request(get("/")).status == 200
+    assert counters(proxy)["accepted"] == 10
+    for one in inside:
+        one.close()
+    wait_until(lambda: counters(proxy)["accepted"] >= 20)
+    close_all(outside)
+    assert works(proxy.port)
+    assert len(proxy.events("full")) == 1
+
+
+RECORDS = {
+    "compatibility records": b"\x14\x03\x03\x00\x01\x01",
+    "warnings": b"\x15\x03\x01\x00\x02\x01\x5a",
+    "empty handshake records": b"\x16\x03\x01\x00\x00",
+    "empty data records": b"\x17\x03\x03\x00\x00",
+}
+
+
+@pytest.mark.parametrize("after_hello", [False, True])
+@pytest.mark.parametrize("kind", sorted(RECORDS))
+def test_records_that_carry_nothing_end_the_handshake(start_proxy, origin, kind, after_hello):
+    proxy = start_proxy(origin.address)
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as raw:
+        if after_hello:
+            raw.sendall(client_hello())
+        try:
+            for _ in range(100):
+                raw.sendall(RECORDS[kind] * 1000)
+            while raw.recv(65536):
+                pass
+        except ConnectionError:
+            pass
+    wait_until_alone(proxy)
+    assert works(proxy.port)
+    assert proxy.events("end")[0]["reason"] in ("tls_flood", "handshake_failed", "probe",
+                                                "client_reset", "client_gone")
+
+
+def s_client(port, *options, typed=b""):
+    return subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options],
+        input=typed, capture_output=True, timeout=60)
+
+
+def update_keys(port, count):
+    """How many KeyUpdates s_client could send, one after the other."""
+    with subprocess.Popen(
+            ["openssl", "s_client", "-tls1_3", "-connect", f"127.0.0.1:{port}"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as it:
+        try:
+            for sent in range(count):
+                it.stdin.write(b"k\n")
+                it.stdin.flush()
+                while b"KEYUPDATE" not in (line := it.stderr.readline()):
+                    if not line:
+                        return sent
+        except BrokenPipeError:
+            return sent
+        finally:
+            it.kill()
+    return count
+
+
+def test_a_flood_of_key_updates_ends_the_connection(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    update_keys(proxy.port, 200)
+    assert proxy.wait_for("end", reason="tls_flood")
+    assert works(proxy.port)
+
+
+def test_some_key_updates_are_fine(proxy):
+    assert update_keys(proxy.port, 10) == 10
+    wait_until_alone(proxy)
+    assert not proxy.events("end", reason="tls_flood")
+
+
+def test_renegotiation_is_refused_however_often_it_is_asked(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    for _ in range(5):
+        s_client(proxy.port, "-tls1_2", typed=b"R\n" * 200)
+    wait_until_alone(proxy)
+    assert counters(proxy)["handshakes_full"] + counters(proxy)["handshakes_resumed"] == 5
+    assert works(proxy.port)
+
+
+@pytest.mark.parametrize("tls", [TLS12, TLS13], ids=["tls1.2", "tls1.3"])
+def test_slow_heads_and_bodies_end_by_their_deadline(start_proxy, origin, tls):
+    proxy = start_proxy(origin.address, **DEADLINES)
+    with_head = context(versions=tls)
+    attackers = []
+    for index in range(60):
+        attackers.append(Tls(proxy.port, tls=with_head))
+        attackers[-1].send(b"GET / HTTP/1.1\r\nHost: a\r\nX-" if index % 2 else
+                           b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1")
+    assert works(proxy.port)
+    for one in attackers:
+        data, end = one.read_to_end()
+        assert data.startswith(b"HTTP/1.1 408 ") and end == "close_notify"
+        one.close()
+    wait_until_alone(proxy)
+    assert ends(proxy)["head_timeout"] == 30 and ends(proxy)["body_timeout"] == 30
+
+
+def test_idle_connections_cost_little(start_proxy, origin, full):
+    count = 8000 if full else 500
+    proxy = start_proxy(origin.address, idle_timeout="60s", max_connections_per_source=0)
+    assert works(proxy.port)
+    before = proxy.rss()
+    idle = []
+    for _ in range(count if count < 900 else 900):
+        idle.append(Tls(proxy.port))
+        assert idle[-1].request(get("/")).status == 200
+    each = (proxy.rss() - before) / len(idle)
+    assert each < 64, f"{each:.1f} KiB for an idle connection"
+    for one in idle:
+        one.close()
+    wait_until_alone(proxy)
+
+
+def test_memory_comes_back_after_a_flood(start_proxy, origin):
+    proxy = start_proxy(origin.address, **DEADLINES)
+    assert works(proxy.port)
+    before = proxy.rss()
+    attackers = crowd(proxy.port, 900, client_hello()[:100])
+    wait_until(lambda: counters(proxy)["handshakes_in_progress"] >= 900)
+    most = proxy.rss()
+    close_all(attackers)
+    wait_until_alone(proxy)
+    wait_until(lambda: proxy.rss() < before + (most - before) // 2, "memory is given back")
