@@ -1,0 +1,24 @@
+"""What the package installs works as it is."""
+import os
+
+import pytest
+
+from frame.proxy import free_port
+
+pytestmark = pytest.mark.core
+PACKAGING = os.path.join(os.path.dirname(__file__), "..", "..", "packaging")
+
+
+def test_the_packaged_configuration_serves(start_proxy, origin):
+    """Only its paths and ports are changed to those of the test."""
+    proxy = start_proxy(origin.address)
+    with open(os.path.join(PACKAGING, "wlbproxy.conf")) as file:
+        text = file.read()
+    for there, here in (("accept = 8012", f"accept = 127.0.0.1:{free_port()}"),
+                        ("127.0.0.1:8013", origin.address),
+                        ("/etc/ssl/certs", str(proxy.folder))):
+        assert there in text
+        text = text.replace(there, here)
+    config = proxy.folder / "packaged.conf"
+    config.write_text(text)
+    proxy.command("check", "-c", config, check=0)
