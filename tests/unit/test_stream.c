@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -341,6 +342,27 @@ static void a_reset_is_noticed_while_paused(void **state)
     finish();
 }
 
+static void a_quiet_stream_has_nothing_to_tell(void **state)
+{
+    for (int paused = 0; paused < 2; paused++) {
+        forget(state);
+        accept_stream(NULL);
+        TURN_UNTIL(owner.opened);
+        a_few_turns();
+        assert_true(stream_is_quiet(&owner.stream));
+        if (paused) {
+            stream_pause(&owner.stream);
+            send(peer, "x", 1, 0);
+            a_few_turns();
+        } else {
+            shutdown(peer, SHUT_WR);
+            TURN_UNTIL(owner.ended);
+        }
+        assert_false(stream_is_quiet(&owner.stream));
+        finish();
+    }
+}
+
 static void what_came_before_a_reset_is_read_first(void **state)
 {
     (void)state;
@@ -469,6 +491,38 @@ static void end_tls(void)
 }
 
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+/* The last bytes of the handshake and a request in one read. */
+static void shake_hands_and_ask(void)
+{
+    begin_tls(TLS1_3_VERSION);
+    TURN_UNTIL(SSL_do_handshake(ssl) == 1);
+    assert_int_equal(SSL_write(ssl, "ask", 3), 3);
+    TURN_UNTIL(received("ask"));
+}
+
+static void a_ticket_travels_with_the_answer(void **state)
+{
+    char got[64];
+    struct pollfd tells = {.events = POLLIN};
+
+    forget(state);
+    shake_hands_and_ask();
+    tells.fd = peer;
+    assert_int_equal(poll(&tells, 1, 0), 0);
+    stream_write(&owner.stream, "told", 4);
+    turn();
+    assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get_session(ssl)), 1);
+    end_tls();
+
+    forget(state); /* nor does it wait for an answer that is late */
+    shake_hands_and_ask();
+    tells.fd = peer;
+    while (poll(&tells, 1, 1) == 0)
+        turn();
+    end_tls();
+}
 
 static void tls_is_hidden_and_ends_with_close_notify(void **state)
 {
@@ -644,6 +698,7 @@ int main(void)
         TEST(a_connection_takes_bytes_before_it_is_open),
         TEST(pause_stops_data_and_costs_nothing),
         TEST(a_reset_is_noticed_while_paused),
+        TEST(a_quiet_stream_has_nothing_to_tell),
         TEST(what_came_before_a_reset_is_read_first),
         TEST(a_half_closed_peer_costs_nothing),
         TEST(a_slow_reader_gets_all_and_memory_is_bounded),
@@ -651,6 +706,7 @@ int main(void)
         TEST(tls_is_hidden_and_ends_with_close_notify),
         TEST(a_cut_has_no_close_notify),
         TEST(fin_without_close_notify_is_a_client_gone),
+        TEST(a_ticket_travels_with_the_answer),
         TEST(paused_tls_keeps_what_was_read),
         TEST(pauses_do_not_pile_up_what_was_read),
         TEST(an_alert_reaches_a_peer_whose_bytes_we_never_read),
