@@ -9,11 +9,13 @@ enum { HELD_FOR = 20 /* ms */ };
 /* What a backend said before it reset us may be an answer: it is read first. */
 static void send_failed(struct stream *s, int error)
 {
+    bool by_peer = error == EPIPE || error == ECONNRESET;
+
     s->error = error;
     s->unwritable = true;
     s->blocked = false;
     buffer_destroy(&s->out);
-    if (s->tls != NULL || s->connecting || s->fin_seen)
+    if (s->tls != NULL || s->connecting || s->fin_seen || !by_peer)
         stream_broken(s, error);
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 #include "proxy/process/setup.h"
 #include "proxy/process/tickets.h"
 
-enum { GRACE = 2000, LOG_CHECK = 5000, STARTUP_FAILED = 2 };
+enum { GRACE = 2000, LOG_CHECK = 5000, STARTUP_FAILED = 2, RESERVE = 4 << 20 };
 
 /* ---- the end ---- */
 
@@ -400,12 +401,22 @@ static void destroy(struct master *m)
     logs_close(&m->reload.logs);
 }
 
+/* One heap, asked of the kernel in large steps and never given back: when there is no
+ * memory to be had for a while, there is enough to go on with. */
+static void keep_a_reserve(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TOP_PAD, RESERVE);
+    mallopt(M_TRIM_THRESHOLD, 2 * RESERVE);
+}
+
 /* What every process of ours needs before it does anything. */
 static bool prepare(struct master *m, struct error *err)
 {
     umask(0027);
     /* One thread reads files for us; more would each keep memory of their own. */
     setenv("UV_THREADPOOL_SIZE", "1", 1);
+    keep_a_reserve();
     privileges_harden();
     budget_raise_limit();
     return program_find(&m->program, err) && secrets_init(err);

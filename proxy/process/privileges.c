@@ -1,6 +1,7 @@
 #include "proxy/process/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -74,4 +75,16 @@ void privileges_harden(void)
 void privileges_freeze(void)
 {
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+void privileges_volunteer(void)
+{
+    static const char score[] = "300\n";
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    ssize_t ignored = write(fd, score, sizeof(score) - 1);
+    (void)ignored;
+    close(fd);
 }

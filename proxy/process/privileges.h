@@ -30,4 +30,8 @@ void privileges_harden(void);
 /* No new privileges by exec. For workers: a successor of the master may need them. */
 void privileges_freeze(void);
 
+/* Short of memory, the kernel is to end a worker, which is replaced, before the master.
+ */
+void privileges_volunteer(void);
+
 #endif

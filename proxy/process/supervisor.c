@@ -19,7 +19,7 @@ enum {
     WORK_PATIENCE = 30000, /* ms to prepare or take over a generation */
     YOUNG = 10000, /* ms; an older one that ends is replaced at once */
     PAUSE_FIRST = 100,
-    PAUSE_MAX = 10000,
+    PAUSE_MAX = 2000, /* its clients wait in its backlog meanwhile */
 };
 
 static uint64_t now_ms(const struct supervisor *s)

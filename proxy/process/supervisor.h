@@ -1,7 +1,7 @@
 /*
  * supervisor.h - keeps one worker process alive in each slot.
  *
- * A worker that ends is replaced at once, with a pause that doubles up to ten seconds
+ * A worker that ends is replaced at once, with a pause that doubles up to two seconds
  * only while it keeps ending young. One that no longer answers its heartbeat is killed
  * and replaced. What the workers are to serve is not known here: see rollout.h.
  */

@@ -276,6 +276,7 @@ static bool start(struct worker *w, struct error *err)
     tzset();
     if (!secrets_init(err) || !engine_start(batched[w->setup.crypto % 3], err))
         return false;
+    privileges_volunteer();
     if (!privileges_drop(&w->setup.identity, err))
         return false;
     privileges_harden();

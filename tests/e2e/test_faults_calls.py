@@ -1,0 +1,140 @@
+"""System calls that fail in a running proxy (strace -e inject), one kind at a time.
+
+The service survives, loses at most the connections concerned, and is whole again when the
+fault is over.
+"""
+import os
+import signal
+import socket
+
+import pytest
+
+from frame import strace
+from frame.client import Tls, get
+from frame.wait import wait_until
+
+pytestmark = pytest.mark.skipif(not strace.is_possible(), reason="needs strace and its rights")
+
+TURNS = 12
+
+
+def outcome(port):
+    """200, 502, ... or None when the connection was lost."""
+    try:
+        with Tls(port, timeout=20) as client:
+            return client.request(get("/", close=True)).status
+    except TimeoutError:
+        raise
+    except (OSError, AssertionError):
+        return None
+
+
+def works(port):
+    return outcome(port) == 200
+
+
+NOTHING_LOST = [
+    "accept4:error=EMFILE", "accept4:error=ENFILE", "accept4:error=ENOBUFS",
+    "accept4:error=ENOMEM", "accept4:error=ECONNABORTED", "accept4:error=EINTR",
+    "accept4:error=EPERM", "accept4:error=EPROTO", "recvfrom:error=EINTR",
+    "recvfrom:error=EAGAIN", "sendto:error=EINTR", "sendto:error=EAGAIN",
+    "epoll_wait:error=EINTR", "setsockopt:error=ENOMEM", "close:error=EINTR",
+    "close:error=EIO", "brk:error=ENOMEM", "getrandom:error=EINTR",
+]
+
+
+@pytest.mark.parametrize("fault", NOTHING_LOST)
+def test_a_worker_loses_nothing(proxy, fault):
+    workers = proxy.workers()
+    with strace.Injection(workers[0], f"{fault}:when=2+3"):
+        assert [outcome(proxy.port) for _ in range(TURNS)] == [200] * TURNS
+    assert works(proxy.port) and proxy.workers() == workers
+
+
+ONE_LOST = [
+    "recvfrom:error=ECONNRESET", "recvfrom:error=ENOMEM", "recvfrom:error=EIO",
+    "sendto:error=EPIPE", "sendto:error=ENOBUFS", "socket:error=EMFILE",
+    "socket:error=ENOMEM", "connect:error=EADDRNOTAVAIL", "connect:error=ENOMEM",
+    "getsockopt:error=ENOMEM",
+]
+
+
+@pytest.mark.parametrize("fault", ONE_LOST)
+def test_a_worker_loses_the_connection_concerned(start_proxy, origin, fault):
+    proxy = start_proxy(origin.address, response_timeout="1s")
+    workers = proxy.workers()
+    with strace.Injection(workers[0], f"{fault}:when=5+7") as injection:
+        outcomes = [outcome(proxy.port) for _ in range(TURNS)]
+        failed = TURNS - outcomes.count(200)
+        assert failed <= injection.count(), injection.output()
+    assert works(proxy.port) and proxy.workers() == workers
+
+
+def test_out_of_epoll_memory_ends_a_worker_at_most(proxy):
+    (worker,) = proxy.workers()
+    with strace.Injection(worker, "epoll_ctl:error=ENOMEM:when=2"):
+        outcomes = [outcome(proxy.port) for _ in range(TURNS)]
+    assert outcomes.count(200) >= TURNS - 1
+    wait_until(lambda: len(proxy.workers()) == 1)
+    assert works(proxy.port)
+
+
+def test_out_of_descriptors_nobody_spins_and_the_log_is_quiet(proxy):
+    (worker,) = proxy.workers()
+    with strace.Injection(worker, "accept4:error=EMFILE") as injection:
+        with socket.create_connection(("127.0.0.1", proxy.port)):
+            wait_until(lambda: injection.calls("accept4") >= 5)
+        tries = injection.calls("accept4")
+    counters = proxy.status()["workers"][0]["counters"]
+    assert counters["accept_errors"] >= tries - 1
+    assert len(proxy.events("accept_failed")) <= 2
+    assert works(proxy.port)
+
+
+RELOAD_REFUSED = ["memfd_create:error=EMFILE:when=1", "memfd_create:error=ENOMEM:when=1",
+                  "ftruncate:error=ENOSPC:when=1", "openat:error=EMFILE", "openat:error=EIO"]
+
+
+@pytest.mark.parametrize("fault", RELOAD_REFUSED)
+def test_a_reload_that_fails_changes_nothing(proxy, pki, fault):
+    workers = proxy.workers()
+    pki.other.install(proxy.cert, proxy.key)
+    with strace.Injection(proxy.pid, fault):
+        proxy.reload(check=1)
+        with Tls(proxy.port) as client:
+            assert client.certificate() == pki.rsa.der()
+    proxy.reload()
+    with Tls(proxy.port) as client:
+        assert client.certificate() == pki.other.der()
+    assert proxy.workers() == workers
+
+
+@pytest.mark.parametrize("fault", [
+    "sendmsg:error=ENOBUFS", "sendmsg:error=ENOMEM", "sendmsg:error=EINTR",
+    "sendmsg:error=ETOOMANYREFS", "recvmsg:error=ENOMEM", "recvmsg:error=EINTR",
+    "epoll_wait:error=EINTR"])
+def test_a_short_shortage_between_the_processes_is_no_end(proxy, pki, fault):
+    workers = proxy.workers()
+    pki.other.install(proxy.cert, proxy.key)
+    with strace.Injection(proxy.pid, f"{fault}:when=1+2", follow=False):
+        proxy.hup()
+        with Tls(proxy.port) as client:
+            assert client.certificate() == pki.other.der()
+    assert proxy.workers() == workers
+
+
+@pytest.mark.parametrize("fault", ["socketpair:error=EMFILE", "socketpair:error=ENOMEM",
+                                   "clone:error=EAGAIN", "clone:error=ENOMEM"])
+def test_a_worker_that_cannot_be_started_is_tried_again(start_proxy, origin, fault):
+    proxy = start_proxy(origin.address, workers=1)
+    (worker,) = proxy.workers()
+    with strace.Injection(proxy.pid, f"{fault}:when=1..3", follow=False):
+        os.kill(worker, signal.SIGKILL)
+        proxy.wait_for("worker_not_started", count=3)
+        assert works(proxy.port)  # waited in the backlog
+    assert proxy.process.poll() is None
+
+
+def test_a_control_socket_without_descriptors_does_not_spin(proxy):
+    with strace.Injection(proxy.pid, "accept4:error=EMFILE:when=1..3", follow=False):
+        assert proxy.status()["ok"]  # after the shortage
