@@ -4,10 +4,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
+from frame.callers import Callers
 from frame.client import Tls, get
 from frame.proxy import free_port
 from frame.wait import wait_until
@@ -26,43 +26,6 @@ def gone(pid):
             return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
     except FileNotFoundError:
         return True
-
-
-class Callers:
-    """Clients that call these ports all the time: each is served, or refused at once.
-
-    `outcomes` counts what they saw; anything but "served" and "refused" is lost.
-    """
-
-    def __init__(self, ports, count=6):
-        self.ports, self.over, self.outcomes = ports, threading.Event(), {}
-        self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self._call) for _ in range(count)]
-
-    def _one(self, port):
-        try:
-            return "served" if works(port) else "status"
-        except ConnectionRefusedError:
-            return "refused"
-        except OSError as error:
-            return repr(error)
-
-    def _call(self):
-        while not self.over.is_set():
-            for port in self.ports:
-                outcome = self._one(port)
-                with self.lock:
-                    self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
 
 
 def test_a_port_that_is_given_up_resets_nobody(start_proxy, origin, full):

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from frame.callers import Callers
 from frame.client import Tls, get
 from frame.wait import wait_until
 
@@ -222,3 +223,72 @@ def test_a_worker_cannot_read_files_but_reload_can(start_proxy, origin, pki):
         proxy.hup()
         with Tls(proxy.port) as client:
             assert client.certificate() == pair.der()
+
+
+OPEN_AS = """
+import os, sys
+uid, gid, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+os.setgroups([]); os.setresgid(gid, gid, gid); os.setresuid(uid, uid, uid)
+try:
+    os.close(os.open(path, os.O_RDONLY))
+except PermissionError:
+    print("refused")
+"""
+
+
+@needs_root
+def test_whoever_a_worker_is_cannot_open_the_key(start_proxy, origin, tmp_path):
+    """Issue 2, Show 5: the same uid, gid and no groups, without its system call filter."""
+    proxy = start_proxy(origin.address, workers=2)
+    for folder in (proxy.folder, *proxy.folder.parents):  # nothing but the key is in the way
+        if folder.stat().st_uid == 0 and folder != folder.parent:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    assert (proxy.key.stat().st_uid, proxy.key.stat().st_mode & 0o777) == (0, 0o600)
+    for pid in proxy.workers():
+        uid, gid = field(pid, "Uid")[0], field(pid, "Gid")[0]
+
+        def opened(path):
+            return subprocess.run(["python3", "-c", OPEN_AS, uid, gid, path], check=True,
+                                  capture_output=True, text=True).stdout.strip()
+
+        assert opened(proxy.cert) == "" and opened(proxy.key) == "refused"
+        for name in ("mem", "maps", "environ"):  # not dumpable: not even for its own user
+            assert opened(f"/proc/{pid}/{name}") == "refused"
+
+
+def test_a_worker_killed_under_load_ends_its_own_connections_only(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=2, log_level="info")
+    stay = [Tls(proxy.port) for _ in range(20)]
+    with Callers([proxy.port]) as callers:
+        for i in range(5):
+            os.kill(sorted(proxy.workers())[0], signal.SIGKILL)
+            proxy.wait_for("worker_up", count=3 + i)
+    alive = 0
+    for one in stay:
+        try:
+            alive += one.request(get("/")).status == 200
+        except (OSError, AssertionError):
+            pass
+        one.close()
+    print(callers.outcomes, f"{alive} of 20 idle clients stayed")
+    assert "refused" not in callers.outcomes and callers.outcomes["served"] > 0
+
+
+def test_more_sockets_than_fit_in_a_message(start_proxy, origin, pki):
+    """SCM_RIGHTS passes 253 descriptors at most."""
+    proxy = start_proxy(origin.address)
+    hosts = [f"127.0.{2 + i // 200}.{1 + i % 200}" for i in range(300)]
+    proxy.extra = "".join(
+        f"[more{i}]\nconnect = {origin.address}\ncert = {proxy.cert}\nkey = {proxy.key}\n"
+        + "".join(f"accept = {host}:{proxy.port}\n" for host in hosts[i:i + 60])
+        for i in range(0, 300, 60))
+    proxy.write_config()
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.hup()
+    for host in (hosts[0], hosts[252], hosts[253], hosts[-1]):
+        with Tls(proxy.port, host=host) as client:
+            assert client.certificate() == pki.other.der()
+    os.kill(proxy.workers()[0], signal.SIGKILL)
+    proxy.wait_for("worker_up", count=2)
+    with Tls(proxy.port, host=hosts[-1]) as client:
+        assert client.request(get("/")).status == 200

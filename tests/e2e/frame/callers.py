@@ -1,0 +1,46 @@
+"""Clients that come all the time, for what happens while nobody should notice."""
+import threading
+
+from .client import Tls, get
+
+
+def works(port):
+    with Tls(port) as client:
+        return client.request(get("/", close=True)).status == 200
+
+
+class Callers:
+    """Clients that call these ports all the time: each is served, or refused at once.
+
+    `outcomes` counts what they saw; anything but "served" and "refused" is lost.
+    """
+
+    def __init__(self, ports, count=6):
+        self.ports, self.over, self.outcomes = ports, threading.Event(), {}
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._call) for _ in range(count)]
+
+    def _one(self, port):
+        try:
+            return "served" if works(port) else "status"
+        except ConnectionRefusedError:
+            return "refused"
+        except OSError as error:
+            return repr(error)
+
+    def _call(self):
+        while not self.over.is_set():
+            for port in self.ports:
+                outcome = self._one(port)
+                with self.lock:
+                    self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
