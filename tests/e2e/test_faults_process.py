@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from frame.client import Tls, get
+from frame.clock import Clock
 from frame.wait import wait_until
 
 
@@ -219,3 +220,22 @@ def test_nobody_spins_when_idle(start_proxy, origin):
     assert cpu_ticks(worker) - before < 30
     for one in (*idle, *quiet):
         one.close()
+
+
+def test_clock_jumps_both_ways_stop_nothing(start_proxy, origin, tmp_path):
+    """Deadlines and heartbeats run on the monotonic clock; the wall clock is for reading."""
+    clock = Clock(tmp_path)
+    proxy = start_proxy(origin.address, environment=clock.environment)
+    workers = proxy.workers()
+    with Tls(proxy.port) as client:
+        for years in (1, -1, 5, -5, 0):
+            clock.jump(years * 365 * 86400)
+            assert client.request(get("/")).status == 200
+            assert works(proxy.port)
+            proxy.hup()
+            assert proxy.status()["ok"]
+    assert proxy.workers() == workers
+    assert not proxy.events("worker_killed")
+    for who in ("master", "worker"):
+        seen = {one["time"][:4] for one in proxy.events() if one["who"].startswith(who)}
+        assert len(seen) > 2, (who, seen)  # it did jump

@@ -1,7 +1,9 @@
 """Floods: who attacks meets a deadline or a limit; who behaves is served meanwhile."""
+import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -240,3 +242,41 @@ def test_memory_comes_back_after_a_flood(start_proxy, origin):
     close_all(attackers)
     wait_until_alone(proxy)
     wait_until(lambda: proxy.rss() < before + (most - before) // 2, "memory is given back")
+
+
+SLOW = {"heads": ["-H", "-i", "3"], "bodies": ["-B", "-i", "3", "-s", "8192", "-x", "10"],
+        "readers": ["-X", "-w", "10", "-y", "20", "-n", "5", "-z", "32", "-k", "3"]}
+
+
+def p99(port, count=200):
+    times = []
+    for _ in range(count):
+        began = time.monotonic()
+        assert works(port)
+        times.append(time.monotonic() - began)
+    return sorted(times)[int(count * 0.99) - 1]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("slowhttptest") is None, reason="needs slowhttptest")
+@pytest.mark.parametrize("kind", sorted(SLOW))
+def test_slowhttptest_with_4000_connections(start_proxy, origin, kind, record_property):
+    proxy = start_proxy(origin.address, workers=2, log_level="info", head_timeout="10s",
+                        body_timeout="10s", idle_timeout="10s")
+    quiet, before = p99(proxy.port), sum(map(proxy.rss, proxy.workers()))
+    path = "?size=400000" if kind == "readers" else ""
+    with subprocess.Popen(
+            ["slowhttptest", *SLOW[kind], "-c", "4000", "-r", "1000", "-l", "30",
+             "-u", f"https://127.0.0.1:{proxy.port}/{path}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as attack:
+        wait_until(lambda: sum(one["connections"] for one in proxy.status()["workers"]) > 100)
+        busy, most = [], 0
+        while attack.poll() is None:
+            busy.append(p99(proxy.port, 100))
+            most = max(most, sum(map(proxy.rss, proxy.workers())) - before)
+    record_property("p99 quiet, under attack (ms)", f"{quiet * 1e3:.1f} {max(busy) * 1e3:.1f}")
+    record_property("memory of the attackers (KiB)", most)
+    assert most < 4000 * 256
+    wait_until(lambda: sum(one["connections"] for one in proxy.status()["workers"]) == 0,
+               "attackers end by their deadlines", 60)
+    assert works(proxy.port)
