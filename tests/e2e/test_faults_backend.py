@@ -236,3 +236,36 @@ def test_two_backends_the_dead_one_costs_nobody_a_request(start_proxy, backend):
     dead.close()
     for _ in range(5):
         assert ask(proxy.port, get("/", close=True))[0].endswith(BODY)
+
+
+def ticks(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@pytest.mark.parametrize("how", ["reset", "end"])
+def test_a_dead_backend_behind_a_slow_reader_costs_no_cpu(start_proxy, backend, how):
+    """What it sent before it died waits; its death must not be told again and again."""
+    body, died = b"x" * 8_000_000, threading.Event()
+
+    def script(talk):
+        talk.read_request()
+        talk.socket.settimeout(1)
+        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n" + body)
+        if how == "reset":
+            talk.reset()
+        else:
+            talk.close()
+        died.set()
+
+    proxy = start_proxy(backend(script).address, body_timeout="60s")
+    (worker,) = proxy.workers()
+    with Tls(proxy.port, receive_buffer=4096) as client:
+        client.send(get("/"))
+        assert died.wait(20)
+        before = ticks(worker)
+        threading.Event().wait(1.5)
+        assert ticks(worker) - before < 60, "it runs all the time"
+        data, end = client.read_to_end()
+    assert end != "close_notify" and len(data) > 1000
