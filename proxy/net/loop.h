@@ -2,11 +2,11 @@
  * loop.h - the event loop of one process, with what all its streams share.
  *
  * Each turn: events are handled (reads, decryption, parsing, writes that only append);
- * then, just before waiting, in this order: handshakes go on, for a bounded time; key
- * operations that gathered run as batches and their handshakes go on, unless events still
- * come in and more may join them within two turns; every stream with
- * unsent bytes sends them in one system call. Work that remains makes the next wait a
- * zero wait.
+ * then, just before waiting, in this order: every stream with unsent bytes sends them in
+ * one system call; handshakes go on, for a bounded time; key operations that gathered run
+ * as batches and their handshakes go on, unless events still come in and more may join
+ * them within two turns; what those wrote is sent. Work that remains makes the next wait
+ * a zero wait.
  */
 #ifndef WLBPROXY_NET_LOOP_H
 #define WLBPROXY_NET_LOOP_H

@@ -6,7 +6,7 @@
 #include "proxy/net/tls.h"
 
 enum {
-    HANDSHAKE_SLICE = 3 * 1000 * 1000, /* ns a turn may spend on new handshakes */
+    HANDSHAKE_SLICE = 1000 * 1000, /* ns a turn may spend on new handshakes */
     KEYS_BATCH = 8, /* operations that are worth starting at once */
     KEYS_PATIENCE = 2, /* turns in a row that operations may wait for others */
     FLUSH_ROUNDS = 3, /* drained() may write, which must not wait, nor go on for ever */
@@ -56,8 +56,8 @@ static void tell_ready(struct loop *loop)
 }
 
 /* A batch costs the same with one operation as with eight, and while events come in, more
- * of them may be on their way: another look at the sockets, without waiting, costs next to
- * nothing. A loop that saw nothing new runs what it has. */
+ * of them may be on their way: another look at the sockets, without waiting, costs next
+ * to nothing. A loop that saw nothing new runs what it has. */
 static bool may_gather(struct loop *loop, bool quiet)
 {
     size_t pending = engine_pending();
@@ -101,8 +101,10 @@ static void flush_all(struct loop *loop)
 
 bool streams_turn(struct loop *loop, bool quiet)
 {
-    run_handshakes(loop);
+    /* What the events wrote does not wait for handshakes, which take milliseconds. */
     tell_ready(loop);
+    flush_all(loop);
+    run_handshakes(loop);
     run_key_operations(loop, quiet);
     flush_all(loop);
     watches_tell_closed(&loop->watches);

@@ -8,7 +8,8 @@
 
 struct loop;
 
-/* quiet: no event came since the last turn. Returns whether work was left for the next. */
+/* quiet: no event came since the last turn. Returns whether work was left for the next.
+ */
 bool streams_turn(struct loop *loop, bool quiet);
 
 #endif

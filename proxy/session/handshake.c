@@ -50,19 +50,19 @@ void handshake_failed(struct client *c, enum end_reason reason, const char *deta
 
 void handshake_done(struct client *c)
 {
-    const struct tls_facts *tls = stream_tls_facts(&c->stream);
+    const struct tls *tls = c->stream.tls;
 
     handshake_leave(c);
     if (tls == NULL)
         return;
-    if (tls->resumed) {
+    if (tls_is_resumed(tls)) {
         c->front->counters.handshakes_resumed++;
     } else {
         c->front->counters.handshakes_full++;
         source_count_full_handshake(c->source, loop_now(c->front->loop));
     }
-    if (tls->service != NULL)
-        c->service = tls->service;
+    if (tls_service(tls) != NULL)
+        c->service = tls_service(tls);
 }
 
 /* One that has not even said hello costs nobody anything. */
