@@ -20,7 +20,8 @@ from certificates import Certificates  # noqa: E402
 from measure import Bench, LoadError  # noqa: E402
 
 SERVER_CPU, CLIENT_CPU = "0", "1"
-CURVES = {"chains": [1, 2, 3, 4, 5], "crowd": [1, 10, 100, 1000, 10000]}
+CURVES = {"chains": [1, 2, 3, 4, 5], "crowd": [1, 10, 100, 1000, 10000],
+          "services": [1, 10, 100, 1000]}
 
 
 def arguments():
@@ -76,9 +77,9 @@ class Run:
         self.folder.chmod(0o755)
         return path
 
-    def start(self, peer, certificate, name, workers=1, cpus=SERVER_CPU):
+    def start(self, peer, certificate, name, workers=1, cpus=SERVER_CPU, services=1):
         return peer(self.folder / name, certificate, self.backend_port, cpus, workers,
-                    self.options.tools)
+                    self.options.tools, services)
 
     def server(self, peer, kind):
         """The one that runs all the time: idle it costs the others nothing."""
@@ -114,12 +115,25 @@ class Run:
         return self.curve(peer, scenario)
 
     def two_workers(self, peer, scenario):
-        if os.cpu_count() < 4:
-            return None  # server and client would share
-        one = self.bench.load(self.server(peer, "rsa"), scenario)
-        two = self.fresh(peer, lambda server: self.bench.load(server, scenario), workers=2,
-                         cpus="0,2")
-        return {"times": two["per_second"] / one["per_second"]}
+        """What a second worker on a second CPU adds, as times one worker's operations.
+
+        With CPUs left for the client it is measured. With two, where servers, client and
+        backend share both, it is reckoned from the servers' own clocks: what an operation
+        costs beside a second worker, and how evenly the two divide the work.
+        """
+        enough = os.cpu_count() >= 4
+        cpus, client = ("0,2", CLIENT_CPU) if enough else ("0,1", "0,1")
+
+        def figures(workers, cpus):
+            return self.fresh(
+                peer, lambda server: self.bench.load(server, scenario, cpu=client),
+                workers=workers, cpus=cpus)
+
+        one, two = figures(1, SERVER_CPU if enough else cpus), figures(2, cpus)
+        if enough:
+            return {"times": two["per_second"] / one["per_second"]}
+        return {"times_reckoned": one["cpu_us"] / two["cpu_us"] / two["largest_share"],
+                "largest_share": two["largest_share"]}
 
     def curve(self, peer, scenario):
         """How the cost grows: {n: CPU us}. Only wlbproxy, only in the first round."""
@@ -131,6 +145,9 @@ class Run:
             if scenario.kind == "chains":
                 figures = self.fresh(peer, lambda server: self.bench.load(server, scenario),
                                      certificate=self.certificates.chain(n))
+            elif scenario.kind == "services":
+                figures = self.fresh(peer, lambda server: self.bench.load(server, scenario),
+                                     services=n)
             else:
                 figures = self.fresh(
                     peer, lambda server: self.bench.crowd(server, scenario, n))  # noqa: B023

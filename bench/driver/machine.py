@@ -9,8 +9,8 @@ import subprocess
 def _output(*command):
     try:
         return subprocess.run(list(map(str, command)), capture_output=True, text=True,
-                              timeout=120).stdout
-    except OSError:
+                              timeout=600).stdout
+    except (OSError, subprocess.TimeoutExpired):
         return ""
 
 

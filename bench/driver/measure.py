@@ -54,12 +54,13 @@ class Bench:
     def _load(self, server, arguments, **options):
         return Load(self.load_program, server.port, [*self.times, *arguments], **options)
 
-    def load(self, server, scenario):
-        load = self._load(server, scenario.load)
+    def load(self, server, scenario, cpu=CLIENT_CPU):
+        load = self._load(server, scenario.load, cpu=cpu)
         load.begun()
         before = server.cpu_ns()
         result = load.result()
-        spent = _spent(before, server.cpu_ns())
+        after = server.cpu_ns()
+        spent = _spent(before, after)
         if scenario.resumes and result["resumed"] < 0.9 * result["handshakes"]:
             raise LoadError("sessions are not resumed")
         operations = max(result["operations"], 1)
@@ -67,6 +68,7 @@ class Bench:
             "cpu_us": spent / 1000 / operations,
             "per_second": operations / result["seconds"],
             "busy": spent / 1e9 / result["seconds"],
+            "largest_share": max(ns - before.get(pid, 0) for pid, ns in after.items()) / spent,
             **{name: result[name] for name in ("p50_us", "p99_us", "max_us")},
             "settings": f"{result['protocol']} {result['cipher']} {result['group']}",
         }

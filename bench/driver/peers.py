@@ -42,14 +42,15 @@ class Server:
     programs = ()
     version_command = ()
 
-    def __init__(self, folder, certificate, backend_port, cpus, workers=1, tools=None):
+    def __init__(self, folder, certificate, backend_port, cpus, workers=1, tools=None,
+                 services=1):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         self.cert, self.key = self.folder / "server.pem", self.folder / "server.key"
         self.merged = self.folder / "merged.pem"
         self.backend_port, self.port, self.workers = backend_port, free_port(), workers
-        self.tools = tools
+        self.tools, self.services = tools, services
         self.install(certificate)
         self.configure()
         self.log = open(self.folder / "log", "wb")
@@ -160,7 +161,14 @@ ciphers = {CIPHERS}
 groups = {GROUPS}
 max_body = 0
 backend_keepalive = {BACKEND_CONNECTIONS}
-""")
+""" + "".join(f"""
+[bench{i}]
+accept = 127.0.0.1:{self.port}
+sni = bench{i}.example.com
+connect = 127.0.0.1:{self.backend_port}
+cert = {self.cert}
+key = {self.key}
+""" for i in range(1, self.services)))
 
     def command(self):
         return [self.program(self.tools), "run", "-c", self.folder / "conf"]

@@ -82,15 +82,20 @@ class Results:
                    ("all_new_ms", "ms until only the new certificate")],
         "flood": [("alone_p99_us", "p99 alone, us"), ("beside_p99_us", "p99 beside, us"),
                   ("flood_per_second", "handshakes/s of the flood")],
-        "workers": [("times", "times one worker's operations/s")],
+        "workers": [("times", "times one worker's operations/s"),
+                    ("times_reckoned", "the same, reckoned on two CPUs from CPU clocks"),
+                    ("largest_share", "the busier worker's share")],
     }
 
     def other_rows(self):
         rows = [["", *self.peers]]
         for scenario in self.scenarios:
             for name, title in self.OTHERS.get(scenario.kind, []):
+                if all(self.of(peer, scenario, name) is None for peer in self.peers):
+                    continue
                 rows.append([f"{scenario.name}: {title}",
-                             *(number(self.of(peer, scenario, name)) for peer in self.peers)])
+                             *(number(self.of(peer, scenario, name), 2)
+                               for peer in self.peers)])
         return rows
 
     def curve_rows(self):
@@ -173,6 +178,8 @@ class Results:
             if scenario.kind == "load":
                 parts.append(self._bars(scenario, "cpu_us", "server CPU, us per operation"))
             for name, title in self.OTHERS.get(scenario.kind, []):
+                if all(self.of(peer, scenario, name) is None for peer in self.peers):
+                    continue
                 parts.append(self._bars(scenario, name, title))
             parts += [self._line(scenario, peer) for peer in self.peers]
         return "\n".join(parts)
