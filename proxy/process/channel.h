@@ -3,6 +3,21 @@
  *
  * A SOCK_SEQPACKET socket: one message is one datagram, with up to CHANNEL_FDS
  * descriptors. Bodies are small; what is big travels in a memfd. message_parse() is pure.
+ * A worker meets the network: the master believes nothing it says, gives every answer a
+ * deadline, and takes no descriptors (confine.c forbids sending them).
+ *
+ *     master                                worker
+ *       SETUP, LOGS, TICKETS ------------->   drops its privileges
+ *                        <---------------- HELLO
+ *       SOCKETS..., OFFER n -------------->   builds n beside what it serves, is confined
+ *                        <---------------- READY n  or  REFUSED n
+ *       COMMIT n  (all are ready) -------->   serves n: the point of no return
+ *       FORGET n  (one is not) ----------->   closes and frees what came with n
+ *                        <---------------- COMMITTED n, when nothing older is shown
+ *       SHUT  (all have committed) ------->   empties the sockets that n lacks, closes them
+ *
+ * At any time: PING and PONG; ASK_REPORT and REPORT; LOGS, TICKETS, PROBE. In the end
+ * DRAIN or STOP. A worker that takes another one's place gets the current n the same way.
  */
 #ifndef WLBPROXY_PROCESS_CHANNEL_H
 #define WLBPROXY_PROCESS_CHANNEL_H

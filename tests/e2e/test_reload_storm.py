@@ -120,7 +120,8 @@ def reload_many(proxy, pairs, rounds, looks, marks):
 def test_two_thousand_reloads_under_load(start_proxy, load, origin, pki, crypto):
     """Issue 2, Show 3."""
     rounds = int(os.environ.get("WLBPROXY_RELOADS", "2000"))
-    proxy = start_proxy(origin.address, workers=2, log_level="warning", crypto=crypto)
+    proxy = start_proxy(origin.address, workers=2, log_level="warning", crypto=crypto,
+                        idle_timeout="2h")
     transfer = Download(proxy.port, GIGABYTE, rounds * 0.0001)
     with idle_clients(proxy.port, 100) as idle:
         crowd = Crowd(load, proxy.port, 32)
