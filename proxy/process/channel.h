@@ -14,7 +14,7 @@
  *       COMMIT n  (all are ready) -------->   serves n: the point of no return
  *       FORGET n  (one is not) ----------->   closes and frees what came with n
  *                        <---------------- COMMITTED n, when nothing older is shown
- *       SHUT  (all have committed) ------->   empties the sockets that n lacks, closes them
+ *       SHUT  (all have committed) ------->   empties and closes the sockets n lacks
  *
  * At any time: PING and PONG; ASK_REPORT and REPORT; LOGS, TICKETS, PROBE. In the end
  * DRAIN or STOP. A worker that takes another one's place gets the current n the same way.
