@@ -9,6 +9,8 @@ from frame import corpus, strict
 from frame.client import context, get
 from frame.recorder import Recorder
 
+pytestmark = pytest.mark.core
+
 REQUESTS, REPLIES = list(corpus.load("requests")), list(corpus.load("responses"))
 
 CLIENTS = {
