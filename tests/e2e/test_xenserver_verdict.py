@@ -44,6 +44,14 @@ def openssl(*words):
     subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
 
 
+def validity(days):
+    """OpenSSL 3.4 and later refuse an end in the past, unless the start is earlier."""
+    known = subprocess.run(["openssl", "x509", "-help"], capture_output=True, text=True).stderr
+    if days > 0 or "-not_before" not in known:
+        return ["-days", days]
+    return ["-not_before", "20200101000000Z", "-not_after", "20210101000000Z"]
+
+
 def issue(folder, name, subject, extensions, issuer=None, days=30):
     key, cert, conf = (folder / f"{name}.{end}" for end in ("key", "pem", "ext"))
     conf.write_text("[x]\n" + "\n".join(extensions) + "\n")
@@ -51,7 +59,7 @@ def issue(folder, name, subject, extensions, issuer=None, days=30):
     openssl("req", "-new", "-key", key, "-subj", f"/CN={subject}", "-out", folder / "csr")
     signer = (["-signkey", key] if issuer is None else
               ["-CA", folder / f"{issuer}.pem", "-CAkey", folder / f"{issuer}.key", "-CAcreateserial"])
-    openssl("x509", "-req", "-in", folder / "csr", *signer, "-days", days, "-sha256",
+    openssl("x509", "-req", "-in", folder / "csr", *signer, *validity(days), "-sha256",
             "-extfile", conf, "-extensions", "x", "-out", cert)
 
 
