@@ -48,8 +48,7 @@ struct stream {
     bool closed, detached; /* by the owner; from the loop */
 };
 
-/* Unsent bytes at which stream_write() says false: low enough that both directions, a
- * read more each and what a paused stream keeps stay below 256 KiB together. */
+/* Unsent bytes at which stream_write() says false: both directions stay below 256 KiB. */
 enum { STREAM_HIGH_WATER = 48 * 1024 };
 
 /* Takes over fd (non-blocking, accepted). With a context: the server side of TLS. */
@@ -80,7 +79,6 @@ void stream_cut(struct stream *s);
 /* Now: what is unsent is lost. Idempotent. */
 void stream_close(struct stream *s);
 void stream_reset(struct stream *s); /* the same, and the peer sees a reset */
-
 /* An errno; 0 if it did not break, or not in the socket. */
 int stream_error(const struct stream *s);
 

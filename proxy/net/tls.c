@@ -67,8 +67,7 @@ void tls_free(struct tls *tls)
 {
     if (tls == NULL)
         return;
-    engine_abandon(
-        tls->ssl); /* a job in progress would leak, and its operation with it */
+    engine_abandon(tls->ssl); /* or a job in progress would leak */
     SSL_free(tls->ssl);
     buffer_destroy(&tls->kept);
     buffer_destroy(&tls->hello);
@@ -182,7 +181,6 @@ static int handshake(struct tls *tls)
 {
     if (!tls->recognised) {
         int seen = look_for_plain_http(tls);
-
         if (seen != TLS_OPENED) {
             tls_keep(tls); /* fed again with what completes it */
             return seen;
@@ -257,7 +255,6 @@ void tls_end(struct tls *tls)
 {
     if (!tls->open || tls->dead)
         return;
-    ERR_clear_error();
     SSL_shutdown(tls->ssl);
     ERR_clear_error();
 }
