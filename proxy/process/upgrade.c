@@ -17,7 +17,7 @@
 
 #define HANDOVER_VARIABLE "WLBPROXY_HANDOVER"
 
-enum { HANDOVER_FD = 3, ADDRESS_BYTES = 512 };
+enum { HANDOVER_FD = 3, ADDRESS_BYTES = 512, PATIENCE = 60000 };
 
 /* ---- as predecessor ---- */
 
@@ -40,6 +40,7 @@ static void end(struct upgrade *u)
 
 static void hand_over(struct upgrade *u)
 {
+    uv_timer_stop(&u->patience);
     log_info("event=upgraded successor=%d", u->process.pid);
     u->taken_over = true;
     notify_send("MAINPID=%d", u->process.pid);
@@ -50,6 +51,7 @@ static void on_end(uv_process_t *process, int64_t status, int signal)
 {
     struct upgrade *u = process->data;
 
+    uv_timer_stop(&u->patience);
     if (u->taken_over)
         log_error("event=successor_died status=%d signal=%d", (int)status, signal);
     else
@@ -59,6 +61,15 @@ static void on_end(uv_process_t *process, int64_t status, int signal)
     notify_ready("Upgrade failed, the old process goes on");
     uv_close((uv_handle_t *)process, on_closed);
     end(u);
+}
+
+static void on_no_patience(uv_timer_t *timer)
+{
+    struct upgrade *u = timer->data;
+
+    log_error(
+        "event=successor_killed successor=%d reason=\"does not serve\"", u->process.pid);
+    uv_process_kill(&u->process, SIGKILL);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -172,6 +183,7 @@ void upgrade_begin(struct upgrade *u)
     log_info("event=upgrading successor=%d program=%s", u->process.pid,
         u->master->program.path);
     uv_poll_start(&u->poll, UV_READABLE, on_readable);
+    uv_timer_start(&u->patience, on_no_patience, PATIENCE, 0);
 }
 
 /* ---- as successor ---- */
@@ -190,29 +202,34 @@ static void inherit_sockets(struct master *m, struct message *message)
     message->fd_count = 0;
 }
 
+static void take_inheritance(struct master *m, struct message *message)
+{
+    if (message->type == MESSAGE_INHERITED_ALL)
+        m->reload.last_id = message->id;
+    else if (message->type == MESSAGE_INHERIT)
+        inherit_sockets(m, message);
+    else if (message->type == MESSAGE_TICKETS && message->len == sizeof(m->tickets))
+        memcpy(&m->tickets, message->body, message->len);
+    message_close_fds(message);
+}
+
 static void inherit(struct upgrade *u)
 {
     static char buffer[CHANNEL_MESSAGE_MAX];
-    struct master *m = u->master;
-    struct message message;
+    struct message message = {.type = MESSAGE_LAST};
 
-    while (channel_receive(u->predecessor, &message, buffer) == CHANNEL_MESSAGE) {
-        if (message.type == MESSAGE_INHERITED_ALL) {
-            m->reload.last_id = message.id;
-            return;
-        }
-        if (message.type == MESSAGE_INHERIT)
-            inherit_sockets(m, &message);
-        else if (message.type == MESSAGE_TICKETS && message.len == sizeof(m->tickets))
-            memcpy(&m->tickets, message.body, message.len);
-        message_close_fds(&message);
-    }
+    while (message.type != MESSAGE_INHERITED_ALL &&
+        channel_receive(u->predecessor, &message, buffer) == CHANNEL_MESSAGE)
+        take_inheritance(u->master, &message);
+    explicit_bzero(buffer, sizeof(buffer)); /* ticket keys */
 }
 
 void upgrade_init(struct upgrade *u, struct master *master)
 {
     u->master = master;
     u->channel = u->predecessor = -1;
+    uv_timer_init(&master->loop, &u->patience);
+    u->patience.data = u;
     if (getenv(HANDOVER_VARIABLE) == NULL)
         return;
     unsetenv(HANDOVER_VARIABLE);

@@ -21,6 +21,7 @@ struct upgrade {
     /* as predecessor */
     uv_process_t process;
     uv_poll_t poll;
+    uv_timer_t patience; /* with a successor that does not come to serve */
     int channel; /* -1: none */
     bool running, taken_over;
     /* as successor */

@@ -164,3 +164,16 @@ def test_the_watchdog_is_fed_while_all_workers_answer(start_proxy, origin):
     proxy.wait_for("worker_killed")  # after that it was not fed for a while
     killed = fed()
     wait_until(lambda: fed() > killed + 5)
+
+
+@pytest.mark.long
+def test_a_successor_that_never_serves_is_given_up(start_proxy, origin, wlbproxy, tmp_path):
+    own = tmp_path / "wlbproxy"
+    shutil.copy(wlbproxy, own)
+    proxy = start_proxy(origin.address, program=own)
+    own.unlink()
+    own.write_bytes(b"#!/bin/sh\nexec sleep 1000\n")
+    own.chmod(0o755)
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_for("upgrade_failed", timeout=90)
+    assert works(proxy.port)
