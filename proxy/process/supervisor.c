@@ -278,7 +278,20 @@ static void spawn(struct supervisor *s, unsigned index)
     s->events->started(s, child);
 }
 
-/* Missed heartbeats are counted, not time: after the machine was suspended, or we were,
+/* Has it run since the last look? */
+static bool has_run(struct child *child)
+{
+    struct timespec before = child->used;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(child->process.pid, &clock) != 0 ||
+        clock_gettime(clock, &child->used) != 0)
+        return false;
+    return before.tv_sec != child->used.tv_sec || before.tv_nsec != child->used.tv_nsec;
+}
+
+/* Who prepares a large generation has no time to answer, but runs; who hangs does not.
+ * Missed heartbeats are counted, not time: after the machine was suspended, or we were,
  * the worker gets its chance to answer. */
 static void look_after(struct child *child, uint64_t now)
 {
@@ -296,7 +309,9 @@ static void look_after(struct child *child, uint64_t now)
         supervisor_kill(child, "did not take the new configuration in time");
         return;
     }
-    if (!working && child->unanswered >= UNANSWERED_MAX) {
+    if (has_run(child) && working)
+        child->unanswered = 0;
+    if (child->unanswered >= UNANSWERED_MAX) {
         supervisor_kill(child, "does not answer its heartbeat");
         return;
     }

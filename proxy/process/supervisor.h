@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <uv.h>
 
@@ -32,6 +33,7 @@ struct child {
     bool up; /* said hello, has not ended */
     bool ending; /* killed or drained: nothing more is sent to it */
     unsigned unanswered;
+    struct timespec used; /* CPU time, as of the last heartbeat */
     uint64_t started; /* ms, monotonic */
     uint64_t log_lost;
     char crypto[CRYPTO_TEXT_MAX];

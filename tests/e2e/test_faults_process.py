@@ -239,3 +239,16 @@ def test_clock_jumps_both_ways_stop_nothing(start_proxy, origin, tmp_path):
     for who in ("master", "worker"):
         seen = {one["time"][:4] for one in proxy.events() if one["who"].startswith(who)}
         assert len(seen) > 2, (who, seen)  # it did jump
+
+
+def test_a_worker_that_hangs_does_not_hold_up_a_reload(start_proxy, origin, pki):
+    """It is found out by its heartbeat, not by the patience that large generations get."""
+    proxy = start_proxy(origin.address, workers=2)
+    os.kill(proxy.workers()[0], signal.SIGSTOP)
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.reload()
+    killed = proxy.events("worker_killed")
+    assert [one["reason"] for one in killed] == ["does not answer its heartbeat"]
+    for _ in range(6):
+        with Tls(proxy.port) as client:
+            assert client.certificate() == pki.other.der()
