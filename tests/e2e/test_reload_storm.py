@@ -20,7 +20,7 @@ class Crowd(threading.Thread):
     """`clients` of the load generator at a time, a connection for each request."""
 
     def __init__(self, program, port, clients):
-        super().__init__()
+        super().__init__(daemon=True)
         self.command = [program, "--port", str(port), "--concurrency", str(clients), "--tls",
                         "1.2", "--warmup", "0", "--duration", "5000"]
         self.over, self.operations, self.errors, self.slowest = threading.Event(), 0, [], 0
@@ -43,7 +43,7 @@ class Download(threading.Thread):
     """A big reply, read at leisure while the proxy reloads."""
 
     def __init__(self, port, size, pace):
-        super().__init__()
+        super().__init__(daemon=True)
         self.port, self.size, self.pace = port, size, pace
         self.result = None
         self.hurry = threading.Event()
