@@ -137,10 +137,10 @@ static int add_with_arguments(scmp_filter_ctx filter)
     /* send(): the datagram socket of syslog reaches syslog and nobody else. No sendmsg(),
      * see channel_send(). */
     failed |= seccomp_rule_add(
-        filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_CMP64(4, SCMP_CMP_EQ, 0));
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0));
     /* Limits are read, not set; signals, abort()'s, go to ourselves. */
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
-        ARGUMENT_IS(0, 0), SCMP_CMP64(2, SCMP_CMP_EQ, 0));
+        ARGUMENT_IS(0, 0), SCMP_CMP64(2, SCMP_CMP_EQ, 0, 0));
     failed |= seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, ARGUMENT_IS(0, getpid()));
     return failed;
