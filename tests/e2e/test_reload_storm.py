@@ -28,6 +28,9 @@ class Crowd(threading.Thread):
     def run(self):
         while not self.over.is_set():
             done = subprocess.run(self.command, capture_output=True, text=True)
+            if not done.stdout.endswith("}\n"):
+                self.errors.append((done.returncode, done.stderr))
+                return
             result = json.loads(done.stdout.splitlines()[-1])
             self.operations += result["operations"]
             self.slowest = max(self.slowest, result["max_us"])
