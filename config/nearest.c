@@ -15,7 +15,7 @@ static size_t least(size_t a, size_t b, size_t c)
 
 static char folded(char c)
 {
-    return c == '-' ? '_' : (char)tolower((unsigned char)c);
+    return c == '-' ? '_' : (char)(tolower)((unsigned char)c);
 }
 
 /* Levenshtein's, one row at a time; case and '-' for '_' cost nothing. */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static void print_range(const struct option *option, FILE *out)
 
 static void print_words(const char *const *words, const char *last, FILE *out)
 {
+    assert(words != NULL);
     for (size_t i = 0; words[i] != NULL; i++) {
         bool is_last = words[i + 1] == NULL && last == NULL;
 
