@@ -252,7 +252,7 @@ def test_a_dead_backend_behind_a_slow_reader_costs_no_cpu(start_proxy, backend, 
     def script(talk):
         talk.read_request()
         talk.socket.settimeout(1)
-        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n" + body)
+        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8000001\r\n\r\n" + body)
         if how == "reset":
             talk.reset()
         else:
