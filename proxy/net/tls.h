@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/net/tls_kind.h"
+
 struct buffer;
 struct tls;
 struct tls_context; /* cast of SSL_CTX */
@@ -41,6 +43,7 @@ struct tls_facts {
     /* Filled as far as a ClientHello was seen; for a failed handshake's log line. */
     char offered[256]; /* "versions=1.2 groups=P-256,P-384 ciphers=4 sigalgs=8" */
     char cause[192]; /* likely cause, in words; "" if none is known */
+    enum tls_cause_kind cause_kind; /* OTHER if none is known */
     const char *alert; /* "unknown ca": received or sent; "" if none */
 };
 

@@ -49,4 +49,8 @@ struct tls_hello {
 };
 void tls_hello_read(struct tls_hello *hello, const char *bytes, size_t len);
 
+/* tls_cause.c: of a session that is dead; the likely cause in words, "" if unknown. */
+enum tls_cause_kind tls_cause_find(
+    const struct tls *tls, const struct tls_hello *hello, char *text, size_t size);
+
 #endif

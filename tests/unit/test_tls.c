@@ -292,6 +292,7 @@ static void a_failure_has_last_words(void **state)
     assert_string_equal(facts->alert, "protocol version");
     assert_non_null(strstr(facts->offered, "versions=1."));
     assert_string_equal(facts->cause, "the client offers nothing newer than TLS 1.1");
+    assert_int_equal(facts->cause_kind, TLS_CAUSE_OLD_VERSION);
     end();
 }
 
@@ -307,6 +308,7 @@ static void no_common_group_is_said_so(void **state)
         assert_int_equal(server.last, TLS_FAILED);
         assert_string_equal(
             tls_facts(server.tls)->cause, "no key exchange group in common");
+        assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_NO_GROUP);
         assert_non_null(strstr(tls_facts(server.tls)->offered, "groups=P-521"));
         end();
     }
@@ -359,6 +361,7 @@ static void a_client_certificate_that_is_refused_is_explained(void **state)
     assert_int_equal(server.last, TLS_FAILED);
     assert_string_equal(tls_facts(server.tls)->cause,
         "the client's certificate is not acceptable: self-signed certificate");
+    assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_BAD_CLIENT_CERT);
     end();
     SSL_CTX_set_verify(server_context, SSL_VERIFY_NONE, NULL);
     X509_free(certificate);
@@ -382,6 +385,7 @@ static void a_client_that_distrusts_us_is_explained(void **state)
     assert_int_equal(server.last, TLS_FAILED);
     assert_string_equal(tls_facts(server.tls)->alert, "unknown CA");
     assert_non_null(strstr(tls_facts(server.tls)->cause, "install its CA"));
+    assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_UNKNOWN_CA);
     end();
 }
 
@@ -475,6 +479,44 @@ static void facts_name_what_was_negotiated(void **state)
     end();
 }
 
+static void a_handshake_is_counted_by_what_was_negotiated(void **state)
+{
+    static const struct {
+        const char *groups, *ciphers;
+        int version;
+        enum tls_version_kind version_kind;
+        enum tls_group_kind group;
+        enum tls_cipher_kind cipher;
+    } cases[] = {
+        {"X25519", "", TLS1_3_VERSION, TLS_VERSION_13, TLS_GROUP_X25519,
+            TLS_CIPHER_AES256},
+        {"P-384:P-256", "ECDHE-ECDSA-AES128-GCM-SHA256", TLS1_2_VERSION, TLS_VERSION_12,
+            TLS_GROUP_P384, TLS_CIPHER_ECDSA_AES128},
+        {"P-256", "ECDHE-ECDSA-AES256-SHA384", TLS1_2_VERSION, TLS_VERSION_12,
+            TLS_GROUP_P256, TLS_CIPHER_OTHER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tls_tally tally = {0}, sum = {0};
+
+        begin();
+        SSL_set_max_proto_version(client.ssl, cases[i].version);
+        SSL_set1_groups_list(client.ssl, cases[i].groups);
+        if (*cases[i].ciphers != '\0')
+            SSL_set_cipher_list(client.ssl, cases[i].ciphers);
+        settle(1000);
+        tls_tally_count(&tally, server.tls);
+        tls_tally_add(&sum, &tally);
+        tls_tally_add(&sum, &tally);
+        assert_int_equal(sum.versions[cases[i].version_kind], 2);
+        assert_int_equal(sum.groups[cases[i].group], 2);
+        assert_int_equal(sum.ciphers[cases[i].cipher], 2);
+        assert_int_equal(sum.signatures[TLS_SIGNATURE_ECDSA], 2);
+        end();
+    }
+}
+
 static void every_changed_byte_of_a_flight_is_survived(void **state)
 {
     char *bytes, copy[2048];
@@ -515,6 +557,7 @@ int main(void)
         cmocka_unit_test(key_updates_with_data_between_are_no_flood),
         cmocka_unit_test(renegotiation_ends_in_a_flood),
         cmocka_unit_test(facts_name_what_was_negotiated),
+        cmocka_unit_test(a_handshake_is_counted_by_what_was_negotiated),
         cmocka_unit_test(every_changed_byte_of_a_flight_is_survived),
     };
 
