@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,14 @@ void log_open(int fd, enum log_kind kind, enum log_level level, const char *who)
 bool log_enabled(enum log_level level)
 {
     return level <= out.level;
+}
+
+bool log_goes_to(int fd)
+{
+    struct stat ours, other;
+
+    return fstat(out.target.fd, &ours) == 0 && fstat(fd, &other) == 0 &&
+        ours.st_dev == other.st_dev && ours.st_ino == other.st_ino;
 }
 
 /* Text of the second `now`, made once a second. */

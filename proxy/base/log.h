@@ -23,6 +23,9 @@ enum log_kind {
 void log_open(int fd, enum log_kind kind, enum log_level level, const char *who);
 bool log_enabled(enum log_level level);
 
+/* Whoever reads fd reads the log. */
+bool log_goes_to(int fd);
+
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
