@@ -265,7 +265,8 @@ static void on_start_failed(struct reload *reload, const struct error *err)
 {
     struct master *m = reload->owner;
 
-    fprintf(stderr, "wlbproxy: cannot start: %s\n", err->text);
+    if (!log_goes_to(STDERR_FILENO)) /* where it has been said by the log's last line */
+        fprintf(stderr, "wlbproxy: cannot start: %s\n", err->text);
     notify_send("STATUS=Cannot start: %s", err->text);
     m->exit_status = STARTUP_FAILED;
     m->stopping = true;
