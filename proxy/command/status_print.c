@@ -188,6 +188,43 @@ static void print_counts(const char *title, const json_t *counts, bool zeroes)
         putchar('\n');
 }
 
+/* "TLSv1.3=120  TLSv1.2=4": of all kinds those that there were. */
+static void print_kinds(const char *title, const json_t *kinds)
+{
+    json_t *object = (json_t *)kinds;
+    char lead[SPAN_MAX], text[1024] = "";
+    const char *name;
+    json_t *value;
+    size_t len = 0;
+
+    json_object_foreach(object, name, value)
+    {
+        if (json_integer_value(value) > 0 && len < sizeof(text))
+            len += (size_t)snprintf(text + len, sizeof(text) - len,
+                "%s%s=%" JSON_INTEGER_FORMAT, len > 0 ? " " : "", name,
+                json_integer_value(value));
+    }
+    snprintf(lead, sizeof(lead), "%-11s", title);
+    if (len > 0)
+        print_wrapped(stdout, lead, text);
+}
+
+static void print_handshakes(const json_t *status)
+{
+    const json_t *tls = json_object_get(status, "tls");
+    const json_t *counters = json_object_get(status, "counters");
+
+    printf("\nhandshakes: %" PRIu64 " full, %" PRIu64 " resumed, %" PRIu64 " failed\n",
+        json_number(counters, "handshakes_full"),
+        json_number(counters, "handshakes_resumed"),
+        json_number(counters, "handshakes_failed"));
+    print_kinds("version", json_object_get(tls, "versions"));
+    print_kinds("group", json_object_get(tls, "groups"));
+    print_kinds("cipher", json_object_get(tls, "ciphers"));
+    print_kinds("signature", json_object_get(tls, "signatures"));
+    print_kinds("failure", json_object_get(tls, "failures"));
+}
+
 void status_print(const json_t *status)
 {
     print_head(status);
@@ -196,6 +233,7 @@ void status_print(const json_t *status)
     print_backends(status);
     print_generations(json_object_get(status, "generations"));
     print_workers(json_object_get(status, "workers"));
+    print_handshakes(status);
     print_counts("counted since the start", json_object_get(status, "counters"), true);
     print_counts("how connections ended", json_object_get(status, "ends"), false);
 }

@@ -9,20 +9,29 @@
  *     "services": [SERVICE], "findings": [FINDING],
  *     "workers": [{"worker", "pid", "generation"}]}
  * status: {"ok", "version", "pid", "uptime", "generation", "started", "released",
- * "config", "crypto", "reload_pending", "disk_error"?, "last_reload": {"ok", "error"?,
- * "when"}, "descriptors": {"limit", "max_connections", "asked"}, "services": [SERVICE +
- * {"disk": [CERT], "differs": bool, "disk_error"?}], "generations": [{"generation",
- * "age", "connections", "current"}], "workers": [{"worker", "pid", "generation",
- * "uptime", "restarts", "answers", "connections", "log_lines_lost", "crypto", "counters":
- * {name: n}, "ends": {name: n}, "backends": [{"service", "address", "up"}]}], "counters":
- * {name: n}, "ends": {name: n}} probe: {"ok", "generation", "workers": [n...]} and one
- * descriptor a worker, in that order: a connection that worker has accepted for the
- * service; speak TLS on it.
+ *     "config", "crypto", "reload_pending", "disk_error"?,
+ *     "last_reload": {"ok", "error"?, "when"},
+ *     "descriptors": {"limit", "max_connections", "asked"},
+ *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?}],
+ *     "generations": [{"generation", "age", "connections", "current"}],
+ *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "answers",
+ *         "connections", "log_lines_lost", "crypto", "counters": {name: n},
+ *         "ends": {name: n}, "backends": [{"service", "address", "up"}]}],
+ *     "counters": {name: n}, "ends": {name: n}, "tls": TLS}
+ * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
+ *     order: a connection that worker has accepted for the service; speak TLS on it.
  *
- * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "certificates":
- * [CERT]} CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key",
- * "not_before", "not_after" (both RFC 3339), "days_left", "chain_len"} FINDING: {"id",
- * "severity", "file", "fact", "why", "remedy"}
+ * SERVICE: {"name", "accept": [text], "connect": [text], "protocol",
+ *     "certificates": [CERT]}
+ * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
+ *     "not_after" (both RFC 3339), "days_left", "chain_len"}
+ * FINDING: {"id", "severity", "file", "fact", "why", "remedy"}
+ * TLS: handshakes done, as chosen, by kind: {"versions", "groups", "ciphers",
+ *     "signatures": {name: n}}, and "failures": {cause: n}; every name of
+ *     proxy/net/tls_kind.h is there. All of one are as many as handshakes_full +
+ *     handshakes_resumed; of the failures, handshakes_failed. "TLSv1.2" of the versions
+ *     says who needs it, "RSA" of the signatures (resumed sessions need none) who takes
+ *     the RSA certificate, the groups without MLKEM who is not post-quantum.
  */
 #ifndef WLBPROXY_PROCESS_CONTROL_H
 #define WLBPROXY_PROCESS_CONTROL_H

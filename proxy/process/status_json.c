@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
-#include "proxy/base/end_reason.h"
 #include "proxy/process/budget.h"
+#include "proxy/process/counters_json.h"
 #include "proxy/process/describe.h"
 #include "proxy/process/disk_look.h"
 #include "proxy/process/master_state.h"
@@ -18,44 +18,6 @@ struct generation_sum {
     uint32_t id;
     json_int_t clients, age;
 };
-
-static json_t *counters_json(const struct counters *counters)
-{
-    json_t *object = json_object();
-
-#define X(field, name)                                                                   \
-    json_object_set_new(object, name, json_integer((json_int_t)counters->field));
-    COUNTERS(X)
-#undef X
-    json_object_set_new(
-        object, "connections", json_integer((json_int_t)counters->clients));
-    json_object_set_new(object, "handshakes_in_progress",
-        json_integer((json_int_t)counters->handshakes_in_progress));
-    return object;
-}
-
-static json_t *ends_json(const struct counters *counters)
-{
-    json_t *object = json_object();
-
-    for (int i = 0; i < END_REASON_COUNT; i++) {
-        if (counters->ends[i] > 0)
-            json_object_set_new(object, end_reason_text((enum end_reason)i),
-                json_integer((json_int_t)counters->ends[i]));
-    }
-    return object;
-}
-
-static void add_counters(struct counters *sum, const struct counters *one)
-{
-#define X(field, name) sum->field += one->field;
-    COUNTERS(X)
-#undef X
-    sum->clients += one->clients;
-    sum->handshakes_in_progress += one->handshakes_in_progress;
-    for (int i = 0; i < END_REASON_COUNT; i++)
-        sum->ends[i] += one->ends[i];
-}
 
 static json_t *backends_json(const struct report *report)
 {
@@ -212,10 +174,11 @@ static void set_sums(
     memset(&sum, 0, sizeof(sum));
     for (unsigned i = 0; i < m->supervisor.count; i++) {
         if (reports[i] != NULL)
-            add_counters(&sum, &reports[i]->counters);
+            counters_add(&sum, &reports[i]->counters);
     }
     json_object_set_new(status, "counters", counters_json(&sum));
     json_object_set_new(status, "ends", ends_json(&sum));
+    json_object_set_new(status, "tls", tally_json(&sum.tls));
 }
 
 static json_t *descriptors_json(const struct plan *plan)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "proxy/base/end_reason.h"
+#include "proxy/net/tls_kind.h"
 
 /* field, name in `status --json` */
 #define COUNTERS(X)                                                                      \
@@ -30,6 +31,7 @@ struct counters {
     COUNTERS(X)
 #undef X
     uint64_t ends[END_REASON_COUNT];
+    struct tls_tally tls; /* of handshakes_full, _resumed and _failed */
     uint64_t clients, handshakes_in_progress; /* gauges */
 };
 

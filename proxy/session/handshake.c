@@ -21,6 +21,28 @@ static bool hello_was_seen(struct client *c)
     return tls != NULL && tls->offered[0] != '\0';
 }
 
+/* Where TLS itself did not end it, its state explains nothing. */
+static enum tls_cause_kind failure_kind(struct client *c, enum end_reason reason)
+{
+    const struct tls_facts *tls = stream_tls_facts(&c->stream);
+
+    switch (reason) {
+    case END_CLIENT_GONE:
+    case END_CLIENT_RESET:
+        return TLS_CAUSE_GONE;
+    case END_HANDSHAKE_TIMEOUT:
+        return TLS_CAUSE_TIMEOUT;
+    case END_HANDSHAKE_SHED:
+        return TLS_CAUSE_SHED;
+    case END_PLAIN_HTTP:
+        return TLS_CAUSE_PLAIN_HTTP;
+    case END_TLS_FLOOD:
+        return TLS_CAUSE_FLOOD;
+    default:
+        return tls != NULL ? tls->cause_kind : TLS_CAUSE_OTHER;
+    }
+}
+
 static void answer_plain_http(struct client *c)
 {
     const struct own_reply *reply = own_reply_for(END_PLAIN_HTTP);
@@ -38,6 +60,7 @@ void handshake_failed(struct client *c, enum end_reason reason, const char *deta
         return;
     }
     c->front->counters.handshakes_failed++;
+    c->front->counters.tls.failures[failure_kind(c, reason)]++;
     c->detail = detail;
     if (hello)
         source_count_full_handshake(c->source, loop_now(c->front->loop));
@@ -55,6 +78,7 @@ void handshake_done(struct client *c)
     handshake_leave(c);
     if (tls == NULL)
         return;
+    tls_tally_count(&c->front->counters.tls, tls);
     if (tls_is_resumed(tls)) {
         c->front->counters.handshakes_resumed++;
     } else {

@@ -2,13 +2,14 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 
 import pytest
 
 from frame.callers import Callers
-from frame.client import Tls, get
+from frame.client import TLS12, TLS13, Tls, context, get
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
@@ -191,7 +192,40 @@ def test_a_start_that_cannot_be_says_why(wlbproxy, start_proxy, origin, tmp_path
                       f"cert = {tmp_path}/none.pem\n")
     done = subprocess.run([wlbproxy, "run", "-c", config], capture_output=True, timeout=30)
     assert done.returncode == 2
-    assert f"{tmp_path}/none.pem" in done.stderr.decode()
+    told = [line for line in done.stderr.decode().splitlines() if "none.pem" in line]
+    assert len(told) == 1 and "event=start_refused" in told[0], done.stderr.decode()
+
+
+def test_status_tells_what_clients_negotiate_and_why_handshakes_fail(
+        start_proxy, origin, pki):
+    proxy = start_proxy(origin.address, workers=2)
+    old = context(versions=TLS12, ciphers="ECDHE-RSA-AES128-GCM-SHA256", curve="secp384r1")
+    for tls in (old, old, context(versions=TLS13, curve="prime256v1")):
+        with Tls(proxy.port, tls=tls) as client:
+            assert client.request(get("/", close=True)).status == 200
+    distrustful = ssl.create_default_context()
+    for tls in (distrustful, context(curve="secp521r1")):
+        with pytest.raises(ssl.SSLError):
+            Tls(proxy.port, tls=tls)
+    with socket.create_connection(("127.0.0.1", proxy.port)) as plain:
+        plain.sendall(get("/"))
+        while plain.recv(4096):
+            pass
+
+    def some(kinds):
+        return {name: count for name, count in kinds.items() if count}
+
+    wait_until(lambda: proxy.status()["counters"]["handshakes_failed"] == 3)
+    tls = proxy.status()["tls"]
+    assert tls["versions"] == {"TLSv1.3": 1, "TLSv1.2": 2, "other": 0}
+    assert some(tls["groups"]) == {"P-384": 2, "P-256": 1}
+    assert tls["ciphers"]["ECDHE-RSA-AES128-GCM-SHA256"] == 2
+    assert sum(tls["ciphers"].values()) == 3
+    assert some(tls["signatures"]) == {"RSA": 3}
+    assert some(tls["failures"]) == {"unknown-ca": 1, "no-common-group": 1, "plain-http": 1}
+    lines = proxy.command("status", "--control", proxy.control, check=0).stdout.splitlines()
+    assert "version    TLSv1.3=1 TLSv1.2=2" in lines
+    assert all(len(line) <= 80 for line in lines if "/" not in line)
 
 
 def test_the_control_socket_is_private_and_bounded(start_proxy, origin):
@@ -259,9 +293,11 @@ def test_whoever_a_worker_is_cannot_open_the_key(start_proxy, origin, tmp_path):
 def test_a_worker_killed_under_load_ends_its_own_connections_only(start_proxy, origin):
     proxy = start_proxy(origin.address, workers=2, log_level="info")
     stay = [Tls(proxy.port) for _ in range(20)]
+    survivor = proxy.workers()[0]
     with Callers([proxy.port]) as callers:
         for i in range(5):
-            os.kill(sorted(proxy.workers())[0], signal.SIGKILL)
+            (other,) = set(proxy.workers()) - {survivor}
+            os.kill(other, signal.SIGKILL)
             proxy.wait_for("worker_up", count=3 + i)
     alive = 0
     for one in stay:
@@ -272,6 +308,7 @@ def test_a_worker_killed_under_load_ends_its_own_connections_only(start_proxy, o
         one.close()
     print(callers.outcomes, f"{alive} of 20 idle clients stayed")
     assert "refused" not in callers.outcomes and callers.outcomes["served"] > 0
+    assert alive > 0  # those of the survivor
 
 
 def test_more_sockets_than_fit_in_a_message(start_proxy, origin, pki):

@@ -200,7 +200,13 @@ static const char status_json[] =
     "   'answers': true, 'connections': 42, 'backends': [{'service': 'wlb',"
     "   'address': '127.0.0.1:8014', 'up': false}]},"
     "   {'worker': 1, 'restarts': 0, 'answers': false}],"
-    " 'counters': {'accepted': 42, 'bytes_to_clients': 1500000, 'requests': 0},"
+    " 'counters': {'accepted': 42, 'bytes_to_clients': 1500000, 'requests': 0,"
+    "   'handshakes_full': 30, 'handshakes_resumed': 10, 'handshakes_failed': 3},"
+    " 'tls': {'versions': {'TLSv1.3': 38, 'TLSv1.2': 2, 'other': 0},"
+    "   'groups': {'X25519MLKEM768': 0, 'X25519': 38, 'P-384': 2},"
+    "   'ciphers': {'TLS_AES_128_GCM_SHA256': 38, 'ECDHE-RSA-AES256-GCM-SHA384': 1,"
+    "     'ECDHE-ECDSA-AES256-GCM-SHA384': 1}, 'signatures': {'RSA': 30, 'none': 10},"
+    "   'failures': {'no-common-group': 2, 'unknown-ca': 1, 'gone': 0}},"
     " 'ends': {'done': 3, 'never': 0}}";
 
 static void status_reads_well(void **state)
@@ -218,6 +224,11 @@ static void status_reads_well(void **state)
         "7            40           5s  (current)\n",
         "DOES NOT ANSWER\n",
         "accepted                          42   bytes to clients              1.5 MB\n",
+        "handshakes: 30 full, 10 resumed, 3 failed\n",
+        "version    TLSv1.3=38 TLSv1.2=2\n",
+        "group      X25519=38 P-384=2\n",
+        "signature  RSA=30 none=10\n",
+        "failure    no-common-group=2 unknown-ca=1\n",
         "how connections ended\ndone                               3\n",
     };
     char text[sizeof(status_json)];
