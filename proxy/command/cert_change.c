@@ -16,6 +16,9 @@
 #include "proxy/command/live.h"
 #include "proxy/command/print.h"
 
+/* For the proxy to reload and prove it, and again for going back. */
+enum { CONFIRM_MS = 15 * 1000 };
+
 bool cert_change_open(struct cert_place *place, struct cert_say *say, struct error *err)
 {
     bool was_interrupted;
@@ -232,6 +235,7 @@ int cert_change_apply(const struct cert_change *change)
         status = tell_only(change, &before);
     } else {
         hold_signals(true);
+        daemon_hurry(&change->place->daemon, CONFIRM_MS);
         status = put_in_place(change, &before);
         hold_signals(false);
     }

@@ -5,13 +5,22 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config/error.h"
 #include "config/settings.h"
 #include "config/text_list.h"
 
-enum { PATIENCE_MS = 120 * 1000 };
+enum { PATIENCE_MS = 120 * 1000, PATIENCE_LEAST_MS = 1000 };
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static struct settings *settings_or_defaults(const char *config)
 {
@@ -50,16 +59,33 @@ void daemon_forget(struct daemon *daemon)
 bool daemon_is_absent(const struct daemon *daemon)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool absent = false;
+    int fd;
 
-    if (fd < 0 || strlen(daemon->socket_path) >= sizeof(address.sun_path))
+    if (strlen(daemon->socket_path) >= sizeof(address.sun_path))
         return false;
     strcpy(address.sun_path, daemon->socket_path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
         absent = errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED;
     close(fd);
     return absent;
+}
+
+void daemon_hurry(struct daemon *daemon, int ms)
+{
+    daemon->due = now_ms() + ms;
+}
+
+int daemon_patience(const struct daemon *daemon)
+{
+    int64_t left = daemon->due - now_ms();
+
+    if (daemon->due == 0)
+        return PATIENCE_MS;
+    return left > PATIENCE_LEAST_MS ? (int)left : PATIENCE_LEAST_MS;
 }
 
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
@@ -69,5 +95,6 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 
     if (service != NULL)
         json_object_set_new(question, "service", json_string(service));
-    return control_ask(daemon->socket_path, question, PATIENCE_MS, answer, err);
+    return control_ask(
+        daemon->socket_path, question, daemon_patience(daemon), answer, err);
 }

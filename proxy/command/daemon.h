@@ -5,11 +5,13 @@
 #define WLBPROXY_COMMAND_DAEMON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proxy/process/control.h"
 
 struct daemon {
     char *socket_path; /* owned */
+    int64_t due; /* ms, monotonic: when to be done with it; 0: no hurry */
 };
 
 /* Where the socket is: `control` if given, else what the configuration says. A broken
@@ -21,6 +23,13 @@ void daemon_forget(struct daemon *daemon);
 
 /* Nobody listens on the socket: no proxy runs there. False also when one cannot know. */
 bool daemon_is_absent(const struct daemon *daemon);
+
+/* From now on all that is asked of it must be answered within `ms` together; what comes
+ * later gets a second. */
+void daemon_hurry(struct daemon *daemon, int ms);
+
+/* How long to wait for it now. */
+int daemon_patience(const struct daemon *daemon);
 
 /* `request` is a word of control.h. */
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,

@@ -13,11 +13,12 @@
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 
-enum { PATIENCE_S = 20, HEX = 2 * 32 + 1 };
+enum { PATIENCE_MS = 20 * 1000, HEX = 2 * 32 + 1 };
 
-static void make_blocking(int fd)
+static void make_blocking(int fd, const struct daemon *daemon)
 {
-    struct timeval patience = {.tv_sec = PATIENCE_S};
+    int left = daemon_patience(daemon), ms = left < PATIENCE_MS ? left : PATIENCE_MS;
+    struct timeval patience = {ms / 1000, ms % 1000 * 1000};
     int flags = fcntl(fd, F_GETFL);
 
     fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
@@ -39,6 +40,7 @@ static bool fingerprint(SSL *ssl, char hex[HEX])
 }
 
 struct expectation {
+    const struct daemon *daemon;
     const json_t *service, *certificate; /* certificate NULL: any of the service's */
 };
 
@@ -62,7 +64,7 @@ static bool handshake(SSL *ssl, int fd, const struct expectation *e, struct erro
     char sha256[HEX] = "";
     const char *reason;
 
-    make_blocking(fd);
+    make_blocking(fd, e->daemon);
     if (SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1 || !fingerprint(ssl, sha256)) {
         reason = ERR_reason_error_string(ERR_get_error());
         return error_set(err, "the handshake failed: %s",
@@ -114,7 +116,7 @@ static bool ask_for(SSL_CTX *context, const json_t *certificate)
 bool probe_service(const struct daemon *daemon, const json_t *service,
     const json_t *certificate, size_t *workers, struct error *err)
 {
-    const struct expectation expectation = {service, certificate};
+    const struct expectation expectation = {daemon, service, certificate};
     struct control_answer answer;
     SSL_CTX *context;
     bool good;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,7 +24,22 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int connect_to(const char *path, struct error *err)
+/* With no room left in its backlog, connect(2) waits like send(2). */
+static void limit_wait(int fd, int timeout_ms)
+{
+    struct timeval patience = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
+static const char *likely_cause(int error)
+{
+    if (error == EAGAIN)
+        return "it hangs, or is overloaded: look into its log";
+    return error == EACCES ? "ask as root" : "is wlbproxy running?";
+}
+
+static int connect_to(const char *path, int timeout_ms, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd;
@@ -34,10 +50,11 @@ static int connect_to(const char *path, struct error *err)
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        limit_wait(fd, timeout_ms);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
-    error_set(err, "%s: %s; %s", path, strerror(errno),
-        errno == EACCES ? "ask as root" : "is wlbproxy running?");
+    error_set(err, "%s: %s; %s", path, strerror(errno), likely_cause(errno));
     if (fd >= 0)
         close(fd);
     return -1;
@@ -99,8 +116,10 @@ static bool receive_answer(int fd, int timeout_ms, struct buffer *text,
         int64_t left = due - now_ms();
 
         if (left <= 0 || poll(&readable, 1, (int)left) == 0)
-            return error_set(
-                err, "no answer from wlbproxy within %d s", timeout_ms / 1000);
+            return error_set(err,
+                "no answer from wlbproxy within %d s: it hangs, or is overloaded; look "
+                "into its log",
+                (timeout_ms + 999) / 1000);
         more = receive_some(fd, text, answer);
     }
     return more == 0 || error_set(err, "the answer broke off: %s", strerror(errno));
@@ -123,7 +142,7 @@ bool control_ask(const char *socket_path, json_t *request, int timeout_ms,
     struct control_answer *answer, struct error *err)
 {
     struct buffer text = {0};
-    int fd = connect_to(socket_path, err);
+    int fd = connect_to(socket_path, timeout_ms, err);
     bool good;
 
     answer->json = NULL;

@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import threading
@@ -109,6 +110,21 @@ def test_what_the_proxy_refuses_is_rolled_back(start_proxy, origin, pki):
     assert served(proxy.port) == pki.rsa.fingerprint()
     assert fingerprint(proxy.cert, proxy.key) == pki.rsa.fingerprint()
     assert works(proxy.port)
+
+
+@pytest.mark.long
+def test_a_proxy_that_hangs_is_not_waited_for(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address)
+    proxy.signal(signal.SIGSTOP)
+    try:
+        done = cert(proxy, "install", pki.other.cert, "--key", pki.other.key, check=1)
+    finally:
+        proxy.signal(signal.SIGCONT)
+    assert "no answer from wlbproxy within 15 s" in done.stderr
+    assert "ROLLED BACK: the pair before is in place" in done.stdout
+    assert fingerprint(proxy.cert, proxy.key) == pki.rsa.fingerprint()
+    proxy.command("reload", "-c", proxy.config)
+    assert served(proxy.port) == pki.rsa.fingerprint()
 
 
 def test_a_rollback_that_is_refused_loses_nothing(start_proxy, origin, pki):
