@@ -1,12 +1,10 @@
 #include "proxy/command/cert.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/x509.h>
 
@@ -17,12 +15,12 @@
 #include "certstore/durable.h"
 #include "certstore/finding.h"
 #include "certstore/pem_text.h"
-#include "certstore/secret_file.h"
 #include "certstore/xenserver.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "config/text_list.h"
 #include "proxy/command/arguments.h"
+#include "proxy/command/new_file.h"
 #include "proxy/command/password_file.h"
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
@@ -101,62 +99,6 @@ static bool load(
 /* --- the files ------------------------------------------------------------------------
  */
 
-static bool is_equal_file(const char *path, const struct pem_text *pem)
-{
-    struct secret_file file = {0};
-    struct findings findings;
-    bool equal;
-
-    findings_init(&findings);
-    equal = secret_file_read(&file, path, &findings) && file.len == pem->len &&
-        memcmp(file.text, pem->text, pem->len) == 0;
-    secret_file_destroy(&file);
-    findings_destroy(&findings);
-    return equal;
-}
-
-static bool write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, text, len);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return false;
-        text += put;
-        len -= (size_t)put;
-    }
-    return fsync(fd) == 0;
-}
-
-/* Never over another file. */
-static bool write_new(
-    const char *path, const struct pem_text *pem, bool *was_there, struct error *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    bool done;
-
-    *was_there = fd < 0 && errno == EEXIST && is_equal_file(path, pem);
-    if (*was_there)
-        return true;
-    if (fd < 0 && errno == EEXIST)
-        return error_set(err,
-            "%s: there is another file of that name; move it away, or export into "
-            "another folder",
-            path);
-    if (fd < 0)
-        return error_set(err, "%s: it cannot be written: %s", path, strerror(errno));
-    done = fchmod(fd, 0644) == 0 && write_all(fd, pem->text, pem->len);
-    if (!done)
-        error_set(err, "%s: it cannot be written: %s", path, strerror(errno));
-    if (close(fd) != 0 && done)
-        done = error_set(err, "%s: it cannot be written: %s", path, strerror(errno));
-    if (!done)
-        (void)unlink(path);
-    return done;
-}
-
 static bool export_one(struct cert_export *e, X509 *certificate, struct error *err)
 {
     struct pem_text pem = {0};
@@ -169,7 +111,7 @@ static bool export_one(struct cert_export *e, X509 *certificate, struct error *e
     certificate_subject(certificate, subject, sizeof(subject));
     path = path_join(e->folder, "/", name);
     pem_text_add_certificate(&pem, certificate);
-    done = write_new(path, &pem, &was_there, err);
+    done = new_file_write(path, pem.text, pem.len, &was_there, err);
     text = json_string(subject);
     json_array_append_new(e->files,
         json_pack("{ss ss so sb}", "file", path, "name", name, "subject",

@@ -1,0 +1,176 @@
+#include "proxy/command/candidate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "certstore/credential.h"
+#include "certstore/durable.h"
+#include "certstore/judge_parts.h"
+
+static bool has_pem(const struct secret_file *file)
+{
+    struct pem pem;
+    bool found;
+
+    pem_parse(&pem, file->text, file->len);
+    found = pem.count > 0;
+    pem_destroy(&pem);
+    return found;
+}
+
+/* What another format holds is judged too; that it is another format, first. */
+static void tell_format(struct candidate *c, const char *path)
+{
+    struct secret_file file = {0};
+    const struct pem none = {0};
+
+    if (!secret_file_read(&file, path, &c->findings))
+        return;
+    if (!has_pem(&file))
+        judge_text(path, file.text, file.len, &none, false, &c->findings);
+    secret_file_destroy(&file);
+}
+
+static void collect_all(struct candidate *c)
+{
+    for (size_t i = 0; i < c->files.count; i++) {
+        const size_t before = c->collection.count;
+
+        if (collect_file(&c->collection, c->files.items[i], c->password, &c->findings) &&
+            strcmp(c->collection.items[before].format, "PEM") != 0)
+            tell_format(c, c->files.items[i]);
+    }
+}
+
+static void put_together(struct candidate *c)
+{
+    for (size_t i = 0; i < c->collection.count; i++) {
+        const struct collected *item = &c->collection.items[i];
+
+        if (item->kind == COLLECTED_CERTIFICATE)
+            pem_text_add_certificate(&c->chain, item->certificate);
+        else if (item->kind == COLLECTED_KEY)
+            (void)pem_text_add_key(&c->keys, item->key);
+    }
+}
+
+static void judge_place(struct candidate *c)
+{
+    char *folder = folder_of_path(c->key);
+    struct stat state;
+
+    judge_modes(c->key, &c->key_file.state, folder,
+        stat(folder, &state) == 0 ? &state : NULL, &c->findings);
+    free(folder);
+}
+
+static void run_judgement(struct candidate *c, struct judge_input *input)
+{
+    input->send_root = true;
+    input->now = time(NULL);
+    if (c->key != NULL) {
+        if (!secret_file_read(&c->key_file, c->key, &c->findings))
+            return;
+        judge_place(c);
+        input->without_key = false;
+        input->key_file = c->key;
+        input->key_text = c->key_file.text;
+        input->key_len = c->key_file.len;
+    }
+    c->servable = judge_pair(input, &c->pair, &c->findings);
+}
+
+/* One file of PEM, as the proxy would read it. */
+static void judge_single(struct candidate *c)
+{
+    struct judge_input input = {
+        .cert_file = c->files.items[0],
+        .cert_text = c->first.text,
+        .cert_len = c->first.len,
+    };
+    struct findings told_again;
+
+    findings_init(&told_again);
+    (void)collect_text(&c->collection, c->files.items[0], c->first.text, c->first.len,
+        c->password, &told_again);
+    findings_destroy(&told_again);
+    input.without_key = collection_get(&c->collection, COLLECTED_KEY, 0) == NULL &&
+        collection_get(&c->collection, COLLECTED_LOCKED_KEY, 0) == NULL;
+    run_judgement(c, &input);
+}
+
+static void add_no_certificate(struct candidate *c)
+{
+    if (findings_worst(&c->findings) == SEVERITY_REFUSED)
+        return; /* that is why */
+    findings_add(&c->findings, "no-certificate", SEVERITY_REFUSED, NULL,
+        "a server shows its certificate to every client",
+        "name the file with the server's own certificate, too",
+        "there is no certificate in these files");
+}
+
+/* As `cat` would make one file of them, whatever their formats. */
+static void judge_together(struct candidate *c)
+{
+    struct judge_input input = {0};
+
+    collect_all(c);
+    put_together(c);
+    if (c->chain.len == 0) {
+        add_no_certificate(c);
+        return;
+    }
+    input.cert_file = c->files.count == 1 ? c->files.items[0] : NULL;
+    input.cert_text = c->chain.text;
+    input.cert_len = c->chain.len;
+    input.without_key = c->keys.len == 0;
+    if (!input.without_key) {
+        input.key_file = collection_get(&c->collection, COLLECTED_KEY, 0)->file;
+        input.key_text = c->keys.text;
+        input.key_len = c->keys.len;
+    }
+    run_judgement(c, &input);
+}
+
+static void judge_key_kind(struct candidate *c)
+{
+    EVP_PKEY *key = X509_get0_pubkey(c->pair.leaf);
+
+    if (key != NULL && EVP_PKEY_is_a(key, "RSA"))
+        return;
+    findings_add(&c->findings, "no-rsa-certificate", SEVERITY_WARNING, c->files.items[0],
+        "alone it would lock XenServer out: its client takes RSA certificates only",
+        "serve one with an RSA key, too (a second cert = and key = line)",
+        "the certificate's key is not RSA");
+}
+
+bool candidate_judge(struct candidate *c)
+{
+    bool single = c->files.count == 1;
+
+    if (single && !secret_file_read(&c->first, c->files.items[0], &c->findings))
+        return false;
+    if (single && has_pem(&c->first))
+        judge_single(c);
+    else
+        judge_together(c);
+    if (c->servable)
+        judge_key_kind(c);
+    return c->servable;
+}
+
+void candidate_destroy(struct candidate *c)
+{
+    judged_pair_destroy(&c->pair);
+    findings_destroy(&c->findings);
+    pem_text_destroy(&c->chain);
+    pem_text_destroy(&c->keys);
+    collection_destroy(&c->collection);
+    secret_file_destroy(&c->first);
+    secret_file_destroy(&c->key_file);
+}
