@@ -204,7 +204,7 @@ bool stream_is_quiet(const struct stream *s)
 {
     char byte;
 
-    if (s->dead || s->fin_known || s->watch.pending != 0)
+    if (s->dead || s->unwritable || s->fin_known || s->watch.pending != 0)
         return false;
     if ((s->watch.wanted & EPOLLIN) != 0)
         return true;

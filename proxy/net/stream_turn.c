@@ -81,10 +81,12 @@ static void run_key_operations(struct loop *loop, bool quiet)
     engine_run();
     move_all(&loop->awaiting_keys, &now);
     while ((s = take_queued(&now)) != NULL) {
-        if (tls_keys_are_ready(s->tls))
-            stream_decrypt(s);
-        else
+        if (!tls_keys_are_ready(s->tls)) {
             stream_queue(s, &loop->awaiting_keys);
+            continue;
+        }
+        stream_decrypt(s);
+        stream_touch(s); /* to be read from again: more may have come meanwhile */
     }
 }
 

@@ -2,7 +2,10 @@
 #include "proxy/net/stream_io.h"
 #include "proxy/net/tls.h"
 
-enum { GONE = EPOLLERR | EPOLLHUP };
+enum {
+    GONE = EPOLLERR | EPOLLHUP,
+    CHATTER_MAX = 4 * STREAM_HIGH_WATER /* unsent: more than any owner leaves */
+};
 
 void stream_touch(struct stream *s)
 {
@@ -31,10 +34,15 @@ bool stream_wants_read(const struct stream *s)
         return false;
     if (s->tls != NULL && tls_awaits_keys(s->tls))
         return false;
-    if (stream_discards(s) || !s->open)
+    if (stream_discards(s))
         return true;
-    /* What a pause left over is used up first, or it would grow with each pause. */
-    return !s->paused && (s->tls == NULL || !tls_has_input(s->tls));
+    if (!s->open)
+        return s->tls != NULL; /* else opened() comes first */
+    if (s->paused || s->tls == NULL)
+        return !s->paused;
+    /* What a pause left over is used up first, or it would grow with each pause. And TLS
+     * answers KeyUpdates by itself, whether the peer reads that or not. */
+    return !tls_has_input(s->tls) && buffer_len(&s->out) < CHATTER_MAX;
 }
 
 static uint32_t wanted_events(const struct stream *s)

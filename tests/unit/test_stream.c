@@ -21,6 +21,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "config/error.h"
+#include "proxy/crypto/engine.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/stream.h"
 
@@ -363,6 +365,12 @@ static void a_quiet_stream_has_nothing_to_tell(void **state)
     }
 }
 
+/* What it wrote was not delivered: it is good for nothing more. */
+static void expect_unquiet(struct stream *s)
+{
+    assert_false(stream_is_quiet(s));
+}
+
 static void what_came_before_a_reset_is_read_first(void **state)
 {
     (void)state;
@@ -375,6 +383,7 @@ static void what_came_before_a_reset_is_read_first(void **state)
     stream_write(&owner.stream, "body", 4);
     a_few_turns();
     assert_int_equal(owner.failed, 0);
+    owner.on_data = expect_unquiet;
     stream_resume(&owner.stream);
     TURN_UNTIL(owner.failed);
     assert_true(received("413"));
@@ -646,6 +655,72 @@ static void pauses_do_not_pile_up_what_was_read(void **state)
     }
 }
 
+/* Each record while that before it keeps the engine waiting for company. */
+static void send_records_apart(BIO *flight)
+{
+    unsigned char record[4096];
+
+    while (BIO_read(flight, record, 5) == 5) {
+        int len = record[3] << 8 | record[4];
+
+        assert_int_equal(BIO_read(flight, record + 5, len), len);
+        send(peer, record, 5 + (size_t)len, 0);
+        for (int i = 0; i < 2; i++) {
+            loop.events_seen = true;
+            turn();
+        }
+    }
+}
+
+static void what_comes_while_keys_are_awaited_is_read(void **state)
+{
+    SSL_CTX *stock = server_context;
+    BIO *flight = BIO_new(BIO_s_mem());
+    struct error err;
+
+    forget(state);
+    assert_true(engine_start(1, &err));
+    if (!engine_is_batched()) {
+        BIO_free(flight);
+        skip();
+    }
+    server_context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
+    assert_int_equal(
+        SSL_CTX_use_cert_and_key(server_context, SSL_CTX_get0_certificate(stock),
+            SSL_CTX_get0_privatekey(stock), NULL, 1),
+        1);
+    engine_adopt(server_context);
+    begin_tls(TLS1_2_VERSION);
+    SSL_set0_wbio(ssl, flight);
+    TURN_UNTIL((SSL_do_handshake(ssl), send_records_apart(flight), owner.opened > 0));
+    end_tls();
+    SSL_CTX_free(server_context);
+    server_context = stock;
+    engine_stop();
+}
+
+/* TLS itself answers some of what it reads: that must not pile up without end. */
+static void a_peer_that_leaves_too_much_unread_is_not_read_from(void **state)
+{
+    static char much[5 * STREAM_HIGH_WATER];
+    char taken[4096];
+
+    forget(state);
+    shake_hands(TLS1_3_VERSION);
+    while (stream_unsent(&owner.stream) < sizeof(much)) {
+        stream_write(&owner.stream, much, sizeof(much));
+        a_few_turns();
+    }
+    SSL_write(ssl, "ask", 3);
+    a_few_turns();
+    assert_int_equal(buffer_len(&owner.data), 0);
+    loop.events_seen = false;
+    a_few_turns();
+    assert_false(loop.events_seen);
+    TURN_UNTIL(recv(peer, taken, sizeof(taken), MSG_DONTWAIT) < 0 && received("ask"));
+    end_tls();
+}
+
 static void an_alert_reaches_a_peer_whose_bytes_we_never_read(void **state)
 {
     static char more[5000];
@@ -709,6 +784,8 @@ int main(void)
         TEST(a_ticket_travels_with_the_answer),
         TEST(paused_tls_keeps_what_was_read),
         TEST(pauses_do_not_pile_up_what_was_read),
+        TEST(what_comes_while_keys_are_awaited_is_read),
+        TEST(a_peer_that_leaves_too_much_unread_is_not_read_from),
         TEST(an_alert_reaches_a_peer_whose_bytes_we_never_read),
         TEST(plain_http_is_answered_in_the_clear),
     };
