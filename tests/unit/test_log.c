@@ -64,6 +64,18 @@ static void a_level_that_is_not_wanted_is_not_written(void **state)
     assert_non_null(strstr(written(), "error master: yes\n"));
 }
 
+static void it_knows_where_it_goes(void **state)
+{
+    int same = dup(ends[1]);
+
+    (void)state;
+    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "");
+    assert_true(log_goes_to(same));
+    close(same);
+    assert_false(log_goes_to(same));
+    assert_false(log_goes_to(STDIN_FILENO));
+}
+
 static void a_line_stays_one_line_of_bounded_length(void **state)
 {
     char large[9000];
@@ -195,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PIPE(a_line_has_time_level_and_who),
         WITH_PIPE(a_level_that_is_not_wanted_is_not_written),
+        WITH_PIPE(it_knows_where_it_goes),
         WITH_PIPE(a_line_stays_one_line_of_bounded_length),
         WITH_PIPE(lines_nobody_takes_are_lost_and_counted),
         WITH_PIPE(a_blocking_pipe_does_not_block),
