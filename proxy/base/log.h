@@ -13,10 +13,8 @@
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-enum log_kind {
-    LOG_KIND_FILE,
-    LOG_KIND_SYSLOG
-}; /* SYSLOG: a connected /dev/log socket */
+/* SYSLOG: a connected /dev/log socket. */
+enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG };
 
 /* Replaces the target; fd stays the caller's to close after the next call. `who` is
  * "master" or "worker 3" and stands in every line. */
