@@ -3,6 +3,7 @@
 #include "proxy/http/reply.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/handshake.h"
+#include "proxy/session/pace.h"
 #include "proxy/session/report.h"
 
 enum { LINGER_MAX = 8 * 1024 * 1024 }; /* bytes discarded after the last reply */
@@ -97,19 +98,19 @@ void ending_data(struct client *c, size_t len)
 }
 
 /* A peer that has it all gets no more time; one that still reads does, as long as it goes
- * on reading. */
+ * on reading at min_rate. */
 void ending_expired(struct client *c)
 {
     const struct service_settings *settings = settings_of(c);
     size_t taken;
-    bool took_some = client_took_some(c, &taken);
 
-    if (c->pending > 0 && (took_some || c->stalled < settings->body_timeout)) {
-        c->stalled = took_some ? 0 : c->stalled + (uint32_t)settings->linger_timeout;
+    (void)client_took_some(c, &taken);
+    c->stalled = (uint32_t)pace_stalled(
+        c->stalled, settings->linger_timeout, taken, settings->min_rate);
+    if (c->pending > 0 && c->stalled <= settings->body_timeout)
         client_arm(c, settings->linger_timeout);
-    } else if (c->reason == END_DONE) {
+    else if (c->reason == END_DONE)
         client_close(c, c->pending > 0 ? END_READ_TIMEOUT : END_LINGER_TIMEOUT);
-    } else {
+    else
         client_close(c, (enum end_reason)c->reason);
-    }
 }

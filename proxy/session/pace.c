@@ -7,7 +7,17 @@ void pace_restart(struct pace *pace, uint64_t now)
 
 bool pace_is_too_slow(uint64_t bytes, uint64_t ms, uint64_t min_rate)
 {
-    return bytes * 1000 < min_rate * ms;
+    return bytes < min_rate * ms / 1000;
+}
+
+uint64_t pace_stalled(uint64_t stalled, uint64_t ms, uint64_t bytes, uint64_t min_rate)
+{
+    stalled += ms;
+    if (bytes == 0)
+        return stalled;
+    if (min_rate == 0 || !pace_is_too_slow(bytes, stalled, min_rate))
+        return 0;
+    return stalled - bytes * 1000 / min_rate;
 }
 
 bool pace_keeps(struct pace *pace, uint64_t bytes, uint64_t min_rate, uint64_t now)

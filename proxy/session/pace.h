@@ -24,4 +24,9 @@ bool pace_keeps(struct pace *pace, uint64_t bytes, uint64_t min_rate, uint64_t n
 /* Is `bytes` in `ms` below the rate? */
 bool pace_is_too_slow(uint64_t bytes, uint64_t ms, uint64_t min_rate);
 
+/* How long a reader has been behind, after `ms` more in which it took `bytes`: these pay
+ * for the time that min_rate gives them, so that a byte now and then does not hold a
+ * connection. `bytes` may be SIZE_MAX: unknown, but some. */
+uint64_t pace_stalled(uint64_t stalled, uint64_t ms, uint64_t bytes, uint64_t min_rate);
+
 #endif

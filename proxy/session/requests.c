@@ -5,6 +5,7 @@
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
 #include "proxy/session/own_reply.h"
+#include "proxy/session/pace.h"
 
 /* Below it reading goes on, if only to notice a client that goes away. */
 enum { UNPARSED_MAX = 32 * 1024 };
@@ -202,7 +203,8 @@ void requests_expired(struct client *c)
         const struct own_reply *reply = own_reply_for(END_HEAD_TIMEOUT);
 
         client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, false);
-    } else if (client_took_some(c, &taken) && c->pending > 0) {
+    } else if (client_took_some(c, &taken) && c->pending > 0 &&
+        !pace_is_too_slow(taken, idle_time(c), c->service->settings->min_rate)) {
         client_arm(c, idle_time(c)); /* still reading the last reply */
     } else if (c->pending > 0) {
         client_close(c, END_READ_TIMEOUT);

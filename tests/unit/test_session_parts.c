@@ -74,6 +74,22 @@ static void the_newest_idle_connection_is_taken_first(void **state)
 
 /* ---- the pace ---- */
 
+static void a_byte_now_and_then_does_not_hold_a_connection(void **state)
+{
+    uint64_t stalled = 0;
+
+    (void)state;
+    for (int i = 0; i < 12; i++) /* 1 KB each 5 s is 200 bytes/s */
+        assert_int_equal(stalled = pace_stalled(stalled, 5000, 1000, 128), 0);
+    for (int i = 0; i < 12; i++)
+        stalled = pace_stalled(stalled, 5000, 1, 128);
+    assert_in_range(stalled, 59000, 60000);
+    assert_int_equal(pace_stalled(stalled, 5000, 128, 128), stalled + 4000);
+    assert_int_equal(pace_stalled(stalled, 5000, SIZE_MAX, 128), 0);
+    assert_int_equal(pace_stalled(stalled, 5000, 1, 0), 0);
+    assert_int_equal(pace_stalled(stalled, 5000, 0, 0), stalled + 5000);
+}
+
 static void a_trickle_is_too_slow_only_after_the_grace_period(void **state)
 {
     struct pace pace;
@@ -206,6 +222,7 @@ static void an_access_line_quotes_what_came_from_outside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_byte_now_and_then_does_not_hold_a_connection),
         cmocka_unit_test(backends_are_tried_in_order_each_once),
         cmocka_unit_test(a_backend_that_refused_is_the_last_resort_for_a_while),
         cmocka_unit_test(a_backend_that_answers_is_in_good_standing_again),
