@@ -253,22 +253,27 @@ bool certificate_is_self_signed(X509 *certificate)
     return certificate_issued(certificate, certificate);
 }
 
+static void describe_curve(const EVP_PKEY *key, char *text, size_t size)
+{
+    char group[64];
+    size_t len = 0;
+    const char *nist = NULL;
+
+    if (EVP_PKEY_get_group_name(key, group, sizeof(group), &len) != 1)
+        (void)snprintf(group, sizeof(group), "unnamed curve");
+    else
+        nist = EC_curve_nid2nist(OBJ_txt2nid(group));
+    (void)snprintf(text, size, "EC %s", nist == NULL ? group : nist);
+}
+
 void key_describe(const EVP_PKEY *key, char *text, size_t size)
 {
     const char *type = key == NULL ? NULL : EVP_PKEY_get0_type_name(key);
-    char group[64];
 
     if (type == NULL) {
         (void)snprintf(text, size, "of an unknown kind");
     } else if (EVP_PKEY_is_a(key, "EC")) {
-        size_t len = 0;
-        const char *nist = NULL;
-
-        if (EVP_PKEY_get_group_name(key, group, sizeof(group), &len) != 1)
-            (void)snprintf(group, sizeof(group), "unnamed curve");
-        else
-            nist = EC_curve_nid2nist(OBJ_txt2nid(group));
-        (void)snprintf(text, size, "EC %s", nist == NULL ? group : nist);
+        describe_curve(key, text, size);
     } else if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS") ||
         EVP_PKEY_is_a(key, "DSA")) {
         (void)snprintf(text, size, "%s %d", type, EVP_PKEY_get_bits(key));

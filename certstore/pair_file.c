@@ -32,7 +32,7 @@ bool pair_text_equal(const struct pair_text *a, const struct pair_text *b)
     for (int i = 0; i < PAIR_FILES; i++) {
         if ((a->text[i] == NULL) != (b->text[i] == NULL) || a->len[i] != b->len[i])
             return false;
-        if (a->len[i] > 0 && memcmp(a->text[i], b->text[i], a->len[i]) != 0)
+        if (a->text[i] != NULL && memcmp(a->text[i], b->text[i], a->len[i]) != 0)
             return false;
     }
     return true;

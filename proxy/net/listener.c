@@ -65,7 +65,7 @@ static void send_without_delay(int fd)
 /* False when there is nothing more to take for now. */
 static bool accept_one(struct listener *l)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof(peer);
     int fd = fault_accept(l->fd, (struct sockaddr *)&peer, &len);
 
