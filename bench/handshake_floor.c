@@ -86,7 +86,8 @@ static SSL_CTX *server_context(const struct scenario *scenario, bool batched)
     X509 *cert = certificate(key);
 
     if (context == NULL || SSL_CTX_use_cert_and_key(context, cert, key, NULL, 1) != 1 ||
-        SSL_CTX_set1_groups_list(context, scenario->groups) != 1)
+        SSL_CTX_set1_groups_list(context, scenario->groups) != 1 ||
+        SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM") != 1)
         die("no server context");
     SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_num_tickets(context, 1);

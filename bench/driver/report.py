@@ -20,6 +20,14 @@ def number(value, digits=1):
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
+def _in_words(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {figure}" for name, figure in value.items())
+    if isinstance(value, list):
+        return "; ".join(value)
+    return f"{value:.1f}" if isinstance(value, float) else value
+
+
 class Results:
     def __init__(self, began, options, facts, figures, errors):
         self.began, self.options, self.facts = began, options, facts
@@ -116,7 +124,7 @@ class Results:
         return "\n\n".join(self._table(rows) for rows in self.tables())
 
     def _facts_text(self):
-        lines = [f"{name}: {value}" for name, value in self.facts.items()]
+        lines = [f"{name}: {_in_words(value)}" for name, value in self.facts.items()]
         how = (f"medians of {self.options.rounds} rounds of {self.options.seconds:g} s, "
                "interleaved; server on CPU 0, client and backend on CPU 1")
         return [f"{self.began:%Y-%m-%d %H:%M} UTC; {how}", *lines]
