@@ -40,6 +40,7 @@ struct stream {
     const char *problem; /* to be told from the loop */
     bool accepted, connecting, open, paused, full, blocked, resting;
     bool peer_ended, fin_known, fin_seen, ending, cut, fin_sent; /* each side's end */
+    bool fin_judged; /* came while nothing was read: see stream_fin.c */
     bool failed, dead; /* told the owner; the socket is of no use any more */
     bool unwritable; /* the peer takes no more; what it sent may still be read */
     bool last_words; /* an alert that the peer ought to read */

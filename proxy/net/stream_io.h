@@ -30,6 +30,10 @@ void stream_opened(struct stream *s);
 void stream_connected(struct stream *s); /* or not */
 void stream_error_while_paused(struct stream *s);
 
+/* stream_fin.c: a client has ended while it is not read from. True: nothing that waits in
+ * the socket can be its close_notify. False: it may be, or there is no telling. */
+bool stream_fin_is_bare(const struct stream *s);
+
 /* stream_send.c */
 
 void stream_flush(struct stream *s);

@@ -45,6 +45,12 @@ bool stream_wants_read(const struct stream *s)
     return !tls_has_input(s->tls) && buffer_len(&s->out) < CHATTER_MAX;
 }
 
+/* Of a client its end is of interest even when nothing else is. */
+static bool awaits_fin(const struct stream *s)
+{
+    return s->tls != NULL && s->open && !s->fin_judged && !stream_discards(s);
+}
+
 static uint32_t wanted_events(const struct stream *s)
 {
     uint32_t events = 0;
@@ -53,6 +59,8 @@ static uint32_t wanted_events(const struct stream *s)
         return 0;
     if (stream_wants_read(s))
         events |= WATCH_READ;
+    else if (awaits_fin(s))
+        events |= EPOLLRDHUP;
     if (s->connecting || s->blocked)
         events |= WATCH_WRITE;
     return events != 0 ? events : WATCH_ERROR;
@@ -90,6 +98,14 @@ static void read_or_queue(struct stream *s)
         stream_read(s);
 }
 
+/* A client that does not say goodbye is gone, whatever it sent before. */
+static void fin_while_not_reading(struct stream *s)
+{
+    s->fin_judged = true;
+    if (stream_fin_is_bare(s))
+        stream_fail(s, END_CLIENT_GONE, "closed without close_notify");
+}
+
 static void on_happened(struct watch *w, uint32_t events)
 {
     struct stream *s = container_of(w, struct stream, watch);
@@ -112,6 +128,8 @@ static void on_happened(struct watch *w, uint32_t events)
         read_or_queue(s);
     } else if ((events & GONE) != 0)
         stream_error_while_paused(s);
+    else if (s->fin_known && awaits_fin(s))
+        fin_while_not_reading(s);
     if (!s->detached && (unwanted & ~wanted_events(s)) != 0)
         watch(s, wanted_events(s));
 }

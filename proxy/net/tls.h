@@ -74,6 +74,7 @@ bool tls_is_untouched(const struct tls *tls);
 bool tls_awaits_keys(const struct tls *tls);
 bool tls_keys_are_ready(const struct tls *tls); /* no longer awaited: read on */
 bool tls_has_input(const struct tls *tls); /* fed, and not used up */
+size_t tls_input(const struct tls *tls, const char **bytes); /* the same, to look at */
 const char *tls_error(const struct tls *tls);
 
 /* As of now; valid until the next call for any session. */

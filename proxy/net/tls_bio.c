@@ -125,3 +125,9 @@ BIO *tls_bio_new(struct tls *tls)
     BIO_set_data(bio, tls);
     return bio;
 }
+
+size_t tls_input(const struct tls *tls, const char **bytes)
+{
+    *bytes = tls->in;
+    return tls->in_len;
+}

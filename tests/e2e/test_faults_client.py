@@ -1,8 +1,13 @@
 """Clients that vanish, stall, dribble or never read; and that nobody else notices."""
+import fcntl
+import os
+import pathlib
 import select
 import socket
 import ssl
 import struct
+import tempfile
+import termios
 import threading
 
 import pytest
@@ -112,6 +117,66 @@ def test_a_half_closed_client_still_gets_its_answer(proxy):
             assert "APPLICATION_DATA" in str(error).upper()
     wait_until_alone(proxy)
     assert proxy.status()["workers"][0]["ends"].get("done", 0) >= 1
+
+
+def sent_and_acknowledged(raw):
+    return fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0") == b"\0\0\0\0"
+
+
+def begin_upload_nobody_reads(start_proxy, folder):
+    """An upload that has come to a halt: (proxy, client, backend's end of it)."""
+    path = folder / "backend.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.settimeout(20)
+        listener.bind(str(path))
+        path.chmod(0o777)  # the workers are somebody else
+        listener.listen()
+        proxy = start_proxy(f"unix:{path}")
+        # TLS 1.2: a ticket nobody reads would turn the end into a reset.
+        client = Tls(proxy.port, tls=context(versions=TLS12))
+        client.send(get("/", "Content-Length: 8000000", method="POST"))
+        reader, _ = listener.accept()
+    reader.settimeout(20)
+    for _ in range(30):  # more than all the buffers on the way to the backend hold
+        client.send(bytes(16000))
+    wait_until(lambda: sent_and_acknowledged(client.tls), "all is on the other side")
+    return proxy, client, reader
+
+
+def ended_by(backend):
+    """Without reading what it sent before."""
+    over = select.poll()
+    over.register(backend.fileno(), select.POLLRDHUP)
+    return bool(over.poll(5000))
+
+
+def test_a_client_that_vanishes_while_its_upload_is_held_up_is_noticed(start_proxy):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        proxy, client, backend = begin_upload_nobody_reads(start_proxy, pathlib.Path(folder))
+    with backend:
+        client.vanish()
+        assert ended_by(backend)
+    assert proxy.wait_for("end", reason="client_gone")
+    wait_until_alone(proxy)
+
+
+def test_a_vanished_client_with_requests_in_waiting_is_noticed(start_proxy, backend):
+    over = threading.Event()
+
+    def script(talk):
+        talk.read_request()
+        talk.wait_for_end()
+        over.set()
+
+    proxy = start_proxy(backend(script).address)
+    client = Tls(proxy.port, tls=context(versions=TLS12))
+    client.send(get("/"))
+    wait_until(lambda: counters(proxy)["requests"] == 1, "the request is there")
+    client.send(get("/again", f"X: {'y' * 900}") * 60)
+    client.vanish()
+    assert over.wait(5), "the backend goes on working for nobody"
+    wait_until_alone(proxy)
 
 
 def test_a_slow_reader_is_served_as_long_as_it_reads(start_proxy, origin):

@@ -602,6 +602,73 @@ static void paused_tls_keeps_what_was_read(void **state)
     end_tls();
 }
 
+/* So many bytes wait, in the socket or with us, and then comes the end. */
+static void end_while_paused(int version, size_t len, bool with_us, bool goodbye)
+{
+    static const char bytes[60 * 1000];
+
+    forget(NULL);
+    shake_hands(version);
+    a_few_turns();
+    if (with_us)
+        owner.on_data = stream_pause;
+    else
+        stream_pause(&owner.stream);
+    if (with_us)
+        assert_int_equal(SSL_write(ssl, "first", 5), 5);
+    if (len > 0)
+        assert_int_equal(SSL_write(ssl, bytes, (int)len), len);
+    if (!goodbye)
+        a_few_turns();
+    if (goodbye)
+        SSL_shutdown(ssl);
+    shutdown(peer, SHUT_WR);
+    a_few_turns();
+    owner.on_data = NULL;
+}
+
+static void rests(void)
+{
+    loop.events_seen = false;
+    a_few_turns();
+    assert_false(loop.events_seen);
+}
+
+static void a_client_that_goes_without_goodbye_is_noticed_while_paused(void **state)
+{
+    static const size_t lens[] = {0, 1000, 2000, 60 * 1000};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * sizeof(lens) / sizeof(lens[0]); i++) {
+        end_while_paused(versions[i % 2], lens[i / 4], i / 2 % 2 != 0, false);
+        TURN_UNTIL(owner.failed);
+        assert_int_equal(owner.reason, END_CLIENT_GONE);
+        assert_int_equal(buffer_len(&owner.data), i / 2 % 2 != 0 ? 5 : 0);
+        a_few_turns();
+        rests();
+        end_tls();
+    }
+}
+
+static void a_goodbye_while_paused_is_heard_in_its_turn(void **state)
+{
+    static const size_t lens[] = {0, 1, 1000, 60 * 1000};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * sizeof(lens) / sizeof(lens[0]); i++) {
+        bool with_us = i / 2 % 2 != 0;
+
+        end_while_paused(versions[i % 2], lens[i / 4], with_us, true);
+        rests();
+        assert_int_equal(owner.failed, 0);
+        stream_resume(&owner.stream);
+        TURN_UNTIL(owner.ended);
+        assert_int_equal(owner.failed, 0);
+        assert_int_equal(buffer_len(&owner.data), lens[i / 4] + (with_us ? 5 : 0));
+        end_tls();
+    }
+}
+
 static size_t write_some(size_t left)
 {
     static const char block[16 * 1024];
@@ -781,6 +848,8 @@ int main(void)
         TEST(tls_is_hidden_and_ends_with_close_notify),
         TEST(a_cut_has_no_close_notify),
         TEST(fin_without_close_notify_is_a_client_gone),
+        TEST(a_client_that_goes_without_goodbye_is_noticed_while_paused),
+        TEST(a_goodbye_while_paused_is_heard_in_its_turn),
         TEST(a_ticket_travels_with_the_answer),
         TEST(paused_tls_keeps_what_was_read),
         TEST(pauses_do_not_pile_up_what_was_read),
