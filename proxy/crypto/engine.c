@@ -13,6 +13,7 @@
 #include "proxy/crypto/multibuffer.h"
 #include "proxy/crypto/operation.h"
 #include "proxy/crypto/provider.h"
+#include "proxy/crypto/record_cipher.h"
 #include "proxy/crypto/self_test.h"
 #include "proxy/crypto/signing.h"
 
@@ -46,7 +47,8 @@ static bool start_modules(struct error *err)
 {
     operations_start(&engine.library);
     if (!key_pool_start(&engine.library, engine.libctx) ||
-        !signing_start(&engine.library, engine.libctx) || !digests_start(engine.libctx))
+        !signing_start(&engine.library, engine.libctx) || !digests_start(engine.libctx) ||
+        !record_ciphers_start(engine.libctx))
         return error_set(err, "no memory for batched key operations");
     return true;
 }
@@ -90,8 +92,8 @@ bool engine_start(int batched, struct error *err)
     if (start_batched(&why)) {
         engine.batched = true;
         (void)snprintf(engine.description, sizeof(engine.description),
-            "batched (%s: P-384, P-256, X25519, RSA 2048-4096, ECDSA)",
-            engine.library.description);
+            "batched (%s: P-384, P-256, X25519, RSA 2048-4096, ECDSA), records by %s",
+            engine.library.description, record_ciphers_description());
         return true;
     }
     engine_stop();
@@ -105,6 +107,7 @@ bool engine_start(int batched, struct error *err)
 void engine_stop(void)
 {
     engine.batched = false;
+    record_ciphers_stop();
     digests_stop();
     signing_stop();
     key_pool_stop();
@@ -119,6 +122,11 @@ void engine_stop(void)
 OSSL_LIB_CTX *engine_libctx(void)
 {
     return engine.libctx;
+}
+
+bool engine_seals_records(void)
+{
+    return engine.libctx != NULL;
 }
 
 bool engine_is_batched(void)

@@ -36,6 +36,9 @@ void engine_adopt(SSL_CTX *context);
 void engine_abandon(SSL *ssl);
 
 bool engine_is_batched(void);
+/* Records of established sessions may be ours (record_cipher.h), for the key schedule
+ * that traffic.h listens to is. */
+bool engine_seals_records(void);
 /* One line for the log and `status`: "batched (crypto_mb 1.0.11: P-384, X25519, ...)", or
  * "openssl (no AVX-512 IFMA on this CPU)". */
 const char *engine_description(void);

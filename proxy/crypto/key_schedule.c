@@ -12,6 +12,7 @@
 
 #include "proxy/crypto/digest.h"
 #include "proxy/crypto/provider.h"
+#include "proxy/crypto/traffic.h"
 
 enum { INFO_MAX = 2 + 1 + 255 + 1 + 255 };
 
@@ -157,8 +158,11 @@ static int derive(
         return 0;
     if (request.mode == EVP_KDF_HKDF_MODE_EXTRACT_ONLY)
         return extract(&request, out, len);
-    return request.mode == EVP_KDF_HKDF_MODE_EXPAND_ONLY && request.key.data != NULL &&
-        expand(&request, request.key, request.data, out, len);
+    if (request.mode != EVP_KDF_HKDF_MODE_EXPAND_ONLY || request.key.data == NULL ||
+        !expand(&request, request.key, request.data, out, len))
+        return 0;
+    traffic_note(request.digest, request.label, out, len);
+    return 1;
 }
 
 /* There is no state, but NULL would mean failure. */

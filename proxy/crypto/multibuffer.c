@@ -3,10 +3,9 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "config/error.h"
+#include "proxy/crypto/library.h"
 
 /* Of the library's public header, as far as we read it. */
 struct multibuffer_version {
@@ -22,11 +21,10 @@ enum algorithm { /* its numbers, not ours */
     ALGORITHM_P384,
 };
 
-/* Private folders first (CMake says which), then the system's. dlopen() gets full paths,
- * so that LD_LIBRARY_PATH has no say in what a privileged process loads. */
+/* Private folders first (CMake says which), then the system's. */
 static const char *const folders[] = {
-    WLB_CRYPTO_MB_FOLDERS, "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"};
-static const char *const names[] = {"libcrypto_mb.so.11", "libcrypto_mb.so.12"};
+    WLB_CRYPTO_MB_FOLDERS, "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", NULL};
+static const char *const names[] = {"libcrypto_mb.so.11", "libcrypto_mb.so.12", NULL};
 
 static const struct {
     const char *name;
@@ -62,35 +60,6 @@ static bool cpu_can(void)
 #endif
 }
 
-/* What we are about to run as ourselves only root or we may have written. */
-static bool is_trustworthy(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-        (st.st_uid == 0 || st.st_uid == geteuid()) &&
-        (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-static void *open_library(void)
-{
-    char path[1024];
-
-    for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++) {
-        for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
-            int len = snprintf(path, sizeof(path), "%s/%s", folders[f], names[n]);
-            void *handle;
-
-            if (len < 0 || (size_t)len >= sizeof(path) || !is_trustworthy(path))
-                continue;
-            handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-            if (handle != NULL)
-                return handle;
-        }
-    }
-    return NULL;
-}
-
 static bool resolve(struct multibuffer *library, void *handle, struct error *err)
 {
     for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
@@ -119,7 +88,7 @@ bool multibuffer_load(struct multibuffer *library, struct error *err)
 
     if (!cpu_can())
         return error_set(err, "no AVX-512 IFMA on this CPU");
-    handle = open_library();
+    handle = library_open(folders, names);
     if (handle == NULL)
         return error_set(
             err, "no libcrypto_mb.so.11 in %s or the system's folders", folders[0]);

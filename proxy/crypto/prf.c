@@ -9,6 +9,7 @@
 
 #include "proxy/crypto/digest.h"
 #include "proxy/crypto/provider.h"
+#include "proxy/crypto/traffic.h"
 
 struct request {
     const struct digest *digest;
@@ -63,6 +64,8 @@ static int derive(
     }
     OPENSSL_cleanse(a, sizeof(a));
     OPENSSL_cleanse(block, sizeof(block));
+    if (ok)
+        traffic_note(request.digest, request.parts[1], out, len); /* the label is first */
     return ok;
 }
 

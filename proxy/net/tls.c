@@ -8,6 +8,7 @@
 
 #include "certstore/context.h"
 #include "proxy/crypto/engine.h"
+#include "proxy/crypto/traffic.h"
 #include "proxy/net/tls_session.h"
 
 enum {
@@ -60,6 +61,9 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out)
         SSL_set_async_callback(tls->ssl, on_keys_ready);
         SSL_set_async_callback_arg(tls->ssl, tls);
     }
+    if (engine_seals_records() &&
+        (tls->traffic = calloc(1, sizeof(*tls->traffic))) == NULL)
+        abort();
     return tls;
 }
 
@@ -67,8 +71,15 @@ void tls_free(struct tls *tls)
 {
     if (tls == NULL)
         return;
-    engine_abandon(tls->ssl); /* or a job in progress would leak */
+    if (tls->ssl != NULL)
+        engine_abandon(tls->ssl); /* or a job in progress would leak */
     SSL_free(tls->ssl);
+    if (tls->traffic != NULL)
+        traffic_wipe(tls->traffic);
+    free(tls->traffic);
+    tls_records_free(tls->records);
+    tls_outcome_free(tls->outcome);
+    buffer_destroy(&tls->partial);
     buffer_destroy(&tls->kept);
     buffer_destroy(&tls->hello);
     free(tls);
@@ -149,7 +160,7 @@ static int dead(struct tls *tls)
     return TLS_FAILED;
 }
 
-static int used_up(struct tls *tls)
+int tls_used_up(struct tls *tls)
 {
     assert(tls->in_len == 0);
     buffer_destroy(&tls->kept);
@@ -162,7 +173,7 @@ static int judge(struct tls *tls, int result)
     tls->awaiting = false;
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_WANT_READ:
-        return used_up(tls);
+        return tls_used_up(tls);
     case SSL_ERROR_WANT_ASYNC:
         tls->awaiting = true;
         return TLS_NEED_KEYS;
@@ -190,7 +201,9 @@ static int handshake(struct tls *tls)
         (void)buffer_reserve(tls->out, FLIGHT_ROOM);
     ERR_clear_error();
     tls->keys_ready = false;
+    traffic_watch(tls->traffic);
     int result = SSL_do_handshake(tls->ssl);
+    traffic_watch(NULL);
     if (result != 1)
         return judge(tls, result);
     tls->awaiting = false;
@@ -199,11 +212,12 @@ static int handshake(struct tls *tls)
     buffer_destroy(&tls->hello);
     /* A job for each read and write would cost more than it could ever gain. */
     SSL_clear_mode(tls->ssl, SSL_MODE_ASYNC);
+    tls->outcome = tls_outcome_of(tls->ssl);
+    tls_take_over(tls);
     return TLS_OPENED;
 }
 
-/* Plaintext pays for records without any. */
-static void earn(struct tls *tls, size_t len)
+void tls_earn(struct tls *tls, size_t len)
 {
     tls->barren -= tls->barren > 0;
     tls->allowance_bytes += (uint32_t)len;
@@ -222,14 +236,16 @@ int tls_read(struct tls *tls, char *plain, size_t capacity)
     if (tls->ended)
         return TLS_END;
     if (!tls->open)
-        return tls->in_len == 0 && !tls->awaiting ? used_up(tls) : handshake(tls);
+        return tls->in_len == 0 && !tls->awaiting ? tls_used_up(tls) : handshake(tls);
+    if (tls->records != NULL)
+        return tls_records_read(tls, plain, capacity);
     if (tls->in_len == 0)
-        return used_up(tls);
+        return tls_used_up(tls);
     ERR_clear_error();
     int n = SSL_read(tls->ssl, plain, (int)capacity);
     if (n <= 0)
         return judge(tls, n);
-    earn(tls, (size_t)n);
+    tls_earn(tls, (size_t)n);
     return n;
 }
 
@@ -242,6 +258,8 @@ bool tls_write(struct tls *tls, const char *plain, size_t len)
         return true;
     if (tls->dead)
         return false;
+    if (tls->records != NULL)
+        return tls_records_write(tls, plain, len);
     buffer_reserve(tls->out, len + records * RECORD_OVERHEAD);
     ERR_clear_error();
     /* Whole: the BIO takes everything. */
@@ -255,6 +273,10 @@ void tls_end(struct tls *tls)
 {
     if (!tls->open || tls->dead)
         return;
+    if (tls->records != NULL) {
+        tls_records_end(tls);
+        return;
+    }
     SSL_shutdown(tls->ssl);
     ERR_clear_error();
 }
@@ -266,12 +288,12 @@ bool tls_is_untouched(const struct tls *tls)
 
 bool tls_is_resumed(const struct tls *tls)
 {
-    return SSL_session_reused(tls->ssl) == 1;
+    return tls->outcome->resumed;
 }
 
 void *tls_service(const struct tls *tls)
 {
-    return context_owner(SSL_get_SSL_CTX(tls->ssl));
+    return context_owner(tls->outcome->context);
 }
 
 bool tls_is_open(const struct tls *tls)

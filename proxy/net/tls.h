@@ -4,6 +4,10 @@
  * Does no I/O: ciphertext from the peer goes in by tls_feed(), ciphertext for the peer
  * comes out in the buffer given at creation. Whenever any of these functions has
  * returned, that buffer may hold bytes to send.
+ *
+ * OpenSSL shakes hands. Then, with one of the usual ciphers and our key schedule (see
+ * engine.h), records are ours (tls_records.h) and OpenSSL's object is gone: that is most
+ * of the memory of an idle connection, and half the cost of a short record.
  */
 #ifndef WLBPROXY_NET_TLS_H
 #define WLBPROXY_NET_TLS_H
@@ -57,7 +61,7 @@ void tls_free(struct tls *tls); /* may still write to `out` */
 void tls_feed(struct tls *tls, const char *data, size_t len);
 void tls_keep(struct tls *tls);
 
-/* Plaintext bytes (> 0) or one of the codes above. */
+/* Plaintext bytes (> 0) or one of the codes above. Room for a record: 32 KiB do. */
 int tls_read(struct tls *tls, char *plain, size_t capacity);
 
 /* Encrypts all of `plain`. Only after tls_is_open(). */
@@ -67,8 +71,9 @@ bool tls_write(struct tls *tls, const char *plain, size_t len);
 void tls_end(struct tls *tls);
 
 bool tls_is_open(const struct tls *tls);
+/* Of an open one, as in tls_facts, at no cost. */
 bool tls_is_resumed(const struct tls *tls);
-void *tls_service(const struct tls *tls); /* as in tls_facts, at no cost */
+void *tls_service(const struct tls *tls);
 /* The peer has not said a byte yet. */
 bool tls_is_untouched(const struct tls *tls);
 bool tls_awaits_keys(const struct tls *tls);

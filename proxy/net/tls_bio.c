@@ -3,18 +3,16 @@
 
 #include <openssl/bio.h>
 
+#include "proxy/crypto/traffic.h"
 #include "proxy/net/tls_session.h"
 
-enum {
-    HANDSHAKE_RECORDS_MAX = 16 * 1024, /* one byte a record is allowed */
-    BARREN_RECORDS_MAX = 33, /* OpenSSL itself objects to the 33rd empty one */
-};
+enum { HANDSHAKE_RECORDS_MAX = 16 * 1024 /* one byte a record is allowed */ };
 
 /* Counts records as they begin: those that bring nothing (KeyUpdates, empty ones,
  * warnings, attempts to renegotiate) cost us and not the peer. */
 static void count_record(struct tls *tls)
 {
-    uint32_t most = tls->open ? BARREN_RECORDS_MAX : HANDSHAKE_RECORDS_MAX;
+    uint32_t most = tls->open ? TLS_BARREN_MAX : HANDSHAKE_RECORDS_MAX;
 
     tls->flooded = ++tls->barren > most;
 }
@@ -30,36 +28,67 @@ static size_t body_length(const unsigned char header[TLS_RECORD_HEADER], bool fi
     return ssl2_len < TLS_RECORD_HEADER - 2 ? 0 : ssl2_len - (TLS_RECORD_HEADER - 2);
 }
 
-/* OpenSSL takes headers alone. In that of a record too many it finds a length that no
- * record may have, so that it says so in an alert and ends the session. */
-static void follow_header(struct tls *tls, unsigned char *byte)
+static void follow_header(struct tls_follow *f, unsigned char byte)
 {
-    if (tls->header_len == 0)
-        count_record(tls);
-    if (tls->flooded && tls->header_len >= TLS_RECORD_HEADER - 2)
-        *byte = 0xff;
-    tls->header[tls->header_len++] = *byte;
-    if (tls->header_len < TLS_RECORD_HEADER)
+    f->header[f->header_len++] = byte;
+    if (f->header_len < TLS_RECORD_HEADER)
         return;
-    tls->body_left = (uint16_t)body_length(tls->header, !tls->past_first);
-    tls->header_len = 0;
-    tls->past_first = true;
+    f->body_left = (uint16_t)body_length(f->header, !f->past_first);
+    f->header_len = f->nonce_len = 0;
+    f->past_first = true;
+    f->records = f->header[0] == SSL3_RT_CHANGE_CIPHER_SPEC ? 0 : f->records + 1;
 }
 
-static void follow_records(struct tls *tls, unsigned char *bytes, size_t len)
+static size_t follow_body(struct tls_follow *f, const unsigned char *bytes, size_t len)
+{
+    size_t n = len < f->body_left ? len : f->body_left;
+
+    for (size_t i = 0; i < n && f->nonce_len < TLS_EXPLICIT_NONCE; i++)
+        f->nonce[f->nonce_len++] = bytes[i];
+    f->body_left -= (uint16_t)n;
+    return n;
+}
+
+/* OpenSSL takes headers alone. In that of a record too many it finds a length that no
+ * record may have, so that it says so in an alert and ends the session. */
+static void guard_header(struct tls *tls, unsigned char *byte)
+{
+    if (tls->read.header_len == 0)
+        count_record(tls);
+    if (tls->flooded && tls->read.header_len >= TLS_RECORD_HEADER - 2)
+        *byte = 0xff;
+    follow_header(&tls->read, *byte);
+}
+
+static void follow_input(struct tls *tls, unsigned char *bytes, size_t len)
 {
     while (len > 0) {
-        size_t n = len < tls->body_left ? len : tls->body_left;
+        size_t n = follow_body(&tls->read, bytes, len);
 
         if (n == 0) {
-            follow_header(tls, bytes);
+            guard_header(tls, bytes);
             n = 1;
-        } else {
-            tls->body_left -= (uint16_t)n;
         }
         bytes += n;
         len -= n;
     }
+}
+
+static void follow_output(struct tls *tls, const unsigned char *bytes, size_t len)
+{
+    while (len > 0) {
+        size_t n = follow_body(&tls->written, bytes, len);
+
+        if (n == 0) {
+            follow_header(&tls->written, *bytes);
+            n = 1;
+        }
+        bytes += n;
+        len -= n;
+    }
+    /* Of TLS 1.3 only the tickets are sealed with traffic keys. */
+    if (!traffic_is_known(tls->traffic))
+        tls->written.records = 0;
 }
 
 static int on_bio_read(BIO *bio, char *bytes, int capacity)
@@ -73,7 +102,7 @@ static int on_bio_read(BIO *bio, char *bytes, int capacity)
         return -1;
     }
     memcpy(bytes, tls->in, n);
-    follow_records(tls, (unsigned char *)bytes, n);
+    follow_input(tls, (unsigned char *)bytes, n);
     tls->in += n;
     tls->in_len -= n;
     return (int)n;
@@ -85,6 +114,8 @@ static int on_bio_write(BIO *bio, const char *bytes, int len)
 
     BIO_clear_retry_flags(bio);
     buffer_append(tls->out, bytes, (size_t)len);
+    if (tls->traffic != NULL)
+        follow_output(tls, (const unsigned char *)bytes, (size_t)len);
     return len;
 }
 

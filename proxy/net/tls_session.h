@@ -13,10 +13,36 @@
 #include "proxy/base/buffer.h"
 #include "proxy/net/tls.h"
 
-enum { TLS_RECORD_HEADER = 5 };
+struct tls_records;
+struct traffic;
+
+enum { TLS_RECORD_HEADER = 5, TLS_EXPLICIT_NONCE = 8 };
+
+/* Where in the records of one direction the bytes stand (RFC 8446, 5.1). */
+struct tls_follow {
+    uint16_t body_left;
+    uint8_t header_len, nonce_len;
+    bool past_first;
+    unsigned char header[TLS_RECORD_HEADER];
+    unsigned char nonce[TLS_EXPLICIT_NONCE]; /* what the latest body begins with */
+    uint32_t records; /* since the ChangeCipherSpec, or since traffic keys are known */
+};
+
+/* What a handshake came to: all that is asked of an established session. */
+struct tls_outcome {
+    const char *version, *cipher, *group; /* of OpenSSL's, live with the context */
+    SSL_CTX *context; /* our reference */
+    char *sni, *alpn; /* NULL: none */
+    char *peer_subject, *peer_sha256; /* NULL: no verified certificate */
+    enum tls_version_kind version_kind;
+    enum tls_group_kind group_kind;
+    enum tls_cipher_kind cipher_kind;
+    enum tls_signature_kind signature_kind;
+    bool resumed;
+};
 
 struct tls {
-    SSL *ssl;
+    SSL *ssl; /* NULL: `records` took over */
     struct buffer *out;
 
     const char *in; /* ciphertext to be read: the caller's, or that in `kept` */
@@ -24,21 +50,42 @@ struct tls {
     struct buffer kept;
     struct buffer hello; /* the first bytes of the peer, until the handshake is done */
 
-    /* RFC 8446, 5.1: where in a record the input stands. */
-    uint16_t body_left;
-    uint8_t header_len;
-    unsigned char header[TLS_RECORD_HEADER];
+    struct tls_follow read, written; /* by OpenSSL */
     uint32_t barren; /* records that brought no plaintext, against their allowance */
     uint32_t allowance_bytes;
 
-    bool recognised, open, ended, dead, awaiting, keys_ready, flooded, past_first;
+    struct traffic *traffic; /* of a handshake whose records may become ours */
+    struct tls_records *records; /* NULL: they are OpenSSL's */
+    struct buffer partial; /* a record of theirs that did not come whole yet */
+    struct tls_outcome *outcome; /* NULL: not open yet */
+
+    bool recognised, open, ended, dead, awaiting, keys_ready, flooded;
     int alert_received, alert_sent; /* -1: none */
     unsigned long error; /* OpenSSL's, packed */
     const char *text;
 };
 
+enum { TLS_BARREN_MAX = 33 }; /* OpenSSL itself objects to the 33rd empty record */
+
+/* tls.c */
+void tls_earn(struct tls *tls, size_t len); /* plaintext pays for records without any */
+int tls_used_up(struct tls *tls);
+
 /* tls_bio.c: our input and output as a BIO. */
 BIO *tls_bio_new(struct tls *tls);
+
+/* tls_outcome.c: of a handshake that is done. */
+struct tls_outcome *tls_outcome_of(SSL *ssl);
+void tls_outcome_free(struct tls_outcome *outcome);
+
+/* tls_takeover.c: the session goes on without OpenSSL, if it can. */
+void tls_take_over(struct tls *tls);
+
+/* tls_records.c: as tls_read() and the others, of a session that was taken over. */
+int tls_records_read(struct tls *tls, char *plain, size_t capacity);
+bool tls_records_write(struct tls *tls, const char *plain, size_t len);
+void tls_records_end(struct tls *tls);
+void tls_records_free(struct tls_records *records);
 
 /* tls_hello.c: what a ClientHello offers, read from the peer's first bytes. */
 struct tls_hello {

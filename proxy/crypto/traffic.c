@@ -1,0 +1,72 @@
+#include "proxy/crypto/traffic.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+static struct traffic *watched;
+
+void traffic_watch(struct traffic *of)
+{
+    watched = of;
+}
+
+bool traffic_is_known(const struct traffic *traffic)
+{
+    return traffic->has_server || traffic->block_len > 0;
+}
+
+void traffic_wipe(struct traffic *traffic)
+{
+    if (watched == traffic)
+        watched = NULL;
+    OPENSSL_cleanse(traffic, sizeof(*traffic));
+}
+
+static bool is(struct digest_part label, const char *text)
+{
+    return label.len == strlen(text) && memcmp(label.data, text, label.len) == 0;
+}
+
+static bool keep(unsigned char *secret, const struct digest *digest,
+    const unsigned char *bytes, size_t len)
+{
+    watched->digest = digest;
+    memcpy(secret, bytes, len);
+    return true;
+}
+
+void traffic_note(const struct digest *digest, struct digest_part label,
+    const unsigned char *bytes, size_t len)
+{
+    if (watched == NULL)
+        return;
+    if (is(label, "c ap traffic") && len == digest->len) {
+        watched->has_client = keep(watched->client, digest, bytes, len);
+    } else if (is(label, "s ap traffic") && len == digest->len) {
+        watched->has_server = keep(watched->server, digest, bytes, len);
+    } else if (is(label, "key expansion")) {
+        len = len < TRAFFIC_BLOCK_MAX ? len : TRAFFIC_BLOCK_MAX;
+        (void)keep(watched->block, digest, bytes, len);
+        watched->block_len = len;
+    }
+}
+
+bool traffic_expand(const struct digest *digest, const unsigned char *secret,
+    const char *label, unsigned char *out, size_t len)
+{
+    static const char prefix[] = "tls13 ";
+    unsigned char head[] = {
+        0, (unsigned char)len, (unsigned char)(sizeof(prefix) - 1 + strlen(label))};
+    static const unsigned char tail[] = {0 /* context */, 1 /* HKDF's counter */};
+    struct digest_part key = {secret, digest->len};
+    struct digest_part parts[] = {{head, sizeof(head)}, {prefix, sizeof(prefix) - 1},
+        {label, strlen(label)}, {tail, sizeof(tail)}};
+    unsigned char mac[DIGEST_MAX];
+    bool done = len <= digest->len && digest_hmac(digest, key, parts, 4, mac);
+
+    if (done)
+        memcpy(out, mac, len);
+    OPENSSL_cleanse(mac, sizeof(mac));
+    return done;
+}
