@@ -246,7 +246,9 @@ static int deliver(struct tls *tls, int type, const unsigned char *plain, size_t
             tls, SSL_AD_UNEXPECTED_MESSAGE, "something else amid a handshake message");
     switch (type) {
     case SSL3_RT_APPLICATION_DATA:
-        r->warnings = len > 0 ? 0 : r->warnings;
+        if (len == 0)
+            return 0;
+        r->warnings = 0;
         tls_earn(tls, len);
         return (int)len;
     case SSL3_RT_ALERT:

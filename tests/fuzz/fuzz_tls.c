@@ -1,5 +1,7 @@
 /* Bytes as ciphertext into a TLS session. The first byte says in what portions they come;
- * with its highest bit set a real client finishes the handshake first. */
+ * with its highest bit set a real client finishes the handshake first; with the next one
+ * bytes are what that client seals, where records are ours (type, length, text, and so
+ * on); with the third it is TLS 1.2. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,9 +11,12 @@
 #include <openssl/x509.h>
 
 #include "proxy/base/buffer.h"
+#include "config/error.h"
+#include "proxy/crypto/engine.h"
 #include "proxy/net/tls.h"
+#include "tests/unit/tls_forger.h"
 
-enum { PLAIN = 16 * 1024 };
+enum { PLAIN = 64 * 1024, SHAKES_HANDS = 0x80, SEALS = 0x40, IS_OLD = 0x20, STEP = 0x1f };
 
 static SSL_CTX *server_context, *client_context;
 static char plain[PLAIN];
@@ -20,12 +25,15 @@ static void make_contexts(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *x = X509_new();
+    struct error err;
+
+    engine_start(1, &err);
 
     X509_gmtime_adj(X509_getm_notBefore(x), 0);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_set_pubkey(x, key);
     X509_sign(x, key, EVP_sha256());
-    server_context = SSL_CTX_new(TLS_server_method());
+    server_context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
     SSL_CTX_use_certificate(server_context, x);
     SSL_CTX_use_PrivateKey(server_context, key);
     SSL_CTX_set_mode(server_context, SSL_MODE_RELEASE_BUFFERS);
@@ -46,12 +54,14 @@ static int feed(struct tls *tls, const char *bytes, size_t len, size_t step)
             event = tls_read(tls, plain, PLAIN);
             if (event > 0)
                 tls_write(tls, plain, (size_t)event);
-        } while (event > 0 || event == TLS_OPENED);
+            if (event == TLS_NEED_KEYS)
+                engine_run();
+        } while (event > 0 || event == TLS_OPENED || event == TLS_NEED_KEYS);
     }
     return event;
 }
 
-static void shake_hands(struct tls *tls, struct buffer *out)
+static void shake_hands(struct tls *tls, struct buffer *out, int version)
 {
     SSL *client = SSL_new(client_context);
     BIO *to_client = BIO_new(BIO_s_mem()), *from_client = BIO_new(BIO_s_mem());
@@ -59,6 +69,7 @@ static void shake_hands(struct tls *tls, struct buffer *out)
 
     SSL_set_bio(client, to_client, from_client);
     SSL_set_connect_state(client);
+    SSL_set_max_proto_version(client, version);
     for (int i = 0; i < 4 && !tls_is_open(tls); i++) {
         SSL_do_handshake(client);
         long len = BIO_get_mem_data(from_client, &bytes);
@@ -71,6 +82,24 @@ static void shake_hands(struct tls *tls, struct buffer *out)
     SSL_free(client);
 }
 
+static void feed_sealed(struct tls *tls, const uint8_t *data, size_t size, size_t step)
+{
+    struct forger forger;
+    int event = TLS_NEED_INPUT;
+
+    forger_init(&forger, tls);
+    while (size >= 2 && event == TLS_NEED_INPUT) {
+        size_t len = data[1] < size - 2 ? data[1] : size - 2;
+
+        buffer_clear(&forger.out);
+        tls_seal(&forger.tls, data[0], data + 2, len);
+        event = feed(tls, buffer_data(&forger.out), buffer_len(&forger.out), step);
+        data += 2 + len;
+        size -= 2 + len;
+    }
+    forger_destroy(&forger);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buffer out = {0};
@@ -80,9 +109,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     struct tls *tls = tls_server((struct tls_context *)server_context, &out);
-    if (data[0] & 0x80)
-        shake_hands(tls, &out);
-    feed(tls, (const char *)data + 1, size - 1, (data[0] & 0x7fu) + 1);
+    if (data[0] & SHAKES_HANDS)
+        shake_hands(tls, &out, data[0] & IS_OLD ? TLS1_2_VERSION : TLS1_3_VERSION);
+    if (data[0] & SEALS && tls->records != NULL)
+        feed_sealed(tls, data + 1, size - 1, (data[0] & STEP) + 1);
+    else
+        feed(tls, (const char *)data + 1, size - 1, (data[0] & STEP) + 1);
     if (tls_is_open(tls))
         tls_end(tls);
     tls_facts(tls);
