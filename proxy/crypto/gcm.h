@@ -13,7 +13,7 @@
 
 struct error;
 
-enum { GCM_TAG = 16, GCM_NONCE = 12, GCM_EXPANDED_MAX = 1024, GCM_ALIGNMENT = 64 };
+enum { GCM_TAG = 16, GCM_NONCE = 12, GCM_EXPANDED_MAX = 1536, GCM_ALIGNMENT = 64 };
 
 /* One message; all borrowed for the call. */
 struct gcm_message {
