@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proxy/net/patience.h"
+
 static void on_events(uv_poll_t *poll, int status, int events)
 {
     struct watches *all = container_of(poll, struct watches, poll);
@@ -60,7 +62,7 @@ static int control(struct watches *all, struct watch *w, int operation, uint32_t
 {
     struct epoll_event event = {.events = events, .data.ptr = w};
 
-    return epoll_ctl(all->epoll, operation, w->fd, &event) == 0 ? 0 : errno;
+    return patience_epoll_ctl(all->epoll, operation, w->fd, &event) == 0 ? 0 : errno;
 }
 
 int watch_for(struct watches *all, struct watch *w, uint32_t events)

@@ -14,9 +14,9 @@
 
 struct error;
 
-/* Before the event loop is made. libuv 1.45 and later would hand its epoll_ctl(2) to
- * io_uring, whose requests no filter sees and confine() therefore forbids; without a ring
- * it does without. */
+/* Before the event loop is made, in the master, too. libuv 1.45 and later would hand its
+ * epoll_ctl(2) to io_uring, whose requests no filter sees (confine() therefore forbids
+ * them) and patience.h cannot repeat; without a ring it does without. */
 bool confine_early(struct error *err);
 
 /* For good. False only if the kernel refused the filter. `how` tells what came of it, for

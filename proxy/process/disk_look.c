@@ -11,19 +11,18 @@ static void destroy(struct disk_look *look)
     free(look);
 }
 
-static void on_look(uv_work_t *work)
+static void on_look(struct work *work)
 {
-    struct disk_look *look = work->data;
+    struct disk_look *look = container_of(work, struct disk_look, work);
 
     look->plan =
         plan_load(look->config_path, look->optional, &look->findings, &look->err);
 }
 
-static void on_looked(uv_work_t *work, int status)
+static void on_looked(struct work *work)
 {
-    struct disk_look *look = work->data;
+    struct disk_look *look = container_of(work, struct disk_look, work);
 
-    (void)status;
     look->done = true;
     if (look->abandoned)
         destroy(look);
@@ -31,20 +30,20 @@ static void on_looked(uv_work_t *work, int status)
         look->looked(look);
 }
 
-struct disk_look *disk_look_begin(uv_loop_t *loop, const char *config_path, bool optional,
-    void (*looked)(struct disk_look *look), void *owner)
+struct disk_look *disk_look_begin(struct workshop *shop, const char *config_path,
+    bool optional, void (*looked)(struct disk_look *look), void *owner)
 {
     struct disk_look *look = calloc(1, sizeof(*look));
 
     if (look == NULL)
         abort();
-    look->work.data = look;
+    look->work = (struct work){.run = on_look, .done = on_looked};
     look->config_path = config_path;
     look->optional = optional;
     look->looked = looked;
     look->owner = owner;
     findings_init(&look->findings);
-    uv_queue_work(loop, &look->work, on_look, on_looked);
+    workshop_do(shop, &look->work);
     return look;
 }
 

@@ -6,15 +6,14 @@
 
 #include <stdbool.h>
 
-#include <uv.h>
-
 #include "certstore/finding.h"
 #include "config/error.h"
+#include "proxy/process/workshop.h"
 
 struct plan;
 
 struct disk_look {
-    uv_work_t work;
+    struct work work;
     const char *config_path;
     bool optional, done, abandoned;
     struct plan *plan; /* NULL: refused */
@@ -24,8 +23,8 @@ struct disk_look {
     void *owner;
 };
 
-struct disk_look *disk_look_begin(uv_loop_t *loop, const char *config_path, bool optional,
-    void (*looked)(struct disk_look *look), void *owner);
+struct disk_look *disk_look_begin(struct workshop *shop, const char *config_path,
+    bool optional, void (*looked)(struct disk_look *look), void *owner);
 
 /* Any time; it is freed when the thread is through with it. NULL is fine. */
 void disk_look_end(struct disk_look *look);

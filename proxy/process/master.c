@@ -12,8 +12,10 @@
 
 #include "certstore/credential.h"
 #include "proxy/base/log.h"
+#include "proxy/net/patience.h"
 #include "proxy/process/budget.h"
 #include "proxy/process/channel.h"
+#include "proxy/process/confine.h"
 #include "proxy/process/control_requests.h"
 #include "proxy/process/master_state.h"
 #include "proxy/process/notify.h"
@@ -22,7 +24,7 @@
 #include "proxy/process/setup.h"
 #include "proxy/process/tickets.h"
 
-enum { GRACE = 2000, LOG_CHECK = 5000, STARTUP_FAILED = 2, RESERVE = 4 << 20 };
+enum { GRACE = 2000, LOOK_AROUND = 5000, STARTUP_FAILED = 2, RESERVE = 4 << 20 };
 
 /* ---- the end ---- */
 
@@ -282,9 +284,8 @@ static const struct reload_events reload_events = {
     on_begin, on_released, on_start_failed};
 
 /* A syslog daemon that was restarted has another socket: what is lost tells us. */
-static void on_log_check(uv_timer_t *timer)
+static void check_logs(struct master *m)
 {
-    struct master *m = timer->data;
     uint64_t lost = log_lost();
 
     for (unsigned i = 0; i < m->supervisor.count; i++) {
@@ -294,6 +295,19 @@ static void on_log_check(uv_timer_t *timer)
     if (lost > m->log_lost && m->serving && logs_use_syslog(&m->reload.logs))
         master_reopen_logs(m);
     m->log_lost = lost;
+}
+
+static void on_look_around(uv_timer_t *timer)
+{
+    struct master *m = timer->data;
+    uint64_t waits = patience_shown();
+
+    check_logs(m);
+    if (waits != m->patience_told)
+        log_warning("event=kernel_memory waits=%llu text=\"the kernel was out of memory "
+                    "for a while\"",
+            (unsigned long long)(waits - m->patience_told));
+    m->patience_told = waits;
 }
 
 /* ---- signals ---- */
@@ -324,11 +338,14 @@ static void on_stop_signal(struct master *m)
         master_drain(m, false);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *owner, int number)
 {
-    struct master *m = handle->data;
+    struct master *m = owner;
 
-    if (number == SIGTERM || number == SIGINT)
+    if (number == SIGCHLD) {
+        supervisor_look_for_ended(&m->supervisor);
+        upgrade_look_for_ended(&m->upgrade);
+    } else if (number == SIGTERM || number == SIGINT)
         on_stop_signal(m);
     else if (m->stopping || !m->serving)
         log_info("event=signal_ignored signal=%d", number);
@@ -340,17 +357,15 @@ static void on_signal(uv_signal_t *handle, int number)
         upgrade_begin(&m->upgrade);
 }
 
-static void catch_signals(struct master *m)
+static bool catch_signals(struct master *m, struct error *err)
 {
-    static const int numbers[MASTER_SIGNALS] = {
-        SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGCHLD};
 
     signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < MASTER_SIGNALS; i++) {
-        uv_signal_init(&m->loop, &m->signals[i]);
-        m->signals[i].data = m;
-        uv_signal_start(&m->signals[i], on_signal, numbers[i]);
-    }
+    m->signals.caught = on_signal;
+    m->signals.owner = m;
+    return signals_catch(
+        &m->signals, &m->loop, numbers, sizeof(numbers) / sizeof(numbers[0]), err);
 }
 
 /* ---- from start to end ---- */
@@ -361,13 +376,18 @@ static void begin_timer(struct master *m, uv_timer_t *timer)
     timer->data = m;
 }
 
-static void init(struct master *m, const char *config_path, bool config_given)
+static bool init(
+    struct master *m, const char *config_path, bool config_given, struct error *err)
 {
     m->config_path = config_path;
     m->config_given = config_given;
     m->started = time(NULL);
-    uv_loop_init(&m->loop);
+    int result = uv_loop_init(&m->loop);
+    if (result != 0)
+        return error_set(err, "event loop: %s", uv_strerror(result));
+    workshop_init(&m->workshop, &m->loop);
     reload_init(&m->reload, &m->loop);
+    m->reload.workshop = &m->workshop;
     m->reload.events = &reload_events;
     m->reload.owner = m;
     m->reload.config_path = config_path;
@@ -380,23 +400,24 @@ static void init(struct master *m, const char *config_path, bool config_given)
     begin_timer(m, &m->rotation);
     begin_timer(m, &m->watchdog);
     begin_timer(m, &m->patience);
-    begin_timer(m, &m->log_check);
-    uv_timer_start(&m->log_check, on_log_check, LOG_CHECK, LOG_CHECK);
+    begin_timer(m, &m->look_around);
+    uv_timer_start(&m->look_around, on_look_around, LOOK_AROUND, LOOK_AROUND);
     control_requests_init(m);
     expiry_init(&m->expiry, &m->loop);
     watch_init(&m->watch, m);
-    catch_signals(m);
+    return catch_signals(m, err);
 }
 
 static void destroy(struct master *m)
 {
     supervisor_kill_all(&m->supervisor);
     control_server_stop(&m->control);
+    reload_stop(&m->reload);
+    workshop_end(&m->workshop);
     uv_walk(&m->loop, close_handle, NULL);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     uv_loop_close(&m->loop);
-    uv_library_shutdown(); /* ends the thread that reads files, and what OpenSSL keeps for
-                              it */
+    signals_destroy(&m->signals);
     reload_destroy(&m->reload);
     tickets_wipe(&m->tickets);
     logs_close(&m->reload.logs);
@@ -415,12 +436,10 @@ static void keep_a_reserve(void)
 static bool prepare(struct master *m, struct error *err)
 {
     umask(0027);
-    /* One thread reads files for us; more would each keep memory of their own. */
-    setenv("UV_THREADPOOL_SIZE", "1", 1);
     keep_a_reserve();
     privileges_harden();
     budget_raise_limit();
-    return program_find(&m->program, err) && secrets_init(err);
+    return program_find(&m->program, err) && secrets_init(err) && confine_early(err);
 }
 
 /* `status` is asked from other folders, and a successor starts with it. */
@@ -442,11 +461,10 @@ int master_run(const char *config_path, bool config_given)
     struct error err;
 
     log_open(STDERR_FILENO, LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
-    if (!prepare(m, &err)) {
+    if (!prepare(m, &err) || !init(m, absolute(config_path), config_given, &err)) {
         fprintf(stderr, "wlbproxy: cannot start: %s\n", err.text);
         return STARTUP_FAILED;
     }
-    init(m, absolute(config_path), config_given);
     upgrade_init(&m->upgrade, m);
     reload_start(&m->reload);
     uv_run(&m->loop, UV_RUN_DEFAULT);

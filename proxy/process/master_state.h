@@ -16,12 +16,12 @@
 #include "proxy/process/privileges.h"
 #include "proxy/process/program.h"
 #include "proxy/process/reload.h"
+#include "proxy/process/signals.h"
 #include "proxy/process/status.h"
 #include "proxy/process/supervisor.h"
 #include "proxy/process/upgrade.h"
 #include "proxy/process/watch.h"
-
-enum { MASTER_SIGNALS = 5 };
+#include "proxy/process/workshop.h"
 
 struct master {
     uv_loop_t loop;
@@ -35,12 +35,14 @@ struct master {
     struct upgrade upgrade;
     struct expiry expiry;
     struct watch watch;
-    uv_signal_t signals[MASTER_SIGNALS];
-    uv_timer_t rotation, watchdog, patience, log_check;
+    struct signals signals;
+    struct workshop workshop;
+    uv_timer_t rotation, watchdog, patience, look_around;
     const char *config_path;
     bool config_given;
     time_t started;
     uint64_t log_lost; /* by all, as of the last look */
+    uint64_t patience_told; /* see patience.h */
     uint32_t budget_told;
     bool serving, stopping, hurried;
     int exit_status;

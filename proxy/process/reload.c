@@ -43,7 +43,7 @@ static json_t *worker_list(const struct supervisor *s)
 
         if (child != NULL)
             json_array_append_new(list,
-                json_pack("{si si sI}", "worker", (int)i, "pid", (int)child->process.pid,
+                json_pack("{si si sI}", "worker", (int)i, "pid", (int)child->pid,
                     "generation", (json_int_t)child->serving));
     }
     return list;
@@ -254,11 +254,12 @@ static bool accept_next(struct reload *r)
         logs_open(&r->fresh_logs, r->plan->settings, &r->err);
 }
 
-static void on_loaded(uv_work_t *work, int status)
+static void on_loaded(struct work *work)
 {
-    struct reload *r = work->data;
+    struct reload *r = container_of(work, struct reload, work);
 
-    (void)status;
+    if (r->over)
+        return;
     if (r->plan == NULL) {
         finish(r, &r->err, false);
         return;
@@ -279,10 +280,10 @@ static void on_loaded(uv_work_t *work, int status)
 }
 
 /* On a thread: it may wait. */
-static void on_load(uv_work_t *work)
+static void on_load(struct work *work)
 {
     static const struct timespec pause = {.tv_nsec = ROTATION_PAUSE_MS * 1000000L};
-    struct reload *r = work->data;
+    struct reload *r = container_of(work, struct reload, work);
 
     r->plan = plan_load(r->config_path, r->optional, &r->findings, &r->err);
     for (int i = 0; i < ROTATION_LOOKS && r->plan == NULL &&
@@ -318,8 +319,8 @@ static void begin(struct reload *r)
     keep_what_was_told(r);
     r->err.text[0] = '\0';
     r->state = RELOAD_LOADING;
-    r->work.data = r;
-    uv_queue_work(r->loop, &r->work, on_load, on_loaded);
+    r->work = (struct work){.run = on_load, .done = on_loaded};
+    workshop_do(r->workshop, &r->work);
 }
 
 void reload_init(struct reload *r, uv_loop_t *loop)
@@ -366,6 +367,11 @@ void reload_ask(struct reload *r, struct reload_waiter *waiter)
         uv_timer_stop(&r->timer);
     if (r->state == RELOAD_SETTLING || r->state == RELOAD_IDLE)
         begin(r);
+}
+
+void reload_stop(struct reload *r)
+{
+    r->over = true;
 }
 
 void reload_destroy(struct reload *r)

@@ -23,6 +23,7 @@
 #include "proxy/process/restart_needed.h"
 #include "proxy/process/rollout.h"
 #include "proxy/process/sockets.h"
+#include "proxy/process/workshop.h"
 
 struct plan;
 
@@ -45,6 +46,7 @@ struct reload {
     const struct reload_events *events;
     void *owner;
     uv_loop_t *loop;
+    struct workshop *workshop;
     const char *config_path;
     bool optional; /* the file may be missing */
     struct rollout rollout;
@@ -54,7 +56,8 @@ struct reload {
     struct started_with started_with;
     /* the rest is reload.c's own */
     uv_timer_t timer;
-    uv_work_t work;
+    struct work work;
+    bool over; /* the process ends */
     enum {
         RELOAD_IDLE,
         RELOAD_SETTLING,
@@ -86,6 +89,8 @@ void reload_request(struct reload *reload);
  * after this. Remove its link to stop waiting. */
 void reload_ask(struct reload *reload, struct reload_waiter *waiter);
 
+/* What is on its way is not finished any more. */
+void reload_stop(struct reload *reload);
 void reload_destroy(struct reload *reload);
 
 #endif

@@ -80,7 +80,8 @@ static void begin(struct status *s)
     for (unsigned i = 0; i < m->supervisor.count; i++)
         s->due[i] =
             m->supervisor.slots[i].child != NULL && m->supervisor.slots[i].child->up;
-    s->disk = disk_look_begin(&m->loop, m->config_path, !m->config_given, on_looked, s);
+    s->disk =
+        disk_look_begin(&m->workshop, m->config_path, !m->config_given, on_looked, s);
     uv_timer_start(&s->patience, on_no_patience, PATIENCE, 0);
     supervisor_broadcast(&m->supervisor, &question);
 }

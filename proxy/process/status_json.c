@@ -39,7 +39,7 @@ static json_t *worker_json(
 
     if (child != NULL)
         json_object_update_new(object,
-            json_pack("{si sI sI ss}", "pid", (int)child->process.pid, "generation",
+            json_pack("{si sI sI ss}", "pid", (int)child->pid, "generation",
                 (json_int_t)child->serving, "uptime",
                 (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
                 child->crypto));

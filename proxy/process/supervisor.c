@@ -8,6 +8,7 @@
 
 #include "config/error.h"
 #include "proxy/base/log.h"
+#include "proxy/process/spawn.h"
 #include "proxy/process/wire.h"
 #include "proxy/process/worker.h"
 #include "proxy/process/worker_environment.h"
@@ -31,17 +32,15 @@ static void release(uv_handle_t *handle)
 {
     struct child *child = handle->data;
 
-    if (--child->open_handles > 0)
-        return;
     if (child->channel >= 0)
         close(child->channel);
     free(child);
 }
 
-static void close_handles(struct child *child)
+static void kill_now(const struct child *child)
 {
-    uv_close((uv_handle_t *)&child->process, release);
-    uv_close((uv_handle_t *)&child->poll, release);
+    if (child->pid > 0)
+        kill(child->pid, SIGKILL);
 }
 
 void supervisor_kill(struct child *child, const char *why)
@@ -52,9 +51,9 @@ void supervisor_kill(struct child *child, const char *why)
         return;
     child->ending = true;
     log_quote(quoted, sizeof(quoted), why, strlen(why));
-    log_error("event=worker_killed worker=%u pid=%d reason=%s", child->slot,
-        child->process.pid, quoted);
-    uv_process_kill(&child->process, SIGKILL);
+    log_error("event=worker_killed worker=%u pid=%d reason=%s", child->slot, child->pid,
+        quoted);
+    kill_now(child);
 }
 
 void supervisor_send(struct child *child, const struct message *m)
@@ -86,23 +85,22 @@ static uint64_t pause_before_next(struct slot *slot, uint64_t lived)
     return pause < PAUSE_MAX ? pause : PAUSE_MAX;
 }
 
-static void log_end(const struct child *child, int64_t status, int signal)
+static void log_end(const struct child *child, int status, int signal)
 {
     if (child->supervisor->draining && status == 0 && signal == 0)
-        log_info("event=worker_ended worker=%u pid=%d", child->slot, child->process.pid);
+        log_info("event=worker_ended worker=%u pid=%d", child->slot, child->pid);
     else if (signal != 0)
         log_error("event=worker_died worker=%u pid=%d signal=%d reason=\"%s\"",
-            child->slot, child->process.pid, signal, strsignal(signal));
+            child->slot, child->pid, signal, strsignal(signal));
     else
-        log_error("event=worker_died worker=%u pid=%d status=%d", child->slot,
-            child->process.pid, (int)status);
+        log_error("event=worker_died worker=%u pid=%d status=%d", child->slot, child->pid,
+            status);
 }
 
 static void spawn(struct supervisor *s, unsigned index);
 
-static void on_end(uv_process_t *process, int64_t status, int signal)
+static void ended(struct child *child, const struct spawn_end *end)
 {
-    struct child *child = process->data;
     struct supervisor *s = child->supervisor;
     struct slot *slot = &s->slots[child->slot];
     uint64_t pause = pause_before_next(slot, now_ms(s) - child->started);
@@ -110,9 +108,10 @@ static void on_end(uv_process_t *process, int64_t status, int signal)
     child->up = false;
     child->ending = true;
     slot->child = NULL;
-    log_end(child, status, signal);
+    log_end(child, end->status, end->signal);
+    child->pid = 0;
     s->events->gone(s, child);
-    close_handles(child);
+    uv_close((uv_handle_t *)&child->poll, release);
     if (!s->draining) {
         slot->restarts++;
         slot->due = now_ms(s) + pause + 1;
@@ -148,8 +147,8 @@ static void take_hello(struct child *child, const struct message *m)
     }
     take_crypto(child, crypto);
     child->up = true;
-    log_info("event=worker_up worker=%u pid=%d crypto=\"%s\"", child->slot,
-        child->process.pid, child->crypto);
+    log_info("event=worker_up worker=%u pid=%d crypto=\"%s\"", child->slot, child->pid,
+        child->crypto);
     child->supervisor->events->hello(child->supervisor, child);
 }
 
@@ -189,32 +188,23 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     if (status != 0 || result == CHANNEL_CLOSED) {
         uv_poll_stop(poll);
         /* Without its channel it is of no use; mostly it is dead already. */
-        uv_process_kill(&child->process, SIGKILL);
+        kill_now(child);
     }
 }
 
 static int start_process(struct child *child, int worker_end)
 {
-    const struct program *program = child->supervisor->program;
     char *environment[WORKER_ENVIRONMENT_MAX];
     char *arguments[] = {(char *)"wlbproxy", (char *)WORKER_ARGUMENT, NULL};
-    uv_stdio_container_t descriptors[WORKER_CHANNEL_FD + 1] = {
-        {.flags = UV_IGNORE},
-        {.flags = UV_IGNORE},
-        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        {.flags = UV_INHERIT_FD, .data.fd = worker_end},
-    };
-    uv_process_options_t options = {
-        .exit_cb = on_end,
-        .file = program_running(program),
-        .args = arguments,
-        .env = environment,
-        .stdio = descriptors,
-        .stdio_count = WORKER_CHANNEL_FD + 1,
+    const struct spawn spawn = {
+        .program = program_running(child->supervisor->program),
+        .arguments = arguments,
+        .environment = environment,
+        .fds = {SPAWN_NULL, SPAWN_NULL, STDERR_FILENO, [WORKER_CHANNEL_FD] = worker_end},
     };
 
     worker_environment(environment);
-    return uv_spawn(child->supervisor->loop, &child->process, &options);
+    return spawn_process(&spawn, &child->pid);
 }
 
 static void plan_retry(struct supervisor *s, unsigned index, const char *what, int error)
@@ -223,7 +213,7 @@ static void plan_retry(struct supervisor *s, unsigned index, const char *what, i
 
     slot->due = now_ms(s) + 1 + pause_before_next(slot, 0);
     log_error("event=worker_not_started worker=%u reason=\"%s: %s\"", index, what,
-        uv_strerror(error));
+        strerror(error));
 }
 
 /* NULL and errno when there is no room for another one. */
@@ -238,9 +228,7 @@ static struct child *new_child(struct supervisor *s, unsigned index, int channel
     child->slot = index;
     child->channel = channel;
     child->started = now_ms(s);
-    child->process.data = child;
     child->poll.data = child;
-    child->open_handles = 2;
     result = uv_poll_init(s->loop, &child->poll, channel);
     if (result == 0)
         return child;
@@ -256,12 +244,12 @@ static void spawn(struct supervisor *s, unsigned index)
 
     s->slots[index].due = 0;
     if (!channel_pair(&ours, &theirs)) {
-        plan_retry(s, index, "channel", -errno);
+        plan_retry(s, index, "channel", errno);
         return;
     }
     child = new_child(s, index, ours);
     if (child == NULL) {
-        plan_retry(s, index, "channel", -errno);
+        plan_retry(s, index, "channel", errno);
         close(ours);
         close(theirs);
         return;
@@ -270,7 +258,7 @@ static void spawn(struct supervisor *s, unsigned index)
     close(theirs);
     if (result != 0) {
         plan_retry(s, index, "start", result);
-        close_handles(child);
+        uv_close((uv_handle_t *)&child->poll, release);
         return;
     }
     s->slots[index].child = child;
@@ -284,7 +272,7 @@ static bool has_run(struct child *child)
     struct timespec before = child->used;
     clockid_t clock;
 
-    if (clock_getcpuclockid(child->process.pid, &clock) != 0 ||
+    if (clock_getcpuclockid(child->pid, &clock) != 0 ||
         clock_gettime(clock, &child->used) != 0)
         return false;
     return before.tv_sec != child->used.tv_sec || before.tv_nsec != child->used.tv_nsec;
@@ -319,11 +307,24 @@ static void look_after(struct child *child, uint64_t now)
     (void)channel_send(child->channel, &ping); /* one that is not taken is not answered */
 }
 
+void supervisor_look_for_ended(struct supervisor *s)
+{
+    struct spawn_end end;
+
+    for (unsigned i = 0; i < s->count; i++) {
+        struct child *child = s->slots[i].child;
+
+        if (child != NULL && spawn_has_ended(child->pid, &end))
+            ended(child, &end);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct supervisor *s = timer->data;
     uint64_t now = now_ms(s);
 
+    supervisor_look_for_ended(s);
     for (unsigned i = 0; i < s->count; i++) {
         if (s->slots[i].child != NULL)
             look_after(s->slots[i].child, now);
@@ -363,7 +364,7 @@ void supervisor_kill_all(struct supervisor *s)
 {
     for (unsigned i = 0; i < s->count; i++) {
         if (s->slots[i].child != NULL)
-            uv_process_kill(&s->slots[i].child->process, SIGKILL);
+            kill_now(s->slots[i].child);
     }
 }
 

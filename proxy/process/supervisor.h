@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include <uv.h>
@@ -26,10 +27,9 @@ struct supervisor;
 struct child {
     struct supervisor *supervisor;
     unsigned slot;
-    uv_process_t process;
+    pid_t pid; /* 0: has ended */
     uv_poll_t poll;
     int channel;
-    int open_handles;
     bool up; /* said hello, has not ended */
     bool ending; /* killed or drained: nothing more is sent to it */
     unsigned unanswered;
@@ -79,6 +79,9 @@ void supervisor_kill(struct child *child, const char *why);
 /* No more replacements; MESSAGE_DRAIN or MESSAGE_STOP to all; then empty(). */
 void supervisor_end(struct supervisor *s, enum message_type how, uint32_t id);
 void supervisor_kill_all(struct supervisor *s);
+
+/* SIGCHLD came: who has ended? */
+void supervisor_look_for_ended(struct supervisor *s);
 bool supervisor_is_empty(const struct supervisor *s);
 
 /* All slots have a worker that answers its heartbeat. */

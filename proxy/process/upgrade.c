@@ -13,6 +13,7 @@
 #include "proxy/process/channel.h"
 #include "proxy/process/master_state.h"
 #include "proxy/process/notify.h"
+#include "proxy/process/spawn.h"
 #include "proxy/process/wire.h"
 
 #define HANDOVER_VARIABLE "WLBPROXY_HANDOVER"
@@ -25,8 +26,6 @@ static void on_closed(uv_handle_t *handle)
 {
     struct upgrade *u = handle->data;
 
-    if (handle != (uv_handle_t *)&u->poll)
-        return;
     close(u->channel);
     u->channel = -1;
     u->running = false;
@@ -41,25 +40,27 @@ static void end(struct upgrade *u)
 static void hand_over(struct upgrade *u)
 {
     uv_timer_stop(&u->patience);
-    log_info("event=upgraded successor=%d", u->process.pid);
+    log_info("event=upgraded successor=%d", u->pid);
     u->taken_over = true;
-    notify_send("MAINPID=%d", u->process.pid);
+    notify_send("MAINPID=%d", u->pid);
     master_drain(u->master, true);
 }
 
-static void on_end(uv_process_t *process, int64_t status, int signal)
+void upgrade_look_for_ended(struct upgrade *u)
 {
-    struct upgrade *u = process->data;
+    struct spawn_end ended;
 
+    if (u->pid == 0 || !spawn_has_ended(u->pid, &ended))
+        return;
+    u->pid = 0;
     uv_timer_stop(&u->patience);
     if (u->taken_over)
-        log_error("event=successor_died status=%d signal=%d", (int)status, signal);
+        log_error("event=successor_died status=%d signal=%d", ended.status, ended.signal);
     else
         log_error(
             "event=upgrade_failed status=%d signal=%d text=\"this process goes on\"",
-            (int)status, signal);
+            ended.status, ended.signal);
     notify_ready("Upgrade failed, the old process goes on");
-    uv_close((uv_handle_t *)process, on_closed);
     end(u);
 }
 
@@ -67,9 +68,9 @@ static void on_no_patience(uv_timer_t *timer)
 {
     struct upgrade *u = timer->data;
 
-    log_error(
-        "event=successor_killed successor=%d reason=\"does not serve\"", u->process.pid);
-    uv_process_kill(&u->process, SIGKILL);
+    log_error("event=successor_killed successor=%d reason=\"does not serve\"", u->pid);
+    if (u->pid > 0)
+        kill(u->pid, SIGKILL);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -127,21 +128,14 @@ static int start_successor(struct upgrade *u, int their_end)
     char *with_config[] = {
         (char *)"wlbproxy", (char *)"run", (char *)"-c", (char *)m->config_path, NULL};
     char *without[] = {(char *)"wlbproxy", (char *)"run", NULL};
-    uv_stdio_container_t descriptors[HANDOVER_FD + 1] = {
-        {.flags = UV_IGNORE},
-        {.flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO},
-        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        {.flags = UV_INHERIT_FD, .data.fd = their_end},
-    };
-    uv_process_options_t options = {.exit_cb = on_end,
-        .file = m->program.path,
-        .args = m->config_given ? with_config : without,
-        .stdio = descriptors,
-        .stdio_count = HANDOVER_FD + 1};
+    struct spawn spawn = {.program = m->program.path,
+        .arguments = m->config_given ? with_config : without,
+        .fds = {SPAWN_NULL, STDOUT_FILENO, STDERR_FILENO, [HANDOVER_FD] = their_end}};
     int result;
 
     setenv(HANDOVER_VARIABLE, "3", 1);
-    result = uv_spawn(&u->master->loop, &u->process, &options);
+    spawn.environment = environ;
+    result = spawn_process(&spawn, &u->pid);
     unsetenv(HANDOVER_VARIABLE);
     return result;
 }
@@ -151,7 +145,7 @@ void upgrade_begin(struct upgrade *u)
     int theirs, result;
 
     if (u->running) {
-        log_warning("event=upgrade_running successor=%d", u->process.pid);
+        log_warning("event=upgrade_running successor=%d", u->pid);
         return;
     }
     if (!channel_pair(&u->channel, &theirs)) {
@@ -166,22 +160,19 @@ void upgrade_begin(struct upgrade *u)
         return;
     }
     u->running = true;
-    u->process.data = u->poll.data = u;
+    u->poll.data = u;
     result = start_successor(u, theirs);
     close(theirs);
     if (result != 0 || !send_inheritance(u->master, u->channel)) {
         log_error("event=upgrade_failed program=%s reason=\"%s\"",
-            u->master->program.path, result != 0 ? uv_strerror(result) : strerror(errno));
+            u->master->program.path, strerror(result != 0 ? result : errno));
         if (result == 0)
-            uv_process_kill(&u->process, SIGKILL);
+            kill(u->pid, SIGKILL);
         else
-            uv_close((uv_handle_t *)&u->process, on_closed);
-        if (result != 0)
             end(u);
         return;
     }
-    log_info("event=upgrading successor=%d program=%s", u->process.pid,
-        u->master->program.path);
+    log_info("event=upgrading successor=%d program=%s", u->pid, u->master->program.path);
     uv_poll_start(&u->poll, UV_READABLE, on_readable);
     uv_timer_start(&u->patience, on_no_patience, PATIENCE, 0);
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <uv.h>
 
@@ -19,7 +20,7 @@ struct master;
 struct upgrade {
     struct master *master;
     /* as predecessor */
-    uv_process_t process;
+    pid_t pid; /* 0: none, or it has ended */
     uv_poll_t poll;
     uv_timer_t patience; /* with a successor that does not come to serve */
     int channel; /* -1: none */
@@ -33,6 +34,9 @@ void upgrade_init(struct upgrade *upgrade, struct master *master);
 
 /* SIGUSR2. */
 void upgrade_begin(struct upgrade *upgrade);
+
+/* SIGCHLD came: is it the successor? */
+void upgrade_look_for_ended(struct upgrade *upgrade);
 
 /* We serve: the predecessor may drain. */
 void upgrade_taken_over(struct upgrade *upgrade);

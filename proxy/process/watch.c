@@ -47,7 +47,7 @@ static void look(struct watch *w)
     w->again = w->look != NULL;
     if (!w->again && !m->stopping)
         w->look =
-            disk_look_begin(&m->loop, m->config_path, !m->config_given, on_looked, w);
+            disk_look_begin(&m->workshop, m->config_path, !m->config_given, on_looked, w);
 }
 
 static void on_quiet(uv_timer_t *timer)

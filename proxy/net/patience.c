@@ -1,0 +1,61 @@
+#include "proxy/net/patience.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t waits;
+
+static void wait_a_moment(void)
+{
+    static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+
+    waits++;
+    (void)syscall(SYS_nanosleep, &moment, NULL);
+}
+
+uint64_t patience_shown(void)
+{
+    return waits;
+}
+
+int patience_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
+
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    int result;
+
+    while ((result = patience_epoll_ctl(epoll, operation, fd, event)) != 0 &&
+        (errno == ENOMEM || errno == ENOSPC || errno == EINTR || errno == EAGAIN))
+        wait_a_moment();
+    return result;
+}
+
+/* libuv takes an interruption for what it is. */
+static int interrupted(int count)
+{
+    if (count < 0 && (errno == ENOMEM || errno == EAGAIN)) {
+        wait_a_moment();
+        errno = EINTR;
+    }
+    return count;
+}
+
+int epoll_pwait(int epoll, struct epoll_event *events, int capacity, int timeout,
+    const sigset_t *mask)
+{
+    enum { KERNEL_SIGSET_BYTES = 8 };
+
+    return interrupted((int)syscall(SYS_epoll_pwait, epoll, events, capacity, timeout,
+        mask, (size_t)KERNEL_SIGSET_BYTES));
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout)
+{
+    return epoll_pwait(epoll, events, capacity, timeout, NULL);
+}

@@ -1,0 +1,71 @@
+#include "proxy/process/workshop.h"
+
+#include <errno.h>
+
+enum { LOOK_MS = 2 };
+
+static struct work *first(struct workshop *shop)
+{
+    return container_of(shop->queue.next, struct work, link);
+}
+
+static void *on_thread(void *work)
+{
+    ((struct work *)work)->run(work);
+    return NULL;
+}
+
+static void on_look(uv_timer_t *timer);
+
+static void begin(struct workshop *shop)
+{
+    struct work *work = first(shop);
+
+    shop->threaded = pthread_create(&shop->thread, NULL, on_thread, work) == 0;
+    if (!shop->threaded)
+        work->run(work);
+    uv_timer_start(&shop->look, on_look, LOOK_MS, LOOK_MS);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct workshop *shop = timer->data;
+    struct work *work = first(shop);
+
+    if (shop->threaded && pthread_tryjoin_np(shop->thread, NULL) == EBUSY)
+        return;
+    uv_timer_stop(&shop->look);
+    list_remove(&work->link);
+    if (!list_empty(&shop->queue))
+        begin(shop);
+    work->done(work);
+}
+
+void workshop_init(struct workshop *shop, uv_loop_t *loop)
+{
+    list_init(&shop->queue);
+    uv_timer_init(loop, &shop->look);
+    shop->look.data = shop;
+}
+
+void workshop_do(struct workshop *shop, struct work *work)
+{
+    bool idle = list_empty(&shop->queue);
+
+    list_append(&shop->queue, &work->link);
+    if (idle)
+        begin(shop);
+}
+
+void workshop_end(struct workshop *shop)
+{
+    struct list *node;
+
+    if (!list_empty(&shop->queue) && shop->threaded)
+        pthread_join(shop->thread, NULL);
+    while ((node = list_take(&shop->queue)) != NULL) {
+        struct work *work = container_of(node, struct work, link);
+
+        work->done(work);
+    }
+}

@@ -1,0 +1,38 @@
+/*
+ * workshop.h - work that may wait for files or a resolver, one piece at a time, each on a
+ * thread of its own, in the order in which it came.
+ *
+ * Needs no descriptor, and no system call but for a new thread: where the kernel has none
+ * to give, the work is done by the caller, who then waits with it.
+ */
+#ifndef WLBPROXY_PROCESS_WORKSHOP_H
+#define WLBPROXY_PROCESS_WORKSHOP_H
+
+#include <stdbool.h>
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "proxy/base/list.h"
+
+/* Embedded in its owner, who keeps it until done(); which may free it. */
+struct work {
+    void (*run)(struct work *work); /* on the thread */
+    void (*done)(struct work *work); /* on the loop */
+    struct list link;
+};
+
+struct workshop {
+    uv_timer_t look; /* whether the thread is through, while there is one */
+    struct list queue; /* the first is under way */
+    pthread_t thread;
+    bool threaded;
+};
+
+void workshop_init(struct workshop *shop, uv_loop_t *loop);
+void workshop_do(struct workshop *shop, struct work *work);
+
+/* Waits for the one under way; done() of all, those never begun, too. */
+void workshop_end(struct workshop *shop);
+
+#endif
