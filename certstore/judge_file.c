@@ -108,7 +108,7 @@ static bool is_bare_base64(const char *text, size_t len)
     if (EVP_DecodeUpdate(decoding, der, &got, (const unsigned char *)text, (int)len) >=
             0 &&
         EVP_DecodeFinal(decoding, der + got, &rest) == 1)
-        certificate = certificate_parse(der, (size_t)(got + rest), false, NULL);
+        certificate = certificate_parse(der, (size_t)got + (size_t)rest, false, NULL);
     X509_free(certificate);
     secrets_free((char *)der, len + 64);
     EVP_ENCODE_CTX_free(decoding);

@@ -30,9 +30,12 @@ void pair_text_destroy(struct pair_text *text)
 bool pair_text_equal(const struct pair_text *a, const struct pair_text *b)
 {
     for (int i = 0; i < PAIR_FILES; i++) {
-        if ((a->text[i] == NULL) != (b->text[i] == NULL) || a->len[i] != b->len[i])
-            return false;
-        if (a->text[i] != NULL && memcmp(a->text[i], b->text[i], a->len[i]) != 0)
+        const char *one = a->text[i], *other = b->text[i];
+
+        if (one == other)
+            continue;
+        if (one == NULL || other == NULL || a->len[i] != b->len[i] ||
+            memcmp(one, other, a->len[i]) != 0)
             return false;
     }
     return true;
