@@ -1,10 +1,15 @@
 #include "proxy/process/budget.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "config/error.h"
 #include "config/settings.h"
 
-enum { RESERVE = 64, LEAST = 8 };
+enum { RESERVE = 64, LEAST = 8, PIPES = 4 };
 
 void budget_raise_limit(void)
 {
@@ -21,6 +26,24 @@ size_t budget_limit(void)
     struct rlimit limit;
 
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (size_t)limit.rlim_cur : 1024;
+}
+
+bool budget_suffices(struct error *err)
+{
+    int pipes[PIPES][2];
+    int count = 0, error = 0;
+
+    while (count < PIPES && error == 0) {
+        if (pipe2(pipes[count], O_CLOEXEC) == 0)
+            count++;
+        else
+            error = errno;
+    }
+    while (count-- > 0) {
+        close(pipes[count][0]);
+        close(pipes[count][1]);
+    }
+    return error == 0 || error_set(err, "event loop: %s", strerror(error));
 }
 
 uint32_t budget_connections(const struct settings *settings)

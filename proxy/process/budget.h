@@ -1,17 +1,23 @@
 /*
- * budget.h - how many clients the descriptor limit allows.
+ * budget.h - what the descriptor limit allows.
  */
 #ifndef WLBPROXY_PROCESS_BUDGET_H
 #define WLBPROXY_PROCESS_BUDGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct error;
 struct settings;
 
 /* Raises the soft limit to the hard one: workers inherit it. */
 void budget_raise_limit(void);
 size_t budget_limit(void);
+
+/* There are descriptors for an event loop: libuv ends the process when there is none for
+ * its pipes. */
+bool budget_suffices(struct error *err);
 
 /* max_connections, or what the limit leaves for clients: each may need a descriptor of
  * its own and one to the backend, besides idle backend connections, listeners and a

@@ -1,5 +1,6 @@
 #include "proxy/process/channel.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,10 +12,22 @@
 
 enum { HEADER_BYTES = 8, ATTEMPTS = 8 };
 
-/* The kernel was short of memory for a moment: no reason to give up the other process. */
+/* The kernel was short of memory for a moment, say: no reason to give up the other
+ * process. */
 static bool may_pass(int error)
 {
-    return error == EINTR || error == ENOMEM || error == ENOBUFS || error == ETOOMANYREFS;
+    switch (error) {
+    case EAGAIN: /* nothing there, or no room */
+    case ECONNRESET: /* it is gone */
+    case EPIPE:
+    case ENOTCONN:
+    case EBADF: /* we are wrong */
+    case ENOTSOCK:
+    case EMSGSIZE:
+        return false;
+    default:
+        return true;
+    }
 }
 
 bool channel_pair(int *a, int *b)
@@ -59,6 +72,7 @@ static ssize_t send_with_descriptors(
 
     memset(control, 0, sizeof(control));
     rights = CMSG_FIRSTHDR(&datagram);
+    assert(rights != NULL); /* there is room */
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));

@@ -18,6 +18,8 @@ static void release(uv_handle_t *handle)
 {
     struct control_client *c = handle->data;
 
+    shutdown(
+        c->fd, SHUT_RDWR); /* what waits for the end gets it, even if a close() fails */
     close(c->fd);
     for (size_t i = c->fds_sent; i < c->fd_count; i++)
         close(c->fds[i]);

@@ -382,7 +382,11 @@ static bool init(
     m->config_path = config_path;
     m->config_given = config_given;
     m->started = time(NULL);
-    int result = uv_loop_init(&m->loop);
+    int result;
+
+    if (!budget_suffices(err))
+        return false;
+    result = uv_loop_init(&m->loop);
     if (result != 0)
         return error_set(err, "event loop: %s", uv_strerror(result));
     workshop_init(&m->workshop, &m->loop);

@@ -92,11 +92,11 @@ def start_proxy(request, wlbproxy, pki, tmp_path):
     """
     started = []
 
-    def start(connect, pair=None, program=wlbproxy, **options):
+    def start(connect, pair=None, program=wlbproxy, ready=True, **options):
         folder = tmp_path / f"proxy{len(started)}"
         proxy = Proxy(program, folder, pair or pki.rsa, connect, **options)
         started.append(proxy)
-        proxy.start()
+        proxy.start(ready)
         return proxy
 
     yield start

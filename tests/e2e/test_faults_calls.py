@@ -124,7 +124,8 @@ def test_a_short_shortage_between_the_processes_is_no_end(proxy, pki, fault):
 
 
 @pytest.mark.parametrize("fault", ["socketpair:error=EMFILE", "socketpair:error=ENOMEM",
-                                   "clone:error=EAGAIN", "clone:error=ENOMEM"])
+                                   "clone,clone3,vfork:error=EAGAIN",
+                                   "clone,clone3,vfork:error=ENOMEM"])
 def test_a_worker_that_cannot_be_started_is_tried_again(start_proxy, origin, fault):
     proxy = start_proxy(origin.address, workers=1)
     (worker,) = proxy.workers()
