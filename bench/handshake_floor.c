@@ -243,7 +243,7 @@ int main(int argc, char **argv)
     double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
     struct error err;
 
-    if (!engine_start(1, &err))
+    if (!engine_start(ENGINE_AUTO, &err))
         die(err.text);
     (void)printf("%s, %s\nserver CPU per handshake, us      stock |",
         engine_description(), OpenSSL_version(OPENSSL_VERSION));

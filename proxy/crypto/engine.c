@@ -12,12 +12,13 @@
 #include "proxy/crypto/key_pool.h"
 #include "proxy/crypto/multibuffer.h"
 #include "proxy/crypto/operation.h"
+#include "proxy/crypto/p384.h"
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/record_cipher.h"
 #include "proxy/crypto/self_test.h"
 #include "proxy/crypto/signing.h"
 
-enum { BATCHED_NEVER = 0, BATCHED_ALWAYS = 2, STACKS_KEPT = 64 };
+enum { STACKS_KEPT = 64 };
 
 static struct engine {
     OSSL_LIB_CTX *libctx;
@@ -43,16 +44,6 @@ static bool load_providers(struct error *err)
     return true;
 }
 
-static bool start_modules(struct error *err)
-{
-    operations_start(&engine.library);
-    if (!key_pool_start(&engine.library, engine.libctx) ||
-        !signing_start(&engine.library, engine.libctx) || !digests_start(engine.libctx) ||
-        !record_ciphers_start(engine.libctx))
-        return error_set(err, "no memory for batched key operations");
-    return true;
-}
-
 /* An administrator who asked for validated modules gets nothing else. */
 static bool is_fips(void)
 {
@@ -70,37 +61,86 @@ static bool is_fips(void)
     return answer == '1';
 }
 
-static bool start_batched(struct error *err)
+static bool is_possible(struct error *err)
 {
-    if (is_fips())
-        return error_set(err, "FIPS mode is on");
-    if (ASYNC_is_capable() != 1)
-        return error_set(err, "this OpenSSL has no ASYNC jobs");
-    return multibuffer_load(&engine.library, err) && load_providers(err) &&
-        start_modules(err) && self_test(&engine.library, engine.libctx, err);
+    return is_fips() ? error_set(err, "FIPS mode is on") : true;
 }
 
-bool engine_start(int batched, struct error *err)
+/* What both of ours have in common. */
+static bool start_ours(const struct multibuffer *library, struct error *err)
+{
+    p384_start(false);
+    operations_start(library);
+    if (!load_providers(err))
+        return false;
+    if (!key_pool_start(library, engine.libctx) || !digests_start(engine.libctx) ||
+        !record_ciphers_start(engine.libctx))
+        return error_set(err, "no memory for key operations");
+    return self_test(library, exchange_derive_alone, engine.libctx, err);
+}
+
+static bool start_batched(struct error *err)
+{
+    if (ASYNC_is_capable() != 1)
+        return error_set(err, "this OpenSSL has no ASYNC jobs");
+    if (!multibuffer_load(&engine.library, err) || !start_ours(&engine.library, err))
+        return false;
+    if (!signing_start(&engine.library, engine.libctx))
+        return error_set(err, "no memory for batched key operations");
+    engine.batched = true;
+    return true;
+}
+
+static void describe(const char *what, const char *why)
+{
+    (void)snprintf(
+        engine.description, sizeof(engine.description), "%s (%.200s)", what, why);
+}
+
+static bool try_batched(struct error *err)
+{
+    if (!is_possible(err) || !start_batched(err)) {
+        engine_stop();
+        return false;
+    }
+    (void)snprintf(engine.description, sizeof(engine.description),
+        "batched (%s: P-384, P-256, X25519, RSA 2048-4096, ECDSA), records by %s",
+        engine.library.description, record_ciphers_description());
+    return true;
+}
+
+/* `why` not batched. */
+static void try_own(const char *why)
+{
+    struct error err;
+
+    if (is_possible(&err) && start_ours(NULL, &err)) {
+        (void)snprintf(engine.description, sizeof(engine.description),
+            "openssl, P-384 of our own (%.150s), records by %s", why,
+            record_ciphers_description());
+        return;
+    }
+    engine_stop();
+    describe("openssl", err.text);
+}
+
+bool engine_start(enum engine_choice choice, struct error *err)
 {
     struct error why;
 
-    if (batched == BATCHED_NEVER) {
-        (void)snprintf(
-            engine.description, sizeof(engine.description), "openssl (as configured)");
+    if (choice == ENGINE_STOCK) {
+        describe("openssl", "as configured");
         return true;
     }
-    if (start_batched(&why)) {
-        engine.batched = true;
-        (void)snprintf(engine.description, sizeof(engine.description),
-            "batched (%s: P-384, P-256, X25519, RSA 2048-4096, ECDSA), records by %s",
-            engine.library.description, record_ciphers_description());
+    if (choice == ENGINE_OWN)
+        (void)error_set(&why, "as asked for");
+    else if (try_batched(&why))
         return true;
-    }
-    engine_stop();
-    (void)snprintf(
-        engine.description, sizeof(engine.description), "openssl (%.200s)", why.text);
-    if (batched == BATCHED_ALWAYS)
+    if (choice == ENGINE_BATCHED) {
+        describe("openssl", why.text);
         return error_set(err, "crypto = batched is not possible: %s", why.text);
+    }
+    try_own(why.text);
     return true;
 }
 
@@ -162,5 +202,5 @@ static bool release_stacks(void)
 
 bool engine_refill(void)
 {
-    return engine.batched && (key_pool_refill() || release_stacks());
+    return engine.libctx != NULL && (key_pool_refill() || release_stacks());
 }

@@ -1,10 +1,18 @@
 /*
- * engine.h - where a worker's key operations run: stock OpenSSL, or batched, eight at a
- * time, through Intel's crypto_mb on a CPU with AVX-512 IFMA.
+ * engine.h - who does a worker's key operations.
  *
- * The TLS layer does not know which: with batching a handshake may report that it awaits
- * a key operation (SSL_ERROR_WANT_ASYNC); it is fed again after engine_run(). One per
- * process.
+ *                  batched            of our own         stock
+ *     P-384        crypto_mb, p384.h  p384.h             OpenSSL
+ *     P-256, RSA   crypto_mb, OpenSSL OpenSSL            OpenSSL
+ *     X25519       crypto_mb          OpenSSL            OpenSSL
+ *     ECDSA        crypto_mb, OpenSSL OpenSSL            OpenSSL
+ *     TLS's KDFs   ours               ours               OpenSSL
+ *     records      record_cipher.h    record_cipher.h    OpenSSL
+ *
+ * crypto_mb, Intel's library, does eight at a time and needs AVX-512 IFMA; where two are
+ * named, the second does what waits alone. The TLS layer does not know: with batching a
+ * handshake may report that it awaits a key operation (SSL_ERROR_WANT_ASYNC); it is fed
+ * again after engine_run(). One per process.
  */
 #ifndef WLBPROXY_CRYPTO_ENGINE_H
 #define WLBPROXY_CRYPTO_ENGINE_H
@@ -16,9 +24,16 @@
 
 struct error;
 
-/* Chooses, loads, self-tests. `batched`: 0 never, 1 if possible (falls back), 2 must.
- * Call before the process gives up reading files. False only when it must and cannot. */
-bool engine_start(int batched, struct error *err);
+enum engine_choice {
+    ENGINE_STOCK,
+    ENGINE_AUTO, /* the first of the three that this machine can */
+    ENGINE_BATCHED, /* that, or an error */
+    ENGINE_OWN, /* as AUTO without AVX-512: for tests and measurements */
+};
+
+/* Chooses, loads, self-tests. Call before the process gives up reading files. False only
+ * when it must be batched and cannot. */
+bool engine_start(enum engine_choice choice, struct error *err);
 void engine_stop(void);
 
 /* The library context keys and SSL_CTXs must be made in; NULL = OpenSSL's default one. */
@@ -39,8 +54,9 @@ bool engine_is_batched(void);
 /* Records of established sessions may be ours (record_cipher.h), for the key schedule
  * that traffic.h listens to is. */
 bool engine_seals_records(void);
-/* One line for the log and `status`: "batched (crypto_mb 1.0.11: P-384, X25519, ...)", or
- * "openssl (no AVX-512 IFMA on this CPU)". */
+/* One line for the log and `status`: "batched (crypto_mb 1.0.11: P-384, X25519, ...),
+ * records by ipsec-mb 1.3.0", or "openssl, P-384 of our own (no AVX-512 IFMA on this
+ * CPU), records by openssl", or "openssl (as configured)". */
 const char *engine_description(void);
 
 /* Operations that wait, and: run some of them, at most one batch of each kind (RSA 2048

@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include "proxy/crypto/limbs.h"
+#include "proxy/crypto/p384.h"
 
 enum { POINT_UNCOMPRESSED = 4 };
 
@@ -52,7 +53,16 @@ static bool random_scalar(
     return true;
 }
 
-static lane_status make_public(const struct multibuffer *library,
+static bool make_public_alone(struct exchange_key keys[LANES])
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < LANES; i++)
+        ok = ok && p384_public(keys[i].x, keys[i].y, keys[i].scalar);
+    return ok;
+}
+
+static bool make_public(const struct multibuffer *library,
     const struct exchange_group *group, struct exchange_key keys[LANES])
 {
     const uint64_t *scalars[LANES];
@@ -60,6 +70,8 @@ static lane_status make_public(const struct multibuffer *library,
     uint64_t *x[LANES], *y[LANES];
     uint8_t *u[LANES];
 
+    if (library == NULL)
+        return group == &exchange_groups[EXCHANGE_P384] && make_public_alone(keys);
     for (size_t i = 0; i < LANES; i++) {
         scalars[i] = keys[i].scalar;
         scalar_bytes[i] = (const uint8_t *)keys[i].scalar;
@@ -68,10 +80,10 @@ static lane_status make_public(const struct multibuffer *library,
         u[i] = (uint8_t *)keys[i].x;
     }
     if (is_x25519(group))
-        return library->x25519_public(u, scalar_bytes);
+        return library->x25519_public(u, scalar_bytes) == 0;
     if (group == &exchange_groups[EXCHANGE_P256])
-        return library->p256_public(x, y, NULL, scalars, NULL);
-    return library->p384_public(x, y, NULL, scalars, NULL);
+        return library->p256_public(x, y, NULL, scalars, NULL) == 0;
+    return library->p384_public(x, y, NULL, scalars, NULL) == 0;
 }
 
 bool exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
@@ -82,7 +94,7 @@ bool exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
     memset(keys, 0, LANES * sizeof(keys[0]));
     for (size_t i = 0; i < LANES; i++)
         drawn = drawn && random_scalar(libctx, group, &keys[i]);
-    if (drawn && make_public(library, group, keys) == 0)
+    if (drawn && make_public(library, group, keys))
         return true;
     OPENSSL_cleanse(keys, LANES * sizeof(keys[0]));
     return false;

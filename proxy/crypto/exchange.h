@@ -1,6 +1,6 @@
 /*
  * exchange.h - ephemeral Diffie-Hellman on P-384, P-256 (RFC 8422, SEC 1) and X25519
- * (RFC 7748), eight keys at a time.
+ * (RFC 7748), eight keys at a time or one.
  *
  * A peer's key is checked before anything secret meets it: its length and form, that its
  * coordinates are reduced, that it is on the curve (which for these curves of cofactor 1
@@ -46,7 +46,7 @@ struct exchange_job {
     bool ok; /* false: the peer's key is not acceptable */
 };
 
-/* Fresh keys from libctx's private random generator. */
+/* Fresh keys from libctx's private random generator. Without a library: P-384 only. */
 bool exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
     const struct exchange_group *group, struct exchange_key keys[LANES]);
 
@@ -61,7 +61,10 @@ bool exchange_decode(const struct exchange_group *group, struct exchange_key *ke
 void exchange_derive(const struct multibuffer *library,
     const struct exchange_group *group, struct exchange_job *jobs, size_t count);
 
-/* A single P-256 job by OpenSSL, which needs half the time of a batch. */
-void exchange_derive_alone(struct exchange_job *job);
+/* A single job: on P-384 by p384.h, on P-256 by OpenSSL; each needs less than half the
+ * time of a batch. There is none for X25519. */
+typedef void exchange_alone(
+    const struct exchange_group *group, struct exchange_job *job);
+exchange_alone exchange_derive_alone;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "proxy/crypto/exchange.h"
 #include "proxy/crypto/limbs.h"
+#include "proxy/crypto/p384.h"
 
 static BIGNUM *from_limbs(BIGNUM *number, const uint64_t *limbs, size_t count)
 {
@@ -28,7 +29,7 @@ static bool multiply(const EC_GROUP *curve, struct exchange_job *job, EC_POINT *
         BN_bn2binpad(x, job->secret, len) == len;
 }
 
-void exchange_derive_alone(struct exchange_job *job)
+static void derive_p256(struct exchange_job *job)
 {
     static EC_GROUP *curve; /* with its tables, for good */
     static BN_CTX *numbers; /* in the secure heap where there is one */
@@ -54,4 +55,13 @@ void exchange_derive_alone(struct exchange_job *job)
     }
     BN_CTX_end(numbers);
     EC_POINT_clear_free(point);
+}
+
+void exchange_derive_alone(const struct exchange_group *group, struct exchange_job *job)
+{
+    if (group == &exchange_groups[EXCHANGE_P384])
+        job->ok =
+            p384_derive(job->secret, job->own->scalar, job->peer->x, job->peer->y);
+    else
+        derive_p256(job);
 }

@@ -4,21 +4,24 @@
 
 #include <openssl/async.h>
 
-/* A batch costs the same with one lane in use as with eight, so below `batch_from` one by
- * one is cheaper. From measurements: an operation by OpenSSL against a batch, in us, on a
- * 2.6 GHz server core: P-384 derive 525/390, P-256 derive 44/89, X25519 34/37, RSA 2048
- * 290/640, 3072 1500/3300, 4096 3400/5700, P-384 sign 550/150, P-256 sign 22/37. */
+/* Who does what. A batch by crypto_mb, where that is there, costs the same with one lane in
+ * use as with eight, so below `batch_from` one by one is cheaper. From measurements: alone
+ * against a batch, in us, on a 2.6 GHz server core: P-384 derive TODO/390 (OpenSSL 525),
+ * P-256 derive 44/89, X25519 34/37, RSA 2048 290/640, 3072 1500/3300, 4096 3400/5700,
+ * P-384 sign 550/150, P-256 sign 22/37. */
+enum alone { BY_OPENSSL, BY_US, NEVER };
 static const struct kind {
     size_t batch_from;
+    enum alone alone;
 } kinds[OPERATION_KINDS] = {
-    [OPERATION_P384_DERIVE] = {1},
-    [OPERATION_P256_DERIVE] = {2},
-    [OPERATION_X25519_DERIVE] = {1},
-    [OPERATION_RSA_2048] = {3},
-    [OPERATION_RSA_3072] = {3},
-    [OPERATION_RSA_4096] = {2},
-    [OPERATION_P384_SIGN] = {1},
-    [OPERATION_P256_SIGN] = {2},
+    [OPERATION_P384_DERIVE] = {4, BY_US},
+    [OPERATION_P256_DERIVE] = {2, BY_OPENSSL},
+    [OPERATION_X25519_DERIVE] = {1, NEVER},
+    [OPERATION_RSA_2048] = {3, BY_OPENSSL},
+    [OPERATION_RSA_3072] = {3, BY_OPENSSL},
+    [OPERATION_RSA_4096] = {2, BY_OPENSSL},
+    [OPERATION_P384_SIGN] = {1, NEVER},
+    [OPERATION_P256_SIGN] = {2, BY_OPENSSL},
 };
 
 static const struct multibuffer *library;
@@ -33,6 +36,16 @@ void operations_start(const struct multibuffer *multibuffer)
         list_init(&queues[kind]);
 }
 
+bool operation_is_ours(enum operation_kind kind)
+{
+    return library != NULL || kinds[kind].alone == BY_US;
+}
+
+static bool make_batch(enum operation_kind kind, size_t count)
+{
+    return library != NULL && count >= kinds[kind].batch_from;
+}
+
 static bool is_exchange(enum operation_kind kind)
 {
     return kind <= OPERATION_X25519_DERIVE;
@@ -40,15 +53,16 @@ static bool is_exchange(enum operation_kind kind)
 
 static void derive(struct operation *const batch[], size_t count)
 {
+    const struct exchange_group *group = &exchange_groups[batch[0]->kind];
     struct exchange_job jobs[LANES];
 
     for (size_t i = 0; i < count; i++)
         jobs[i] = batch[i]->job.exchange;
-    if (count < kinds[batch[0]->kind].batch_from) {
-        for (size_t i = 0; i < count; i++)
-            exchange_derive_alone(&jobs[i]);
+    if (make_batch(batch[0]->kind, count)) {
+        exchange_derive(library, group, jobs, count);
     } else {
-        exchange_derive(library, &exchange_groups[batch[0]->kind], jobs, count);
+        for (size_t i = 0; i < count; i++)
+            exchange_derive_alone(group, &jobs[i]);
     }
     for (size_t i = 0; i < count; i++)
         batch[i]->job.exchange.ok = jobs[i].ok;
@@ -60,7 +74,7 @@ static void sign(struct operation *const batch[], size_t count)
 
     for (size_t i = 0; i < count; i++)
         jobs[i] = batch[i]->job.signing;
-    if (count < kinds[batch[0]->kind].batch_from) {
+    if (!make_batch(batch[0]->kind, count)) {
         for (size_t i = 0; i < count; i++)
             signing_alone(&jobs[i]);
     } else if (batch[0]->kind <= OPERATION_RSA_4096) {

@@ -1,5 +1,5 @@
 /*
- * operation.h - private key operations on their way into a batch.
+ * operation.h - private key operations on their way into a batch; who does which of them.
  *
  * Within a handshake that may pause (an OpenSSL ASYNC job) an operation waits in a queue
  * for operations_run(); anywhere else it is done at once. It waits for the loop to come
@@ -39,7 +39,11 @@ struct operation {
     bool done;
 };
 
+/* NULL: there are no batches, and nobody waits. */
 void operations_start(const struct multibuffer *library);
+
+/* Whether we have anything better for it than OpenSSL. */
+bool operation_is_ours(enum operation_kind kind);
 
 /* Returns when it is done, perhaps after a pause: the operation and all it points to live
  * on the paused stack meanwhile. False if it failed. */

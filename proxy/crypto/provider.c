@@ -4,7 +4,7 @@
 #include <openssl/params.h>
 #include <openssl/ssl.h>
 
-#include "proxy/crypto/exchange.h"
+#include "proxy/crypto/operation.h"
 
 /* Forgetting a group's parameters here would make libssl refuse the whole provider. */
 static int tell_group(
@@ -39,7 +39,8 @@ static int get_capabilities(
     if (OPENSSL_strcasecmp(capability, "TLS-GROUP") != 0)
         return 0;
     for (size_t i = 0; i < EXCHANGE_GROUPS; i++) {
-        if (!tell_group(&exchange_groups[i], callback, arg))
+        if (operation_is_ours((enum operation_kind)i) &&
+            !tell_group(&exchange_groups[i], callback, arg))
             return 0;
     }
     return 1;

@@ -14,7 +14,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/types.h>
 
-#define PROVIDER_GROUPS "batched"
+#define PROVIDER_GROUPS "curves"
 #define PROVIDER_KEYS "wlbproxy"
 #define PROVIDER_KEYS_QUERY "provider=" PROVIDER_KEYS
 

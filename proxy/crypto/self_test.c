@@ -8,7 +8,6 @@
 #include <openssl/params.h>
 
 #include "config/error.h"
-#include "proxy/crypto/exchange.h"
 
 /* What OpenSSL derives from its key and the public part of ours. */
 static bool reference(const struct exchange_group *group, EVP_PKEY *theirs,
@@ -49,7 +48,25 @@ static bool decode(
     return ok;
 }
 
-static bool agrees(const struct multibuffer *library, const struct exchange_group *group,
+/* What is under test: a library, or alone without one. */
+struct subject {
+    const struct multibuffer *library;
+    exchange_alone *alone;
+    OSSL_LIB_CTX *libctx;
+};
+
+static void derive(const struct subject *subject, const struct exchange_group *group,
+    struct exchange_job *jobs, size_t count)
+{
+    if (subject->library != NULL) {
+        exchange_derive(subject->library, group, jobs, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        subject->alone(group, &jobs[i]);
+}
+
+static bool agrees(const struct subject *subject, const struct exchange_group *group,
     EVP_PKEY *theirs, const struct exchange_key keys[LANES],
     const struct exchange_key *peer)
 {
@@ -61,7 +78,7 @@ static bool agrees(const struct multibuffer *library, const struct exchange_grou
     for (size_t i = 0; i < LANES; i++)
         jobs[i] =
             (struct exchange_job){.own = &keys[i], .peer = peer, .secret = secrets[i]};
-    exchange_derive(library, group, jobs, LANES);
+    derive(subject, group, jobs, LANES);
     for (size_t i = 0; equal && i < LANES; i++)
         equal = jobs[i].ok && reference(group, theirs, &keys[i], expected) &&
             CRYPTO_memcmp(secrets[i], expected, group->secret_len) == 0;
@@ -69,7 +86,7 @@ static bool agrees(const struct multibuffer *library, const struct exchange_grou
 }
 
 /* Off the curve by one bit of y; for X25519 the point of order one. */
-static bool refuses_bad_peer(const struct multibuffer *library,
+static bool refuses_bad_peer(const struct subject *subject,
     const struct exchange_group *group, const struct exchange_key *own,
     struct exchange_key peer)
 {
@@ -80,31 +97,36 @@ static bool refuses_bad_peer(const struct multibuffer *library,
         memset(&peer, 0, sizeof(peer));
     else
         peer.y[0] ^= 1;
-    exchange_derive(library, group, &job, 1);
+    derive(subject, group, &job, 1);
     return !job.ok;
 }
 
-static bool test_group(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
-    const struct exchange_group *group)
+static bool test_group(const struct subject *subject, const struct exchange_group *group)
 {
     struct exchange_key keys[LANES], peer;
     EVP_PKEY *theirs = generate(group);
     bool ok = theirs != NULL && decode(group, theirs, &peer) &&
-        exchange_generate(library, libctx, group, keys) &&
-        agrees(library, group, theirs, keys, &peer) &&
-        refuses_bad_peer(library, group, &keys[0], peer);
+        exchange_generate(subject->library, subject->libctx, group, keys) &&
+        agrees(subject, group, theirs, keys, &peer) &&
+        refuses_bad_peer(subject, group, &keys[0], peer);
 
     EVP_PKEY_free(theirs);
     OPENSSL_cleanse(keys, sizeof(keys));
     return ok;
 }
 
-bool self_test(const struct multibuffer *library, OSSL_LIB_CTX *libctx, struct error *err)
+bool self_test(const struct multibuffer *library, exchange_alone *alone,
+    OSSL_LIB_CTX *libctx, struct error *err)
 {
-    for (size_t i = 0; i < EXCHANGE_GROUPS; i++) {
-        if (!test_group(library, libctx, &exchange_groups[i]))
+    struct subject batches = {.library = library, .libctx = libctx};
+    struct subject ours = {.alone = alone, .libctx = libctx};
+
+    for (size_t i = 0; library != NULL && i < EXCHANGE_GROUPS; i++) {
+        if (!test_group(&batches, &exchange_groups[i]))
             return error_set(err, "%s fails its self-test in %s", library->description,
                 exchange_groups[i].tls_name);
     }
+    if (!test_group(&ours, &exchange_groups[EXCHANGE_P384]))
+        return error_set(err, "our P-384 fails its self-test");
     return true;
 }

@@ -1,5 +1,5 @@
 /*
- * self_test.h - whether the multi-buffer library computes what OpenSSL computes.
+ * self_test.h - whether we compute what OpenSSL computes.
  */
 #ifndef WLBPROXY_CRYPTO_SELF_TEST_H
 #define WLBPROXY_CRYPTO_SELF_TEST_H
@@ -8,13 +8,14 @@
 
 #include <openssl/types.h>
 
-#include "proxy/crypto/multibuffer.h"
+#include "proxy/crypto/exchange.h"
 
 struct error;
 
-/* Agrees on keys with OpenSSL's own implementation in every group and every lane, and
- * offers a point that is not on the curve. (RSA results are verified each time.) */
-bool self_test(
-    const struct multibuffer *library, OSSL_LIB_CTX *libctx, struct error *err);
+/* Agrees on keys with OpenSSL's own implementation, and offers a point that is not on the
+ * curve: in every group and every lane of the library, if there is one, and on P-384 by
+ * `alone`. (RSA results are verified each time.) */
+bool self_test(const struct multibuffer *library, exchange_alone *alone,
+    OSSL_LIB_CTX *libctx, struct error *err);
 
 #endif

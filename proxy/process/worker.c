@@ -270,11 +270,11 @@ static bool introduced(struct worker *w)
 
 static bool start(struct worker *w, struct error *err)
 {
-    static const int batched[] = {
-        [CRYPTO_AUTO] = 1, [CRYPTO_OPENSSL] = 0, [CRYPTO_BATCHED] = 2};
+    static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
+        [CRYPTO_OPENSSL] = ENGINE_STOCK, [CRYPTO_BATCHED] = ENGINE_BATCHED};
 
     tzset();
-    if (!secrets_init(err) || !engine_start(batched[w->setup.crypto % 3], err))
+    if (!secrets_init(err) || !engine_start(choices[w->setup.crypto % 3], err))
         return false;
     privileges_volunteer();
     if (!privileges_drop(&w->setup.identity, err))

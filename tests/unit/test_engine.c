@@ -49,6 +49,12 @@ static void need_batched(void)
         skip();
 }
 
+static void need_ours(void)
+{
+    if (engine_libctx() == NULL)
+        skip();
+}
+
 static EVP_PKEY *new_key(const struct kind *kind)
 {
     return kind->curve != NULL ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind->curve)
@@ -164,11 +170,12 @@ static void adopted_keys_sign_what_openssl_verifies(void **state)
 /* Nothing faster for them: they stay with OpenSSL. */
 static void other_keys_are_left_alone(void **state)
 {
-    static const struct kind others[] = {{"RSA 2560", NULL, 2560}, {"P-521", "P-521", 0}};
+    static const struct kind others[] = {
+        {"RSA 2560", NULL, 2560}, {"P-521", "P-521", 0}, {"RSA 2048", NULL, 2048}};
 
     (void)state;
-    need_batched();
-    for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++) {
+    need_ours();
+    for (size_t k = 0; k < (engine_is_batched() ? 2 : 3); k++) {
         EVP_PKEY *key = new_key(&others[k]), *adopted = adopted_key(key);
 
         assert_ptr_equal(key, adopted);
@@ -392,6 +399,37 @@ static void handshakes_together_succeed_on_every_group(void **state)
         ;
 }
 
+/* Whose key the server used, by the group. */
+static void without_batches_p384_alone_is_ours(void **state)
+{
+    static const char *const groups[][2] = {
+        {"P-384", "curves"}, {"P-256", "default"}, {"X25519", "default"}};
+    EVP_PKEY *key = new_key(&kinds[0]);
+    SSL_CTX *server = server_context(key, "X25519:P-256:P-384");
+
+    (void)state;
+    assert_non_null(strstr(engine_description(), "openssl, P-384 of our own ("));
+    assert_false(engine_is_batched());
+    for (size_t i = 0; i < 3; i++) {
+        SSL_CTX *client = client_context(TLS1_3_VERSION, groups[i][0]);
+        EVP_PKEY *used = NULL;
+        struct pair pair;
+
+        open_pair(&pair, server, client);
+        for (size_t turn = 0; turn < 4; turn++)
+            step(&pair);
+        assert_true(is_open(&pair));
+        assert_int_equal(SSL_get_tmp_key(pair.server, &used), 1);
+        assert_string_equal(
+            OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(used)), groups[i][1]);
+        EVP_PKEY_free(used);
+        close_pair(&pair);
+        SSL_CTX_free(client);
+    }
+    SSL_CTX_free(server);
+    EVP_PKEY_free(key);
+}
+
 /* Ours could not decrypt what the client sends. */
 static void an_rsa_key_stays_where_rsa_key_exchange_is_allowed(void **state)
 {
@@ -469,7 +507,7 @@ static int trust_anyone(X509_STORE_CTX *store, void *unused)
 static void client_certificates_are_verified_by_openssl(void **state)
 {
     (void)state;
-    need_batched();
+    need_ours();
     for (size_t k = 0; k < 4; k += 3) {
         EVP_KEYMGMT *type = EVP_KEYMGMT_fetch(
             engine_libctx(), kinds[k].curve != NULL ? "EC" : "RSA", NULL);
@@ -481,7 +519,8 @@ static void client_certificates_are_verified_by_openssl(void **state)
 
         assert_string_equal(
             OSSL_PROVIDER_get0_name(EVP_KEYMGMT_get0_provider(type)), "default");
-        assert_ptr_not_equal(key, SSL_CTX_get0_privatekey(server));
+        if (engine_is_batched())
+            assert_ptr_not_equal(key, SSL_CTX_get0_privatekey(server));
         SSL_CTX_set_verify(
             server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
         SSL_CTX_set_cert_verify_callback(server, trust_anyone, NULL);
@@ -539,9 +578,9 @@ static void no_ephemeral_key_is_used_twice(void **state)
     struct exchange_key keys[3 * KEY_POOL_DEPTH];
 
     (void)state;
-    need_batched();
+    need_ours();
     for (size_t g = 0; g < EXCHANGE_GROUPS; g++) {
-        for (size_t i = 0; i < 3 * KEY_POOL_DEPTH; i++) {
+        for (size_t i = 0; operation_is_ours((enum operation_kind)g) && i < 3 * KEY_POOL_DEPTH; i++) {
             if (i % 5 == 0)
                 (void)key_pool_refill();
             assert_true(key_pool_take(&exchange_groups[g], &keys[i]));
@@ -609,7 +648,7 @@ static void the_key_schedule_equals_openssls(void **state)
     static const size_t lens[] = {1, 12, 16, 31, 32, 33, 48, 64, 65, 300};
 
     (void)state;
-    need_batched();
+    need_ours();
     for (size_t d = 0; d < 3; d++) {
         for (unsigned given = 0; given < 32; given++) {
             if ((given & 3) != 0 && (given & 12) == 12)
@@ -633,7 +672,7 @@ static void the_prf_equals_openssls(void **state)
     unsigned char ours[300] = {0}, theirs[300] = {0};
 
     (void)state;
-    need_batched();
+    need_ours();
     for (size_t i = 0; i < 2 * 8 * 7 * 5; i++) {
         OSSL_PARAM params[8], *p = params;
         size_t len = lens[i / 16 % 7];
@@ -659,8 +698,8 @@ static void the_engine_says_what_it_is(void **state)
     if (engine_is_batched())
         assert_non_null(strstr(engine_description(), "batched (crypto_mb"));
     else
-        assert_non_null(strstr(engine_description(), "openssl ("));
-    assert_int_equal(engine_libctx() != NULL, engine_is_batched());
+        assert_non_null(strstr(engine_description(),
+            engine_libctx() != NULL ? "openssl, P-384 of our own (" : "openssl ("));
 }
 
 static void the_engine_starts_again_and_stock_when_told(void **state)
@@ -670,14 +709,14 @@ static void the_engine_starts_again_and_stock_when_told(void **state)
 
     (void)state;
     engine_stop();
-    assert_true(engine_start(0, &err));
+    assert_true(engine_start(ENGINE_STOCK, &err));
     assert_false(engine_is_batched());
     assert_null(engine_libctx());
     assert_string_equal(engine_description(), "openssl (as configured)");
     assert_int_equal(engine_pending() + engine_run(), 0);
     assert_false(engine_refill());
     engine_stop();
-    assert_int_equal(engine_start(2, &err), was_batched);
+    assert_int_equal(engine_start(ENGINE_BATCHED, &err), was_batched);
     if (!was_batched)
         assert_non_null(strstr(err.text, "crypto = batched is not possible: "));
 }
@@ -701,14 +740,29 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_engine_starts_again_and_stock_when_told),
         cmocka_unit_test(handshakes_together_succeed_on_every_group),
     };
+    const struct CMUnitTest own_tests[] = {
+        cmocka_unit_test(without_batches_p384_alone_is_ours),
+        cmocka_unit_test(other_keys_are_left_alone),
+        cmocka_unit_test(handshakes_together_succeed_on_every_group),
+        cmocka_unit_test(the_key_schedule_equals_openssls),
+        cmocka_unit_test(the_prf_equals_openssls),
+        cmocka_unit_test(an_rsa_key_stays_where_rsa_key_exchange_is_allowed),
+        cmocka_unit_test(client_certificates_are_verified_by_openssl),
+        cmocka_unit_test(no_ephemeral_key_is_used_twice),
+    };
     struct error err;
     int failed;
 
     long_run = argc > 1 && strcmp(argv[1], "--full") == 0;
-    if (!engine_start(1, &err))
+    if (!engine_start(ENGINE_AUTO, &err))
         return 1;
     (void)printf("%s\n", engine_description());
     failed = cmocka_run_group_tests(tests, NULL, NULL);
+    engine_stop();
+    if (!engine_start(ENGINE_OWN, &err))
+        return 1;
+    (void)printf("%s\n", engine_description());
+    failed += cmocka_run_group_tests(own_tests, NULL, NULL);
     engine_stop();
     return failed;
 }

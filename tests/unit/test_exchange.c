@@ -18,6 +18,7 @@
 #include "config/error.h"
 #include "proxy/crypto/exchange.h"
 #include "proxy/crypto/limbs.h"
+#include "proxy/crypto/p384.h"
 #include "proxy/crypto/self_test.h"
 
 static struct multibuffer library;
@@ -269,32 +270,49 @@ static void points_off_the_curve_are_refused_in_any_lane(void **state)
             memset(&peers[lane], 0, sizeof(peers[lane]));
             assert_agrees(group, own, peers, LANES);
         }
-        if (g == EXCHANGE_P256) {
-            struct exchange_job job = {&own[0], &peers[LANES - 1], secret, true};
+        struct exchange_job job = {&own[0], &peers[LANES - 1], secret, true};
 
-            exchange_derive_alone(&job);
-            assert_false(job.ok);
-        }
+        exchange_derive_alone(group, &job);
+        assert_false(job.ok);
     }
 }
 
-static void a_lone_p256_job_agrees_with_a_batch(void **state)
+static void lone_jobs_agree_with_a_batch(void **state)
 {
-    const struct exchange_group *group = &exchange_groups[EXCHANGE_P256];
     struct exchange_key own[LANES], peers[LANES];
     unsigned char alone[EXCHANGE_SECRET_MAX], expected[EXCHANGE_SECRET_MAX];
 
     (void)state;
     need_library();
-    assert_true(exchange_generate(&library, NULL, group, own));
-    assert_true(exchange_generate(&library, NULL, group, peers));
-    for (size_t i = 0; i < LANES; i++) {
-        struct exchange_job job = {&own[i], &peers[i], alone, false};
+    for (size_t g = EXCHANGE_P384; g <= EXCHANGE_P256; g++) {
+        const struct exchange_group *group = &exchange_groups[g];
 
-        exchange_derive_alone(&job);
-        assert_true(job.ok && reference(group, &own[i], &peers[i], expected));
-        assert_memory_equal(alone, expected, group->secret_len);
+        assert_true(exchange_generate(&library, NULL, group, own));
+        assert_true(exchange_generate(&library, NULL, group, peers));
+        for (size_t i = 0; i < LANES; i++) {
+            struct exchange_job job = {&own[i], &peers[i], alone, false};
+
+            exchange_derive_alone(group, &job);
+            assert_true(job.ok && reference(group, &own[i], &peers[i], expected));
+            assert_memory_equal(alone, expected, group->secret_len);
+        }
     }
+}
+
+static void p384_keys_are_made_without_a_library(void **state)
+{
+    const struct exchange_group *group = &exchange_groups[EXCHANGE_P384];
+    struct exchange_key keys[LANES], expected;
+
+    (void)state;
+    assert_true(exchange_generate(NULL, NULL, group, keys));
+    for (size_t i = 0; i < LANES; i++) {
+        assert_true(reference_multiply(group, &keys[i], NULL, &expected));
+        assert_memory_equal(keys[i].x, expected.x, sizeof(expected.x));
+        assert_memory_equal(keys[i].y, expected.y, sizeof(expected.y));
+    }
+    assert_false(
+        exchange_generate(NULL, NULL, &exchange_groups[EXCHANGE_P256], keys));
 }
 
 #define FULL 0xff, 0xff, 0xff, 0xff, 0xff /* six times: 30 bytes */
@@ -421,10 +439,37 @@ static void the_self_test_passes_and_notices_a_broken_library(void **state)
 
     (void)state;
     need_library();
-    assert_true(self_test(&library, NULL, &err));
+    assert_true(self_test(&library, exchange_derive_alone, NULL, &err));
     broken.p384_ecdh = library.p256_ecdh;
-    assert_false(self_test(&broken, NULL, &err));
+    assert_false(self_test(&broken, exchange_derive_alone, NULL, &err));
     assert_non_null(strstr(err.text, "secp384r1"));
+}
+
+static void flip_a_bit(const struct exchange_group *group, struct exchange_job *job)
+{
+    exchange_derive_alone(group, job);
+    job->secret[47] ^= 1;
+}
+
+static void believe_any_point(const struct exchange_group *group, struct exchange_job *job)
+{
+    exchange_derive_alone(group, job);
+    job->ok = true;
+}
+
+static void the_self_test_notices_a_broken_p384_of_ours(void **state)
+{
+    exchange_alone *const broken[] = {flip_a_bit, believe_any_point};
+    struct error err;
+
+    (void)state;
+    assert_true(self_test(NULL, exchange_derive_alone, NULL, &err));
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(self_test(NULL, broken[i], NULL, &err));
+        assert_string_equal(err.text, "our P-384 fails its self-test");
+        if (loaded)
+            assert_false(self_test(&library, broken[i], NULL, &err));
+    }
 }
 
 int main(int argc, char **argv)
@@ -436,17 +481,20 @@ int main(int argc, char **argv)
         cmocka_unit_test(special_points_agree_with_openssl),
         cmocka_unit_test(malformed_points_are_refused),
         cmocka_unit_test(points_off_the_curve_are_refused_in_any_lane),
-        cmocka_unit_test(a_lone_p256_job_agrees_with_a_batch),
+        cmocka_unit_test(lone_jobs_agree_with_a_batch),
+        cmocka_unit_test(p384_keys_are_made_without_a_library),
         cmocka_unit_test(x25519_points_of_low_order_are_refused),
         cmocka_unit_test(x25519_peers_of_any_form_agree_with_openssl),
         cmocka_unit_test(x25519_passes_the_rfc_vectors),
         cmocka_unit_test(limbs_compare_as_numbers_do),
         cmocka_unit_test(the_self_test_passes_and_notices_a_broken_library),
+        cmocka_unit_test(the_self_test_notices_a_broken_p384_of_ours),
     };
     struct error err;
 
     if (argc > 1 && strcmp(argv[1], "--full") == 0)
         batches = (argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000) / LANES;
+    p384_start(false);
     loaded = multibuffer_load(&library, &err);
     if (!loaded)
         (void)printf("batched operations are skipped: %s\n", err.text);

@@ -746,7 +746,7 @@ static void what_comes_while_keys_are_awaited_is_read(void **state)
     struct error err;
 
     forget(state);
-    assert_true(engine_start(1, &err));
+    assert_true(engine_start(ENGINE_AUTO, &err));
     if (!engine_is_batched()) {
         BIO_free(flight);
         skip();

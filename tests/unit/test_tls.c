@@ -403,7 +403,7 @@ int main(void)
 
     print_message("records by OpenSSL\n");
     failed = cmocka_run_group_tests(tests, make_contexts, free_contexts);
-    if (!engine_start(1, &err) || !engine_seals_records())
+    if (!engine_start(ENGINE_AUTO, &err) || !engine_seals_records())
         return failed;
     print_message("records of ours\n");
     failed += cmocka_run_group_tests(tests, make_contexts, free_contexts);

@@ -511,7 +511,7 @@ int main(void)
     struct error err;
     int failed;
 
-    if (!engine_start(1, &err) || !engine_seals_records()) {
+    if (!engine_start(ENGINE_AUTO, &err) || !engine_seals_records()) {
         print_message("skipped: records are OpenSSL's: %s\n", engine_description());
         return 0;
     }
