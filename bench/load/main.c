@@ -13,14 +13,14 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "bench/load/cheap_keys.h"
+#include "bench/load/cheap_client.h"
 #include "bench/load/load.h"
 
 struct arguments {
     struct load_options load;
     const char *tls, *groups, *ciphers, *path, *method;
     size_t body;
-    bool xapi, usual_keys;
+    bool xapi, usual_client;
 };
 
 static const struct option long_options[] = {
@@ -39,7 +39,7 @@ static const struct option long_options[] = {
     {"resume", no_argument, NULL, 'R'},
     {"handshake-only", no_argument, NULL, 'H'},
     {"certificates", no_argument, NULL, 's'},
-    {"usual-keys", no_argument, NULL, 'u'},
+    {"usual-client", no_argument, NULL, 'u'},
     {"xapi", no_argument, NULL, 'x'},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -58,7 +58,8 @@ static const char help[] =
     "  --handshake-only   no request\n"
     "  --idle N           open N connections, one request each, hold until end of input\n"
     "  --certificates     tell which certificates were shown, and when\n"
-    "  --usual-keys       honest key shares on NIST curves, at several times the cost\n";
+    "  --usual-client     keys and certificates as OpenSSL does them, at twice the "
+    "cost\n";
 
 static unsigned number(const char *text)
 {
@@ -77,7 +78,7 @@ static bool take_flag(struct arguments *a, int option)
     case 's':
         return a->load.certificates = true;
     case 'u':
-        return a->usual_keys = true;
+        return a->usual_client = true;
     case 'x':
         return a->xapi = true;
     default:
@@ -224,7 +225,7 @@ static int run(struct arguments *a)
     SSL_CTX *context;
     char *request;
 
-    if (!a->usual_keys && !cheap_keys_use())
+    if (!a->usual_client && !cheap_client_use())
         return 2;
     context = make_context(a);
     if (context == NULL) {
@@ -236,6 +237,7 @@ static int run(struct arguments *a)
     load_run(&a->load, context, &result, begun, held);
     print_result(&result);
     SSL_CTX_free(context);
+    cheap_client_stop();
     free(request);
     return result.errors > 0;
 }

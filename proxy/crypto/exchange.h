@@ -63,8 +63,7 @@ void exchange_derive(const struct multibuffer *library,
 
 /* A single job: on P-384 by p384.h, on P-256 by OpenSSL; each needs less than half the
  * time of a batch. There is none for X25519. */
-typedef void exchange_alone(
-    const struct exchange_group *group, struct exchange_job *job);
+typedef void exchange_alone(const struct exchange_group *group, struct exchange_job *job);
 exchange_alone exchange_derive_alone;
 
 #endif

@@ -60,8 +60,7 @@ static void derive_p256(struct exchange_job *job)
 void exchange_derive_alone(const struct exchange_group *group, struct exchange_job *job)
 {
     if (group == &exchange_groups[EXCHANGE_P384])
-        job->ok =
-            p384_derive(job->secret, job->own->scalar, job->peer->x, job->peer->y);
+        job->ok = p384_derive(job->secret, job->own->scalar, job->peer->x, job->peer->y);
     else
         derive_p256(job);
 }

@@ -10,7 +10,12 @@
 /* An odd k below 2^384 is the sum of 77 digits d[i] * 32^i, each odd and in [-31, 31]:
  * with b[i] the five bits of k from bit 5i + 1 on, d[i] = 2b[i] - 31, and the highest is
  * 2b + 1. So no digit is zero, and 16 multiples are all it takes: P, 3P, ... 31P. */
-enum { WINDOW = 5, DIGITS = 77, MULTIPLES = 16, STACK_USED = 12 * 1024 };
+enum { WINDOW = 5, DIGITS = 77, MULTIPLES = 16 };
+
+/* For multiples of the generator. */
+enum { STRIDE = 4, BASES = 20 };
+
+enum { STACK_USED = 12 * 1024 };
 
 /* FIPS 186-4, D.1.2.4 */
 static const uint64_t order[] = {0xecec196accc52973, 0x581a0db248b0a77a,
@@ -51,8 +56,8 @@ static uint64_t digit(const uint64_t odd[P384_LIMBS], size_t i)
     return i == DIGITS - 1 ? bits | 16 : bits & 31;
 }
 
-static void look_up(
-    struct p384_affine *out, const struct p384_affine multiples[MULTIPLES], uint64_t digit)
+static void look_up(struct p384_affine *out,
+    const struct p384_affine multiples[MULTIPLES], uint64_t digit)
 {
     uint64_t negative = p384_mask(digit >> 4 ^ 1);
 
@@ -85,6 +90,17 @@ static void make_multiples(
     p384_points_to_affine(multiples, points, MULTIPLES);
 }
 
+static void finish(
+    struct p384_affine *product, const struct p384_point *sum, uint64_t negate)
+{
+    static const struct p384_number zero;
+    struct p384_number negative;
+
+    p384_points_to_affine(product, sum, 1);
+    p384_subtract(&negative, &zero, &product->y);
+    p384_select(&product->y, &negative, negate);
+}
+
 /* From the highest digit down: sum = 32 sum + d[i]P, where sum = vP with v = k / 32^i
  * rounded to an odd number, so positive. Then 32v is even and d[i] odd, and only modulo
  * the order n can they be equal or opposite: for i > 0 both are too small for that. For i
@@ -93,10 +109,8 @@ static void make_multiples(
 static void multiply(struct p384_affine *product, const uint64_t scalar[P384_LIMBS],
     const struct p384_affine *point)
 {
-    static const struct p384_number zero;
     struct p384_affine multiples[MULTIPLES], term;
     struct p384_point sum;
-    struct p384_number negative;
     uint64_t odd[P384_LIMBS], negate = make_odd(odd, scalar);
 
     make_multiples(multiples, point);
@@ -111,10 +125,56 @@ static void multiply(struct p384_affine *product, const uint64_t scalar[P384_LIM
         else
             p384_point_add_any(&sum, &sum, &term);
     }
-    p384_points_to_affine(product, &sum, 1);
-    p384_subtract(&negative, &zero, &product->y);
-    p384_select(&product->y, &negative, negate);
-    OPENSSL_cleanse(odd, sizeof(odd));
+    finish(product, &sum, negate);
+}
+
+/* Multiples of 2^(20j)G: every fourth digit's own, so that 15 doublings are enough. */
+static struct p384_affine base_multiples[BASES][MULTIPLES];
+static bool base_is_ready;
+
+static void make_base(void)
+{
+    struct p384_affine base;
+    struct p384_point next;
+
+    (void)p384_point_enter(&base, p384_generator_x, p384_generator_y);
+    for (size_t j = 0; j < BASES; j++) {
+        make_multiples(base_multiples[j], &base);
+        p384_point_from(&next, &base);
+        for (size_t n = 0; n < STRIDE * WINDOW; n++)
+            p384_point_double(&next, &next);
+        p384_points_to_affine(&base, &next, 1);
+    }
+    base_is_ready = true;
+}
+
+/* kG is the sum of d[4j + r] * 32^r * 2^(20j)G, the highest r first. Which digits are
+ * added does not depend on the scalar. As integers, a partial sum never equals what is
+ * added to it; modulo the order it does for a few scalars (n - 38 again is one) that
+ * nobody ever draws. Then Z is 0 from there on, and the ladder does it. */
+static bool multiply_base(struct p384_affine *product, const uint64_t scalar[P384_LIMBS])
+{
+    struct p384_affine term;
+    struct p384_point sum;
+    uint64_t odd[P384_LIMBS], negate = make_odd(odd, scalar);
+    bool empty = true;
+
+    for (size_t r = STRIDE; r-- > 0;) {
+        for (size_t n = 0; !empty && n < WINDOW; n++)
+            p384_point_double(&sum, &sum);
+        for (size_t j = BASES; j-- > 0;) {
+            if (STRIDE * j + r >= DIGITS)
+                continue;
+            look_up(&term, base_multiples[j], digit(odd, STRIDE * j + r));
+            if (empty)
+                p384_point_from(&sum, &term);
+            else
+                p384_point_add(&sum, &sum, &term);
+            empty = false;
+        }
+    }
+    finish(product, &sum, negate);
+    return p384_is_zero(&sum.z) == 0;
 }
 
 /* What the functions called before left on the stack: from the same depth. */
@@ -125,8 +185,8 @@ static __attribute__((noinline)) void wipe_stack(void)
     OPENSSL_cleanse(used, sizeof(used));
 }
 
-static __attribute__((noinline)) bool derive(unsigned char *secret,
-    const uint64_t *scalar, const uint64_t *x, const uint64_t *y)
+static __attribute__((noinline)) bool derive(
+    unsigned char *secret, const uint64_t *scalar, const uint64_t *x, const uint64_t *y)
 {
     struct p384_affine point;
     uint64_t limbs[P384_LIMBS];
@@ -155,8 +215,12 @@ static __attribute__((noinline)) void make_public(
 {
     struct p384_affine point;
 
-    (void)p384_point_enter(&point, p384_generator_x, p384_generator_y);
-    multiply(&point, scalar, &point);
+    if (!base_is_ready)
+        make_base();
+    if (!multiply_base(&point, scalar)) {
+        (void)p384_point_enter(&point, p384_generator_x, p384_generator_y);
+        multiply(&point, scalar, &point);
+    }
     p384_leave(x, &point.x);
     p384_leave(y, &point.y);
 }

@@ -12,7 +12,8 @@ const uint64_t p384_prime[P384_LIMBS] = {0x00000000ffffffff, 0xffffffff00000000,
     0xfffffffffffffffe, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff};
 
 /* 2^384 and 2^768 modulo p. */
-const struct p384_number p384_one = {{0xffffffff00000001, 0x00000000ffffffff, 1, 0, 0, 0}};
+const struct p384_number p384_one = {
+    {0xffffffff00000001, 0x00000000ffffffff, 1, 0, 0, 0}};
 static const struct p384_number entrance = {{0xfffffffe00000001, 0x0000000200000000,
     0xfffffffe00000000, 0x0000000200000000, 1, 0}};
 
@@ -203,8 +204,8 @@ static void step_up(struct p384_number *out, const struct p384_number *a,
     p384_multiply(out, &power, b);
 }
 
-/* a^(p - 2), by Fermat. In binary p - 2 is 255 ones, a zero, 32 ones, 64 zeros, 30 ones, a
- * zero, a one: `ones_n` is a to the power of 2^n - 1. */
+/* a^(p - 2), by Fermat. In binary p - 2 is 255 ones, a zero, 32 ones, 64 zeros, 30 ones,
+ * a zero, a one: `ones_n` is a to the power of 2^n - 1. */
 void p384_invert(struct p384_number *out, const struct p384_number *a)
 {
     struct p384_number ones_2, ones_3, ones_15, ones_30, ones_32, power;

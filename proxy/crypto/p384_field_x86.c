@@ -15,7 +15,8 @@ bool p384_x86_can(void)
 }
 
 /* All but the stack's; operands take three or four of the others. */
-#define REGISTERS "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
+#define REGISTERS                                                                        \
+    "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
 
 #define MOVE(limb, from, to) "movq 8*" #limb "(%[" #from "]), %%" #to "\n\t"
 #define KEEP(limb, s, to) "movq %%" #s ", 8*" #limb "(%[" #to "])\n\t"
@@ -39,12 +40,10 @@ bool p384_x86_can(void)
 
 /* `first` is addq or subq, `next` adcq or sbbq. */
 #define COMBINE(first, next, limbs, with)                                                \
-    first " 0+" limbs "(%[" #with "]), %%r8\n\t"                                         \
-    next " 8+" limbs "(%[" #with "]), %%r9\n\t"                                          \
-    next " 16+" limbs "(%[" #with "]), %%r10\n\t"                                        \
-    next " 24+" limbs "(%[" #with "]), %%r11\n\t"                                        \
-    next " 32+" limbs "(%[" #with "]), %%r12\n\t"                                        \
-    next " 40+" limbs "(%[" #with "]), %%r13\n\t"
+    first " 0+" limbs "(%[" #with "]), %%r8\n\t" next " 8+" limbs "(%[" #with            \
+          "]), %%r9\n\t" next " 16+" limbs "(%[" #with "]), %%r10\n\t" next " 24+" limbs \
+          "(%[" #with "]), %%r11\n\t" next " 32+" limbs "(%[" #with "]), %%r12\n\t" next \
+          " 40+" limbs "(%[" #with "]), %%r13\n\t"
 
 #define ADD_TO_COPY(s0, s1, s2, s3, s4, s5, c3, c4, c5)                                  \
     "addq %%" #s0 ", %%rax\n\t"                                                          \
@@ -70,20 +69,20 @@ bool p384_x86_can(void)
     "movl $1, %%edx\n\t"                                                                 \
     "movl $0, %%" #c3 "d\n\t"                                                            \
     "movl $0, %k[" #c4 "]\n\t"                                                           \
-    "movl $0, %k[" #c5 "]\n\t" ADD_TO_COPY(s0, s1, s2, s3, s4, s5, c3, c4, c5)           \
-    "adcq $0, %%" #above "\n\t"                                                          \
-        TAKE_COPY_IF_NOT_ZERO(s0, s1, s2, s3, s4, s5, c3, c4, c5)
+    "movl $0, %k[" #c5 "]\n\t" ADD_TO_COPY(s0, s1, s2, s3, s4, s5, c3, c4,               \
+        c5) "adcq $0, %%" #above                                                         \
+            "\n\t" TAKE_COPY_IF_NOT_ZERO(s0, s1, s2, s3, s4, s5, c3, c4, c5)
 
 void p384_x86_add(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
-    __asm__ volatile(LOAD(a) COMBINE("addq", "adcq", "0", b)
-        "movl $0, %%r14d\n\t"
-        "adcq $0, %%r14\n\t" BRING_BELOW_P(r8, r9, r10, r11, r12, r13, r14, r15, a, b)
-            STORE(r8, r9, r10, r11, r12, r13)
-        : [a] "+r"(a), [b] "+r"(b)
-        : [out] "r"(out)
-        : REGISTERS, "cc", "memory");
+    __asm__ volatile(LOAD(a) COMBINE("addq", "adcq", "0",
+        b) "movl $0, %%r14d\n\t"
+           "adcq $0, %%r14\n\t" BRING_BELOW_P(r8, r9, r10, r11, r12, r13, r14, r15, a, b)
+                         STORE(r8, r9, r10, r11, r12, r13)
+                     : [a] "+r"(a), [b] "+r"(b)
+                     : [out] "r"(out)
+                     : REGISTERS, "cc", "memory");
 }
 
 /* Where it borrows, p is added: N taken off, and 2^384 makes good what was borrowed. */
@@ -103,28 +102,28 @@ void p384_x86_add(
 void p384_x86_subtract(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
-    __asm__ volatile(LOAD(a) COMBINE("subq", "sbbq", "0", b)
-        "sbbq %%r14, %%r14\n\t" SUBTRACT_N_IF(r14) STORE(r8, r9, r10, r11, r12, r13)
-        : [a] "+r"(a), [b] "+r"(b)
-        : [out] "r"(out)
-        : REGISTERS, "cc", "memory");
+    __asm__ volatile(LOAD(a) COMBINE("subq", "sbbq", "0",
+        b) "sbbq %%r14, %%r14\n\t" SUBTRACT_N_IF(r14) STORE(r8, r9, r10, r11, r12, r13)
+                     : [a] "+r"(a), [b] "+r"(b)
+                     : [out] "r"(out)
+                     : REGISTERS, "cc", "memory");
 }
 
 /* An odd number has p added first: N off, and 2^384 in the bit that is shifted in. */
 void p384_x86_halve(struct p384_number *out, const struct p384_number *a)
 {
-    __asm__ volatile(LOAD(a)
-        "movq %%r8, %%r14\n\t"
-        "andl $1, %%r14d\n\t"
-        "negq %%r14\n\t" SUBTRACT_N_IF(r14)
-        "sbbq $0, %%r14\n\t"
-        "shrq $1, %%r14\n\t"
-        "rcrq $1, %%r13\n\t"
-        "rcrq $1, %%r12\n\t"
-        "rcrq $1, %%r11\n\t"
-        "rcrq $1, %%r10\n\t"
-        "rcrq $1, %%r9\n\t"
-        "rcrq $1, %%r8\n\t" STORE(r8, r9, r10, r11, r12, r13)
+    __asm__ volatile(
+        LOAD(a) "movq %%r8, %%r14\n\t"
+                "andl $1, %%r14d\n\t"
+                "negq %%r14\n\t" SUBTRACT_N_IF(r14) "sbbq $0, %%r14\n\t"
+                                                    "shrq $1, %%r14\n\t"
+                                                    "rcrq $1, %%r13\n\t"
+                                                    "rcrq $1, %%r12\n\t"
+                                                    "rcrq $1, %%r11\n\t"
+                                                    "rcrq $1, %%r10\n\t"
+                                                    "rcrq $1, %%r9\n\t"
+                                                    "rcrq $1, %%r8\n\t" STORE(
+                                                        r8, r9, r10, r11, r12, r13)
         :
         : [out] "r"(out), [a] "r"(a)
         : REGISTERS, "cc", "memory");
@@ -227,13 +226,11 @@ void p384_x86_multiply(
 /* Doubles two limbs of the mixed products and adds the square of one of a. */
 #define SQUARE(limb, even_limb, odd_limb, even, odd)                                     \
     MOVE(limb, a, rdx)                                                                   \
-    "mulxq %%rdx, %%rdx, %%rcx\n\t"                                                      \
-    MOVE(even_limb, wide, even)                                                          \
-    "adcxq %%" #even ", %%" #even "\n\t"                                                 \
-    "adoxq %%rdx, %%" #even "\n\t"                                                       \
-    MOVE(odd_limb, wide, odd)                                                            \
-    "adcxq %%" #odd ", %%" #odd "\n\t"                                                   \
-    "adoxq %%rcx, %%" #odd "\n\t"
+    "mulxq %%rdx, %%rdx, %%rcx\n\t" MOVE(even_limb, wide,                                \
+        even) "adcxq %%" #even ", %%" #even "\n\t"                                       \
+              "adoxq %%rdx, %%" #even                                                    \
+              "\n\t" MOVE(odd_limb, wide, odd) "adcxq %%" #odd ", %%" #odd "\n\t"        \
+                                               "adoxq %%rcx, %%" #odd "\n\t"
 
 #define SQUARE_KEPT(limb, even_limb, odd_limb)                                           \
     SQUARE(limb, even_limb, odd_limb, r14, rax)                                          \

@@ -5,9 +5,12 @@
 #include "proxy/crypto/limbs.h"
 
 /* FIPS 186-4, D.1.2.4 */
-static const uint64_t curve_b[] = {0x2a85c8edd3ec2aef, 0xc656398d8a2ed19d, 0x0314088f5013875a, 0x181d9c6efe814112, 0x988e056be3f82d19, 0xb3312fa7e23ee7e4};
-const uint64_t p384_generator_x[] = {0x3a545e3872760ab7, 0x5502f25dbf55296c, 0x59f741e082542a38, 0x6e1d3b628ba79b98, 0x8eb1c71ef320ad74, 0xaa87ca22be8b0537};
-const uint64_t p384_generator_y[] = {0x7a431d7c90ea0e5f, 0x0a60b1ce1d7e819d, 0xe9da3113b5f0b8c0, 0xf8f41dbd289a147c, 0x5d9e98bf9292dc29, 0x3617de4a96262c6f};
+static const uint64_t curve_b[] = {0x2a85c8edd3ec2aef, 0xc656398d8a2ed19d,
+    0x0314088f5013875a, 0x181d9c6efe814112, 0x988e056be3f82d19, 0xb3312fa7e23ee7e4};
+const uint64_t p384_generator_x[] = {0x3a545e3872760ab7, 0x5502f25dbf55296c,
+    0x59f741e082542a38, 0x6e1d3b628ba79b98, 0x8eb1c71ef320ad74, 0xaa87ca22be8b0537};
+const uint64_t p384_generator_y[] = {0x7a431d7c90ea0e5f, 0x0a60b1ce1d7e819d,
+    0xe9da3113b5f0b8c0, 0xf8f41dbd289a147c, 0x5d9e98bf9292dc29, 0x3617de4a96262c6f};
 
 bool p384_point_enter(
     struct p384_affine *point, const uint64_t x[P384_LIMBS], const uint64_t y[P384_LIMBS])

@@ -1,9 +1,9 @@
 /*
  * p384_point.h - points of P-384, y^2 = x^3 - 3x + b, for p384.c.
  *
- * Jacobian (X, Y, Z) stands for (X / Z^2, Y / Z^3); Z = 0 for the point at infinity, which
- * none of these makes of another point but where they say so, and which all of them keep.
- * Results may be written over operands.
+ * Jacobian (X, Y, Z) stands for (X / Z^2, Y / Z^3); Z = 0 for the point at infinity,
+ * which none of these makes of another point but where they say so, and which all of them
+ * keep. Results may be written over operands.
  */
 #ifndef WLBPROXY_CRYPTO_P384_POINT_H
 #define WLBPROXY_CRYPTO_P384_POINT_H
@@ -22,8 +22,8 @@ struct p384_point {
 extern const uint64_t p384_generator_x[P384_LIMBS], p384_generator_y[P384_LIMBS];
 
 /* From reduced coordinates; false if that is not a point of the curve. */
-bool p384_point_enter(
-    struct p384_affine *point, const uint64_t x[P384_LIMBS], const uint64_t y[P384_LIMBS]);
+bool p384_point_enter(struct p384_affine *point, const uint64_t x[P384_LIMBS],
+    const uint64_t y[P384_LIMBS]);
 
 void p384_point_from(struct p384_point *out, const struct p384_affine *a);
 void p384_point_double(struct p384_point *out, const struct p384_point *a);

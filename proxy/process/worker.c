@@ -271,7 +271,8 @@ static bool introduced(struct worker *w)
 static bool start(struct worker *w, struct error *err)
 {
     static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
-        [CRYPTO_OPENSSL] = ENGINE_STOCK, [CRYPTO_BATCHED] = ENGINE_BATCHED};
+        [CRYPTO_OPENSSL] = ENGINE_STOCK,
+        [CRYPTO_BATCHED] = ENGINE_BATCHED};
 
     tzset();
     if (!secrets_init(err) || !engine_start(choices[w->setup.crypto % 3], err))

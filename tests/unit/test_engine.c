@@ -580,7 +580,8 @@ static void no_ephemeral_key_is_used_twice(void **state)
     (void)state;
     need_ours();
     for (size_t g = 0; g < EXCHANGE_GROUPS; g++) {
-        for (size_t i = 0; operation_is_ours((enum operation_kind)g) && i < 3 * KEY_POOL_DEPTH; i++) {
+        for (size_t i = 0;
+             operation_is_ours((enum operation_kind)g) && i < 3 * KEY_POOL_DEPTH; i++) {
             if (i % 5 == 0)
                 (void)key_pool_refill();
             assert_true(key_pool_take(&exchange_groups[g], &keys[i]));

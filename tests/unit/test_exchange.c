@@ -311,8 +311,7 @@ static void p384_keys_are_made_without_a_library(void **state)
         assert_memory_equal(keys[i].x, expected.x, sizeof(expected.x));
         assert_memory_equal(keys[i].y, expected.y, sizeof(expected.y));
     }
-    assert_false(
-        exchange_generate(NULL, NULL, &exchange_groups[EXCHANGE_P256], keys));
+    assert_false(exchange_generate(NULL, NULL, &exchange_groups[EXCHANGE_P256], keys));
 }
 
 #define FULL 0xff, 0xff, 0xff, 0xff, 0xff /* six times: 30 bytes */
@@ -451,7 +450,8 @@ static void flip_a_bit(const struct exchange_group *group, struct exchange_job *
     job->secret[47] ^= 1;
 }
 
-static void believe_any_point(const struct exchange_group *group, struct exchange_job *job)
+static void believe_any_point(
+    const struct exchange_group *group, struct exchange_job *job)
 {
     exchange_derive_alone(group, job);
     job->ok = true;

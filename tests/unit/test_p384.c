@@ -1,6 +1,6 @@
-/* P-384 of our own against OpenSSL's. --full [keys]: a million keys, half of them with the
- * instructions this CPU has for it, half without. --timing: under valgrind, which then
- * reports every branch and address that depends on a scalar. */
+/* P-384 of our own against OpenSSL's. --full [keys]: a million keys, half of them with
+ * the instructions this CPU has for it, half without. --timing: under valgrind, which
+ * then reports every branch and address that depends on a scalar. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -85,15 +85,15 @@ static bool reference(
     if (point != NULL) {
         from_limbs(openssl.x, point->x);
         from_limbs(openssl.y, point->y);
-        if (EC_POINT_set_affine_coordinates(openssl.curve, openssl.point, openssl.x,
-                openssl.y, openssl.numbers) != 1)
+        if (EC_POINT_set_affine_coordinates(
+                openssl.curve, openssl.point, openssl.x, openssl.y, openssl.numbers) != 1)
             return false;
     }
     if (EC_POINT_mul(openssl.curve, openssl.point, point == NULL ? openssl.k : NULL,
             point == NULL ? NULL : openssl.point, point == NULL ? NULL : openssl.k,
             openssl.numbers) != 1 ||
-        EC_POINT_get_affine_coordinates(openssl.curve, openssl.point, openssl.x,
-            openssl.y, openssl.numbers) != 1)
+        EC_POINT_get_affine_coordinates(
+            openssl.curve, openssl.point, openssl.x, openssl.y, openssl.numbers) != 1)
         return false;
     to_limbs(product->x, openssl.x);
     to_limbs(product->y, openssl.y);
@@ -173,8 +173,7 @@ static void the_vectors_of_rfc_5903_pass(void **state)
 
         assert_int_equal(
             OPENSSL_hexstr2buf_ex(expected, sizeof(expected), &len, shared, '\0'), 1);
-        assert_true(
-            p384_derive(secret, scalars[i], points[1 - i].x, points[1 - i].y));
+        assert_true(p384_derive(secret, scalars[i], points[1 - i].x, points[1 - i].y));
         assert_memory_equal(secret, expected, sizeof(secret));
     }
 }
@@ -284,11 +283,11 @@ static void edge_points_agree(void **state)
         to_limbs(peer.x, openssl.x);
         for (int y_bit = 0; y_bit < 2; y_bit++) {
             from_limbs(openssl.x, peer.x);
-            if (EC_POINT_set_compressed_coordinates(openssl.curve, openssl.point,
-                    openssl.x, y_bit, openssl.numbers) != 1)
+            if (EC_POINT_set_compressed_coordinates(
+                    openssl.curve, openssl.point, openssl.x, y_bit, openssl.numbers) != 1)
                 continue;
-            assert_int_equal(EC_POINT_get_affine_coordinates(openssl.curve,
-                                 openssl.point, openssl.x, openssl.y, openssl.numbers),
+            assert_int_equal(EC_POINT_get_affine_coordinates(openssl.curve, openssl.point,
+                                 openssl.x, openssl.y, openssl.numbers),
                 1);
             to_limbs(peer.y, openssl.y);
             p384_start(found++ % 3 == 0);
@@ -342,8 +341,8 @@ static void coordinates_above_the_prime_are_refused(void **state)
     random_scalar(scalar);
     for (BN_ULONG x = 0; !done; x++) {
         BN_set_word(openssl.x, x);
-        if (EC_POINT_set_compressed_coordinates(openssl.curve, openssl.point, openssl.x,
-                0, openssl.numbers) != 1)
+        if (EC_POINT_set_compressed_coordinates(
+                openssl.curve, openssl.point, openssl.x, 0, openssl.numbers) != 1)
             continue;
         EC_POINT_get_affine_coordinates(
             openssl.curve, openssl.point, openssl.x, openssl.y, openssl.numbers);
