@@ -14,9 +14,10 @@ bool p384_x86_can(void)
         (ebx & bit_BMI2) != 0 && (ebx & bit_ADX) != 0;
 }
 
+/* clang-format off: it does not know what it would join */
+
 /* All but the stack's; operands take three or four of the others. */
-#define REGISTERS                                                                        \
-    "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
+#define REGISTERS "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
 
 #define MOVE(limb, from, to) "movq 8*" #limb "(%[" #from "]), %%" #to "\n\t"
 #define KEEP(limb, s, to) "movq %%" #s ", 8*" #limb "(%[" #to "])\n\t"
@@ -40,10 +41,12 @@ bool p384_x86_can(void)
 
 /* `first` is addq or subq, `next` adcq or sbbq. */
 #define COMBINE(first, next, limbs, with)                                                \
-    first " 0+" limbs "(%[" #with "]), %%r8\n\t" next " 8+" limbs "(%[" #with            \
-          "]), %%r9\n\t" next " 16+" limbs "(%[" #with "]), %%r10\n\t" next " 24+" limbs \
-          "(%[" #with "]), %%r11\n\t" next " 32+" limbs "(%[" #with "]), %%r12\n\t" next \
-          " 40+" limbs "(%[" #with "]), %%r13\n\t"
+    first " 0+" limbs "(%[" #with "]), %%r8\n\t"                                         \
+    next " 8+" limbs "(%[" #with "]), %%r9\n\t"                                          \
+    next " 16+" limbs "(%[" #with "]), %%r10\n\t"                                        \
+    next " 24+" limbs "(%[" #with "]), %%r11\n\t"                                        \
+    next " 32+" limbs "(%[" #with "]), %%r12\n\t"                                        \
+    next " 40+" limbs "(%[" #with "]), %%r13\n\t"
 
 #define ADD_TO_COPY(s0, s1, s2, s3, s4, s5, c3, c4, c5)                                  \
     "addq %%" #s0 ", %%rax\n\t"                                                          \
@@ -69,20 +72,20 @@ bool p384_x86_can(void)
     "movl $1, %%edx\n\t"                                                                 \
     "movl $0, %%" #c3 "d\n\t"                                                            \
     "movl $0, %k[" #c4 "]\n\t"                                                           \
-    "movl $0, %k[" #c5 "]\n\t" ADD_TO_COPY(s0, s1, s2, s3, s4, s5, c3, c4,               \
-        c5) "adcq $0, %%" #above                                                         \
-            "\n\t" TAKE_COPY_IF_NOT_ZERO(s0, s1, s2, s3, s4, s5, c3, c4, c5)
+    "movl $0, %k[" #c5 "]\n\t" ADD_TO_COPY(s0, s1, s2, s3, s4, s5, c3, c4, c5)           \
+    "adcq $0, %%" #above "\n\t"                                                          \
+        TAKE_COPY_IF_NOT_ZERO(s0, s1, s2, s3, s4, s5, c3, c4, c5)
 
 void p384_x86_add(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
-    __asm__ volatile(LOAD(a) COMBINE("addq", "adcq", "0",
-        b) "movl $0, %%r14d\n\t"
-           "adcq $0, %%r14\n\t" BRING_BELOW_P(r8, r9, r10, r11, r12, r13, r14, r15, a, b)
-                         STORE(r8, r9, r10, r11, r12, r13)
-                     : [a] "+r"(a), [b] "+r"(b)
-                     : [out] "r"(out)
-                     : REGISTERS, "cc", "memory");
+    __asm__ volatile(LOAD(a) COMBINE("addq", "adcq", "0", b)
+        "movl $0, %%r14d\n\t"
+        "adcq $0, %%r14\n\t" BRING_BELOW_P(r8, r9, r10, r11, r12, r13, r14, r15, a, b)
+            STORE(r8, r9, r10, r11, r12, r13)
+        : [a] "+r"(a), [b] "+r"(b)
+        : [out] "r"(out)
+        : REGISTERS, "cc", "memory");
 }
 
 /* Where it borrows, p is added: N taken off, and 2^384 makes good what was borrowed. */
@@ -102,28 +105,28 @@ void p384_x86_add(
 void p384_x86_subtract(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
-    __asm__ volatile(LOAD(a) COMBINE("subq", "sbbq", "0",
-        b) "sbbq %%r14, %%r14\n\t" SUBTRACT_N_IF(r14) STORE(r8, r9, r10, r11, r12, r13)
-                     : [a] "+r"(a), [b] "+r"(b)
-                     : [out] "r"(out)
-                     : REGISTERS, "cc", "memory");
+    __asm__ volatile(LOAD(a) COMBINE("subq", "sbbq", "0", b)
+        "sbbq %%r14, %%r14\n\t" SUBTRACT_N_IF(r14) STORE(r8, r9, r10, r11, r12, r13)
+        : [a] "+r"(a), [b] "+r"(b)
+        : [out] "r"(out)
+        : REGISTERS, "cc", "memory");
 }
 
 /* An odd number has p added first: N off, and 2^384 in the bit that is shifted in. */
 void p384_x86_halve(struct p384_number *out, const struct p384_number *a)
 {
-    __asm__ volatile(
-        LOAD(a) "movq %%r8, %%r14\n\t"
-                "andl $1, %%r14d\n\t"
-                "negq %%r14\n\t" SUBTRACT_N_IF(r14) "sbbq $0, %%r14\n\t"
-                                                    "shrq $1, %%r14\n\t"
-                                                    "rcrq $1, %%r13\n\t"
-                                                    "rcrq $1, %%r12\n\t"
-                                                    "rcrq $1, %%r11\n\t"
-                                                    "rcrq $1, %%r10\n\t"
-                                                    "rcrq $1, %%r9\n\t"
-                                                    "rcrq $1, %%r8\n\t" STORE(
-                                                        r8, r9, r10, r11, r12, r13)
+    __asm__ volatile(LOAD(a)
+        "movq %%r8, %%r14\n\t"
+        "andl $1, %%r14d\n\t"
+        "negq %%r14\n\t" SUBTRACT_N_IF(r14)
+        "sbbq $0, %%r14\n\t"
+        "shrq $1, %%r14\n\t"
+        "rcrq $1, %%r13\n\t"
+        "rcrq $1, %%r12\n\t"
+        "rcrq $1, %%r11\n\t"
+        "rcrq $1, %%r10\n\t"
+        "rcrq $1, %%r9\n\t"
+        "rcrq $1, %%r8\n\t" STORE(r8, r9, r10, r11, r12, r13)
         :
         : [out] "r"(out), [a] "r"(a)
         : REGISTERS, "cc", "memory");
@@ -198,7 +201,6 @@ void p384_x86_multiply(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
     __asm__ volatile(
-        /* clang-format off */
         FIRST_ROW(r8, r9, r10, r11, r12, r13, r14, r15)
         REDUCE_ROW(r8, r9, r10, r11, r12, r13, r14, r15)
         ROW(1, r9, r10, r11, r12, r13, r14, r15, r8)
@@ -213,7 +215,6 @@ void p384_x86_multiply(
         REDUCE_ROW(r13, r14, r15, r8, r9, r10, r11, r12)
         BRING_BELOW_P(r14, r15, r8, r9, r10, r11, r12, r13, a, b)
         STORE(r14, r15, r8, r9, r10, r11)
-        /* clang-format on */
         : [a] "+r"(a), [b] "+r"(b)
         : [out] "r"(out)
         : REGISTERS, "cc", "memory");
@@ -226,11 +227,13 @@ void p384_x86_multiply(
 /* Doubles two limbs of the mixed products and adds the square of one of a. */
 #define SQUARE(limb, even_limb, odd_limb, even, odd)                                     \
     MOVE(limb, a, rdx)                                                                   \
-    "mulxq %%rdx, %%rdx, %%rcx\n\t" MOVE(even_limb, wide,                                \
-        even) "adcxq %%" #even ", %%" #even "\n\t"                                       \
-              "adoxq %%rdx, %%" #even                                                    \
-              "\n\t" MOVE(odd_limb, wide, odd) "adcxq %%" #odd ", %%" #odd "\n\t"        \
-                                               "adoxq %%rcx, %%" #odd "\n\t"
+    "mulxq %%rdx, %%rdx, %%rcx\n\t"                                                      \
+    MOVE(even_limb, wide, even)                                                          \
+    "adcxq %%" #even ", %%" #even "\n\t"                                                 \
+    "adoxq %%rdx, %%" #even "\n\t"                                                       \
+    MOVE(odd_limb, wide, odd)                                                            \
+    "adcxq %%" #odd ", %%" #odd "\n\t"                                                   \
+    "adoxq %%rcx, %%" #odd "\n\t"
 
 #define SQUARE_KEPT(limb, even_limb, odd_limb)                                           \
     SQUARE(limb, even_limb, odd_limb, r14, rax)                                          \
@@ -242,7 +245,6 @@ void p384_x86_square(struct p384_number *out, const struct p384_number *a)
     uint64_t product[2 * P384_LIMBS], *wide = product;
 
     __asm__ volatile(
-        /* clang-format off */
         MOVE(0, a, rdx)
         TIMES(1, r8, r9)
         FIRST_PRODUCT("addq", 2, r9, r10)
@@ -276,10 +278,11 @@ void p384_x86_square(struct p384_number *out, const struct p384_number *a)
         "adcq $0, %%r14\n\t"
         BRING_BELOW_P(r8, r9, r10, r11, r12, r13, r14, r15, a, wide)
         STORE(r8, r9, r10, r11, r12, r13)
-        /* clang-format on */
         : [a] "+r"(a), [wide] "+r"(wide)
         : [out] "r"(out)
         : REGISTERS, "cc", "memory");
 }
+
+/* clang-format on */
 
 #endif
