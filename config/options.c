@@ -60,7 +60,7 @@ static const struct option options[] = {
         {0, 107, LIST("off")},
         .help = "socket that reload and status talk to"},
     {GLOBAL(choice, crypto), "auto", WORDS("auto", "openssl", "batched"),
-        .help = "key operations: one by one, or batched where the CPU can"},
+        .help = "key operations: by OpenSSL alone, or as fast as the CPU can"},
     {GLOBAL(flag, watch), "off", ANY,
         .help = "reload by itself when a certificate or key on disk has changed"},
     {GLOBAL(flag, strict_reload), "off", ANY,

@@ -14,7 +14,8 @@ bool p384_x86_can(void)
         (ebx & bit_BMI2) != 0 && (ebx & bit_ADX) != 0;
 }
 
-/* clang-format off: it does not know what it would join */
+/* It would join what belongs on lines of its own. */
+/* clang-format off */
 
 /* All but the stack's; operands take three or four of the others. */
 #define REGISTERS "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
