@@ -1,4 +1,7 @@
-"""`cert install` killed, or failing, at each of its system calls: never a mixture."""
+"""`cert` killed, or failing, at each of its system calls: never a mixture.
+
+Each test prints its verdict: how many kills, and what was in place after them.
+"""
 import collections
 import os
 import re
@@ -7,12 +10,10 @@ import ssl
 
 import pytest
 
+from frame.interrupt import ON_FILES, a_part, after_start, at, calls, kill_at
+from frame.pki import openssl
 from test_cert_install import Place
 from test_reload import served
-
-# What changes files. The others between them are killed at with --full, too.
-CHANGING = {"write", "fsync", "fchown", "chmod", "mkdir", "rename", "symlink", "unlink",
-            "rmdir"}
 
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
@@ -22,50 +23,69 @@ def no_leak_check(monkeypatch):
     monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it cannot work under ptrace
 
 
-def calls(place, folder, *arguments):
-    """[(name, nth)] of the system calls from the lock on, of one run."""
-    trace = folder / "trace"
-    place.run(*arguments, wrapper=("strace", "-f", "-o", str(trace)))
-    counts, found, locked = collections.Counter(), [], False
-    for line in trace.read_text().splitlines():
-        call = re.match(r"\d+ +(\w+)\(", line)
-        if not call:
-            continue
-        name = call.group(1)
-        counts[name] += 1
-        locked = locked or name == "flock"
-        if locked and name not in ("exit_group", "brk", "munmap", "futex"):
-            found.append((name, counts[name]))
-    return found
+@pytest.fixture(autouse=True)
+def strict_umask():
+    """The strictest that somebody's shell may have: modes must not depend on it."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
-def injected(name, nth, what):
-    return ("strace", "-f", "-o", "/dev/null", "-e", f"trace={name}", "-e",
-            f"inject={name}:{what}:when={nth}")
+def leaf_of(path):
+    text = path.read_text()
+    return ssl.PEM_cert_to_DER_cert(text[:text.index("-----END") + 26].strip() + "\n")
 
 
 def in_place(place, *pairs):
     """Which of the pairs it is; a mixture cannot be loaded, another does not compare."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(place.cert, place.key)
-    leaf = ssl.PEM_cert_to_DER_cert(place.cert.read_text()[
-        :place.cert.read_text().index("-----END") + 26].strip() + "\n")
-    found = [pair for pair in pairs if pair.der() == leaf]
+    found = [pair for pair in pairs if pair.der() == leaf_of(place.cert)]
     assert found, "neither the old nor the new one"
     return found[0]
 
 
-def is_tidy(place):
-    links = [one for one in place.folder.rglob("*") if one.is_symlink()]
-    litter = [one for one in place.folder.rglob(".*.unfinished")]
+def litter(place):
+    """What no finished command leaves."""
     store = place.folder / "server.key_history"
-    return not links and not litter and all(
-        re.fullmatch(r"\d{4}-\w+|undone", one.name) for one in store.iterdir())
+    found = [one for one in place.folder.rglob("*")
+             if one.is_symlink() or one.name.endswith(".unfinished")]
+    found += [one for one in store.iterdir()
+              if not re.fullmatch(r"\d{4}-\w+|undone", one.name)]
+    found += [one for one in [store, *store.iterdir()]
+              if one.stat().st_mode & 0o777 != 0o711]
+    return found
 
 
 def keys_are_closed(place):
     for one in place.folder.rglob("*"):
         if one.is_file() and not one.is_symlink() and "PRIVATE" in one.read_text():
             assert one.stat().st_mode & 0o777 == 0o600, one
+
+
+class Rewound:
+    """A folder with a pair, put back between two runs as it was, links and modes too."""
+
+    def __init__(self, place, aside):
+        self.place, self.aside = place, aside
+        self.keep = [one.name for one in place.folder.iterdir()
+                     if one.name.startswith(("server.", ".server."))]
+        aside.mkdir()
+        for name in self.keep:
+            self.copy(place.folder / name, aside / name)
+
+    @staticmethod
+    def copy(source, target):
+        if source.is_dir():
+            shutil.copytree(source, target, symlinks=True)
+        else:
+            shutil.copy2(source, target, follow_symlinks=False)
+
+    def again(self):
+        for one in self.place.folder.iterdir():
+            if one.name.startswith(("server.", ".server.")):
+                shutil.rmtree(one) if one.is_dir() and not one.is_symlink() else one.unlink()
+        for name in self.keep:
+            self.copy(self.aside / name, self.place.folder / name)
 
 
 class Running(Place):
@@ -75,84 +95,223 @@ class Running(Place):
         self.program, self.folder, self.config = proxy.program, proxy.folder, proxy.config
         self.cert, self.key, self.proxy = proxy.cert, proxy.key, proxy
 
+    def serves(self, pair):
+        self.proxy.reload()
+        return served(self.proxy.port) == pair.fingerprint()
+
+
+class Seen(collections.Counter):
+    def tell(self, what):
+        print(f"\n{what}: {sum(self.values())} kills, " + ", ".join(
+            f"{count} {name}" for name, count in sorted(self.items())) + ", 0 mixed")
+
+
+def sweep(place, tmp_path, command, old, new, full):
+    """Kills the command at each call; each time what is on the disk is whole and served,
+    and the same command once more leaves what one that ran through does."""
+    rewound = Rewound(place, tmp_path / "aside")
+    todo = calls(lambda wrapper: place.run(*command, wrapper=wrapper), tmp_path / "trace")
+    assert in_place(place, old, new) is new
+    seen = Seen()
+    for call in a_part(todo, full):
+        rewound.again()
+        assert place.serves(old), call
+        place.run(*command, wrapper=kill_at(*call), check=None)
+        found = in_place(place, old, new)
+        seen["old" if found is old else "new"] += 1
+        keys_are_closed(place)
+        assert place.serves(found), call
+        place.run(*command, check=0 if found is old or command[0] == "install" else 1)
+        assert in_place(place, old, new) is new and not litter(place), call
+    return seen
+
 
 def test_install_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
     place = Running(start_proxy(origin.address, log_level="info"))
-    new = ("install", pki.other.cert, "--key", pki.other.key)
-    old = ("install", pki.rsa.cert, "--key", pki.rsa.key)
-    todo = calls(place, tmp_path, *new)
-    place.run(*old)
-    assert len(todo) > 300
-    seen = collections.Counter()
-    for name, nth in todo:
-        if name not in CHANGING and not full:
-            continue
-        place.run(*new, wrapper=injected(name, nth, "signal=SIGKILL"), check=None)
-        found = in_place(place, pki.rsa, pki.other)
+    seen = sweep(place, tmp_path, ("install", pki.other.cert, "--key", pki.other.key),
+                 pki.rsa, pki.other, full)
+    seen.tell("install")
+    assert seen["old"] > 50 and seen["new"] > 20, seen
+
+
+def test_install_of_a_request_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
+    """The waiting key is used up: it must be found, there or in the pair, at every moment."""
+    place = Running(start_proxy(origin.address, log_level="info"))
+    waiting = place.folder / "server.key.pending"
+    shutil.copy(pki.other.key, waiting)
+    waiting.chmod(0o600)
+    seen = sweep(place, tmp_path, ("install", pki.other.leaf, pki.intermediate.cert),
+                 pki.rsa, pki.other, full)
+    seen.tell("install of what was requested")
+    assert seen["old"] > 50 and seen["new"] > 20, seen
+    assert not waiting.exists()
+
+
+def test_rollback_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
+    place = Running(start_proxy(origin.address, log_level="info"))
+    place.run("install", pki.other.cert, "--key", pki.other.key)
+    seen = sweep(place, tmp_path, ("rollback",), pki.other, pki.rsa, full)
+    seen.tell("rollback")
+    assert seen["old"] > 50 and seen["new"] > 20, seen
+
+
+def matches(place):
+    return openssl("x509", "-in", place.cert, "-noout", "-pubkey") == openssl(
+        "pkey", "-in", place.key, "-pubout")
+
+
+def test_create_killed_at_each_call_leaves_a_pair_or_none(wlbproxy, tmp_path, full):
+    place = Place(wlbproxy, tmp_path / "place")
+    rewound = Rewound(place, tmp_path / "aside")
+    create = ("create", "--key", "ec")
+    todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper), tmp_path / "trace")
+    seen = Seen()
+    for call in a_part(todo, full):
+        rewound.again()
+        place.run(*create, wrapper=kill_at(*call), check=None)
         keys_are_closed(place)
-        seen[found.name] += 1
+        there = os.path.exists(place.cert)
+        assert there == os.path.exists(place.key), call
+        assert not there or matches(place), call
+        seen["new" if there else "none"] += 1
+        place.run(*create, check=1 if there else 0)
+        assert matches(place) and not litter(place), call
+    seen.tell("create")
+    assert seen["none"] > 50 and seen["new"] > 10, seen
+
+
+def test_create_over_a_pair_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
+    place = Running(start_proxy(origin.address, log_level="info"))
+    rewound = Rewound(place, tmp_path / "aside")
+    create = ("create", "--force", "--name", "localhost")
+    todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper), tmp_path / "trace")
+    seen = Seen()
+    for call in a_part(todo, full):
+        rewound.again()
         place.proxy.reload()
-        assert served(place.proxy.port) == found.fingerprint(), (name, nth)
-        place.run(*old)
-        assert in_place(place, pki.rsa) is pki.rsa and is_tidy(place), (name, nth)
-    assert seen["rsa"] > 20 and seen["other"] > 20, seen
+        place.run(*create, wrapper=kill_at(*call), check=None)
+        assert matches(place), call
+        keys_are_closed(place)
+        seen["old" if leaf_of(place.cert) == pki.rsa.der() else "new"] += 1
+        place.proxy.reload()
+        assert served(place.proxy.port) == place.fingerprint(), call
+        place.run(*create)
+        assert matches(place) and not litter(place), call
+    seen.tell("create --force")
+    assert seen["old"] > 50 and seen["new"] > 20, seen
 
 
-def without_proxy(wlbproxy, tmp_path, pki):
-    return Place(wlbproxy, tmp_path / "place", pki.rsa)
+def test_request_killed_at_each_call(wlbproxy, tmp_path, pki, full):
+    """The pair is untouched; a request and the key that waits for its answer fit."""
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    waiting, csr = place.folder / "server.key.pending", place.folder / "server.csr"
+    rewound = Rewound(place, tmp_path / "aside")
+    request = ("request", "--name", "localhost")
+    todo = calls(lambda wrapper: place.run(*request, wrapper=wrapper), tmp_path / "trace")
+    seen = Seen()
+    for call in a_part(todo, full):
+        rewound.again()
+        place.run(*request, wrapper=kill_at(*call), check=None)
+        assert in_place(place, pki.rsa), call
+        keys_are_closed(place)
+        seen["requested" if csr.exists() else "not requested"] += 1
+        assert not csr.exists() or waiting.exists(), call
+        before = waiting.read_text() if waiting.exists() else None
+        place.run(*request)
+        assert before in (None, waiting.read_text()), call
+        assert openssl("req", "-in", csr, "-noout", "-pubkey") == openssl(
+            "pkey", "-in", waiting, "-pubout"), call
+        assert not litter(place), call
+    seen.tell("request")
+    assert seen["not requested"] > 50 and seen["requested"], seen
 
 
-def test_rollback_killed_at_each_call(wlbproxy, tmp_path, pki):
-    place = without_proxy(wlbproxy, tmp_path, pki)
+# --- a disk that fails ------------------------------------------------------------------------
+
+
+def failing(place, tmp_path, command, full, error, judge):
+    """Each call on files fails once, the start of the program aside. judge(call, done)."""
+    rewound = Rewound(place, tmp_path / "aside")
+    todo = calls(lambda wrapper: place.run(*command, wrapper=wrapper), tmp_path / "trace")
+    todo = [call for call in after_start(todo) if call[0] in ON_FILES]
+    seen = collections.Counter()
+    for call in a_part(todo, full):
+        rewound.again()
+        done = place.run(*command, wrapper=at(*call, f"error={error}"), check=None)
+        assert done.returncode in (0, 1, 2), (call, done)
+        if done.returncode:
+            assert len(done.stderr) > 20, (call, done)
+        keys_are_closed(place)
+        seen[judge(call, done)] += 1
+    print(f"\n{command[0]}, {error}: {sum(seen.values())} failures, {dict(seen)}, 0 mixed")
+    return seen
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS", "EACCES"])
+def test_install_failing_at_each_call(wlbproxy, tmp_path, pki, error, full):
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     new = ("install", pki.other.cert, "--key", pki.other.key)
-    place.run(*new)
-    todo = calls(place, tmp_path, "rollback")
-    for name, nth in todo:
-        if name not in ("rename", "symlink", "unlink", "rmdir", "mkdir", "write"):
-            continue
-        place.run(*new)
-        place.run("rollback", wrapper=injected(name, nth, "signal=SIGKILL"), check=None)
+
+    def judge(call, done):
         found = in_place(place, pki.rsa, pki.other)
+        if done.returncode == 0:
+            assert found is pki.other and not litter(place), call
+            place.run("rollback")
+            assert in_place(place, pki.rsa, pki.other) is pki.rsa, call
+        elif found is pki.other:
+            assert "the new pair is in place" in " ".join(done.stderr.split()) or (
+                call[0] == "write"), (call, done)
+        place.run(*new)
+        assert in_place(place, pki.other) and not litter(place), call
+        return "done" if done.returncode == 0 else f"refused, {found.name}"
+
+    failing(place, tmp_path, new, full, error, judge)
+
+
+@pytest.mark.parametrize("error", ["EIO", "EACCES"])
+def test_rollback_failing_at_each_call(wlbproxy, tmp_path, pki, error, full):
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    place.run("install", pki.other.cert, "--key", pki.other.key)
+
+    def judge(call, done):
+        found = in_place(place, pki.rsa, pki.other)
+        assert "there is no pair before" not in done.stderr, (call, done)
+        if done.returncode == 0:
+            assert found is pki.rsa and not litter(place), call
         if found is pki.other:
             place.run("rollback")
-        assert in_place(place, pki.rsa) is pki.rsa, (name, nth)
+        assert in_place(place, pki.rsa), call
+        return "done" if done.returncode == 0 else f"refused, {found.name}"
+
+    failing(place, tmp_path, ("rollback",), full, error, judge)
 
 
-def test_create_killed_at_each_call_leaves_a_pair_or_none(wlbproxy, tmp_path):
-    place = Place(wlbproxy, tmp_path / "place")
-    todo = calls(place, tmp_path, "create", "--key", "ec")
-    for name, nth in todo:
-        if name not in CHANGING:
-            continue
-        shutil.rmtree(place.folder)
-        again = Place(wlbproxy, tmp_path / "place")
-        again.run("create", "--key", "ec", wrapper=injected(name, nth, "signal=SIGKILL"),
-                  check=None)
-        if os.path.exists(again.cert):
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(again.cert, again.key)
-            again.run("create", "--key", "ec", check=1)
-        else:
-            again.run("create", "--key", "ec")
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(again.cert, again.key)
+@pytest.mark.parametrize("error", ["EIO", "EACCES"])
+def test_create_failing_at_each_call_replaces_nothing(wlbproxy, tmp_path, pki, error, full):
+    """Not seeing what is there is no leave to replace it."""
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    rewound = Rewound(place, tmp_path / "aside")
+    create = ("create", "--key", "ec")
+    trace = tmp_path / "trace"
+    todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper, check=1), trace)
+    for call in a_part([one for one in after_start(todo) if one[0] in ON_FILES], full):
+        rewound.again()
+        done = place.run(*create, wrapper=at(*call, f"error={error}"), check=None)
+        assert done.returncode in (1, 2) and in_place(place, pki.rsa), (call, done)
 
 
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-def test_install_failing_at_each_call(wlbproxy, tmp_path, pki, error):
-    place = without_proxy(wlbproxy, tmp_path, pki)
-    new = ("install", pki.other.cert, "--key", pki.other.key)
-    old = ("install", pki.rsa.cert, "--key", pki.rsa.key)
-    todo = calls(place, tmp_path, *new)
-    place.run(*old)
-    for name, nth in todo:
-        if name not in CHANGING | {"fchmod"}:
-            continue
-        done = place.run(*new, wrapper=injected(name, nth, f"error={error}"), check=None)
-        found = in_place(place, pki.rsa, pki.other)
-        assert done.returncode in (0, 2), (name, nth, done)
-        if done.returncode == 2:
-            assert len(done.stderr) > 20, (name, nth, done)
-        if found is pki.other and done.returncode == 2:
-            assert "the new pair is in place" in " ".join(done.stderr.split()) or (
-                name == "write"), (name, nth, done)
-        place.run(*old)
-        assert in_place(place, pki.rsa) is pki.rsa and is_tidy(place), (name, nth)
+@pytest.mark.parametrize("error", ["EIO", "EACCES"])
+def test_request_failing_at_each_call_keeps_the_waiting_key(wlbproxy, tmp_path, pki, error,
+                                                            full):
+    """A CA may be signing for it just now."""
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    waiting = place.folder / "server.key.pending"
+    request = ("request", "--name", "localhost")
+    place.run(*request)
+    before = waiting.read_text()
+
+    def judge(call, done):
+        assert waiting.read_text() == before and in_place(place, pki.rsa), (call, done)
+        return "done" if done.returncode == 0 else "refused"
+
+    failing(place, tmp_path, request, full, error, judge)

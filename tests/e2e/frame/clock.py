@@ -1,4 +1,4 @@
-"""A wall clock that jumps, for one program and its children: see Clock."""
+"""Clocks that jump, for one program and its children: see Clock."""
 import subprocess
 
 SOURCE = r"""
@@ -8,12 +8,13 @@ SOURCE = r"""
 #include <sys/mman.h>
 #include <time.h>
 
+/* Seconds: of the wall clock, of the monotonic one. */
 static const volatile long *offset;
 
 __attribute__((constructor)) static void open_offset(void)
 {
     int fd = open(OFFSET_FILE, O_RDONLY);
-    offset = mmap(NULL, sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
+    offset = mmap(NULL, 2 * sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
 }
 
 int clock_gettime(clockid_t which, struct timespec *now)
@@ -22,8 +23,12 @@ int clock_gettime(clockid_t which, struct timespec *now)
     if (real == NULL)
         real = dlsym(RTLD_NEXT, "clock_gettime");
     int result = real(which, now);
-    if (which == CLOCK_REALTIME && offset != MAP_FAILED && offset != NULL)
-        now->tv_sec += *offset;
+    if (offset == MAP_FAILED || offset == NULL)
+        return result;
+    if (which == CLOCK_REALTIME)
+        now->tv_sec += offset[0];
+    else if (which == CLOCK_MONOTONIC || which == CLOCK_MONOTONIC_COARSE)
+        now->tv_sec += offset[1];
     return result;
 }
 
@@ -39,7 +44,7 @@ time_t time(time_t *at)
 
 
 class Clock:
-    """`environment` makes a program see it; jump() moves it."""
+    """`environment` makes a program see it; jump() and pass_by() move it."""
 
     def __init__(self, folder):
         self.file, library = folder / "offset", folder / "clock.so"
@@ -51,8 +56,17 @@ class Clock:
         self.environment = {"LD_PRELOAD": str(library)}
 
     def jump(self, seconds):
-        """That far from the true time, from now on."""
+        """The wall clock, that far from the true time, from now on."""
+        self._set(0, seconds)
+
+    def pass_by(self, seconds):
+        """As if that much time had gone by since the start: timers are due, too."""
+        self._set(0, seconds)
+        self._set(1, seconds)
+
+    def _set(self, which, seconds):
         if not self.file.exists():
-            self.file.write_bytes(bytes(8))
+            self.file.write_bytes(bytes(16))
         with open(self.file, "r+b") as file:
+            file.seek(8 * which)
             file.write(int(seconds).to_bytes(8, "little", signed=True))

@@ -1,0 +1,52 @@
+"""One command, killed or failing at each of its system calls: see calls() and at()."""
+import collections
+import re
+
+# Nothing that is on a disk changes between two of these, or by one of them.
+IDLE = {"brk", "mmap", "munmap", "mprotect", "madvise", "futex", "getpid", "geteuid",
+        "getegid"}
+# What changes files.
+CHANGING = {"write", "fsync", "fchown", "fchmod", "chmod", "mkdir", "rename", "symlink",
+            "unlink", "rmdir", "flock"}
+# What takes a path or a descriptor, so that a disk can make it fail.
+ON_FILES = CHANGING | {"openat", "read", "readlink", "newfstatat", "getdents64", "close"}
+
+
+def tracer(*options, output="/dev/null"):
+    return ("strace", "-f", "-o", str(output), *options)
+
+
+def calls(run, trace):
+    """[(name, nth of that name)] of one run of the command; run(wrapper) runs it.
+
+    From execve() to exit_group(): whatever the order, each can be named to strace.
+    """
+    run(tracer(output=trace))
+    counts, found = collections.Counter(), []
+    for line in trace.read_text().splitlines():
+        call = re.match(r"\d+ +(\w+)\(", line)
+        if call:
+            counts[call.group(1)] += 1
+            found.append((call.group(1), counts[call.group(1)]))
+    assert found[0] == ("execve", 1) and found[-1][0] == "exit_group", found
+    return found[1:-1]
+
+
+def at(name, nth, what):
+    """The wrapper for a run in which `what` happens instead of that call."""
+    return tracer("-e", f"trace={name}", "-e", f"inject={name}:{what}:when={nth}")
+
+
+def kill_at(name, nth):
+    return at(name, nth, "signal=SIGKILL")
+
+
+def a_part(todo, full):
+    """All of them with --full; else those that change files and each ninth of the rest."""
+    return [one for i, one in enumerate(todo)
+            if full or one[0] in CHANGING or (i % 9 == 0 and one[0] not in IDLE)]
+
+
+def after_start(todo):
+    """What comes after the loader and the libraries: calls that wlbproxy itself makes."""
+    return todo[todo.index(("prctl", 1)):]
