@@ -175,15 +175,25 @@ static bool settle(const struct pair_file *pair, struct error *err)
     return good;
 }
 
+/* What the umask took away; an interrupted command may have left it like that. */
+static bool let_pass(
+    const struct pair_file *pair, const struct stat *state, struct error *err)
+{
+    if ((state->st_mode & STORE_MODE) == STORE_MODE ||
+        (geteuid() != 0 && geteuid() != state->st_uid))
+        return true;
+    return fchmod(pair->lock, STORE_MODE) == 0 ||
+        error_set(err, "%s: its mode cannot be set: %s", pair->store, strerror(errno));
+}
+
 /* Nobody else may prepare it for us. */
 static bool open_store(struct pair_file *pair, struct error *err)
 {
     struct stat state;
     uid_t uid;
     gid_t gid;
-    bool made = mkdir(pair->store, STORE_MODE) == 0;
 
-    if ((!made && errno != EEXIST) || (made && chmod(pair->store, STORE_MODE) != 0))
+    if (mkdir(pair->store, STORE_MODE) != 0 && errno != EEXIST)
         return error_set(err, "%s: it cannot be made: %s", pair->store, strerror(errno));
     pair->lock = open(pair->store, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (pair->lock < 0 || fstat(pair->lock, &state) != 0)
@@ -195,7 +205,7 @@ static bool open_store(struct pair_file *pair, struct error *err)
             "%s: this folder belongs to user %ld, or others may write in it (mode %04o); "
             "look what is in it, and remove it",
             pair->store, (long)state.st_uid, (unsigned)state.st_mode & 07777);
-    return true;
+    return let_pass(pair, &state, err);
 }
 
 bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error *err)
