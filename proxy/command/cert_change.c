@@ -74,26 +74,44 @@ static bool present_leaf(const struct cert_place *place, char sha256[65])
     return credential != NULL;
 }
 
+/* What became of going back, in words. */
+static void describe_back(enum live live, const struct live_answer *answer,
+    const struct error *err, char *text, size_t size)
+{
+    static const char start[] = "ROLLED BACK: the pair before is in place";
+
+    if (live == LIVE_CONFIRMED)
+        snprintf(text, size, "%s and served by every worker", start);
+    else if (live == LIVE_ABSENT)
+        snprintf(text, size, "%s; no proxy is running any more", start);
+    else if (live == LIVE_UNUSED)
+        snprintf(text, size, "%s; no service of the running proxy uses it", start);
+    else if (answer->verdict != NULL &&
+        !json_is_true(json_object_get(answer->verdict, "ok")))
+        snprintf(text, size, "%s; the proxy serves what it served: %s", start, err->text);
+    else
+        snprintf(text, size,
+            "%s, but it is not confirmed that every worker serves it: %s; see wlbproxy "
+            "status; systemctl restart wlbproxy makes sure of it",
+            start, err->text);
+}
+
 static void tell_back(const struct cert_change *change)
 {
-    struct live_answer answer;
+    struct live_answer answer = {0};
     struct error err;
-    char sha256[65] = "", text[ERROR_TEXT_MAX + 200];
-    enum live live = LIVE_REFUSED;
+    char sha256[65] = "", text[ERROR_TEXT_MAX + 256];
 
-    err.text[0] = '\0';
-    if (present_leaf(change->place, sha256))
-        live = go_live(change, sha256, &answer, &err);
-    else
-        answer = (struct live_answer){0};
-    if (live == LIVE_CONFIRMED)
+    if (present_leaf(change->place, sha256)) {
+        enum live live = go_live(change, sha256, &answer, &err);
+
+        describe_back(live, &answer, &err, text, sizeof(text));
+    } else {
         snprintf(text, sizeof(text),
-            "ROLLED BACK: the pair before is in place and served by every worker");
-    else
-        snprintf(text, sizeof(text),
-            "ROLLED BACK: the pair before is in place; the proxy serves what it served%s"
-            "%s",
-            *err.text != '\0' ? ": " : "", err.text);
+            "ROLLED BACK: the pair before is in place; it cannot be served either, so "
+            "the "
+            "proxy serves what it served");
+    }
     cert_say_result(change->say, "served", "rolled_back", text);
     live_answer_destroy(&answer);
 }
