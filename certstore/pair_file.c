@@ -93,7 +93,8 @@ bool pair_file_exists(const struct pair_file *pair)
     struct stat state;
 
     for (int i = 0; i < PAIR_FILES; i++) {
-        if (pair->path[i] != NULL && stat(pair->path[i], &state) == 0)
+        if (pair->path[i] != NULL &&
+            (stat(pair->path[i], &state) == 0 || (errno != ENOENT && errno != ENOTDIR)))
             return true;
     }
     return false;
@@ -295,11 +296,12 @@ bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
 bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
     struct pair_text *text, struct error *err)
 {
-    size_t count;
-    char(*names)[PAIR_NAME_MAX] = history_list(pair, &count);
+    struct history history;
 
     *text = (struct pair_text){0};
-    strcpy(name, count > 0 ? names[count - 1] : "");
-    free(names);
+    if (!history_list(pair, &history, err))
+        return false;
+    strcpy(name, history.count > 0 ? history.names[history.count - 1] : "");
+    history_free(&history);
     return *name == '\0' || store_read(pair, name, text, err);
 }

@@ -62,6 +62,7 @@ bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error 
 /* As it is on the disk now. */
 bool pair_file_read(
     const struct pair_file *pair, struct pair_text *text, struct error *err);
+/* Also true when one cannot know. */
 bool pair_file_exists(const struct pair_file *pair);
 
 enum pair_keep {

@@ -33,23 +33,24 @@ static bool orig_read(
     return good;
 }
 
-static bool is_filed(
-    const struct pair_file *pair, const struct pair_text *text, struct error *err)
+static bool is_filed(const struct pair_file *pair, const struct pair_text *text,
+    bool *found, struct error *err)
 {
-    size_t count;
-    char(*names)[PAIR_NAME_MAX] = history_list(pair, &count);
-    bool found = false;
+    struct history history;
 
-    while (!found && count > 0) {
+    *found = false;
+    if (!history_list(pair, &history, err))
+        return false;
+    for (size_t i = history.count; !*found && i > 0; i--) {
         struct pair_text filed;
 
-        if (!store_read(pair, names[--count], &filed, err))
+        if (!store_read(pair, history.names[i - 1], &filed, err))
             continue;
-        found = pair_text_equal(&filed, text);
+        *found = pair_text_equal(&filed, text);
         pair_text_destroy(&filed);
     }
-    free(names);
-    return found;
+    history_free(&history);
+    return true;
 }
 
 /* Two files that somebody, or an interrupted command of ours, laid there one by one. */
@@ -78,22 +79,32 @@ static bool fits(const struct pair_file *pair, const struct pair_text *text)
     return good;
 }
 
+static bool adopt(const struct pair_file *pair, const struct pair_text *orig, time_t when,
+    struct error *err)
+{
+    struct pair_text present;
+    bool filed, good = is_filed(pair, orig, &filed, err);
+
+    if (!good || filed)
+        return good;
+    if (!pair_file_read(pair, &present, err))
+        return false;
+    if (!pair_text_equal(orig, &present))
+        good = store_write(pair, "adopted", orig, err) &&
+            history_file(pair, "adopted", when, err);
+    pair_text_destroy(&present);
+    return good;
+}
+
 bool orig_adopt(const struct pair_file *pair, struct error *err)
 {
-    struct pair_text orig, present;
+    struct pair_text orig;
     time_t when;
-    bool good = true;
+    bool good;
 
     if (!orig_read(pair, &orig, &when, err))
         return false;
-    if (fits(pair, &orig) && !is_filed(pair, &orig, err)) {
-        good = pair_file_read(pair, &present, err);
-        if (good && !pair_text_equal(&orig, &present))
-            good = store_write(pair, "adopted", &orig, err) &&
-                history_file(pair, "adopted", when, err);
-        if (good)
-            pair_text_destroy(&present);
-    }
+    good = !fits(pair, &orig) || adopt(pair, &orig, when, err);
     pair_text_destroy(&orig);
     return good;
 }
@@ -118,14 +129,16 @@ static bool write_orig(
 bool orig_update(const struct pair_file *pair, struct error *err)
 {
     struct pair_text newest = {0}, orig;
-    size_t count;
-    char(*names)[PAIR_NAME_MAX] = history_list(pair, &count);
+    struct history history;
     time_t when;
-    bool good = orig_read(pair, &orig, &when, err);
+    bool good;
 
-    if (good && count > 0)
-        good = store_read(pair, names[count - 1], &newest, err);
-    free(names);
+    if (!history_list(pair, &history, err))
+        return false;
+    good = orig_read(pair, &orig, &when, err);
+    if (good && history.count > 0)
+        good = store_read(pair, history.names[history.count - 1], &newest, err);
+    history_free(&history);
     if (good && !pair_text_equal(&newest, &orig))
         good = write_orig(pair, &newest, err);
     pair_text_destroy(&newest);

@@ -36,8 +36,15 @@ bool store_remove(const struct pair_file *pair, const char *name, struct error *
 bool store_rename(
     const struct pair_file *pair, const char *from, const char *to, struct error *err);
 
-/* The entries of the history, oldest first; the caller frees. */
-char (*history_list(const struct pair_file *pair, size_t *count))[PAIR_NAME_MAX];
+/* The entries of the history, oldest first. Not being able to look is no empty history:
+ * then false, err, and nothing to free. */
+struct history {
+    char (*names)[PAIR_NAME_MAX];
+    size_t count;
+};
+bool history_list(
+    const struct pair_file *pair, struct history *history, struct error *err);
+void history_free(struct history *history);
 /* Files the folder `name` as the newest; the oldest beyond PAIR_HISTORY_MAX go. */
 bool history_file(
     const struct pair_file *pair, const char *name, time_t when, struct error *err);

@@ -152,69 +152,110 @@ static int by_number(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-char (*history_list(const struct pair_file *pair, size_t *count))[PAIR_NAME_MAX]
+/* Adds the names of all entries; false: errno. */
+static bool read_entries(DIR *folder, char (*names)[PAIR_NAME_MAX], size_t *count)
 {
-    char(*names)[PAIR_NAME_MAX] = calloc(ENTRIES_MAX, PAIR_NAME_MAX);
-    DIR *folder = opendir(pair->store);
     const struct dirent *entry;
 
-    if (names == NULL)
-        abort();
-    *count = 0;
-    while (folder != NULL && (entry = readdir(folder)) != NULL && *count < ENTRIES_MAX) {
+    errno = 0;
+    while (*count < ENTRIES_MAX && (entry = readdir(folder)) != NULL) {
         if (entry_number(entry->d_name) > 0)
             strcpy(names[(*count)++], entry->d_name);
+        errno = 0;
     }
+    return *count == ENTRIES_MAX || errno == 0;
+}
+
+bool history_list(
+    const struct pair_file *pair, struct history *history, struct error *err)
+{
+    DIR *folder = opendir(pair->store);
+    bool good = folder != NULL || errno == ENOENT;
+
+    history->names = calloc(ENTRIES_MAX, PAIR_NAME_MAX);
+    history->count = 0;
+    if (history->names == NULL)
+        abort();
+    if (folder != NULL)
+        good = read_entries(folder, history->names, &history->count);
+    if (!good)
+        error_set(err, "%s: it cannot be read: %s", pair->store, strerror(errno));
     if (folder != NULL)
         (void)closedir(folder);
-    qsort(names, *count, PAIR_NAME_MAX, by_number);
-    return names;
+    qsort(history->names, history->count, PAIR_NAME_MAX, by_number);
+    if (!good)
+        history_free(history);
+    return good;
+}
+
+void history_free(struct history *history)
+{
+    free(history->names);
+    *history = (struct history){0};
 }
 
 static bool prune(const struct pair_file *pair, struct error *err)
 {
-    size_t count;
-    char(*names)[PAIR_NAME_MAX] = history_list(pair, &count);
-    bool good = true;
+    struct history history;
+    bool good = history_list(pair, &history, err);
 
-    for (size_t i = 0; i + PAIR_HISTORY_MAX < count && good; i++)
-        good = store_remove(pair, names[i], err);
-    free(names);
+    for (size_t i = 0; good && i + PAIR_HISTORY_MAX < history.count; i++)
+        good = store_remove(pair, history.names[i], err);
+    history_free(&history);
     return good;
 }
 
 bool history_file(
     const struct pair_file *pair, const char *name, time_t when, struct error *err)
 {
-    size_t count;
-    char(*names)[PAIR_NAME_MAX] = history_list(pair, &count);
-    unsigned number = count == 0 ? 1 : entry_number(names[count - 1]) + 1;
     char date[24] = "", entry[PAIR_NAME_MAX];
+    struct history history;
+    unsigned number = 1;
     struct tm utc;
 
-    free(names);
+    if (!history_list(pair, &history, err))
+        return false;
+    if (history.count > 0)
+        number = entry_number(history.names[history.count - 1]) + 1;
+    history_free(&history);
     if (gmtime_r(&when, &utc) != NULL)
         (void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &utc);
     snprintf(entry, sizeof(entry), "%04u-%s", number, date);
     return store_rename(pair, name, entry, err) && prune(pair, err);
 }
 
+static bool drop_equal(const struct pair_file *pair, const struct history *history,
+    const struct pair_text *present, struct error *err)
+{
+    bool good = true, equal = true;
+
+    for (size_t i = history->count; good && equal && i > 0; i--) {
+        struct pair_text old;
+
+        good = store_read(pair, history->names[i - 1], &old, err);
+        if (!good)
+            break;
+        equal = pair_text_equal(&old, present);
+        if (equal)
+            good = store_remove(pair, history->names[i - 1], err);
+        pair_text_destroy(&old);
+    }
+    return good;
+}
+
 bool history_drop_present(const struct pair_file *pair, struct error *err)
 {
-    struct pair_text present, old;
-    size_t count;
-    char(*names)[PAIR_NAME_MAX] = history_list(pair, &count);
-    bool good = pair_file_read(pair, &present, err), equal = true;
+    struct pair_text present;
+    struct history history;
+    bool good;
 
-    while (good && equal && count > 0) {
-        good = store_read(pair, names[--count], &old, err);
-        equal = good && pair_text_equal(&old, &present);
-        if (equal)
-            good = store_remove(pair, names[count], err);
-        if (good)
-            pair_text_destroy(&old);
+    if (!history_list(pair, &history, err))
+        return false;
+    good = pair_file_read(pair, &present, err);
+    if (good) {
+        good = drop_equal(pair, &history, &present, err);
+        pair_text_destroy(&present);
     }
-    pair_text_destroy(&present);
-    free(names);
+    history_free(&history);
     return good;
 }

@@ -1,6 +1,7 @@
 #include "proxy/command/cert_fresh.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,6 +10,7 @@
 #include "certstore/arrange.h"
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
+#include "certstore/durable.h"
 #include "certstore/finding.h"
 #include "certstore/judge.h"
 #include "config/error.h"
@@ -45,6 +47,16 @@ static void collect_file_if_good(struct collection *collection, const char *file
     findings_destroy(&ignored);
 }
 
+/* Also the one that a newer request has moved aside: the CA may have signed the older. */
+static void collect_waiting_keys(struct gathering *g)
+{
+    char *aside = path_join(g->place->pending_key, "_orig", "");
+
+    collect_file_if_good(&g->known, g->place->pending_key);
+    collect_file_if_good(&g->known, aside);
+    free(aside);
+}
+
 /* The chain in place may complete the new one; a key in place may be the new one's too,
  * unless the operator has said which it is. */
 static bool collect_known(struct gathering *g, struct error *err)
@@ -53,7 +65,7 @@ static bool collect_known(struct gathering *g, struct error *err)
     struct pair_text present;
 
     if (g->source->key == NULL)
-        collect_file_if_good(&g->known, g->place->pending_key);
+        collect_waiting_keys(g);
     if (!pair_file_read(&g->place->pair, &present, err))
         return false;
     for (int i = 0; i < PAIR_FILES; i++) {

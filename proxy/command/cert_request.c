@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,16 @@ struct request {
     struct cert_say say;
 };
 
+/* False and err: one cannot know. */
+static bool is_there(const char *path, struct error *err)
+{
+    if (access(path, F_OK) == 0)
+        return true;
+    if (errno != ENOENT)
+        error_set(err, "%s: %s", path, strerror(errno));
+    return false;
+}
+
 /* The key that waits already: a CA may be signing for it just now. NULL: none, or err. */
 static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
 {
@@ -40,7 +51,7 @@ static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
     EVP_PKEY *key = NULL;
 
     err->text[0] = '\0';
-    if (r->flags.force || access(path, F_OK) != 0)
+    if (r->flags.force || !is_there(path, err))
         return NULL;
     findings_init(&findings);
     collection_init(&collection);
@@ -78,7 +89,9 @@ static bool write_file(const struct request *r, const char *path,
 static bool keep_waiting_key(const char *path, struct error *err)
 {
     char *kept = path_join(path, "_orig", "");
-    bool good = access(path, F_OK) != 0 || durable_rename(path, kept, err);
+    bool good = rename(path, kept) == 0 || errno == ENOENT ||
+        error_set(err, "%s: it cannot be kept as %s: %s", path, name_of_path(kept),
+            strerror(errno));
 
     free(kept);
     return good;

@@ -196,6 +196,19 @@ def test_ten_rotations_lose_no_connection(start_proxy, origin, pki):
     assert len(list((proxy.folder / "server.key_history").glob("0*"))) == 10
 
 
+def test_a_request_that_a_newer_one_replaced_can_be_answered(wlbproxy, tmp_path, pki):
+    """--force, or a kill in the midst of it: the CA signs the first one all the same."""
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    waiting = place.folder / "server.key.pending"
+    waiting.write_bytes(pki.other.key.read_bytes())
+    waiting.chmod(0o600)
+    place.run("request", "--name", "localhost", "--force")
+    newer = waiting.read_bytes()
+    place.run("install", pki.other.leaf, pki.intermediate.cert)
+    assert place.fingerprint() == pki.other.fingerprint()
+    assert waiting.read_bytes() == newer
+
+
 def test_pending_is_served_by_name_only_until_it_is_activated(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, workers=2)
 

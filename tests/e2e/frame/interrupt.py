@@ -9,7 +9,8 @@ IDLE = {"brk", "mmap", "munmap", "mprotect", "madvise", "futex", "getpid", "gete
 CHANGING = {"write", "fsync", "fchown", "fchmod", "chmod", "mkdir", "rename", "symlink",
             "unlink", "rmdir", "flock"}
 # What takes a path or a descriptor, so that a disk can make it fail.
-ON_FILES = CHANGING | {"openat", "read", "readlink", "newfstatat", "getdents64", "close"}
+ON_FILES = CHANGING | {"openat", "read", "readlink", "newfstatat", "access", "getdents64",
+                       "close"}
 
 
 def tracer(*options, output="/dev/null"):
@@ -41,10 +42,12 @@ def kill_at(name, nth):
     return at(name, nth, "signal=SIGKILL")
 
 
-def a_part(todo, full):
-    """All of them with --full; else those that change files and each ninth of the rest."""
-    return [one for i, one in enumerate(todo)
-            if full or one[0] in CHANGING or (i % 9 == 0 and one[0] not in IDLE)]
+def a_part(todo, full, one_in):
+    """All with --full; else that part of those that change files, a tenth of it of others."""
+    changing = [one for one in todo if one[0] in CHANGING]
+    others = [one for one in todo if one[0] not in CHANGING | IDLE]
+    wanted = set(changing[::one_in] + others[one_in::10 * one_in])
+    return [one for one in todo if full or one in wanted]
 
 
 def after_start(todo):
