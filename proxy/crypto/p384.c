@@ -28,7 +28,10 @@ void p384_start(bool plain)
 
 static bool is_in_range(const uint64_t scalar[P384_LIMBS])
 {
-    return !limbs_are_zero(scalar, P384_LIMBS) & limbs_less(scalar, order, P384_LIMBS);
+    bool is_zero = limbs_are_zero(scalar, P384_LIMBS);
+    bool is_less = limbs_less(scalar, order, P384_LIMBS);
+
+    return is_less && !is_zero;
 }
 
 /* odd = scalar or order - scalar, whichever is. Returns the mask of the second case. */

@@ -4,6 +4,10 @@
 
 #include "proxy/crypto/p384_field_private.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 __extension__ typedef unsigned __int128 wide_limb;
 
 enum { LIMB_BITS = 64 };
@@ -19,9 +23,22 @@ static const struct p384_number entrance = {{0xfffffffe00000001, 0x0000000200000
 
 static bool has_adx; /* in use */
 
+/* What the CPU says: compilers' own questions do not all know of ADX. */
+static bool cpu_can(void)
+{
+#ifdef __x86_64__
+    unsigned eax, ebx, ecx, edx;
+
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+        (ebx & bit_BMI2) != 0 && (ebx & bit_ADX) != 0;
+#else
+    return false;
+#endif
+}
+
 void p384_field_start(bool plain)
 {
-    has_adx = P384_HAS_X86 && !plain && p384_x86_can();
+    has_adx = !plain && cpu_can();
 }
 
 /* out = a + b; returns the carry. */
