@@ -27,7 +27,7 @@ static void make_contexts(void)
     X509 *x = X509_new();
     struct error err;
 
-    engine_start(1, &err);
+    engine_start(ENGINE_AUTO, &err);
 
     X509_gmtime_adj(X509_getm_notBefore(x), 0);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
