@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <intel-ipsec-mb.h>
+#include <openssl/crypto.h>
 
 #include "config/error.h"
 #include "proxy/crypto/library.h"
@@ -119,6 +120,7 @@ void gcm_seal(const struct gcm_message *m, unsigned char *to, const unsigned cha
             mb->gcm128_enc_update(m->expanded, &state, to + len, last, 1);
         mb->gcm128_enc_finalize(m->expanded, &state, tag, GCM_TAG);
     }
+    OPENSSL_cleanse(&state, sizeof(state)); /* holds what a last block was masked with */
 }
 
 void gcm_open(const struct gcm_message *m, unsigned char *to, const unsigned char *from,
@@ -133,4 +135,5 @@ void gcm_open(const struct gcm_message *m, unsigned char *to, const unsigned cha
     else
         mb->gcm128_dec(m->expanded, &state, to, from, len, m->nonce, m->aad, m->aad_len,
             tag, GCM_TAG);
+    OPENSSL_cleanse(&state, sizeof(state));
 }

@@ -116,7 +116,10 @@ static bool take_slot(struct record_key *key)
         give_up_slot(slot->owner);
     slot->owner = key;
     key->slot = slot;
-    return compute(key, slot);
+    if (compute(key, slot))
+        return true;
+    give_up_slot(key);
+    return false;
 }
 
 static bool ready(struct record_key *key)

@@ -136,7 +136,7 @@ static char *sha256_of(const X509 *certificate)
 static void take_peer(struct tls_outcome *outcome, const SSL *ssl)
 {
     const X509 *peer = SSL_get0_peer_certificate(ssl);
-    char subject[256];
+    char subject[256] = "";
 
     if (peer == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
         return;

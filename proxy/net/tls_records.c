@@ -94,24 +94,30 @@ bool tls_rekey_out(struct tls *tls)
         SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
     struct tls_records *r = tls->records;
 
-    return seal(r, SSL3_RT_HANDSHAKE, update, sizeof(update), tls->out) &&
-        tls_way_next(&r->out, r);
+    if (r->silent)
+        return true;
+    r->silent = !seal(r, SSL3_RT_HANDSHAKE, update, sizeof(update), tls->out) ||
+        !tls_way_next(&r->out, r);
+    return !r->silent;
 }
 
 bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len)
 {
     struct tls_records *r = tls->records;
 
+    if (r->silent)
+        return true;
     if (r->tls13 && r->out.sequence >= r->rekey_after && !tls_rekey_out(tls))
         return false;
-    return seal(r, type, bytes, len, tls->out);
+    r->silent = !seal(r, type, bytes, len, tls->out);
+    return !r->silent;
 }
 
 int tls_refuse(struct tls *tls, int alert, const char *text)
 {
     const unsigned char bytes[] = {SSL3_AL_FATAL, (unsigned char)alert};
 
-    (void)seal(tls->records, SSL3_RT_ALERT, bytes, sizeof(bytes), tls->out);
+    (void)tls_seal(tls, SSL3_RT_ALERT, bytes, sizeof(bytes));
     tls->alert_sent = alert;
     tls->text = text;
     tls->dead = true;
@@ -286,13 +292,18 @@ bool tls_records_write(struct tls *tls, const char *plain, size_t len)
 {
     size_t largest = tls->records->largest;
 
+    if (tls->records->silent)
+        return false;
     (void)buffer_reserve(
         tls->out, len + (len / largest + 1) * (HEAD_MAX + RECORD_TAG + 1));
     while (len > 0) {
         size_t n = len < largest ? len : largest;
 
-        if (!tls_seal(tls, SSL3_RT_APPLICATION_DATA, plain, n))
+        if (!tls_seal(tls, SSL3_RT_APPLICATION_DATA, plain, n)) {
+            tls->text = "no keys to go on with";
+            tls->dead = true;
             return false;
+        }
         plain += n;
         len -= n;
     }
@@ -304,6 +315,7 @@ void tls_records_end(struct tls *tls)
     static const unsigned char close_notify[] = {SSL3_AL_WARNING, SSL_AD_CLOSE_NOTIFY};
 
     (void)tls_seal(tls, SSL3_RT_ALERT, close_notify, sizeof(close_notify));
+    tls->records->silent = true;
 }
 
 void tls_records_free(struct tls_records *records)

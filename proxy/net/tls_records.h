@@ -44,6 +44,7 @@ struct tls_records {
     unsigned char message[TLS_KEY_UPDATE];
     size_t message_len, skip;
     unsigned warnings; /* in a row */
+    bool silent; /* close_notify was sent, or our keys failed: nothing follows */
 };
 
 /* tls_takeover.c: TLS 1.3's keys of that direction, from its secret; and from the next
@@ -52,7 +53,8 @@ bool tls_way_begin(
     struct tls_way *way, const struct tls_records *records, enum record_cipher cipher);
 bool tls_way_next(struct tls_way *way, const struct tls_records *records);
 
-/* tls_records.c */
+/* tls_records.c. Nothing is sealed, and that is no failure, once the session is silent.
+ */
 bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len);
 /* Ends the session with that alert; returns TLS_FAILED. */
 int tls_refuse(struct tls *tls, int alert, const char *text);

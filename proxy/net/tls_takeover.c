@@ -64,7 +64,8 @@ bool tls_way_next(struct tls_way *way, const struct tls_records *records)
     bool done = traffic_expand(records->digest, way->secret, "traffic upd", next, len);
 
     record_key_destroy(&way->key);
-    memcpy(way->secret, next, len);
+    if (done)
+        memcpy(way->secret, next, len);
     OPENSSL_cleanse(next, sizeof(next));
     return done && tls_way_begin(way, records, cipher);
 }
