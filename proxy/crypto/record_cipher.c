@@ -17,7 +17,6 @@ enum { SLOTS = 256 };
 
 struct record_slot {
     _Alignas(GCM_ALIGNMENT) unsigned char expanded[GCM_EXPANDED_MAX];
-    EVP_CIPHER_CTX *context; /* where gcm.h does not do it */
     struct record_key *owner;
     struct list used; /* the least recently used first */
 };
@@ -33,6 +32,7 @@ static const struct {
 
 static EVP_CIPHER *fetched[RECORD_CIPHERS];
 static struct record_slot *slots;
+static EVP_CIPHER_CTX *contexts[SLOTS]; /* of the slots, where gcm.h does not do it */
 static struct list used;
 static bool slow; /* while the self-test asks OpenSSL */
 
@@ -48,8 +48,10 @@ static bool make_slots(void)
 void record_ciphers_stop(void)
 {
     gcm_stop();
-    for (size_t i = 0; slots != NULL && i < SLOTS; i++)
-        EVP_CIPHER_CTX_free(slots[i].context);
+    for (size_t i = 0; i < SLOTS; i++) {
+        EVP_CIPHER_CTX_free(contexts[i]);
+        contexts[i] = NULL;
+    }
     secret_pages_free(slots, SLOTS * sizeof(*slots));
     slots = NULL;
     for (size_t i = 0; i < RECORD_CIPHERS; i++) {
@@ -75,6 +77,11 @@ static bool is_fast(const struct record_key *key)
     return key->cipher != RECORD_CHACHA20_POLY1305 && gcm_is_there() && !slow;
 }
 
+static EVP_CIPHER_CTX **context_of(const struct record_slot *slot)
+{
+    return &contexts[slot - slots];
+}
+
 static void give_up_slot(struct record_key *key)
 {
     struct record_slot *slot = key->slot;
@@ -82,8 +89,8 @@ static void give_up_slot(struct record_key *key)
     if (slot == NULL)
         return;
     OPENSSL_cleanse(slot->expanded, sizeof(slot->expanded));
-    if (slot->context != NULL)
-        (void)EVP_CIPHER_CTX_reset(slot->context);
+    if (*context_of(slot) != NULL)
+        (void)EVP_CIPHER_CTX_reset(*context_of(slot));
     slot->owner = NULL;
     key->slot = NULL;
 }
@@ -101,10 +108,11 @@ static bool compute(struct record_key *key, struct record_slot *slot)
         gcm_expand(slot->expanded, key->bytes, key->cipher == RECORD_AES_256_GCM);
         return true;
     }
-    if (slot->context == NULL && (slot->context = EVP_CIPHER_CTX_new()) == NULL)
+    EVP_CIPHER_CTX **context = context_of(slot);
+    if (*context == NULL && (*context = EVP_CIPHER_CTX_new()) == NULL)
         return false;
-    return EVP_CipherInit_ex2(slot->context, fetched[key->cipher], key->bytes, NULL,
-               key->seals, NULL) == 1;
+    return EVP_CipherInit_ex2(
+               *context, fetched[key->cipher], key->bytes, NULL, key->seals, NULL) == 1;
 }
 
 static bool take_slot(struct record_key *key)
@@ -135,7 +143,7 @@ static bool ready(struct record_key *key)
 static bool run(struct record_key *key, const struct record_text *text, size_t len,
     const unsigned char *last, unsigned char *to)
 {
-    EVP_CIPHER_CTX *context = key->slot->context;
+    EVP_CIPHER_CTX *context = *context_of(key->slot);
     int n;
 
     return EVP_CipherInit_ex2(context, NULL, NULL, text->nonce, -1, NULL) == 1 &&
@@ -166,10 +174,10 @@ bool record_seal(struct record_key *key, const struct record_text *text,
         gcm_seal(&message, to, text->bytes, text->len, last, end);
         return true;
     }
+    EVP_CIPHER_CTX *context = *context_of(key->slot);
     return run(key, text, text->len, last, to) &&
-        EVP_CipherFinal_ex(key->slot->context, end, &n) == 1 &&
-        EVP_CIPHER_CTX_ctrl(key->slot->context, EVP_CTRL_AEAD_GET_TAG, RECORD_TAG, end) ==
-        1;
+        EVP_CipherFinal_ex(context, end, &n) == 1 &&
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, RECORD_TAG, end) == 1;
 }
 
 static bool open_fast(const struct record_key *key, const struct record_text *text,
@@ -194,11 +202,11 @@ bool record_open(
         return false;
     if (is_fast(key))
         return open_fast(key, text, len, to);
+    EVP_CIPHER_CTX *context = *context_of(key->slot);
     memcpy(tag, text->bytes + len, sizeof(tag));
     return run(key, text, len, NULL, to) &&
-        EVP_CIPHER_CTX_ctrl(
-            key->slot->context, EVP_CTRL_AEAD_SET_TAG, sizeof(tag), tag) == 1 &&
-        EVP_CipherFinal_ex(key->slot->context, to + len, &n) == 1;
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, sizeof(tag), tag) == 1 &&
+        EVP_CipherFinal_ex(context, to + len, &n) == 1;
 }
 
 /* The two ways to do AES-GCM must agree, on every length of a last block and more. */
