@@ -59,7 +59,7 @@ static void print_one(const json_t *certificate)
             ? "itself (self-signed)"
             : json_text(certificate, "issuer"));
     print_days(certificate);
-    printf("    serial     %s\n", json_text(certificate, "serial"));
+    print_wrapped(stdout, "    serial     ", json_text(certificate, "serial"));
     printf("    key        %s%s\n", json_text(certificate, "key"),
         json_is_true(json_object_get(certificate, "ca")) ? ", of a CA" : "");
     printf("    signature  %s\n", json_text(certificate, "signature"));

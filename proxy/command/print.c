@@ -3,6 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Longer than any path that somebody would copy: it is told in part. */
+enum { WORD_MAX = 300 };
+
+/* How much of the text goes into a line: up to a space; else, in a list, up to a comma;
+ * else a whole word. */
 static size_t line_length(const char *text, size_t room)
 {
     size_t len = strlen(text);
@@ -11,7 +16,24 @@ static size_t line_length(const char *text, size_t room)
         return len;
     for (len = room; len > 0 && text[len] != ' '; len--)
         ;
-    return len > 0 ? len : strcspn(text, " ");
+    if (len > 0)
+        return len;
+    for (len = room; len > 0 && text[len - 1] != ','; len--)
+        ;
+    return len > 0 ? len : strcspn(text, " ,") + (text[strcspn(text, " ,")] == ',');
+}
+
+static void print_line(FILE *out, const char *text, size_t len)
+{
+    int part = 30;
+
+    if (len <= WORD_MAX) {
+        fprintf(out, "%.*s\n", (int)len, text);
+        return;
+    }
+    while ((text[part] & 0xc0) == 0x80 && part > 0) /* within a character of UTF-8 */
+        part--;
+    fprintf(out, "%.*s... (%zu characters)\n", part, text, len);
 }
 
 void print_wrapped(FILE *out, const char *lead, const char *text)
@@ -22,7 +44,7 @@ void print_wrapped(FILE *out, const char *lead, const char *text)
     for (;;) {
         size_t len = line_length(text, PRINT_COLUMNS - (size_t)indent);
 
-        fprintf(out, "%.*s\n", (int)len, text);
+        print_line(out, text, len);
         text += len;
         text += strspn(text, " ");
         if (*text == '\0')
@@ -160,7 +182,7 @@ void print_certificate(FILE *out, const json_t *certificate)
     fprintf(out, "    key      %s, %" PRIu64 " certificate%s sent\n",
         json_text(certificate, "key"), json_number(certificate, "chain_len"),
         json_number(certificate, "chain_len") == 1 ? "" : "s");
-    fprintf(out, "    serial   %s\n", json_text(certificate, "serial"));
+    print_wrapped(out, "    serial   ", json_text(certificate, "serial"));
     fprintf(out, "    sha256   %s\n", json_text(certificate, "sha256"));
 }
 

@@ -12,7 +12,9 @@
 
 enum { PRINT_COLUMNS = 79, SPAN_MAX = 32 };
 
-/* The first line begins with `lead`, the others with as much white space. */
+/* The first line begins with `lead`, the others with as much white space. A word that is
+ * too long for a line is not broken, except after a comma; one that nobody could read,
+ * told in part. */
 void print_wrapped(FILE *out, const char *lead, const char *text);
 
 /* "3d 4h", "12m 5s" */

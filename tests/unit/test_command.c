@@ -209,6 +209,49 @@ static const char status_json[] =
     "   'failures': {'no-common-group': 2, 'unknown-ca': 1, 'gone': 0}},"
     " 'ends': {'done': 3, 'never': 0}}";
 
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0;
+
+    for (; *text != '\0'; text += strcspn(text, "\n") + (strchr(text, '\n') != NULL)) {
+        if (strcspn(text, "\n") > longest)
+            longest = strcspn(text, "\n");
+    }
+    return longest;
+}
+
+/* What a certificate says is of any length. */
+static void lists_and_monsters_stay_within_the_columns(void **state)
+{
+    char text[20000] = "CN=";
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        sprintf(text + strlen(text), "host%d.example.com,", i);
+    capture_begin();
+    print_wrapped(stdout, "    names    ", text);
+    memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    print_wrapped(stdout, "    subject  ", text);
+    capture_end();
+    assert_true(longest_line(captured[0]) <= PRINT_COLUMNS);
+    assert_non_null(strstr(captured[0], "host99.example.com,"));
+    assert_non_null(strstr(captured[0], "aaa... (19999 characters)"));
+}
+
+/* To be copied. */
+static void a_path_is_not_broken(void **state)
+{
+    char text[300] = "see /";
+
+    (void)state;
+    memset(text + 5, 'p', 250);
+    capture_begin();
+    print_wrapped(stdout, "  ", text);
+    capture_end();
+    assert_non_null(strstr(captured[0], text + 4));
+}
+
 static void status_reads_well(void **state)
 {
     static const char *const lines[] = {
@@ -308,6 +351,8 @@ int main(void)
         cmocka_unit_test(nobody_to_ask_is_told),
         cmocka_unit_test(spans_and_sizes_read_well),
         cmocka_unit_test(long_text_is_wrapped_under_its_lead),
+        cmocka_unit_test(lists_and_monsters_stay_within_the_columns),
+        cmocka_unit_test(a_path_is_not_broken),
         cmocka_unit_test(status_reads_well),
         cmocka_unit_test(findings_begin_with_the_worst),
         cmocka_unit_test(what_keeps_xenserver_out_is_found),
