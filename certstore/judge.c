@@ -13,6 +13,9 @@
 #include "certstore/judge_parts.h"
 #include "certstore/secrets.h"
 
+/* In a Certificate message: its own lengths, and those of each certificate in it. */
+enum { SIZE_OF_LIST = 4, SIZE_OF_ENTRY = 5 };
+
 const struct pem *judgement_key_pem(const struct judgement *j)
 {
     return j->input->key_file == NULL ? &j->cert_pem : &j->key_pem;
@@ -72,6 +75,23 @@ static void fill_pair(const struct judgement *j, struct judged_pair *pair)
     pair->key_der_len = j->key_block->der_len;
     pair->key_der = secrets_alloc(pair->key_der_len);
     memcpy(pair->key_der, j->key_block->der, pair->key_der_len);
+}
+
+/* OpenSSL's clients, XenServer's among them, take no more than 100 KiB of certificates
+ * (SSL_MAX_CERT_LIST_DEFAULT); each costs a few bytes more than itself (RFC 8446, 4.4.2).
+ */
+static void judge_size(struct judgement *j, const struct judged_pair *pair)
+{
+    size_t size = SIZE_OF_LIST + SIZE_OF_ENTRY + (size_t)i2d_X509(pair->leaf, NULL);
+
+    for (int i = 0; i < sk_X509_num(pair->chain); i++)
+        size += SIZE_OF_ENTRY + (size_t)i2d_X509(sk_X509_value(pair->chain, i), NULL);
+    if (size > SSL_MAX_CERT_LIST_DEFAULT)
+        findings_add(j->findings, "chain-too-large", SEVERITY_REFUSED,
+            j->input->cert_file,
+            "clients of OpenSSL, XenServer's too, end the handshake at 100 KiB",
+            "leave out what is not needed: the certificate and its intermediates",
+            "the certificates that would be sent are %zu KiB", size / 1024);
 }
 
 /* The last word is the library's: what it refuses although all of the above found nothing
@@ -137,6 +157,7 @@ bool judge_pair(
     served = !is_refused(&j, first);
     if (served) {
         fill_pair(&j, pair);
+        judge_size(&j, pair);
         if (!input->without_key)
             try_to_serve(&j, pair);
         served = !is_refused(&j, first);

@@ -201,10 +201,9 @@ static void judge_curve(struct judgement *j, const char *whose, EVP_PKEY *key, b
             "%s has an %s key, too weak for TLS", whose, name);
     else if (leaf && strcmp(name, "EC P-256") != 0 && strcmp(name, "EC P-384") != 0 &&
         strcmp(name, "EC P-521") != 0)
-        findings_add(j->findings, "unusual-curve", SEVERITY_WARNING, j->input->cert_file,
+        findings_add(j->findings, "unusual-curve", SEVERITY_REFUSED, j->input->cert_file,
             "TLS 1.3 has no place for it, and OpenSSL, GnuTLS, Java, Go and browsers do "
-            "not "
-            "offer it in 1.2: nearly all handshakes will fail",
+            "not offer it in 1.2: nearly all handshakes would fail",
             "make a new request: wlbproxy cert request (RSA 2048, or P-256)",
             "%s has an %s key", whose, name);
 }

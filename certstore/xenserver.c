@@ -183,20 +183,26 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
     return verdict;
 }
 
-/* The first of leaf and chain that none of the chain issued. */
-static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain)
+static X509 *issuer_of(X509 *certificate, const STACK_OF(X509) * chain)
 {
-    X509 *top = leaf;
-
     for (int i = 0; i < sk_X509_num(chain); i++) {
         X509 *issuer = sk_X509_value(chain, i);
 
-        if (!certificate_issued(issuer, top) || X509_cmp(issuer, top) == 0)
-            continue;
-        top = issuer;
-        i = -1; /* any order */
-        if (certificate_is_self_signed(top))
-            break;
+        if (certificate_issued(issuer, certificate) && X509_cmp(issuer, certificate) != 0)
+            return issuer;
+    }
+    return NULL;
+}
+
+/* The first of leaf and chain that none of the chain issued. Two CAs may have issued each
+ * other: then any that a climb as long as the chain leads to. */
+static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain)
+{
+    X509 *top = leaf, *issuer = leaf;
+
+    for (int i = 0; i < sk_X509_num(chain) && issuer != NULL; i++) {
+        issuer = certificate_is_self_signed(top) ? NULL : issuer_of(top, chain);
+        top = issuer != NULL ? issuer : top;
     }
     return top;
 }

@@ -101,12 +101,22 @@ static bool parse_host(const char *text, const char *colon, enum endpoint_use us
         err, "'%s' is neither an address nor a host name", excerpt_of(host, len).text);
 }
 
+static bool refuse_url(const char *text, const char *slashes, struct error *err)
+{
+    size_t len = (size_t)(slashes - text) + strlen("://");
+
+    return error_set(err, "write host:port, without '%s'", excerpt_of(text, len).text);
+}
+
 static bool parse(const char *text, enum endpoint_use use, struct endpoint_text *parts,
     struct error *err)
 {
     const char *colon = strrchr(text, ':');
+    const char *slashes = strstr(text, "://");
     bool only_port = colon == NULL && read_port(text, parts);
 
+    if (slashes != NULL)
+        return refuse_url(text, slashes, err);
     if (strncmp(text, "unix:", 5) == 0)
         return parse_unix(text + 5, use, parts, err);
     if (only_port && use == ENDPOINT_CONNECT)

@@ -68,7 +68,10 @@ static bool path_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
     if (!is_one_of(text, limits->words) && !path_check(text, limits, err)) {
-        for (size_t i = 0; limits->words != NULL && limits->words[i] != NULL; i++) {
+        bool is_path = *text == '/';
+
+        for (size_t i = 0; !is_path && limits->words != NULL && limits->words[i] != NULL;
+             i++) {
             size_t len = strlen(err->text);
 
             snprintf(

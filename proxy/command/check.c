@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
@@ -12,7 +13,9 @@
 #include "proxy/command/print.h"
 #include "proxy/command/summary.h"
 #include "proxy/command/verdict.h"
+#include "proxy/process/control_path.h"
 #include "proxy/process/describe.h"
+#include "proxy/process/logs.h"
 #include "proxy/process/plan.h"
 
 struct check {
@@ -49,12 +52,33 @@ static void judge_addresses(struct check *c)
     }
 }
 
+/* It would be served all the same. */
+static void judge_control(const char *path, struct findings *findings)
+{
+    struct error err;
+
+    if (strcmp(path, "off") != 0 && !control_path_check(path, &err))
+        findings_add(findings, "control-unusable", SEVERITY_WARNING, path,
+            "reload, status and cert install could not reach the proxy",
+            "give control another path, or leave it out for the default", "%s", err.text);
+}
+
+static bool load(struct check *c)
+{
+    c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
+    if (c->plan == NULL || logs_check(c->plan->settings, &c->err))
+        return c->plan != NULL;
+    plan_free(c->plan);
+    c->plan = NULL;
+    return false;
+}
+
 static void judge(struct check *c)
 {
     findings_init(&c->findings);
-    c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
-    if (c->plan == NULL)
+    if (!load(c))
         return;
+    judge_control(c->plan->settings->control, &c->findings);
     if (c->address != NULL)
         judge_addresses(c);
     check_running(c->config, c->control, c->plan->settings, &c->findings);

@@ -22,13 +22,15 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static struct settings *settings_or_defaults(const char *config)
+static struct settings *settings_or_defaults(const char *config, struct error *err)
 {
-    struct error err;
+    struct error none;
     const char *path = config != NULL ? config : SETTINGS_DEFAULT_FILE;
-    struct settings *settings = settings_load(path, config == NULL, &err);
+    struct settings *settings = settings_load(path, config == NULL, err);
 
-    return settings != NULL ? settings : settings_parse("", "defaults", &err);
+    if (settings != NULL)
+        err->text[0] = '\0';
+    return settings != NULL ? settings : settings_parse("", "defaults", &none);
 }
 
 bool daemon_find(
@@ -41,7 +43,7 @@ bool daemon_find(
         daemon->socket_path = text_copy(control);
         return true;
     }
-    settings = settings_or_defaults(config);
+    settings = settings_or_defaults(config, &daemon->doubt);
     if (strcmp(settings->control, "off") != 0)
         daemon->socket_path = text_copy(settings->control);
     settings_free(settings);
@@ -88,6 +90,15 @@ int daemon_patience(const struct daemon *daemon)
     return left > PATIENCE_LEAST_MS ? (int)left : PATIENCE_LEAST_MS;
 }
 
+/* Nobody there: perhaps it is the wrong socket that was asked. */
+static void explain(const struct daemon *daemon, struct error *err)
+{
+    struct error why = *err;
+
+    if (*daemon->doubt.text != '\0' && daemon_is_absent(daemon))
+        error_set(err, "%s (the default socket, for %s)", why.text, daemon->doubt.text);
+}
+
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
     struct control_answer *answer, struct error *err)
 {
@@ -95,6 +106,8 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 
     if (service != NULL)
         json_object_set_new(question, "service", json_string(service));
-    return control_ask(
-        daemon->socket_path, question, daemon_patience(daemon), answer, err);
+    if (control_ask(daemon->socket_path, question, daemon_patience(daemon), answer, err))
+        return true;
+    explain(daemon, err);
+    return false;
 }

@@ -7,10 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/error.h"
 #include "proxy/process/control.h"
 
 struct daemon {
     char *socket_path; /* owned */
+    struct error doubt; /* why it is the default path; "": it is not, or by choice */
     int64_t due; /* ms, monotonic: when to be done with it; 0: no hurry */
 };
 

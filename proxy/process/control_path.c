@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -47,6 +48,33 @@ static bool is_free(const struct sockaddr_un *address, struct error *err)
         (int)pid);
 }
 
+/* "/a/b" becomes "/a", which becomes "/". */
+static void go_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    slash[slash == path ? 1 : 0] = '\0';
+}
+
+bool control_path_check(const char *text, struct error *err)
+{
+    char *folder = strdup(text);
+    struct stat state;
+    bool good = true;
+
+    if (folder == NULL)
+        abort();
+    if (stat(text, &state) == 0 && !S_ISSOCK(state.st_mode))
+        good = error_set(err, "what is there is not a socket, and is left as it is");
+    go_up(folder);
+    if (good && stat(folder, &state) != 0) /* that one is made, its own not */
+        go_up(folder);
+    if (good && stat(folder, &state) != 0)
+        good = error_set(err, "the folder for it is missing");
+    free(folder);
+    return good;
+}
+
 static void make_folder(const char *path)
 {
     char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -86,7 +114,7 @@ static bool open_at(int fd, struct control_path *path, bool succeeding, struct e
     struct stat state;
 
     memcpy(address.sun_path, path->text, strlen(path->text) + 1);
-    if (!succeeding && !is_free(&address, err))
+    if (!control_path_check(path->text, err) || (!succeeding && !is_free(&address, err)))
         return false;
     make_folder(path->text);
     if (!bind_beside(fd, path->text, err))

@@ -23,6 +23,9 @@ struct control_path {
 int control_path_listen(
     struct control_path *path, const char *text, bool succeeding, struct error *err);
 
+/* Could one listen there? Nothing is made. */
+bool control_path_check(const char *text, struct error *err);
+
 void control_path_remove(const struct control_path *path);
 
 #endif

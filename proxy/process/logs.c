@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,6 +26,11 @@ static int open_syslog(struct error *err)
     return -1;
 }
 
+static bool cannot_log(const char *path, struct error *err)
+{
+    return error_set(err, "%s: cannot be opened for the log: %s", path, strerror(errno));
+}
+
 /* O_NONBLOCK: a FIFO without a reader must not stop us, nor one that is full. */
 static int open_file(const char *path, struct error *err)
 {
@@ -32,7 +38,7 @@ static int open_file(const char *path, struct error *err)
         path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
 
     if (fd < 0)
-        error_set(err, "%s: cannot be opened for the log: %s", path, strerror(errno));
+        (void)cannot_log(path, err);
     return fd;
 }
 
@@ -45,6 +51,43 @@ static int open_target(const char *where, enum log_kind *kind, struct error *err
         return open_file(where, err);
     *kind = LOG_KIND_SYSLOG;
     return open_syslog(err);
+}
+
+/* As open_file(), but nothing is made. */
+static bool check_file(const char *path, struct error *err)
+{
+    char *folder = strdup(path);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool good = fd >= 0;
+
+    if (folder == NULL)
+        abort();
+    if (fd >= 0)
+        close(fd);
+    else if (errno == ENOENT) {
+        *(folder == strrchr(folder, '/') ? folder + 1 : strrchr(folder, '/')) = '\0';
+        good = access(folder, W_OK | X_OK) == 0;
+    }
+    free(folder);
+    return good || cannot_log(path, err);
+}
+
+static bool check_target(const char *where, struct error *err)
+{
+    static const char *const others[] = {"stderr", "syslog", "off"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(where, others[i]) == 0)
+            return true;
+    }
+    return check_file(where, err);
+}
+
+bool logs_check(const struct settings *settings, struct error *err)
+{
+    if (!check_target(settings->log, err))
+        return error_context(err, "log");
+    return check_target(settings->access_log, err) || error_context(err, "access_log");
 }
 
 static enum log_level level_of(const char *name)

@@ -23,6 +23,9 @@ struct logs {
 bool logs_open(struct logs *logs, const struct settings *settings, struct error *err);
 void logs_close(struct logs *logs);
 
+/* Could they be opened? Nothing is made. */
+bool logs_check(const struct settings *settings, struct error *err);
+
 /* Makes them this process's own. */
 void logs_use(const struct logs *logs, const char *who);
 

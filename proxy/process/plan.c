@@ -10,6 +10,7 @@
 #include "config/error.h"
 #include "proxy/process/budget.h"
 #include "proxy/process/pending.h"
+#include "proxy/process/plan_tls.h"
 #include "proxy/process/trust_file.h"
 
 enum { ADDRESSES_MAX = 16, BACKENDS_MAX = 64 };
@@ -206,7 +207,7 @@ struct plan *plan_load(
     if (plan->settings != NULL)
         pending_add_services(plan->settings, findings);
     if (plan->settings == NULL || !plan_listeners(plan, err) ||
-        !load_services(plan, findings, err)) {
+        !load_services(plan, findings, err) || !plan_tls_check(plan, err)) {
         plan_free(plan);
         return NULL;
     }

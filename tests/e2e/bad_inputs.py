@@ -235,7 +235,9 @@ def leaves(make):
     make.served("rsa5120", "key-large", key="rsa:5120")
     make.served("ec", "no-rsa-certificate", key="P-256")
     make.served("ed25519", "no-rsa-certificate", key="ED25519")
-    make.served("ec-unusual", "unusual-curve", key="P-224")
+    make.served("ec-unusual", "unusual-curve", good=False, key="P-224")
+    make.served("too-large", "chain-too-large", good=False,
+                extensions=SERVER + "1.2.3=ASN1:UTF8String:" + "x" * 102400 + "\n")
     make.served("ca-as-leaf", "ca-as-leaf", extensions=AUTHORITY)
     make.served("client", "wrong-usage", extensions=CLIENT)
     make.served("key-usage", "wrong-key-usage", extensions=SERVER + "keyUsage=keyAgreement\n")

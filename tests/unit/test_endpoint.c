@@ -63,7 +63,7 @@ static const struct {
     {ENDPOINT_CONNECT, "unix:run/x",
         "'unix:run/x': the path after 'unix:' must begin with '/'"},
     {ENDPOINT_CONNECT, "http://a:80",
-        "'http://a:80': an IPv6 address needs brackets, as in [::1]:8012"},
+        "'http://a:80': write host:port, without 'http://'"},
 };
 
 static void bad_addresses_are_refused_in_words(void **state)

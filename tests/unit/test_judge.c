@@ -367,10 +367,10 @@ static void wrong_leaves_are_told(void **state)
     expect_leaf(LEAF(.ca = false), "RSA:5120", "key-large", SEVERITY_WARNING);
     expect_leaf(LEAF(.ca = false), "RSA-PSS:2048", "rsa-pss", SEVERITY_WARNING);
     expect_leaf(LEAF(.ca = false), "EC:P-192", "key-too-small", SEVERITY_REFUSED);
-    expect_leaf(LEAF(.ca = false), "EC:P-224", "unusual-curve", SEVERITY_WARNING);
-    expect_leaf(LEAF(.ca = false), "EC:secp256k1", "unusual-curve", SEVERITY_WARNING);
+    expect_leaf(LEAF(.ca = false), "EC:P-224", "unusual-curve", SEVERITY_REFUSED);
+    expect_leaf(LEAF(.ca = false), "EC:secp256k1", "unusual-curve", SEVERITY_REFUSED);
     expect_leaf(
-        LEAF(.ca = false), "EC:brainpoolP256r1", "unusual-curve", SEVERITY_WARNING);
+        LEAF(.ca = false), "EC:brainpoolP256r1", "unusual-curve", SEVERITY_REFUSED);
     expect_leaf(LEAF(.ca = false), "EC:P-521", "no-dns-name", SEVERITY_NOTE);
     expect_leaf(LEAF(.ca = false), "ED25519", "no-dns-name", SEVERITY_NOTE);
     expect_leaf(LEAF(.ca = false), "ED448", "no-dns-name", SEVERITY_NOTE);

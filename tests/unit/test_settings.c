@@ -354,8 +354,7 @@ static void what_is_too_much_is_refused(void **state)
     memcpy(text, "control = /", 11);
     assert_refused(text,
         "f:1: control: '/yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"
-        "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...' is longer than 107 bytes, "
-        "nor 'off'");
+        "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...' is longer than 107 bytes");
 
     text = end = calloc(66, 20);
     for (int i = 0; i < 65; i++)

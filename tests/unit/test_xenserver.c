@@ -109,6 +109,35 @@ static void the_chain_rule_is_that_of_each_release(void **state)
     X509_free(leaf);
 }
 
+/* Cross-signs both ways, and the root of neither. */
+static void cas_that_issued_each_other_end_the_search(void **state)
+{
+    const struct pki_request a = {.subject = "A", .ca = true};
+    const struct pki_request b = {.subject = "B", .ca = true};
+    const struct pki_request host = {.subject = "wlb"};
+    X509 *a_itself = pki_certificate(&a, pki_key(RSA, 1), NULL, NULL);
+    X509 *b_itself = pki_certificate(&b, pki_key(RSA, 2), NULL, NULL);
+    X509 *a_by_b = pki_certificate(&a, pki_key(RSA, 1), b_itself, pki_key(RSA, 2));
+    X509 *b_by_a = pki_certificate(&b, pki_key(RSA, 2), a_itself, pki_key(RSA, 1));
+    X509 *leaf = pki_certificate(&host, pki_key(RSA, 0), a_itself, pki_key(RSA, 1));
+    X509 *const all[3] = {a_by_b, b_by_a, leaf};
+    STACK_OF(X509) *sent = some_of(all, 3);
+
+    (void)state;
+    for (int r = 0; r < XENSERVER_RELEASES; r++) {
+        struct xenserver_verdict verdict =
+            xenserver_judge_rootless(r, leaf, sent, "wlb", PKI_NOW);
+
+        assert_true(*verdict.reason != '\0');
+    }
+    sk_X509_free(sent);
+    X509_free(a_itself);
+    X509_free(b_itself);
+    X509_free(a_by_b);
+    X509_free(b_by_a);
+    X509_free(leaf);
+}
+
 static void a_file_name_is_one_that_xapi_takes(void **state)
 {
     X509 *leaf = pki_certificate(
@@ -134,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_rule_is_stunnels),
         cmocka_unit_test(the_chain_rule_is_that_of_each_release),
+        cmocka_unit_test(cas_that_issued_each_other_end_the_search),
         cmocka_unit_test(a_file_name_is_one_that_xapi_takes),
     };
 
