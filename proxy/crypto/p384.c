@@ -10,7 +10,7 @@
 /* An odd k below 2^384 is the sum of 77 digits d[i] * 32^i, each odd and in [-31, 31]:
  * with b[i] the five bits of k from bit 5i + 1 on, d[i] = 2b[i] - 31, and the highest is
  * 2b + 1. So no digit is zero, and 16 multiples are all it takes: P, 3P, ... 31P. */
-enum { WINDOW = 5, DIGITS = 77, MULTIPLES = 16 };
+enum { WINDOW = 5, DIGITS = 77, MULTIPLES = P384_POINTS_MAX };
 
 /* For multiples of the generator. */
 enum { STRIDE = 4, BASES = 20 };
@@ -64,8 +64,7 @@ static void look_up(struct p384_affine *out,
 {
     uint64_t negative = p384_mask(digit >> 4 ^ 1);
 
-    p384_point_look_up(
-        out, multiples, MULTIPLES, (digit ^ negative) & (MULTIPLES - 1), negative);
+    p384_point_look_up(out, multiples, (digit ^ negative) & (MULTIPLES - 1), negative);
 }
 
 /* P, 3P, ... 31P. 2P = (X, Y, Z) counts as (X, Y) on the isomorphic curve where all Z are

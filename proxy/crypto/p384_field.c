@@ -210,39 +210,6 @@ void p384_halve(struct p384_number *out, const struct p384_number *a)
     plain_halve(out, a);
 }
 
-/* out = a^(2^squarings) * b */
-static void step_up(struct p384_number *out, const struct p384_number *a,
-    unsigned squarings, const struct p384_number *b)
-{
-    struct p384_number power = *a;
-
-    while (squarings-- > 0)
-        p384_square(&power, &power);
-    p384_multiply(out, &power, b);
-}
-
-/* a^(p - 2), by Fermat. In binary p - 2 is 255 ones, a zero, 32 ones, 64 zeros, 30 ones,
- * a zero, a one: `ones_n` is a to the power of 2^n - 1. */
-void p384_invert(struct p384_number *out, const struct p384_number *a)
-{
-    struct p384_number ones_2, ones_3, ones_15, ones_30, ones_32, power;
-
-    step_up(&ones_2, a, 1, a);
-    step_up(&ones_3, &ones_2, 1, a);
-    step_up(&power, &ones_3, 3, &ones_3); /* 6 */
-    step_up(&power, &power, 6, &power); /* 12 */
-    step_up(&ones_15, &power, 3, &ones_3);
-    step_up(&ones_30, &ones_15, 15, &ones_15);
-    step_up(&ones_32, &ones_30, 2, &ones_2);
-    step_up(&power, &ones_30, 30, &ones_30); /* 60 */
-    step_up(&power, &power, 60, &power); /* 120 */
-    step_up(&power, &power, 120, &power); /* 240 */
-    step_up(&power, &power, 15, &ones_15); /* 255 */
-    step_up(&power, &power, 1 + 32, &ones_32);
-    step_up(&power, &power, 64 + 30, &ones_30);
-    step_up(out, &power, 2, a);
-}
-
 void p384_enter(struct p384_number *out, const uint64_t limbs[P384_LIMBS])
 {
     struct p384_number plain;

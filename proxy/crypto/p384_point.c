@@ -4,6 +4,9 @@
 
 #include "proxy/crypto/limbs.h"
 
+/* Of a vector register, which every x86-64 has. */
+typedef uint64_t limb_pair __attribute__((vector_size(16)));
+
 /* FIPS 186-4, D.1.2.4 */
 static const uint64_t curve_b[] = {0x2a85c8edd3ec2aef, 0xc656398d8a2ed19d,
     0x0314088f5013875a, 0x181d9c6efe814112, 0x988e056be3f82d19, 0xb3312fa7e23ee7e4};
@@ -141,21 +144,26 @@ void p384_points_to_affine(
     }
 }
 
-void p384_point_look_up(struct p384_affine *out, const struct p384_affine *points,
-    size_t count, uint64_t index, uint64_t negate)
+void p384_point_look_up(struct p384_affine *out,
+    const struct p384_affine points[P384_POINTS_MAX], uint64_t index, uint64_t negate)
 {
     static const struct p384_number zero;
     struct p384_number negative;
+    limb_pair masks[P384_POINTS_MAX];
 
-    memset(out, 0, sizeof(*out));
-    for (size_t i = 0; i < count; i++) {
-        uint64_t other = i ^ index;
-        uint64_t mask = p384_mask((other - 1) >> 63);
+    for (size_t i = 0; i < P384_POINTS_MAX; i++) {
+        uint64_t mask = p384_mask(((i ^ index) - 1) >> 63);
 
-        for (size_t k = 0; k < P384_LIMBS; k++) {
-            out->x.limbs[k] |= points[i].x.limbs[k] & mask;
-            out->y.limbs[k] |= points[i].y.limbs[k] & mask;
+        masks[i] = (limb_pair){mask, mask};
+    }
+    for (size_t at = 0; at < sizeof(*out); at += sizeof(limb_pair)) {
+        limb_pair found = {0, 0}, pair;
+
+        for (size_t i = 0; i < P384_POINTS_MAX; i++) {
+            memcpy(&pair, (const char *)&points[i] + at, sizeof(pair));
+            found |= pair & masks[i];
         }
+        memcpy((char *)out + at, &found, sizeof(found));
     }
     p384_subtract(&negative, &zero, &out->y);
     p384_select(&out->y, &negative, negate);

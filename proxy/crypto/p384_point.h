@@ -41,7 +41,7 @@ void p384_points_to_affine(
     struct p384_affine *out, const struct p384_point *points, size_t count);
 
 /* points[index], by looking at all of them; negated where the mask is set. */
-void p384_point_look_up(struct p384_affine *out, const struct p384_affine *points,
-    size_t count, uint64_t index, uint64_t negate);
+void p384_point_look_up(struct p384_affine *out,
+    const struct p384_affine points[P384_POINTS_MAX], uint64_t index, uint64_t negate);
 
 #endif
