@@ -44,7 +44,7 @@ int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len)
     return 0;
 }
 
-/* RFC 8446, 4.6.3: an answer is due before our next data, and one will do. */
+/* RFC 8446, 4.6.3 */
 static int on_key_update(struct tls *tls)
 {
     struct tls_records *r = tls->records;
@@ -52,10 +52,9 @@ static int on_key_update(struct tls *tls)
 
     if (asks > 1)
         return tls_refuse(tls, SSL_AD_ILLEGAL_PARAMETER, "bad key update");
-    r->owes_update |= asks == 1;
-    return tls_way_next(&r->in, r)
-        ? 0
-        : tls_refuse(tls, SSL_AD_INTERNAL_ERROR, "no new keys");
+    if (!tls_way_next(&r->in, r) || (asks == 1 && !tls_rekey_out(tls)))
+        return tls_refuse(tls, SSL_AD_INTERNAL_ERROR, "no new keys");
+    return 0;
 }
 
 static size_t take(

@@ -88,16 +88,17 @@ static bool seal(struct tls_records *r, int type, const unsigned char *bytes, si
     return true;
 }
 
-/* TLS 1.3: tells the peer, and changes keys. */
-static bool rekey_out(struct tls *tls)
+bool tls_rekey_out(struct tls *tls)
 {
     static const unsigned char update[] = {
         SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
     struct tls_records *r = tls->records;
 
-    r->owes_update = false;
-    return seal(r, SSL3_RT_HANDSHAKE, update, sizeof(update), tls->out) &&
-        tls_way_next(&r->out, r);
+    if (r->silent)
+        return true;
+    r->silent = !seal(r, SSL3_RT_HANDSHAKE, update, sizeof(update), tls->out) ||
+        !tls_way_next(&r->out, r);
+    return !r->silent;
 }
 
 bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len)
@@ -106,9 +107,9 @@ bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len)
 
     if (r->silent)
         return true;
-    bool worn_out = r->tls13 && r->out.sequence >= r->rekey_after;
-    r->silent = ((worn_out || r->owes_update) && !rekey_out(tls)) ||
-        !seal(r, type, bytes, len, tls->out);
+    if (r->tls13 && r->out.sequence >= r->rekey_after && !tls_rekey_out(tls))
+        return false;
+    r->silent = !seal(r, type, bytes, len, tls->out);
     return !r->silent;
 }
 

@@ -44,7 +44,6 @@ struct tls_records {
     unsigned char message[TLS_KEY_UPDATE];
     size_t message_len, skip;
     unsigned warnings; /* in a row */
-    bool owes_update; /* the peer asked for it, once or often: RFC 8446, 4.6.3 */
     bool silent; /* close_notify was sent, or our keys failed: nothing follows */
 };
 
@@ -60,6 +59,7 @@ bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len);
 /* Ends the session with that alert; returns TLS_FAILED. */
 int tls_refuse(struct tls *tls, int alert, const char *text);
 int tls_refuse_flood(struct tls *tls); /* returns TLS_FLOOD */
+bool tls_rekey_out(struct tls *tls); /* TLS 1.3: tells the peer, and changes keys */
 
 /* tls_post.c: alerts, and what is left of handshaking (RFC 8446, 4.6 and 6). 0: read on;
  * else what tls_read() says. */

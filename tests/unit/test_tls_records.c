@@ -204,6 +204,22 @@ static void key_updates_of_the_client_are_followed_and_answered(void **state)
     }
 }
 
+/* Some clients wait for it before they go on. */
+static void a_key_update_is_answered_at_once(void **state)
+{
+    struct forger forger;
+
+    (void)state;
+    connect_with(&suites[0]);
+    forger_init(&forger, server.tls);
+    assert_true(tls_seal(&forger.tls, SSL3_RT_HANDSHAKE, "\30\0\0\1\1", 5));
+    feed(buffer_data(&forger.out), buffer_len(&forger.out), 100);
+    assert_int_equal(server.last, TLS_NEED_INPUT);
+    assert_int_equal(buffer_len(&server.out), 5 + 5 + 1 + 16);
+    forger_destroy(&forger);
+    end();
+}
+
 static void whatever_was_changed_on_the_way_is_refused(void **state)
 {
     char *bytes, record[64];
@@ -500,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_short_fragment_asked_for_is_kept_to),
         cmocka_unit_test(our_keys_are_changed_before_they_wear_out),
         cmocka_unit_test(key_updates_of_the_client_are_followed_and_answered),
+        cmocka_unit_test(a_key_update_is_answered_at_once),
         cmocka_unit_test(whatever_was_changed_on_the_way_is_refused),
         cmocka_unit_test(odd_records_are_answered_as_the_rfcs_say),
         cmocka_unit_test(bad_headers_are_refused_at_once),

@@ -1,5 +1,5 @@
-/* What an established session says besides data, what it says last, and what happens when
- * memory for its keys runs out. */
+/* How an established session ends: what may follow its close_notify, and what happens
+ * when memory for its keys runs out. */
 #include "tests/unit/tls_rig.h"
 
 #include <stdlib.h>
@@ -54,32 +54,6 @@ static void forge(int type, const char *bytes, size_t len)
 static bool is_13(size_t suite)
 {
     return suites[suite].version == TLS1_3_VERSION;
-}
-
-/* RFC 8446, 4.6.3. GnuTLS gives up when it is sent more than eight in a second. */
-static void key_updates_asked_for_many_times_are_answered_once(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < SUITES && is_13(i); i++) {
-        connect_with(i);
-        for (int n = 0; n < 20; n++) {
-            assert_int_equal(SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
-            assert_int_equal(SSL_write(client.ssl, "ping", 4), 4);
-        }
-        settle(100);
-        assert_int_equal(server.plain_len, 20 * 4);
-        uint64_t before = server.tls->records->out.sequence;
-        assert_int_equal(buffer_len(&server.out), 0);
-        assert_true(tls_write(server.tls, "pong", 4));
-        assert_int_equal(buffer_len(&server.out), (5 + 5 + 1 + 16) + (5 + 4 + 1 + 16));
-        assert_int_equal(server.tls->records->out.sequence, 1); /* with new keys */
-        assert_true(before > 0);
-        assert_true(tls_write(server.tls, "pong", 4));
-        assert_int_equal(server.tls->records->out.sequence, 2);
-        settle(100);
-        assert_int_equal(client.plain_len, 8);
-        disconnect();
-    }
 }
 
 /* RFC 8446, 6.1: it tells that the sender will not send any more messages. The other
@@ -231,7 +205,6 @@ static void a_session_without_memory_to_read_is_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(key_updates_asked_for_many_times_are_answered_once),
         cmocka_unit_test(nothing_follows_close_notify),
         cmocka_unit_test(a_session_without_memory_to_write_is_over),
         cmocka_unit_test(a_session_without_memory_to_read_is_over),
