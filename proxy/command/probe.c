@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -122,6 +123,7 @@ bool probe_service(const struct daemon *daemon, const json_t *service,
     bool good;
 
     *workers = 0;
+    (void)signal(SIGPIPE, SIG_IGN); /* who hangs up is told of, too */
     if (!daemon_ask(daemon, "probe", json_text(service, "name"), &answer, err))
         return false;
     good = json_is_true(json_object_get(answer.json, "ok"));

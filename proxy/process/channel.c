@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -10,14 +11,14 @@
 
 #include "proxy/process/wire.h"
 
-enum { HEADER_BYTES = 8, ATTEMPTS = 8 };
+enum { HEADER_BYTES = 8, ATTEMPTS = 8, ROOM_PATIENCE = 20 /* ms */ };
 
 /* The kernel was short of memory for a moment, say: no reason to give up the other
  * process. */
 static bool may_pass(int error)
 {
     switch (error) {
-    case EAGAIN: /* nothing there, or no room */
+    case EAGAIN: /* nothing there */
     case ECONNRESET: /* it is gone */
     case EPIPE:
     case ENOTCONN:
@@ -80,6 +81,14 @@ static ssize_t send_with_descriptors(
     return sendmsg(channel, &datagram, MSG_NOSIGNAL);
 }
 
+/* Nor that it is busy just now. */
+static bool may_be_sent_again(int channel)
+{
+    struct pollfd room = {.fd = channel, .events = POLLOUT};
+
+    return may_pass(errno) || (errno == EAGAIN && poll(&room, 1, ROOM_PATIENCE) >= 0);
+}
+
 /* Without descriptors by writev(): workers are not allowed sendmsg(), for the master
  * would have to close what they pass, and that may take as long as they like (SO_LINGER).
  * Both ends ignore SIGPIPE. */
@@ -92,7 +101,7 @@ bool channel_send(int channel, const struct message *m)
 
     wire_put_u32(&w, m->type);
     wire_put_u32(&w, m->id);
-    for (int i = 0; i < ATTEMPTS && sent < 0 && (i == 0 || may_pass(errno)); i++)
+    for (int i = 0; i < ATTEMPTS && sent < 0 && (i == 0 || may_be_sent_again(channel)); i++)
         sent = m->fd_count > 0 ? send_with_descriptors(channel, m, parts, 2)
                                : writev(channel, parts, 2);
     return sent == (ssize_t)(sizeof(header) + m->len);

@@ -37,7 +37,7 @@ MASTER = {
     "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait,epoll_pwait": "EINTR ENOMEM",
     "read": "EINTR EAGAIN EIO ENOMEM", "write": "EINTR EAGAIN ENOSPC EIO EPIPE",
     "writev": "EINTR ENOBUFS ENOMEM", "readv,pread64": "EINTR EIO",
-    "recvmsg": "EINTR EAGAIN ENOMEM EMFILE EIO ECONNRESET",
+    "recvmsg": "EINTR EAGAIN ENOMEM EMFILE EIO",
     "sendmsg": "EINTR EAGAIN ENOMEM ENOBUFS ETOOMANYREFS EPIPE",
     "recvfrom": "EINTR ENOMEM ECONNRESET", "sendto": "EINTR ENOBUFS EPIPE ECONNREFUSED",
     "accept4": "EINTR EMFILE ENFILE ENOMEM ECONNABORTED", "openat": "EINTR EMFILE ENFILE EIO ENOMEM",
@@ -61,11 +61,11 @@ WHEN = ["1", "2", "3", "5", "8", "13", "21", "1+", "2+3", "3..6"]
 CORE_WORKER = [
     "epoll_ctl:error=ENOMEM:when=3+4", "epoll_wait,epoll_pwait:error=ENOMEM:when=2+3",
     "recvmsg:error=EIO:when=1+2", "writev:error=ENOBUFS:when=1..3", "brk,mmap:error=ENOMEM:when=1+2",
-    "write:error=EIO", "connect:error=EAGAIN:when=2+3", "ioctl:error=EIO"]
+    "sendto:error=EAGAIN:when=1+", "write:error=EIO", "connect:error=EAGAIN:when=2+3", "ioctl:error=EIO"]
 CORE_MASTER = [
     "epoll_ctl:error=ENOMEM:when=1..5", "epoll_ctl:error=ENOSPC:when=2+2",
     "epoll_wait,epoll_pwait:error=ENOMEM:when=1+2", "read:error=EIO:when=1+3",
-    "read:error=EIO:when=2..4", "write:error=EIO", "recvmsg:error=EIO:when=2+4",
+    "read:error=EIO:when=2..4", "write:error=EIO", "recvmsg:error=EIO:when=2+4", "sendmsg:error=EAGAIN:when=2+3",
     "clone,clone3,vfork,fork:error=EAGAIN:when=1..2", "openat:error=EMFILE:when=3+5",
     "pipe2,eventfd2:error=EMFILE", "brk,mmap:error=ENOMEM:when=1+3", "close:error=EIO:when=1+2",
     "fcntl:error=ENOMEM:when=1+2"]
