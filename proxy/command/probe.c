@@ -1,8 +1,8 @@
 #include "proxy/command/probe.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>

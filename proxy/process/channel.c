@@ -101,7 +101,8 @@ bool channel_send(int channel, const struct message *m)
 
     wire_put_u32(&w, m->type);
     wire_put_u32(&w, m->id);
-    for (int i = 0; i < ATTEMPTS && sent < 0 && (i == 0 || may_be_sent_again(channel)); i++)
+    for (int i = 0; i < ATTEMPTS && sent < 0 && (i == 0 || may_be_sent_again(channel));
+         i++)
         sent = m->fd_count > 0 ? send_with_descriptors(channel, m, parts, 2)
                                : writev(channel, parts, 2);
     return sent == (ssize_t)(sizeof(header) + m->len);
