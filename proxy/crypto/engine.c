@@ -69,7 +69,7 @@ static bool is_possible(struct error *err)
 /* What both of ours have in common. */
 static bool start_ours(const struct multibuffer *library, struct error *err)
 {
-    p384_start(false);
+    p384_start(P384_BEST);
     operations_start(library);
     if (!load_providers(err))
         return false;

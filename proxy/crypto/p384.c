@@ -21,9 +21,9 @@ enum { STACK_USED = 12 * 1024 };
 static const uint64_t order[] = {0xecec196accc52973, 0x581a0db248b0a77a,
     0xc7634d81f4372ddf, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff};
 
-void p384_start(bool plain)
+void p384_start(enum p384_way way)
 {
-    p384_field_start(plain);
+    p384_field_start(way == P384_X86 || (way == P384_BEST && p384_field_x86_can()));
 }
 
 static bool is_in_range(const uint64_t scalar[P384_LIMBS])

@@ -15,8 +15,14 @@
 
 enum { P384_SECRET_LEN = 48 };
 
-/* Once, before the rest. `plain`: without the instructions this CPU may have for it. */
-void p384_start(bool plain);
+enum p384_way {
+    P384_BEST, /* on this CPU */
+    P384_PLAIN, /* in C alone: for tests */
+    P384_X86, /* whatever the CPU says, for valgrind's conceals what it has: for tests */
+};
+
+/* Once, before the rest. */
+void p384_start(enum p384_way way);
 
 /* Big-endian x of [scalar](x, y). False, and all zero, if (x, y) is not a point of the
  * curve in reduced coordinates, or the scalar not in [1, order - 1]. */

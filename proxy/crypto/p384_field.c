@@ -21,10 +21,10 @@ const struct p384_number p384_one = {
 static const struct p384_number entrance = {{0xfffffffe00000001, 0x0000000200000000,
     0xfffffffe00000000, 0x0000000200000000, 1, 0}};
 
-static bool has_adx; /* in use */
+static bool use_x86;
 
 /* What the CPU says: compilers' own questions do not all know of ADX. */
-static bool cpu_can(void)
+bool p384_field_x86_can(void)
 {
 #ifdef __x86_64__
     unsigned eax, ebx, ecx, edx;
@@ -36,9 +36,9 @@ static bool cpu_can(void)
 #endif
 }
 
-void p384_field_start(bool plain)
+void p384_field_start(bool x86)
 {
-    has_adx = !plain && cpu_can();
+    use_x86 = x86;
 }
 
 /* out = a + b; returns the carry. */
@@ -156,7 +156,7 @@ void p384_multiply(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
 #ifdef __x86_64__
-    if (has_adx) {
+    if (use_x86) {
         p384_x86_multiply(out, a, b);
         return;
     }
@@ -167,7 +167,7 @@ void p384_multiply(
 void p384_square(struct p384_number *out, const struct p384_number *a)
 {
 #ifdef __x86_64__
-    if (has_adx) {
+    if (use_x86) {
         p384_x86_square(out, a);
         return;
     }
@@ -179,7 +179,7 @@ void p384_add(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
 #ifdef __x86_64__
-    if (has_adx) {
+    if (use_x86) {
         p384_x86_add(out, a, b);
         return;
     }
@@ -191,7 +191,7 @@ void p384_subtract(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b)
 {
 #ifdef __x86_64__
-    if (has_adx) {
+    if (use_x86) {
         p384_x86_subtract(out, a, b);
         return;
     }
@@ -202,7 +202,7 @@ void p384_subtract(
 void p384_halve(struct p384_number *out, const struct p384_number *a)
 {
 #ifdef __x86_64__
-    if (has_adx) {
+    if (use_x86) {
         p384_x86_halve(out, a);
         return;
     }

@@ -21,9 +21,10 @@ struct p384_number {
 extern const uint64_t p384_prime[P384_LIMBS];
 extern const struct p384_number p384_one;
 
-/* Chooses what this CPU does fastest; `plain`: C alone, for tests. Before the first call,
- * and without one, it is C. */
-void p384_field_start(bool plain);
+/* Whether this CPU has the instructions of p384_field_x86.S, and to use them from now on.
+ * At first, it is C. */
+bool p384_field_x86_can(void);
+void p384_field_start(bool x86);
 
 void p384_multiply(
     struct p384_number *out, const struct p384_number *a, const struct p384_number *b);

@@ -494,7 +494,7 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "--full") == 0)
         batches = (argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000) / LANES;
-    p384_start(false);
+    p384_start(P384_BEST);
     loaded = multibuffer_load(&library, &err);
     if (!loaded)
         (void)printf("batched operations are skipped: %s\n", err.text);
