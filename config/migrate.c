@@ -157,12 +157,29 @@ static void print_section(struct work *w, const char *name)
     fputs("]\n", w->text);
 }
 
+/* What stands before the first section goes for all that do not say otherwise. */
+static bool is_client(const struct work *w, size_t first, size_t end)
+{
+    const struct stunnel_line *own = stunnel_find(&w->from, first, end, "client");
+
+    if (own == NULL)
+        own = stunnel_find(&w->from, 0, stunnel_scope_end(&w->from, 0), "client");
+    return own != NULL && migrate_is_yes(own->value);
+}
+
+/* Without sections, as inetd and XAPI start it. */
+static void refuse_client(struct work *w)
+{
+    fputs("; CANNOT BE HAD, it is a TLS client\n", w->text);
+    fprintf(
+        w->losses, "%s: this is a TLS client: wlbproxy is a server only\n", w->from.name);
+}
+
 static void migrate_section(struct work *w, size_t first, size_t end)
 {
     const struct stunnel_line *section = &w->from.lines[first - 1];
-    const struct stunnel_line *client = stunnel_find(&w->from, first, end, "client");
 
-    if (client != NULL && migrate_is_yes(client->value)) {
+    if (is_client(w, first, end)) {
         fprintf(w->text, "\n; [%s] of line %u: CANNOT BE HAD, it is a TLS client\n",
             excerpt_of_text(section->name).text, section->number);
         fprintf(w->losses, "%s:%u: [%s] is a TLS client: wlbproxy is a server only\n",
@@ -179,6 +196,10 @@ static void migrate_all(struct work *w)
     size_t end = stunnel_scope_end(&w->from, 0);
 
     fprintf(w->text, "; wlbproxy's configuration, from stunnel's %s\n\n", w->from.name);
+    if (end == w->from.count && is_client(w, 0, end)) {
+        refuse_client(w);
+        return;
+    }
     migrate_scope(w, 0, end);
     while (end < w->from.count) {
         size_t first = end + 1;
@@ -190,7 +211,7 @@ static void migrate_all(struct work *w)
 
 static bool is_valid(const char *text, const char *name, struct error *err)
 {
-    struct settings *settings = settings_parse(text, "line", err);
+    struct settings *settings = settings_parse(text, "output", err);
 
     settings_free(settings);
     if (settings != NULL)

@@ -126,6 +126,32 @@ static void sections_keep_their_order_and_their_names(void **state)
     migration_destroy(&migration);
 }
 
+/* XAPI's own stunnel, for one: no sections, and client = yes. */
+static void a_client_is_not_made_a_server(void **state)
+{
+    struct migration migration;
+
+    (void)state;
+    migrate("client = yes\nconnect = 10.0.0.1:443\nverifyChain = yes\nCAfile = /a.pem\n"
+            "checkHost = wlb\n",
+        &migration);
+    assert_null(strstr(migration.text, "connect"));
+    assert_non_null(strstr(migration.text, "CANNOT BE HAD, it is a TLS client"));
+    assert_string_equal(
+        migration.losses, "s.conf: this is a TLS client: wlbproxy is a server only\n");
+    migration_destroy(&migration);
+
+    migrate("client = yes\n[a]\naccept = 1\nconnect = 2\n"
+            "[b]\nclient = no\naccept = 3\nconnect = 4\ncert = /b.pem\n",
+        &migration);
+    assert_null(strstr(migration.text, "[a]\naccept"));
+    assert_non_null(strstr(migration.text, "[b]\n"));
+    assert_non_null(strstr(migration.text, "connect = 127.0.0.1:4\n"));
+    assert_string_equal(
+        migration.losses, "s.conf:2: [a] is a TLS client: wlbproxy is a server only\n");
+    migration_destroy(&migration);
+}
+
 static void no_secret_is_repeated(void **state)
 {
     static const char *const secrets[] = {"ticketKeySecret", "ticketMacSecret",
@@ -156,7 +182,7 @@ static void what_is_no_stunnel_configuration_is_refused(void **state)
 
     assert_false(migrate_stunnel("[a]\ncert = c.pem\n", "s.conf", &migration, &err));
     assert_non_null(strstr(err.text,
-        "what was made of s.conf still needs a hand: line:5: "
+        "what was made of s.conf still needs a hand: output:5: "
         "cert: 'c.pem' is not an absolute path"));
     assert_non_null(strstr(migration.text, "cert = c.pem"));
     migration_destroy(&migration);
@@ -168,6 +194,7 @@ int main(void)
         cmocka_unit_test(service_options_find_their_equals),
         cmocka_unit_test(global_options_find_their_equals),
         cmocka_unit_test(sections_keep_their_order_and_their_names),
+        cmocka_unit_test(a_client_is_not_made_a_server),
         cmocka_unit_test(no_secret_is_repeated),
         cmocka_unit_test(what_is_no_stunnel_configuration_is_refused),
     };
