@@ -17,13 +17,10 @@
 static const char connection_reset[] =
     "XenServer's client then fails with no more than \"connection reset\"";
 
-/* ECDHE-RSA goes with an RSA-PSS key as well, for OpenSSL and so for XenServer. */
 static bool has_rsa(struct credential *const *credentials, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        EVP_PKEY *key = credential_key(credentials[i]);
-
-        if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))
+        if (xenserver_takes_key(credential_key(credentials[i])))
             return true;
     }
     return count == 0;

@@ -149,11 +149,14 @@ static void explain(int error, char *text, size_t size)
     (void)snprintf(text, size, "%s", words);
 }
 
+bool xenserver_takes_key(const EVP_PKEY *key)
+{
+    return key != NULL && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"));
+}
+
 static bool takes_key(X509 *leaf, struct xenserver_verdict *verdict)
 {
-    EVP_PKEY *key = X509_get0_pubkey(leaf);
-
-    if (key != NULL && EVP_PKEY_is_a(key, "RSA"))
+    if (xenserver_takes_key(X509_get0_pubkey(leaf)))
         return true;
     (void)snprintf(verdict->reason, sizeof(verdict->reason),
         "XenServer's client needs a certificate with an RSA key");

@@ -24,6 +24,9 @@ enum xenserver_release {
 /* "Citrix Hypervisor 8.2 (verify=2)" */
 const char *xenserver_release_name(enum xenserver_release release);
 
+/* ECDHE-RSA goes with an RSA-PSS key as well, for OpenSSL and so for XenServer. */
+bool xenserver_takes_key(const EVP_PKEY *key);
+
 struct xenserver_verdict {
     bool accepted;
     char reason[320]; /* one sentence, also when it is accepted */

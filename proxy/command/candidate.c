@@ -11,6 +11,7 @@
 #include "certstore/credential.h"
 #include "certstore/durable.h"
 #include "certstore/judge_parts.h"
+#include "certstore/xenserver.h"
 
 static bool has_pem(const struct secret_file *file)
 {
@@ -141,7 +142,7 @@ static void judge_key_kind(struct candidate *c)
 {
     EVP_PKEY *key = X509_get0_pubkey(c->pair.leaf);
 
-    if (key != NULL && EVP_PKEY_is_a(key, "RSA"))
+    if (xenserver_takes_key(key))
         return;
     findings_add(&c->findings, "no-rsa-certificate", SEVERITY_WARNING, c->files.items[0],
         "alone it would lock XenServer out: its client takes RSA certificates only",

@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "certstore/collect.h"
+#include "certstore/xenserver.h"
 #include "config/endpoint.h"
 #include "config/error.h"
 
@@ -244,7 +245,7 @@ static void find_reason(struct peer *peer, const struct collection *seen)
         if (try_offer(peer, &points[i].offer, NULL, terms, &err))
             words = points[i].words;
     }
-    if (key != NULL && !EVP_PKEY_is_a(key, "RSA"))
+    if (key != NULL && !xenserver_takes_key(key))
         words = "the server has no certificate with an RSA key, and it takes no other";
     else if (peer->asks_certificate)
         words = "the server wants to see a client certificate, and it has none";

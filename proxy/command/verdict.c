@@ -121,7 +121,7 @@ void verdicts_add(json_t *verdicts, const struct verdict_question *question)
 const struct credential *verdict_presented(const struct plan_service *service)
 {
     for (size_t i = 0; i < service->credential_count; i++) {
-        if (EVP_PKEY_is_a(credential_key(service->credentials[i]), "RSA"))
+        if (xenserver_takes_key(credential_key(service->credentials[i])))
             return service->credentials[i];
     }
     return service->credential_count > 0 ? service->credentials[0] : NULL;

@@ -27,6 +27,7 @@ CHAINS = [("leaf mid root", "root"), ("leaf root mid", "root"), ("leaf", "root")
           ("leaf", "leaf"), ("leaf", "mid"), ("leaf mid", "mid"), ("leaf mid root", "mid"),
           ("leaf mid", "other"), ("leaf mid", "mid root"), ("leaf mid root", "leaf mid root")]
 OTHERS = {  # extensions, days, issuer: more leaves, each sent alone and installed itself
+    "pss": (["basicConstraints=CA:FALSE"], 30, "mid"),
     "self-signed": (["basicConstraints=CA:FALSE"], 30, None),
     "self-signed-ca": (["basicConstraints=critical,CA:TRUE"], 30, None),
     "self-signed-plain": ([], 30, None),
@@ -52,10 +53,10 @@ def validity(days):
     return ["-not_before", "20200101000000Z", "-not_after", "20210101000000Z"]
 
 
-def issue(folder, name, subject, extensions, issuer=None, days=30):
+def issue(folder, name, subject, extensions, issuer=None, days=30, algorithm="RSA"):
     key, cert, conf = (folder / f"{name}.{end}" for end in ("key", "pem", "ext"))
     conf.write_text("[x]\n" + "\n".join(extensions) + "\n")
-    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
+    openssl("genpkey", "-algorithm", algorithm, "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
     openssl("req", "-new", "-key", key, "-subj", f"/CN={subject}", "-out", folder / "csr")
     signer = (["-signkey", key] if issuer is None else
               ["-CA", folder / f"{issuer}.pem", "-CAkey", folder / f"{issuer}.key", "-CAcreateserial"])
@@ -73,7 +74,8 @@ def certificates(tmp_path_factory):
         issue(folder, name, subject, extensions, "mid")
     issue(folder, "other", "Other root", ["basicConstraints=critical,CA:TRUE"])
     for name, (extensions, days, issuer) in OTHERS.items():
-        issue(folder, name, "wlb.example.com", extensions, issuer, days)
+        issue(folder, name, "wlb.example.com", extensions, issuer, days,
+              "RSA-PSS" if name == "pss" else "RSA")
     return folder
 
 
