@@ -15,7 +15,7 @@
 
 enum { NAME_MAX_LEN = 256 };
 
-static char *pending_file(const char *cert)
+char *pending_file(const char *cert)
 {
     size_t size = strlen(cert) + sizeof(".pending");
     char *path = malloc(size);

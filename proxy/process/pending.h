@@ -15,4 +15,7 @@ struct settings;
 
 void pending_add_services(struct settings *settings, struct findings *findings);
 
+/* Where the pending pair of a chain is; the caller frees. */
+char *pending_file(const char *cert);
+
 #endif

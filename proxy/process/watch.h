@@ -1,7 +1,7 @@
 /*
  * watch.h - `watch = on`: reloads by itself when the certificate or key files change.
  *
- * The folders are watched, not the files: a file that is replaced has another inode.
+ * The names are watched, not the files: a file that is replaced has another inode.
  * After a moment of quiet the disk is looked at; only a pair that is consistent, and
  * other than what is served, makes a reload: the steps of a rotation in between make
  * none.
@@ -14,6 +14,8 @@
 
 #include <uv.h>
 
+#include "proxy/process/watch_paths.h"
+
 struct disk_look;
 struct master;
 struct plan;
@@ -22,7 +24,8 @@ struct watch {
     struct master *master;
     uv_poll_t poll;
     uv_timer_t quiet;
-    int fd; /* inotify; -1: off */
+    struct watch_paths paths; /* its fd -1: off */
+    bool complained; /* of a folder that cannot be watched: once a generation */
     struct disk_look *look;
     bool again;
 };
