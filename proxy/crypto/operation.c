@@ -6,7 +6,7 @@
 
 /* Who does what. A batch by crypto_mb, where that is there, costs the same with one lane
  * in use as with eight, so below `batch_from` one by one is cheaper. From measurements:
- * alone against a batch, in us, on a 2.6 GHz server core: P-384 derive 150/390 (by
+ * alone against a batch, in us, on a 2.6 GHz server core: P-384 derive 145/410 (by
  * OpenSSL 525), P-256 derive 44/89, X25519 34/37, RSA 2048 290/640, 3072 1500/3300, 4096
  * 3400/5700, P-384 sign 550/150, P-256 sign 22/37. */
 enum alone { BY_OPENSSL, BY_US, NEVER };
