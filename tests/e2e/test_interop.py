@@ -17,41 +17,6 @@ from frame.proxy import free_port
 ASK = get("/?size=1000", close=True)
 
 
-@pytest.fixture(params=["openssl", "batched"])
-def start(request, start_proxy, origin):
-    """start(pair, option=value...) on either engine; batched where the CPU can."""
-    def it(pair=None, **options):
-        if request.param == "batched" and not can_batch:
-            pytest.skip("no crypto_mb here, or no AVX-512 IFMA")
-        return start_proxy(origin.address, pair, crypto=request.param, **options)
-
-    can_batch = request.param != "batched" or _can_batch(request)
-    return it
-
-
-def _can_batch(request, known=[]):
-    """Asked once: a proxy told to batch says at its start whether it can."""
-    if not known:
-        folder = request.getfixturevalue("tmp_path")
-        config = folder / "can_batch.conf"
-        pki = request.getfixturevalue("pki")
-        config.write_text(f"crypto = batched\ncontrol = off\nworkers = 1\n[a]\n"
-                          f"accept = 127.0.0.1:{free_port()}\ncert = {pki.rsa.cert}\n"
-                          f"key = {pki.rsa.key}\n")
-        process = subprocess.Popen(
-            [request.getfixturevalue("wlbproxy"), "run", "-c", str(config)],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for line in process.stderr:
-            if "event=worker_up" in line or "crypto = batched is not possible" in line:
-                known.append("event=worker_up" in line)
-                break
-        else:
-            known.append(False)
-        process.kill()
-        process.communicate()
-    return known[0]
-
-
 def s_client(port, *options, stdin=ASK, end="-ign_eof"):
     done = subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", end, *map(str, options)],
