@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -190,6 +191,33 @@ static void judge(struct request *r, const struct subject *subject)
     findings_destroy(&findings);
 }
 
+/* A slip of the hand may have named a key. */
+static bool may_write(const char *path, struct error *err)
+{
+    struct collection collection;
+    struct findings findings;
+    struct stat state;
+    bool good;
+
+    if (stat(path, &state) != 0)
+        return errno == ENOENT || error_set(err, "%s: %s", path, strerror(errno));
+    if (state.st_size == 0 && S_ISREG(state.st_mode))
+        return true;
+    findings_init(&findings);
+    collection_init(&collection);
+    (void)collect_file(&collection, path, NULL, &findings);
+    good = collection.count > 0;
+    for (size_t i = 0; i < collection.count; i++)
+        good = good && collection.items[i].kind == COLLECTED_REQUEST;
+    collection_destroy(&collection);
+    findings_destroy(&findings);
+    return good ||
+        error_set(err,
+            "%s: what is there is not a signing request, and is left as it is; give "
+            "another path: --csr FILE",
+            path);
+}
+
 static int request(struct request *r)
 {
     struct subject subject = {.others = &r->names};
@@ -201,6 +229,10 @@ static int request(struct request *r)
     subject.name = r->place.name;
     if (!subject_check(&subject, &err) || !cert_change_open(&r->place, &r->say, &err))
         goto failed;
+    if (!may_write(r->place.csr, &err)) {
+        cert_say_error(&r->say, &err);
+        return EXIT_NOT_SO;
+    }
     judge(r, &subject);
     return make(r, &subject);
 failed:

@@ -40,7 +40,7 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 #define ARGUMENT_CONTROL(variable)                                                       \
     {                                                                                    \
         .name = "control", .value = "PATH",                                              \
-        .help = "its control socket, if the file does not say", .text = &(variable)      \
+        .help = "the proxy's socket, else the configured one", .text = &(variable)       \
     }
 
 #endif

@@ -115,8 +115,9 @@ int reload_command(int argc, char **argv)
         .summary =
             "Makes the running proxy read its configuration, certificates and keys "
             "again; waits; tells what is served now, confirmed by a handshake with "
-            "every worker. Exit status 1: refused, or not confirmed; what was served "
-            "before still is. No connection is lost either way.",
+            "every worker. Exit status 1: refused, and what was served before still is; "
+            "or a worker did not present what it should (NOT CONFIRMED). 2: nobody could "
+            "be asked. No connection is lost in any case.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
     };

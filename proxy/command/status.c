@@ -36,7 +36,9 @@ int status_command(int argc, char **argv)
         .command = "status",
         .summary =
             "Shows what the running proxy serves, whether that is what is on disk, "
-            "and how it is: workers, connections, backends, counters.",
+            "and how it is: workers, connections, backends, counters. Exit status 2: "
+            "nobody "
+            "answers on its socket, so that it probably does not run.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
     };

@@ -149,6 +149,23 @@ WARNED = {
 }
 
 
+def test_a_request_overwrites_requests_only(wlbproxy, tmp_path, pki):
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    text = place.folder / "notes"
+    text.write_text("not to be lost")
+    empty = place.folder / "empty.csr"
+    empty.touch()
+    for precious in (place.key, place.cert, text):
+        before = precious.read_bytes()
+        done = place.run("request", "--name", "localhost", "--csr", precious, check=1)
+        assert precious.read_bytes() == before
+        assert "is not a signing request" in " ".join(done.stderr.split())
+        assert not (place.folder / "server.key.pending").exists()
+    for _ in range(2):
+        place.run("request", "--name", "localhost", "--csr", empty)
+    assert b"CERTIFICATE REQUEST" in empty.read_bytes()
+
+
 @pytest.mark.parametrize("what", WARNED)
 def test_what_xenserver_would_not_match_is_warned_of(place, what):
     done = place.run("request", *WARNED[what], "--json")
