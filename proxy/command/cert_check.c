@@ -149,7 +149,7 @@ static bool prepare(struct cert_check *c)
     else if (secrets_init(&err) &&
         password_read(c->password_path, &c->candidate.password, &err))
         return true;
-    fprintf(stderr, "wlbproxy cert check: %s\n", err.text);
+    print_failure("cert check", c->json, err.text);
     return false;
 }
 

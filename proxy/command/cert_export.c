@@ -208,7 +208,7 @@ static int run_export(struct cert_export *e)
     if (done)
         print_export(e);
     else
-        fprintf(stderr, "wlbproxy cert export-for-pool: %s\n", err.text);
+        print_failure("cert export-for-pool", e->json, err.text);
     password_free(password);
     free(file);
     collection_destroy(&e->collection);

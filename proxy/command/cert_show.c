@@ -123,7 +123,8 @@ static int show_a_server(struct peer *peer, bool json)
     collection_init(&collection);
     seen = peer_look(peer, &collection, &err);
     if (!seen) {
-        fprintf(stderr, "wlbproxy cert show: %s: %s\n", peer->where, err.text);
+        error_context(&err, "%s", peer->where);
+        print_failure("cert show", json, err.text);
         collection_destroy(&collection);
         return EXIT_FAILED;
     }
@@ -206,7 +207,7 @@ int cert_show_command(int argc, char **argv)
 
     if (status == EXIT_GO_ON &&
         (!secrets_init(&err) || !password_read(password_path, &password, &err))) {
-        fprintf(stderr, "wlbproxy cert show: %s\n", err.text);
+        print_failure("cert show", json, err.text);
         status = EXIT_FAILED;
     }
     if (status == EXIT_GO_ON)

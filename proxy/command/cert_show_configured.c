@@ -118,7 +118,7 @@ int show_configured(const char *config, const char *control, bool json)
     bool good;
 
     if (settings == NULL) {
-        fprintf(stderr, "wlbproxy cert show: %s\n", err.text);
+        print_failure("cert show", json, err.text);
         return EXIT_FAILED;
     }
     status = ask_status(config, control, &err);

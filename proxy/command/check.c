@@ -137,7 +137,7 @@ static int check(struct check *c, bool json)
     int status;
 
     if (!secrets_init(&c->err) || !can_read_config(c, &c->err)) {
-        fprintf(stderr, "wlbproxy check: %s\n", c->err.text);
+        print_failure("check", json, c->err.text);
         return EXIT_FAILED;
     }
     judge(c);

@@ -206,3 +206,16 @@ void print_json(const json_t *json)
     json_dumpf(json, stdout, JSON_INDENT(2));
     putchar('\n');
 }
+
+void print_failure(const char *command, bool json, const char *why)
+{
+    json_t *answer;
+
+    if (!json) {
+        fprintf(stderr, "wlbproxy %s: %s\n", command, why);
+        return;
+    }
+    answer = json_pack("{sb ss}", "ok", 0, "error", why);
+    print_json(answer);
+    json_decref(answer);
+}

@@ -38,4 +38,8 @@ bool is_told_by_a_finding(const char *sentence, const json_t *findings);
 /* One object, indented, and a newline. */
 void print_json(const json_t *json);
 
+/* What could not be done, and why: a sentence on stderr, or with `json` an object with
+ * "ok": false and "error" on stdout. */
+void print_failure(const char *command, bool json, const char *why);
+
 #endif

@@ -87,7 +87,7 @@ static int reload(const struct daemon *daemon, bool json)
     bool done, confirmed;
 
     if (!daemon_ask(daemon, "reload", NULL, &answer, &err)) {
-        fprintf(stderr, "wlbproxy reload: %s\n", err.text);
+        print_failure("reload", json, err.text);
         return EXIT_FAILED;
     }
     done = json_is_true(json_object_get(answer.json, "ok"));
@@ -128,7 +128,7 @@ int reload_command(int argc, char **argv)
     if (status != EXIT_GO_ON)
         return status;
     if (!daemon_find(&daemon, config, control, &err)) {
-        fprintf(stderr, "wlbproxy reload: %s\n", err.text);
+        print_failure("reload", json, err.text);
         return EXIT_FAILED;
     }
     status = reload(&daemon, json);

@@ -12,7 +12,7 @@ static int show(const struct daemon *daemon, bool json)
     bool good;
 
     if (!daemon_ask(daemon, "status", NULL, &answer, &err)) {
-        fprintf(stderr, "wlbproxy status: %s\n", err.text);
+        print_failure("status", json, err.text);
         return EXIT_FAILED;
     }
     good = json_is_true(json_object_get(answer.json, "ok"));
@@ -49,7 +49,7 @@ int status_command(int argc, char **argv)
     if (status != EXIT_GO_ON)
         return status;
     if (!daemon_find(&daemon, config, control, &err)) {
-        fprintf(stderr, "wlbproxy status: %s\n", err.text);
+        print_failure("status", json, err.text);
         return EXIT_FAILED;
     }
     status = show(&daemon, json);
