@@ -214,7 +214,7 @@ int main(void)
 
     if (CRYPTO_set_mem_functions(unsure_malloc, unsure_realloc, unsure_free) != 1)
         return 2;
-    if (!engine_start(1, &err) || !engine_seals_records()) {
+    if (!engine_start(ENGINE_AUTO, &err) || !engine_seals_records()) {
         print_message("skipped: records are OpenSSL's: %s\n", engine_description());
         return 0;
     }
