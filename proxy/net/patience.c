@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { REMOVAL_TRIES = 20 };
+
 static uint64_t waits;
 
 static void wait_a_moment(void)
@@ -28,9 +30,11 @@ int patience_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *eve
 
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-    int result;
+    int result, tries = 0;
 
+    /* To be rid of something takes no memory: mostly libuv does not insist on it. */
     while ((result = patience_epoll_ctl(epoll, operation, fd, event)) != 0 &&
+        (operation != EPOLL_CTL_DEL || tries++ < REMOVAL_TRIES) &&
         (errno == ENOMEM || errno == ENOSPC || errno == EINTR || errno == EAGAIN))
         wait_a_moment();
     return result;
