@@ -138,6 +138,11 @@ enum admission_verdict admission_enter(struct admission *admission,
     return ADMIT;
 }
 
+uint32_t source_connections(const struct source *source)
+{
+    return source != NULL ? source->connections : 0;
+}
+
 void source_leave(struct source *source)
 {
     if (source == NULL)

@@ -34,7 +34,8 @@ enum admission_verdict admission_enter(struct admission *admission,
     const struct admission_limits *limits, const struct sockaddr_storage *peer,
     uint32_t handshakes_in_progress, uint64_t now, struct source **source);
 
-/* Both take NULL. */
+/* All take NULL. */
+uint32_t source_connections(const struct source *source);
 void source_leave(struct source *source);
 void source_count_full_handshake(struct source *source, uint64_t now);
 

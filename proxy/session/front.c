@@ -18,8 +18,9 @@
 #include "proxy/session/requests.h"
 
 enum {
-    ROOM_TICK = 500, /* ms between looks at handshakes that can be shed */
-    SHED_PATIENCE = 3000, /* ms a handshake gets whose ClientHello we have seen */
+    ROOM_TICK = 50, /* ms between looks at handshakes that can be shed */
+    SHED_PATIENCE = 200, /* ms a handshake gets whose ClientHello we have seen: more,
+                          * and a crowd of them keeps everybody else in the backlog */
     SHED_LOOKS = 8, /* oldest handshakes looked at */
     FULL_AGAIN = 60 * 1000, /* ms between two lines that say so */
     CROWD = 256, /* clients whose memory is worth giving back */
@@ -63,18 +64,22 @@ static void on_noise_due(struct deadline *due)
 
 /* ---- room ---- */
 
+/* Of the oldest, one of the source that has most: who comes alone is spared. */
 static struct client *oldest_sheddable(const struct front *front)
 {
     struct list *node = front->handshaking.next;
+    struct client *found = NULL;
 
     for (int i = 0; i < SHED_LOOKS && node != &front->handshaking; i++) {
         struct client *c = container_of(node, struct client, handshaking);
 
         node = node->next;
-        if (handshake_is_sheddable(c, SHED_PATIENCE))
-            return c;
+        if (handshake_is_sheddable(c, SHED_PATIENCE) &&
+            (found == NULL ||
+                source_connections(c->source) > source_connections(found->source)))
+            found = c;
     }
-    return NULL;
+    return found;
 }
 
 bool front_has_room(const struct front *front)

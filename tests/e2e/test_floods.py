@@ -85,6 +85,16 @@ def test_handshakes_beyond_the_limit_make_room(start_proxy, origin):
     wait_until_alone(proxy)
 
 
+def test_a_crowd_that_stalls_after_its_hello_keeps_nobody_waiting(start_proxy, origin):
+    """Nor those who come behind all of it, in the backlog."""
+    proxy = start_proxy(origin.address, max_handshakes=50, handshake_timeout="1m")
+    attackers = crowd(proxy.port, 800, client_hello(), source="127.0.0.2")
+    assert works(proxy.port, timeout=15)  # with three seconds each it took 48
+    close_all(attackers)
+    wait_until_alone(proxy)
+    assert works(proxy.port)
+
+
 def test_a_source_that_floods_is_shed_and_another_is_not(start_proxy, origin):
     proxy = start_proxy(origin.address, max_handshakes=40, handshake_rate=5)
     waiting = crowd(proxy.port, 15, b"")  # more than a quarter: pressure
