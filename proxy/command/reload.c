@@ -7,6 +7,9 @@
 #include "proxy/command/print.h"
 #include "proxy/command/probe.h"
 
+/* How often to ask again when others keep reloading it. */
+enum { OVERTAKEN_MAX = 5 };
+
 static void print_refusal(const json_t *verdict)
 {
     const char *reason = json_text(verdict, "error");
@@ -80,26 +83,51 @@ static void print_services(const json_t *services)
     }
 }
 
+/* Another operator's may have come between the verdict and its proof. */
+static bool is_overtaken(const struct daemon *daemon, const json_t *verdict)
+{
+    struct control_answer answer;
+    struct error ignored;
+    bool newer;
+
+    if (!daemon_ask(daemon, "status", NULL, &answer, &ignored))
+        return false;
+    newer = json_number(answer.json, "generation") > json_number(verdict, "generation");
+    control_answer_destroy(&answer);
+    return newer;
+}
+
+static void print_answer(const json_t *answer, bool json)
+{
+    if (json) {
+        print_json(answer);
+        return;
+    }
+    print_verdict(answer);
+    print_notes(json_object_get(answer, "notes"));
+    print_findings(stdout, json_object_get(answer, "findings"));
+    print_services(json_object_get(answer, "services"));
+}
+
 static int reload(const struct daemon *daemon, bool json)
 {
     struct control_answer answer;
     struct error err;
-    bool done, confirmed;
+    bool done, confirmed, again;
 
-    if (!daemon_ask(daemon, "reload", NULL, &answer, &err)) {
-        print_failure("reload", json, err.text);
-        return EXIT_FAILED;
+    for (int left = OVERTAKEN_MAX;; left--) {
+        if (!daemon_ask(daemon, "reload", NULL, &answer, &err)) {
+            print_failure("reload", json, err.text);
+            return EXIT_FAILED;
+        }
+        done = json_is_true(json_object_get(answer.json, "ok"));
+        confirmed = confirm(daemon, answer.json);
+        again = !confirmed && left > 0 && is_overtaken(daemon, answer.json);
+        if (!again)
+            break;
+        control_answer_destroy(&answer);
     }
-    done = json_is_true(json_object_get(answer.json, "ok"));
-    confirmed = confirm(daemon, answer.json);
-    if (json) {
-        print_json(answer.json);
-    } else {
-        print_verdict(answer.json);
-        print_notes(json_object_get(answer.json, "notes"));
-        print_findings(stdout, json_object_get(answer.json, "findings"));
-        print_services(json_object_get(answer.json, "services"));
-    }
+    print_answer(answer.json, json);
     control_answer_destroy(&answer);
     return done && confirmed ? EXIT_DONE : EXIT_NOT_SO;
 }

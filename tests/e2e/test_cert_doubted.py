@@ -24,6 +24,28 @@ def impostor_again(place, workers):
     return impostor(place, workers)
 
 
+class Overtaken(Impostor):
+    """Another operator installs `pair` after the first verdict, before it is proved."""
+
+    def __init__(self, place, pair):
+        super().__init__(place.folder / "control.sock", place.cert, place.key, ["disk"] * 2)
+        self.pair = pair
+
+    def _answer(self, client, request):
+        if request == "probe" and self.pair:
+            self.pair.install(self.cert, self.key)
+            self.pair, self.generation = None, self.generation + 1
+        super()._answer(client, request)
+
+
+def test_a_reload_that_is_overtaken_is_told_of_the_newer_one(place, pki):
+    with Overtaken(place, pki.other) as proxy:
+        done = place_reload(place)
+    assert done.returncode == 0 and "confirmed by a handshake" in said(done), done
+    assert pki.other.fingerprint() in said(done)
+    assert [what for what, _ in proxy.asked].count("reload") == 2
+
+
 def place_reload(place):
     return subprocess.run([place.program, "reload", "-c", str(place.config)],
                           capture_output=True, text=True, timeout=60,

@@ -58,6 +58,9 @@ class Impostor:
                     "workers": list(range(len(self.workers)))}
             self._send(client, text, theirs)
             return
+        if request == "status":
+            self._send(client, {"ok": True, "generation": self.generation})
+            return
         self.generation += 1
         self._send(client, {
             "ok": True, "unchanged": False, "generation": self.generation, "findings": [],
