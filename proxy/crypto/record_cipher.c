@@ -117,8 +117,10 @@ static bool compute(struct record_key *key, struct record_slot *slot)
 
 static bool take_slot(struct record_key *key)
 {
-    struct record_slot *slot = container_of(list_take(&used), struct record_slot, used);
+    struct list *oldest = list_take(&used);
 
+    assert(oldest != NULL); /* there are slots, each in the list */
+    struct record_slot *slot = container_of(oldest, struct record_slot, used);
     list_append(&used, &slot->used);
     if (slot->owner != NULL)
         give_up_slot(slot->owner);
