@@ -10,8 +10,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "proxy/base/buffer.h"
 #include "config/error.h"
+#include "proxy/base/buffer.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/net/tls.h"
 #include "tests/unit/tls_forger.h"

@@ -294,16 +294,15 @@ static const struct oddity {
     {"nothing but padding", V13, {PART(0, "\0\0\0")}, TLS_FAILED,
         SSL_AD_UNEXPECTED_MESSAGE},
     {"KeyUpdate", V13, {PART(22, "\30\0\0\1\0")}, TLS_NEED_INPUT, NO_ALERT},
-    {"KeyUpdate in pieces", V13,
-        {PART(22, "\30"), PART(22, "\0\0"), PART(22, "\1\1")}, TLS_NEED_INPUT, NO_ALERT},
+    {"KeyUpdate in pieces", V13, {PART(22, "\30"), PART(22, "\0\0"), PART(22, "\1\1")},
+        TLS_NEED_INPUT, NO_ALERT},
     {"KeyUpdate, and data amid it", V13, {PART(22, "\30\0"), PART(23, "data")},
         TLS_FAILED, SSL_AD_UNEXPECTED_MESSAGE},
     {"two KeyUpdates in one", V13, {PART(22, "\30\0\0\1\0\30\0\0\1\0")}, TLS_FAILED,
         SSL_AD_UNEXPECTED_MESSAGE},
     {"KeyUpdate that asks for 2", V13, {PART(22, "\30\0\0\1\2")}, TLS_FAILED,
         SSL_AD_ILLEGAL_PARAMETER},
-    {"an empty KeyUpdate", V13, {PART(22, "\30\0\0\0")}, TLS_FAILED,
-        SSL_AD_DECODE_ERROR},
+    {"an empty KeyUpdate", V13, {PART(22, "\30\0\0\0")}, TLS_FAILED, SSL_AD_DECODE_ERROR},
     {"a long KeyUpdate", V13, {PART(22, "\30\0\0\2\0\0")}, TLS_FAILED,
         SSL_AD_DECODE_ERROR},
     {"KeyUpdate of TLS 1.3", V12, {PART(22, "\30\0\0\1\0")}, TLS_FAILED,
@@ -318,10 +317,8 @@ static const struct oddity {
     {"ClientHello in pieces, then data", V12,
         {PART(22, "\1\0"), PART(22, "\0\2\3"), PART(22, "\3")}, TLS_NEED_INPUT,
         SSL_AD_NO_RENEGOTIATION},
-    {"HelloRequest", BOTH, {PART(22, "\0\0\0\0")}, TLS_FAILED,
-        SSL_AD_UNEXPECTED_MESSAGE},
-    {"Finished", BOTH, {PART(22, "\24\0\0\1\0")}, TLS_FAILED,
-        SSL_AD_UNEXPECTED_MESSAGE},
+    {"HelloRequest", BOTH, {PART(22, "\0\0\0\0")}, TLS_FAILED, SSL_AD_UNEXPECTED_MESSAGE},
+    {"Finished", BOTH, {PART(22, "\24\0\0\1\0")}, TLS_FAILED, SSL_AD_UNEXPECTED_MESSAGE},
 };
 
 /* What the client was told, decrypted by it; -1: nothing. */
@@ -339,7 +336,8 @@ static int alert_told(void)
     return alert;
 }
 
-static void try_oddity(const struct oddity *oddity, const struct suite *suite, size_t step)
+static void try_oddity(
+    const struct oddity *oddity, const struct suite *suite, size_t step)
 {
     struct forger forger;
 
@@ -399,7 +397,8 @@ static void bad_headers_are_refused_at_once(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (size_t s = 0; s < SUITES; s++) {
-            if ((cases[i].versions & (suites[s].version == TLS1_3_VERSION ? V13 : V12)) == 0)
+            if ((cases[i].versions & (suites[s].version == TLS1_3_VERSION ? V13 : V12)) ==
+                0)
                 continue;
             connect_with(&suites[s]);
             feed(cases[i].header, 4, 1);
@@ -487,7 +486,8 @@ static void floods_end_the_session(void **state)
         for (size_t s = 0; s < SUITES; s++) {
             struct forger forger;
 
-            if ((cases[i].versions & (suites[s].version == TLS1_3_VERSION ? V13 : V12)) == 0)
+            if ((cases[i].versions & (suites[s].version == TLS1_3_VERSION ? V13 : V12)) ==
+                0)
                 continue;
             connect_with(&suites[s]);
             forger_init(&forger, server.tls);
