@@ -55,6 +55,7 @@ MASTER = {
     "rt_sigaction,rt_sigprocmask": "EINVAL", "nanosleep,clock_nanosleep": "EINTR",
     "timerfd_create,timerfd_settime": "EMFILE ENOMEM", "mmap": "ENOMEM", "prctl": "EPERM",
 }
+CALLS_TO_TALK = ("accept4", "sendmsg", "writev", "recvmsg")
 WHEN = ["1", "2", "3", "5", "8", "13", "21", "1+", "2+3", "3..6"]
 
 # The representative few for every day.
@@ -72,8 +73,8 @@ CORE_MASTER = [
 
 
 def is_survivable(call, error, when):
-    """Who is interrupted for ever, or can never say a word to a worker, does nothing any more."""
-    return when != "1+" or (error != "EINTR" and call not in ("sendmsg", "writev", "recvmsg"))
+    """Who is interrupted for ever, or can never say a word to anybody, does nothing any more."""
+    return when != "1+" or (error != "EINTR" and call not in CALLS_TO_TALK)
 
 
 def every(table):
