@@ -116,7 +116,7 @@ static void keys_are_computed_anew_when_others_took_their_place(void **state)
         BIO *in, *out;
         struct buffer written;
     } all[SESSIONS];
-    char text[32];
+    char text[32] = "";
 
     (void)state;
     for (int i = 0; i < SESSIONS; i++) {
