@@ -92,6 +92,7 @@ void loop_init(struct loop *loop)
     uv_unref((uv_handle_t *)&loop->timer);
     list_init(&loop->unflushed);
     list_init(&loop->handshakes);
+    list_init(&loop->answered);
     list_init(&loop->awaiting_keys);
     list_init(&loop->ready);
     loop->read_buffer = read_memory();

@@ -3,10 +3,10 @@
  *
  * Each turn: events are handled (reads, decryption, parsing, writes that only append);
  * then, just before waiting, in this order: every stream with unsent bytes sends them in
- * one system call; handshakes go on, for a bounded time; key operations that gathered run
- * as batches and their handshakes go on, unless events still come in and more may join
- * them within two turns; what those wrote is sent. Work that remains makes the next wait
- * a zero wait.
+ * one system call; handshakes go on, for a bounded time, those that were answered first;
+ * key operations that gathered run as batches and their handshakes go on, unless events
+ * still come in and more may join them within two turns; what those wrote is sent. Work
+ * that remains makes the next wait a zero wait.
  */
 #ifndef WLBPROXY_NET_LOOP_H
 #define WLBPROXY_NET_LOOP_H
@@ -32,7 +32,8 @@ struct loop {
     uint64_t timer_due; /* UINT64_MAX: not running */
     struct deadlines deadlines;
     struct list unflushed; /* struct stream.unflushed */
-    struct list handshakes; /* struct stream.queued: bytes wait for a handshake */
+    struct list handshakes; /* struct stream.queued: hellos wait for an answer */
+    struct list answered; /* struct stream.queued: the rest of a handshake waits */
     struct list awaiting_keys; /* struct stream.queued: the engine works for them */
     struct list ready; /* struct stream.queued: something to tell the owner */
     unsigned gathering; /* turns in a row that key operations waited for others */

@@ -34,7 +34,7 @@ struct stream {
     struct buffer out; /* bytes for the socket */
     struct buffer early; /* plaintext written before a TLS handshake was done */
     struct list unflushed; /* in loop->unflushed */
-    struct list queued; /* in loop->handshakes, ->awaiting_keys or ->ready */
+    struct list queued; /* in loop->handshakes, ->answered, ->awaiting_keys, ->ready */
     struct deadline patience; /* with what is held back; with last words */
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */

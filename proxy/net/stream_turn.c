@@ -30,15 +30,28 @@ static void move_all(struct list *from, struct list *to)
     list_init(from);
 }
 
+/* Who was answered has cost what it costs: it does not wait behind those who come. */
+static struct stream *next_handshake(struct loop *loop)
+{
+    struct stream *s = take_queued(&loop->answered);
+
+    return s != NULL ? s : take_queued(&loop->handshakes);
+}
+
+static bool no_handshakes(const struct loop *loop)
+{
+    return list_empty(&loop->answered) && list_empty(&loop->handshakes);
+}
+
 /* A flood of handshakes must not hold up those who are past it. */
 static void run_handshakes(struct loop *loop)
 {
     struct stream *s;
 
-    if (list_empty(&loop->handshakes))
+    if (no_handshakes(loop))
         return;
     uint64_t stop = uv_hrtime() + HANDSHAKE_SLICE;
-    while ((s = take_queued(&loop->handshakes)) != NULL) {
+    while ((s = next_handshake(loop)) != NULL) {
         stream_read(s);
         if (uv_hrtime() >= stop)
             break;
@@ -110,6 +123,6 @@ bool streams_turn(struct loop *loop, bool quiet)
     run_key_operations(loop, quiet);
     flush_all(loop);
     watches_tell_closed(&loop->watches);
-    return !list_empty(&loop->handshakes) || !list_empty(&loop->ready) ||
+    return !no_handshakes(loop) || !list_empty(&loop->ready) ||
         !list_empty(&loop->awaiting_keys) || !list_empty(&loop->unflushed);
 }

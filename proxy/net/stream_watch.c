@@ -93,7 +93,8 @@ static void read_or_queue(struct stream *s)
 {
     /* Handshakes cost much: how many go on in one turn is bounded. */
     if (s->tls != NULL && !s->open && !stream_discards(s))
-        stream_queue(s, &s->loop->handshakes);
+        stream_queue(
+            s, tls_is_answered(s->tls) ? &s->loop->answered : &s->loop->handshakes);
     else
         stream_read(s);
 }

@@ -301,6 +301,11 @@ bool tls_is_open(const struct tls *tls)
     return tls->open;
 }
 
+bool tls_is_answered(const struct tls *tls)
+{
+    return tls->answered;
+}
+
 bool tls_awaits_keys(const struct tls *tls)
 {
     return tls->awaiting;

@@ -76,6 +76,8 @@ bool tls_is_resumed(const struct tls *tls);
 void *tls_service(const struct tls *tls);
 /* The peer has not said a byte yet. */
 bool tls_is_untouched(const struct tls *tls);
+/* Its hello was answered: what is left of the handshake is its own word. */
+bool tls_is_answered(const struct tls *tls);
 bool tls_awaits_keys(const struct tls *tls);
 bool tls_keys_are_ready(const struct tls *tls); /* no longer awaited: read on */
 bool tls_has_input(const struct tls *tls); /* fed, and not used up */

@@ -114,6 +114,7 @@ static int on_bio_write(BIO *bio, const char *bytes, int len)
 
     BIO_clear_retry_flags(bio);
     buffer_append(tls->out, bytes, (size_t)len);
+    tls->answered = true;
     if (tls->traffic != NULL)
         follow_output(tls, (const unsigned char *)bytes, (size_t)len);
     return len;

@@ -59,7 +59,7 @@ struct tls {
     struct buffer partial; /* a record of theirs that did not come whole yet */
     struct tls_outcome *outcome; /* NULL: not open yet */
 
-    bool recognised, open, ended, dead, awaiting, keys_ready, flooded;
+    bool recognised, answered, open, ended, dead, awaiting, keys_ready, flooded;
     int alert_received, alert_sent; /* -1: none */
     unsigned long error; /* OpenSSL's, packed */
     const char *text;

@@ -766,6 +766,74 @@ static void what_comes_while_keys_are_awaited_is_read(void **state)
     engine_stop();
 }
 
+enum { CROWD = 40 };
+
+static void ignore(struct stream *s)
+{
+    (void)s;
+}
+
+static void ignore_data(struct stream *s, const char *bytes, size_t len)
+{
+    (void)s, (void)bytes, (void)len;
+}
+
+static void ignore_failure(struct stream *s, enum end_reason reason, const char *detail)
+{
+    (void)s, (void)reason, (void)detail;
+}
+
+static const struct stream_events ignored = {
+    ignore, ignore_data, ignore, ignore, ignore_failure, ignore};
+
+/* Hellos of clients who then say no more, each of which costs much to answer. */
+static void crowd_says_hello(struct stream crowd[CROWD], int peers[CROWD])
+{
+    SSL *client = SSL_new(client_context);
+    BIO *hello = BIO_new(BIO_s_mem());
+    char *bytes;
+    int pair[2];
+
+    SSL_set_bio(client, BIO_new(BIO_s_mem()), hello);
+    SSL_set_connect_state(client);
+    SSL_do_handshake(client);
+    size_t len = (size_t)BIO_get_mem_data(hello, &bytes);
+    for (size_t i = 0; i < CROWD; i++) {
+        tcp_pair(pair);
+        peers[i] = pair[1];
+        stream_accept(
+            &crowd[i], &loop, &ignored, pair[0], (struct tls_context *)server_context);
+    }
+    a_few_turns();
+    for (size_t i = 0; i < CROWD; i++)
+        assert_int_equal(send(peers[i], bytes, len, 0), len);
+    SSL_free(client);
+}
+
+static void who_was_answered_does_not_queue_behind_those_who_come(void **state)
+{
+    static struct stream crowd[CROWD];
+    int peers[CROWD];
+    struct pollfd answered = {.events = POLLIN};
+
+    forget(state);
+    begin_tls(TLS1_3_VERSION);
+    answered.fd = peer;
+    assert_int_equal(SSL_do_handshake(ssl), -1);
+    TURN_UNTIL(poll(&answered, 1, 0) == 1);
+    assert_int_equal(owner.opened, 0);
+    crowd_says_hello(crowd, peers);
+    assert_int_equal(SSL_do_handshake(ssl), 1); /* and is the last in the queue */
+    turn();
+    turn();
+    assert_int_equal(owner.opened, 1);
+    for (size_t i = 0; i < CROWD; i++) {
+        stream_close(&crowd[i]);
+        close(peers[i]);
+    }
+    end_tls();
+}
+
 /* TLS itself answers some of what it reads: that must not pile up without end. */
 static void a_peer_that_leaves_too_much_unread_is_not_read_from(void **state)
 {
@@ -854,6 +922,7 @@ int main(void)
         TEST(paused_tls_keeps_what_was_read),
         TEST(pauses_do_not_pile_up_what_was_read),
         TEST(what_comes_while_keys_are_awaited_is_read),
+        TEST(who_was_answered_does_not_queue_behind_those_who_come),
         TEST(a_peer_that_leaves_too_much_unread_is_not_read_from),
         TEST(an_alert_reaches_a_peer_whose_bytes_we_never_read),
         TEST(plain_http_is_answered_in_the_clear),
