@@ -1,6 +1,7 @@
 #include "proxy/net/patience.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -40,10 +41,16 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
     return result;
 }
 
-/* libuv takes an interruption for what it is. */
+static bool is_mistake(int error)
+{
+    return error == EBADF || error == EINVAL || error == EFAULT;
+}
+
+/* libuv takes an interruption for what it is, and ends the process for anything else: also
+ * for the ENOSYS of a tracer that leaves in the middle. */
 static int interrupted(int count)
 {
-    if (count < 0 && (errno == ENOMEM || errno == EAGAIN)) {
+    if (count < 0 && errno != EINTR && !is_mistake(errno)) {
         wait_a_moment();
         errno = EINTR;
     }

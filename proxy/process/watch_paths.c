@@ -81,9 +81,9 @@ static bool step(struct walk *walk, const char *name)
         return true;
     }
     target[len] = '\0';
-    if (++walk->links > LINKS_MAX || strlen(walk->left) >= PATH_MAX)
+    if (++walk->links > LINKS_MAX ||
+        snprintf(rest, sizeof(rest), "%s/%s", target, walk->left) >= (int)sizeof(rest))
         return false;
-    snprintf(rest, sizeof(rest), "%s/%s", target, walk->left);
     strcpy(walk->left, rest);
     if (*target == '/')
         strcpy(walk->done, "/");
