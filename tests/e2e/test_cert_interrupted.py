@@ -129,9 +129,9 @@ def sweep(place, tmp_path, command, old, new, full, one_in):
 def test_install_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
     place = Running(start_proxy(origin.address, log_level="info"))
     seen = sweep(place, tmp_path, ("install", pki.other.cert, "--key", pki.other.key),
-                 pki.rsa, pki.other, full, one_in=3)
+                 pki.rsa, pki.other, full, one_in=9)
     seen.tell("install")
-    assert seen["old"] > 25 and seen["new"] > 10, seen
+    assert seen["old"] and seen["new"], seen
 
 
 def test_install_of_a_request_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
@@ -141,18 +141,18 @@ def test_install_of_a_request_killed_at_each_call(start_proxy, origin, pki, tmp_
     shutil.copy(pki.other.key, waiting)
     waiting.chmod(0o600)
     seen = sweep(place, tmp_path, ("install", pki.other.leaf, pki.intermediate.cert),
-                 pki.rsa, pki.other, full, one_in=7)
+                 pki.rsa, pki.other, full, one_in=23)
     seen.tell("install of what was requested")
-    assert seen["old"] > 10 and seen["new"] > 4, seen
+    assert seen["old"] and seen["new"], seen
     assert not waiting.exists()
 
 
 def test_rollback_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
     place = Running(start_proxy(origin.address, log_level="info"))
     place.run("install", pki.other.cert, "--key", pki.other.key)
-    seen = sweep(place, tmp_path, ("rollback",), pki.other, pki.rsa, full, one_in=5)
+    seen = sweep(place, tmp_path, ("rollback",), pki.other, pki.rsa, full, one_in=17)
     seen.tell("rollback")
-    assert seen["old"] > 10 and seen["new"] > 5, seen
+    assert seen["old"] and seen["new"], seen
 
 
 def matches(place):
@@ -166,7 +166,7 @@ def test_create_killed_at_each_call_leaves_a_pair_or_none(wlbproxy, tmp_path, fu
     create = ("create", "--key", "ec")
     todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
-    for call in a_part(todo, full, one_in=3):
+    for call in a_part(todo, full, one_in=9):
         rewound.again()
         place.run(*create, wrapper=kill_at(*call), check=None)
         keys_are_closed(place)
@@ -177,7 +177,7 @@ def test_create_killed_at_each_call_leaves_a_pair_or_none(wlbproxy, tmp_path, fu
         place.run(*create, check=1 if there else 0)
         assert matches(place) and not litter(place), call
     seen.tell("create")
-    assert seen["none"] > 10 and seen["new"] > 5, seen
+    assert seen["none"] and seen["new"], seen
 
 
 def test_create_over_a_pair_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
@@ -186,7 +186,7 @@ def test_create_over_a_pair_killed_at_each_call(start_proxy, origin, pki, tmp_pa
     create = ("create", "--force", "--name", "localhost")
     todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
-    for call in a_part(todo, full, one_in=7):
+    for call in a_part(todo, full, one_in=23):
         rewound.again()
         place.proxy.reload()
         place.run(*create, wrapper=kill_at(*call), check=None)
@@ -198,7 +198,7 @@ def test_create_over_a_pair_killed_at_each_call(start_proxy, origin, pki, tmp_pa
         place.run(*create)
         assert matches(place) and not litter(place), call
     seen.tell("create --force")
-    assert seen["old"] > 10 and seen["new"] > 5, seen
+    assert seen["old"] and seen["new"], seen
 
 
 def test_request_killed_at_each_call(wlbproxy, tmp_path, pki, full):
@@ -209,7 +209,7 @@ def test_request_killed_at_each_call(wlbproxy, tmp_path, pki, full):
     request = ("request", "--name", "localhost")
     todo = calls(lambda wrapper: place.run(*request, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
-    for call in a_part(todo, full, one_in=1):
+    for call in a_part(todo, full, one_in=2):
         rewound.again()
         place.run(*request, wrapper=kill_at(*call), check=None)
         assert in_place(place, pki.rsa), call
@@ -223,7 +223,7 @@ def test_request_killed_at_each_call(wlbproxy, tmp_path, pki, full):
             "pkey", "-in", waiting, "-pubout"), call
         assert not litter(place), call
     seen.tell("request")
-    assert seen["not requested"] > 20 and seen["requested"], seen
+    assert seen["not requested"] and seen["requested"], seen
 
 
 # --- a disk that fails ------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def failing(place, tmp_path, command, full, error, judge):
     todo = calls(lambda wrapper: place.run(*command, wrapper=wrapper), tmp_path / "trace")
     todo = [call for call in after_start(todo) if call[0] in ON_FILES]
     seen = collections.Counter()
-    for call in a_part(todo, full, one_in={"ENOSPC": 4, "EIO": 5}.get(error, 9)):
+    for call in a_part(todo, full, one_in={"ENOSPC": 12, "EIO": 15}.get(error, 27)):
         rewound.again()
         done = place.run(*command, wrapper=at(*call, f"error={error}"), check=None)
         assert done.returncode in (0, 1, 2), (call, done)
