@@ -55,7 +55,7 @@ MASTER = {
     "rt_sigaction,rt_sigprocmask": "EINVAL", "nanosleep,clock_nanosleep": "EINTR",
     "timerfd_create,timerfd_settime": "EMFILE ENOMEM", "mmap": "ENOMEM", "prctl": "EPERM",
 }
-CALLS_TO_TALK = ("accept4", "sendmsg", "writev", "recvmsg")
+CALLS_TO_TALK = ("accept4", "epoll_ctl", "sendmsg", "writev", "recvmsg")
 WHEN = ["1", "2", "3", "5", "8", "13", "21", "1+", "2+3", "3..6"]
 
 # The representative few for every day.
@@ -64,7 +64,8 @@ CORE_WORKER = [
     "recvmsg:error=EIO:when=1+2", "writev:error=ENOBUFS:when=1..3", "brk,mmap:error=ENOMEM:when=1+2",
     "sendto:error=EAGAIN:when=1+", "write:error=EIO", "connect:error=EAGAIN:when=2+3", "ioctl:error=EIO"]
 CORE_MASTER = [
-    "epoll_ctl:error=ENOMEM:when=1..5", "epoll_ctl:error=ENOMEM", "epoll_ctl:error=ENOSPC:when=2+2",
+    "epoll_ctl:error=ENOMEM:when=1..5", "epoll_ctl:error=ENOMEM:when=1..50",
+    "epoll_ctl:error=ENOSPC:when=2+2",
     "epoll_wait,epoll_pwait:error=ENOMEM:when=1+2", "read:error=EIO:when=1+3",
     "read:error=EIO:when=2..4", "write:error=EIO", "recvmsg:error=EIO:when=2+4", "sendmsg:error=EAGAIN:when=2+3",
     "clone,clone3,vfork,fork:error=EAGAIN:when=1..2", "openat:error=EMFILE:when=3+5",
