@@ -22,8 +22,9 @@ struct gathering {
     const struct cert_place *place;
     const struct cert_source *source;
     struct findings *findings;
-    struct collection fresh, known;
+    struct collection fresh, known; /* borrow the names of their files */
     char *password;
+    char *aside; /* where a waiting key is moved to */
 };
 
 /* What is in place anyway may be missing or no good: then it does not help. */
@@ -50,11 +51,9 @@ static void collect_file_if_good(struct collection *collection, const char *file
 /* Also the one that a newer request has moved aside: the CA may have signed the older. */
 static void collect_waiting_keys(struct gathering *g)
 {
-    char *aside = path_join(g->place->pending_key, "_orig", "");
-
+    g->aside = path_join(g->place->pending_key, "_orig", "");
     collect_file_if_good(&g->known, g->place->pending_key);
-    collect_file_if_good(&g->known, aside);
-    free(aside);
+    collect_file_if_good(&g->known, g->aside);
 }
 
 /* The chain in place may complete the new one; a key in place may be the new one's too,
@@ -203,6 +202,7 @@ bool cert_fresh_gather(struct cert_fresh *fresh, const struct cert_place *place,
     collection_destroy(&g.fresh);
     collection_destroy(&g.known);
     password_free(g.password);
+    free(g.aside);
     if (!good)
         cert_fresh_destroy(fresh);
     return good;
