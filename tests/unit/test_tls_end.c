@@ -7,33 +7,14 @@
 #include "config/error.h"
 #include "proxy/crypto/digest.h"
 #include "tests/unit/tls_forger.h"
-
-static const struct {
-    int version;
-    const char *name;
-} suites[] = {
-    {TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"},
-    {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384"},
-    {TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256"},
-    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256"},
-    {TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305"},
-};
-enum { SUITES = sizeof(suites) / sizeof(suites[0]) };
+#include "tests/unit/tls_suites.h"
 
 static struct forger forger;
 
-static void connect_with(size_t suite)
+static void establish(size_t suite)
 {
-    begin();
-    SSL_set_min_proto_version(client.ssl, suites[suite].version);
-    SSL_set_max_proto_version(client.ssl, suites[suite].version);
-    if (suites[suite].version == TLS1_3_VERSION)
-        SSL_set_ciphersuites(client.ssl, suites[suite].name);
-    else
-        SSL_set_cipher_list(client.ssl, suites[suite].name);
-    settle(1000);
+    connect_with(&suites[suite]);
     assert_non_null(server.tls->records);
-    assert_string_equal(SSL_get_cipher(client.ssl), suites[suite].name);
     forger_init(&forger, server.tls);
 }
 
@@ -62,7 +43,7 @@ static void nothing_follows_close_notify(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SUITES; i++) {
-        connect_with(i);
+        establish(i);
         tls_end(server.tls);
         assert_true(buffer_len(&server.out) > 0);
         run_client();
@@ -183,7 +164,7 @@ static void check_without_memory(bool (*step)(size_t suite, int nth))
 
         for (int nth = 1; failed; nth++) {
             assert_true(nth < 100);
-            connect_with(i);
+            establish(i);
             failed = step(i, nth);
             disconnect();
         }
