@@ -55,6 +55,19 @@ bool stream_restart_tls(struct stream *s, struct tls_context *context)
     return true;
 }
 
+/* Of what is on the same machine the kernel has heard by the time connect() returns, and
+ * tells who asks again. */
+static bool is_under_way(int fd, const struct sockaddr *address, socklen_t len)
+{
+    return connect(fd, address, len) != 0 &&
+        (errno != EINPROGRESS || connect(fd, address, len) != 0);
+}
+
+static bool may_come_true(int error)
+{
+    return error == EINPROGRESS || error == EALREADY || error == EINTR;
+}
+
 static int begin_connect(struct stream *s, const struct sockaddr *address, socklen_t len)
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -66,8 +79,8 @@ static int begin_connect(struct stream *s, const struct sockaddr *address, sockl
     }
     if (address->sa_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    s->connecting = connect(fd, address, len) != 0;
-    if (!s->connecting || errno == EINPROGRESS || errno == EINTR)
+    s->connecting = is_under_way(fd, address, len);
+    if (!s->connecting || may_come_true(errno))
         return fd;
     s->error = errno;
     close(fd);

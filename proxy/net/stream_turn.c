@@ -121,6 +121,7 @@ bool streams_turn(struct loop *loop, bool quiet)
     flush_all(loop);
     run_handshakes(loop);
     run_key_operations(loop, quiet);
+    tell_ready(loop); /* a backend on this machine is connected already */
     flush_all(loop);
     watches_tell_closed(&loop->watches);
     return !no_handshakes(loop) || !list_empty(&loop->ready) ||

@@ -309,6 +309,30 @@ static void a_connection_takes_bytes_before_it_is_open(void **state)
     close(listener);
 }
 
+static void ask(struct stream *s)
+{
+    stream_write(s, "GET", 3);
+}
+
+static void what_is_on_this_machine_is_asked_without_waiting(void **state)
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = loopback(listener);
+    char got[4];
+
+    (void)state;
+    listen(listener, 1);
+    owner.on_opened = ask;
+    stream_connect(
+        &owner.stream, &loop, &events, (struct sockaddr *)&address, sizeof(address));
+    assert_int_equal(owner.opened, 0);
+    turn();
+    peer = accept(listener, NULL, NULL);
+    assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), 3);
+    finish();
+    close(listener);
+}
+
 static void pause_stops_data_and_costs_nothing(void **state)
 {
     (void)state;
@@ -906,6 +930,7 @@ int main(void)
         TEST(bytes_go_both_ways),
         TEST(a_refused_connection_fails_from_the_loop),
         TEST(a_connection_takes_bytes_before_it_is_open),
+        TEST(what_is_on_this_machine_is_asked_without_waiting),
         TEST(pause_stops_data_and_costs_nothing),
         TEST(a_reset_is_noticed_while_paused),
         TEST(a_quiet_stream_has_nothing_to_tell),
