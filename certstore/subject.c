@@ -33,21 +33,31 @@ static bool is_address(const char *text)
     return address_bytes(text, bytes) > 0;
 }
 
+/* RFC 1123 2.1, and the '_' that is seen in practice. */
+static bool is_label(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_')
+            return false;
+    }
+    return len > 0 && len <= LABEL_MAX && text[0] != '-' && text[len - 1] != '-';
+}
+
 static bool is_host_name(const char *text)
 {
     const char *at = strncmp(text, "*.", 2) == 0 ? text + 2 : text;
-    size_t label = 0, len = strlen(at);
 
-    for (; *at != '\0'; at++) {
-        if (!isalnum((unsigned char)*at) && *at != '-' && *at != '_' && *at != '.')
+    if (strlen(at) > HOST_NAME_MAX_LEN)
+        return false;
+    for (;;) {
+        size_t len = strcspn(at, ".");
+
+        if (!is_label(at, len))
             return false;
-        if (*at == '.' && label == 0)
-            return false;
-        label = *at == '.' ? 0 : label + 1;
-        if (label > LABEL_MAX)
-            return false;
+        if (at[len] == '\0')
+            return true;
+        at += len + 1;
     }
-    return len > 0 && len <= HOST_NAME_MAX_LEN && label > 0;
 }
 
 static const char *without_prefix(const char *text)
@@ -68,7 +78,7 @@ static bool name_check(const char *text, struct error *err)
         return true;
     return error_set(err,
         "'%.80s' is neither a host name nor an IP address; a name has letters, digits, "
-        "'-' and '.' (of an international one, the xn-- form)",
+        "'.' and, within its parts, '-' (of an international one, the xn-- form)",
         name);
 }
 

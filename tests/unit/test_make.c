@@ -81,6 +81,14 @@ static const struct {
      "cher.example",
         false},
     {"a/b", false},
+    {"-x-", false},
+    {"-wlb.example.com", false},
+    {"wlb-.example.com", false},
+    {"wlb.example-", false},
+    {"wlb.-example.com", false},
+    {"*.-example.com", false},
+    {"DNS:-wlb", false},
+    {"w-l--b.ex-ample.com", true},
 };
 
 static void names_are_host_names_or_addresses(void **state)
