@@ -11,19 +11,29 @@
 
 enum { HELP = 'h', FIRST_LONG = 256 };
 
+/* A line is broken between options, never within one. */
+static void print_part(int *column, const char *part)
+{
+    if (*column + 1 + (int)strlen(part) > PRINT_COLUMNS)
+        *column = printf("\n      ") - 1;
+    *column += printf(" %s", part);
+}
+
 static void print_usage(const struct arguments *a)
 {
-    char usage[1024];
-    size_t len = (size_t)snprintf(usage, sizeof(usage), "wlbproxy %s", a->command);
+    int column = printf("usage: wlbproxy %s", a->command);
 
-    for (size_t i = 0; i < a->count && len < sizeof(usage); i++)
-        len += (size_t)snprintf(usage + len, sizeof(usage) - len, " [--%s%s%s]",
-            a->list[i].name, a->list[i].value ? " " : "",
-            a->list[i].value ? a->list[i].value : "");
-    if (a->operand != NULL && len < sizeof(usage))
-        snprintf(usage + len, sizeof(usage) - len, " %s", a->operand);
-    print_wrapped(stdout, "usage: ", usage);
-    putchar('\n');
+    for (size_t i = 0; i < a->count; i++) {
+        const char *value = a->list[i].value;
+        char part[PRINT_COLUMNS];
+
+        snprintf(part, sizeof(part), "[--%s%s%s]", a->list[i].name,
+            value != NULL ? " " : "", value != NULL ? value : "");
+        print_part(&column, part);
+    }
+    if (a->operand != NULL)
+        print_part(&column, a->operand);
+    puts("\n");
 }
 
 static void print_help(const struct arguments *a)

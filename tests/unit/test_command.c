@@ -111,11 +111,28 @@ static void assert_fits_80_columns(const char *text)
     }
 }
 
+/* An option and its value, in brackets, stay together. */
+static void assert_usage_breaks_between_brackets(const char *text)
+{
+    const char *end = strncmp(text, "usage: ", 7) == 0 ? strstr(text, "\n\n") : text;
+    int depth = 0;
+
+    assert_non_null(end);
+    for (; text < end; text++) {
+        depth += (*text == '[') - (*text == ']');
+        if (*text == '\n' && depth != 0)
+            fail_msg("a line ends within brackets: %s", text);
+    }
+    assert_int_equal(depth, 0);
+}
+
 static void every_command_has_help(void **state)
 {
     static const char *const commands[] = {"--help", "-h", "help", "run --help",
         "check -h", "reload --help", "status --help", "migrate --help", "options --help",
-        "options"};
+        "options", "cert --help", "cert show --help", "cert check --help",
+        "cert create --help", "cert request --help", "cert install --help",
+        "cert rollback --help", "cert export-for-pool --help"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -123,6 +140,7 @@ static void every_command_has_help(void **state)
         assert_true(strlen(captured[0]) > 100);
         assert_string_equal(captured[1], "");
         assert_fits_80_columns(captured[0]);
+        assert_usage_breaks_between_brackets(captured[0]);
     }
     assert_int_equal(wlbproxy("--version"), EXIT_DONE);
     assert_string_equal(captured[0], "wlbproxy " WLB_VERSION "\n");
