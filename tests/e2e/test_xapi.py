@@ -94,7 +94,8 @@ def test_a_late_reply_is_waited_for(start_proxy, origin, xapi):
 
 @pytest.mark.long
 def test_a_reply_after_ten_minutes_arrives(proxy, xapi):
-    answer = xapi.call(proxy.port, request_bytes(path="/?size=100&delay=610000"))
+    answer = xapi.call(proxy.port, request_bytes(path="/?size=100&delay=610000"),
+                       timeout=700)
     assert answer.body == filler(100)
 
 

@@ -69,23 +69,23 @@ class Xapi:
         path.write_text(text)
         return path, log
 
-    def start(self, port, verify="off", ca=None, host="localhost", buffer=None):
+    def start(self, port, verify="off", ca=None, host="localhost", buffer=None, timeout=120):
         """(stunnel's process, our end of its socket, its log)."""
         path, log = self._configuration(port, verify, ca or self.pki.root.leaf, host)
         ours, theirs = socket.socketpair()
         if buffer:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
-        ours.settimeout(120)
+        ours.settimeout(timeout)
         process = subprocess.Popen([self.program, str(path)], stdin=theirs, stdout=theirs,
                                    stderr=subprocess.DEVNULL)
         theirs.close()
         return process, ours, log
 
     def call(self, port, request=None, verify="off", ca=None, host="localhost", buffer=None,
-             before_reading=None, chunk=65536):
+             before_reading=None, chunk=65536, timeout=120):
         """One request, read to the end as ExecuteReport and GetDiagnostics are."""
-        process, ours, log = self.start(port, verify, ca, host, buffer)
+        process, ours, log = self.start(port, verify, ca, host, buffer, timeout)
         data = []
         try:
             ours.sendall(request or request_bytes(host=host))
