@@ -17,6 +17,7 @@
 #include "proxy/process/describe.h"
 #include "proxy/process/logs.h"
 #include "proxy/process/plan.h"
+#include "proxy/process/sockets.h"
 
 struct check {
     const char *config;
@@ -63,11 +64,22 @@ static void judge_control(const char *path, struct findings *findings)
             "give control another path, or leave it out for the default", "%s", err.text);
 }
 
+static bool can_listen(const struct plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < plan->listener_count; i++) {
+        if (!sockets_check(&plan->listeners[i].address, err))
+            return false;
+    }
+    return true;
+}
+
 static bool load(struct check *c)
 {
     c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
-    if (c->plan == NULL || logs_check(c->plan->settings, &c->err))
-        return c->plan != NULL;
+    if (c->plan == NULL)
+        return false;
+    if (can_listen(c->plan, &c->err) && logs_check(c->plan->settings, &c->err))
+        return true;
     plan_free(c->plan);
     c->plan = NULL;
     return false;

@@ -86,7 +86,33 @@ static bool refuse(const struct endpoint *address, const char *holder, struct er
             "cannot listen on %s: ports below 1024 need root or the "
             "capability CAP_NET_BIND_SERVICE",
             address->text);
+    if (error == EADDRNOTAVAIL)
+        return error_set(err,
+            "cannot listen on %s: this machine has no such address; 'ip address' shows "
+            "those it has",
+            address->text);
     return error_set(err, "cannot listen on %s: %s", address->text, strerror(error));
+}
+
+static void set_port(struct sockaddr_storage *address, in_port_t port)
+{
+    if (address->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)address)->sin6_port = port;
+    else
+        ((struct sockaddr_in *)address)->sin_port = port;
+}
+
+bool sockets_check(const struct endpoint *address, struct error *err)
+{
+    struct endpoint on_any_port = *address;
+    int fd;
+
+    set_port(&on_any_port.address, 0);
+    fd = bound_socket(&on_any_port, false);
+    if (fd < 0)
+        return refuse(address, "", err);
+    close(fd);
+    return true;
 }
 
 /* SO_REUSEPORT would let us share the port with a stranger of the same user who sets it,

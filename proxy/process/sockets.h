@@ -31,6 +31,9 @@ struct sockets {
 bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_t slots,
     struct error *err);
 
+/* Could this machine listen there, provided that nobody else does? */
+bool sockets_check(const struct endpoint *address, struct error *err);
+
 /* Takes over sockets that an older master opened. */
 void sockets_adopt(struct sockets *sockets, const struct endpoint *address,
     const int *fds, size_t count);

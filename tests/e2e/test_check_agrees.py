@@ -41,10 +41,8 @@ def start(proxy, config):
                           text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_all_three_refuse_it_with_the_same_words(start_proxy, origin, what):
-    options, words = WRONG[what]
-    proxy = start_proxy(origin.address)
+def refused_by_all(proxy, options, words):
+    """What start said."""
     before = served(proxy.port)
     proxy.write_config(**{name: value.format(cert=proxy.cert, key=proxy.key)
                           for name, value in options.items()})
@@ -58,7 +56,19 @@ def test_all_three_refuse_it_with_the_same_words(start_proxy, origin, what):
     assert served(proxy.port) == before and works(proxy.port)
     started = start(proxy, proxy.config)
     assert started.returncode == 2 and words in started.stderr
-    assert "event=worker" not in started.stderr
+    return started.stderr
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_all_three_refuse_it_with_the_same_words(start_proxy, origin, what):
+    said_by_start = refused_by_all(start_proxy(origin.address), *WRONG[what])
+    assert "event=worker" not in said_by_start
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7:8012", "[2001:db8::7]:8012"])
+def test_all_three_refuse_an_address_that_is_not_this_machines(start_proxy, origin, address):
+    refused_by_all(start_proxy(origin.address), {"accept": address},
+                   f"cannot listen on {address}: this machine has no such address")
 
 
 def test_the_log_is_not_made_by_a_check(start_proxy, origin, tmp_path):
