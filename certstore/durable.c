@@ -13,7 +13,7 @@
 
 static bool failed(struct error *err, const char *path, const char *what)
 {
-    return error_set(err, "%s: %s: %s", path, what, strerror(errno));
+    return error_set(err, "%s: %s: %s", path, what, error_reason(errno));
 }
 
 char *path_join(const char *a, const char *b, const char *c)

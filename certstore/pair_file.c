@@ -184,7 +184,8 @@ static bool let_pass(
         (geteuid() != 0 && geteuid() != state->st_uid))
         return true;
     return fchmod(pair->lock, STORE_MODE) == 0 ||
-        error_set(err, "%s: its mode cannot be set: %s", pair->store, strerror(errno));
+        error_set(
+            err, "%s: its mode cannot be set: %s", pair->store, error_reason(errno));
 }
 
 /* Nobody else may prepare it for us. */
@@ -195,10 +196,11 @@ static bool open_store(struct pair_file *pair, struct error *err)
     gid_t gid;
 
     if (mkdir(pair->store, STORE_MODE) != 0 && errno != EEXIST)
-        return error_set(err, "%s: it cannot be made: %s", pair->store, strerror(errno));
+        return error_set(
+            err, "%s: it cannot be made: %s", pair->store, error_reason(errno));
     pair->lock = open(pair->store, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (pair->lock < 0 || fstat(pair->lock, &state) != 0)
-        return error_set(err, "%s: %s", pair->store, strerror(errno));
+        return error_set(err, "%s: %s", pair->store, error_reason(errno));
     pair_file_owner(pair, &uid, &gid);
     if ((state.st_uid != geteuid() && state.st_uid != 0 && state.st_uid != uid) ||
         (state.st_mode & (S_IWGRP | S_IWOTH)) != 0)

@@ -55,7 +55,7 @@ static char *canonical(const char *path, struct error *err)
     char *result = NULL;
 
     if (real == NULL)
-        error_set(err, "%s: its folder %s: %s", path, folder, strerror(errno));
+        error_set(err, "%s: its folder %s: %s", path, folder, error_reason(errno));
     else
         result = path_join(strcmp(real, "/") == 0 ? "" : real, "/", name_of_path(path));
     free(real);
@@ -107,8 +107,8 @@ static bool folder_is_safe(const char *path, struct error *err)
 {
     char *folder = folder_of_path(path);
     struct stat state;
-    bool good =
-        stat(folder, &state) == 0 || error_set(err, "%s: %s", folder, strerror(errno));
+    bool good = stat(folder, &state) == 0 ||
+        error_set(err, "%s: %s", folder, error_reason(errno));
 
     if (good && (state.st_mode & S_IWOTH) != 0 && (state.st_mode & S_ISVTX) == 0)
         good = error_set(err,

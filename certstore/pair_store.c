@@ -74,7 +74,8 @@ bool store_remove(const struct pair_file *pair, const char *name, struct error *
         free(path);
     }
     if (good && rmdir(folder) != 0 && errno != ENOENT)
-        good = error_set(err, "%s: it cannot be removed: %s", folder, strerror(errno));
+        good =
+            error_set(err, "%s: it cannot be removed: %s", folder, error_reason(errno));
     free(folder);
     return good;
 }
@@ -95,7 +96,7 @@ static bool fill(const struct pair_file *pair, const char *name,
 {
     char *folder = store_path(pair, name);
     bool good = (mkdir(folder, FOLDER_MODE) == 0 && chmod(folder, FOLDER_MODE) == 0) ||
-        error_set(err, "%s: it cannot be made: %s", folder, strerror(errno));
+        error_set(err, "%s: it cannot be made: %s", folder, error_reason(errno));
 
     for (int i = 0; i < PAIR_FILES && good; i++) {
         struct file_access access = pair_access(pair, i);
@@ -179,7 +180,7 @@ bool history_list(
     if (folder != NULL)
         good = read_entries(folder, history->names, &history->count);
     if (!good)
-        error_set(err, "%s: it cannot be read: %s", pair->store, strerror(errno));
+        error_set(err, "%s: it cannot be read: %s", pair->store, error_reason(errno));
     if (folder != NULL)
         (void)closedir(folder);
     qsort(history->names, history->count, PAIR_NAME_MAX, by_number);

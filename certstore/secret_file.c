@@ -30,8 +30,8 @@ static void add_errno(
 
     if (code == ENOENT)
         remedy = "check the path, or make a placeholder with: wlbproxy cert create";
-    else if (code == EACCES || code == EPERM)
-        remedy = "start the proxy as root, who may read it, or: chown root FILE";
+    else if ((code == EACCES || code == EPERM) && geteuid() != 0)
+        remedy = "run wlbproxy as root, who may read it";
     findings_add(findings, code == ENOENT ? "missing" : "unreadable", SEVERITY_REFUSED,
         path, "without its certificate and key the proxy cannot answer XenServer", remedy,
         "%s: %s", what, strerror(code));

@@ -16,7 +16,7 @@ static bool is_plain_file(int fd, struct error *err)
     struct stat status;
 
     if (fstat(fd, &status) != 0)
-        return error_set(err, "%s", strerror(errno));
+        return error_set(err, "%s", error_reason(errno));
     if (S_ISDIR(status.st_mode))
         return error_set(err, "this is a directory, not a file");
     if (!S_ISREG(status.st_mode))
@@ -35,7 +35,7 @@ static bool read_all(int fd, char *text, size_t *len, struct error *err)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return error_set(err, "cannot be read: %s", strerror(errno));
+            return error_set(err, "cannot be read: %s", error_reason(errno));
         if (got == 0)
             return true;
         *len += (size_t)got;
@@ -83,7 +83,7 @@ char *config_file_read(const char *path, bool *missing, struct error *err)
 
     *missing = fd < 0 && errno == ENOENT;
     if (fd < 0) {
-        error_set(err, "%s: cannot be opened: %s", path, strerror(errno));
+        error_set(err, "%s: cannot be opened: %s", path, error_reason(errno));
         return NULL;
     }
     text = read_fd(fd, err);

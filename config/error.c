@@ -1,8 +1,10 @@
 #include "config/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 bool error_set(struct error *err, const char *fmt, ...)
 {
@@ -29,4 +31,13 @@ bool error_context(struct error *err, const char *fmt, ...)
         (void)snprintf(
             err->text + len, sizeof(err->text) - (size_t)len, ": %.*s", room, fact);
     return false;
+}
+
+const char *error_reason(int code)
+{
+    if (geteuid() != 0 && code == EACCES)
+        return "Permission denied; run wlbproxy as root";
+    if (geteuid() != 0 && code == EPERM)
+        return "Operation not permitted; run wlbproxy as root";
+    return strerror(code);
 }

@@ -25,4 +25,7 @@ bool error_set(struct error *err, const char *fmt, ...)
 bool error_context(struct error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* As strerror(), and the remedy where the one who runs us may not and root may. */
+const char *error_reason(int code);
+
 #endif

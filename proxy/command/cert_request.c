@@ -38,7 +38,7 @@ static bool is_there(const char *path, struct error *err)
     if (access(path, F_OK) == 0)
         return true;
     if (errno != ENOENT)
-        error_set(err, "%s: %s", path, strerror(errno));
+        error_set(err, "%s: %s", path, error_reason(errno));
     return false;
 }
 
@@ -92,7 +92,7 @@ static bool keep_waiting_key(const char *path, struct error *err)
     char *kept = path_join(path, "_orig", "");
     bool good = rename(path, kept) == 0 || errno == ENOENT ||
         error_set(err, "%s: it cannot be kept as %s: %s", path, name_of_path(kept),
-            strerror(errno));
+            error_reason(errno));
 
     free(kept);
     return good;
@@ -200,7 +200,7 @@ static bool may_write(const char *path, struct error *err)
     bool good;
 
     if (stat(path, &state) != 0)
-        return errno == ENOENT || error_set(err, "%s: %s", path, strerror(errno));
+        return errno == ENOENT || error_set(err, "%s: %s", path, error_reason(errno));
     if (state.st_size == 0 && S_ISREG(state.st_mode))
         return true;
     findings_init(&findings);

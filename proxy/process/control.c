@@ -35,8 +35,8 @@ static void limit_wait(int fd, int timeout_ms)
 static const char *likely_cause(int error)
 {
     if (error == EAGAIN)
-        return "it hangs, or is overloaded: look into its log";
-    return error == EACCES ? "ask as root" : "is wlbproxy running?";
+        return "; it hangs, or is overloaded: look into its log";
+    return error == EACCES ? "" : "; is wlbproxy running?";
 }
 
 static int connect_to(const char *path, int timeout_ms, struct error *err)
@@ -54,7 +54,7 @@ static int connect_to(const char *path, int timeout_ms, struct error *err)
         limit_wait(fd, timeout_ms);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
-    error_set(err, "%s: %s; %s", path, strerror(errno), likely_cause(errno));
+    error_set(err, "%s: %s%s", path, error_reason(errno), likely_cause(errno));
     if (fd >= 0)
         close(fd);
     return -1;

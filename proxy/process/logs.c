@@ -28,7 +28,8 @@ static int open_syslog(struct error *err)
 
 static bool cannot_log(const char *path, struct error *err)
 {
-    return error_set(err, "%s: cannot be opened for the log: %s", path, strerror(errno));
+    return error_set(
+        err, "%s: cannot be opened for the log: %s", path, error_reason(errno));
 }
 
 /* O_NONBLOCK: a FIFO without a reader must not stop us, nor one that is full. */

@@ -29,7 +29,7 @@ static bool read_all(int fd, char **text, struct error *err)
     ssize_t got = 1;
 
     if (fstat(fd, &state) != 0)
-        return error_set(err, "%s", strerror(errno));
+        return error_set(err, "%s", error_reason(errno));
     if (!is_readable_file(&state, err))
         return false;
     *text = malloc((size_t)state.st_size + 1);
@@ -44,13 +44,15 @@ static bool read_all(int fd, char **text, struct error *err)
         return true;
     free(*text);
     *text = NULL;
-    return error_set(err, "%s", got < 0 ? strerror(errno) : "became shorter meanwhile");
+    return error_set(
+        err, "%s", got < 0 ? error_reason(errno) : "became shorter meanwhile");
 }
 
 bool trust_file_read(const char *path, char **text, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool good = fd >= 0 ? read_all(fd, text, err) : error_set(err, "%s", strerror(errno));
+    bool good =
+        fd >= 0 ? read_all(fd, text, err) : error_set(err, "%s", error_reason(errno));
 
     if (fd >= 0)
         close(fd);
