@@ -109,10 +109,12 @@ static void pem_of_all_kinds_is_collected(void **state)
     BIO *bio = BIO_new(BIO_s_mem());
     const char *all;
     char *data, *csr;
+    long len;
 
     (void)state;
     PEM_write_bio_X509_REQ(bio, request);
-    csr = strndup(data, (size_t)BIO_get_mem_data(bio, &data));
+    len = BIO_get_mem_data(bio, &data);
+    csr = strndup(data, (size_t)len);
     all = pki_join(pki_pem(world.leaf), csr, pki_key_pem(world.key),
         "-----BEGIN DH PARAMETERS-----\nMAAA\n-----END DH PARAMETERS-----\n",
         pki_pem(world.root), NULL);
