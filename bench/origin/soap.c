@@ -86,9 +86,9 @@ void soap_init(void)
 
 struct slice soap_reply(struct slice soap_action)
 {
-    const char *end = soap_action.text + soap_action.len;
-    const char *slash =
-        memrchr(soap_action.text != NULL ? soap_action.text : "", '/', soap_action.len);
+    const char *text = soap_action.text != NULL ? soap_action.text : "";
+    const char *end = text + soap_action.len;
+    const char *slash = memrchr(text, '/', soap_action.len);
     struct slice method;
 
     if (slash == NULL)
