@@ -110,6 +110,13 @@ static void a_few_turns(void)
         turn();
 }
 
+static bool a_few_turns_see_nothing(void)
+{
+    loop.events_seen = false;
+    a_few_turns();
+    return !loop.events_seen;
+}
+
 static void make_context(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -701,13 +708,14 @@ static size_t write_some(size_t left)
     return n > 0 ? (size_t)n : 0;
 }
 
-/* At least so much of what was sent is neither with the owner nor with the kernel. */
+/* At least so much of what was sent is neither with the owner nor with the kernel: what
+ * is on its way between its two ends meanwhile counts twice, never not at all. */
 static long kept_inside(size_t sent)
 {
     int unread = 0, unsent = 0;
 
-    ioctl(owner.stream.watch.fd, FIONREAD, &unread);
     ioctl(peer, SIOCOUTQ, &unsent);
+    ioctl(owner.stream.watch.fd, FIONREAD, &unread);
     return (long)sent - (long)buffer_len(&owner.data) - unread - unsent;
 }
 
@@ -871,11 +879,8 @@ static void a_peer_that_leaves_too_much_unread_is_not_read_from(void **state)
         a_few_turns();
     }
     SSL_write(ssl, "ask", 3);
-    a_few_turns();
+    TURN_UNTIL(a_few_turns_see_nothing()); /* the kernel takes what it can, in its time */
     assert_int_equal(buffer_len(&owner.data), 0);
-    loop.events_seen = false;
-    a_few_turns();
-    assert_false(loop.events_seen);
     TURN_UNTIL(recv(peer, taken, sizeof(taken), MSG_DONTWAIT) < 0 && received("ask"));
     end_tls();
 }
