@@ -46,8 +46,8 @@ static bool is_mistake(int error)
     return error == EBADF || error == EINVAL || error == EFAULT;
 }
 
-/* libuv takes an interruption for what it is, and ends the process for anything else: also
- * for the ENOSYS of a tracer that leaves in the middle. */
+/* libuv takes an interruption for what it is, and ends the process for anything else:
+ * also for the ENOSYS of a tracer that leaves in the middle. */
 static int interrupted(int count)
 {
     if (count < 0 && errno != EINTR && !is_mistake(errno)) {
