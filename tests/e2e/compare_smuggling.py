@@ -20,7 +20,8 @@ from frame import corpus, strict
 from frame.backend import Backend
 from frame.client import Tls, context, get
 from frame.pki import Pki
-from frame.proxy import Proxy, free_port
+from frame.ports import free_port
+from frame.proxy import Proxy
 from frame.recorder import Recorder
 from frame.wait import wait_until
 from test_smuggling import CLIENTS, CONTEXTS, is_whole

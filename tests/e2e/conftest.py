@@ -11,7 +11,8 @@ import pytest
 from frame.backend import Backend
 from frame.origin import Origin
 from frame.pki import Pki
-from frame.proxy import Proxy, free_port
+from frame.ports import free_port, give_back
+from frame.proxy import Proxy
 from frame.xapi import Xapi
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -35,6 +36,13 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     if call.when == "call":
         item.failed = outcome.get_result().failed
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    """After all fixtures: who listened on the test's ports has ended."""
+    yield
+    give_back()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import pytest
 
 import bad_inputs
 
+pytestmark = pytest.mark.xdist_group("bad inputs")
+
 # "error:0A00018F:SSL routines::ee key too small": the fact must be in words.
 OPENSSL_CODE = re.compile(r"error:[0-9A-Fa-f]{8}")
 PROMPT = re.compile(r"pass ?phrase for|Enter .*(password|PEM)", re.IGNORECASE)

@@ -192,7 +192,7 @@ def test_interim_replies_are_swallowed(proxy, pki):
 
 
 def test_a_dead_backend_is_a_502_with_a_length(start_proxy, pki):
-    from frame.proxy import free_port
+    from frame.ports import free_port
     proxy = start_proxy(f"127.0.0.1:{free_port()}")
     with Tls(proxy.port, pki) as client:
         client.send(get("/"))
@@ -327,7 +327,7 @@ def test_a_unix_socket_backend(start_proxy, pki, tmp_path, request):
 
 
 def test_the_second_backend_answers_when_the_first_is_down(start_proxy, origin, pki):
-    from frame.proxy import free_port
+    from frame.ports import free_port
     proxy = start_proxy([f"127.0.0.1:{free_port()}", origin.address])
     for _ in range(3):
         with Tls(proxy.port, pki) as client:

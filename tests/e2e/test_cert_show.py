@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from frame.proxy import free_port
+from frame.ports import free_port
 from frame.wait import wait_until
 
 XAPI_NAME = re.compile(r"[A-Za-z0-9._-]+\.pem")

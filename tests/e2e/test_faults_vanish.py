@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from frame.client import TLS12, Tls, context, get
+from frame.ports import free_port
 from frame.wait import wait_until
 
 SILENT = get("/silent")
@@ -77,13 +78,11 @@ def test_nothing_is_left_of_a_client_that_vanishes(start_proxy, backend, how):
 def test_of_backends_that_fail_each_in_its_own_way_the_one_that_answers_is_found(
         start_proxy, backend, tmp_path):
     (tmp_path / "no-socket").write_text("")
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        refusing = f"127.0.0.1:{closed.getsockname()[1]}"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "stale"))
     good = backend(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
-    proxy = start_proxy([refusing, f"unix:{tmp_path}/missing", f"unix:{tmp_path}/stale",
-                         f"unix:{tmp_path}/no-socket", good.address])
+    proxy = start_proxy([f"127.0.0.1:{free_port()}", f"unix:{tmp_path}/missing",
+                         f"unix:{tmp_path}/stale", f"unix:{tmp_path}/no-socket", good.address])
     for _ in range(3):
         with Tls(proxy.port) as client:
             assert client.request(get("/", close=True)).body == b"good"

@@ -9,7 +9,7 @@ import pytest
 
 from frame.callers import Callers
 from frame.client import Tls, get
-from frame.proxy import free_port
+from frame.ports import free_port
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core

@@ -11,7 +11,7 @@ import pytest
 
 from frame import strict
 from frame.client import TLS12, TLS13, Tls, context, get
-from frame.proxy import free_port
+from frame.ports import free_port
 from frame.wait import wait_until
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -12,7 +12,7 @@ import pytest
 from frame.client import TLS12, TLS13, Tls, context, get
 from frame.origin import filler
 from frame.pki import AUTHORITY, CLIENT, openssl
-from frame.proxy import free_port
+from frame.ports import free_port
 
 ASK = get("/?size=1000", close=True)
 

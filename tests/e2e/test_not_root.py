@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from frame.proxy import free_port
+from frame.ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="must be able to be another user")
 NOBODY = 65534

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from frame.proxy import free_port
+from frame.ports import free_port
 
 pytestmark = pytest.mark.core
 PACKAGING = os.path.join(os.path.dirname(__file__), "..", "..", "packaging")

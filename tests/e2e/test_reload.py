@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from frame.client import Tls, context, get
-from frame.proxy import free_port
+from frame.ports import free_port
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core

@@ -6,7 +6,7 @@ import pytest
 
 from frame import strict
 from frame.client import TLS12, TLS13, Tls, context, get, parse_replies
-from frame.proxy import free_port
+from frame.ports import free_port
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core

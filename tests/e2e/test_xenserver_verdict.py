@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from frame.ports import free_port
+
 MODES = ["verify = 2", "verifyPeer = yes", "verifyChain = yes"]
 LEAVES = {  # subject, alternative names: XENSERVER's table of names
     "cn": ("wlb.example.com", None),
@@ -93,12 +95,6 @@ def join(folder, leaf, names, out):
     text = "".join((folder / f"{leaf if n == 'leaf' else n}.pem").read_text() for n in names.split())
     (folder / out).write_text(text)
     return folder / out
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(port):

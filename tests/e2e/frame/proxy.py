@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 
+from .ports import free_port
 from .wait import wait_until
 
 CRASH = re.compile(
@@ -17,12 +18,6 @@ GLOBAL = {"workers", "user", "log", "log_level", "access_log", "access_log_forma
           "crypto", "watch", "strict_reload", "drain_timeout", "max_connections",
           "max_connections_per_source", "max_handshakes", "handshake_rate",
           "ticket_rotation"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def parse_event(line):
