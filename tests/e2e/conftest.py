@@ -23,6 +23,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
     if config.getoption("--full"):
         return
     for item in items:

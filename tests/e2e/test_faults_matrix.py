@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -58,11 +57,12 @@ MASTER = {
 CALLS_TO_TALK = ("accept4", "epoll_ctl", "sendmsg", "writev", "recvmsg")
 WHEN = ["1", "2", "3", "5", "8", "13", "21", "1+", "2+3", "3..6"]
 
-# The representative few for every day.
+# The representative few for every day. Nobody gets an answer while nothing can be sent:
+MUTE = pytest.param("sendto:error=EAGAIN:when=1+", marks=pytest.mark.lengthy)
 CORE_WORKER = [
     "epoll_ctl:error=ENOMEM:when=3+4", "epoll_wait,epoll_pwait:error=ENOMEM:when=2+3",
     "recvmsg:error=EIO:when=1+2", "writev:error=ENOBUFS:when=1..3", "brk,mmap:error=ENOMEM:when=1+2",
-    "sendto:error=EAGAIN:when=1+", "write:error=EIO", "connect:error=EAGAIN:when=2+3", "ioctl:error=EIO"]
+    MUTE, "write:error=EIO", "connect:error=EAGAIN:when=2+3", "ioctl:error=EIO"]
 CORE_MASTER = [
     "epoll_ctl:error=ENOMEM:when=1..5", "epoll_ctl:error=ENOMEM:when=1..50",
     "epoll_ctl:error=ENOSPC:when=2+2",
@@ -85,7 +85,7 @@ def every(table):
 
 
 def both(core, table):
-    return [pytest.param(fault) for fault in core] + every(table)
+    return [*core, *every(table)]
 
 
 # --- what is asked meanwhile and afterwards ---------------------------------------------------
@@ -176,6 +176,19 @@ def test_a_worker(start_proxy, origin, pki, fault):
             watcher.ask()
 
 
+def kill_workers(proxy):
+    """Until another is there and says so itself, or it is told that there can be none;
+    but a master whose every call fails may hear of nothing and say nothing."""
+    def outcomes():
+        return len(proxy.events("confined")) + len(proxy.events("worker_not_started"))
+
+    before = outcomes()
+    for worker in proxy.workers():
+        os.kill(worker, signal.SIGKILL)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: outcomes() > before, timeout=2)
+
+
 @pytest.mark.parametrize("fault", both(CORE_MASTER, MASTER))
 def test_the_master(start_proxy, origin, pki, fault):
     """Reload, logs, status, a worker that dies: all that the master does while it serves."""
@@ -186,9 +199,7 @@ def test_the_master(start_proxy, origin, pki, fault):
             proxy.signal(signal.SIGUSR1)
             proxy.signal(signal.SIGHUP)
             proxy.command("status", "-c", proxy.config, timeout=60)
-            for worker in proxy.workers():
-                os.kill(worker, signal.SIGKILL)
-            time.sleep(0.6)  # a worker that cannot be started now is none of ours to wait for
+            kill_workers(proxy)
         watcher.ask()
 
 
@@ -207,6 +218,7 @@ def test_the_end(start_proxy, origin, pki, fault):
             proxy.signal(signal.SIGTERM)
             data, end = client.read_to_end()
             watcher.judge(data, end)
+            client.close()
             proxy.expect_exit = proxy.wait_exit(30)
     assert proxy.expect_exit == 0
 

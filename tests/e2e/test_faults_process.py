@@ -9,20 +9,13 @@ import pytest
 
 from frame.client import Tls, get
 from frame.clock import Clock
+from frame.processes import gone
 from frame.wait import wait_until
 
 
 def works(port):
     with Tls(port) as client:
         return client.request(get("/", close=True)).status == 200
-
-
-def gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def cpu_ticks(pid):

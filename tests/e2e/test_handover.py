@@ -10,6 +10,7 @@ import pytest
 from frame.callers import Callers
 from frame.client import Tls, get
 from frame.ports import free_port
+from frame.processes import gone
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
@@ -18,14 +19,6 @@ pytestmark = pytest.mark.core
 def works(port):
     with Tls(port) as client:
         return client.request(get("/", close=True)).status == 200
-
-
-def gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def test_a_port_that_is_given_up_resets_nobody(start_proxy, origin, full):

@@ -10,6 +10,7 @@ import pytest
 
 from frame.callers import Callers
 from frame.client import TLS12, TLS13, Tls, context, get
+from frame.processes import field, gone
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
@@ -18,19 +19,6 @@ pytestmark = pytest.mark.core
 def works(port):
     with Tls(port) as client:
         return client.request(get("/", close=True)).status == 200
-
-
-def field(pid, name):
-    with open(f"/proc/{pid}/status") as status:
-        return next(line.split(":", 1)[1].split() for line in status
-                    if line.startswith(name + ":"))
-
-
-def gone(pid):
-    try:
-        return field(pid, "State")[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
