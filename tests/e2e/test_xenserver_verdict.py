@@ -4,11 +4,11 @@ import json
 import shutil
 import socket
 import subprocess
-import time
 
 import pytest
 
 from frame.ports import free_port
+from frame.wait import PATIENCE, wait_until
 
 MODES = ["verify = 2", "verifyPeer = yes", "verifyChain = yes"]
 LEAVES = {  # subject, alternative names: XENSERVER's table of names
@@ -106,14 +106,12 @@ def join(folder, leaf, names, out):
     return folder / out
 
 
-def wait_for(port):
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError(f"nothing listens on {port}")
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def stunnel_accepts(folder, port, mode, address, installed):
@@ -131,7 +129,7 @@ CAfile = {installed}
 checkHost = {address}
 {mode}
 """.replace("[x]\n", ""))
-    done = subprocess.run(["stunnel4", str(conf)], input=b"", capture_output=True, timeout=20)
+    done = subprocess.run(["stunnel4", str(conf)], input=b"", capture_output=True, timeout=PATIENCE)
     return b"TLS connected: new session" in done.stderr
 
 
@@ -139,7 +137,7 @@ def verdicts(wlbproxy, chain, address, installed):
     """What `cert check` says, release by release."""
     done = subprocess.run(
         [wlbproxy, "cert", "check", "--json", "--address", address, "--installed", installed,
-         chain], capture_output=True, text=True, timeout=30)
+         chain], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode in (0, 1), done.stderr
     return json.loads(done.stdout)["xenserver"]
 
@@ -157,7 +155,7 @@ def test_the_verdict_is_what_real_clients_do(wlbproxy, certificates):
              "-cert_chain", chain, "-key", key_of(certificates, leaf)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            wait_for(port)
+            wait_until(lambda: listens(port))
             for address in addresses:
                 said = verdicts(wlbproxy, chain, address, installed)
                 assert len(said) == len(MODES)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 from .ports import free_port
-from .wait import wait_until
+from .wait import PATIENCE, wait_until
 
 CRASH = re.compile(
     r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|WARNING: ThreadSanitizer"
@@ -87,7 +87,7 @@ class Proxy:
             [*self.wrapper, self.program, "run", "-c", str(self.config)],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment)
         if ready:
-            wait_until(self._is_ready, "the proxy is ready", 60)
+            wait_until(self._is_ready, "the proxy is ready", PATIENCE)
 
     @property
     def pid(self):
@@ -109,10 +109,10 @@ class Proxy:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def wait_exit(self, timeout=30):
+    def wait_exit(self, timeout=PATIENCE):
         return self.process.wait(timeout)
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=PATIENCE):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -128,7 +128,7 @@ class Proxy:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def finish(self):
         """Stops it; returns what was wrong with its life, as sentences."""
@@ -176,7 +176,7 @@ class Proxy:
 
     # --- reload and status -----------------------------------------------------------------
 
-    def hup(self, timeout=30):
+    def hup(self, timeout=PATIENCE):
         """SIGHUP; returns the notifications up to READY=1, which comes on every outcome."""
         seen = len(self.read_notifications())
         self.signal(signal.SIGHUP)
@@ -190,7 +190,7 @@ class Proxy:
 
         return wait_until(outcome, "the reload is over", timeout)
 
-    def command(self, *arguments, check=None, timeout=60):
+    def command(self, *arguments, check=None, timeout=PATIENCE):
         """Runs `wlbproxy ARGUMENT...`; check: the exit status it must have."""
         done = subprocess.run([self.program, *map(str, arguments)], capture_output=True,
                               text=True, timeout=timeout, stdin=subprocess.DEVNULL)

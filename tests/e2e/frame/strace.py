@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import tempfile
 
-from .wait import wait_until
+from .wait import PATIENCE, wait_until
 
 
 def is_possible():
@@ -62,7 +62,7 @@ class Injection:
         # INT lets it detach: the traced process goes on untouched.
         self.process.send_signal(2)
         try:
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

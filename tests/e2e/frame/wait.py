@@ -1,6 +1,10 @@
 """Waiting for a condition: never for a while and hope."""
 import time
 
+# For a program to begin, to answer or to end: nothing that works takes that long, however
+# busy the machine. What a deadline of the proxy would bring about as well must come sooner.
+PATIENCE = 60
+
 
 def wait_until(condition, what="the condition", timeout=20.0):
     """Returns what `condition` returned, once that is true."""

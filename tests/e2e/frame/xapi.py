@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 
+from .wait import PATIENCE
+
 CIPHERS = "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256"
 SERVICE = "http://schemas.citrix.com/DWM/IWorkloadBalance/"
 VERIFY = {
@@ -97,5 +99,5 @@ class Xapi:
             pass
         finally:
             ours.close()
-            status = process.wait(30)
+            status = process.wait(PATIENCE)
         return Answer(b"".join(data), log.read_text(errors="replace"), status)
