@@ -184,9 +184,29 @@ size_t engine_pending(void)
     return engine.batched ? operations_waiting() : 0;
 }
 
+size_t engine_pending_urgent(void)
+{
+    return engine.batched ? operations_urgent() : 0;
+}
+
+size_t engine_fullest(bool urgent_only)
+{
+    return engine.batched ? operations_fullest(urgent_only) : 0;
+}
+
 size_t engine_run(void)
 {
-    return engine.batched ? operations_run() : 0;
+    return engine.batched ? operations_run(false) : 0;
+}
+
+size_t engine_run_urgent(void)
+{
+    return engine.batched ? operations_run(true) : 0;
+}
+
+void engine_hurry(bool on)
+{
+    operations_hurry(on);
 }
 
 /* OpenSSL keeps the 32 KiB stack of every session that ever paused for the next one:

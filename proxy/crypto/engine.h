@@ -59,13 +59,20 @@ bool engine_seals_records(void);
  * CPU), records by openssl", or "openssl (as configured)". */
 const char *engine_description(void);
 
-/* Operations that wait, and: run some of them, at most one batch of each kind (RSA 2048
- * and P-384 together are 1 ms; every kind and size at once, the worst, 10 ms). Returns
- * how many still wait. Each session whose operation got done is told through its
- * SSL_set_async_callback() function, from inside engine_run(): it should note that, and
- * may go on (SSL_do_handshake) afterwards. */
+/* Operations that wait, and: run some of them, one full batch (P-384 is 0.4 ms, RSA 2048
+ * 0.6) or, where there is none, a batch of each kind that derives or, the next time, that
+ * signs (of RSA in every size, the worst, 10 ms). Returns how many still wait. Each
+ * session whose operation got done is told through its SSL_set_async_callback() function,
+ * from inside engine_run(): it should note that, and may go on (SSL_do_handshake)
+ * afterwards. */
 size_t engine_pending(void);
+size_t engine_pending_urgent(void);
+size_t engine_fullest(bool urgent_only); /* most of one kind: 8 fill a batch */
 size_t engine_run(void);
+/* What sessions need that go on between engine_hurry(true) and (false) is done before the
+ * rest; engine_run_urgent(): nothing else is. */
+void engine_hurry(bool on);
+size_t engine_run_urgent(void);
 
 /* For an idle loop: makes eight ephemeral keys ahead of need, or gives back the memory of
  * sessions that paused. True if it did work. */

@@ -25,15 +25,19 @@ static const struct kind {
 };
 
 static const struct multibuffer *library;
-static struct list queues[OPERATION_KINDS];
-static size_t waiting, paused, paused_peak;
+static struct queue {
+    struct list list;
+    size_t len, urgent; /* the first so many are urgent */
+} queues[OPERATION_KINDS];
+static size_t waiting, urgents, paused, paused_peak;
+static bool hurry;
 static bool refusing;
 
 void operations_start(const struct multibuffer *multibuffer)
 {
     library = multibuffer;
     for (size_t kind = 0; kind < OPERATION_KINDS; kind++)
-        list_init(&queues[kind]);
+        list_init(&queues[kind].list);
 }
 
 bool operation_is_ours(enum operation_kind kind)
@@ -109,12 +113,39 @@ static void run(struct operation *const batch[], size_t count)
     }
 }
 
+static void enqueue(struct operation *operation)
+{
+    struct queue *queue = &queues[operation->kind];
+    struct list *next = &queue->list;
+
+    operation->urgent = hurry;
+    if (hurry) {
+        for (size_t i = 0; i <= queue->urgent; i++)
+            next = next->next;
+        queue->urgent++;
+        urgents++;
+    }
+    list_append(next, &operation->waiting);
+    queue->len++;
+    waiting++;
+}
+
+static void dequeue(struct operation *operation)
+{
+    struct queue *queue = &queues[operation->kind];
+
+    list_remove(&operation->waiting);
+    queue->urgent -= operation->urgent;
+    urgents -= operation->urgent;
+    queue->len--;
+    waiting--;
+}
+
 static void give_up(struct operation *operation)
 {
     if (operation->done)
         return;
-    list_remove(&operation->waiting);
-    waiting--;
+    dequeue(operation);
     operation->done = true;
     if (is_exchange(operation->kind))
         operation->job.exchange.ok = false;
@@ -128,8 +159,7 @@ static void await(struct operation *operation, ASYNC_JOB *job)
 {
     operation->session = ASYNC_get_wait_ctx(job);
     operation->done = false;
-    list_append(&queues[operation->kind], &operation->waiting);
-    waiting++;
+    enqueue(operation);
     while (!operation->done) {
         paused++;
         if (paused > paused_peak)
@@ -157,6 +187,27 @@ bool operation_perform(struct operation *operation)
                                         : operation->job.signing.ok;
 }
 
+void operations_hurry(bool on)
+{
+    hurry = on;
+}
+
+size_t operations_urgent(void)
+{
+    return urgents;
+}
+
+size_t operations_fullest(bool urgent_only)
+{
+    size_t most = 0;
+
+    for (size_t kind = 0; kind < OPERATION_KINDS; kind++) {
+        size_t len = urgent_only ? queues[kind].urgent : queues[kind].len;
+        most = len > most ? len : most;
+    }
+    return most;
+}
+
 size_t operations_waiting(void)
 {
     return waiting;
@@ -177,18 +228,56 @@ void operations_forget_peak(void)
     paused_peak = paused;
 }
 
-size_t operations_run(void)
+/* The first `most` of the kind. */
+static size_t run_kind(size_t kind, size_t most)
 {
-    for (size_t kind = 0; kind < OPERATION_KINDS; kind++) {
-        struct operation *batch[LANES];
-        size_t count = 0;
-        struct list *node;
+    struct operation *batch[LANES];
+    size_t count = 0;
 
-        while (count < LANES && (node = list_take(&queues[kind])) != NULL)
-            batch[count++] = container_of(node, struct operation, waiting);
-        waiting -= count;
-        if (count > 0)
-            run(batch, count);
+    while (count < LANES && count < most && !list_empty(&queues[kind].list)) {
+        batch[count] = container_of(queues[kind].list.next, struct operation, waiting);
+        dequeue(batch[count++]);
+    }
+    if (count > 0)
+        run(batch, count);
+    return count;
+}
+
+/* Of those that derive, or those that sign. */
+static bool run_some(bool sign_now, bool urgent_only)
+{
+    size_t kind = sign_now ? OPERATION_RSA_2048 : OPERATION_P384_DERIVE;
+    size_t end = sign_now ? OPERATION_KINDS : OPERATION_RSA_2048;
+    size_t count = 0;
+
+    for (; kind < end; kind++)
+        count += run_kind(kind, urgent_only ? queues[kind].urgent : LANES);
+    return count > 0;
+}
+
+/* The next kind that fills a batch. */
+static bool run_full(void)
+{
+    static size_t last;
+
+    for (size_t i = 0; i < OPERATION_KINDS; i++) {
+        last = (last + 1) % OPERATION_KINDS;
+        if (queues[last].len >= LANES)
+            return run_kind(last, LANES) > 0;
+    }
+    return false;
+}
+
+size_t operations_run(bool urgent_only)
+{
+    static bool signed_last;
+
+    if (!urgent_only && run_full())
+        return waiting;
+    signed_last = !signed_last;
+    if (!run_some(signed_last, urgent_only)) {
+        signed_last = !signed_last;
+        (void)run_some(signed_last, urgent_only);
     }
     return waiting;
 }

@@ -36,7 +36,7 @@ struct operation {
     /* The queue's. */
     struct list waiting;
     void *session; /* an ASYNC_WAIT_CTX: whom to tell */
-    bool done;
+    bool done, urgent;
 };
 
 /* NULL: there are no batches, and nobody waits. */
@@ -45,19 +45,25 @@ void operations_start(const struct multibuffer *library);
 /* Whether we have anything better for it than OpenSSL. */
 bool operation_is_ours(enum operation_kind kind);
 
+/* Those that come between the two are done before others. */
+void operations_hurry(bool on);
+
 /* Returns when it is done, perhaps after a pause: the operation and all it points to live
  * on the paused stack meanwhile. False if it failed. */
 bool operation_perform(struct operation *operation);
 
 size_t operations_waiting(void);
+size_t operations_urgent(void); /* of them */
+size_t operations_fullest(bool urgent_only); /* most of one kind */
 /* Sessions that have paused and not been gone on with; and most at once, ever since the
  * last operations_forget_peak(). */
 size_t operations_paused(void);
 size_t operations_paused_peak(void);
 void operations_forget_peak(void);
 
-/* At most one batch of each kind. Returns how many still wait. */
-size_t operations_run(void);
+/* One full batch; or, where no kind fills one, a batch of each kind that derives or of
+ * each that signs, in turn. Returns how many still wait. */
+size_t operations_run(bool urgent_only);
 
 /* Between the two, operations give up instead of waiting. */
 void operations_refuse(bool refuse);

@@ -95,9 +95,11 @@ static void on_acceptable(struct watch *w, uint32_t events)
 
     (void)events; /* of an error on the socket accept4() will tell */
     l->loop->events_seen = true;
+    uint64_t began = uv_hrtime();
     for (int i = 0; i < LISTENER_BATCH && !l->paused && !l->closing; i++)
         if (!accept_one(l))
             break;
+    loop_owes(l->loop, began, uv_hrtime());
 }
 
 static void on_closed(struct watch *w)

@@ -17,7 +17,7 @@
 struct listener;
 struct loop;
 
-enum { LISTENER_BATCH = 32 };
+enum { LISTENER_BATCH = 8 };
 
 struct listener_events {
     /* fd is non-blocking, close-on-exec, TCP_NODELAY is set; the callee owns it. */

@@ -7,6 +7,8 @@
 #include "proxy/crypto/engine.h"
 #include "proxy/net/stream_turn.h"
 
+enum { SERVED_LATELY = 2 * 1000 * 1000 /* ns */ };
+
 /* Runs just before the loop waits for events: whatever the last events made us write to
  * one peer leaves in one system call. A uv_check_t would run too early: callbacks that
  * libuv runs between it and the wait would leave bytes behind until some other event. */
@@ -27,6 +29,11 @@ static void on_before_wait(uv_prepare_t *prepare)
         loop_again(loop);
     else
         uv_idle_stop(&loop->again);
+}
+
+static void on_held(struct deadline *held)
+{
+    (void)held; /* the turn that follows finds it not armed */
 }
 
 static void on_again(uv_idle_t *idle)
@@ -91,9 +98,13 @@ void loop_init(struct loop *loop)
     uv_unref((uv_handle_t *)&loop->before_wait);
     uv_unref((uv_handle_t *)&loop->timer);
     list_init(&loop->unflushed);
-    list_init(&loop->handshakes);
+    for (unsigned rank = 0; rank < LOOP_RANKS; rank++)
+        list_init(&loop->hellos[rank]);
     list_init(&loop->answered);
     list_init(&loop->awaiting_keys);
+    list_init(&loop->keys_done);
+    list_init(&loop->silent);
+    deadline_init(&loop->held, on_held);
     list_init(&loop->ready);
     loop->read_buffer = read_memory();
     loop->plain_buffer = read_memory();
@@ -117,6 +128,21 @@ void loop_destroy(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+bool loop_has_served(const struct loop *loop, uint64_t now)
+{
+    return now - loop->served_at < SERVED_LATELY;
+}
+
+bool loop_is_owed(const struct loop *loop, uint64_t now)
+{
+    return now < loop->owed_until && loop_has_served(loop, now);
+}
+
+void loop_owes(struct loop *loop, uint64_t began, uint64_t now)
+{
+    loop->owed_until = now + (now - began);
 }
 
 void loop_stop(struct loop *loop)

@@ -1,5 +1,6 @@
 #include "proxy/net/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -39,11 +40,19 @@ void stream_accept(struct stream *s, struct loop *loop,
 {
     prepare(s, loop, events);
     s->accepted = true;
+    s->peers_turn = loop_now(loop);
     if (context != NULL)
         s->tls = tls_server(context, &s->out);
     stream_attach(s, fd);
     if (s->tls == NULL)
         stream_queue(s, &loop->ready); /* opened() follows from the loop */
+    stream_hush(s);
+}
+
+void stream_set_rank(struct stream *s, unsigned rank)
+{
+    assert(rank < LOOP_RANKS);
+    s->rank = (uint8_t)rank;
 }
 
 bool stream_restart_tls(struct stream *s, struct tls_context *context)
@@ -173,6 +182,7 @@ void stream_close(struct stream *s)
     if (s->closed)
         return;
     s->closed = true;
+    stream_unhush(s);
     if (!s->last_words || s->dead || s->fin_seen) {
         stream_detach(s);
         return;

@@ -34,7 +34,11 @@ struct stream {
     struct buffer out; /* bytes for the socket */
     struct buffer early; /* plaintext written before a TLS handshake was done */
     struct list unflushed; /* in loop->unflushed */
-    struct list queued; /* in loop->handshakes, ->answered, ->awaiting_keys, ->ready */
+    struct list queued; /* in one of the loop's lists */
+    uint64_t queued_at; /* ms */
+    uint64_t peers_turn; /* ms: since when the handshake is the peer's to go on with */
+    uint16_t greeting; /* as greeting.h knows it; 0: nobody asked */
+    uint8_t rank; /* of its hello */
     struct deadline patience; /* with what is held back; with last words */
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */
@@ -45,6 +49,7 @@ struct stream {
     bool unwritable; /* the peer takes no more; what it sent may still be read */
     bool last_words; /* an alert that the peer ought to read */
     bool urgent; /* out-of-band data came: a short read is not all there is */
+    bool silent; /* in loop->silent */
     bool held; /* a session ticket that travels with the answer */
     bool closed, detached; /* by the owner; from the loop */
 };
@@ -55,6 +60,10 @@ enum { STREAM_HIGH_WATER = 48 * 1024 };
 /* Takes over fd (non-blocking, accepted). With a context: the server side of TLS. */
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context);
+
+/* 0 to LOOP_RANKS - 1: whose hello is answered first, and last. For a stream that was
+ * just accepted; by default the first. */
+void stream_set_rank(struct stream *s, unsigned rank);
 
 /* An accepted client that has not said a byte yet shakes hands under another context.
  * False, and nothing changes, if it has. */
@@ -87,6 +96,21 @@ int stream_error(const struct stream *s);
  * acknowledged, too, which takes a system call. */
 size_t stream_unsent(const struct stream *s);
 size_t stream_undelivered(const struct stream *s);
+
+/* Handshakes whose peers have to go on, the longest silent first: the next after `s`, or
+ * the first; NULL: no more. */
+struct stream *stream_next_silent(const struct loop *loop, const struct stream *s);
+uint32_t stream_silents(const struct loop *loop);
+/* For so many ms: since it was accepted, or its hello answered; half a hello is no
+ * progress. */
+uint64_t stream_keeps_us_waiting(const struct stream *s);
+bool stream_is_answered(const struct stream *s); /* its hello is */
+
+/* Of the hellos that wait for us, as of this turn: for how long (ms) the one does that
+ * has waited longest, of the first so many ranks; and the first in line of the last rank,
+ * if that is not 0. */
+uint64_t stream_longest_wait(const struct loop *loop, unsigned ranks);
+struct stream *stream_last_rank(const struct loop *loop);
 
 /* Neither bytes nor an end have come that were not told yet, as of this turn. */
 bool stream_is_quiet(const struct stream *s);

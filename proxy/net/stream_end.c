@@ -11,6 +11,7 @@ void stream_fail(struct stream *s, enum end_reason reason, const char *detail)
         return;
     s->failed = true;
     s->held = false;
+    stream_unhush(s);
     stream_touch(s);
     s->events->failed(s, reason, detail);
 }
@@ -75,7 +76,10 @@ void stream_detach(struct stream *s)
     s->detached = s->dead = true;
     deadline_disarm(&s->patience);
     list_remove(&s->unflushed);
+    stream_unhush(s);
     list_remove(&s->queued);
+    if (!s->open)
+        greetings_count(&s->loop->greetings, s->greeting, false);
     buffer_destroy(&s->out);
     buffer_destroy(&s->early);
     watch_close(&s->loop->watches, &s->watch);

@@ -17,8 +17,15 @@ void stream_ignore(struct stream *s); /* nothing any more */
 /* The stream has something to send, or waits for something else than before. */
 void stream_touch(struct stream *s);
 
-/* Puts it where the loop finds it; it is in one such list at most. */
-void stream_queue(struct stream *s, struct list *list);
+/* stream_line.c: who waits for whom. A handshake is in one of the loop's lists at any
+ * time: in one where the loop finds it, or in `silent` where the peer has to go on. */
+
+void stream_queue(struct stream *s, struct list *list); /* unless in such a list */
+/* Handshakes cost much: how many go on in one turn is bounded. */
+void stream_queue_handshake(struct stream *s);
+bool stream_is_proved(const struct stream *s); /* answered, or of rank 0 */
+void stream_hush(struct stream *s); /* it is the peer's turn, unless something waits */
+void stream_unhush(struct stream *s);
 
 /* stream_receive.c. From the turn of the loop, never from inside a call of the owner's.
  */

@@ -9,6 +9,7 @@
 void stream_opened(struct stream *s)
 {
     s->open = true;
+    greetings_count(&s->loop->greetings, s->greeting, true);
     s->connecting = s->blocked = false;
     if (s->tls != NULL && buffer_len(&s->early) > 0)
         tls_write(s->tls, buffer_data(&s->early), buffer_len(&s->early));
@@ -50,7 +51,7 @@ static bool tls_event(struct stream *s, int event)
 void stream_decrypt(struct stream *s)
 {
     char *plain = s->loop->plain_buffer;
-    bool was_open = s->open;
+    bool was_open = s->open, was_answered = was_open || tls_is_answered(s->tls);
     uint64_t before = s->bytes_in;
     int n;
 
@@ -68,6 +69,8 @@ void stream_decrypt(struct stream *s)
             s->events->data(s, plain, (size_t)n);
         }
     } while (n > 0 || tls_event(s, n));
+    if (!was_answered && s->tls != NULL && tls_is_answered(s->tls))
+        s->peers_turn = loop_now(s->loop);
     if (buffer_len(&s->out) == 0)
         return;
     /* A request came with the end of the handshake: its answer takes the ticket along. */

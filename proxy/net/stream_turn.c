@@ -6,9 +6,15 @@
 #include "proxy/net/tls.h"
 
 enum {
-    HANDSHAKE_SLICE = 1000 * 1000, /* ns a turn may spend on new handshakes */
+    SLICE = 300 * 1000, /* ns at a time: more, and who is past it feels the others' */
+    SHORT_SLICE = 100 * 1000,
+    CROWD = 64, /* handshakes that their peers do not go on with */
+    HOLD = 8, /* ms that operations of strangers may be held back */
     KEYS_BATCH = 8, /* operations that are worth starting at once */
     KEYS_PATIENCE = 2, /* turns in a row that operations may wait for others */
+    HELLOS_PATIENCE = 8, /* the same while hellos wait that bring others */
+    LAST_RANK_EVERY =
+        8, /* one hello in so many is of the last rank: it shall not starve */
     FLUSH_ROUNDS = 3, /* drained() may write, which must not wait, nor go on for ever */
 };
 
@@ -30,31 +36,78 @@ static void move_all(struct list *from, struct list *to)
     list_init(from);
 }
 
-/* Who was answered has cost what it costs: it does not wait behind those who come. */
-static struct stream *next_handshake(struct loop *loop)
+static bool strangers_wait(const struct loop *loop)
+{
+    for (unsigned rank = 1; rank < LOOP_RANKS; rank++)
+        if (!list_empty(&loop->hellos[rank]))
+            return true;
+    return !list_empty(&loop->keys_done);
+}
+
+static bool proved_wait(const struct loop *loop)
+{
+    return !list_empty(&loop->answered) || !list_empty(&loop->hellos[0]);
+}
+
+/* Who was answered has cost what it costs: it does not wait behind those who come. Nor
+ * does a hello wait for its keys behind those that came before it, but matter less. */
+static struct stream *next_proved(struct loop *loop)
 {
     struct stream *s = take_queued(&loop->answered);
 
-    return s != NULL ? s : take_queued(&loop->handshakes);
+    return s == NULL && engine_fullest(true) < KEYS_BATCH ? take_queued(&loop->hellos[0])
+                                                          : s;
 }
 
-static bool no_handshakes(const struct loop *loop)
+static struct stream *next_stranger(struct loop *loop)
 {
-    return list_empty(&loop->answered) && list_empty(&loop->handshakes);
+    struct stream *s = take_queued(&loop->keys_done);
+
+    if (s != NULL || engine_fullest(false) >= KEYS_BATCH)
+        return s;
+    bool last_first = ++loop->picks % LAST_RANK_EVERY == 0;
+    for (unsigned rank = 1; rank < LOOP_RANKS && s == NULL; rank++)
+        s = take_queued(&loop->hellos[last_first ? LOOP_RANKS - rank : rank]);
+    return s;
 }
 
-/* A flood of handshakes must not hold up those who are past it. */
-static void run_handshakes(struct loop *loop)
+static void go_on(struct stream *s)
+{
+    engine_hurry(stream_is_proved(s));
+    if (s->tls == NULL || !tls_awaits_keys(s->tls))
+        stream_read(s);
+    else
+        stream_decrypt(s);
+    engine_hurry(false);
+    stream_hush(s);
+    stream_touch(s); /* to be read from again: more may have come meanwhile */
+}
+
+static void run_proved(struct loop *loop, uint64_t slice)
+{
+    struct stream *s = next_proved(loop);
+
+    if (s == NULL)
+        return;
+    loop->serving = true;
+    uint64_t stop = uv_hrtime() + slice;
+    do {
+        go_on(s);
+    } while (uv_hrtime() < stop && (s = next_proved(loop)) != NULL);
+}
+
+static void run_strangers(struct loop *loop, uint64_t slice)
 {
     struct stream *s;
+    uint64_t began = uv_hrtime(), now = began;
 
-    if (no_handshakes(loop))
-        return;
-    uint64_t stop = uv_hrtime() + HANDSHAKE_SLICE;
-    while ((s = next_handshake(loop)) != NULL) {
-        stream_read(s);
-        if (uv_hrtime() >= stop)
-            break;
+    while (!loop_is_owed(loop, now) && now - began < slice &&
+        (s = next_stranger(loop)) != NULL) {
+        uint64_t before = now;
+
+        go_on(s);
+        now = uv_hrtime();
+        loop_owes(loop, before, now);
     }
 }
 
@@ -73,10 +126,12 @@ static void tell_ready(struct loop *loop)
  * to nothing. A loop that saw nothing new runs what it has. */
 static bool may_gather(struct loop *loop, bool quiet)
 {
-    size_t pending = engine_pending();
+    bool more =
+        proved_wait(loop) || (strangers_wait(loop) && engine_pending_urgent() == 0);
+    unsigned patience = more ? HELLOS_PATIENCE : quiet ? 0 : KEYS_PATIENCE;
 
-    if (quiet || pending == 0 || pending >= KEYS_BATCH ||
-        loop->gathering >= KEYS_PATIENCE) {
+    if (engine_pending() == 0 || engine_fullest(false) >= KEYS_BATCH ||
+        loop->gathering >= patience) {
         loop->gathering = 0;
         return false;
     }
@@ -84,23 +139,64 @@ static bool may_gather(struct loop *loop, bool quiet)
     return true;
 }
 
-static void run_key_operations(struct loop *loop, bool quiet)
+/* Where many handshakes stand still, most of what strangers have us do is for nothing:
+ * then it is done as cheaply as can be, while anybody is about who would feel it. */
+static bool may_hold(struct loop *loop)
+{
+    bool hold = engine_pending() > 0 && engine_fullest(false) < KEYS_BATCH &&
+        loop->silents >= CROWD && loop_has_served(loop, uv_hrtime());
+
+    if (hold && !loop->holding)
+        loop_arm(loop, &loop->held, HOLD);
+    else if (!hold)
+        deadline_disarm(&loop->held);
+    loop->holding = hold && deadline_is_armed(&loop->held);
+    return loop->holding;
+}
+
+static void sort_by_keys(struct loop *loop)
 {
     struct list now;
     struct stream *s;
 
-    if (list_empty(&loop->awaiting_keys) || may_gather(loop, quiet))
-        return;
-    engine_run();
     move_all(&loop->awaiting_keys, &now);
     while ((s = take_queued(&now)) != NULL) {
-        if (!tls_keys_are_ready(s->tls)) {
+        if (!tls_keys_are_ready(s->tls))
             stream_queue(s, &loop->awaiting_keys);
-            continue;
-        }
-        stream_decrypt(s);
-        stream_touch(s); /* to be read from again: more may have come meanwhile */
+        else if (stream_is_proved(s))
+            stream_queue(s, &loop->answered);
+        else
+            stream_queue(s, &loop->keys_done);
     }
+}
+
+/* Whether any ran. */
+static bool run_batches(struct loop *loop, bool quiet)
+{
+    uint64_t now = uv_hrtime();
+
+    if (engine_pending_urgent() == 0 && (loop_is_owed(loop, now) || may_hold(loop)))
+        return false;
+    if (may_gather(loop, quiet))
+        return false;
+    if (engine_pending_urgent() == 0) {
+        engine_run();
+        loop_owes(loop, now, uv_hrtime());
+    } else if (loop->silents >= CROWD && engine_fullest(false) < KEYS_BATCH) {
+        engine_run_urgent();
+    } else {
+        engine_run();
+    }
+    return true;
+}
+
+static void run_key_operations(struct loop *loop, bool quiet)
+{
+    if (list_empty(&loop->awaiting_keys) || !run_batches(loop, quiet))
+        return;
+    sort_by_keys(loop);
+    run_proved(loop, SHORT_SLICE);
+    run_strangers(loop, SHORT_SLICE);
 }
 
 static void flush_all(struct loop *loop)
@@ -119,11 +215,16 @@ bool streams_turn(struct loop *loop, bool quiet)
     /* What the events wrote does not wait for handshakes, which take milliseconds. */
     tell_ready(loop);
     flush_all(loop);
-    run_handshakes(loop);
+    run_proved(loop, SLICE);
+    if (loop->serving)
+        loop->served_at = uv_hrtime();
+    run_strangers(loop, SLICE);
     run_key_operations(loop, quiet);
     tell_ready(loop); /* a backend on this machine is connected already */
+    loop->serving = false;
     flush_all(loop);
     watches_tell_closed(&loop->watches);
-    return !no_handshakes(loop) || !list_empty(&loop->ready) ||
-        !list_empty(&loop->awaiting_keys) || !list_empty(&loop->unflushed);
+    return proved_wait(loop) || strangers_wait(loop) || !list_empty(&loop->ready) ||
+        (!list_empty(&loop->awaiting_keys) && !loop->holding) ||
+        !list_empty(&loop->unflushed);
 }

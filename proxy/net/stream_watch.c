@@ -15,14 +15,6 @@ void stream_touch(struct stream *s)
     loop_again(s->loop);
 }
 
-void stream_queue(struct stream *s, struct list *list)
-{
-    if (!list_empty(&s->queued))
-        return;
-    list_append(list, &s->queued);
-    loop_again(s->loop);
-}
-
 bool stream_discards(const struct stream *s)
 {
     return s->failed || s->closed || s->peer_ended;
@@ -36,8 +28,8 @@ bool stream_wants_read(const struct stream *s)
         return false;
     if (stream_discards(s))
         return true;
-    if (!s->open)
-        return s->tls != NULL; /* else opened() comes first */
+    if (!s->open) /* without TLS, opened() comes first; in a queue, its turn does */
+        return s->tls != NULL && (s->silent || list_empty(&s->queued));
     if (s->paused || s->tls == NULL)
         return !s->paused;
     /* What a pause left over is used up first, or it would grow with each pause. And TLS
@@ -91,10 +83,9 @@ void stream_ignore(struct stream *s)
 
 static void read_or_queue(struct stream *s)
 {
-    /* Handshakes cost much: how many go on in one turn is bounded. */
+    s->loop->serving |= s->open;
     if (s->tls != NULL && !s->open && !stream_discards(s))
-        stream_queue(
-            s, tls_is_answered(s->tls) ? &s->loop->answered : &s->loop->handshakes);
+        stream_queue_handshake(s);
     else
         stream_read(s);
 }

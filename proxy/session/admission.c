@@ -10,15 +10,19 @@
 enum {
     SETS = 2048, /* a power of two */
     WAYS = 8,
-    PRESSURE_SHARE = 4, /* pressed above a quarter of max_handshakes */
     MILLI = 1000, /* a full handshake in the bucket's unit */
+    CROWD_FROM = 16, /* handshakes in progress: more than a browser, or a pool's hosts
+                      * behind one address, have at a time */
+    REMEMBERED = 3600 * 1000, /* ms that a finished handshake speaks for its source */
 };
 
 struct source {
     uint64_t key; /* 0: free; else the /64, or a tagged IPv4 address */
     uint64_t drained; /* ms: when the bucket was last emptied a bit */
     uint64_t bucket; /* full handshakes, in thousandths */
+    uint64_t proved_until; /* ms */
     uint32_t connections; /* a source with connections keeps its place */
+    uint32_t handshakes; /* of them, in progress */
     uint32_t rate; /* the bucket's leak, per second */
 };
 
@@ -85,8 +89,23 @@ static void leak(struct source *source, uint64_t now)
     source->drained = now;
 }
 
-/* Prefers the source's own place, then a free one, then that of the least busy source
- * without connections. */
+static bool is_proved(const struct source *source, uint64_t now)
+{
+    return now < source->proved_until;
+}
+
+/* Which of two without connections had better be forgotten. */
+static bool matters_less(
+    const struct source *one, const struct source *other, uint64_t now)
+{
+    bool proved = is_proved(one, now);
+
+    return proved != is_proved(other, now) ? !proved : one->bucket < other->bucket;
+}
+
+/* Prefers the source's own place, then a free one, then that of the one without
+ * connections that matters least: a crowd of strangers does not make us forget whom we
+ * know. */
 static struct source *place(struct admission *admission, uint64_t key, uint64_t now)
 {
     struct source *set = admission->sources[set_of(admission, key)];
@@ -100,7 +119,7 @@ static struct source *place(struct admission *admission, uint64_t key, uint64_t 
         if (s->connections > 0)
             continue;
         leak(s, now);
-        if (best == NULL || s->bucket < best->bucket)
+        if (best == NULL || matters_less(s, best, now))
             best = s;
     }
     if (best != NULL)
@@ -108,15 +127,14 @@ static struct source *place(struct admission *admission, uint64_t key, uint64_t 
     return best;
 }
 
-bool admission_is_pressed(
-    const struct admission_limits *limits, uint32_t handshakes_in_progress)
+static bool is_over_its_rate(const struct source *source)
 {
-    return handshakes_in_progress > limits->max_handshakes / PRESSURE_SHARE;
+    return source->rate > 0 && source->bucket >= (uint64_t)source->rate * MILLI;
 }
 
 enum admission_verdict admission_enter(struct admission *admission,
     const struct admission_limits *limits, const struct sockaddr_storage *peer,
-    uint32_t handshakes_in_progress, uint64_t now, struct source **source)
+    bool pressed, uint64_t now, struct source **source)
 {
     uint64_t key = key_of(peer);
     struct source *s = key != 0 ? place(admission, key, now) : NULL;
@@ -129,18 +147,12 @@ enum admission_verdict admission_enter(struct admission *admission,
     if (limits->connections_per_source > 0 &&
         s->connections >= limits->connections_per_source)
         return ADMIT_NOT_CONNECTIONS;
-    if (limits->handshake_rate > 0 &&
-        s->bucket >= (uint64_t)limits->handshake_rate * MILLI &&
-        admission_is_pressed(limits, handshakes_in_progress))
+    if (pressed && is_over_its_rate(s))
         return ADMIT_NOT_RATE;
     s->connections++;
+    s->handshakes++;
     *source = s;
     return ADMIT;
-}
-
-uint32_t source_connections(const struct source *source)
-{
-    return source != NULL ? source->connections : 0;
 }
 
 void source_leave(struct source *source)
@@ -151,13 +163,53 @@ void source_leave(struct source *source)
     source->connections--;
 }
 
-void source_count_full_handshake(struct source *source, uint64_t now)
+void source_handshake_over(struct source *source)
 {
     if (source == NULL)
         return;
+    assert(source->handshakes > 0);
+    source->handshakes--;
+}
+
+uint32_t source_handshakes(const struct source *source)
+{
+    return source != NULL ? source->handshakes : 0;
+}
+
+enum source_rank source_rank(struct source *source, uint64_t now)
+{
+    if (source == NULL)
+        return SOURCE_NEW;
+    if (source->handshakes > CROWD_FROM)
+        return SOURCE_CROWD;
+    if (is_proved(source, now))
+        return SOURCE_PROVED;
+    leak(source, now);
+    return is_over_its_rate(source) ? SOURCE_CROWD : SOURCE_NEW;
+}
+
+static void count_full_handshake(struct source *source, uint64_t now)
+{
     leak(source, now);
     /* Beyond some seconds' worth the bucket grows no more: an attacker who stops is
      * forgotten soon. */
     if (source->bucket < (uint64_t)source->rate * MILLI * 4)
         source->bucket += MILLI;
+}
+
+void source_kept_its_word(struct source *source, bool resumed, uint64_t now)
+{
+    if (source == NULL)
+        return;
+    source->proved_until = now + REMEMBERED;
+    if (!resumed)
+        count_full_handshake(source, now);
+}
+
+void source_let_us_down(struct source *source, uint64_t now)
+{
+    if (source == NULL)
+        return;
+    source->proved_until = 0;
+    count_full_handshake(source, now);
 }

@@ -240,6 +240,7 @@ struct client *client_new(struct front *front, struct service *service,
 void client_start(struct client *c, int fd)
 {
     stream_accept(&c->stream, c->front->loop, &stream_events, fd, c->service->tls);
+    stream_set_rank(&c->stream, source_rank(c->source, c->accepted));
     client_arm(c, settings_of(c)->handshake_timeout);
 }
 

@@ -16,12 +16,10 @@
 #include "proxy/session/pool.h"
 #include "proxy/session/report.h"
 #include "proxy/session/requests.h"
+#include "proxy/session/shed.h"
 
 enum {
     ROOM_TICK = 50, /* ms between looks at handshakes that can be shed */
-    SHED_PATIENCE = 200, /* ms a handshake gets whose ClientHello we have seen: more,
-                          * and a crowd of them keeps everybody else in the backlog */
-    SHED_LOOKS = 8, /* oldest handshakes looked at */
     FULL_AGAIN = 60 * 1000, /* ms between two lines that say so */
     CROWD = 256, /* clients whose memory is worth giving back */
 };
@@ -64,29 +62,10 @@ static void on_noise_due(struct deadline *due)
 
 /* ---- room ---- */
 
-/* Of the oldest, one of the source that has most: who comes alone is spared. */
-static struct client *oldest_sheddable(const struct front *front)
-{
-    struct list *node = front->handshaking.next;
-    struct client *found = NULL;
-
-    for (int i = 0; i < SHED_LOOKS && node != &front->handshaking; i++) {
-        struct client *c = container_of(node, struct client, handshaking);
-
-        node = node->next;
-        if (handshake_is_sheddable(c, SHED_PATIENCE) &&
-            (found == NULL ||
-                source_connections(c->source) > source_connections(found->source)))
-            found = c;
-    }
-    return found;
-}
-
 bool front_has_room(const struct front *front)
 {
     return front->counters.clients < front->max_connections &&
-        (front->counters.handshakes_in_progress < front->max_handshakes ||
-            oldest_sheddable(front) != NULL);
+        (!shed_is_due(front) || shed_candidate(front) != NULL);
 }
 
 void front_on_room(struct front *front, void (*room)(void *owner), void *owner)
@@ -220,7 +199,6 @@ static struct admission_limits limits_of(const struct settings *settings)
     return (struct admission_limits){
         .connections_per_source = settings->max_connections_per_source,
         .handshake_rate = settings->handshake_rate,
-        .max_handshakes = settings->max_handshakes,
     };
 }
 
@@ -229,7 +207,7 @@ static bool admit(struct front *front, const struct settings *settings,
 {
     struct admission_limits limits = limits_of(settings);
     enum admission_verdict verdict = admission_enter(front->admission, &limits, peer,
-        (uint32_t)front->counters.handshakes_in_progress, loop_now(front->loop), source);
+        shed_is_no_help(front), loop_now(front->loop), source);
     enum end_reason reason =
         verdict == ADMIT_NOT_RATE ? END_HANDSHAKE_SHED : END_TOO_MANY;
 
@@ -244,13 +222,11 @@ static bool admit(struct front *front, const struct settings *settings,
 
 static void make_room_for_handshake(struct front *front)
 {
-    struct client *oldest;
-
-    if (front->counters.handshakes_in_progress < front->max_handshakes)
+    if (!shed_is_due(front))
         return;
-    oldest = oldest_sheddable(front);
-    if (oldest != NULL)
-        handshake_shed(oldest);
+    struct client *one = shed_candidate(front);
+    if (one != NULL)
+        handshake_shed(one);
 }
 
 void client_accept(struct front *front, struct service *service, int fd,

@@ -30,7 +30,7 @@ struct front {
     struct counters counters;
     struct admission *admission;
     struct list clients; /* struct client.link */
-    struct list handshaking; /* struct client.handshaking, oldest first */
+    struct list handshaking; /* struct client.handshaking: oldest first */
     struct list idle; /* struct backend.everywhere: idle ones of all pools */
     struct spares exchanges, backends;
     struct buffer scratch; /* one flight towards a client, while it is put together */

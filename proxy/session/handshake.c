@@ -11,6 +11,7 @@ void handshake_leave(struct client *c)
     if (list_empty(&c->handshaking))
         return;
     list_remove(&c->handshaking);
+    source_handshake_over(c->source);
     c->front->counters.handshakes_in_progress--;
 }
 
@@ -21,11 +22,16 @@ static bool hello_was_seen(struct client *c)
     return tls != NULL && tls->offered[0] != '\0';
 }
 
-/* Where TLS itself did not end it, its state explains nothing. */
-static enum tls_cause_kind failure_kind(struct client *c, enum end_reason reason)
+static enum tls_cause_kind cause_kind(struct client *c)
 {
     const struct tls_facts *tls = stream_tls_facts(&c->stream);
 
+    return tls != NULL ? tls->cause_kind : TLS_CAUSE_OTHER;
+}
+
+/* Where TLS itself did not end it, its state explains nothing. */
+static enum tls_cause_kind failure_kind(struct client *c, enum end_reason reason)
+{
     switch (reason) {
     case END_CLIENT_GONE:
     case END_CLIENT_RESET:
@@ -39,7 +45,7 @@ static enum tls_cause_kind failure_kind(struct client *c, enum end_reason reason
     case END_TLS_FLOOD:
         return TLS_CAUSE_FLOOD;
     default:
-        return tls != NULL ? tls->cause_kind : TLS_CAUSE_OTHER;
+        return cause_kind(c);
     }
 }
 
@@ -63,7 +69,7 @@ void handshake_failed(struct client *c, enum end_reason reason, const char *deta
     c->front->counters.tls.failures[failure_kind(c, reason)]++;
     c->detail = detail;
     if (hello)
-        source_count_full_handshake(c->source, loop_now(c->front->loop));
+        source_let_us_down(c->source, loop_now(c->front->loop));
     if (reason == END_PLAIN_HTTP)
         answer_plain_http(c);
     else
@@ -79,20 +85,13 @@ void handshake_done(struct client *c)
     if (tls == NULL)
         return;
     tls_tally_count(&c->front->counters.tls, tls);
-    if (tls_is_resumed(tls)) {
+    if (tls_is_resumed(tls))
         c->front->counters.handshakes_resumed++;
-    } else {
+    else
         c->front->counters.handshakes_full++;
-        source_count_full_handshake(c->source, loop_now(c->front->loop));
-    }
+    source_kept_its_word(c->source, tls_is_resumed(tls), loop_now(c->front->loop));
     if (tls_service(tls) != NULL)
         c->service = tls_service(tls);
-}
-
-/* One that has not even said hello costs nobody anything. */
-bool handshake_is_sheddable(struct client *c, uint64_t patience)
-{
-    return !hello_was_seen(c) || loop_now(c->front->loop) - c->accepted >= patience;
 }
 
 void handshake_shed(struct client *c)

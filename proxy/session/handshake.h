@@ -5,9 +5,6 @@
 #ifndef WLBPROXY_SESSION_HANDSHAKE_H
 #define WLBPROXY_SESSION_HANDSHAKE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "proxy/base/end_reason.h"
 
 struct client;
@@ -18,8 +15,6 @@ void handshake_leave(struct client *c);
 void handshake_done(struct client *c);
 void handshake_failed(struct client *c, enum end_reason reason, const char *detail);
 
-/* `patience`: ms that one gets whose ClientHello we have seen. */
-bool handshake_is_sheddable(struct client *c, uint64_t patience);
 void handshake_shed(struct client *c);
 
 #endif

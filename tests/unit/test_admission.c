@@ -10,7 +10,7 @@
 #include "proxy/session/admission.h"
 
 static const struct admission_limits limits = {
-    .connections_per_source = 3, .handshake_rate = 10, .max_handshakes = 100};
+    .connections_per_source = 3, .handshake_rate = 10};
 
 static struct admission *table;
 
@@ -44,11 +44,11 @@ static struct sockaddr_storage address(const char *text)
 }
 
 static enum admission_verdict enter(
-    const char *peer, uint32_t in_progress, uint64_t now, struct source **source)
+    const char *peer, bool pressed, uint64_t now, struct source **source)
 {
     struct sockaddr_storage from = address(peer);
 
-    return admission_enter(table, &limits, &from, in_progress, now, source);
+    return admission_enter(table, &limits, &from, pressed, now, source);
 }
 
 static void a_source_has_so_many_connections_and_no_more(void **state)
@@ -57,13 +57,13 @@ static void a_source_has_so_many_connections_and_no_more(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(enter("192.0.2.1", 0, 0, &sources[i]), ADMIT);
-    assert_int_equal(enter("192.0.2.1", 0, 0, &other), ADMIT_NOT_CONNECTIONS);
+        assert_int_equal(enter("192.0.2.1", false, 0, &sources[i]), ADMIT);
+    assert_int_equal(enter("192.0.2.1", false, 0, &other), ADMIT_NOT_CONNECTIONS);
     assert_null(other);
-    assert_int_equal(enter("192.0.2.2", 0, 0, &other), ADMIT);
+    assert_int_equal(enter("192.0.2.2", false, 0, &other), ADMIT);
     source_leave(other);
     source_leave(sources[0]);
-    assert_int_equal(enter("192.0.2.1", 0, 0, &sources[0]), ADMIT);
+    assert_int_equal(enter("192.0.2.1", false, 0, &sources[0]), ADMIT);
 }
 
 static void addresses_of_one_source_count_together(void **state)
@@ -91,38 +91,113 @@ static void addresses_of_one_source_count_together(void **state)
     }
 }
 
+static void leave(struct source *source)
+{
+    source_handshake_over(source);
+    source_leave(source);
+}
+
 /* Full handshakes, one after the other, each of its own connection. */
-static enum admission_verdict shake(int count, uint32_t in_progress, uint64_t now)
+static enum admission_verdict shake(int count, bool pressed, uint64_t now)
 {
     for (int i = 0; i < count; i++) {
         struct source *source;
-        enum admission_verdict verdict = enter("192.0.2.1", in_progress, now, &source);
+        enum admission_verdict verdict = enter("192.0.2.1", pressed, now, &source);
 
         if (verdict != ADMIT)
             return verdict;
-        source_count_full_handshake(source, now);
-        source_leave(source);
+        source_kept_its_word(source, false, now);
+        leave(source);
     }
     return ADMIT;
 }
 
-static void the_rate_is_held_against_a_source_under_pressure_only(void **state)
+static void the_rate_is_held_against_a_source_while_cpu_is_short_only(void **state)
 {
     (void)state;
-    assert_int_equal(shake(1000, 25, 1000), ADMIT);
-    assert_int_equal(shake(1, 26, 1000), ADMIT_NOT_RATE);
-    assert_int_equal(shake(1, 25, 1000), ADMIT);
+    assert_int_equal(shake(1000, false, 1000), ADMIT);
+    assert_int_equal(shake(1, true, 1000), ADMIT_NOT_RATE);
+    assert_int_equal(shake(1, false, 1000), ADMIT);
 }
 
 static void a_source_that_slows_down_is_forgiven(void **state)
 {
     (void)state;
-    assert_int_equal(shake(10, 90, 1000), ADMIT);
-    assert_int_equal(shake(1, 90, 1000), ADMIT_NOT_RATE);
-    assert_int_equal(shake(1, 90, 1100), ADMIT);
-    assert_int_equal(shake(1, 90, 1100), ADMIT_NOT_RATE);
-    (void)shake(1000, 0, 2000);
-    assert_int_equal(shake(10, 90, 6000), ADMIT);
+    assert_int_equal(shake(10, true, 1000), ADMIT);
+    assert_int_equal(shake(1, true, 1000), ADMIT_NOT_RATE);
+    assert_int_equal(shake(1, true, 1100), ADMIT);
+    assert_int_equal(shake(1, true, 1100), ADMIT_NOT_RATE);
+    (void)shake(1000, false, 2000);
+    assert_int_equal(shake(10, true, 6000), ADMIT);
+}
+
+static enum source_rank rank_of(const char *peer, uint64_t now)
+{
+    struct source *source;
+
+    assert_int_equal(enter(peer, false, now, &source), ADMIT);
+    enum source_rank rank = source_rank(source, now);
+    leave(source);
+    return rank;
+}
+
+static void who_finished_a_handshake_goes_before_strangers_until_it_lets_us_down(
+    void **state)
+{
+    struct source *source;
+
+    (void)state;
+    assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_NEW);
+    assert_int_equal(shake(1, false, 1000), ADMIT);
+    assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_PROVED);
+    assert_int_equal(rank_of("192.0.2.2", 1000), SOURCE_NEW);
+    assert_int_equal(rank_of("192.0.2.1", 4000 * 1000), SOURCE_NEW);
+    assert_int_equal(shake(1, false, 4000 * 1000), ADMIT);
+    enter("192.0.2.1", false, 4001 * 1000, &source);
+    source_let_us_down(source, 4001 * 1000);
+    leave(source);
+    assert_int_equal(rank_of("192.0.2.1", 4001 * 1000), SOURCE_NEW);
+}
+
+static void who_lets_us_down_too_often_is_a_crowd_and_who_keeps_its_word_is_not(
+    void **state)
+{
+    (void)state;
+    assert_int_equal(shake(100, false, 1000), ADMIT);
+    assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_PROVED);
+    for (int i = 0; i < 10; i++) {
+        struct source *source;
+
+        assert_int_equal(rank_of("192.0.2.9", 1000), SOURCE_NEW);
+        enter("192.0.2.9", false, 1000, &source);
+        source_let_us_down(source, 1000);
+        leave(source);
+    }
+    assert_int_equal(rank_of("192.0.2.9", 1000), SOURCE_CROWD);
+    assert_int_equal(rank_of("192.0.2.9", 1100), SOURCE_NEW);
+}
+
+static void who_has_many_handshakes_in_progress_is_a_crowd_until_they_are_over(
+    void **state)
+{
+    static const struct admission_limits none = {0};
+    struct sockaddr_storage from = address("192.0.2.1");
+    struct source *sources[20];
+
+    (void)state;
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(
+            admission_enter(table, &none, &from, true, 0, &sources[i]), ADMIT);
+        assert_int_equal(source_handshakes(sources[i]), i + 1);
+        assert_int_equal(source_rank(sources[i], 0), i < 16 ? SOURCE_NEW : SOURCE_CROWD);
+    }
+    for (int i = 0; i < 4; i++)
+        source_handshake_over(sources[i]);
+    assert_int_equal(source_rank(sources[0], 0), SOURCE_NEW);
+    for (int i = 4; i < 20; i++)
+        source_handshake_over(sources[i]);
+    for (int i = 0; i < 20; i++)
+        source_leave(sources[i]);
 }
 
 static void connections_without_full_handshakes_never_fill_the_bucket(void **state)
@@ -131,8 +206,8 @@ static void connections_without_full_handshakes_never_fill_the_bucket(void **sta
     for (int i = 0; i < 1000; i++) {
         struct source *source;
 
-        assert_int_equal(enter("192.0.2.1", 90, 0, &source), ADMIT);
-        source_leave(source);
+        assert_int_equal(enter("192.0.2.1", true, 0, &source), ADMIT);
+        leave(source);
     }
 }
 
@@ -141,17 +216,33 @@ static void a_crowd_of_sources_never_pushes_out_one_with_connections(void **stat
     struct source *kept, *again;
 
     (void)state;
-    enter("192.0.2.1", 0, 0, &kept);
+    enter("192.0.2.1", false, 0, &kept);
     for (unsigned i = 0; i < 200000; i++) {
         struct source *source;
         char text[32];
 
         snprintf(text, sizeof(text), "10.%u.%u.%u", i >> 16 & 255, i >> 8 & 255, i & 255);
-        assert_int_equal(enter(text, 0, i, &source), ADMIT);
+        assert_int_equal(enter(text, false, i, &source), ADMIT);
         source_leave(source);
     }
-    enter("192.0.2.1", 0, 300000, &again);
+    enter("192.0.2.1", false, 300000, &again);
     assert_ptr_equal(kept, again);
+}
+
+static void a_crowd_of_strangers_does_not_make_us_forget_whom_we_know(void **state)
+{
+    (void)state;
+    assert_int_equal(shake(1, false, 1000), ADMIT);
+    for (unsigned i = 0; i < 200000; i++) {
+        struct source *source;
+        char text[32];
+
+        snprintf(text, sizeof(text), "10.%u.%u.%u", i >> 16 & 255, i >> 8 & 255, i & 255);
+        assert_int_equal(enter(text, false, 1000 + i / 100, &source), ADMIT);
+        source_let_us_down(source, 1000 + i / 100);
+        leave(source);
+    }
+    assert_int_equal(rank_of("192.0.2.1", 3000), SOURCE_PROVED);
 }
 
 static void a_unix_peer_is_not_limited(void **state)
@@ -161,11 +252,14 @@ static void a_unix_peer_is_not_limited(void **state)
 
     (void)state;
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(admission_enter(table, &limits, &from, 90, 0, &source), ADMIT);
+        assert_int_equal(admission_enter(table, &limits, &from, true, 0, &source), ADMIT);
         assert_null(source);
     }
-    source_leave(source);
-    source_count_full_handshake(source, 0);
+    leave(source);
+    source_kept_its_word(source, false, 0);
+    source_let_us_down(source, 0);
+    assert_int_equal(source_handshakes(source), 0);
+    assert_int_equal(source_rank(source, 0), SOURCE_NEW);
 }
 
 int main(void)
@@ -174,10 +268,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH(a_source_has_so_many_connections_and_no_more),
         FRESH(addresses_of_one_source_count_together),
-        FRESH(the_rate_is_held_against_a_source_under_pressure_only),
+        FRESH(the_rate_is_held_against_a_source_while_cpu_is_short_only),
         FRESH(a_source_that_slows_down_is_forgiven),
+        FRESH(who_finished_a_handshake_goes_before_strangers_until_it_lets_us_down),
+        FRESH(who_lets_us_down_too_often_is_a_crowd_and_who_keeps_its_word_is_not),
+        FRESH(who_has_many_handshakes_in_progress_is_a_crowd_until_they_are_over),
         FRESH(connections_without_full_handshakes_never_fill_the_bucket),
         FRESH(a_crowd_of_sources_never_pushes_out_one_with_connections),
+        FRESH(a_crowd_of_strangers_does_not_make_us_forget_whom_we_know),
         FRESH(a_unix_peer_is_not_limited),
     };
 

@@ -497,6 +497,42 @@ static void sessions_are_given_up_while_they_wait(void **state)
     EVP_PKEY_free(key);
 }
 
+static void what_is_urgent_is_done_first_and_if_need_be_alone(void **state)
+{
+    EVP_PKEY *key = new_key(&kinds[0]);
+    SSL_CTX *server = server_context(key, "P-384");
+    SSL_CTX *client = client_context(TLS1_2_VERSION, "P-384");
+    struct pair pairs[PEERS];
+
+    (void)state;
+    need_batched();
+    for (size_t p = 0; p < PEERS; p++)
+        open_pair(&pairs[p], server, client);
+    for (size_t p = 0; p < 5; p++) {
+        engine_hurry(p == 2 || p == 3);
+        step(&pairs[p]);
+    }
+    engine_hurry(false);
+    assert_int_equal(engine_pending(), 5);
+    assert_int_equal(engine_pending_urgent(), 2);
+    assert_int_equal(engine_fullest(false), 5);
+    assert_int_equal(engine_fullest(true), 2);
+    close_pair(&pairs[3]);
+    assert_int_equal(engine_pending_urgent(), 1);
+    assert_int_equal(engine_run_urgent(), 3);
+    assert_int_equal(engine_pending_urgent(), 0);
+    for (size_t p = 0; p < 5; p++)
+        assert_int_equal(pairs[p].awaits_keys, p != 2);
+    while (engine_pending() > 0)
+        (void)engine_run();
+    for (size_t p = 0; p < PEERS; p++)
+        if (p != 3)
+            close_pair(&pairs[p]);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    EVP_PKEY_free(key);
+}
+
 static int trust_anyone(X509_STORE_CTX *store, void *unused)
 {
     (void)unused;
@@ -735,6 +771,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_prf_equals_openssls),
         cmocka_unit_test(an_rsa_key_stays_where_rsa_key_exchange_is_allowed),
         cmocka_unit_test(sessions_are_given_up_while_they_wait),
+        cmocka_unit_test(what_is_urgent_is_done_first_and_if_need_be_alone),
         cmocka_unit_test(client_certificates_are_verified_by_openssl),
         cmocka_unit_test(a_session_called_too_early_waits_on),
         cmocka_unit_test(no_ephemeral_key_is_used_twice),

@@ -1,0 +1,27 @@
+/*
+ * shed.h - which handshake makes room for another, when as many are in progress as may
+ * be.
+ *
+ * One that keeps us waiting: the longest of all, but rather one of a crowd than one that
+ * comes alone. One that waits for us only if CPU is short, and never of a source that is
+ * known to finish its handshakes. At most a few are looked at.
+ */
+#ifndef WLBPROXY_SESSION_SHED_H
+#define WLBPROXY_SESSION_SHED_H
+
+#include <stdbool.h>
+
+struct client;
+struct front;
+
+/* Before another is accepted. max_handshakes may be silent, and as many may wait for us.
+ */
+bool shed_is_due(const struct front *front);
+
+/* NULL: nobody need go yet. */
+struct client *shed_candidate(const struct front *front);
+
+/* CPU is short even for those who finish their handshakes: they have waited that long. */
+bool shed_is_no_help(const struct front *front);
+
+#endif

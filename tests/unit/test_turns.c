@@ -1,0 +1,377 @@
+/* Who is served first, in a turn of the loop, while many hellos wait. */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "proxy/net/loop.h"
+#include "proxy/net/stream.h"
+
+enum { CROWD = 60, TURNS_MAX = 20000 };
+
+static struct loop loop;
+static SSL_CTX *server_context;
+
+/* A stream, and its peer, who says what it is told to. */
+struct one {
+    struct stream stream;
+    SSL *client;
+    int peer;
+    bool opened, closed;
+};
+
+static struct one crowd[CROWD], alone;
+
+static struct one *one_of(struct stream *s)
+{
+    return container_of(s, struct one, stream);
+}
+
+static void on_opened(struct stream *s)
+{
+    one_of(s)->opened = true;
+}
+
+static void on_closed(struct stream *s)
+{
+    one_of(s)->closed = true;
+}
+
+static void ignore(struct stream *s)
+{
+    (void)s;
+}
+
+static void ignore_data(struct stream *s, const char *bytes, size_t len)
+{
+    (void)s, (void)bytes, (void)len;
+}
+
+static void ignore_failure(struct stream *s, enum end_reason reason, const char *detail)
+{
+    (void)s, (void)reason, (void)detail;
+}
+
+static const struct stream_events events = {
+    on_opened, ignore_data, ignore, ignore, ignore_failure, on_closed};
+
+static void turn(void)
+{
+    uv_run(&loop.uv, UV_RUN_NOWAIT);
+}
+
+/* What has come is seen in one turn, and seen to in the next. */
+static void see_and_act(void)
+{
+    turn();
+    turn();
+}
+
+#define TURN_UNTIL(condition)                                                            \
+    do {                                                                                 \
+        int turns = 0;                                                                   \
+        while (!(condition) && turns++ < TURNS_MAX)                                      \
+            turn();                                                                      \
+        assert_true(turns <= TURNS_MAX);                                                 \
+    } while (0)
+
+static void make_server_context(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    server_context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(server_context, x);
+    assert_int_equal(SSL_CTX_use_PrivateKey(server_context, key), 1);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    loop_init(&loop);
+    make_server_context();
+    memset(crowd, 0, sizeof(crowd));
+    memset(&alone, 0, sizeof(alone));
+    return 0;
+}
+
+static void connect_one(struct one *one, unsigned rank, int tls)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    int pair[2];
+
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    one->peer = pair[1];
+    stream_accept(
+        &one->stream, &loop, &events, pair[0], (struct tls_context *)server_context);
+    stream_set_rank(&one->stream, rank);
+    SSL_CTX_set_max_proto_version(context, tls);
+    one->client = SSL_new(context);
+    SSL_CTX_free(context);
+    SSL_set_fd(one->client, one->peer);
+    SSL_set_connect_state(one->client);
+}
+
+static void say(struct one *one)
+{
+    (void)SSL_do_handshake(one->client);
+}
+
+static void disconnect(struct one *one)
+{
+    stream_close(&one->stream);
+    TURN_UNTIL(one->closed);
+    SSL_free(one->client);
+    close(one->peer);
+}
+
+static bool is_answered(const struct one *one)
+{
+    struct pollfd answer = {.fd = one->peer, .events = POLLIN};
+
+    return poll(&answer, 1, 0) == 1;
+}
+
+static void gather_crowd(unsigned rank)
+{
+    for (int i = 0; i < CROWD; i++)
+        connect_one(&crowd[i], rank, TLS1_3_VERSION);
+    turn();
+    for (int i = 0; i < CROWD; i++)
+        say(&crowd[i]);
+}
+
+static void disperse_crowd(void)
+{
+    for (int i = 0; i < CROWD; i++)
+        disconnect(&crowd[i]);
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    loop_destroy(&loop);
+    SSL_CTX_free(server_context);
+    return 0;
+}
+
+static void who_is_known_does_not_wait_behind_a_crowd(void **state)
+{
+    (void)state;
+    gather_crowd(LOOP_RANKS - 1);
+    connect_one(&alone, 0, TLS1_3_VERSION);
+    say(&alone);
+    see_and_act();
+    assert_true(is_answered(&alone));
+    assert_false(is_answered(&crowd[CROWD - 1]));
+    disconnect(&alone);
+    disperse_crowd();
+}
+
+static void a_rank_goes_before_the_next(void **state)
+{
+    (void)state;
+    gather_crowd(2);
+    connect_one(&alone, 1, TLS1_3_VERSION);
+    say(&alone);
+    see_and_act();
+    assert_true(is_answered(&alone));
+    disconnect(&alone);
+    disperse_crowd();
+}
+
+static void the_last_rank_does_not_starve(void **state)
+{
+    (void)state;
+    connect_one(&alone, 2, TLS1_3_VERSION);
+    gather_crowd(1);
+    say(&alone);
+    TURN_UNTIL(is_answered(&alone));
+    assert_false(is_answered(&crowd[CROWD - 1]));
+    disconnect(&alone);
+    disperse_crowd();
+}
+
+static void finish_one(int tls)
+{
+    connect_one(&alone, 1, tls);
+    TURN_UNTIL((say(&alone), alone.opened));
+    disconnect(&alone);
+    memset(&alone, 0, sizeof(alone));
+}
+
+/* Even if it comes from where the crowd does. */
+static void who_greets_as_those_do_who_mean_it_is_no_crowd(void **state)
+{
+    (void)state;
+    finish_one(TLS1_2_VERSION);
+    gather_crowd(2);
+    connect_one(&alone, 2, TLS1_2_VERSION);
+    say(&alone);
+    see_and_act();
+    assert_true(is_answered(&alone));
+    disconnect(&alone);
+    memset(&alone, 0, sizeof(alone));
+    connect_one(
+        &alone, 2, TLS1_3_VERSION); /* and the crowd's greeting is worth nothing */
+    say(&alone);
+    see_and_act();
+    assert_false(is_answered(&alone));
+    disconnect(&alone);
+    disperse_crowd();
+}
+
+static void a_greeting_that_is_not_kept_is_worth_nothing(void **state)
+{
+    (void)state;
+    finish_one(TLS1_3_VERSION);
+    gather_crowd(2);
+    TURN_UNTIL(is_answered(&crowd[CROWD - 1]));
+    disperse_crowd();
+    memset(crowd, 0, sizeof(crowd));
+    gather_crowd(2);
+    connect_one(&alone, 1, TLS1_2_VERSION);
+    say(&alone);
+    see_and_act();
+    turn(); /* every now and then one of the crowd is first */
+    assert_true(is_answered(&alone));
+    assert_false(is_answered(&crowd[CROWD - 1]));
+    disconnect(&alone);
+    disperse_crowd();
+}
+
+static void who_waits_for_whom_is_known(void **state)
+{
+    (void)state;
+    assert_int_equal(stream_longest_wait(&loop, LOOP_RANKS), 0);
+    assert_null(stream_last_rank(&loop));
+    gather_crowd(2);
+    assert_int_equal(stream_silents(&loop), CROWD);
+    see_and_act();
+    assert_int_not_equal(stream_silents(&loop), CROWD);
+    struct stream *first = stream_last_rank(&loop);
+    assert_ptr_not_equal(first, &crowd[0].stream);
+    assert_non_null(first);
+    first->queued_at -= 700;
+    assert_in_range(stream_longest_wait(&loop, LOOP_RANKS), 700, 60 * 1000);
+    assert_int_equal(stream_longest_wait(&loop, 2), 0);
+    TURN_UNTIL(stream_silents(&loop) == CROWD);
+    assert_null(stream_last_rank(&loop));
+    assert_true(stream_is_answered(first));
+    disperse_crowd();
+    assert_int_equal(stream_silents(&loop), 0);
+}
+
+/* The loop is not told again and again of what waits for its turn anyway. */
+static void who_waits_in_a_queue_is_not_watched(void **state)
+{
+    struct stream *last = &crowd[CROWD - 1].stream;
+
+    (void)state;
+    gather_crowd(2);
+    see_and_act();
+    turn();
+    assert_false(is_answered(&crowd[CROWD - 1]));
+    assert_int_equal(last->watch.wanted & EPOLLIN, 0);
+    TURN_UNTIL(is_answered(&crowd[CROWD - 1]));
+    turn();
+    assert_int_not_equal(last->watch.wanted & EPOLLIN, 0);
+    TURN_UNTIL((say(&crowd[CROWD - 1]), crowd[CROWD - 1].opened));
+    disperse_crowd();
+}
+
+static void expect_silent(const int *order)
+{
+    struct stream *s = NULL;
+
+    for (; *order >= 0; order++) {
+        s = stream_next_silent(&loop, s);
+        assert_ptr_equal(s, &crowd[*order].stream);
+    }
+    assert_null(stream_next_silent(&loop, s));
+}
+
+static void who_was_silent_longest_comes_first(void **state)
+{
+    static const int all[] = {0, 1, 2, -1}, spoke[] = {1, 2, 0, -1}, left[] = {2, 0, -1};
+    static const int open[] = {2, -1};
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        connect_one(&crowd[i], 1, TLS1_3_VERSION);
+    turn();
+    expect_silent(all);
+    crowd[0].stream.peers_turn -= 50; /* long before it speaks */
+    assert_int_equal(send(crowd[0].peer, "\x16", 1, 0), 1);
+    see_and_act();
+    see_and_act();
+    expect_silent(spoke);
+    assert_in_range(stream_keeps_us_waiting(&crowd[0].stream), 50, 60 * 1000);
+    stream_close(&crowd[1].stream);
+    expect_silent(left);
+    disconnect(&crowd[0]);
+    memset(&crowd[0], 0, sizeof(crowd[0]));
+    connect_one(&crowd[0], 1, TLS1_3_VERSION);
+    uint64_t accepted = crowd[0].stream.peers_turn;
+    crowd[0].stream.peers_turn -= 50;
+    say(&crowd[0]);
+    TURN_UNTIL(stream_is_answered(&crowd[0].stream));
+    expect_silent(left);
+    assert_true(crowd[0].stream.peers_turn >= accepted);
+    TURN_UNTIL((say(&crowd[0]), crowd[0].opened));
+    expect_silent(open);
+    for (int i = 0; i < 3; i++)
+        disconnect(&crowd[i]);
+}
+
+static void strangers_get_half_of_the_time_while_others_are_about(void **state)
+{
+    enum { MS = 1000 * 1000 };
+    uint64_t now = (uint64_t)1000 * MS;
+
+    (void)state;
+    loop_owes(&loop, now, now + MS);
+    assert_false(loop_is_owed(&loop, now + MS));
+    loop.served_at = now;
+    assert_true(loop_is_owed(&loop, now + MS));
+    loop.served_at = now + MS;
+    assert_true(loop_is_owed(&loop, now + 2 * MS - 1));
+    assert_false(loop_is_owed(&loop, now + 2 * MS));
+    loop_owes(&loop, now, now + (uint64_t)100 * MS);
+    assert_false(loop_is_owed(&loop, now + (uint64_t)101 * MS)); /* nobody is about */
+}
+
+int main(void)
+{
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, start, stop)
+    const struct CMUnitTest tests[] = {
+        FRESH(who_is_known_does_not_wait_behind_a_crowd),
+        FRESH(a_rank_goes_before_the_next),
+        FRESH(the_last_rank_does_not_starve),
+        FRESH(who_greets_as_those_do_who_mean_it_is_no_crowd),
+        FRESH(a_greeting_that_is_not_kept_is_worth_nothing),
+        FRESH(who_waits_for_whom_is_known),
+        FRESH(who_waits_in_a_queue_is_not_watched),
+        FRESH(who_was_silent_longest_comes_first),
+        FRESH(strangers_get_half_of_the_time_while_others_are_about),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
