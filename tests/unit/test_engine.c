@@ -214,13 +214,14 @@ static void import_rsa(
 static void rsa_batches_equal_openssl_even_after_a_fault(void **state)
 {
     struct signing_key keys[2];
-    struct rsa_numbers *rsa = calloc(2, sizeof(*rsa));
+    struct rsa_numbers *rsa;
     EVP_PKEY *openssl[2];
     unsigned char blocks[LANES][256], got[LANES][SIGNATURE_MAX], expected[SIGNATURE_MAX];
     struct signing_job jobs[LANES];
 
     (void)state;
     need_batched();
+    rsa = calloc(2, sizeof(*rsa));
     for (size_t k = 0; k < 2; k++) {
         openssl[k] = new_key(&kinds[0]);
         import_rsa(openssl[k], &keys[k], &rsa[k]);
@@ -456,13 +457,15 @@ static void an_rsa_key_stays_where_rsa_key_exchange_is_allowed(void **state)
 /* The client goes away while the server's operation waits: at each point where it may. */
 static void sessions_are_given_up_while_they_wait(void **state)
 {
-    EVP_PKEY *key = new_key(&kinds[0]);
-    SSL_CTX *server = server_context(key, "P-384");
-    SSL_CTX *clients[] = {
-        client_context(TLS1_2_VERSION, "P-384"), client_context(TLS1_3_VERSION, "P-384")};
+    EVP_PKEY *key;
+    SSL_CTX *server, *clients[2];
 
     (void)state;
     need_batched();
+    key = new_key(&kinds[0]);
+    server = server_context(key, "P-384");
+    clients[0] = client_context(TLS1_2_VERSION, "P-384");
+    clients[1] = client_context(TLS1_3_VERSION, "P-384");
     for (size_t stop = 0; stop < 2 * 6; stop++) {
         struct pair pairs[PEERS];
 
@@ -588,13 +591,15 @@ static void client_certificates_are_verified_by_openssl(void **state)
 
 static void a_session_called_too_early_waits_on(void **state)
 {
-    EVP_PKEY *key = new_key(&kinds[0]);
-    SSL_CTX *server = server_context(key, "P-384");
-    SSL_CTX *client = client_context(TLS1_3_VERSION, "P-384");
+    EVP_PKEY *key;
+    SSL_CTX *server, *client;
     struct pair pair;
 
     (void)state;
     need_batched();
+    key = new_key(&kinds[0]);
+    server = server_context(key, "P-384");
+    client = client_context(TLS1_3_VERSION, "P-384");
     open_pair(&pair, server, client);
     for (size_t turn = 0; turn < 20; turn++) {
         pair.awaits_keys = false;
