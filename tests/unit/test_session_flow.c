@@ -1,0 +1,185 @@
+#include "proxy/session/exchange.h"
+#include "session_case.h"
+
+static void note(void *owner)
+{
+    ++*(int *)owner;
+}
+
+static void draining_ends_idle_connections_and_lets_busy_ones_finish(void **state)
+{
+    int idle = rig_client(&rig), busy = rig_client(&rig), backend, empty = 0;
+    const char *text;
+
+    (void)state;
+    rig_send(&rig, idle, GET);
+    backend = rig_backend(&rig, 0);
+    rig_send(&rig, backend, OK_5);
+    expect_status(idle, "200");
+    close(backend);
+    rig_send(&rig, busy, GET);
+    backend = rig_backend(&rig, 0);
+    front_drain(rig.front, note, &empty);
+    assert_true(rig_has_ended(&rig, idle));
+    assert_false(rig_has_ended(&rig, busy));
+    close(idle);
+    rig_send(&rig, backend, OK_5);
+    text = rig_receive(&rig, busy);
+    assert_non_null(strcasestr(text, "connection: close"));
+    assert_true(rig_has_ended(&rig, busy));
+    assert_int_equal(empty, 0);
+    close(busy);
+    rig_turn(&rig);
+    assert_int_equal(empty, 1);
+    close(backend);
+}
+
+static void a_tunnel_passes_half_closes_on_both_ways(void **state)
+{
+    int client = rig_client(&rig), backend = rig_backend(&rig, 0);
+
+    (void)state;
+    assert_true(backend >= 0);
+    rig_send(&rig, client, "ping");
+    assert_string_equal(rig_receive(&rig, backend), "ping");
+    shutdown(client, SHUT_WR);
+    assert_true(rig_has_ended(&rig, backend));
+    rig_send(&rig, backend, "pong");
+    assert_string_equal(rig_receive(&rig, client), "pong");
+    shutdown(backend, SHUT_WR);
+    assert_true(rig_has_ended(&rig, client));
+    assert_int_equal(front_clients(rig.front), 0);
+    assert_int_equal(ended(END_DONE), 1);
+    close(client);
+    close(backend);
+}
+
+static void a_websocket_is_tunnelled_after_its_101_only(void **state)
+{
+    int client = rig_client(&rig), backend;
+    const char *text;
+
+    (void)state;
+    rig_send(&rig, client,
+        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+        "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    backend = rig_backend(&rig, 0);
+    assert_non_null(strcasestr(rig_receive(&rig, backend), "upgrade: websocket"));
+    rig_send(&rig, backend,
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+        "websocket\r\n"
+        "\r\nfirst");
+    text = rig_receive(&rig, client);
+    assert_non_null(strstr(text, " 101 "));
+    assert_non_null(strstr(text, "\r\n\r\nfirst"));
+    rig_send(&rig, client, "up");
+    assert_string_equal(rig_receive(&rig, backend), "up");
+    rig_send(&rig, backend, "down");
+    assert_string_equal(rig_receive(&rig, client), "down");
+    close(client);
+    rig_turn(&rig);
+    close(backend);
+}
+
+/* Pushes until nothing more is taken; how much that was. */
+static size_t stuff(int from, size_t most)
+{
+    static const char block[8192];
+    size_t pushed = 0, pause = 0;
+
+    while (pushed < most && pause < 20) {
+        ssize_t n = send(from, block, sizeof(block), MSG_NOSIGNAL);
+
+        pushed += n > 0 ? (size_t)n : 0;
+        pause = n > 0 ? 0 : pause + 1;
+        rig_turn(&rig);
+    }
+    return pushed;
+}
+
+static size_t swallow(int fd)
+{
+    const char *text;
+    size_t total = 0;
+
+    while ((text = rig_receive(&rig, fd)) != NULL && *text != '\0')
+        total += strlen(text);
+    return total;
+}
+
+static size_t buffered(void)
+{
+    const struct client *c = last_client();
+    size_t all = stream_unsent(&c->stream) + buffer_len(&c->unparsed);
+
+    if (c->state == CLIENT_EXCHANGE && c->exchange->backend != NULL)
+        all += stream_unsent((const struct stream *)c->exchange->backend);
+    return all;
+}
+
+static void a_reader_that_stalls_holds_little_and_ends_by_its_deadline(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    rig_send(&rig, client, GET);
+    backend = rig_backend(&rig, 0);
+    rig_send(&rig, backend, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+    assert_true(stuff(backend, 100000000) < 4000000);
+    assert_true(buffered() > 0 && buffered() <= 256 * 1024);
+    rig_wait(&rig, 61000);
+    assert_int_equal(ended(END_READ_TIMEOUT), 1);
+    assert_true(rig_receive(&rig, backend) == NULL || rig_has_ended(&rig, backend));
+    close(client);
+    close(backend);
+}
+
+static void an_upload_waits_for_a_backend_that_does_not_read(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    rig_send(
+        &rig, client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n");
+    backend = rig_backend(&rig, 0);
+    assert_true(stuff(client, 8000000) < 4000000);
+    assert_true(buffered() > 0 && buffered() <= 256 * 1024);
+    (void)swallow(backend);
+    assert_true(stuff(client, 1000000) > 100000);
+    close(client);
+    close(backend);
+}
+
+static void clients_beyond_max_connections_wait(void **state)
+{
+    int clients[100], room = 0;
+
+    (void)state;
+    front_on_room(rig.front, note, &room);
+    for (int i = 0; i < 100; i++) {
+        assert_true(front_has_room(rig.front));
+        clients[i] = rig_client(&rig);
+    }
+    assert_false(front_has_room(rig.front));
+    assert_int_equal(room, 0);
+    for (int i = 0; i < 100; i++) {
+        close(clients[i]);
+        rig_turn(&rig);
+        assert_int_equal(room, 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(start, draining_ends_idle_connections_and_lets_busy_ones_finish),
+        WITH(start_tcp, a_tunnel_passes_half_closes_on_both_ways),
+        WITH(start_websocket, a_websocket_is_tunnelled_after_its_101_only),
+        WITH(start, a_reader_that_stalls_holds_little_and_ends_by_its_deadline),
+        WITH(start, an_upload_waits_for_a_backend_that_does_not_read),
+        WITH(start, clients_beyond_max_connections_wait),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
