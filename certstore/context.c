@@ -15,7 +15,7 @@
 #include "config/error.h"
 #include "config/settings.h"
 
-enum { SECURITY_LEVEL = 2, SESSION_SECONDS = 3600 };
+enum { SECURITY_LEVEL = 2 };
 
 /* P-384 is the only group XenServer's client offers. */
 static const char hybrid_groups[] = "X25519MLKEM768:X25519:P-256:P-384";
@@ -117,6 +117,10 @@ static bool set_ciphers(SSL_CTX *context, struct context_policy *policy,
     return true;
 }
 
+/* By preference; the same twice. */
+static const char *const protocols[] = {"http/1.1", "http/1.0", NULL};
+static const unsigned char encoded_protocols[] = "\x08http/1.1\x08http/1.0";
+
 /* No overlap is fatal (RFC 7301 section 3.2), as with nginx: a client that insists on h2
  * would take our HTTP/1.1 for garbage, and a protocol nobody agreed on is how
  * cross-protocol attacks begin. Clients that offer nothing, like XenServer's, never come
@@ -124,11 +128,11 @@ static bool set_ciphers(SSL_CTX *context, struct context_policy *policy,
 static int on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
     const unsigned char *offered, unsigned offered_len, void *data)
 {
-    static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
     unsigned char *match;
 
     (void)ssl, (void)data;
-    if (SSL_select_next_proto(&match, chosen_len, ours, sizeof(ours) - 1, offered,
+    if (SSL_select_next_proto(&match, chosen_len, encoded_protocols,
+            sizeof(encoded_protocols) - 1, offered,
             offered_len) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *chosen = match;
@@ -137,13 +141,13 @@ static int on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen
 
 /* A session is resumed only where its service, whom that trusts, and how it verifies are
  * the same as when it was made (CVE-2025-23419). */
-static bool set_session_id_context(SSL_CTX *context,
+static bool set_session_id_context(SSL_CTX *context, struct context_policy *policy,
     const struct service_settings *service, const char *ca_pem, const char *crl_pem)
 {
     const uint32_t mode[] = {
         (uint32_t)service->verify, service->verify_depth, (uint32_t)service->tls_min};
     const char *texts[] = {service->name, ca_pem, crl_pem};
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     unsigned len = 0;
     bool done = EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
@@ -155,8 +159,9 @@ static bool set_session_id_context(SSL_CTX *context,
         done = EVP_DigestUpdate(hash, text, strlen(text) + 1) == 1;
     }
     done = done && EVP_DigestFinal_ex(hash, digest, &len) == 1 &&
-        SSL_CTX_set_session_id_context(context, digest, 32) == 1;
+        SSL_CTX_set_session_id_context(context, digest, SESSION_BINDING) == 1;
     EVP_MD_CTX_free(hash);
+    memcpy(policy->binding, digest, SESSION_BINDING);
     return done;
 }
 
@@ -209,7 +214,8 @@ static bool configure(SSL_CTX *context, OSSL_LIB_CTX *libctx,
         abort();
     set_options(context, service);
     context_watch_successor(context);
-    if (!set_session_id_context(context, service, ca_pem, crl_pem))
+    policy->chooses_protocol = service->protocol == PROTOCOL_HTTP;
+    if (!set_session_id_context(context, policy, service, ca_pem, crl_pem))
         return library_error(err, "no session id context");
     return set_groups(context, policy, service->groups, err) &&
         set_ciphers(context, policy, service, err) &&
@@ -251,7 +257,24 @@ void *context_owner(const SSL_CTX *context)
 
 const char *context_groups(const SSL_CTX *context)
 {
-    return context_policy(context)->groups;
+    const struct context_policy *policy = context_policy(context);
+
+    return policy == NULL ? NULL : policy->groups;
+}
+
+const struct ticket_keys *context_tickets(const SSL_CTX *context)
+{
+    return context_policy(context)->tickets;
+}
+
+const unsigned char *context_binding(const SSL_CTX *context)
+{
+    return context_policy(context)->binding;
+}
+
+const char *const *context_protocols(const SSL_CTX *context)
+{
+    return context_policy(context)->chooses_protocol ? protocols : NULL;
 }
 
 void context_free(SSL_CTX *context)

@@ -10,10 +10,7 @@
 
 #include <openssl/types.h>
 
-struct error;
-struct service_settings;
-struct sni_choice;
-struct ticket_keys;
+#include "certstore/context.h"
 
 /* Lives as long as the SSL_CTX: an SSL may outlive context_free(). */
 struct context_policy {
@@ -25,6 +22,8 @@ struct context_policy {
     char *groups, *ciphersuites; /* as given to the library */
     const struct sni_choice *choices; /* borrowed */
     size_t choice_count;
+    unsigned char binding[SESSION_BINDING];
+    bool chooses_protocol;
 };
 
 struct context_policy *context_policy(const SSL_CTX *context);

@@ -8,6 +8,15 @@
 
 enum { HOST_NAME_MAX_DNS = 255 };
 
+static void copy_name(
+    char name[HOST_NAME_MAX_DNS + 1], const unsigned char *from, size_t len)
+{
+    memcpy(name, from, len);
+    name[len] = '\0';
+    if (len > 1 && name[len - 1] == '.')
+        name[len - 1] = '\0';
+}
+
 /* The host_name of a server_name extension (RFC 6066 section 3) into `name`: one list
  * with one entry of type 0. */
 static bool host_name(SSL *ssl, char name[HOST_NAME_MAX_DNS + 1])
@@ -23,10 +32,7 @@ static bool host_name(SSL *ssl, char name[HOST_NAME_MAX_DNS + 1])
     if (name_len != len - 5 || name_len == 0 || name_len > HOST_NAME_MAX_DNS ||
         memchr(ext + 5, '\0', name_len) != NULL)
         return false;
-    memcpy(name, ext + 5, name_len);
-    name[name_len] = '\0';
-    if (name_len > 1 && name[name_len - 1] == '.')
-        name[name_len - 1] = '\0';
+    copy_name(name, ext + 5, name_len);
     return true;
 }
 
@@ -89,6 +95,16 @@ static int on_client_hello(SSL *ssl, int *alert, void *data)
         return SSL_CLIENT_HELLO_SUCCESS;
     *alert = SSL_AD_INTERNAL_ERROR;
     return SSL_CLIENT_HELLO_ERROR;
+}
+
+SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t len)
+{
+    char text[HOST_NAME_MAX_DNS + 1];
+    const struct sni_choice *choice;
+
+    copy_name(text, name, len);
+    choice = choose(context_policy(fallback), text);
+    return choice != NULL ? choice->context : fallback;
 }
 
 void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count)

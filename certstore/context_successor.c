@@ -44,3 +44,10 @@ void context_supersede(SSL_CTX *context, SSL_CTX *fresh)
     SSL_CTX_free(policy->successor);
     policy->successor = fresh;
 }
+
+SSL_CTX *context_shown(SSL_CTX *context)
+{
+    SSL_CTX *successor = context_policy(context)->successor;
+
+    return successor != NULL ? successor : context;
+}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # layering.sh - a folder includes itself and what is left of it, nothing else:
-# config < certstore < base < crypto < net < http < session < process < command < main.c
+# config < certstore < base < crypto < handshake < net < http < session < process < command < main.c
 set -eu
 cd "$(dirname "$0")/.."
 status=0
@@ -37,13 +37,14 @@ may_include certstore config
 {
 	may_include proxy/base certstore config
 	may_include proxy/crypto $base
-	may_include proxy/net proxy/crypto $base
+	may_include proxy/handshake proxy/crypto $base
+	may_include proxy/net proxy/handshake proxy/crypto $base
 	may_include proxy/http proxy/net proxy/crypto $base
 	may_include proxy/session proxy/http proxy/net proxy/crypto $base
 	may_include proxy/process proxy/session proxy/http proxy/net proxy/crypto $base
 	may_include proxy/command proxy/process proxy/session proxy/http proxy/net proxy/crypto $base
 }
-only_in OpenSSL '^ *# *include <openssl/' certstore/ proxy/crypto/ 'proxy/net/tls[a-z_]*\.[ch]:' proxy/command/
+only_in OpenSSL '^ *# *include <openssl/' certstore/ proxy/crypto/ proxy/handshake/ 'proxy/net/tls[a-z_]*\.[ch]:' proxy/command/
 only_in libuv '^ *# *include <uv' proxy/net/ proxy/process/
 only_in logging '^[^*]*\blog_(error|warning|info|debug|at)\(' proxy/base/log proxy/session/ proxy/process/
 exit $status

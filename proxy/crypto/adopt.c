@@ -11,9 +11,9 @@
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/operation.h"
 #include "proxy/crypto/provider.h"
+#include "proxy/crypto/signing.h"
 
-/* Raw signatures by OpenSSL with the same key; RSA blocks come padded. */
-static EVP_PKEY_CTX *signs_alone(EVP_PKEY *key)
+EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(engine_libctx(), key, NULL);
 
@@ -60,7 +60,7 @@ static EVP_PKEY *adopt(EVP_PKEY *key)
     EVP_PKEY *adopted = NULL;
 
     if ((!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "EC")) ||
-        (alone = signs_alone(key)) == NULL)
+        (alone = signing_context_alone(key)) == NULL)
         return NULL;
     if (EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &numbers) == 1) {
         void *pointer = alone;

@@ -1,9 +1,37 @@
+/* The functions below EVP are deprecated, and there is nothing else for this. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "proxy/crypto/digest.h"
 
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+
+struct digest_functions {
+    void (*begin)(struct digest_state *state);
+    void (*add)(struct digest_state *state, const void *data, size_t len);
+    void (*end)(struct digest_state *state, unsigned char *hash);
+};
+
+#define FUNCTIONS(name, NAME, member)                                                    \
+    static void name##_begin(struct digest_state *state)                                 \
+    {                                                                                    \
+        (void)NAME##_Init(&state->of.member);                                            \
+    }                                                                                    \
+    static void name##_add(struct digest_state *state, const void *data, size_t len)     \
+    {                                                                                    \
+        (void)NAME##_Update(&state->of.member, data, len);                               \
+    }                                                                                    \
+    static void name##_end(struct digest_state *state, unsigned char *hash)              \
+    {                                                                                    \
+        (void)NAME##_Final(hash, &state->of.member);                                     \
+    }                                                                                    \
+    static const struct digest_functions name = {name##_begin, name##_add, name##_end};
+
+FUNCTIONS(sha1, SHA1, sha1)
+FUNCTIONS(sha224, SHA224, sha256)
+FUNCTIONS(sha256, SHA256, sha256)
+FUNCTIONS(sha384, SHA384, sha512)
+FUNCTIONS(sha512, SHA512, sha512)
 
 #define INFO(oid_last, total, digest_len)                                                \
     {                                                                                    \
@@ -17,36 +45,18 @@
     }
 
 static struct digest digests[] = {
-    {{"SHA2-256", "SHA256"}, INFO(1, 0x31, 32), 19, 32, 64, NULL, {0}},
-    {{"SHA2-384", "SHA384"}, INFO(2, 0x41, 48), 19, 48, 128, NULL, {0}},
-    {{"SHA2-512", "SHA512"}, INFO(3, 0x51, 64), 19, 64, 128, NULL, {0}},
-    {{"SHA2-224", "SHA224"}, INFO(4, 0x2d, 28), 19, 28, 64, NULL, {0}},
-    {{"SHA1", "SHA-1"}, INFO_SHA1, 15, 20, 64, NULL, {0}},
+    {{"SHA2-256", "SHA256"}, INFO(1, 0x31, 32), 19, 32, 64, &sha256, {0}},
+    {{"SHA2-384", "SHA384"}, INFO(2, 0x41, 48), 19, 48, 128, &sha384, {0}},
+    {{"SHA2-512", "SHA512"}, INFO(3, 0x51, 64), 19, 64, 128, &sha512, {0}},
+    {{"SHA2-224", "SHA224"}, INFO(4, 0x2d, 28), 19, 28, 64, &sha224, {0}},
+    {{"SHA1", "SHA-1"}, INFO_SHA1, 15, 20, 64, &sha1, {0}},
 };
 enum { DIGESTS = sizeof(digests) / sizeof(digests[0]) };
 
-static EVP_MD_CTX *hashing; /* reused: nothing pauses while it is in use */
-
-bool digests_start(OSSL_LIB_CTX *libctx)
+void digests_start(void)
 {
-    hashing = EVP_MD_CTX_new();
-    for (size_t i = 0; i < DIGESTS; i++) {
-        digests[i].md = EVP_MD_fetch(libctx, digests[i].names[0], NULL);
-        if (hashing == NULL || digests[i].md == NULL ||
-            !digest_parts(&digests[i], NULL, 0, digests[i].of_nothing))
-            return false;
-    }
-    return true;
-}
-
-void digests_stop(void)
-{
-    for (size_t i = 0; i < DIGESTS; i++) {
-        EVP_MD_free(digests[i].md);
-        digests[i].md = NULL;
-    }
-    EVP_MD_CTX_free(hashing);
-    hashing = NULL;
+    for (size_t i = 0; i < DIGESTS; i++)
+        (void)digest_parts(&digests[i], NULL, 0, digests[i].of_nothing);
 }
 
 const struct digest *digest_find(const char *name)
@@ -59,17 +69,36 @@ const struct digest *digest_find(const char *name)
     return NULL;
 }
 
+void digest_begin(struct digest_state *state, const struct digest *digest)
+{
+    state->digest = digest;
+    digest->functions->begin(state);
+}
+
+void digest_add(struct digest_state *state, const void *data, size_t len)
+{
+    if (len > 0)
+        state->digest->functions->add(state, data, len);
+}
+
+void digest_so_far(const struct digest_state *state, unsigned char *hash)
+{
+    struct digest_state copy = *state;
+
+    state->digest->functions->end(&copy, hash);
+}
+
 bool digest_parts(const struct digest *digest, const struct digest_part *parts,
     size_t count, unsigned char *hash)
 {
-    if (EVP_DigestInit_ex2(hashing, digest->md, NULL) != 1)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].len > 0 &&
-            EVP_DigestUpdate(hashing, parts[i].data, parts[i].len) != 1)
-            return false;
-    }
-    return EVP_DigestFinal_ex(hashing, hash, NULL) == 1;
+    struct digest_state state;
+
+    digest_begin(&state, digest);
+    for (size_t i = 0; i < count; i++)
+        digest_add(&state, parts[i].data, parts[i].len);
+    digest->functions->end(&state, hash);
+    OPENSSL_cleanse(&state, sizeof(state));
+    return true;
 }
 
 /* A key longer than a block is hashed. */

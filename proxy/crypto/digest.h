@@ -1,6 +1,6 @@
 /*
- * digest.h - the digests TLS uses, fetched once: a fetch by name for every signature and
- * every derived key would cost more than the hashing.
+ * digest.h - the digests TLS uses, by OpenSSL's functions below EVP: for the short texts
+ * of a key schedule EVP's objects would cost more than the hashing.
  */
 #ifndef WLBPROXY_CRYPTO_DIGEST_H
 #define WLBPROXY_CRYPTO_DIGEST_H
@@ -8,21 +8,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <openssl/types.h>
+#include <openssl/sha.h>
 
 enum { DIGEST_MAX = 64, DIGEST_BLOCK_MAX = 128 };
+
+struct digest_functions;
 
 struct digest {
     const char *names[2]; /* OpenSSL's two */
     unsigned char
         info[19]; /* DER of DigestInfo up to the digest: RFC 8017, 9.2, note 1 */
     size_t info_len, len, block_len;
-    EVP_MD *md; /* while the engine runs */
-    unsigned char of_nothing[DIGEST_MAX];
+    const struct digest_functions *functions;
+    unsigned char of_nothing[DIGEST_MAX]; /* after digests_start() */
 };
 
-bool digests_start(OSSL_LIB_CTX *libctx);
-void digests_stop(void);
+void digests_start(void);
 
 /* NULL: none of them. */
 const struct digest *digest_find(const char *name);
@@ -32,11 +33,26 @@ struct digest_part {
     size_t len;
 };
 
-/* Of the parts one after the other. No handshake can pause in here. */
+/* A hash under way. A copy goes on by itself. */
+struct digest_state {
+    const struct digest *digest;
+    union {
+        SHA_CTX sha1;
+        SHA256_CTX sha256;
+        SHA512_CTX sha512;
+    } of;
+};
+
+void digest_begin(struct digest_state *state, const struct digest *digest);
+void digest_add(struct digest_state *state, const void *data, size_t len);
+/* Of what was added so far; it may go on. */
+void digest_so_far(const struct digest_state *state, unsigned char *hash);
+
+/* Of the parts one after the other. True. */
 bool digest_parts(const struct digest *digest, const struct digest_part *parts,
     size_t count, unsigned char *hash);
 
-/* RFC 2104, of up to DIGEST_PARTS_MAX parts. */
+/* RFC 2104, of up to DIGEST_PARTS_MAX parts; false if there are more. */
 enum { DIGEST_PARTS_MAX = 7 };
 bool digest_hmac(const struct digest *digest, struct digest_part key,
     const struct digest_part *parts, size_t count, unsigned char *mac);

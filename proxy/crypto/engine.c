@@ -73,8 +73,8 @@ static bool start_ours(const struct multibuffer *library, struct error *err)
     operations_start(library);
     if (!load_providers(err))
         return false;
-    if (!key_pool_start(library, engine.libctx) || !digests_start(engine.libctx) ||
-        !record_ciphers_start(engine.libctx))
+    digests_start();
+    if (!key_pool_start(library, engine.libctx) || !record_ciphers_start(engine.libctx))
         return error_set(err, "no memory for key operations");
     return self_test(library, exchange_derive_alone, engine.libctx, err);
 }
@@ -148,7 +148,6 @@ void engine_stop(void)
 {
     engine.batched = false;
     record_ciphers_stop();
-    digests_stop();
     signing_stop();
     key_pool_stop();
     (void)OSSL_PROVIDER_unload(engine.keys);

@@ -45,6 +45,11 @@ OSSL_LIB_CTX *engine_libctx(void);
  * the context's ciphers allow RSA key exchange. No-op unless batched. */
 void engine_adopt(SSL_CTX *context);
 
+/* The same key for an operation (signing_request.h); lives as long as `key`. NULL: the
+ * engine does not sign with it. */
+struct signing_key;
+const struct signing_key *engine_signing_key(EVP_PKEY *key);
+
 /* A session that awaits a key operation must not be freed as it is, for its stack is
  * still in use: this ends its handshake in failure. It may write to the session's BIO.
  * No-op for any other session; call it before every SSL_free(). */

@@ -90,13 +90,13 @@ static void sign(struct operation *const batch[], size_t count)
         batch[i]->job.signing = jobs[i];
 }
 
+/* Of a session that pauses: as it asked for (SSL_set_async_callback()). */
 static void tell_session(struct operation *operation)
 {
     ASYNC_callback_fn callback = NULL;
     void *argument = NULL;
 
-    if (operation->session != NULL &&
-        ASYNC_WAIT_CTX_get_callback(operation->session, &callback, &argument) == 1 &&
+    if (ASYNC_WAIT_CTX_get_callback(operation->owner, &callback, &argument) == 1 &&
         callback != NULL)
         (void)callback(argument);
 }
@@ -109,7 +109,8 @@ static void run(struct operation *const batch[], size_t count)
         sign(batch, count);
     for (size_t i = 0; i < count; i++) {
         batch[i]->done = true;
-        tell_session(batch[i]);
+        if (batch[i]->told != NULL)
+            batch[i]->told(batch[i]);
     }
 }
 
@@ -118,6 +119,7 @@ static void enqueue(struct operation *operation)
     struct queue *queue = &queues[operation->kind];
     struct list *next = &queue->list;
 
+    operation->done = false;
     operation->urgent = hurry;
     if (hurry) {
         for (size_t i = 0; i <= queue->urgent; i++)
@@ -141,11 +143,17 @@ static void dequeue(struct operation *operation)
     waiting--;
 }
 
+void operation_withdraw(struct operation *operation)
+{
+    if (!operation->done && !list_empty(&operation->waiting))
+        dequeue(operation);
+}
+
 static void give_up(struct operation *operation)
 {
     if (operation->done)
         return;
-    dequeue(operation);
+    operation_withdraw(operation);
     operation->done = true;
     if (is_exchange(operation->kind))
         operation->job.exchange.ok = false;
@@ -157,8 +165,8 @@ static void give_up(struct operation *operation)
  * pauses again. */
 static void await(struct operation *operation, ASYNC_JOB *job)
 {
-    operation->session = ASYNC_get_wait_ctx(job);
-    operation->done = false;
+    operation->owner = ASYNC_get_wait_ctx(job);
+    operation->told = operation->owner != NULL ? tell_session : NULL;
     enqueue(operation);
     while (!operation->done) {
         paused++;
@@ -180,9 +188,28 @@ bool operation_perform(struct operation *operation)
     if (job != NULL) {
         await(operation, job);
     } else {
-        operation->session = NULL;
+        operation->told = NULL;
         run(&operation, 1);
     }
+    return operation_succeeded(operation);
+}
+
+void operation_submit(struct operation *operation)
+{
+    void (*told)(struct operation *) = operation->told;
+
+    list_init(&operation->waiting);
+    if (library != NULL) {
+        enqueue(operation);
+        return;
+    }
+    operation->told = NULL;
+    run(&operation, 1);
+    operation->told = told;
+}
+
+bool operation_succeeded(const struct operation *operation)
+{
     return is_exchange(operation->kind) ? operation->job.exchange.ok
                                         : operation->job.signing.ok;
 }

@@ -1,9 +1,10 @@
 /*
  * operation.h - private key operations on their way into a batch; who does which of them.
  *
- * Within a handshake that may pause (an OpenSSL ASYNC job) an operation waits in a queue
- * for operations_run(); anywhere else it is done at once. It waits for the loop to come
- * round, never for company: a batch runs with whatever there is.
+ * Where there are batches, an operation waits in a queue for operations_run(): one that
+ * was submitted, and one that is performed within a handshake that may pause (an OpenSSL
+ * ASYNC job). Anywhere else it is done at once. It waits for the loop to come round, never
+ * for company: a batch runs with whatever there is.
  */
 #ifndef WLBPROXY_CRYPTO_OPERATION_H
 #define WLBPROXY_CRYPTO_OPERATION_H
@@ -33,9 +34,11 @@ struct operation {
         struct exchange_job exchange;
         struct signing_job signing;
     } job;
+    /* From inside operations_run(), when it is done; NULL: nobody is told. */
+    void (*told)(struct operation *operation);
+    void *owner; /* whatever told() needs */
     /* The queue's. */
     struct list waiting;
-    void *session; /* an ASYNC_WAIT_CTX: whom to tell */
     bool done, urgent;
 };
 
@@ -51,6 +54,12 @@ void operations_hurry(bool on);
 /* Returns when it is done, perhaps after a pause: the operation and all it points to live
  * on the paused stack meanwhile. False if it failed. */
 bool operation_perform(struct operation *operation);
+
+/* The operation and all it points to stay where they are until it is `done`, which it may
+ * be at once: then nobody is told. Or until it is withdrawn. */
+void operation_submit(struct operation *operation);
+void operation_withdraw(struct operation *operation);
+bool operation_succeeded(const struct operation *operation); /* of one that is done */
 
 size_t operations_waiting(void);
 size_t operations_urgent(void); /* of them */

@@ -22,6 +22,9 @@
  * OpenSSL. The imported key owns it. */
 #define PROVIDER_PARAM_ALONE "wlbproxy-alone"
 
+/* An octet_ptr parameter to ask an EVP_PKEY for: the struct signing_key in it. */
+#define PROVIDER_PARAM_KEY "wlbproxy-key"
+
 OSSL_provider_init_fn provider_groups_init;
 OSSL_provider_init_fn provider_keys_init;
 

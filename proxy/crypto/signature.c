@@ -7,10 +7,8 @@
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
-#include "proxy/crypto/engine.h"
-#include "proxy/crypto/operation.h"
-#include "proxy/crypto/padding.h"
 #include "proxy/crypto/provider.h"
+#include "proxy/crypto/signing_request.h"
 
 struct signature_context {
     const struct signing_key *key; /* kept by the EVP_PKEY_CTX around us */
@@ -104,67 +102,30 @@ static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM
         context->digest != NULL && set_params(context, params);
 }
 
-static enum operation_kind kind_of(const struct signing_key *key)
-{
-    if (key->curve != NULL)
-        return key->curve == &exchange_groups[EXCHANGE_P256] ? OPERATION_P256_SIGN
-                                                             : OPERATION_P384_SIGN;
-    return key->bits == 2048 ? OPERATION_RSA_2048
-        : key->bits == 3072  ? OPERATION_RSA_3072
-                             : OPERATION_RSA_4096;
-}
-
-static bool pad(const struct signature_context *context, const unsigned char *hash,
-    unsigned char *block, size_t len)
-{
-    if (context->padding == RSA_PKCS1_PSS_PADDING)
-        return padding_pss(context->digest, engine_libctx(), hash, block, len);
-    return padding_pkcs1(context->digest, hash, block, len);
-}
-
-/* The buffers are on the stack of the handshake, which stays while it pauses. */
-static int sign_hash(const struct signature_context *context, const unsigned char *hash,
-    unsigned char *signature, size_t *len)
-{
-    unsigned char block[SIGNATURE_MAX];
-    struct operation operation = {
-        .kind = kind_of(context->key),
-        .job.signing = {.key = context->key, .signature = signature},
-    };
-    struct signing_job *job = &operation.job.signing;
-
-    job->input = hash;
-    job->input_len = context->digest->len;
-    if (context->key->curve == NULL) {
-        job->input = block;
-        job->input_len = (size_t)context->key->bits / 8;
-        if (!pad(context, hash, block, job->input_len))
-            return 0;
-    }
-    if (!operation_perform(&operation))
-        return 0;
-    *len = job->signature_len;
-    return 1;
-}
-
+/* The request is on the stack of the handshake, which stays while it pauses. */
 static int sign(void *data, unsigned char *signature, size_t *len, size_t room,
     const unsigned char *message, size_t message_len)
 {
     const struct signature_context *context = data;
     const struct digest_part all = {message, message_len};
-    unsigned char hash[DIGEST_MAX], made[SIGNATURE_MAX];
-    size_t most = context->key->curve != NULL
-        ? 2 * (context->key->curve->secret_len + 3) + 2
-        : (size_t)context->key->bits / 8;
+    const struct signing_job *job;
+    struct signing_request request = {0};
 
     if (signature == NULL) {
-        *len = most;
+        *len = context->key->curve != NULL ? 2 * (context->key->curve->secret_len + 3) + 2
+                                           : (size_t)context->key->bits / 8;
         return 1;
     }
-    if (!digest_parts(context->digest, &all, 1, hash) ||
-        !sign_hash(context, hash, made, len) || *len > room)
+    if (!digest_parts(context->digest, &all, 1, request.hash) ||
+        !signing_request_init(&request, context->key, context->digest,
+            context->padding == RSA_PKCS1_PSS_PADDING) ||
+        !operation_perform(&request.operation))
         return 0;
-    memcpy(signature, made, *len);
+    job = &request.operation.job.signing;
+    if (job->signature_len > room)
+        return 0;
+    memcpy(signature, request.signature, job->signature_len);
+    *len = job->signature_len;
     return 1;
 }
 

@@ -45,6 +45,9 @@ struct signing_job {
     bool ok;
 };
 
+/* Raw signatures by OpenSSL with the same key; RSA blocks come padded. NULL: none. */
+EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key);
+
 /* Once, before the rest; all keys of one call are of one kind and size. */
 bool signing_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx);
 void signing_stop(void);

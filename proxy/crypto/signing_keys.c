@@ -240,6 +240,8 @@ static int key_get_params(void *data, OSSL_PARAM params[])
             ok = OSSL_PARAM_set_int(p, signature_len(key));
         else if (strcmp(p->key, OSSL_PKEY_PARAM_DEFAULT_DIGEST) == 0)
             ok = OSSL_PARAM_set_utf8_string(p, "SHA256");
+        else if (strcmp(p->key, PROVIDER_PARAM_KEY) == 0)
+            ok = OSSL_PARAM_set_octet_ptr(p, key, sizeof(*key));
         else
             ok = get_ec_param(key, p);
         if (!ok)
@@ -258,6 +260,7 @@ static const OSSL_PARAM *key_gettable(void *provider)
         OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, NULL, 0),
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
+        OSSL_PARAM_octet_ptr(PROVIDER_PARAM_KEY, NULL, 0),
         OSSL_PARAM_END,
     };
 

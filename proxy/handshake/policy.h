@@ -15,13 +15,12 @@
 
 #include <openssl/types.h>
 
+#include "certstore/context.h"
 #include "proxy/crypto/digest.h"
 #include "proxy/crypto/exchange.h"
 #include "proxy/crypto/record_cipher.h"
 #include "proxy/crypto/signing.h"
 #include "proxy/handshake/hello.h"
-
-struct ticket_keys;
 
 enum { VERSION_12 = 0x0303, VERSION_13 = 0x0304 };
 
@@ -46,22 +45,22 @@ struct scheme {
 /* A certificate that is shown, and its key. */
 struct shown {
     const struct signing_key *key;
-    bool rsa;
+    bool rsa; /* else EC */
+    bool may_sign_12; /* its key usage allows that; in TLS 1.3 nobody looks */
     /* Certificate messages with their headers (RFC 8446, 4.4.2; RFC 5246, 7.4.2). */
     unsigned char *message_13, *message_12;
     size_t message_13_len, message_12_len;
 };
 
 enum {
-    POLICY_SUITES_MAX = 32,
+    POLICY_SUITES_MAX = 96,
     POLICY_GROUPS_MAX = 16,
-    POLICY_SHOWN_MAX = 4,
-    POLICY_SERVICE = 32
+    POLICY_SHOWN_MAX = 4
 };
 
 struct policy {
     bool allows_12, allows_13;
-    bool chooses_protocol; /* ALPN: http/1.1, http/1.0 */
+    const char *const *protocols; /* ALPN, see context_protocols(); NULL: no opinion */
     /* By OpenSSL's preference: numbers of TLS, and ours of them or NULL. */
     uint16_t suite_ids[POLICY_SUITES_MAX];
     const struct suite *suites[POLICY_SUITES_MAX];
@@ -72,7 +71,7 @@ struct policy {
     struct shown shown[POLICY_SHOWN_MAX]; /* of different kinds */
     size_t shown_count;
     const struct ticket_keys *tickets; /* read at every handshake; NULL: none */
-    unsigned char service[POLICY_SERVICE]; /* the session id context */
+    unsigned char binding[SESSION_BINDING]; /* of its sessions */
 };
 
 /* NULL: OpenSSL does all handshakes of this context. */

@@ -1,0 +1,101 @@
+/* From OpenSSL's form of a certificate's key to ours: what engine_adopt() made of it, or
+ * without batches a key that only signs alone. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include "proxy/crypto/engine.h"
+#include "proxy/crypto/provider.h"
+#include "proxy/crypto/signing.h"
+
+static const struct signing_key *adopted(EVP_PKEY *key)
+{
+    void *found = NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_ptr(PROVIDER_PARAM_KEY, &found, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_PKEY_get_params(key, params) == 1 ? found : NULL;
+}
+
+static void free_alone(
+    void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+    struct signing_key *key = data;
+
+    (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
+    if (key == NULL)
+        return;
+    EVP_PKEY_CTX_free(key->alone);
+    free(key);
+}
+
+static const struct exchange_group *curve_of(const EVP_PKEY *key)
+{
+    char name[32];
+
+    for (size_t i = EXCHANGE_P384; i <= EXCHANGE_P256; i++) {
+        if (EVP_PKEY_get_group_name(key, name, sizeof(name), NULL) == 1 &&
+            strcmp(name, exchange_groups[i].real_name) == 0)
+            return &exchange_groups[i];
+    }
+    return NULL;
+}
+
+static bool is_of_a_kind(const struct signing_key *key, const EVP_PKEY *from)
+{
+    if (EVP_PKEY_is_a(from, "EC"))
+        return key->curve != NULL;
+    return EVP_PKEY_is_a(from, "RSA") &&
+        (key->bits == 2048 || key->bits == 3072 || key->bits == 4096);
+}
+
+static struct signing_key *make_alone(EVP_PKEY *from)
+{
+    struct signing_key *key = calloc(1, sizeof(*key));
+
+    if (key == NULL)
+        abort();
+    key->curve = EVP_PKEY_is_a(from, "EC") ? curve_of(from) : NULL;
+    key->bits = EVP_PKEY_get_bits(from);
+    if (is_of_a_kind(key, from))
+        key->alone = signing_context_alone(from);
+    if (key->alone != NULL)
+        return key;
+    free(key);
+    return NULL;
+}
+
+/* The context keeps no reference that `from` could wait for: it has one of its own, which
+ * would keep both alive for ever, so the copy is what it refers to. */
+static const struct signing_key *alone(EVP_PKEY *from)
+{
+    static int index = -1;
+    struct signing_key *key;
+    EVP_PKEY *copy;
+
+    if (index < 0)
+        index = CRYPTO_get_ex_new_index(
+            CRYPTO_EX_INDEX_EVP_PKEY, 0, NULL, NULL, NULL, free_alone);
+    key = EVP_PKEY_get_ex_data(from, index);
+    if (key != NULL)
+        return key;
+    copy = EVP_PKEY_dup(from);
+    key = copy != NULL ? make_alone(copy) : NULL;
+    EVP_PKEY_free(copy);
+    if (key != NULL && EVP_PKEY_set_ex_data(from, index, key) != 1)
+        abort();
+    return key;
+}
+
+const struct signing_key *engine_signing_key(EVP_PKEY *key)
+{
+    if (engine_is_batched())
+        return adopted(key);
+    return engine_seals_records() ? alone(key) : NULL;
+}

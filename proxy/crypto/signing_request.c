@@ -1,0 +1,34 @@
+#include "proxy/crypto/signing_request.h"
+
+#include "proxy/crypto/engine.h"
+#include "proxy/crypto/padding.h"
+
+static enum operation_kind kind_of(const struct signing_key *key)
+{
+    if (key->curve != NULL)
+        return key->curve == &exchange_groups[EXCHANGE_P256] ? OPERATION_P256_SIGN
+                                                             : OPERATION_P384_SIGN;
+    return key->bits == 2048 ? OPERATION_RSA_2048
+        : key->bits == 3072  ? OPERATION_RSA_3072
+                             : OPERATION_RSA_4096;
+}
+
+bool signing_request_init(struct signing_request *request, const struct signing_key *key,
+    const struct digest *digest, bool pss)
+{
+    struct signing_job *job = &request->operation.job.signing;
+    size_t len = (size_t)key->bits / 8;
+
+    request->operation.kind = kind_of(key);
+    *job = (struct signing_job){.key = key,
+        .input = request->hash,
+        .input_len = digest->len,
+        .signature = request->signature};
+    if (key->curve != NULL)
+        return true;
+    job->input = request->block;
+    job->input_len = len;
+    return pss
+        ? padding_pss(digest, engine_libctx(), request->hash, request->block, len)
+        : padding_pkcs1(digest, request->hash, request->block, len);
+}

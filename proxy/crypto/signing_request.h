@@ -1,0 +1,26 @@
+/*
+ * signing_request.h - one signature with a certificate's key, from the hash of what is
+ * signed to the bytes that TLS sends.
+ */
+#ifndef WLBPROXY_CRYPTO_SIGNING_REQUEST_H
+#define WLBPROXY_CRYPTO_SIGNING_REQUEST_H
+
+#include <stdbool.h>
+
+#include "proxy/crypto/digest.h"
+#include "proxy/crypto/operation.h"
+
+/* Stays where it is until the operation is done. */
+struct signing_request {
+    struct operation operation; /* job.signing.signature_len tells how long it got */
+    unsigned char hash[DIGEST_MAX];
+    unsigned char block[SIGNATURE_MAX];
+    unsigned char signature[SIGNATURE_MAX];
+};
+
+/* `hash` is there already, and a digest's; PSS means the salt length of RFC 8446, 4.2.3.
+ * False: the key is too short for the digest, or OpenSSL has no random bytes. */
+bool signing_request_init(struct signing_request *request, const struct signing_key *key,
+    const struct digest *digest, bool pss);
+
+#endif
