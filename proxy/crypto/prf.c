@@ -1,27 +1,51 @@
-/* KDF (provider-kdf(7)) "TLS1-PRF": the pseudorandom function of TLS 1.2 (RFC 5246, 5),
- * with the same economy as key_schedule.c: parameters come with the call, nothing is
- * kept. The one of TLS 1.0 and 1.1 is not here, nor are they served. */
+#include "proxy/crypto/prf.h"
+
 #include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
-#include "proxy/crypto/digest.h"
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/traffic.h"
 
+/* P_hash(secret, seed) = HMAC(A(1) + seed) + HMAC(A(2) + seed) + ..., where A(0) is the
+ * seed and A(i) = HMAC(A(i-1)). */
+bool prf(const struct digest *digest, struct digest_part secret,
+    const struct digest_part *parts, size_t count, unsigned char *out, size_t len)
+{
+    unsigned char a[DIGEST_MAX], block[DIGEST_MAX];
+    struct digest_part seeded[DIGEST_PARTS_MAX] = {{a, digest->len}};
+    bool ok = count <= PRF_PARTS_MAX && digest_hmac(digest, secret, parts, count, a);
+
+    if (ok)
+        memcpy(seeded + 1, parts, count * sizeof(*parts));
+    for (size_t done = 0; ok && done < len; done += digest->len) {
+        size_t rest = len - done;
+
+        ok = digest_hmac(digest, secret, seeded, 1 + count, block);
+        if (ok)
+            memcpy(out + done, block, rest < digest->len ? rest : digest->len);
+        if (rest > digest->len)
+            ok = ok && digest_hmac(digest, secret, seeded, 1, a);
+    }
+    OPENSSL_cleanse(a, sizeof(a));
+    OPENSSL_cleanse(block, sizeof(block));
+    return ok;
+}
+
+/* KDF (provider-kdf(7)) "TLS1-PRF", with the same economy as key_schedule.c: parameters
+ * come with the call, nothing is kept. */
 struct request {
     const struct digest *digest;
     struct digest_part secret;
-    struct digest_part parts[DIGEST_PARTS_MAX]; /* A(i), then what libssl calls seeds */
+    struct digest_part parts[PRF_PARTS_MAX]; /* what libssl calls seeds */
     size_t count;
 };
 
 static bool read_request(struct request *request, const OSSL_PARAM params[])
 {
     memset(request, 0, sizeof(*request));
-    request->count = 1;
     for (const OSSL_PARAM *p = params; p != NULL && p->key != NULL; p++) {
         struct digest_part part = {p->data, p->data_size};
 
@@ -30,43 +54,25 @@ static bool read_request(struct request *request, const OSSL_PARAM params[])
         } else if (strcmp(p->key, OSSL_KDF_PARAM_SECRET) == 0) {
             request->secret = part;
         } else if (strcmp(p->key, OSSL_KDF_PARAM_SEED) == 0) {
-            if (request->count == DIGEST_PARTS_MAX)
+            if (request->count == PRF_PARTS_MAX)
                 return false;
             request->parts[request->count++] = part;
         }
     }
-    return request->digest != NULL && request->secret.data != NULL && request->count > 1;
+    return request->digest != NULL && request->secret.data != NULL && request->count > 0;
 }
 
-/* P_hash(secret, seed) = HMAC(A(1) + seed) + HMAC(A(2) + seed) + ..., where A(0) is the
- * seed and A(i) = HMAC(A(i-1)). */
 static int derive(
     void *context, unsigned char *out, size_t len, const OSSL_PARAM params[])
 {
     struct request request;
-    unsigned char a[DIGEST_MAX], block[DIGEST_MAX];
-    bool ok = len > 0 && read_request(&request, params) &&
-        digest_hmac(
-            request.digest, request.secret, request.parts + 1, request.count - 1, a);
 
     (void)context;
-    for (size_t done = 0; ok && done < len; done += request.digest->len) {
-        size_t rest = len - done;
-
-        request.parts[0] = (struct digest_part){a, request.digest->len};
-        ok = digest_hmac(
-            request.digest, request.secret, request.parts, request.count, block);
-        if (ok)
-            memcpy(out + done, block,
-                rest < request.digest->len ? rest : request.digest->len);
-        if (rest > request.digest->len)
-            ok = ok && digest_hmac(request.digest, request.secret, request.parts, 1, a);
-    }
-    OPENSSL_cleanse(a, sizeof(a));
-    OPENSSL_cleanse(block, sizeof(block));
-    if (ok)
-        traffic_note(request.digest, request.parts[1], out, len); /* the label is first */
-    return ok;
+    if (len == 0 || !read_request(&request, params) ||
+        !prf(request.digest, request.secret, request.parts, request.count, out, len))
+        return 0;
+    traffic_note(request.digest, request.parts[0], out, len); /* the label is first */
+    return 1;
 }
 
 /* There is no state, but NULL would mean failure. */
