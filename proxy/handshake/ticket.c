@@ -102,6 +102,11 @@ static bool make_key(const struct ticket_key *key, const unsigned char *salt, bo
     return done;
 }
 
+bool ticket_is_possible(const struct ticket_keys *keys)
+{
+    return keys != NULL && keys->count > 0;
+}
+
 bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
     const unsigned char salt[TICKET_SALT], unsigned char sealed[TICKET_LEN])
 {
@@ -110,7 +115,7 @@ bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
     struct record_key own;
     bool done;
 
-    if (keys->count == 0 || !make_key(&keys->keys[0], salt, true, &own))
+    if (!make_key(&keys->keys[0], salt, true, &own))
         return false;
     show_name(&keys->keys[0], sealed);
     memcpy(sealed + NAME, salt, TICKET_SALT);
@@ -150,7 +155,7 @@ enum ticket_verdict ticket_open(const struct ticket_keys *keys,
     return key == &keys->keys[0] ? TICKET_OPENED : TICKET_OPENED_BY_OLD_KEY;
 }
 
-bool ticket_is_fresh(const struct ticket *ticket, uint64_t now, uint32_t seconds)
+bool ticket_is_fresh(const struct ticket *ticket, uint64_t now, uint64_t seconds)
 {
     return now <= ticket->issued || now - ticket->issued <= seconds;
 }

@@ -43,7 +43,10 @@ enum ticket_verdict {
     TICKET_OPENED_BY_OLD_KEY, /* the client should get a fresh one */
 };
 
-/* False: there is no key, and so no ticket; or OpenSSL failed. */
+/* NULL is as good as no key. */
+bool ticket_is_possible(const struct ticket_keys *keys);
+
+/* There is a key. False only when OpenSSL fails. */
 bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
     const unsigned char salt[TICKET_SALT], unsigned char sealed[TICKET_LEN]);
 
@@ -52,7 +55,7 @@ enum ticket_verdict ticket_open(const struct ticket_keys *keys,
     const unsigned char *sealed, size_t len, struct ticket *ticket);
 
 /* Not yet older than that. */
-bool ticket_is_fresh(const struct ticket *ticket, uint64_t now, uint32_t seconds);
+bool ticket_is_fresh(const struct ticket *ticket, uint64_t now, uint64_t seconds);
 
 void ticket_wipe(struct ticket *ticket);
 

@@ -1,0 +1,86 @@
+/* Resumed by a ticket: all of the server's part is sent at once. */
+#include <string.h>
+#include <time.h>
+
+#include <openssl/ssl.h>
+
+#include "proxy/handshake/handshake12_parts.h"
+
+/* One of ours that is still valid, and here. */
+static enum ticket_verdict find_session(
+    const struct handshake_start *start, struct ticket *session)
+{
+    const struct policy *policy = start->policy;
+    const struct span *ticket = &start->hello->ticket;
+    enum ticket_verdict verdict = TICKET_UNKNOWN;
+
+    if (ticket->at != NULL && policy->tickets != NULL)
+        verdict = ticket_open(policy->tickets, ticket->at, ticket->len, session);
+    if (verdict == TICKET_UNKNOWN)
+        return TICKET_UNKNOWN;
+    if (session->version == VERSION_12 && session->secret_len == MASTER_12 &&
+        memcmp(session->service, policy->service, TICKET_SERVICE) == 0 &&
+        ticket_is_fresh(session, (uint64_t)time(NULL),
+            (uint64_t)SSL_CTX_get_timeout(start->context)))
+        return verdict;
+    ticket_wipe(session);
+    return TICKET_UNKNOWN;
+}
+
+static const struct exchange_group *group_of(const struct ticket *session)
+{
+    for (size_t i = 0; i < EXCHANGE_GROUPS; i++) {
+        if (exchange_groups[i].tls_id == session->group)
+            return &exchange_groups[i];
+    }
+    return NULL;
+}
+
+static bool send_hello(struct handshake12 *h, const struct handshake_start *start)
+{
+    unsigned char message[SERVER_HELLO_12_MAX];
+    struct server_hello_12 hello = handshake12_answer(h, start);
+
+    return handshake12_send(h, message, server_hello_12(&hello, message));
+}
+
+static void resume(struct handshake12 *h, const struct handshake_start *start)
+{
+    h->common.resumed = true;
+    h->common.group = group_of(&h->session);
+    if (!send_hello(h, start) || !handshake12_make_keys(h) || !handshake12_finish(h) ||
+        !handshake12_expect_finished(h))
+        return;
+    h->phase = AWAIT_CHANGE_CIPHER_SPEC;
+    h->common.state = HANDSHAKE_AWAITS_CLIENT;
+}
+
+/* What a client may not have lost on the way to its second handshake (RFC 7627, 5.3; RFC
+ * 5246, 7.4.1.2). */
+static int find_fault(const struct hello *hello, const struct ticket *session)
+{
+    if (!hello->extended_master_secret)
+        return SSL_R_INCONSISTENT_EXTMS;
+    return hello_lists(hello->suites, session->suite) ? 0 : SSL_R_REQUIRED_CIPHER_MISSING;
+}
+
+struct handshake *handshake12_begin_resumed(const struct handshake_start *start)
+{
+    struct ticket session;
+    enum ticket_verdict verdict = find_session(start, &session);
+    const struct suite *suite =
+        verdict == TICKET_UNKNOWN ? NULL : suite_find(session.suite);
+
+    if (suite == NULL)
+        return NULL;
+    struct handshake12 *h = handshake12_new(start, suite);
+    int fault = find_fault(start->hello, &session);
+    h->session = session;
+    h->gives_ticket = verdict == TICKET_OPENED_BY_OLD_KEY;
+    ticket_wipe(&session);
+    if (fault != 0)
+        (void)handshake_fail(&h->common, SSL_AD_ILLEGAL_PARAMETER, fault);
+    else if (h->common.state != HANDSHAKE_FAILED)
+        resume(h, start);
+    return &h->common;
+}
