@@ -132,13 +132,13 @@ bool handshake12_expect_finished(struct handshake12 *h)
  * 3.3, lets 0 stand for that. */
 static bool send_ticket(struct handshake12 *h)
 {
-    long lifetime = h->common.resumed ? 0 : SSL_CTX_get_timeout(h->common.context);
+    uint32_t lifetime = h->common.resumed ? 0 : SESSION_SECONDS;
     unsigned char sealed[TICKET_LEN], message[MESSAGE_HEADER_12 + 6 + TICKET_LEN];
 
     if (!ticket_seal(h->common.policy->tickets, &h->session, h->salt, sealed))
         return handshake12_fail_inside(h);
     return handshake12_send(h, message,
-        new_session_ticket_12((uint32_t)lifetime, sealed, sizeof(sealed), message));
+        new_session_ticket_12(lifetime, sealed, sizeof(sealed), message));
 }
 
 static bool send_finished(struct handshake12 *h)

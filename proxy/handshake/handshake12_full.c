@@ -21,7 +21,7 @@ static void plan_session(struct handshake12 *h, const struct handshake_start *st
         .group = (uint16_t)h->common.group->tls_id,
         .issued = (uint64_t)time(NULL),
         .secret_len = MASTER_12};
-    memcpy(h->session.service, start->policy->service, TICKET_SERVICE);
+    memcpy(h->session.binding, start->policy->binding, SESSION_BINDING);
 }
 
 static bool submit_signature(struct handshake12 *h)

@@ -19,9 +19,8 @@ static enum ticket_verdict find_session(
     if (verdict == TICKET_UNKNOWN)
         return TICKET_UNKNOWN;
     if (session->version == VERSION_12 && session->secret_len == MASTER_12 &&
-        memcmp(session->service, policy->service, TICKET_SERVICE) == 0 &&
-        ticket_is_fresh(session, (uint64_t)time(NULL),
-            (uint64_t)SSL_CTX_get_timeout(start->context)))
+        memcmp(session->binding, policy->binding, SESSION_BINDING) == 0 &&
+        ticket_is_fresh(session, (uint64_t)time(NULL), SESSION_SECONDS))
         return verdict;
     ticket_wipe(session);
     return TICKET_UNKNOWN;

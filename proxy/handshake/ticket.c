@@ -43,7 +43,7 @@ static void encode(const struct ticket *ticket, unsigned char state[STATE])
     at = put(at, ticket->age_add, 4);
     at = put(at, ticket->secret_len, 1);
     memcpy(at, ticket->secret, TICKET_SECRET_MAX);
-    memcpy(at + TICKET_SECRET_MAX, ticket->service, TICKET_SERVICE);
+    memcpy(at + TICKET_SECRET_MAX, ticket->binding, SESSION_BINDING);
 }
 
 static bool decode(const unsigned char state[STATE], struct ticket *ticket)
@@ -63,7 +63,7 @@ static bool decode(const unsigned char state[STATE], struct ticket *ticket)
     ticket->age_add = (uint32_t)age_add;
     ticket->secret_len = (uint8_t)secret_len;
     memcpy(ticket->secret, at, TICKET_SECRET_MAX);
-    memcpy(ticket->service, at + TICKET_SECRET_MAX, TICKET_SERVICE);
+    memcpy(ticket->binding, at + TICKET_SECRET_MAX, SESSION_BINDING);
     return format == FORMAT && secret_len <= TICKET_SECRET_MAX;
 }
 

@@ -17,11 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ticket_keys;
+#include "certstore/context.h"
 
 enum {
     TICKET_SECRET_MAX = 48,
-    TICKET_SERVICE = 32,
     TICKET_SALT = 16,
     TICKET_LEN = 16 + TICKET_SALT + 100 + 16 /* all have this length */
 };
@@ -34,7 +33,7 @@ struct ticket {
     uint32_t age_add; /* TLS 1.3 */
     uint8_t secret_len;
     unsigned char secret[TICKET_SECRET_MAX]; /* TLS 1.3: the PSK; 1.2: master secret */
-    unsigned char service[TICKET_SERVICE]; /* the session id context: where it is valid */
+    unsigned char binding[SESSION_BINDING]; /* where it is valid */
 };
 
 enum ticket_verdict {

@@ -20,7 +20,7 @@ static const struct ticket session = {.version = 0x0303,
     .age_add = 0x80000001,
     .secret_len = 48,
     .secret = "a master secret is forty-eight bytes of it, yes",
-    .service = "the service it belongs to"};
+    .binding = "the service it belongs to"};
 static const unsigned char salt[TICKET_SALT] = "sixteen of them";
 
 static int start(void **state)
@@ -77,7 +77,7 @@ static void a_ticket_holds_what_was_put_in(void **state)
     assert_int_equal(ticket.age_add, session.age_add);
     assert_int_equal(ticket.secret_len, session.secret_len);
     assert_memory_equal(ticket.secret, session.secret, sizeof(session.secret));
-    assert_memory_equal(ticket.service, session.service, sizeof(session.service));
+    assert_memory_equal(ticket.binding, session.binding, sizeof(session.binding));
 }
 
 static void nothing_of_it_is_readable(void **state)
@@ -87,7 +87,7 @@ static void nothing_of_it_is_readable(void **state)
     (void)state;
     seal(sealed);
     assert_null(memmem(sealed, sizeof(sealed), session.secret, 4));
-    assert_null(memmem(sealed, sizeof(sealed), session.service, 4));
+    assert_null(memmem(sealed, sizeof(sealed), session.binding, 4));
     assert_true(ticket_seal(&keys, &session, salt_2, other));
     for (size_t i = 16; i + 8 <= TICKET_LEN; i++) /* after the name nothing repeats */
         assert_memory_not_equal(sealed + i, other + i, 8);
