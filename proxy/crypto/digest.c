@@ -102,15 +102,14 @@ bool digest_parts(const struct digest *digest, const struct digest_part *parts,
 }
 
 /* A key longer than a block is hashed. */
-static bool fill_block(
+static void fill_block(
     const struct digest *digest, struct digest_part key, unsigned char *block)
 {
     memset(block, 0, DIGEST_BLOCK_MAX);
     if (key.len > digest->block_len)
-        return digest_parts(digest, &key, 1, block);
-    if (key.len > 0)
+        (void)digest_parts(digest, &key, 1, block);
+    else if (key.len > 0)
         memcpy(block, key.data, key.len);
-    return true;
 }
 
 static void mask_block(unsigned char *block, unsigned char mask)
@@ -119,23 +118,53 @@ static void mask_block(unsigned char *block, unsigned char mask)
         block[i] ^= mask;
 }
 
+void digest_key_init(
+    struct digest_key *key, const struct digest *digest, const void *bytes, size_t len)
+{
+    enum { INNER = 0x36, OUTER = 0x5c };
+    unsigned char block[DIGEST_BLOCK_MAX];
+
+    fill_block(digest, (struct digest_part){bytes, len}, block);
+    mask_block(block, INNER);
+    digest_begin(&key->inner, digest);
+    digest_add(&key->inner, block, digest->block_len);
+    mask_block(block, INNER ^ OUTER);
+    digest_begin(&key->outer, digest);
+    digest_add(&key->outer, block, digest->block_len);
+    OPENSSL_cleanse(block, sizeof(block));
+}
+
+void digest_key_mac(const struct digest_key *key, const struct digest_part *parts,
+    size_t count, unsigned char *mac)
+{
+    const struct digest *digest = key->inner.digest;
+    struct digest_state state = key->inner;
+    unsigned char inner[DIGEST_MAX];
+
+    for (size_t i = 0; i < count; i++)
+        digest_add(&state, parts[i].data, parts[i].len);
+    digest->functions->end(&state, inner);
+    state = key->outer;
+    digest_add(&state, inner, digest->len);
+    digest->functions->end(&state, mac);
+    OPENSSL_cleanse(&state, sizeof(state));
+    OPENSSL_cleanse(inner, sizeof(inner));
+}
+
+void digest_key_wipe(struct digest_key *key)
+{
+    OPENSSL_cleanse(key, sizeof(*key));
+}
+
 bool digest_hmac(const struct digest *digest, struct digest_part key,
     const struct digest_part *parts, size_t count, unsigned char *mac)
 {
-    enum { INNER = 0x36, OUTER = 0x5c };
-    unsigned char block[DIGEST_BLOCK_MAX], inner[DIGEST_MAX];
-    struct digest_part all[1 + DIGEST_PARTS_MAX] = {{block, digest->block_len}};
-    bool ok = count <= DIGEST_PARTS_MAX && fill_block(digest, key, block);
+    struct digest_key prepared;
 
-    if (ok) {
-        memcpy(all + 1, parts, count * sizeof(*parts));
-        mask_block(block, INNER);
-        ok = digest_parts(digest, all, 1 + count, inner);
-        mask_block(block, INNER ^ OUTER);
-        all[1] = (struct digest_part){inner, digest->len};
-        ok = ok && digest_parts(digest, all, 2, mac);
-    }
-    OPENSSL_cleanse(block, sizeof(block));
-    OPENSSL_cleanse(inner, sizeof(inner));
-    return ok;
+    if (count > DIGEST_PARTS_MAX)
+        return false;
+    digest_key_init(&prepared, digest, key.data, key.len);
+    digest_key_mac(&prepared, parts, count, mac);
+    digest_key_wipe(&prepared);
+    return true;
 }

@@ -52,7 +52,18 @@ void digest_so_far(const struct digest_state *state, unsigned char *hash);
 bool digest_parts(const struct digest *digest, const struct digest_part *parts,
     size_t count, unsigned char *hash);
 
-/* RFC 2104, of up to DIGEST_PARTS_MAX parts; false if there are more. */
+/* A key of HMAC (RFC 2104), its blocks hashed: cheaper from the second use on. */
+struct digest_key {
+    struct digest_state inner, outer;
+};
+
+void digest_key_init(
+    struct digest_key *key, const struct digest *digest, const void *bytes, size_t len);
+void digest_key_mac(const struct digest_key *key, const struct digest_part *parts,
+    size_t count, unsigned char *mac);
+void digest_key_wipe(struct digest_key *key);
+
+/* HMAC of up to DIGEST_PARTS_MAX parts; false if there are more. */
 enum { DIGEST_PARTS_MAX = 7 };
 bool digest_hmac(const struct digest *digest, struct digest_part key,
     const struct digest_part *parts, size_t count, unsigned char *mac);

@@ -35,8 +35,12 @@ void traffic_wipe(struct traffic *traffic);
 void traffic_note(const struct digest *digest, struct digest_part label,
     const unsigned char *bytes, size_t len);
 
-/* RFC 8446, 7.1: HKDF-Expand-Label(secret, label, "", len); `secret` has the digest's
- * length. False only when OpenSSL fails. */
+/* RFC 8446, 7.1: HKDF-Expand-Label(secret, label, context, len) with a secret made ready,
+ * and up to the digest's length. */
+void traffic_expand_by(const struct digest_key *secret, const char *label,
+    const unsigned char *context, size_t context_len, unsigned char *out, size_t len);
+
+/* With a secret of the digest's length, and no context. False: too long. */
 bool traffic_expand(const struct digest *digest, const unsigned char *secret,
     const char *label, unsigned char *out, size_t len);
 

@@ -222,7 +222,7 @@ static bool read_certificates(struct policy *policy, SSL_CTX *context)
     return policy->shown_count > 0;
 }
 
-static bool is_usual(const SSL_CTX *context)
+static bool is_usual(SSL_CTX *context)
 {
     const uint64_t wanted = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
 
