@@ -48,7 +48,15 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out)
         abort();
     tls->out = out;
     tls->alert_received = tls->alert_sent = -1;
-    tls->ssl = SSL_new((SSL_CTX *)context);
+    tls->context = (SSL_CTX *)context;
+    (void)SSL_CTX_up_ref(tls->context);
+    return tls;
+}
+
+/* OpenSSL shakes hands: it has not seen anything yet. */
+static void use_openssl(struct tls *tls)
+{
+    tls->ssl = SSL_new(tls->context);
     if (tls->ssl == NULL)
         abort();
     BIO *bio = tls_bio_new(tls);
@@ -64,7 +72,6 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out)
     if (engine_seals_records() &&
         (tls->traffic = calloc(1, sizeof(*tls->traffic))) == NULL)
         abort();
-    return tls;
 }
 
 void tls_free(struct tls *tls)
@@ -74,11 +81,13 @@ void tls_free(struct tls *tls)
     if (tls->ssl != NULL)
         engine_abandon(tls->ssl); /* or a job in progress would leak */
     SSL_free(tls->ssl);
+    tls_express_free(tls->express);
     if (tls->traffic != NULL)
         traffic_wipe(tls->traffic);
     free(tls->traffic);
     tls_records_free(tls->records);
     tls_outcome_free(tls->outcome);
+    SSL_CTX_free(tls->context);
     buffer_destroy(&tls->partial);
     buffer_destroy(&tls->kept);
     buffer_destroy(&tls->hello);
@@ -188,17 +197,8 @@ static int judge(struct tls *tls, int result)
     }
 }
 
-static int handshake(struct tls *tls)
+static int handshake_by_openssl(struct tls *tls)
 {
-    if (!tls->recognised) {
-        int seen = look_for_plain_http(tls);
-        if (seen != TLS_OPENED) {
-            tls_keep(tls); /* fed again with what completes it */
-            return seen;
-        }
-    }
-    if (buffer_len(tls->out) == 0)
-        (void)buffer_reserve(tls->out, FLIGHT_ROOM);
     ERR_clear_error();
     tls->keys_ready = false;
     traffic_watch(tls->traffic);
@@ -215,6 +215,34 @@ static int handshake(struct tls *tls)
     tls->outcome = tls_outcome_of(tls->ssl);
     tls_take_over(tls);
     return TLS_OPENED;
+}
+
+/* TLS_OPENED: it is known who shakes hands. */
+static int choose_who(struct tls *tls)
+{
+    int seen = tls->recognised ? TLS_OPENED : look_for_plain_http(tls);
+
+    if (seen == TLS_OPENED)
+        seen = engine_seals_records() ? tls_express_begin(tls) : TLS_FAILED;
+    if (seen == TLS_FAILED)
+        use_openssl(tls);
+    return seen == TLS_FAILED ? TLS_OPENED : seen;
+}
+
+static int handshake(struct tls *tls, char *plain, size_t capacity)
+{
+    if (tls->ssl == NULL && tls->express == NULL) {
+        int seen = choose_who(tls);
+
+        if (seen != TLS_OPENED) {
+            tls_keep(tls); /* fed again with what completes it */
+            return seen;
+        }
+    }
+    if (buffer_len(tls->out) == 0)
+        (void)buffer_reserve(tls->out, FLIGHT_ROOM);
+    return tls->express != NULL ? tls_express_read(tls, plain, capacity)
+                                : handshake_by_openssl(tls);
 }
 
 void tls_earn(struct tls *tls, size_t len)
@@ -236,7 +264,8 @@ int tls_read(struct tls *tls, char *plain, size_t capacity)
     if (tls->ended)
         return TLS_END;
     if (!tls->open)
-        return tls->in_len == 0 && !tls->awaiting ? tls_used_up(tls) : handshake(tls);
+        return tls->in_len == 0 && !tls->awaiting ? tls_used_up(tls)
+                                                : handshake(tls, plain, capacity);
     if (tls->records != NULL)
         return tls_records_read(tls, plain, capacity);
     if (tls->in_len == 0)

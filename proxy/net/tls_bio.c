@@ -6,13 +6,11 @@
 #include "proxy/crypto/traffic.h"
 #include "proxy/net/tls_session.h"
 
-enum { HANDSHAKE_RECORDS_MAX = 16 * 1024 /* one byte a record is allowed */ };
-
 /* Counts records as they begin: those that bring nothing (KeyUpdates, empty ones,
  * warnings, attempts to renegotiate) cost us and not the peer. */
 static void count_record(struct tls *tls)
 {
-    uint32_t most = tls->open ? TLS_BARREN_MAX : HANDSHAKE_RECORDS_MAX;
+    uint32_t most = tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX;
 
     tls->flooded = ++tls->barren > most;
 }

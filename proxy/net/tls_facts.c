@@ -70,8 +70,13 @@ static void describe_handshake(const struct tls *tls)
 {
     struct tls_facts *f = &latest.facts;
 
-    f->sni = text_or_nothing(SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
-    f->service = context_owner(SSL_get_SSL_CTX(tls->ssl));
+    if (tls->ssl != NULL) {
+        f->sni = text_or_nothing(SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
+        f->service = context_owner(SSL_get_SSL_CTX(tls->ssl));
+    } else if (tls->express != NULL) {
+        f->sni = text_or_nothing(tls_express_host_name(tls));
+        f->service = context_owner(tls_express_context(tls));
+    }
     explain_failure(tls);
 }
 

@@ -62,9 +62,24 @@ static size_t make_aad(const struct tls_records *r, const struct tls_way *way,
     return AAD_12;
 }
 
+static void put_clear(
+    int type, const unsigned char *bytes, size_t len, struct buffer *out)
+{
+    unsigned char *header =
+        (unsigned char *)buffer_reserve(out, TLS_RECORD_HEADER + len);
+
+    put_header(header, type, len);
+    memcpy(header + TLS_RECORD_HEADER, bytes, len);
+    buffer_commit(out, TLS_RECORD_HEADER + len);
+}
+
 static bool seal(struct tls_records *r, int type, const unsigned char *bytes, size_t len,
     struct buffer *out)
 {
+    if (r->out.clear) {
+        put_clear(type, bytes, len, out);
+        return true;
+    }
     unsigned char aad[AAD_12], nonce[RECORD_NONCE], inner_type = (unsigned char)type;
     size_t explicit_len = r->explicit_nonce ? TLS_EXPLICIT_NONCE : 0;
     size_t body_len = explicit_len + len + r->tls13 + RECORD_TAG;
@@ -146,7 +161,8 @@ static int judge_header(struct tls *tls, const unsigned char *header)
     if (header[1] != VERSION >> 8 || header[2] != (VERSION & 0xff))
         return tls_refuse(tls, r->tls13 ? SSL_AD_DECODE_ERROR : SSL_AD_PROTOCOL_VERSION,
             "wrong version number");
-    if (r->tls13 && header[0] != SSL3_RT_APPLICATION_DATA)
+    if (r->tls13 && header[0] != SSL3_RT_APPLICATION_DATA &&
+        !tls_express_allows_clear(tls, header[0]))
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "bad record type");
     if (body_len_of(header) > most)
         return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "encrypted length too long");
@@ -226,20 +242,34 @@ static size_t strip_padding(const unsigned char *plain, size_t len, int *type)
     return len > 0 ? len - 1 : 0;
 }
 
+static int take_clear(
+    struct tls *tls, const struct record *record, unsigned char *plain)
+{
+    if (record->body_len > TLS_PLAINTEXT_MAX)
+        return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "data length too long");
+    memcpy(plain, record->body, record->body_len);
+    return (int)record->body_len;
+}
+
 static int open_record(
     struct tls *tls, const struct record *record, unsigned char *plain, int *type)
 {
     struct tls_records *r = tls->records;
-    long opened = unseal(r, record, plain);
-    size_t len = opened > 0 ? (size_t)opened : 0;
 
     *type = record->header[0];
+    if (r->in.clear || (r->tls13 && *type != SSL3_RT_APPLICATION_DATA))
+        return take_clear(tls, record, plain);
+    long opened = unseal(r, record, plain);
+    size_t len = opened > 0 ? (size_t)opened : 0;
     if (opened < 0)
         return tls_refuse(
             tls, SSL_AD_BAD_RECORD_MAC, "decryption failed or bad record mac");
     if (len > r->largest + r->tls13)
         return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "data length too long");
-    return (int)(r->tls13 ? strip_padding(plain, len, type) : len);
+    len = r->tls13 ? strip_padding(plain, len, type) : len;
+    if (r->tls13 && *type == SSL3_RT_CHANGE_CIPHER_SPEC)
+        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected record");
+    return (int)len;
 }
 
 /* 0: read on. */
@@ -247,6 +277,8 @@ static int deliver(struct tls *tls, int type, const unsigned char *plain, size_t
 {
     struct tls_records *r = tls->records;
 
+    if (tls->express != NULL)
+        return tls_express_deliver(tls, type, plain, len);
     if (r->message_len > 0 && r->tls13 && type != SSL3_RT_HANDSHAKE)
         return tls_refuse(
             tls, SSL_AD_UNEXPECTED_MESSAGE, "something else amid a handshake message");
@@ -278,7 +310,7 @@ int tls_records_read(struct tls *tls, char *plain, size_t capacity)
 
         if (found <= 0)
             return found < 0 ? found : tls_used_up(tls);
-        if (++tls->barren > TLS_BARREN_MAX)
+        if (++tls->barren > (tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX))
             return tls_refuse_flood(tls);
         n = open_record(tls, &record, text, &type);
         buffer_destroy(&tls->partial);

@@ -25,6 +25,7 @@ enum {
 
 /* One direction. */
 struct tls_way {
+    bool clear; /* there are no keys yet */
     struct record_key key;
     unsigned char iv[RECORD_NONCE]; /* of TLS 1.2's AES-GCM the first four count */
     uint64_t sequence;
@@ -49,7 +50,7 @@ struct tls_records {
 
 /* tls_takeover.c: TLS 1.3's keys of that direction, from its secret; and from the next
  * one (RFC 8446, 7.2). */
-bool tls_way_begin(
+void tls_way_begin(
     struct tls_way *way, const struct tls_records *records, enum record_cipher cipher);
 bool tls_way_next(struct tls_way *way, const struct tls_records *records);
 

@@ -13,6 +13,8 @@
 #include "proxy/base/buffer.h"
 #include "proxy/net/tls.h"
 
+struct handshake;
+struct tls_express;
 struct tls_records;
 struct traffic;
 
@@ -42,7 +44,11 @@ struct tls_outcome {
 };
 
 struct tls {
-    SSL *ssl; /* NULL: `records` took over */
+    /* Who shakes hands: neither, until a ClientHello is whole; then one of the two. Later
+     * on `ssl` only where records are OpenSSL's. */
+    struct tls_express *express;
+    SSL *ssl;
+    SSL_CTX *context; /* our reference */
     struct buffer *out;
 
     const char *in; /* ciphertext to be read: the caller's, or that in `kept` */
@@ -65,21 +71,39 @@ struct tls {
     const char *text;
 };
 
-enum { TLS_BARREN_MAX = 33 }; /* OpenSSL itself objects to the 33rd empty record */
+enum {
+    TLS_BARREN_MAX = 33, /* OpenSSL itself objects to the 33rd empty record */
+    TLS_HANDSHAKE_RECORDS_MAX = 16 * 1024 /* one byte a record is allowed */
+};
 
 /* tls.c */
 void tls_earn(struct tls *tls, size_t len); /* plaintext pays for records without any */
 int tls_used_up(struct tls *tls);
+
+/* tls_express.c: a usual ClientHello is answered by proxy/handshake. TLS_OPENED: it is;
+ * TLS_NEED_INPUT: there is more to come of it; else it is OpenSSL's. */
+int tls_express_begin(struct tls *tls);
+int tls_express_read(struct tls *tls, char *plain, size_t capacity);
+/* From the record layer: one that was opened. 0: read on. */
+int tls_express_deliver(
+    struct tls *tls, int type, const unsigned char *plain, size_t len);
+/* May a record of that type come without encryption, although there are keys? */
+bool tls_express_allows_clear(const struct tls *tls, int type);
+const char *tls_express_host_name(const struct tls *tls); /* NULL: none */
+SSL_CTX *tls_express_context(const struct tls *tls);
+void tls_express_free(struct tls_express *express);
 
 /* tls_bio.c: our input and output as a BIO. */
 BIO *tls_bio_new(struct tls *tls);
 
 /* tls_outcome.c: of a handshake that is done. */
 struct tls_outcome *tls_outcome_of(SSL *ssl);
+struct tls_outcome *tls_outcome_of_express(struct handshake *handshake);
 void tls_outcome_free(struct tls_outcome *outcome);
 
 /* tls_takeover.c: the session goes on without OpenSSL, if it can. */
 void tls_take_over(struct tls *tls);
+struct tls_records *tls_records_new(void); /* nothing is encrypted yet */
 
 /* tls_records.c: as tls_read() and the others, of a session that was taken over. */
 int tls_records_read(struct tls *tls, char *plain, size_t capacity);

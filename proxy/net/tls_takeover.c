@@ -41,19 +41,21 @@ static bool find_cipher(const SSL *ssl, enum record_cipher *cipher)
     return false;
 }
 
-bool tls_way_begin(
+void tls_way_begin(
     struct tls_way *way, const struct tls_records *records, enum record_cipher cipher)
 {
+    const struct digest *digest = records->digest;
     bool seals = way == &records->out;
     unsigned char key[RECORD_KEY_MAX];
-    bool done = traffic_expand(
-                    records->digest, way->secret, "key", key, record_key_len(cipher)) &&
-        traffic_expand(records->digest, way->secret, "iv", way->iv, RECORD_NONCE);
+    struct digest_key secret;
 
+    digest_key_init(&secret, digest, way->secret, digest->len);
+    traffic_expand_by(&secret, "key", NULL, 0, key, record_key_len(cipher));
+    traffic_expand_by(&secret, "iv", NULL, 0, way->iv, RECORD_NONCE);
+    digest_key_wipe(&secret);
     way->sequence = 0;
     record_key_init(&way->key, cipher, seals, key);
     OPENSSL_cleanse(key, sizeof(key));
-    return done;
 }
 
 bool tls_way_next(struct tls_way *way, const struct tls_records *records)
@@ -67,7 +69,8 @@ bool tls_way_next(struct tls_way *way, const struct tls_records *records)
     if (done)
         memcpy(way->secret, next, len);
     OPENSSL_cleanse(next, sizeof(next));
-    return done && tls_way_begin(way, records, cipher);
+    tls_way_begin(way, records, cipher);
+    return done;
 }
 
 static bool begin_13(
@@ -77,7 +80,9 @@ static bool begin_13(
         return false;
     memcpy(r->in.secret, traffic->client, traffic->digest->len);
     memcpy(r->out.secret, traffic->server, traffic->digest->len);
-    return tls_way_begin(&r->in, r, cipher) && tls_way_begin(&r->out, r, cipher);
+    tls_way_begin(&r->in, r, cipher);
+    tls_way_begin(&r->out, r, cipher);
+    return true;
 }
 
 /* RFC 5246, 6.3: the client's key, ours, the client's IV, ours. */
@@ -118,16 +123,26 @@ static size_t largest_record(const SSL *ssl)
         : TLS_PLAINTEXT_MAX;
 }
 
-static struct tls_records *make(const struct tls *tls, enum record_cipher cipher)
+struct tls_records *tls_records_new(void)
 {
     struct tls_records *r = calloc(1, sizeof(*r));
 
     if (r == NULL)
         abort();
+    r->largest = TLS_PLAINTEXT_MAX;
+    r->rekey_after = REKEY_AFTER;
+    r->in.clear = r->out.clear = true;
+    return r;
+}
+
+static struct tls_records *make(const struct tls *tls, enum record_cipher cipher)
+{
+    struct tls_records *r = tls_records_new();
+
+    r->in.clear = r->out.clear = false;
     r->tls13 = SSL_version(tls->ssl) == TLS1_3_VERSION;
     r->digest = tls->traffic->digest;
     r->largest = largest_record(tls->ssl);
-    r->rekey_after = REKEY_AFTER;
     if (!(r->tls13 ? begin_13 : begin_12)(r, tls->traffic, cipher)) {
         tls_records_free(r);
         return NULL;
