@@ -87,7 +87,9 @@ void handshake_init(struct handshake *handshake, const struct handshake_version 
     handshake->output = start->output;
     handshake->state = HANDSHAKE_AWAITS_KEYS;
     handshake->context = start->context;
-    (void)SSL_CTX_up_ref(start->context);
+    handshake->shown = context_shown(start->context);
+    (void)SSL_CTX_up_ref(handshake->context);
+    (void)SSL_CTX_up_ref(handshake->shown);
     handshake->policy = start->policy;
     handshake->protocol = start->protocol;
     if (name.at == NULL)
@@ -101,9 +103,12 @@ void handshake_free(struct handshake *handshake)
 {
     if (handshake == NULL)
         return;
-    SSL_CTX_free(handshake->context);
+    SSL_CTX *context = handshake->context, *shown = handshake->shown;
+
     free(handshake->host_name);
-    handshake->version->free(handshake);
+    handshake->version->free(handshake); /* and what it may have been waiting for */
+    SSL_CTX_free(context);
+    SSL_CTX_free(shown);
 }
 
 static void on_done(struct operation *operation)

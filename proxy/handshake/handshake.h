@@ -59,6 +59,7 @@ struct handshake {
     unsigned waits_for; /* operations */
     /* What it came to; whole when it is DONE. */
     SSL_CTX *context; /* a reference: the one chosen by name */
+    SSL_CTX *shown; /* a reference: the one whose certificates and keys are used */
     const struct policy *policy;
     const struct suite *suite;
     const struct exchange_group *group; /* NULL: TLS 1.2, resumed */
