@@ -1,5 +1,6 @@
 #include "proxy/crypto/prf.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -11,27 +12,26 @@
 
 /* P_hash(secret, seed) = HMAC(A(1) + seed) + HMAC(A(2) + seed) + ..., where A(0) is the
  * seed and A(i) = HMAC(A(i-1)). */
-bool prf(const struct digest *digest, struct digest_part secret,
-    const struct digest_part *parts, size_t count, unsigned char *out, size_t len)
+void prf(const struct digest_key *secret, const struct digest_part *parts, size_t count,
+    unsigned char *out, size_t len)
 {
+    size_t step = secret->inner.digest->len;
     unsigned char a[DIGEST_MAX], block[DIGEST_MAX];
-    struct digest_part seeded[DIGEST_PARTS_MAX] = {{a, digest->len}};
-    bool ok = count <= PRF_PARTS_MAX && digest_hmac(digest, secret, parts, count, a);
+    struct digest_part seeded[1 + PRF_PARTS_MAX] = {{a, step}};
 
-    if (ok)
-        memcpy(seeded + 1, parts, count * sizeof(*parts));
-    for (size_t done = 0; ok && done < len; done += digest->len) {
+    assert(count <= PRF_PARTS_MAX);
+    memcpy(seeded + 1, parts, count * sizeof(*parts));
+    digest_key_mac(secret, parts, count, a);
+    for (size_t done = 0; done < len; done += step) {
         size_t rest = len - done;
 
-        ok = digest_hmac(digest, secret, seeded, 1 + count, block);
-        if (ok)
-            memcpy(out + done, block, rest < digest->len ? rest : digest->len);
-        if (rest > digest->len)
-            ok = ok && digest_hmac(digest, secret, seeded, 1, a);
+        digest_key_mac(secret, seeded, 1 + count, block);
+        memcpy(out + done, block, rest < step ? rest : step);
+        if (rest > step)
+            digest_key_mac(secret, seeded, 1, a);
     }
     OPENSSL_cleanse(a, sizeof(a));
     OPENSSL_cleanse(block, sizeof(block));
-    return ok;
 }
 
 /* KDF (provider-kdf(7)) "TLS1-PRF", with the same economy as key_schedule.c: parameters
@@ -66,11 +66,14 @@ static int derive(
     void *context, unsigned char *out, size_t len, const OSSL_PARAM params[])
 {
     struct request request;
+    struct digest_key secret;
 
     (void)context;
-    if (len == 0 || !read_request(&request, params) ||
-        !prf(request.digest, request.secret, request.parts, request.count, out, len))
+    if (len == 0 || !read_request(&request, params))
         return 0;
+    digest_key_init(&secret, request.digest, request.secret.data, request.secret.len);
+    prf(&secret, request.parts, request.count, out, len);
+    digest_key_wipe(&secret);
     traffic_note(request.digest, request.parts[0], out, len); /* the label is first */
     return 1;
 }

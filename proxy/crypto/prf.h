@@ -5,16 +5,14 @@
 #ifndef WLBPROXY_CRYPTO_PRF_H
 #define WLBPROXY_CRYPTO_PRF_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "proxy/crypto/digest.h"
 
-enum { PRF_PARTS_MAX = DIGEST_PARTS_MAX - 1 };
+enum { PRF_PARTS_MAX = 6 };
 
-/* `parts` are label and seed, one after the other. False only when OpenSSL fails, or there
- * are too many. */
-bool prf(const struct digest *digest, struct digest_part secret,
-    const struct digest_part *parts, size_t count, unsigned char *out, size_t len);
+/* `parts` are label and seed, one after the other. */
+void prf(const struct digest_key *secret, const struct digest_part *parts, size_t count,
+    unsigned char *out, size_t len);
 
 #endif

@@ -108,24 +108,21 @@ static struct handshake_keys keys_of(const struct handshake12 *h, bool client)
         .iv = client ? ivs : ivs + iv_len(suite)};
 }
 
-bool handshake12_make_keys(struct handshake12 *h)
+void handshake12_make_keys(struct handshake12 *h)
 {
     const struct suite *suite = h->common.suite;
     size_t len = 2 * (record_key_len(suite->cipher) + iv_len(suite));
 
-    return key_block_12(suite->digest, h->session.secret, h->client_random,
-               h->server_random, h->block, len) ||
-        handshake12_fail_inside(h);
+    digest_key_init(&h->master, suite->digest, h->session.secret, MASTER_12);
+    key_block_12(&h->master, h->client_random, h->server_random, h->block, len);
 }
 
-bool handshake12_expect_finished(struct handshake12 *h)
+void handshake12_expect_finished(struct handshake12 *h)
 {
-    const struct digest *digest = h->common.suite->digest;
     unsigned char messages[DIGEST_MAX];
 
     digest_so_far(&h->transcript, messages);
-    return verify_data_12(digest, h->session.secret, true, messages, h->expected) ||
-        handshake12_fail_inside(h);
+    verify_data_12(&h->master, true, messages, h->expected);
 }
 
 /* The lifetime of a session that goes on is what it was, and not told again: RFC 5077,
@@ -146,8 +143,7 @@ static bool send_finished(struct handshake12 *h)
     unsigned char messages[DIGEST_MAX], data[VERIFY_DATA_12], message[FINISHED_12];
 
     digest_so_far(&h->transcript, messages);
-    if (!verify_data_12(h->common.suite->digest, h->session.secret, false, messages, data))
-        return handshake12_fail_inside(h);
+    verify_data_12(&h->master, false, messages, data);
     return handshake12_send(h, message, finished_12(data, message));
 }
 
@@ -187,11 +183,11 @@ static bool expects(struct handshake *handshake, unsigned char type, size_t len)
 static void on_finished(struct handshake12 *h, const unsigned char *message, size_t len)
 {
     if (len != FINISHED_12) {
-        handshake_fail(&h->common, SSL_AD_DECODE_ERROR, SSL_R_BAD_DIGEST_LENGTH);
+        (void)handshake_fail(&h->common, SSL_AD_DECODE_ERROR, SSL_R_BAD_DIGEST_LENGTH);
         return;
     }
     if (CRYPTO_memcmp(message + MESSAGE_HEADER_12, h->expected, VERIFY_DATA_12) != 0) {
-        handshake_fail(&h->common, SSL_AD_DECRYPT_ERROR, SSL_R_DIGEST_CHECK_FAILED);
+        (void)handshake_fail(&h->common, SSL_AD_DECRYPT_ERROR, SSL_R_DIGEST_CHECK_FAILED);
         return;
     }
     digest_add(&h->transcript, message, len);
@@ -215,7 +211,8 @@ static void on_change_cipher_spec(struct handshake *handshake)
     const struct handshake_keys keys = keys_of(h, true);
 
     if (h->phase != AWAIT_CHANGE_CIPHER_SPEC) {
-        handshake_fail(handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
+        (void)handshake_fail(
+            handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
         return;
     }
     h->phase = AWAIT_FINISHED;

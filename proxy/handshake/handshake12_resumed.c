@@ -47,9 +47,10 @@ static void resume(struct handshake12 *h, const struct handshake_start *start)
 {
     h->common.resumed = true;
     h->common.group = group_of(&h->session);
-    if (!send_hello(h, start) || !handshake12_make_keys(h) || !handshake12_finish(h) ||
-        !handshake12_expect_finished(h))
+    handshake12_make_keys(h);
+    if (!send_hello(h, start) || !handshake12_finish(h))
         return;
+    handshake12_expect_finished(h);
     h->phase = AWAIT_CHANGE_CIPHER_SPEC;
     h->common.state = HANDSHAKE_AWAITS_CLIENT;
 }

@@ -49,10 +49,11 @@ static void the_prf_gives_the_published_bytes(void **state)
         0x7b, 0x66};
     const struct digest_part parts[] = {{"test label", 10}, {seed, sizeof(seed)}};
     unsigned char out[sizeof(expected)];
+    struct digest_key key;
 
     (void)state;
-    assert_true(prf(digest_find("SHA2-256"),
-        (struct digest_part){secret, sizeof(secret)}, parts, 2, out, sizeof(out)));
+    digest_key_init(&key, digest_find("SHA2-256"), secret, sizeof(secret));
+    prf(&key, parts, 2, out, sizeof(out));
     assert_memory_equal(out, expected, sizeof(out));
 }
 
@@ -90,23 +91,25 @@ static void secrets_are_those_of_openssl(void **state)
         swapped[(i + 32) % 64] = randoms[i] = hash[i] = (unsigned char)(3 * i + 1);
     for (size_t i = 0; i < 2; i++) {
         const struct digest *digest = digest_find(names[i]);
+        struct digest_key key;
 
-        assert_true(master_secret_12(
-            digest, (struct digest_part){premaster, sizeof(premaster)}, hash, master));
+        master_secret_12(
+            digest, (struct digest_part){premaster, sizeof(premaster)}, hash, master);
+        digest_key_init(&key, digest, master, sizeof(master));
         openssl_prf(names[i], premaster, sizeof(premaster), "extended master secret",
             hash, digest->len, theirs, 48);
         assert_memory_equal(master, theirs, 48);
         for (size_t len = 1; len < sizeof(ours); len++) {
-            assert_true(key_block_12(digest, master, randoms, randoms + 32, ours, len));
+            key_block_12(&key, randoms, randoms + 32, ours, len);
             openssl_prf(
                 names[i], master, 48, "key expansion", swapped, 64, theirs, len);
             assert_memory_equal(ours, theirs, len);
         }
-        assert_true(verify_data_12(digest, master, true, hash, ours));
+        verify_data_12(&key, true, hash, ours);
         openssl_prf(
             names[i], master, 48, "client finished", hash, digest->len, theirs, 12);
         assert_memory_equal(ours, theirs, 12);
-        assert_true(verify_data_12(digest, master, false, hash, ours));
+        verify_data_12(&key, false, hash, ours);
         openssl_prf(
             names[i], master, 48, "server finished", hash, digest->len, theirs, 12);
         assert_memory_equal(ours, theirs, 12);
