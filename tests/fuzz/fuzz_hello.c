@@ -3,13 +3,14 @@
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
 
 #include "proxy/crypto/engine.h"
 #include "proxy/handshake/handshake.h"
-#include "tests/fuzz/service.h"
+#include "tests/unit/service.h"
 
 static struct service service;
 
@@ -74,6 +75,15 @@ static void on_told(struct handshake_output *output)
     (void)output;
 }
 
+static void start(void)
+{
+    struct error err;
+
+    if (!engine_start(ENGINE_AUTO, &err))
+        abort();
+    service_make(&service, "wlb", "", "P-256");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct handshake_output output = {
@@ -82,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct handshake *handshake;
 
     if (service.context == NULL)
-        service_make(&service);
+        start();
     if (hello_read(&hello, data, size))
         check(&hello);
     handshake = handshake_begin(service.context, data, size, &output);

@@ -1,0 +1,102 @@
+/*
+ * service.h - a service's context as the product makes them, with certificates made on
+ * the spot. The engine runs already.
+ */
+#ifndef WLBPROXY_TESTS_SERVICE_H
+#define WLBPROXY_TESTS_SERVICE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "certstore/context.h"
+#include "config/error.h"
+#include "config/settings.h"
+#include "proxy/crypto/engine.h"
+
+struct service {
+    SSL_CTX *context;
+    struct ticket_keys tickets;
+    struct settings *settings;
+};
+
+/* A "P-256" or a "2048" bits of RSA. */
+static inline EVP_PKEY *service_key(const char *kind)
+{
+    return kind[0] == 'P' ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind)
+                          : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(kind));
+}
+
+/* Before service_ready(); one of each kind. */
+static inline void service_show(struct service *service, EVP_PKEY *key)
+{
+    X509 *x = X509_new();
+    X509_NAME *name = X509_get_subject_name(x);
+
+    (void)X509_set_version(x, X509_VERSION_3);
+    (void)X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    (void)X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    (void)X509_NAME_add_entry_by_txt(
+        name, "CN", MBSTRING_ASC, (const unsigned char *)"wlb", -1, -1, 0);
+    (void)X509_set_issuer_name(x, name);
+    (void)X509_set_pubkey(x, key);
+    if (X509_sign(x, key, EVP_sha256()) == 0 ||
+        SSL_CTX_use_cert_and_key(service->context, x, key, NULL, 1) != 1)
+        abort();
+    X509_free(x);
+}
+
+static inline void service_give_up(const char *why)
+{
+    (void)fprintf(stderr, "%s\n", why);
+    abort();
+}
+
+/* `options` are lines of the section of that name; "" is as good as any. */
+static inline void service_init(
+    struct service *service, const char *name, const char *options)
+{
+    char text[512];
+    struct error err;
+
+    (void)snprintf(text, sizeof(text),
+        "[%s]\naccept = 127.0.0.1:1\nconnect = 127.0.0.1:2\ncert = /c\nkey = /k\n%s\n",
+        name, options);
+    *service = (struct service){.tickets = {
+        .keys = {{.name = "name", .aes = "aes", .hmac = "hmac"}}, .count = 1}};
+    service->settings = settings_parse(text, "test", &err);
+    if (service->settings == NULL)
+        service_give_up(err.text);
+    service->context = context_new(engine_libctx(), &service->settings->services[0], NULL,
+        0, &service->tickets, NULL, NULL, &err);
+    if (service->context == NULL)
+        service_give_up(err.text);
+}
+
+static inline void service_ready(struct service *service)
+{
+    engine_adopt(service->context);
+}
+
+/* All of it at once. */
+static inline void service_make(
+    struct service *service, const char *name, const char *options, const char *kind)
+{
+    EVP_PKEY *key = service_key(kind);
+
+    service_init(service, name, options);
+    service_show(service, key);
+    service_ready(service);
+    EVP_PKEY_free(key);
+}
+
+static inline void service_destroy(struct service *service)
+{
+    context_free(service->context);
+    settings_free(service->settings);
+}
+
+#endif
