@@ -19,19 +19,13 @@ static int stop(void **state)
     return 0;
 }
 
-/* Without batches we have P-384 alone. */
-static const char *any_group(void)
-{
-    return engine_is_batched() ? "X25519:P-256:P-384" : "P-384";
-}
-
+/* Without batches P-384 alone is ours. */
 static int open_default(void **state)
 {
     (void)state;
-    rig_open("", "P-256");
-    SSL_CTX_set1_groups_list(rig.clients, any_group());
-    if (!engine_is_batched()) /* the curve of the certificate, too */
-        SSL_CTX_set1_groups_list(rig.clients, "P-384:P-256");
+    rig_open("", "P-384");
+    SSL_CTX_set1_groups_list(
+        rig.clients, engine_is_batched() ? "X25519:P-256:P-384" : "P-384");
     return 0;
 }
 
@@ -72,6 +66,11 @@ static void talk(void)
     buffer_destroy(&bytes);
 }
 
+static bool is_ours(const char *group)
+{
+    return engine_is_batched() || strcmp(group, "P-384") == 0;
+}
+
 static void every_suite_group_and_key_shakes_hands(void **state)
 {
     static const char *const keys[] = {"2048", "3072", "4096", "P-256", "P-384"};
@@ -83,21 +82,18 @@ static void every_suite_group_and_key_shakes_hands(void **state)
     for (size_t k = 0; k < 5; k++) {
         bool rsa = keys[k][0] != 'P';
 
-        rig_open("", keys[k]);
         for (size_t i = 0; i < 9; i++) {
             char suite[64], list[32];
             const char *group = groups[i / 3];
 
             (void)snprintf(suite, sizeof(suite), "ECDHE-%s-%s", rsa ? "RSA" : "ECDSA",
                 suites[i % 3]);
-            (void)snprintf(list, sizeof(list), "%s%s%s", group, rsa ? "" : ":",
-                rsa || strcmp(group, keys[k]) == 0 ? "" : keys[k]);
-            if (list[strlen(list) - 1] == ':')
-                list[strlen(list) - 1] = '\0';
-            if (!engine_is_batched() && strstr(list, "P-384") != list)
+            /* The client has to know the certificate's curve, but ours is the choice. */
+            (void)snprintf(list, sizeof(list), "groups = %s", group);
+            if (!is_ours(group))
                 continue;
+            rig_open(list, keys[k]);
             SSL_CTX_set_cipher_list(rig.clients, suite);
-            SSL_CTX_set1_groups_list(rig.clients, list);
             begin();
             settle();
             assert_done();
@@ -106,8 +102,8 @@ static void every_suite_group_and_key_shakes_hands(void **state)
             assert_true(rig.handshake->scheme->rsa == rsa);
             talk();
             end();
+            rig_close();
         }
-        rig_close();
     }
 }
 
@@ -120,8 +116,7 @@ static void every_signature_scheme_is_used_that_the_client_wants(void **state)
 
     (void)state;
     for (size_t i = 0; i < 6 + 3; i++) {
-        rig_open("", i < 6 ? "2048" : "P-256");
-        SSL_CTX_set1_groups_list(rig.clients, "P-384:P-256");
+        rig_open("groups = P-384", i < 6 ? "2048" : "P-256");
         assert_int_equal(
             SSL_CTX_set1_sigalgs_list(rig.clients, i < 6 ? rsa[i] : ec[i - 6]), 1);
         begin();
@@ -209,7 +204,7 @@ static void a_session_of_another_service_is_not_resumed(void **state)
 
     (void)state;
     service_destroy(&rig.service);
-    service_make(&rig.service, "another", "", "P-256");
+    service_make(&rig.service, "another", "", "P-384");
     begin_with(session);
     settle();
     assert_done();
@@ -337,7 +332,7 @@ static void a_bad_point_is_refused(void **state)
     unsigned char message[4 + 1 + 97] = {16, 0, 0, 98, 97, 4};
 
     (void)state;
-    SSL_CTX_set1_groups_list(rig.clients, "P-384:P-256");
+    SSL_CTX_set1_groups_list(rig.clients, "P-384");
     for (int i = 0; i < 2; i++) {
         await_key_exchange();
         message[3] = i == 0 ? 98 : 97;
