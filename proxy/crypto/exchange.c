@@ -6,7 +6,6 @@
 #include <openssl/rand.h>
 
 #include "proxy/crypto/limbs.h"
-#include "proxy/crypto/p384.h"
 
 enum { POINT_UNCOMPRESSED = 4 };
 
@@ -53,12 +52,13 @@ static bool random_scalar(
     return true;
 }
 
-static bool make_public_alone(struct exchange_key keys[LANES])
+static bool make_public_alone(
+    const struct exchange_group *group, struct exchange_key keys[LANES])
 {
     bool ok = true;
 
     for (size_t i = 0; i < LANES; i++)
-        ok = ok && p384_public(keys[i].x, keys[i].y, keys[i].scalar);
+        ok = ok && exchange_public_alone(group, &keys[i]);
     return ok;
 }
 
@@ -71,7 +71,7 @@ static bool make_public(const struct multibuffer *library,
     uint8_t *u[LANES];
 
     if (library == NULL)
-        return group == &exchange_groups[EXCHANGE_P384] && make_public_alone(keys);
+        return make_public_alone(group, keys);
     for (size_t i = 0; i < LANES; i++) {
         scalars[i] = keys[i].scalar;
         scalar_bytes[i] = (const uint8_t *)keys[i].scalar;

@@ -46,7 +46,7 @@ struct exchange_job {
     bool ok; /* false: the peer's key is not acceptable */
 };
 
-/* Fresh keys from libctx's private random generator. Without a library: P-384 only. */
+/* Fresh keys from libctx's private random generator. Without a library one by one. */
 bool exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
     const struct exchange_group *group, struct exchange_key keys[LANES]);
 
@@ -61,9 +61,11 @@ bool exchange_decode(const struct exchange_group *group, struct exchange_key *ke
 void exchange_derive(const struct multibuffer *library,
     const struct exchange_group *group, struct exchange_job *jobs, size_t count);
 
-/* A single job: on P-384 by p384.h, on P-256 by OpenSSL; each needs less than half the
- * time of a batch. There is none for X25519. */
+/* A single job: on P-384 by p384.h, on P-256 and X25519 by OpenSSL; of the first two each
+ * needs less than half the time of a batch. */
 typedef void exchange_alone(const struct exchange_group *group, struct exchange_job *job);
 exchange_alone exchange_derive_alone;
+/* The public part of a key whose scalar is there. */
+bool exchange_public_alone(const struct exchange_group *group, struct exchange_key *key);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include "certstore/context.h"
 #include "proxy/crypto/engine.h"
-#include "proxy/crypto/operation.h"
 
 enum { MESSAGE_CERTIFICATE = 11, MESSAGE_HEADER = 4 };
 
@@ -120,8 +119,7 @@ static uint16_t group_id(const char *name, size_t len)
 static const struct exchange_group *own_group(uint16_t id)
 {
     for (size_t i = 0; i < EXCHANGE_GROUPS; i++) {
-        if (exchange_groups[i].tls_id == id &&
-            operation_is_ours((enum operation_kind)i))
+        if (exchange_groups[i].tls_id == id)
             return &exchange_groups[i];
     }
     return NULL;
