@@ -159,10 +159,15 @@ bool handshake12_finish(struct handshake12 *h)
     return send_finished(h);
 }
 
+/* A pre_shared_key is of TLS 1.3, and OpenSSL has its opinion of one that comes without
+ * the rest of that. */
 static struct handshake *begin(const struct handshake_start *start)
 {
-    struct handshake *handshake = handshake12_begin_resumed(start);
+    struct handshake *handshake;
 
+    if (start->hello->identities.at != NULL)
+        return NULL;
+    handshake = handshake12_begin_resumed(start);
     return handshake != NULL ? handshake : handshake12_begin_full(start);
 }
 

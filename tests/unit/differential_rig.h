@@ -1,0 +1,170 @@
+/*
+ * differential_rig.h - the same client against two servers of ours, one that leaves every
+ * handshake to OpenSSL and one that does what it can itself. What came of it is a line of
+ * text; the lines must be the same.
+ */
+#ifndef WLBPROXY_TESTS_DIFFERENTIAL_RIG_H
+#define WLBPROXY_TESTS_DIFFERENTIAL_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "proxy/base/buffer.h"
+#include "proxy/net/tls_session.h"
+#include "tests/unit/service.h"
+
+enum { LINE_MAX_LEN = 160, PLAIN = 64 * 1024, RECORD_HEADER = 5 };
+
+/* Which of the two runs now, and what it has come to so far. */
+struct pass {
+    enum engine_choice engine;
+    char (*lines)[LINE_MAX_LEN];
+    char (*names)[LINE_MAX_LEN];
+    size_t count, room;
+    size_t express; /* handshakes that were ours */
+};
+
+static struct pass *now;
+static struct service both; /* an RSA and an EC certificate */
+static EVP_PKEY *rsa_key, *ec_key;
+
+static void note(const char *name, const char *line)
+{
+    if (now->count == now->room) {
+        now->room = 2 * now->room + 1000;
+        now->lines = realloc(now->lines, now->room * sizeof(*now->lines));
+        now->names = realloc(now->names, now->room * sizeof(*now->names));
+        assert_true(now->lines != NULL && now->names != NULL);
+    }
+    (void)snprintf(now->lines[now->count], LINE_MAX_LEN, "%s", line);
+    (void)snprintf(now->names[now->count++], LINE_MAX_LEN, "%s", name);
+}
+
+static void start_pass(struct pass *pass)
+{
+    struct error err;
+
+    now = pass;
+    assert_true(engine_start(pass->engine, &err));
+    service_init(&both, "wlb", "");
+    service_show(&both, ec_key);
+    service_show(&both, rsa_key);
+    service_ready(&both);
+}
+
+static void end_pass(void)
+{
+    service_destroy(&both);
+    engine_stop();
+}
+
+static struct pass run_pass(enum engine_choice engine, void (*cases)(void))
+{
+    struct pass pass = {.engine = engine};
+
+    start_pass(&pass);
+    cases();
+    end_pass();
+    return pass;
+}
+
+static void free_pass(struct pass *pass)
+{
+    free(pass->lines);
+    free(pass->names);
+}
+
+/* Differences that are meant, by the beginning of the case's name. */
+static bool is_meant(const char *name, const char *const *meant)
+{
+    for (; *meant != NULL; meant++) {
+        if (strncmp(name, *meant, strlen(*meant)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void compare(const char *what, void (*cases)(void), const char *const *meant)
+{
+    struct pass stock = run_pass(ENGINE_STOCK, cases);
+    struct pass own = run_pass(ENGINE_AUTO, cases);
+    size_t differences = 0;
+
+    assert_int_equal(stock.count, own.count);
+    assert_int_equal(stock.express, 0);
+    for (size_t i = 0; i < stock.count; i++) {
+        assert_string_equal(stock.names[i], own.names[i]);
+        if (strcmp(stock.lines[i], own.lines[i]) == 0 || is_meant(own.names[i], meant))
+            continue;
+        differences++;
+        print_error("%s\n    stock %s\n    own   %s\n", stock.names[i], stock.lines[i],
+            own.lines[i]);
+    }
+    print_message("%s: %zu cases, %zu of them ours, %zu differences\n", what, own.count,
+        own.express, differences);
+    assert_true(own.express > 0);
+    free_pass(&stock);
+    free_pass(&own);
+    assert_int_equal(differences, 0);
+}
+
+/* A server under test. */
+static struct side {
+    struct tls *tls;
+    struct buffer out;
+    int code; /* what tls_read() said last, besides plaintext and OPENED */
+    bool express;
+} side;
+
+static void side_begin(void)
+{
+    memset(&side, 0, sizeof(side));
+    side.tls = tls_server((struct tls_context *)both.context, &side.out);
+}
+
+static void side_end(void)
+{
+    now->express += side.express;
+    tls_free(side.tls);
+    buffer_destroy(&side.out);
+    ERR_clear_error();
+}
+
+static void side_feed(const unsigned char *bytes, size_t len)
+{
+    static char plain[PLAIN];
+    int n;
+
+    if (side.code < 0 || len == 0)
+        return;
+    tls_feed(side.tls, (const char *)bytes, len);
+    do {
+        n = tls_read(side.tls, plain, sizeof(plain));
+        if (n == TLS_NEED_KEYS)
+            (void)engine_run();
+        side.express = side.express || side.tls->express != NULL;
+    } while (n > 0 || n == TLS_OPENED || n == TLS_NEED_KEYS);
+    side.code = n;
+    tls_keep(side.tls);
+}
+
+static size_t number(const unsigned char *at, size_t len)
+{
+    size_t value = 0;
+
+    while (len-- > 0)
+        value = value << 8 | *at++;
+    return value;
+}
+
+#endif
