@@ -23,9 +23,11 @@ struct service {
     struct settings *settings;
 };
 
-/* A "P-256" or a "2048" bits of RSA. */
+/* A "P-256", an "ED25519", or a "2048" bits of RSA. */
 static inline EVP_PKEY *service_key(const char *kind)
 {
+    if (kind[0] == 'E')
+        return EVP_PKEY_Q_keygen(NULL, NULL, kind);
     return kind[0] == 'P' ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind)
                           : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(kind));
 }
@@ -43,7 +45,7 @@ static inline void service_show(struct service *service, EVP_PKEY *key)
         name, "CN", MBSTRING_ASC, (const unsigned char *)"wlb", -1, -1, 0);
     (void)X509_set_issuer_name(x, name);
     (void)X509_set_pubkey(x, key);
-    if (X509_sign(x, key, EVP_sha256()) == 0 ||
+    if (X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) == 0 ||
         SSL_CTX_use_cert_and_key(service->context, x, key, NULL, 1) != 1)
         abort();
     X509_free(x);

@@ -25,7 +25,7 @@ static int open_default(void **state)
     (void)state;
     rig_open("", "P-384");
     SSL_CTX_set1_groups_list(
-        rig.clients, engine_is_batched() ? "X25519:P-256:P-384" : "P-384");
+        rig.clients, "X25519:P-256:P-384");
     return 0;
 }
 
@@ -66,11 +66,6 @@ static void talk(void)
     buffer_destroy(&bytes);
 }
 
-static bool is_ours(const char *group)
-{
-    return engine_is_batched() || strcmp(group, "P-384") == 0;
-}
-
 static void every_suite_group_and_key_shakes_hands(void **state)
 {
     static const char *const keys[] = {"2048", "3072", "4096", "P-256", "P-384"};
@@ -90,8 +85,6 @@ static void every_suite_group_and_key_shakes_hands(void **state)
                 suites[i % 3]);
             /* The client has to know the certificate's curve, but ours is the choice. */
             (void)snprintf(list, sizeof(list), "groups = %s", group);
-            if (!is_ours(group))
-                continue;
             rig_open(list, keys[k]);
             SSL_CTX_set_cipher_list(rig.clients, suite);
             begin();
@@ -160,7 +153,7 @@ static void a_session_is_resumed_by_its_ticket(void **state)
         assert_true(rig.handshake->resumed);
         assert_int_equal(SSL_session_reused(rig.client), 1);
         assert_null(rig.handshake->scheme);
-        assert_int_equal(rig.handshake->group->tls_id, engine_is_batched() ? 29 : 24);
+        assert_int_equal(rig.handshake->group->tls_id, 29);
         talk();
         end();
     }
@@ -449,7 +442,7 @@ static void a_handshake_may_end_at_any_time(void **state)
     take_from_client(&bytes);
     handshake_message(rig.handshake,
         (unsigned char *)bytes.bytes + bytes.start + RECORD_HEADER,
-        RECORD_HEADER - 1 + 1 + (engine_is_batched() ? 32 : 97), true);
+        RECORD_HEADER - 1 + 1 + 32, true);
     assert_int_equal(rig.handshake->state, HANDSHAKE_AWAITS_KEYS);
     end();
     assert_int_equal(engine_pending(), 0);

@@ -66,7 +66,7 @@ static X509 *make_certificate(EVP_PKEY *key)
 }
 
 /* With the engine's library context, if it runs. */
-static int make_contexts(void **state)
+static inline int make_contexts(void **state)
 {
     EVP_PKEY *key = make_key();
     X509 *certificate = make_certificate(key);
@@ -88,7 +88,7 @@ static int make_contexts(void **state)
     return 0;
 }
 
-static int free_contexts(void **state)
+static inline int free_contexts(void **state)
 {
     (void)state;
     SSL_CTX_free(server_context);

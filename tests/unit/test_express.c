@@ -1,0 +1,352 @@
+/* Handshakes of our own by the same functions that stream.c calls, with an OpenSSL client:
+ * who answers a ClientHello, and that it makes no difference. */
+#include "tests/unit/tls_rig.h"
+
+#include "proxy/net/tls_session.h"
+#include "tests/unit/service.h"
+
+static const size_t steps[] = {1, 7, 100000};
+
+static struct service service;
+static bool express; /* the last session was ours */
+
+static void open_service(const char *options, const char *kind)
+{
+    service_make(&service, "wlb", options, kind);
+    server_context = service.context;
+    client.context = SSL_CTX_new(TLS_client_method());
+}
+
+static void close_service(void)
+{
+    SSL_CTX_free(client.context);
+    service_destroy(&service);
+}
+
+/* As begin(), and what was set on the client comes before the hello. */
+static void shake(size_t step)
+{
+    char *bytes;
+    long len;
+
+    express = false;
+    for (int i = 0; i < 10; i++) {
+        run_client();
+        len = BIO_get_mem_data(client.out, &bytes);
+        for (size_t at = 0; at < (size_t)len && server.last >= 0; at += step) {
+            size_t n = at + step <= (size_t)len ? step : (size_t)len - at;
+
+            tls_feed(server.tls, bytes + at, n);
+            drain_server();
+            express |= server.tls->express != NULL;
+        }
+        (void)BIO_reset(client.out);
+        if (len == 0 && buffer_len(&server.out) == 0)
+            break;
+    }
+}
+
+static void assert_open(void)
+{
+    assert_true(tls_is_open(server.tls));
+    assert_true(SSL_is_init_finished(client.ssl));
+    assert_true(express);
+}
+
+static void talk(void)
+{
+    size_t before = client.plain_len, asked = server.plain_len;
+
+    SSL_write(client.ssl, "ping", 4);
+    settle(1000);
+    assert_int_equal(server.plain_len, asked + 4);
+    assert_true(tls_write(server.tls, "pong!", 5));
+    settle(1000);
+    assert_int_equal(client.plain_len, before + 5);
+}
+
+static const char *const suites_13[] = {
+    "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"};
+static const struct {
+    const char *name, *tls_name;
+} groups[] = {{"X25519", "x25519"}, {"P-256", "secp256r1"}, {"P-384", "secp384r1"}};
+
+static void every_suite_group_and_key_of_tls13(void **state)
+{
+    static const char *const kinds[] = {"2048", "3072", "4096", "P-256", "P-384"};
+
+    (void)state;
+    for (size_t k = 0; k < 5; k++) {
+        open_service("", kinds[k]);
+        for (size_t i = 0; i < 9; i++) {
+            begin();
+            SSL_set_min_proto_version(client.ssl, TLS1_3_VERSION);
+            SSL_set_ciphersuites(client.ssl, suites_13[i % 3]);
+            SSL_set1_groups_list(client.ssl, groups[i / 3].name);
+            shake(steps[i % 3]);
+            assert_open();
+            assert_string_equal(SSL_get_cipher(client.ssl), suites_13[i % 3]);
+            const struct tls_facts *facts = tls_facts(server.tls);
+            assert_string_equal(facts->version, "TLSv1.3");
+            assert_string_equal(facts->cipher, suites_13[i % 3]);
+            assert_string_equal(facts->group, groups[i / 3].tls_name);
+            assert_false(facts->resumed);
+            assert_true(facts->handshake_done);
+            talk();
+            end();
+        }
+        close_service();
+    }
+}
+
+static SSL_SESSION *session_of(int version)
+{
+    begin();
+    SSL_set_max_proto_version(client.ssl, version);
+    shake(1000);
+    assert_open();
+    talk();
+    SSL_SESSION *session = SSL_get1_session(client.ssl);
+    assert_true(SSL_SESSION_has_ticket(session));
+    SSL_set_shutdown(client.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    end();
+    return session;
+}
+
+static void sessions_are_resumed_and_get_a_new_ticket(void **state)
+{
+    (void)state;
+    open_service("", "P-256");
+    for (size_t v = 0; v < 2; v++) {
+        int version = v == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+        SSL_SESSION *session = session_of(version);
+
+        for (size_t i = 0; i < 6; i++) {
+            begin();
+            SSL_set_max_proto_version(client.ssl, version);
+            SSL_set_session(client.ssl, session);
+            shake(steps[i % 3]);
+            assert_open();
+            assert_int_equal(SSL_session_reused(client.ssl), 1);
+            assert_true(tls_is_resumed(server.tls));
+            talk();
+            if (version == TLS1_3_VERSION) {
+                SSL_SESSION_free(session);
+                session = SSL_get1_session(client.ssl);
+            }
+            SSL_set_shutdown(client.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+            end();
+        }
+        SSL_SESSION_free(session);
+    }
+    close_service();
+}
+
+/* The suite may be another, with the same digest; with another one it is no use. */
+static void a_session_goes_with_its_digest(void **state)
+{
+    SSL_SESSION *session;
+
+    (void)state;
+    open_service("", "P-256");
+    session = session_of(TLS1_3_VERSION);
+    for (size_t i = 0; i < 3; i++) {
+        begin();
+        SSL_set_session(client.ssl, session);
+        SSL_set_ciphersuites(client.ssl,
+            i == 0 ? "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"
+                   : suites_13[i == 1 ? 0 : 2]);
+        SSL_set1_groups_list(client.ssl, groups[i].name);
+        shake(1000);
+        assert_open();
+        assert_true(tls_is_resumed(server.tls) == (SSL_session_reused(client.ssl) == 1));
+        end();
+    }
+    SSL_SESSION_free(session);
+    close_service();
+}
+
+static void a_session_stays_with_its_service(void **state)
+{
+    SSL_SESSION *session;
+
+    (void)state;
+    open_service("", "P-256");
+    session = session_of(TLS1_3_VERSION);
+    close_service();
+    service_make(&service, "other", "", "P-256");
+    server_context = service.context;
+    client.context = SSL_CTX_new(TLS_client_method());
+    begin();
+    SSL_set_session(client.ssl, session);
+    shake(1000);
+    assert_open();
+    assert_false(tls_is_resumed(server.tls));
+    end();
+    SSL_SESSION_free(session);
+    close_service();
+}
+
+static void what_was_asked_for_is_told(void **state)
+{
+    (void)state;
+    open_service("", "2048");
+    for (size_t v = 0; v < 2; v++) {
+        begin();
+        SSL_set_max_proto_version(client.ssl, v == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
+        SSL_set_tlsext_host_name(client.ssl, "wlb.example.com");
+        SSL_set_alpn_protos(client.ssl, (const unsigned char *)"\2h2\10http/1.1", 12);
+        shake(1000);
+        assert_open();
+        const struct tls_facts *facts = tls_facts(server.tls);
+        assert_string_equal(facts->sni, "wlb.example.com");
+        assert_string_equal(facts->alpn, "http/1.1");
+        const unsigned char *name;
+        unsigned len;
+        SSL_get0_alpn_selected(client.ssl, &name, &len);
+        assert_int_equal(len, 8);
+        end();
+    }
+    close_service();
+}
+
+/* What OpenSSL is left with: each of these it answers, with success or its own alert. */
+static void whatever_is_not_usual_is_left_to_openssl(void **state)
+{
+    static const struct {
+        const char *what, *options, *key;
+        bool opens;
+    } cases[] = {
+        {"retry", "", "P-256", true},
+        {"alpn", "", "P-256", false},
+        {"fragment", "", "P-256", true},
+        {"fallback", "", "P-256", true},
+        {"ed25519", "", "ED25519", true},
+        {"old", "", "P-256", false},
+        {"cipher", "ciphers = AES128-GCM-SHA256\n", "2048", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *what = cases[i].what;
+
+        open_service(cases[i].options, cases[i].key);
+        begin();
+        if (strcmp(what, "retry") == 0)
+            SSL_set1_groups_list(client.ssl, "P-521:X25519");
+        if (strcmp(what, "alpn") == 0)
+            SSL_set_alpn_protos(client.ssl, (const unsigned char *)"\2h2", 3);
+        if (strcmp(what, "fragment") == 0)
+            SSL_set_tlsext_max_fragment_length(
+                client.ssl, TLSEXT_max_fragment_length_1024);
+        if (strcmp(what, "fallback") == 0)
+            SSL_set_mode(client.ssl, SSL_MODE_SEND_FALLBACK_SCSV);
+        if (strcmp(what, "old") == 0) {
+            SSL_set_security_level(client.ssl, 0);
+            SSL_set_min_proto_version(client.ssl, TLS1_VERSION);
+            SSL_set_max_proto_version(client.ssl, TLS1_1_VERSION);
+        }
+        if (strcmp(what, "cipher") == 0)
+            SSL_set_max_proto_version(client.ssl, TLS1_2_VERSION);
+        shake(1000);
+        assert_false(express);
+        assert_true(tls_is_open(server.tls) == cases[i].opens);
+        end();
+        close_service();
+    }
+}
+
+/* The client's words for what it does not like come through in the clear. */
+static void a_client_that_refuses_us_is_heard(void **state)
+{
+    (void)state;
+    open_service("", "P-256");
+    for (size_t v = 0; v < 2; v++) {
+        begin();
+        SSL_set_max_proto_version(client.ssl, v == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
+        SSL_set_verify(client.ssl, SSL_VERIFY_PEER, NULL);
+        shake(1000);
+        assert_true(express);
+        assert_int_equal(server.last, TLS_FAILED);
+        assert_string_equal(tls_facts(server.tls)->alert, "unknown CA");
+        assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_UNKNOWN_CA);
+        end();
+    }
+    close_service();
+}
+
+/* Whatever byte of the client's second flight is changed, it ends in an alert. */
+static void every_changed_byte_is_noticed(void **state)
+{
+    char flight[512], *bytes;
+    size_t len = 1;
+
+    (void)state;
+    open_service("", "P-256");
+    for (size_t at = 0; at < len; at++) {
+        begin();
+        SSL_set_min_proto_version(client.ssl, TLS1_3_VERSION);
+        run_client();
+        long hello_len = BIO_get_mem_data(client.out, &bytes);
+        feed(bytes, (size_t)hello_len, 100000);
+        (void)BIO_reset(client.out);
+        run_client();
+        len = (size_t)BIO_get_mem_data(client.out, &bytes);
+        assert_true(len > 0 && len <= sizeof(flight));
+        memcpy(flight, bytes, len);
+        flight[at] ^= 1;
+        buffer_clear(&server.out);
+        feed(flight, len, 100000);
+        /* Of a ChangeCipherSpec the version is no matter to anyone. */
+        assert_true(server.last == TLS_FAILED ||
+            (server.last == TLS_NEED_INPUT && !tls_is_open(server.tls)));
+        if (server.last == TLS_FAILED)
+            assert_true(buffer_len(&server.out) > 0);
+        end();
+    }
+    close_service();
+}
+
+static void a_session_may_end_at_any_time(void **state)
+{
+    char *bytes;
+
+    (void)state;
+    open_service("", "2048");
+    begin();
+    run_client();
+    long len = BIO_get_mem_data(client.out, &bytes);
+    tls_feed(server.tls, bytes, (size_t)len);
+    (void)tls_read(server.tls, server.plain, PLAIN);
+    end();
+    assert_int_equal(engine_pending(), 0);
+    close_service();
+}
+
+static int run(enum engine_choice how)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_suite_group_and_key_of_tls13),
+        cmocka_unit_test(sessions_are_resumed_and_get_a_new_ticket),
+        cmocka_unit_test(a_session_goes_with_its_digest),
+        cmocka_unit_test(a_session_stays_with_its_service),
+        cmocka_unit_test(what_was_asked_for_is_told),
+        cmocka_unit_test(whatever_is_not_usual_is_left_to_openssl),
+        cmocka_unit_test(a_client_that_refuses_us_is_heard),
+        cmocka_unit_test(every_changed_byte_is_noticed),
+        cmocka_unit_test(a_session_may_end_at_any_time),
+    };
+    struct error err;
+    int failed;
+
+    if (!engine_start(how, &err))
+        service_give_up(err.text);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    engine_stop();
+    return failed;
+}
+
+int main(void)
+{
+    return run(ENGINE_AUTO) + run(ENGINE_OWN);
+}
