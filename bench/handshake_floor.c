@@ -1,9 +1,9 @@
 /*
- * handshake_floor - what a TLS handshake costs a server when nothing but OpenSSL and our
- * engine runs: client and server in one process, no sockets; only the server's time
- * counts. The floor under every figure of the side-by-side. Three times: by OpenSSL, with
- * P-384 of our own, and batched, as far as this CPU can; and before them what one
- * operation on P-384 costs alone.
+ * handshake_floor - what a TLS handshake costs a server when nothing but struct tls and
+ * the engine runs: client and server in one process, no sockets; only the server's time
+ * counts. The floor under every figure of the side-by-side. By OpenSSL, with what is our
+ * own, and batched, as far as this CPU can, the last two with OpenSSL's handshake too; and
+ * before them what one operation on P-384 costs alone.
  *
  *     handshake_floor [seconds per measurement [part of a scenario's name]]
  */
@@ -17,12 +17,16 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "certstore/context.h"
 #include "config/error.h"
+#include "config/settings.h"
+#include "proxy/base/buffer.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/exchange.h"
 #include "proxy/crypto/p384.h"
+#include "proxy/net/tls.h"
 
-enum { CONCURRENCY_MAX = 64, BIO_ROOM = 32768, YEAR = 365 * 24 * 3600 };
+enum { CONCURRENCY_MAX = 64, PLAIN_ROOM = 32768, YEAR = 365 * 24 * 3600 };
 
 static const struct scenario {
     const char *name, *groups;
@@ -41,8 +45,11 @@ static const struct scenario {
 };
 
 struct pair {
-    SSL *server, *client;
-    bool awaits_keys, server_done;
+    struct tls *server;
+    struct buffer from_server;
+    SSL *client;
+    BIO *to_client, *from_client;
+    bool server_done;
 };
 
 static double server_us; /* spent so far */
@@ -80,22 +87,56 @@ static X509 *certificate(EVP_PKEY *key)
     return cert;
 }
 
-static SSL_CTX *server_context(const struct scenario *scenario)
+static struct ticket_keys tickets = {
+    .keys = {{.name = "floor", .aes = "floor", .hmac = "floor"}}, .count = 1};
+
+/* As a service has it. */
+static SSL_CTX *configured(const struct scenario *scenario)
+{
+    char text[256];
+    struct error err;
+    struct settings *settings;
+    SSL_CTX *context;
+
+    (void)snprintf(text, sizeof(text),
+        "[floor]\naccept = 1\nconnect = h:1\ncert = /c\nkey = /k\ngroups = %s\n",
+        scenario->groups);
+    settings = settings_parse(text, "floor", &err);
+    if (settings == NULL)
+        die(err.text);
+    context = context_new(
+        engine_libctx(), &settings->services[0], NULL, 0, &tickets, NULL, NULL, &err);
+    if (context == NULL)
+        die(err.text);
+    settings_free(settings);
+    return context;
+}
+
+/* One that OpenSSL shakes hands for. */
+static SSL_CTX *plain(const struct scenario *scenario)
 {
     SSL_CTX *context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
-    EVP_PKEY *key = scenario->key == NULL
-        ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
-        : EVP_PKEY_Q_keygen(NULL, NULL, "EC", scenario->key);
-    X509 *cert = certificate(key);
 
-    if (context == NULL || SSL_CTX_use_cert_and_key(context, cert, key, NULL, 1) != 1 ||
-        SSL_CTX_set1_groups_list(context, scenario->groups) != 1 ||
+    if (context == NULL || SSL_CTX_set1_groups_list(context, scenario->groups) != 1 ||
         SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM") != 1)
         die("no server context");
     SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    return context;
+}
+
+static SSL_CTX *server_context(const struct scenario *scenario, bool ours)
+{
+    SSL_CTX *context = ours ? configured(scenario) : plain(scenario);
+    EVP_PKEY *key = scenario->key == NULL
+        ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
+        : EVP_PKEY_Q_keygen(NULL, NULL, "EC", scenario->key);
+    X509 *cert = certificate(key);
+
+    if (SSL_CTX_use_cert_and_key(context, cert, key, NULL, 1) != 1)
+        die("no certificate for the server");
     engine_adopt(context);
     X509_free(cert);
     EVP_PKEY_free(key);
@@ -116,33 +157,21 @@ static SSL_CTX *client_context(const struct scenario *scenario)
     return context;
 }
 
-static int on_key_ready(SSL *ssl, void *pair)
-{
-    (void)ssl;
-    ((struct pair *)pair)->awaits_keys = false;
-    return 1;
-}
-
 static void open_pair(
     struct pair *pair, SSL_CTX *server, SSL_CTX *client, SSL_SESSION *session)
 {
-    BIO *server_bio, *client_bio;
     double began;
 
     memset(pair, 0, sizeof(*pair));
     pair->client = SSL_new(client);
-    if (BIO_new_bio_pair(&server_bio, BIO_ROOM, &client_bio, BIO_ROOM) != 1)
-        die("no BIO pair");
-    SSL_set_bio(pair->client, client_bio, client_bio);
+    pair->to_client = BIO_new(BIO_s_mem());
+    pair->from_client = BIO_new(BIO_s_mem());
+    SSL_set_bio(pair->client, pair->to_client, pair->from_client);
     SSL_set_connect_state(pair->client);
     if (session != NULL)
         (void)SSL_set_session(pair->client, session);
     began = now_us();
-    pair->server = SSL_new(server);
-    SSL_set_bio(pair->server, server_bio, server_bio);
-    SSL_set_accept_state(pair->server);
-    (void)SSL_set_async_callback(pair->server, on_key_ready);
-    (void)SSL_set_async_callback_arg(pair->server, pair);
+    pair->server = tls_server((struct tls_context *)server, &pair->from_server);
     server_us += now_us() - began;
 }
 
@@ -150,8 +179,8 @@ static void close_pair(struct pair *pair)
 {
     double began = now_us();
 
-    engine_abandon(pair->server);
-    SSL_free(pair->server);
+    tls_free(pair->server);
+    buffer_destroy(&pair->from_server);
     server_us += now_us() - began;
     /* Or OpenSSL calls the session bad, and it is not resumed. */
     SSL_set_shutdown(pair->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -160,15 +189,30 @@ static void close_pair(struct pair *pair)
 
 static void step_server(struct pair *pair)
 {
+    static char room[PLAIN_ROOM];
+    char *bytes;
+    long len = BIO_get_mem_data(pair->from_client, &bytes);
     double began = now_us();
-    int result = SSL_do_handshake(pair->server);
-    int reason = SSL_get_error(pair->server, result);
+    int event;
 
+    if (len > 0)
+        tls_feed(pair->server, bytes, (size_t)len);
+    event = tls_read(pair->server, room, sizeof(room));
+    tls_keep(pair->server);
     server_us += now_us() - began;
-    pair->server_done = result == 1;
-    pair->awaits_keys = reason == SSL_ERROR_WANT_ASYNC;
-    if (result != 1 && reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_ASYNC)
+    (void)BIO_reset(pair->from_client);
+    pair->server_done = event == TLS_OPENED;
+    if (event != TLS_OPENED && event != TLS_NEED_INPUT && event != TLS_NEED_KEYS)
         die("handshake failed");
+    if (buffer_len(&pair->from_server) > 0)
+        (void)BIO_write(pair->to_client, buffer_data(&pair->from_server),
+            (int)buffer_len(&pair->from_server));
+    buffer_clear(&pair->from_server);
+}
+
+static bool awaits_keys(const struct pair *pair)
+{
+    return tls_awaits_keys(pair->server) && !tls_keys_are_ready(pair->server);
 }
 
 /* True when both sides are done. */
@@ -177,7 +221,7 @@ static bool step(struct pair *pair)
     bool client_done =
         SSL_is_init_finished(pair->client) == 1 || SSL_do_handshake(pair->client) == 1;
 
-    if (!pair->server_done && !pair->awaits_keys)
+    if (!pair->server_done && !awaits_keys(pair))
         step_server(pair);
     return client_done && pair->server_done;
 }
@@ -206,10 +250,11 @@ static SSL_SESSION *first_session(SSL_CTX *server, SSL_CTX *client)
     return session;
 }
 
-static double measure(const struct scenario *scenario, size_t concurrency, double seconds)
+static double measure(
+    const struct scenario *scenario, bool ours, size_t concurrency, double seconds)
 {
     static struct pair pairs[CONCURRENCY_MAX];
-    SSL_CTX *server = server_context(scenario), *client = client_context(scenario);
+    SSL_CTX *server = server_context(scenario, ours), *client = client_context(scenario);
     SSL_SESSION *session = scenario->resumed ? first_session(server, client) : NULL;
     double until = now_us() + seconds * 1e6;
     size_t done = 0;
@@ -221,7 +266,7 @@ static double measure(const struct scenario *scenario, size_t concurrency, doubl
         for (size_t i = 0; i < concurrency; i++) {
             if (!step(&pairs[i]))
                 continue;
-            if (scenario->resumed && SSL_session_reused(pairs[i].server) != 1)
+            if (scenario->resumed && !tls_is_resumed(pairs[i].server))
                 die("the session was not resumed");
             done++;
             close_pair(&pairs[i]);
@@ -277,12 +322,13 @@ static void print_lone_operations(double seconds)
 }
 
 /* Stock and own do one at a time, whatever waits. */
-static void print_floor(double seconds, const char *part)
+static void print_floor(double seconds, const char *part, bool ours)
 {
     static const size_t concurrencies[] = {1, 8, 16, 64};
     size_t columns = engine_is_batched() ? 4 : 1;
 
-    (void)printf("\n%s\nserver CPU per handshake, us    ", engine_description());
+    (void)printf("\n%s, handshakes by %s\nserver CPU per handshake, us    ", engine_description(),
+        ours ? "ourselves" : "OpenSSL");
     for (size_t c = 0; c < columns; c++)
         (void)printf("     x%-3zu", concurrencies[c]);
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
@@ -290,7 +336,7 @@ static void print_floor(double seconds, const char *part)
             continue;
         (void)printf("\n%-30s", scenarios[i].name);
         for (size_t c = 0; c < columns; c++) {
-            (void)printf(" %8.1f", measure(&scenarios[i], concurrencies[c], seconds));
+            (void)printf(" %8.1f", measure(&scenarios[i], ours, concurrencies[c], seconds));
             (void)fflush(stdout);
         }
     }
@@ -308,8 +354,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
         if (!engine_start(choices[i], &err))
             die(err.text);
-        if (choices[i] != ENGINE_AUTO || engine_is_batched())
-            print_floor(seconds, argc > 2 ? argv[2] : NULL);
+        for (int ours = 0; ours <= engine_seals_records(); ours++) {
+            if (choices[i] != ENGINE_AUTO || engine_is_batched())
+                print_floor(seconds, argc > 2 ? argv[2] : NULL, ours != 0);
+        }
         engine_stop();
     }
     return 0;
