@@ -2,8 +2,8 @@
  * handshake_floor - what a TLS handshake costs a server when nothing but struct tls and
  * the engine runs: client and server in one process, no sockets; only the server's time
  * counts. The floor under every figure of the side-by-side. By OpenSSL, with what is our
- * own, and batched, as far as this CPU can, the last two with OpenSSL's handshake too; and
- * before them what one operation on P-384 costs alone.
+ * own, and batched, as far as this CPU can, the last two with OpenSSL's handshake too;
+ * and before them what one operation on P-384 costs alone.
  *
  *     handshake_floor [seconds per measurement [part of a scenario's name]]
  */
@@ -327,8 +327,8 @@ static void print_floor(double seconds, const char *part, bool ours)
     static const size_t concurrencies[] = {1, 8, 16, 64};
     size_t columns = engine_is_batched() ? 4 : 1;
 
-    (void)printf("\n%s, handshakes by %s\nserver CPU per handshake, us    ", engine_description(),
-        ours ? "ourselves" : "OpenSSL");
+    (void)printf("\n%s, handshakes by %s\nserver CPU per handshake, us    ",
+        engine_description(), ours ? "ourselves" : "OpenSSL");
     for (size_t c = 0; c < columns; c++)
         (void)printf("     x%-3zu", concurrencies[c]);
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
@@ -336,7 +336,8 @@ static void print_floor(double seconds, const char *part, bool ours)
             continue;
         (void)printf("\n%-30s", scenarios[i].name);
         for (size_t c = 0; c < columns; c++) {
-            (void)printf(" %8.1f", measure(&scenarios[i], ours, concurrencies[c], seconds));
+            (void)printf(
+                " %8.1f", measure(&scenarios[i], ours, concurrencies[c], seconds));
             (void)fflush(stdout);
         }
     }

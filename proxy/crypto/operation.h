@@ -3,8 +3,8 @@
  *
  * Where there are batches, an operation waits in a queue for operations_run(): one that
  * was submitted, and one that is performed within a handshake that may pause (an OpenSSL
- * ASYNC job). Anywhere else it is done at once. It waits for the loop to come round, never
- * for company: a batch runs with whatever there is.
+ * ASYNC job). Anywhere else it is done at once. It waits for the loop to come round,
+ * never for company: a batch runs with whatever there is.
  */
 #ifndef WLBPROXY_CRYPTO_OPERATION_H
 #define WLBPROXY_CRYPTO_OPERATION_H

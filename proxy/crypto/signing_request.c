@@ -28,7 +28,6 @@ bool signing_request_init(struct signing_request *request, const struct signing_
         return true;
     job->input = request->block;
     job->input_len = len;
-    return pss
-        ? padding_pss(digest, engine_libctx(), request->hash, request->block, len)
-        : padding_pkcs1(digest, request->hash, request->block, len);
+    return pss ? padding_pss(digest, engine_libctx(), request->hash, request->block, len)
+               : padding_pkcs1(digest, request->hash, request->block, len);
 }

@@ -17,8 +17,7 @@ static const char *find_protocol(const char *const *ours, struct span offered)
         size_t len = strlen(*ours);
 
         for (size_t at = 0; at < offered.len; at += 1U + offered.at[at]) {
-            if (offered.at[at] == len &&
-                memcmp(offered.at + at + 1, *ours, len) == 0)
+            if (offered.at[at] == len && memcmp(offered.at + at + 1, *ours, len) == 0)
                 return *ours;
         }
     }
@@ -51,7 +50,8 @@ static bool prepare(struct handshake_start *start, SSL_CTX *context)
         ? context_by_name(context, hello->host_name.at, hello->host_name.len)
         : context;
     start->policy = policy_of(start->context);
-    start->shown = start->policy != NULL ? policy_of(context_shown(start->context)) : NULL;
+    start->shown =
+        start->policy != NULL ? policy_of(context_shown(start->context)) : NULL;
     return start->shown != NULL && !hello_lists(hello->suites, FALLBACK_SCSV) &&
         !hello->has_certificate_schemes &&
         !(hello->has_record_size_limit && answers_record_size_limit()) &&

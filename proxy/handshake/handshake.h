@@ -3,8 +3,8 @@
  * messages in; messages, ChangeCipherSpecs and keys out.
  *
  * Only for clients that offer what is usual. Whether one does is decided by its
- * ClientHello, before a byte was answered; everything else is OpenSSL's (handshake_begin()
- * returns NULL and nothing has happened).
+ * ClientHello, before a byte was answered; everything else is OpenSSL's
+ * (handshake_begin() returns NULL and nothing has happened).
  *
  *     begin --> [ keys are ready? ] --> go_on --> message, message, ... --> DONE
  *
@@ -33,7 +33,8 @@ enum handshake_state {
 struct handshake_keys {
     const struct suite *suite;
     const unsigned char *secret; /* TLS 1.3: a traffic secret of the digest's length */
-    const unsigned char *key, *iv; /* TLS 1.2: of the key block, as long as needed there */
+    const unsigned char *key,
+        *iv; /* TLS 1.2: of the key block, as long as needed there */
 };
 
 /* The record layer. All are called from inside the functions below; false: it cannot, and

@@ -87,8 +87,8 @@ static bool draw(struct handshake13 *h, unsigned char random[RANDOM_13])
         return false;
     memcpy(random, bytes, RANDOM_13);
     memcpy(h->salt, bytes + RANDOM_13, TICKET_SALT);
-    memcpy(&h->ticket.age_add, bytes + RANDOM_13 + TICKET_SALT,
-        sizeof(h->ticket.age_add));
+    memcpy(
+        &h->ticket.age_add, bytes + RANDOM_13 + TICKET_SALT, sizeof(h->ticket.age_add));
     return true;
 }
 
@@ -280,17 +280,16 @@ static bool send_flight(struct handshake13 *h, struct secrets_13 *secrets)
     struct schedule *schedule = &f->schedule;
 
     schedule_enter(schedule, f->secret, h->common.group->secret_len);
-    schedule_derive(
-        schedule, "c hs traffic", f->after_hello, secrets->client_handshake);
-    schedule_derive(
-        schedule, "s hs traffic", f->after_hello, secrets->server_handshake);
+    schedule_derive(schedule, "c hs traffic", f->after_hello, secrets->client_handshake);
+    schedule_derive(schedule, "s hs traffic", f->after_hello, secrets->server_handshake);
     if (!send_hello(h) || !keys_out(h, secrets->server_handshake) ||
         !send_rest(h, secrets->server_handshake))
         return false;
     digest_so_far(&f->transcript, secrets->after_server);
     schedule_enter(schedule, NULL, 0);
     schedule_derive(schedule, "c ap traffic", secrets->after_server, h->client_secret);
-    schedule_derive(schedule, "s ap traffic", secrets->after_server, secrets->server_data);
+    schedule_derive(
+        schedule, "s ap traffic", secrets->after_server, secrets->server_data);
     expect_finished(h, secrets->client_handshake, secrets->after_server);
     return keys_out(h, secrets->server_data) && keys_in(h, secrets->client_handshake);
 }
@@ -301,8 +300,7 @@ static void go_on(struct handshake *handshake)
     struct secrets_13 secrets;
 
     if (!operation_succeeded(&h->flight->derivation)) {
-        (void)handshake_fail(
-            handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);
+        (void)handshake_fail(handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);
         return;
     }
     if (h->flight->shown != NULL && !operation_succeeded(&h->flight->signing.operation)) {
@@ -321,8 +319,7 @@ static bool expects(struct handshake *handshake, unsigned char type, size_t len)
         return handshake_fail(
             handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
     return len <= FINISHED_MAX ||
-        handshake_fail(
-            handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_EXCESSIVE_MESSAGE_SIZE);
+        handshake_fail(handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_EXCESSIVE_MESSAGE_SIZE);
 }
 
 static bool send_ticket(struct handshake13 *h)
@@ -339,8 +336,7 @@ static bool send_ticket(struct handshake13 *h)
     if (!ticket_seal(h->common.policy->tickets, ticket, h->salt, sealed))
         return fail_inside(h);
     return send(h, message,
-        new_session_ticket_13(
-            SESSION_SECONDS, ticket->age_add, nonce, sealed, message));
+        new_session_ticket_13(SESSION_SECONDS, ticket->age_add, nonce, sealed, message));
 }
 
 static bool check_finished(

@@ -24,8 +24,8 @@ struct handshake_version {
     struct handshake *(*begin)(const struct handshake_start *start);
     void (*go_on)(struct handshake *handshake);
     bool (*expects)(struct handshake *handshake, unsigned char type, size_t len);
-    void (*message)(struct handshake *handshake, const unsigned char *message, size_t len,
-        bool ends);
+    void (*message)(
+        struct handshake *handshake, const unsigned char *message, size_t len, bool ends);
     void (*change_cipher_spec)(struct handshake *handshake);
     void (*free)(struct handshake *handshake);
 };

@@ -323,8 +323,8 @@ static bool check_shares(const struct hello *hello)
         if (!hello_next_share(&rest, &group, &share) || share.len == 0 ||
             !hello_lists(hello->groups, group))
             return false;
-        earlier = (struct span){
-            hello->key_shares.at, (size_t)(at - hello->key_shares.at)};
+        earlier =
+            (struct span){hello->key_shares.at, (size_t)(at - hello->key_shares.at)};
         while (hello_next_share(&earlier, &before, &other)) {
             if (before == group)
                 return false;

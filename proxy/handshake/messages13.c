@@ -31,7 +31,8 @@ static unsigned char *put_bytes(unsigned char *at, const void *bytes, size_t len
 }
 
 /* What stands before a vector, now that it is there. */
-static unsigned char *end_vector(unsigned char *len_at, size_t len_len, unsigned char *end)
+static unsigned char *end_vector(
+    unsigned char *len_at, size_t len_len, unsigned char *end)
 {
     (void)put(len_at, (size_t)(end - len_at) - len_len, len_len);
     return end;
@@ -111,8 +112,8 @@ void hash_to_sign_13(const struct scheme *scheme, const struct digest *digest,
     static const char spaces[] =
         "                                                                ";
     static const char title[] = "TLS 1.3, server CertificateVerify"; /* and its NUL */
-    const struct digest_part parts[] = {{spaces, sizeof(spaces) - 1},
-        {title, sizeof(title)}, {messages, digest->len}};
+    const struct digest_part parts[] = {
+        {spaces, sizeof(spaces) - 1}, {title, sizeof(title)}, {messages, digest->len}};
 
     (void)digest_parts(scheme->digest, parts, sizeof(parts) / sizeof(parts[0]), hash);
 }

@@ -64,8 +64,8 @@ const struct suite *suite_find(uint16_t id)
 {
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
         if (suites[i].id == id) {
-            suites[i].digest = digest_find(
-                suites[i].cipher == RECORD_AES_256_GCM ? "SHA384" : "SHA256");
+            suites[i].digest =
+                digest_find(suites[i].cipher == RECORD_AES_256_GCM ? "SHA384" : "SHA256");
             return &suites[i];
         }
     }
@@ -159,7 +159,7 @@ static unsigned char *put_certificate(
     return put(at, 0, extensions_len);
 }
 
-static size_t list_len(const X509 *leaf, const STACK_OF(X509) *chain, size_t overhead)
+static size_t list_len(const X509 *leaf, const STACK_OF(X509) * chain, size_t overhead)
 {
     size_t len = overhead + (size_t)i2d_X509(leaf, NULL);
 
@@ -169,7 +169,7 @@ static size_t list_len(const X509 *leaf, const STACK_OF(X509) *chain, size_t ove
 }
 
 /* `context_len`: of the certificate_request_context, empty, which TLS 1.3 begins with. */
-static unsigned char *make_message(const X509 *leaf, const STACK_OF(X509) *chain,
+static unsigned char *make_message(const X509 *leaf, const STACK_OF(X509) * chain,
     size_t context_len, size_t extensions_len, size_t *len)
 {
     size_t list = list_len(leaf, chain, 3 + extensions_len);
@@ -239,8 +239,7 @@ static bool fill(struct policy *policy, SSL_CTX *context)
     policy->protocols = context_protocols(context);
     policy->tickets = context_tickets(context);
     memcpy(policy->binding, context_binding(context), SESSION_BINDING);
-    return read_suites(policy, context) &&
-        read_groups(policy, context_groups(context)) &&
+    return read_suites(policy, context) && read_groups(policy, context_groups(context)) &&
         read_certificates(policy, context);
 }
 

@@ -52,11 +52,7 @@ struct shown {
     size_t message_13_len, message_12_len;
 };
 
-enum {
-    POLICY_SUITES_MAX = 96,
-    POLICY_GROUPS_MAX = 16,
-    POLICY_SHOWN_MAX = 4
-};
+enum { POLICY_SUITES_MAX = 96, POLICY_GROUPS_MAX = 16, POLICY_SHOWN_MAX = 4 };
 
 struct policy {
     bool allows_12, allows_13;
@@ -81,16 +77,16 @@ const struct policy *policy_of(SSL_CTX *context);
 const struct suite *policy_suite_13(
     const struct policy *policy, const struct hello *hello);
 /* `shown` has the certificates: the policy of the context's successor, or itself. */
-const struct suite *policy_suite_12(const struct policy *policy,
-    const struct policy *shown, const struct hello *hello);
+const struct suite *policy_suite_12(
+    const struct policy *policy, const struct policy *shown, const struct hello *hello);
 /* And the share that was sent for it. */
 const struct exchange_group *policy_share(
     const struct policy *policy, const struct hello *hello, struct span *share);
 const struct exchange_group *policy_group_12(
     const struct policy *policy, const struct hello *hello);
 /* And what OpenSSL would sign with. */
-const struct shown *policy_certificate_13(const struct policy *shown,
-    const struct hello *hello, const struct scheme **scheme);
+const struct shown *policy_certificate_13(
+    const struct policy *shown, const struct hello *hello, const struct scheme **scheme);
 const struct shown *policy_certificate_12(const struct policy *shown,
     const struct hello *hello, const struct suite *suite, const struct scheme **scheme);
 

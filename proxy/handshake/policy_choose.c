@@ -85,8 +85,8 @@ static bool offers_ecdsa(const struct hello *hello)
     return false;
 }
 
-const struct suite *policy_suite_12(const struct policy *policy,
-    const struct policy *shown, const struct hello *hello)
+const struct suite *policy_suite_12(
+    const struct policy *policy, const struct policy *shown, const struct hello *hello)
 {
     bool has[] = {[SUITE_ANY_KEY] = false, [SUITE_RSA] = false, [SUITE_ECDSA] = false};
 
@@ -208,8 +208,8 @@ static const struct shown *choose_certificate(const struct policy *shown,
 const struct shown *policy_certificate_13(
     const struct policy *shown, const struct hello *hello, const struct scheme **scheme)
 {
-    return choose_certificate(shown, hello, schemes_13,
-        sizeof(schemes_13) / sizeof(schemes_13[0]), scheme);
+    return choose_certificate(
+        shown, hello, schemes_13, sizeof(schemes_13) / sizeof(schemes_13[0]), scheme);
 }
 
 /* The suite says of which kind. Of an EC key the client must know the curve. */

@@ -265,7 +265,7 @@ int tls_read(struct tls *tls, char *plain, size_t capacity)
         return TLS_END;
     if (!tls->open)
         return tls->in_len == 0 && !tls->awaiting ? tls_used_up(tls)
-                                                : handshake(tls, plain, capacity);
+                                                  : handshake(tls, plain, capacity);
     if (tls->records != NULL)
         return tls_records_read(tls, plain, capacity);
     if (tls->in_len == 0)

@@ -109,7 +109,8 @@ static bool cause_from_offer(
     if (hello->older && !hello->tls12 && !hello->tls13)
         *cause = (struct cause){
             TLS_CAUSE_OLD_VERSION, "the client offers nothing newer than TLS 1.1"};
-    else if (tls->ssl != NULL && hello->has_groups && SSL_version(tls->ssl) >= TLS1_2_VERSION &&
+    else if (tls->ssl != NULL && hello->has_groups &&
+        SSL_version(tls->ssl) >= TLS1_2_VERSION &&
         ERR_GET_REASON(tls->error) == SSL_R_NO_SHARED_CIPHER &&
         SSL_get_shared_group(tls->ssl, -1) == 0)
         *cause = (struct cause){TLS_CAUSE_NO_GROUP, "no key exchange group in common"};

@@ -147,9 +147,9 @@ int tls_express_begin(struct tls *tls)
     if (seen != TLS_OPENED)
         return seen;
     express = make(tls);
-    express->handshake = handshake_begin(tls->context,
-        (const unsigned char *)tls->in + TLS_RECORD_HEADER,
-        tls->in_len - TLS_RECORD_HEADER, &express->output);
+    express->handshake =
+        handshake_begin(tls->context, (const unsigned char *)tls->in + TLS_RECORD_HEADER,
+            tls->in_len - TLS_RECORD_HEADER, &express->output);
     if (express->handshake == NULL) {
         tls_records_free(tls->records);
         tls->records = NULL;
@@ -193,15 +193,13 @@ static int opened(struct tls *tls)
 /* The first message as soon as its header is there; 0: it is not whole. */
 static size_t next_message(struct tls_express *express)
 {
-    const unsigned char *bytes =
-        (const unsigned char *)buffer_data(&express->messages);
+    const unsigned char *bytes = (const unsigned char *)buffer_data(&express->messages);
     size_t have = buffer_len(&express->messages), len;
 
     if (have < TLS_MESSAGE_HEADER)
         return 0;
     len = (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
-    if (!express->expected &&
-        !handshake_expects(express->handshake, bytes[0], len))
+    if (!express->expected && !handshake_expects(express->handshake, bytes[0], len))
         return 0;
     express->expected = true;
     return have >= TLS_MESSAGE_HEADER + len ? TLS_MESSAGE_HEADER + len : 0;
@@ -290,8 +288,8 @@ int tls_express_deliver(struct tls *tls, int type, const unsigned char *plain, s
     if (type == SSL3_RT_CHANGE_CIPHER_SPEC)
         return deliver_change(tls, plain, len);
     if (tls->records->tls13 && buffer_len(&tls->express->messages) > 0)
-        return failed(tls, SSL_AD_UNEXPECTED_MESSAGE,
-            SSL_R_MIXED_HANDSHAKE_AND_NON_HANDSHAKE_DATA);
+        return failed(
+            tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_MIXED_HANDSHAKE_AND_NON_HANDSHAKE_DATA);
     if (type == SSL3_RT_ALERT)
         return tls_on_alert(tls, plain, len);
     return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_RECORD);

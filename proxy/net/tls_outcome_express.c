@@ -42,7 +42,8 @@ struct tls_outcome *tls_outcome_of_express(struct handshake *handshake)
     handshake->context = NULL;
     outcome->sni = handshake->host_name;
     handshake->host_name = NULL;
-    if (handshake->protocol != NULL && (outcome->alpn = strdup(handshake->protocol)) == NULL)
+    if (handshake->protocol != NULL &&
+        (outcome->alpn = strdup(handshake->protocol)) == NULL)
         abort();
     outcome->version_kind = is_13 ? TLS_VERSION_13 : TLS_VERSION_12;
     outcome->group_kind = group_kind(handshake->group);

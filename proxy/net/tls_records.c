@@ -65,8 +65,7 @@ static size_t make_aad(const struct tls_records *r, const struct tls_way *way,
 static void put_clear(
     int type, const unsigned char *bytes, size_t len, struct buffer *out)
 {
-    unsigned char *header =
-        (unsigned char *)buffer_reserve(out, TLS_RECORD_HEADER + len);
+    unsigned char *header = (unsigned char *)buffer_reserve(out, TLS_RECORD_HEADER + len);
 
     put_header(header, type, len);
     memcpy(header + TLS_RECORD_HEADER, bytes, len);
@@ -242,8 +241,7 @@ static size_t strip_padding(const unsigned char *plain, size_t len, int *type)
     return len > 0 ? len - 1 : 0;
 }
 
-static int take_clear(
-    struct tls *tls, const struct record *record, unsigned char *plain)
+static int take_clear(struct tls *tls, const struct record *record, unsigned char *plain)
 {
     if (record->body_len > TLS_PLAINTEXT_MAX)
         return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "data length too long");

@@ -1,5 +1,5 @@
-/* Handshakes of our own by the same functions that stream.c calls, with an OpenSSL client:
- * who answers a ClientHello, and that it makes no difference. */
+/* Handshakes of our own by the same functions that stream.c calls, with an OpenSSL
+ * client: who answers a ClientHello, and that it makes no difference. */
 #include "tests/unit/tls_rig.h"
 
 #include "proxy/net/tls_session.h"
