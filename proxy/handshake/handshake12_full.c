@@ -141,7 +141,7 @@ void handshake12_on_key_exchange(
                  message + MESSAGE_HEADER_12, len - MESSAGE_HEADER_12, &point, &point_len))
         (void)handshake_fail(&h->common, SSL_AD_DECODE_ERROR, SSL_R_LENGTH_MISMATCH);
     else if (!exchange_decode(h->common.group, &h->peer, point, point_len))
-        (void)handshake_fail(&h->common, SSL_AD_INTERNAL_ERROR, SSL_R_BAD_ECPOINT);
+        (void)handshake_fail(&h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);
     else {
         digest_add(&h->transcript, message, len);
         submit_derivation(h);
@@ -155,7 +155,7 @@ static bool on_secret(struct handshake12 *h)
     unsigned char messages[DIGEST_MAX];
 
     if (!operation_succeeded(&h->derivation))
-        return handshake_fail(&h->common, SSL_AD_INTERNAL_ERROR, SSL_R_BAD_ECPOINT);
+        return handshake_fail(&h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);
     digest_so_far(&h->transcript, messages);
     master_secret_12(digest, premaster, messages, h->session.secret);
     OPENSSL_cleanse(h->premaster, sizeof(h->premaster));

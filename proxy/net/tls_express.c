@@ -14,7 +14,8 @@ enum {
     CLIENT_HELLO = 1,
     VERSION_MAJOR = 3,
     VERSION_MINOR_MAX = 3,
-    CHANGES_MAX = 32 /* ChangeCipherSpecs that mean nothing; as OpenSSL */
+    CHANGES_MAX = 32, /* ChangeCipherSpecs that mean nothing; as OpenSSL */
+    EMPTY_MAX = 32 /* records without content in a row; as OpenSSL */
 };
 
 struct tls_express {
@@ -23,7 +24,7 @@ struct tls_express {
     struct handshake *handshake;
     struct buffer messages; /* of the client, not whole yet or not due */
     bool expected; /* the first of them may come */
-    unsigned changes;
+    unsigned changes, empty;
 };
 
 static struct tls *tls_of(struct handshake_output *output)
@@ -179,11 +180,23 @@ static int failed(struct tls *tls, int alert, int reason)
     return tls_refuse(tls, alert, ERR_reason_error_string(error));
 }
 
+/* What a client of TLS 1.2 said in one record with its Finished is said to the open
+ * session, which comes to no good. */
+static void deliver_rest(struct tls *tls, const struct buffer *messages)
+{
+    if (buffer_len(messages) > 0)
+        (void)tls_on_handshake(
+            tls, (const unsigned char *)buffer_data(messages), buffer_len(messages));
+}
+
 static int opened(struct tls *tls)
 {
-    tls->outcome = tls_outcome_of_express(tls->express->handshake);
-    tls_express_free(tls->express);
+    struct tls_express *express = tls->express;
+
+    tls->outcome = tls_outcome_of_express(express->handshake);
     tls->express = NULL;
+    deliver_rest(tls, &express->messages);
+    tls_express_free(express);
     tls->open = true;
     tls->barren = 0;
     buffer_destroy(&tls->hello);
@@ -283,11 +296,16 @@ static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t le
 
 int tls_express_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len)
 {
+    struct tls_express *express = tls->express;
+
+    express->empty = len > 0 ? 0 : express->empty + 1;
+    if (express->empty > EMPTY_MAX)
+        return tls_refuse_flood(tls);
     if (type == SSL3_RT_HANDSHAKE)
         return deliver_messages(tls, plain, len);
     if (type == SSL3_RT_CHANGE_CIPHER_SPEC)
         return deliver_change(tls, plain, len);
-    if (tls->records->tls13 && buffer_len(&tls->express->messages) > 0)
+    if (tls->records->tls13 && buffer_len(&express->messages) > 0)
         return failed(
             tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_MIXED_HANDSHAKE_AND_NON_HANDSHAKE_DATA);
     if (type == SSL3_RT_ALERT)

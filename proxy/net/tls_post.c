@@ -10,14 +10,12 @@ enum { WARNINGS_MAX = 4 /* in a row, as OpenSSL */ };
 
 static int ended(struct tls *tls)
 {
-    tls->alert_received = SSL_AD_CLOSE_NOTIFY;
     tls->ended = true;
     return TLS_END;
 }
 
 static int failed_by_peer(struct tls *tls, int alert)
 {
-    tls->alert_received = alert;
     tls->text =
         ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + alert));
     tls->dead = true;
@@ -31,6 +29,7 @@ int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len)
 
     if (len != 2)
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "invalid alert");
+    tls->alert_received = bytes[1];
     bool warning =
         r->tls13 ? bytes[1] == SSL_AD_USER_CANCELLED : bytes[0] == SSL3_AL_WARNING;
     if (bytes[1] == SSL_AD_CLOSE_NOTIFY && (r->tls13 || warning))
@@ -40,7 +39,9 @@ int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len)
     if (!warning)
         return failed_by_peer(tls, bytes[1]);
     if (++r->warnings > WARNINGS_MAX)
-        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "too many warn alerts");
+        return tls_refuse_flood(tls);
+    if (bytes[1] == SSL_AD_NO_RENEGOTIATION) /* of TLS 1.2; and who asked for one? */
+        return tls_refuse(tls, SSL_AD_HANDSHAKE_FAILURE, "no renegotiation");
     return 0;
 }
 

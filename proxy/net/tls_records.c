@@ -151,18 +151,20 @@ static size_t body_len_of(const unsigned char *header)
     return (size_t)header[3] << 8 | header[4];
 }
 
-/* As soon as it is there: RFC 8446, 5.1 and 5.2. */
+/* As soon as it is there: RFC 8446, 5.1 and 5.2. In this order: OpenSSL's. */
 static int judge_header(struct tls *tls, const unsigned char *header)
 {
     const struct tls_records *r = tls->records;
     size_t most = TLS_PLAINTEXT_MAX + (r->tls13 ? EXPANSION_13 : EXPANSION_12);
+    bool other = header[2] != (VERSION & 0xff);
 
-    if (header[1] != VERSION >> 8 || header[2] != (VERSION & 0xff))
-        return tls_refuse(tls, r->tls13 ? SSL_AD_DECODE_ERROR : SSL_AD_PROTOCOL_VERSION,
-            "wrong version number");
+    if (header[1] != VERSION >> 8 || (other && !r->tls13))
+        return tls_refuse(tls, SSL_AD_PROTOCOL_VERSION, "wrong version number");
     if (r->tls13 && header[0] != SSL3_RT_APPLICATION_DATA &&
         !tls_express_allows_clear(tls, header[0]))
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "bad record type");
+    if (other)
+        return tls_refuse(tls, SSL_AD_DECODE_ERROR, "wrong version number");
     if (body_len_of(header) > most)
         return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "encrypted length too long");
     return 0;

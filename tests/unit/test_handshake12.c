@@ -332,7 +332,7 @@ static void a_bad_point_is_refused(void **state)
         message[4] = i == 0 ? 97 : 96;
         message[50] = 1;
         deliver_message(message, i == 0 ? sizeof(message) : sizeof(message) - 1);
-        assert_refused(SSL_AD_INTERNAL_ERROR);
+        assert_refused(SSL_AD_ILLEGAL_PARAMETER);
     }
 }
 
