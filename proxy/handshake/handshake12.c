@@ -88,7 +88,8 @@ struct server_hello_12 handshake12_answer(
 bool handshake12_send(struct handshake12 *h, const unsigned char *messages, size_t len)
 {
     digest_add(&h->transcript, messages, len);
-    return h->common.output->messages(h->common.output, messages, len) || handshake12_fail_inside(h);
+    return h->common.output->messages(h->common.output, messages, len) ||
+        handshake12_fail_inside(h);
 }
 
 static size_t iv_len(const struct suite *suite)
@@ -134,8 +135,8 @@ static bool send_ticket(struct handshake12 *h)
 
     if (!ticket_seal(h->common.policy->tickets, &h->session, h->salt, sealed))
         return handshake12_fail_inside(h);
-    return handshake12_send(h, message,
-        new_session_ticket_12(lifetime, sealed, sizeof(sealed), message));
+    return handshake12_send(
+        h, message, new_session_ticket_12(lifetime, sealed, sizeof(sealed), message));
 }
 
 static bool send_finished(struct handshake12 *h)

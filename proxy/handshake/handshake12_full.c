@@ -39,8 +39,8 @@ static bool submit_signature(struct handshake12 *h)
     return true;
 }
 
-static bool begin_flight(struct handshake12 *h, const struct handshake_start *start,
-    const struct shown *shown)
+static bool begin_flight(
+    struct handshake12 *h, const struct handshake_start *start, const struct shown *shown)
 {
     struct flight_12 *flight = calloc(1, sizeof(*flight));
     struct server_hello_12 hello = handshake12_answer(h, start);
@@ -137,8 +137,8 @@ void handshake12_on_key_exchange(
     if (len == MESSAGE_HEADER_12)
         (void)handshake_fail(
             &h->common, SSL_AD_HANDSHAKE_FAILURE, SSL_R_MISSING_TMP_ECDH_KEY);
-    else if (!client_key_exchange_12(
-                 message + MESSAGE_HEADER_12, len - MESSAGE_HEADER_12, &point, &point_len))
+    else if (!client_key_exchange_12(message + MESSAGE_HEADER_12, len - MESSAGE_HEADER_12,
+                 &point, &point_len))
         (void)handshake_fail(&h->common, SSL_AD_DECODE_ERROR, SSL_R_LENGTH_MISMATCH);
     else if (!exchange_decode(h->common.group, &h->peer, point, point_len))
         (void)handshake_fail(&h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);

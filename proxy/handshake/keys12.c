@@ -26,8 +26,8 @@ void key_block_12(const struct digest_key *master,
     const unsigned char client_random[RANDOM_12],
     const unsigned char server_random[RANDOM_12], unsigned char *block, size_t len)
 {
-    const struct digest_part seed[] = {text("key expansion"), {server_random, RANDOM_12},
-        {client_random, RANDOM_12}};
+    const struct digest_part seed[] = {
+        text("key expansion"), {server_random, RANDOM_12}, {client_random, RANDOM_12}};
 
     prf(master, seed, 3, block, len);
 }

@@ -19,7 +19,8 @@ enum {
     PARAMETERS_12_MAX = 4 + EXCHANGE_PUBLIC_MAX,
     /* Room for each. */
     SERVER_HELLO_12_MAX = 512,
-    SERVER_KEY_EXCHANGE_12_MAX = MESSAGE_HEADER_12 + PARAMETERS_12_MAX + 4 + SIGNATURE_MAX,
+    SERVER_KEY_EXCHANGE_12_MAX =
+        MESSAGE_HEADER_12 + PARAMETERS_12_MAX + 4 + SIGNATURE_MAX,
     SERVER_HELLO_DONE_12 = MESSAGE_HEADER_12,
     FINISHED_12 = MESSAGE_HEADER_12 + VERIFY_DATA_12,
 };
@@ -53,7 +54,7 @@ size_t finished_12(
 
 /* The client's public key in the body of its ClientKeyExchange; false: malformed. Whether
  * it is a point of the curve is not judged here. */
-bool client_key_exchange_12(
-    const unsigned char *body, size_t len, const unsigned char **point, size_t *point_len);
+bool client_key_exchange_12(const unsigned char *body, size_t len,
+    const unsigned char **point, size_t *point_len);
 
 #endif

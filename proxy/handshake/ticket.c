@@ -126,8 +126,8 @@ bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
     return done;
 }
 
-static bool open_with(const struct ticket_key *key, const unsigned char *sealed,
-    struct ticket *ticket)
+static bool open_with(
+    const struct ticket_key *key, const unsigned char *sealed, struct ticket *ticket)
 {
     unsigned char state[STATE];
     struct record_text text = {

@@ -1,6 +1,6 @@
 /*
- * ticket.h - session tickets (RFC 5077, RFC 8446 section 4.6.1) of the handshakes that are
- * ours, under the same keys as certstore/ticket.h, but in a format of our own:
+ * ticket.h - session tickets (RFC 5077, RFC 8446 section 4.6.1) of the handshakes that
+ * are ours, under the same keys as certstore/ticket.h, but in a format of our own:
  *
  *     name     16   of the key, every bit inverted
  *     salt     16   fresh random bytes

@@ -50,8 +50,8 @@ static bool on_messages(
     (void)output;
     for (size_t at = 0; at < len;) { /* whole ones */
         assert(len - at >= 4);
-        at += 4 + ((size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 |
-                      bytes[at + 3]);
+        at += 4 +
+            ((size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3]);
         assert(at <= len);
     }
     return true;

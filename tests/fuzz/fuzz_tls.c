@@ -1,46 +1,41 @@
 /* Bytes as ciphertext into a TLS session. The first byte says in what portions they come;
  * with its highest bit set a real client finishes the handshake first; with the next one
  * bytes are what that client seals, where records are ours (type, length, text, and so
- * on); with the third it is TLS 1.2. */
+ * on); with the third it is TLS 1.2; with the fourth the real client says its hello only,
+ * and bytes are what follows. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 
-#include "config/error.h"
 #include "proxy/base/buffer.h"
-#include "proxy/crypto/engine.h"
 #include "proxy/net/tls.h"
+#include "tests/unit/service.h"
 #include "tests/unit/tls_forger.h"
 
-enum { PLAIN = 64 * 1024, SHAKES_HANDS = 0x80, SEALS = 0x40, IS_OLD = 0x20, STEP = 0x1f };
+enum {
+    PLAIN = 64 * 1024,
+    SHAKES_HANDS = 0x80,
+    SEALS = 0x40,
+    IS_OLD = 0x20,
+    SAYS_HELLO = 0x10,
+    STEP = 0x0f
+};
 
-static SSL_CTX *server_context, *client_context;
+static struct service service;
+static SSL_CTX *client_context;
 static char plain[PLAIN];
 
-static void make_contexts(void)
+static void start(void)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x = X509_new();
     struct error err;
 
-    engine_start(ENGINE_AUTO, &err);
-
-    X509_gmtime_adj(X509_getm_notBefore(x), 0);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_set_pubkey(x, key);
-    X509_sign(x, key, EVP_sha256());
-    server_context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
-    SSL_CTX_use_certificate(server_context, x);
-    SSL_CTX_use_PrivateKey(server_context, key);
-    SSL_CTX_set_mode(server_context, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(server_context, SSL_OP_NO_RENEGOTIATION);
+    if (!engine_start(ENGINE_AUTO, &err))
+        abort();
+    service_make(&service, "wlb", "", "P-256");
     client_context = SSL_CTX_new(TLS_client_method());
-    X509_free(x);
-    EVP_PKEY_free(key);
 }
 
 /* Returns what tls_read() said last. */
@@ -61,7 +56,7 @@ static int feed(struct tls *tls, const char *bytes, size_t len, size_t step)
     return event;
 }
 
-static void shake_hands(struct tls *tls, struct buffer *out, int version)
+static void shake_hands(struct tls *tls, struct buffer *out, int version, int rounds)
 {
     SSL *client = SSL_new(client_context);
     BIO *to_client = BIO_new(BIO_s_mem()), *from_client = BIO_new(BIO_s_mem());
@@ -70,7 +65,7 @@ static void shake_hands(struct tls *tls, struct buffer *out, int version)
     SSL_set_bio(client, to_client, from_client);
     SSL_set_connect_state(client);
     SSL_set_max_proto_version(client, version);
-    for (int i = 0; i < 4 && !tls_is_open(tls); i++) {
+    for (int i = 0; i < rounds && !tls_is_open(tls); i++) {
         SSL_do_handshake(client);
         long len = BIO_get_mem_data(from_client, &bytes);
         feed(tls, bytes, (size_t)len, (size_t)len + 1);
@@ -104,13 +99,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buffer out = {0};
 
-    if (server_context == NULL)
-        make_contexts();
+    if (service.context == NULL)
+        start();
     if (size < 1)
         return 0;
-    struct tls *tls = tls_server((struct tls_context *)server_context, &out);
-    if (data[0] & SHAKES_HANDS)
-        shake_hands(tls, &out, data[0] & IS_OLD ? TLS1_2_VERSION : TLS1_3_VERSION);
+    struct tls *tls = tls_server((struct tls_context *)service.context, &out);
+    if (data[0] & (SHAKES_HANDS | SAYS_HELLO))
+        shake_hands(tls, &out, data[0] & IS_OLD ? TLS1_2_VERSION : TLS1_3_VERSION,
+            data[0] & SAYS_HELLO ? 1 : 4);
     if (data[0] & SEALS && tls->records != NULL)
         feed_sealed(tls, data + 1, size - 1, (data[0] & STEP) + 1);
     else

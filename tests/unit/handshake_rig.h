@@ -1,6 +1,6 @@
 /*
- * handshake_rig.h - a handshake of ours and an OpenSSL client back to back, with as little
- * of a record layer of TLS 1.2 between them as will do.
+ * handshake_rig.h - a handshake of ours and an OpenSSL client back to back, with as
+ * little of a record layer of TLS 1.2 between them as will do.
  */
 #ifndef WLBPROXY_TESTS_HANDSHAKE_RIG_H
 #define WLBPROXY_TESTS_HANDSHAKE_RIG_H
@@ -141,7 +141,8 @@ static bool on_keys_in(struct handshake_output *output, const struct handshake_k
     return true;
 }
 
-static bool on_keys_out(struct handshake_output *output, const struct handshake_keys *keys)
+static bool on_keys_out(
+    struct handshake_output *output, const struct handshake_keys *keys)
 {
     (void)output;
     use_keys(&rig.out, keys, true);
@@ -199,8 +200,7 @@ static size_t number(const unsigned char *at, size_t len)
 static void deliver_message(const unsigned char *message, size_t len)
 {
     if (rig.handshake == NULL)
-        rig.handshake =
-            handshake_begin(rig.service.context, message, len, &rig.output);
+        rig.handshake = handshake_begin(rig.service.context, message, len, &rig.output);
     else if (handshake_expects(rig.handshake, message[0], len - 4))
         handshake_message(rig.handshake, message, len, true);
     settle_keys();
@@ -223,8 +223,7 @@ static void deliver_record(unsigned char type, unsigned char *body, size_t len)
         buffer_append(&rig.messages, body, len);
     }
     while (buffer_len(&rig.messages) >= 4 && !is_over()) {
-        const unsigned char *message =
-            (const unsigned char *)buffer_data(&rig.messages);
+        const unsigned char *message = (const unsigned char *)buffer_data(&rig.messages);
         size_t message_len = 4 + number(message + 1, 3);
 
         if (message_len > buffer_len(&rig.messages))
@@ -259,8 +258,8 @@ static void begin(void)
 static void run_client(void)
 {
     if (buffer_len(&rig.to_client) > 0)
-        BIO_write(rig.client_in, buffer_data(&rig.to_client),
-            (int)buffer_len(&rig.to_client));
+        BIO_write(
+            rig.client_in, buffer_data(&rig.to_client), (int)buffer_len(&rig.to_client));
     buffer_clear(&rig.to_client);
     (void)SSL_do_handshake(rig.client);
 }

@@ -67,8 +67,9 @@ static inline void service_init(
     (void)snprintf(text, sizeof(text),
         "[%s]\naccept = 127.0.0.1:1\nconnect = 127.0.0.1:2\ncert = /c\nkey = /k\n%s\n",
         name, options);
-    *service = (struct service){.tickets = {
-        .keys = {{.name = "name", .aes = "aes", .hmac = "hmac"}}, .count = 1}};
+    *service = (struct service){
+        .tickets = {
+            .keys = {{.name = "name", .aes = "aes", .hmac = "hmac"}}, .count = 1}};
     service->settings = settings_parse(text, "test", &err);
     if (service->settings == NULL)
         service_give_up(err.text);

@@ -108,7 +108,8 @@ static void describe_extensions(
     }
 }
 
-static void describe_server_hello(struct text *text, const unsigned char *body, size_t len)
+static void describe_server_hello(
+    struct text *text, const unsigned char *body, size_t len)
 {
     size_t id_len = body[34];
     const unsigned char *rest = body + 35 + id_len;
@@ -340,9 +341,8 @@ static void every_extension_edited(void)
                 break;
             }
             (void)snprintf(name, sizeof(name), "%s: extension %zu %s", kinds[k].name,
-                number((const unsigned char *)buffer_data(
-                           &parts.extensions[i / EDITS]),
-                    2),
+                number(
+                    (const unsigned char *)buffer_data(&parts.extensions[i / EDITS]), 2),
                 edit_names[i % EDITS]);
             edit(&parts, i / EDITS, (enum edit)(i % EDITS));
             try_parts(name, &parts);
@@ -443,9 +443,11 @@ static const struct bytes extensions[] = {
     BYTES("\0\x33\0\5\0\x1d\0\1x"),
     BYTES("\0\x33\0\x24\0\x1d\0\x20\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
           "\0\0\0\0\0\0"), /* the base point of X25519 */
-    BYTES("\0\x33\0\x24\0\x1d\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    BYTES("\0\x33\0\x24\0\x1d\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+          "\0\0"
           "\0\0\0"), /* of low order */
-    BYTES("\0\x33\0\x24\0\x1d\0\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    BYTES("\0\x33\0\x24\0\x1d\0\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+          "\0\0"
           "\0\0\0"),
     BYTES("\x33\x74"), /* next protocol negotiation */
     BYTES("\xff\1\0"), /* renegotiation_info */
@@ -459,8 +461,7 @@ static void put_in(struct parts *parts, struct bytes extension)
 {
     size_t i = 0, last = parts->count;
 
-    while (i < last &&
-        memcmp(buffer_data(&parts->extensions[i]), extension.at, 2) != 0)
+    while (i < last && memcmp(buffer_data(&parts->extensions[i]), extension.at, 2) != 0)
         i++;
     if (i == last)
         parts->count++;
@@ -533,10 +534,10 @@ static void suites_of_all_kinds(void)
 
 static void heads_of_all_kinds(void)
 {
-    static const struct bytes compressions[] = {BYTES(""), BYTES("\0"), BYTES("\1"),
-        BYTES("\1\0"), BYTES("\0\1"), BYTES("\0\0")};
-    static const unsigned char versions[][2] = {
-        {3, 0}, {3, 1}, {3, 2}, {3, 3}, {3, 4}, {3, 5}, {2, 3}, {4, 3}, {0, 0}, {0xff, 0xff}};
+    static const struct bytes compressions[] = {
+        BYTES(""), BYTES("\0"), BYTES("\1"), BYTES("\1\0"), BYTES("\0\1"), BYTES("\0\0")};
+    static const unsigned char versions[][2] = {{3, 0}, {3, 1}, {3, 2}, {3, 3}, {3, 4},
+        {3, 5}, {2, 3}, {4, 3}, {0, 0}, {0xff, 0xff}};
     static const size_t ids[] = {0, 1, 31, 32, 33, 255};
     char name[LINE_MAX_LEN];
 

@@ -24,8 +24,7 @@ static int open_default(void **state)
 {
     (void)state;
     rig_open("", "P-384");
-    SSL_CTX_set1_groups_list(
-        rig.clients, "X25519:P-256:P-384");
+    SSL_CTX_set1_groups_list(rig.clients, "X25519:P-256:P-384");
     return 0;
 }
 
@@ -59,8 +58,8 @@ static void talk(void)
     assert_int_equal(SSL_write(rig.client, "pong!", 5), 5);
     take_from_client(&bytes);
     body = (unsigned char *)bytes.bytes + bytes.start + RECORD_HEADER;
-    assert_int_equal(open_record(SSL3_RT_APPLICATION_DATA, &body,
-                         buffer_len(&bytes) - RECORD_HEADER),
+    assert_int_equal(
+        open_record(SSL3_RT_APPLICATION_DATA, &body, buffer_len(&bytes) - RECORD_HEADER),
         5);
     assert_memory_equal(body, "pong!", 5);
     buffer_destroy(&bytes);

@@ -101,8 +101,7 @@ static void secrets_are_those_of_openssl(void **state)
         assert_memory_equal(master, theirs, 48);
         for (size_t len = 1; len < sizeof(ours); len++) {
             key_block_12(&key, randoms, randoms + 32, ours, len);
-            openssl_prf(
-                names[i], master, 48, "key expansion", swapped, 64, theirs, len);
+            openssl_prf(names[i], master, 48, "key expansion", swapped, 64, theirs, len);
             assert_memory_equal(ours, theirs, len);
         }
         verify_data_12(&key, true, hash, ours);
@@ -158,8 +157,8 @@ static void the_longest_server_hello_fits(void **state)
 {
     static const unsigned char bytes[255];
     unsigned char message[SERVER_HELLO_12_MAX];
-    const struct server_hello_12 hello = {bytes, bytes, 32, 0, true, true, true, true,
-        bytes, 255};
+    const struct server_hello_12 hello = {
+        bytes, bytes, 32, 0, true, true, true, true, bytes, 255};
 
     (void)state;
     assert_true(server_hello_12(&hello, message) <= sizeof(message));
@@ -204,8 +203,7 @@ static void a_client_key_exchange_is_one_vector_and_nothing_else(void **state)
     size_t len;
 
     (void)state;
-    assert_true(
-        client_key_exchange_12((const unsigned char *)"\3abc", 4, &point, &len));
+    assert_true(client_key_exchange_12((const unsigned char *)"\3abc", 4, &point, &len));
     assert_int_equal(len, 3);
     assert_memory_equal(point, "abc", 3);
     assert_true(client_key_exchange_12((const unsigned char *)"\0", 1, &point, &len));

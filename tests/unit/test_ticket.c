@@ -68,8 +68,7 @@ static void a_ticket_holds_what_was_put_in(void **state)
 
     (void)state;
     seal(sealed);
-    assert_int_equal(
-        ticket_open(&keys, sealed, sizeof(sealed), &ticket), TICKET_OPENED);
+    assert_int_equal(ticket_open(&keys, sealed, sizeof(sealed), &ticket), TICKET_OPENED);
     assert_int_equal(ticket.version, session.version);
     assert_int_equal(ticket.suite, session.suite);
     assert_int_equal(ticket.group, session.group);
@@ -169,7 +168,8 @@ static void a_ticket_ages(void **state)
     assert_true(ticket_is_fresh(&ticket, session.issued, 3600));
     assert_true(ticket_is_fresh(&ticket, session.issued + 3600, 3600));
     assert_false(ticket_is_fresh(&ticket, session.issued + 3601, 3600));
-    assert_true(ticket_is_fresh(&ticket, session.issued - 10, 3600)); /* the clock moved */
+    assert_true(
+        ticket_is_fresh(&ticket, session.issued - 10, 3600)); /* the clock moved */
     ticket.issued = 0;
     assert_false(ticket_is_fresh(&ticket, UINT64_MAX, 3600));
 }
