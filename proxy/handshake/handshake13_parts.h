@@ -51,6 +51,20 @@ static inline struct handshake13 *handshake13_of(struct handshake *handshake)
     return (struct handshake13 *)(void *)handshake;
 }
 
+/* handshake13.c. Those that return bool return false when the handshake has FAILED. */
+bool handshake13_fail_inside(struct handshake13 *h);
+void handshake13_end_flight(struct handshake13 *h);
+
+/* handshake13_flight.c */
+void handshake13_go_on(struct handshake *handshake);
+bool handshake13_keys_in(struct handshake13 *h, const unsigned char *secret);
+bool handshake13_send(struct handshake13 *h, const void *bytes, size_t len);
+
+/* handshake13_finished.c */
+bool handshake13_expects(struct handshake *handshake, unsigned char type, size_t len);
+void handshake13_on_message(
+    struct handshake *handshake, const unsigned char *message, size_t len, bool ends);
+
 /* handshake13_session.c: true if the hello has a session that goes on; the key schedule
  * has begun with it. A binder that is wrong makes the handshake FAILED. */
 bool handshake13_resume(struct handshake13 *h, const struct handshake_start *start);
