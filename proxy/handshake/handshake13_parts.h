@@ -80,7 +80,10 @@ size_t certificate_verify_13(uint16_t scheme, const unsigned char *signature,
     size_t signature_len, unsigned char *to);
 size_t finished_13(const unsigned char *data, size_t len, unsigned char *to);
 /* Room for NEW_TICKET_13. */
-enum { TICKET_NONCE_13 = 8, NEW_TICKET_13 = MESSAGE_HEADER_13 + 19 + TICKET_LEN };
+enum {
+    TICKET_NONCE_13 = 8,
+    NEW_TICKET_13 = MESSAGE_HEADER_13 + 4 + 4 + 1 + TICKET_NONCE_13 + 2 + TICKET_LEN + 2
+};
 size_t new_session_ticket_13(uint32_t lifetime, uint32_t age_add,
     const unsigned char nonce[TICKET_NONCE_13], const unsigned char ticket[TICKET_LEN],
     unsigned char *to);
