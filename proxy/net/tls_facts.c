@@ -76,6 +76,8 @@ static void describe_handshake(const struct tls *tls)
     } else if (tls->express != NULL) {
         f->sni = text_or_nothing(tls_express_host_name(tls));
         f->service = context_owner(tls_express_context(tls));
+    } else {
+        f->service = context_owner(tls->context);
     }
     explain_failure(tls);
 }
@@ -87,6 +89,7 @@ const struct tls_facts *tls_facts(struct tls *tls)
     *f = (struct tls_facts){.version = "",
         .cipher = "",
         .group = "",
+        .sni = "",
         .alpn = "",
         .peer_subject = "",
         .peer_sha256 = "",

@@ -323,6 +323,32 @@ static void a_session_may_end_at_any_time(void **state)
     close_service();
 }
 
+/* A client that has not said enough yet is told of, too. */
+static void there_are_facts_at_any_time(void **state)
+{
+    char *bytes;
+
+    (void)state;
+    open_service("", "P-256");
+    begin();
+    SSL_set_tlsext_host_name(client.ssl, "wlb.example.com");
+    run_client();
+    size_t len = (size_t)BIO_get_mem_data(client.out, &bytes);
+    for (size_t at = 0; at <= len; at++) {
+        const struct tls_facts *facts = tls_facts(server.tls);
+
+        assert_string_equal(facts->version, "");
+        assert_string_equal(facts->sni, at < len ? "" : "wlb.example.com");
+        assert_string_equal(facts->alpn, "");
+        assert_string_equal(facts->peer_subject, "");
+        assert_false(facts->handshake_done);
+        if (at < len)
+            feed(bytes + at, 1, 1);
+    }
+    end();
+    close_service();
+}
+
 static int run(enum engine_choice how)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +360,7 @@ static int run(enum engine_choice how)
         cmocka_unit_test(whatever_is_not_usual_is_left_to_openssl),
         cmocka_unit_test(a_client_that_refuses_us_is_heard),
         cmocka_unit_test(every_changed_byte_is_noticed),
+        cmocka_unit_test(there_are_facts_at_any_time),
         cmocka_unit_test(a_session_may_end_at_any_time),
     };
     struct error err;
