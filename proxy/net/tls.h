@@ -5,9 +5,11 @@
  * comes out in the buffer given at creation. Whenever any of these functions has
  * returned, that buffer may hold bytes to send.
  *
- * OpenSSL shakes hands. Then, with one of the usual ciphers and our key schedule (see
- * engine.h), records are ours (tls_records.h) and OpenSSL's object is gone: that is most
- * of the memory of an idle connection, and half the cost of a short record.
+ * A ClientHello that offers what is usual is answered by proxy/handshake, which keeps
+ * less than 2 KiB while it waits; any other goes to OpenSSL as it came, byte for byte. So
+ * does every one with the stock engine (engine.h). Then, with one of the usual ciphers,
+ * records are ours (tls_records.h) and OpenSSL's object, where there was one, is gone:
+ * that is most of the memory of an idle connection, and half the cost of a short record.
  */
 #ifndef WLBPROXY_NET_TLS_H
 #define WLBPROXY_NET_TLS_H
