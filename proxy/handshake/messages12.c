@@ -50,11 +50,11 @@ static unsigned char *put_renegotiation_info(unsigned char *at)
     return put(at, 0, 1);
 }
 
-/* We read uncompressed points only; that we say more is OpenSSL's habit, and no client's
- * concern (RFC 8422, 5.2: it only looks for the 0). */
+/* RFC 8422, 5.2: uncompressed points only. OpenSSL names the compressed forms too, and a
+ * client that can would send them, which we do not read. */
 static unsigned char *put_point_formats(unsigned char *at)
 {
-    static const unsigned char formats[] = {3, 0, 1, 2};
+    static const unsigned char formats[] = {1, 0};
 
     at = put(put(at, EXTENSION_POINT_FORMATS, 2), sizeof(formats), 2);
     return put_bytes(at, formats, sizeof(formats));

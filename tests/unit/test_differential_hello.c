@@ -100,7 +100,8 @@ static void describe_extensions(
         size_t type = number(at, 2), len = number(at + 2, 2);
 
         add(text, " %zu", type);
-        if (type == 51 || (len <= 12 && type != 41)) {
+        /* Of point formats (11) OpenSSL names more than it need. */
+        if (type == 51 || (len <= 12 && type != 41 && type != 11)) {
             add(text, ":");
             for (size_t i = 0; i < len && i < (type == 51 ? 4 : 12); i++)
                 add(text, "%02x", at[4 + i]);

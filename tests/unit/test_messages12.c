@@ -119,9 +119,9 @@ static void a_server_hello_answers_everything_in_order(void **state)
 {
     static const unsigned char random[RANDOM_12] = {1, 2, 3};
     static const unsigned char id[] = {0xaa, 0xbb};
-    static const unsigned char tail[] = {2, 0xaa, 0xbb, 0xc0, 0x30, 0, 0, 36, 0xff, 1, 0,
-        1, 0, 0, 11, 0, 4, 3, 0, 1, 2, 0, 35, 0, 0, 0, 16, 0, 11, 0, 9, 8, 'h', 't', 't',
-        'p', '/', '1', '.', '1', 0, 23, 0, 0};
+    static const unsigned char tail[] = {2, 0xaa, 0xbb, 0xc0, 0x30, 0, 0, 34, 0xff, 1, 0,
+        1, 0, 0, 11, 0, 2, 1, 0, 0, 35, 0, 0, 0, 16, 0, 11, 0, 9, 8, 'h', 't', 't', 'p',
+        '/', '1', '.', '1', 0, 23, 0, 0};
     unsigned char message[SERVER_HELLO_12_MAX];
     const struct server_hello_12 hello = {.random = random,
         .session_id = id,
@@ -137,7 +137,7 @@ static void a_server_hello_answers_everything_in_order(void **state)
 
     (void)state;
     assert_int_equal(len, 4 + 2 + 32 + sizeof(tail));
-    assert_memory_equal(message, "\2\0\0\x4e\3\3", 6);
+    assert_memory_equal(message, "\2\0\0\x4c\3\3", 6);
     assert_memory_equal(message + 6, random, sizeof(random));
     assert_memory_equal(message + 38, tail, sizeof(tail));
 }
