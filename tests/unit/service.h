@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -23,13 +24,34 @@ struct service {
     struct settings *settings;
 };
 
-/* A "P-256", an "ED25519", or a "2048" bits of RSA. */
-static inline EVP_PKEY *service_key(const char *kind)
+static inline EVP_PKEY *service_new_key(const char *kind)
 {
     if (kind[0] == 'E')
         return EVP_PKEY_Q_keygen(NULL, NULL, kind);
     return kind[0] == 'P' ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind)
                           : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(kind));
+}
+
+/* A "P-256", an "ED25519", or a "2048" bits of RSA, made once: the long ones take
+ * seconds. */
+static inline EVP_PKEY *service_key(const char *kind)
+{
+    static struct {
+        char kind[8];
+        EVP_PKEY *key;
+    } made[8];
+    size_t i = 0;
+
+    while (i < 8 && made[i].key != NULL && strcmp(made[i].kind, kind) != 0)
+        i++;
+    if (i == 8)
+        abort();
+    if (made[i].key == NULL) {
+        (void)snprintf(made[i].kind, sizeof(made[i].kind), "%s", kind);
+        made[i].key = service_new_key(kind);
+    }
+    (void)EVP_PKEY_up_ref(made[i].key);
+    return made[i].key;
 }
 
 /* Before service_ready(); one of each kind. */
