@@ -125,6 +125,23 @@ def sent_and_acknowledged(raw):
     return fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0") == b"\0\0\0\0"
 
 
+def unread(port, client):
+    """Bytes that the server has received from this client and not read."""
+    ends = [f":{end:04X}" for end in (port, client.tls.getsockname()[1])]
+    with open("/proc/net/tcp") as table:
+        for fields in map(str.split, table):
+            if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]):
+                return int(fields[4].split(":")[1], 16)
+    raise AssertionError("no such connection")
+
+
+def has_stopped_reading(proxy, client):
+    before = unread(proxy.port, client)
+    for _ in range(2):
+        proxy.status()  # the worker has gone round
+    return 0 < before == unread(proxy.port, client)
+
+
 def begin_upload_nobody_reads(start_proxy, folder):
     """An upload that has come to a halt: (proxy, client, backend's end of it)."""
     path = folder / "backend.sock"
@@ -139,9 +156,9 @@ def begin_upload_nobody_reads(start_proxy, folder):
         client.send(get("/", "Content-Length: 8000000", method="POST"))
         reader, _ = listener.accept()
     reader.settimeout(20)
-    for _ in range(30):  # more than all the buffers on the way to the backend hold
+    while not has_stopped_reading(proxy, client):  # the buffers on the way are full
         client.send(bytes(16000))
-    wait_until(lambda: sent_and_acknowledged(client.tls), "all is on the other side")
+        wait_until(lambda: sent_and_acknowledged(client.tls), "all is on the other side")
     return proxy, client, reader
 
 
