@@ -502,13 +502,15 @@ static void sessions_are_given_up_while_they_wait(void **state)
 
 static void what_is_urgent_is_done_first_and_if_need_be_alone(void **state)
 {
-    EVP_PKEY *key = new_key(&kinds[0]);
-    SSL_CTX *server = server_context(key, "P-384");
-    SSL_CTX *client = client_context(TLS1_2_VERSION, "P-384");
+    EVP_PKEY *key;
+    SSL_CTX *server, *client;
     struct pair pairs[PEERS];
 
     (void)state;
     need_batched();
+    key = new_key(&kinds[0]);
+    server = server_context(key, "P-384");
+    client = client_context(TLS1_2_VERSION, "P-384");
     for (size_t p = 0; p < PEERS; p++)
         open_pair(&pairs[p], server, client);
     for (size_t p = 0; p < 5; p++) {
