@@ -71,7 +71,7 @@ static const struct option options[] = {
         .help = "client connections at a time, each worker"},
     {GLOBAL(count, max_connections_per_source), "8000", {0, 1000000, NULL},
         .help = "the same from one address (/32, /64); 0: no limit"},
-    {GLOBAL(count, max_handshakes), "2000", {1, 1000000, NULL},
+    {GLOBAL(count, max_handshakes), "6000", {1, 1000000, NULL},
         .help = "TLS handshakes that wait for their clients, each worker; as many wait for us"},
     {GLOBAL(count, handshake_rate), "200", {0, 1000000, NULL},
         .help = "full handshakes a source and second under pressure; 0: no limit"},
