@@ -154,8 +154,8 @@ def address_space(pid):
 
 
 def test_a_worker_without_memory_is_replaced(start_proxy, origin):
-    """A limit that a crowd of half-open handshakes exceeds: a worker may die of it, the
-    service does not."""
+    """A limit that a crowd of half-open handshakes exceeds, with a ClientHello in several
+    records, which costs most: a worker may die of it, the service does not."""
     usual = start_proxy(origin.address)
     enough = max(map(address_space, [usual.pid, *usual.workers()])) + (12 << 20)
     proxy = start_proxy(origin.address, wrapper=["prlimit", f"--as={enough}", "--"])
@@ -164,7 +164,7 @@ def test_a_worker_without_memory_is_replaced(start_proxy, origin):
     for _ in range(700):
         try:
             crowd.append(socket.create_connection(("127.0.0.1", proxy.port), timeout=20))
-            crowd[-1].sendall(b"\x16\x03\x01\x01\x00\x01\x00\x00\xfc\x03\x03" + b"x" * 80)
+            crowd[-1].sendall(b"\x16\x03\x01\x00\x56\x01\x00\x00\xfc\x03\x03" + b"x" * 80)
         except OSError:
             break
     wait_until(lambda: gone(worker), "the limit is met")
