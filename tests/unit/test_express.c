@@ -10,11 +10,20 @@ static const size_t steps[] = {1, 7, 100000};
 static struct service service;
 static bool express; /* the last session was ours */
 
-static void open_service(const char *options, const char *kind)
+/* Without hybrid groups, which newer clients offer unless told. */
+static const char usual_groups[] = "X25519:P-256:P-384";
+
+static void open_service_of(const char *name, const char *options, const char *kind)
 {
-    service_make(&service, "wlb", options, kind);
+    service_make(&service, name, options, kind);
     server_context = service.context;
     client.context = SSL_CTX_new(TLS_client_method());
+    assert_int_equal(SSL_CTX_set1_groups_list(client.context, usual_groups), 1);
+}
+
+static void open_service(const char *options, const char *kind)
+{
+    open_service_of("wlb", options, kind);
 }
 
 static void close_service(void)
@@ -174,9 +183,7 @@ static void a_session_stays_with_its_service(void **state)
     open_service("", "P-256");
     session = session_of(TLS1_3_VERSION);
     close_service();
-    service_make(&service, "other", "", "P-256");
-    server_context = service.context;
-    client.context = SSL_CTX_new(TLS_client_method());
+    open_service_of("other", "", "P-256");
     begin();
     SSL_set_session(client.ssl, session);
     shake(1000);
@@ -254,6 +261,46 @@ static void whatever_is_not_usual_is_left_to_openssl(void **state)
         end();
         close_service();
     }
+}
+
+static void shake_with_groups(const char *list)
+{
+    begin();
+    assert_int_equal(SSL_set1_groups_list(client.ssl, list), 1);
+    shake(1000);
+    assert_true(tls_is_open(server.tls));
+}
+
+/* Whatever OpenSSL makes of it, as long as the service has the group. */
+static void a_hybrid_group_is_left_to_openssl(void **state)
+{
+    static const struct {
+        const char *offered, *agreed;
+    } cases[] = {
+        {"X25519MLKEM768", "X25519MLKEM768"}, {"X25519MLKEM768:X25519", "X25519MLKEM768"},
+        {"X25519:X25519MLKEM768", "x25519"}, /* the one it has a share of */
+    };
+
+    (void)state;
+    open_service("", "P-256");
+    if (SSL_CTX_set1_groups_list(client.context, cases[0].offered) != 1) {
+        ERR_clear_error();
+        close_service();
+        skip(); /* OpenSSL before 3.5 */
+    }
+    for (size_t i = 0; i < 3; i++) {
+        shake_with_groups(cases[i].offered);
+        assert_false(express);
+        assert_string_equal(tls_facts(server.tls)->group, cases[i].agreed);
+        end();
+    }
+    close_service();
+    open_service("groups = X25519:P-256\n", "P-256");
+    shake_with_groups("X25519:X25519MLKEM768");
+    assert_true(express);
+    assert_string_equal(tls_facts(server.tls)->group, "x25519");
+    end();
+    close_service();
 }
 
 /* The client's words for what it does not like come through in the clear. */
@@ -358,6 +405,7 @@ static int run(enum engine_choice how)
         cmocka_unit_test(a_session_stays_with_its_service),
         cmocka_unit_test(what_was_asked_for_is_told),
         cmocka_unit_test(whatever_is_not_usual_is_left_to_openssl),
+        cmocka_unit_test(a_hybrid_group_is_left_to_openssl),
         cmocka_unit_test(a_client_that_refuses_us_is_heard),
         cmocka_unit_test(every_changed_byte_is_noticed),
         cmocka_unit_test(there_are_facts_at_any_time),
