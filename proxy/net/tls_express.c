@@ -288,7 +288,7 @@ static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t le
         return advance(tls);
     }
     if (!well_formed)
-        return failed(tls, SSL_AD_ILLEGAL_PARAMETER, SSL_R_INVALID_CCS_MESSAGE);
+        return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_INVALID_CCS_MESSAGE);
     if (++express->changes > CHANGES_MAX)
         return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_CCS_MESSAGE);
     return 0;

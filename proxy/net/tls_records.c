@@ -151,22 +151,37 @@ static size_t body_len_of(const unsigned char *header)
     return (size_t)header[3] << 8 | header[4];
 }
 
-/* As soon as it is there: RFC 8446, 5.1 and 5.2. In this order: OpenSSL's. */
+/* In the clear, as it stands in the header. */
+static bool is_clear(const struct tls_records *r, int type)
+{
+    return r->in.clear || (r->tls13 && type != SSL3_RT_APPLICATION_DATA);
+}
+
+static size_t body_max(const struct tls_records *r, int type)
+{
+    if (is_clear(r, type))
+        return TLS_PLAINTEXT_MAX;
+    return TLS_PLAINTEXT_MAX + (r->tls13 ? EXPANSION_13 : EXPANSION_12);
+}
+
+/* As soon as it is there: RFC 8446, 5.1 and 5.2, RFC 5246, 6.2. In this order: OpenSSL's
+ * from 3.2 on. */
 static int judge_header(struct tls *tls, const unsigned char *header)
 {
     const struct tls_records *r = tls->records;
-    size_t most = TLS_PLAINTEXT_MAX + (r->tls13 ? EXPANSION_13 : EXPANSION_12);
-    bool other = header[2] != (VERSION & 0xff);
+    bool other = (header[1] << 8 | header[2]) != VERSION;
 
-    if (header[1] != VERSION >> 8 || (other && !r->tls13))
+    if (other && !r->tls13)
         return tls_refuse(tls, SSL_AD_PROTOCOL_VERSION, "wrong version number");
     if (r->tls13 && header[0] != SSL3_RT_APPLICATION_DATA &&
         !tls_express_allows_clear(tls, header[0]))
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "bad record type");
     if (other)
         return tls_refuse(tls, SSL_AD_DECODE_ERROR, "wrong version number");
-    if (body_len_of(header) > most)
-        return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "encrypted length too long");
+    if (body_len_of(header) > body_max(r, header[0]))
+        return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW,
+            is_clear(r, header[0]) ? "data length too long"
+                                   : "encrypted length too long");
     return 0;
 }
 
@@ -243,22 +258,16 @@ static size_t strip_padding(const unsigned char *plain, size_t len, int *type)
     return len > 0 ? len - 1 : 0;
 }
 
-static int take_clear(struct tls *tls, const struct record *record, unsigned char *plain)
-{
-    if (record->body_len > TLS_PLAINTEXT_MAX)
-        return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "data length too long");
-    memcpy(plain, record->body, record->body_len);
-    return (int)record->body_len;
-}
-
 static int open_record(
     struct tls *tls, const struct record *record, unsigned char *plain, int *type)
 {
     struct tls_records *r = tls->records;
 
     *type = record->header[0];
-    if (r->in.clear || (r->tls13 && *type != SSL3_RT_APPLICATION_DATA))
-        return take_clear(tls, record, plain);
+    if (is_clear(r, *type)) {
+        memcpy(plain, record->body, record->body_len);
+        return (int)record->body_len;
+    }
     long opened = unseal(r, record, plain);
     size_t len = opened > 0 ? (size_t)opened : 0;
     if (opened < 0)

@@ -596,12 +596,12 @@ static void records_of_all_kinds(void)
     }
 }
 
-static const char *const nothing[] = {NULL};
+static const struct meant nothing[] = {{0}};
 
 /* Without a session id the client does not care for middleboxes, and the ChangeCipherSpec
  * for them that OpenSSL sends all the same is left out (RFC 8446, D.4). */
-static const char *const no_middlebox[] = {
-    "usual: head, case 16", "named: head, case 16", NULL};
+static const struct meant no_middlebox[] = {
+    {"usual: head, case 16", NULL, NULL}, {"named: head, case 16", NULL, NULL}, {0}};
 
 #define COMPARE(cases, meant)                                                            \
     static void cases##_mean_the_same(void **state)                                      \

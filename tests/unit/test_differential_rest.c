@@ -274,6 +274,7 @@ static const struct record records[] = {
     RECORD("part of a message", "\x16\3\3\0\2\x10\0"),
     RECORD("KeyUpdate", "\x16\3\3\0\5\x18\0\0\1\0"),
     RECORD("too long", "\x16\3\3\x40\1"),
+    RECORD("too long ChangeCipherSpec", "\x14\3\3\x40\1"),
     RECORD("too long once opened", "\x17\3\3\x41\2"),
     RECORD("much too long", "\x16\3\3\xff\xff"),
 };
@@ -337,17 +338,51 @@ static void flipped_bytes(void)
     for_every_kind(flipped_bytes_cases);
 }
 
-static const char *const nothing[] = {NULL};
+#define REFUSED(alert) "-2 not open alert=" #alert " received=-1"
+
+/* OpenSSL before 3.2 answers a ChangeCipherSpec of TLS 1.3 that is none by
+ * illegal_parameter; RFC 8446, 5: unexpected_message. */
+#define BAD_CHANGE(name)                                                                 \
+    {                                                                                    \
+        name, REFUSED(47), REFUSED(10)                                                   \
+    }
+
+/* And what stands for the version of a record before all else. */
+#define OTHER_VERSION(name, alert)                                                       \
+    {                                                                                    \
+        name, REFUSED(70), REFUSED(alert)                                                \
+    }
 
 /* OpenSSL passes over a ChangeCipherSpec without content, which nobody may send (RFC
  * 5246, 6.2.1); and an alert whose version is not that of TLS 1.2 it leaves without an
- * answer. We say what is wrong. */
-static const char *const stricter[] = {
-    "1.2: empty ChangeCipherSpec", "1.2: alert of another version", NULL};
+ * answer. We say what is wrong. Before 3.2 it waits for the whole of a record that is too
+ * long, which RFC 5246, 6.2.1 forbids. */
+static const struct meant stricter[] = {
+    {"1.2: empty ChangeCipherSpec", NULL, REFUSED(10)},
+    {"1.2: alert of another version", NULL, REFUSED(70)},
+    {"1.2: too long", NULL, REFUSED(22)},
+    BAD_CHANGE("1.3: ChangeCipherSpec of 2"),
+    BAD_CHANGE("1.3: long ChangeCipherSpec"),
+    BAD_CHANGE("1.3: empty ChangeCipherSpec"),
+    {"1.3: too long ChangeCipherSpec", NULL, REFUSED(22)},
+    OTHER_VERSION("1.3: version 2", 10),
+    {0},
+};
 
-/* As the first of these; or what OpenSSL takes for SSL 3 at the end, and answers in that
- * version's alerts. */
-static const char *const length_of_the_first_records[] = {"1.2: bit 0 of byte 5,", NULL};
+static const struct meant bad_change[] = {
+    BAD_CHANGE("1.3: shorter by"), BAD_CHANGE("1.3: longer by"), {0}};
+
+/* The length of TLS 1.2's first records: as the first of those above; or what OpenSSL
+ * takes for SSL 3 at the end, and answers in that version's alerts. */
+static const struct meant first_records[] = {
+    {"1.2: bit 0 of byte 5,", NULL, NULL},
+    BAD_CHANGE("1.3: bit 0 of byte 5,"),
+    BAD_CHANGE("1.3: bit 0 of byte 6,"),
+    BAD_CHANGE("1.3: bit 7 of byte 6,"),
+    OTHER_VERSION("1.3: bit 0 of byte 2,", 50),
+    OTHER_VERSION("1.3: bit 7 of byte 2,", 50),
+    {0},
+};
 
 #define COMPARE(cases, meant)                                                            \
     static void cases##_end_alike(void **state)                                          \
@@ -356,8 +391,8 @@ static const char *const length_of_the_first_records[] = {"1.2: bit 0 of byte 5,
         compare(#cases, cases, meant);                                                   \
     }
 COMPARE(foreign_records, stricter)
-COMPARE(bent_records, nothing)
-COMPARE(flipped_bytes, length_of_the_first_records)
+COMPARE(bent_records, bad_change)
+COMPARE(flipped_bytes, first_records)
 
 int main(int argc, char **argv)
 {

@@ -354,6 +354,47 @@ static void every_changed_byte_is_noticed(void **state)
     close_service();
 }
 
+/* RFC 8446, 5 and 5.1; RFC 5246, 6.2.1: before the body has come, if it is too long. */
+static void what_is_wrong_in_the_clear_is_refused_at_once(void **state)
+{
+    static const struct {
+        int version;
+        const char *bytes;
+        size_t len;
+        int alert;
+    } cases[] = {
+        {TLS1_2_VERSION, "\x16\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
+        {TLS1_2_VERSION, "\x14\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
+        {TLS1_2_VERSION, "\x16\3\3\x40\0", 5, 0},
+        {TLS1_3_VERSION, "\x14\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
+        {TLS1_3_VERSION, "\x15\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
+        {TLS1_3_VERSION, "\x17\3\3\x41\1", 5, SSL_AD_RECORD_OVERFLOW},
+        {TLS1_3_VERSION, "\x17\3\3\x41\0", 5, 0},
+        {TLS1_3_VERSION, "\x14\3\3\0\1\2", 6, SSL_AD_UNEXPECTED_MESSAGE},
+        {TLS1_3_VERSION, "\x14\3\3\0\2\1\1", 7, SSL_AD_UNEXPECTED_MESSAGE},
+        {TLS1_3_VERSION, "\x14\3\3\0\0", 5, SSL_AD_UNEXPECTED_MESSAGE},
+        {TLS1_3_VERSION, "\x14\3\3\0\1\1", 6, 0},
+    };
+    char *bytes;
+
+    (void)state;
+    open_service("", "P-256");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin();
+        SSL_set_max_proto_version(client.ssl, cases[i].version);
+        run_client();
+        long len = BIO_get_mem_data(client.out, &bytes);
+        feed(bytes, (size_t)len, 100000);
+        assert_non_null(server.tls->express);
+        feed(cases[i].bytes, cases[i].len, 1);
+        assert_int_equal(server.last, cases[i].alert > 0 ? TLS_FAILED : TLS_NEED_INPUT);
+        if (cases[i].alert > 0)
+            assert_int_equal(server.tls->alert_sent, cases[i].alert);
+        end();
+    }
+    close_service();
+}
+
 static void a_session_may_end_at_any_time(void **state)
 {
     char *bytes;
@@ -407,6 +448,7 @@ static int run(enum engine_choice how)
         cmocka_unit_test(whatever_is_not_usual_is_left_to_openssl),
         cmocka_unit_test(a_hybrid_group_is_left_to_openssl),
         cmocka_unit_test(a_client_that_refuses_us_is_heard),
+        cmocka_unit_test(what_is_wrong_in_the_clear_is_refused_at_once),
         cmocka_unit_test(every_changed_byte_is_noticed),
         cmocka_unit_test(there_are_facts_at_any_time),
         cmocka_unit_test(a_session_may_end_at_any_time),
