@@ -7,12 +7,14 @@
  *     X25519       crypto_mb          OpenSSL            OpenSSL
  *     ECDSA        crypto_mb, OpenSSL OpenSSL            OpenSSL
  *     TLS's KDFs   ours               ours               OpenSSL
+ *     handshakes   proxy/handshake's  proxy/handshake's  OpenSSL
  *     records      record_cipher.h    record_cipher.h    OpenSSL
  *
  * crypto_mb, Intel's library, does eight at a time and needs AVX-512 IFMA; where two are
- * named, the second does what waits alone. The TLS layer does not know: with batching a
- * handshake may report that it awaits a key operation (SSL_ERROR_WANT_ASYNC); it is fed
- * again after engine_run(). One per process.
+ * named, the second does what waits alone. Handshakes of our own submit their operations
+ * (operation.h). One of OpenSSL's does not know: with batching it may report that it
+ * awaits a key operation (SSL_ERROR_WANT_ASYNC). Both are gone on with after
+ * engine_run(). One per process.
  */
 #ifndef WLBPROXY_CRYPTO_ENGINE_H
 #define WLBPROXY_CRYPTO_ENGINE_H
