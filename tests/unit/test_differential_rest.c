@@ -353,11 +353,19 @@ static void flipped_bytes(void)
         name, REFUSED(70), REFUSED(alert)                                                \
     }
 
+/* OpenSSL 3.0.20 calls a protected record that has no room for nonce and tag its own
+ * failure. RFC 5246, 7.2.2: bad_record_mac. */
+#define NO_ROOM                                                                          \
+    {                                                                                    \
+        "1.2: ", REFUSED(80), REFUSED(20)                                                \
+    }
+
 /* OpenSSL passes over a ChangeCipherSpec without content, which nobody may send (RFC
  * 5246, 6.2.1); and an alert whose version is not that of TLS 1.2 it leaves without an
  * answer. We say what is wrong. Before 3.2 it waits for the whole of a record that is too
  * long, which RFC 5246, 6.2.1 forbids. */
 static const struct meant stricter[] = {
+    NO_ROOM,
     {"1.2: empty ChangeCipherSpec", NULL, REFUSED(10)},
     {"1.2: alert of another version", NULL, REFUSED(70)},
     {"1.2: too long", NULL, REFUSED(22)},
@@ -369,8 +377,8 @@ static const struct meant stricter[] = {
     {0},
 };
 
-static const struct meant bad_change[] = {
-    BAD_CHANGE("1.3: shorter by"), BAD_CHANGE("1.3: longer by"), {0}};
+static const struct meant bent[] = {
+    NO_ROOM, BAD_CHANGE("1.3: shorter by"), BAD_CHANGE("1.3: longer by"), {0}};
 
 /* The length of TLS 1.2's first records: as the first of those above; or what OpenSSL
  * takes for SSL 3 at the end, and answers in that version's alerts. */
@@ -391,7 +399,7 @@ static const struct meant first_records[] = {
         compare(#cases, cases, meant);                                                   \
     }
 COMPARE(foreign_records, stricter)
-COMPARE(bent_records, bad_change)
+COMPARE(bent_records, bent)
 COMPARE(flipped_bytes, first_records)
 
 int main(int argc, char **argv)
