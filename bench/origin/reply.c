@@ -101,6 +101,26 @@ static void append_content(struct reply *reply)
     }
 }
 
+static bool is_in_pieces(const struct plan *plan)
+{
+    return plan->framing == FRAMING_CHUNKED || plan->pause > 0 ||
+        plan->piece != UINT64_MAX;
+}
+
+static bool has_content(const struct reply *reply)
+{
+    return reply->sent < reply->size && !reply_is_cut(reply);
+}
+
+/* As much as one write takes, unless pieces are asked for. */
+static void append_contents(struct reply *reply)
+{
+    do {
+        append_content(reply);
+    } while (has_content(reply) && !is_in_pieces(&reply->plan) &&
+        reply->piece_count < PIECE_IOVS);
+}
+
 bool reply_is_cut(const struct reply *reply)
 {
     return reply->plan.is_cut && reply->sent >= reply->plan.cut;
@@ -118,7 +138,7 @@ bool reply_next(struct reply *reply)
     }
     if (!reply->ended && !reply_is_cut(reply)) {
         if (reply->sent < reply->size) {
-            append_content(reply);
+            append_contents(reply);
         } else {
             reply->ended = true;
             if (reply->plan.framing == FRAMING_CHUNKED)

@@ -8,7 +8,7 @@
 
 #include "bench/origin/plan.h"
 
-enum { FRAME_MAX = 512, PIECE_IOVS = 3 };
+enum { FRAME_MAX = 512, PIECE_IOVS = 16 };
 
 struct reply {
     struct plan plan;
