@@ -64,12 +64,24 @@ void client_update_reading(struct client *c)
         stream_resume(&c->stream);
 }
 
-const char *client_ip(const struct client *c, char *text)
+static void print_address(const struct in6_addr *address, char *text)
 {
-    bool four = IN6_IS_ADDR_V4MAPPED(&c->address);
+    bool four = IN6_IS_ADDR_V4MAPPED(address);
 
-    inet_ntop(four ? AF_INET : AF_INET6,
-        four ? &c->address.s6_addr[12] : &c->address.s6_addr[0], text, INET6_ADDRSTRLEN);
+    inet_ntop(four ? AF_INET : AF_INET6, &address->s6_addr[four ? 12 : 0], text,
+        INET6_ADDRSTRLEN);
+}
+
+/* Each request names its client, and mostly all come from one: the last is remembered. */
+const char *client_ip(const struct client *c)
+{
+    static struct in6_addr last;
+    static char text[INET6_ADDRSTRLEN];
+
+    if (text[0] == '\0' || !IN6_ARE_ADDR_EQUAL(&last, &c->address)) {
+        last = c->address;
+        print_address(&last, text);
+    }
     return text;
 }
 

@@ -88,7 +88,7 @@ void client_start(struct client *c, int fd);
 void client_adopt(struct client *c, struct service *service);
 void client_end_now(struct client *c);
 
-/* "192.0.2.7" or "2001:db8::1"; room for INET6_ADDRSTRLEN. */
-const char *client_ip(const struct client *c, char *text);
+/* "192.0.2.7" or "2001:db8::1"; stays until the next call. */
+const char *client_ip(const struct client *c);
 
 #endif

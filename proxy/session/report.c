@@ -1,6 +1,5 @@
 #include "proxy/session/report.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,9 +19,8 @@ static const char *const state_names[] = {
 
 const char *report_peer(const struct client *c, char *text)
 {
-    char ip[INET6_ADDRSTRLEN];
+    const char *ip = client_ip(c);
 
-    client_ip(c, ip);
     snprintf(text, REPORT_PEER_MAX, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip,
         c->port);
     return text;

@@ -44,12 +44,11 @@ static void write_request_head(struct exchange *x, const struct head *head)
     const struct tls_facts *tls =
         settings->verify != VERIFY_OFF ? stream_tls_facts(&c->stream) : NULL;
     bool certified = tls != NULL && tls->peer_sha256 != NULL && *tls->peer_sha256 != '\0';
-    char ip[INET6_ADDRSTRLEN];
     struct forward_request how = {
         .forwarded = settings->forwarded,
         .keep_alive = x->reply_keeps,
         .upgrade = x->upgrade,
-        .client_ip = client_ip(c, ip),
+        .client_ip = client_ip(c),
         .cert_subject = certified ? tls->peer_subject : NULL,
         .cert_sha256 = certified ? tls->peer_sha256 : NULL,
         .cert_asked = settings->verify != VERIFY_OFF,

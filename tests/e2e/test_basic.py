@@ -2,6 +2,7 @@
 import hashlib
 import json
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -64,6 +65,14 @@ def test_who_the_client_is_is_told_by_us_alone(proxy, pki):
     assert fields["x-forwarded-proto"] == ["https"]
     assert fields["x-forwarded-host"] == ["localhost"]
     assert len(fields["forwarded"]) == 1 and "6.6.6.6" not in fields["forwarded"][0]
+
+
+def test_clients_in_turn_are_each_told_by_their_own_address(proxy, pki):
+    with Tls(proxy.port, pki, source="127.0.0.5") as five, \
+            Tls(proxy.port, pki, source="127.0.0.6") as six:
+        for client, address in ((five, "127.0.0.5"), (six, "127.0.0.6")) * 2:
+            _, fields = echo_of(client.request(get("/echo")))
+            assert fields["x-forwarded-for"] == [address]
 
 
 def test_hop_by_hop_fields_stay_here(proxy, pki):
@@ -228,7 +237,6 @@ def test_a_bad_request_is_refused_in_words(proxy, origin, pki, request_, status)
 
 
 def test_plain_http_on_the_tls_port_is_told_so(proxy):
-    import socket
     with socket.create_connection(("127.0.0.1", proxy.port)) as plain:
         plain.sendall(get("/"))
         data = b""

@@ -79,8 +79,10 @@ class Tls:
     """One TLS connection. close() leaves no descriptor behind."""
 
     def __init__(self, port, pki=None, tls=None, host="127.0.0.1", name="localhost",
-                 timeout=30, receive_buffer=None, session=None):
+                 timeout=30, receive_buffer=None, session=None, source=None):
         self.raw = socket.socket()
+        if source:
+            self.raw.bind((source, 0))
         if receive_buffer:
             self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.raw.settimeout(timeout)
