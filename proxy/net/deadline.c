@@ -50,6 +50,7 @@ static struct deadline_queue *insert_queue(
         abort();
     list_init(&queue->armed);
     queue->length = length;
+    queue->expired = 0;
     memmove(&all->queues[at + 1], &all->queues[at],
         (all->count - at) * sizeof(all->queues[0]));
     all->queues[at] = queue;
@@ -70,6 +71,11 @@ static struct deadline_queue *find_queue(struct deadlines *all, uint64_t length)
     if (all->count == DEADLINE_QUEUES_MAX)
         return all->queues[at > 0 ? at - 1 : 0];
     return insert_queue(all, at, length);
+}
+
+static struct deadline *oldest(const struct deadline_queue *queue)
+{
+    return container_of(queue->armed.next, struct deadline, link);
 }
 
 static struct deadline *newest(const struct deadline_queue *queue)
@@ -106,30 +112,47 @@ bool deadline_is_armed(const struct deadline *d)
     return !list_empty(&d->link);
 }
 
-static struct deadline *earliest(const struct deadlines *all)
+/* That of all queues, or of those that have not had their share of this turn. */
+static struct deadline_queue *earliest(const struct deadlines *all, bool with_share)
 {
-    struct deadline *first = NULL;
+    struct deadline_queue *first = NULL;
 
     for (unsigned i = 0; i < all->count; i++) {
-        struct list *armed = &all->queues[i]->armed;
-        struct deadline *d = container_of(armed->next, struct deadline, link);
+        struct deadline_queue *queue = all->queues[i];
 
-        if (!list_empty(armed) && (first == NULL || d->due < first->due))
-            first = d;
+        if (list_empty(&queue->armed) ||
+            (with_share && queue->expired == DEADLINES_AT_ONCE))
+            continue;
+        if (first == NULL || oldest(queue)->due < oldest(first)->due)
+            first = queue;
     }
     return first;
 }
 
+static uint64_t time_to_go(const struct deadlines *all, uint64_t now)
+{
+    const struct deadline_queue *first = earliest(all, false);
+
+    if (first == NULL)
+        return UINT64_MAX;
+    return oldest(first)->due > now ? oldest(first)->due - now : 1;
+}
+
 uint64_t deadlines_expire(struct deadlines *all, uint64_t now)
 {
-    struct deadline *d;
+    struct deadline_queue *queue;
 
+    for (unsigned i = 0; i < all->count; i++)
+        all->queues[i]->expired = 0;
     /* Looked up anew each time: expired() may arm and disarm anything. */
-    while ((d = earliest(all)) != NULL && d->due <= now) {
+    while ((queue = earliest(all, true)) != NULL && oldest(queue)->due <= now) {
+        struct deadline *d = oldest(queue);
+
+        queue->expired++;
         list_remove(&d->link);
         d->expired(d);
     }
-    return d == NULL ? UINT64_MAX : d->due - now;
+    return time_to_go(all, now);
 }
 
 void deadlines_destroy(struct deadlines *all)

@@ -20,9 +20,10 @@ struct deadline {
 struct deadline_queue {
     struct list armed; /* struct deadline.link, earliest first */
     uint64_t length; /* ms */
+    unsigned expired; /* in this turn */
 };
 
-enum { DEADLINE_QUEUES_MAX = 256 };
+enum { DEADLINE_QUEUES_MAX = 256, DEADLINES_AT_ONCE = 8 };
 
 /* Belongs to the loop. A pure structure: no libuv inside. */
 struct deadlines {
@@ -39,8 +40,9 @@ void deadlines_arm(
 void deadline_disarm(struct deadline *d);
 bool deadline_is_armed(const struct deadline *d);
 
-/* Calls expired() for all that are due (each disarmed first). Returns the ms until the
- * next one, or UINT64_MAX. */
+/* Calls expired() for those that are due (each disarmed first), but for no more than
+ * DEADLINES_AT_ONCE of one length: a crowd whose time is up does not hold up the others.
+ * Returns the ms until it is to be called again, 1 or more, or UINT64_MAX. */
 uint64_t deadlines_expire(struct deadlines *all, uint64_t now);
 
 void deadlines_destroy(struct deadlines *all);
