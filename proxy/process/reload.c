@@ -20,6 +20,7 @@ enum {
     BIND_RETRY_MS = 200,
     BIND_ATTEMPTS =
         15, /* at start: the workers of a killed master may still be leaving */
+    ROLL_OUT_MS = 60 * 1000, /* one that hangs is killed and replaced before that */
 };
 
 static void begin(struct reload *r);
@@ -173,6 +174,7 @@ static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
     struct reload *r = rollout->owner;
     bool first = r->last_when == 0;
 
+    uv_timer_stop(&r->timer);
     if (refusal != NULL) {
         give_up(r, refusal);
         return;
@@ -186,6 +188,13 @@ static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
     finish(r, NULL, false);
 }
 
+static void on_rolling_too_long(uv_timer_t *timer)
+{
+    struct reload *r = timer->data;
+
+    rollout_give_up(&r->rollout);
+}
+
 static void roll_out(struct reload *r)
 {
     struct release *release = release_new(++r->last_id, r->plan, &r->err);
@@ -196,6 +205,7 @@ static void roll_out(struct reload *r)
         return;
     }
     r->state = RELOAD_ROLLING;
+    uv_timer_start(&r->timer, on_rolling_too_long, ROLL_OUT_MS, 0);
     rollout_begin(&r->rollout, release);
 }
 

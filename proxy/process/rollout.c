@@ -175,6 +175,36 @@ bool rollout_is_busy(const struct rollout *rollout)
     return rollout->next != NULL || rollout->confirming;
 }
 
+/* The first slot that keeps the others waiting. */
+static unsigned straggler(const struct rollout *rollout)
+{
+    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
+        const struct child *child = rollout->supervisor->slots[i].child;
+
+        if (child == NULL || !child->up ||
+            (rollout->next != NULL ? child->ready != rollout->next->id
+                                   : child->serving != rollout->current->id))
+            return i;
+    }
+    return 0;
+}
+
+void rollout_give_up(struct rollout *rollout)
+{
+    if (rollout->next != NULL) {
+        error_set(&rollout->refusal,
+            "worker %u does not come up, its own lines in the log say why",
+            straggler(rollout));
+        refuse(rollout);
+    } else if (rollout->confirming) {
+        log_warning("event=worker_behind worker=%u generation=%u text=\"the others serve "
+                    "it, this one will when it comes up\"",
+            straggler(rollout), rollout->current->id);
+        rollout->confirming = false;
+        rollout->finished(rollout, NULL);
+    }
+}
+
 void rollout_hello(struct rollout *rollout, struct child *child)
 {
     advance(rollout, child);

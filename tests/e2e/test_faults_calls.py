@@ -139,3 +139,22 @@ def test_a_worker_that_cannot_be_started_is_tried_again(start_proxy, origin, fau
 def test_a_control_socket_without_descriptors_does_not_spin(proxy):
     with strace.Injection(proxy.pid, "accept4:error=EMFILE:when=1..3", follow=False):
         assert proxy.status()["ok"]  # after the shortage
+
+
+@pytest.mark.long
+def test_a_reload_does_not_wait_for_ever_for_a_worker_that_cannot_start(
+        start_proxy, origin, pki):
+    proxy = start_proxy(origin.address, workers=2)
+    first, second = proxy.workers()
+    pki.other.install(proxy.cert, proxy.key)
+    with strace.Injection(proxy.pid, "clone,clone3,vfork:error=EAGAIN", follow=False):
+        os.kill(first, signal.SIGKILL)
+        proxy.wait_for("worker_not_started")
+        said = proxy.command("reload", check=1, timeout=120)
+        assert "does not come up" in said.stdout + said.stderr
+        assert second in proxy.workers()
+        with Tls(proxy.port) as client:
+            assert client.certificate() == pki.rsa.der()
+    proxy.reload()
+    with Tls(proxy.port) as client:
+        assert client.certificate() == pki.other.der()

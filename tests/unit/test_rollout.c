@@ -1,0 +1,103 @@
+/* Two-phase generations, without processes: what becomes of workers that do not come up.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proxy/process/release.h"
+#include "proxy/process/rollout.h"
+#include "proxy/process/supervisor.h"
+
+static struct supervisor supervisor;
+static struct rollout rollout;
+static unsigned finished;
+static char refusal[ERROR_TEXT_MAX];
+
+static void note(struct rollout *r, const struct error *why)
+{
+    assert_false(rollout_is_busy(r));
+    finished++;
+    snprintf(refusal, sizeof(refusal), "%s", why != NULL ? why->text : "");
+}
+
+static struct release *release(uint32_t id)
+{
+    struct release *made = calloc(1, sizeof(*made));
+
+    assert_non_null(made);
+    made->id = id;
+    made->snapshot.fd = -1;
+    return made;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    memset(&supervisor, 0, sizeof(supervisor));
+    supervisor.count = 2;
+    rollout = (struct rollout){.supervisor = &supervisor, .finished = note};
+    finished = 0;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    rollout_destroy(&rollout);
+    return 0;
+}
+
+static void without_workers_it_goes_on_until_given_up(void **state)
+{
+    (void)state;
+    rollout.current = release(1);
+    rollout_begin(&rollout, release(2));
+    assert_true(rollout_is_busy(&rollout));
+    assert_int_equal(finished, 0);
+
+    rollout_give_up(&rollout);
+    assert_int_equal(finished, 1);
+    assert_non_null(strstr(refusal, "worker 0 does not come up"));
+    assert_int_equal(rollout.current->id, 1);
+}
+
+static void what_is_decided_counts_as_done(void **state)
+{
+    struct child serves = {.up = true, .serving = 2, .channel = -1};
+
+    (void)state;
+    supervisor.slots[0].child = &serves;
+    rollout.current = release(2);
+    rollout.confirming = true;
+
+    rollout_give_up(&rollout);
+    assert_int_equal(finished, 1);
+    assert_string_equal(refusal, "");
+    assert_int_equal(rollout.current->id, 2);
+}
+
+static void with_nothing_on_its_way_nothing_is_given_up(void **state)
+{
+    (void)state;
+    rollout.current = release(1);
+    rollout_give_up(&rollout);
+    assert_int_equal(finished, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            without_workers_it_goes_on_until_given_up, start, end),
+        cmocka_unit_test_setup_teardown(what_is_decided_counts_as_done, start, end),
+        cmocka_unit_test_setup_teardown(
+            with_nothing_on_its_way_nothing_is_given_up, start, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
