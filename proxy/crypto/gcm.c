@@ -65,9 +65,9 @@ bool gcm_start(struct error *err)
     if (!cpu_can())
         return error_set(err, "no VAES with AVX-512 on this CPU");
     (void)snprintf(name, sizeof(name), "libIPSec_MB.so.%d", MAJOR);
-    gcm.library = library_open(folders, names);
+    gcm.library = library_open(folders, names, err);
     if (gcm.library == NULL)
-        return error_set(err, "no %s in the system's folders", name);
+        return false;
     if (make_manager(err))
         return true;
     gcm_stop();

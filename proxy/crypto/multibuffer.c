@@ -88,10 +88,9 @@ bool multibuffer_load(struct multibuffer *library, struct error *err)
 
     if (!cpu_can())
         return error_set(err, "no AVX-512 IFMA on this CPU");
-    handle = library_open(folders, names);
+    handle = library_open(folders, names, err);
     if (handle == NULL)
-        return error_set(
-            err, "no libcrypto_mb.so.11 in %s or the system's folders", folders[0]);
+        return false;
     /* The handle is kept: what was resolved lives as long as the process. */
     if (!resolve(library, handle, err))
         return false;
