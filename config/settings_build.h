@@ -7,7 +7,7 @@
 #include "config/options.h"
 #include "config/settings.h"
 
-enum { SERVICES_MAX = 256 };
+enum { SERVICES_MAX = 1024 };
 
 /* Where each option was written first; 0: not at all. `at` is the section's own line. */
 struct written {

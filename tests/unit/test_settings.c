@@ -361,10 +361,10 @@ static void what_is_too_much_is_refused(void **state)
         end += sprintf(end, "sni = n%d\n", i);
     assert_refused(text, "f:65: sni: there are more than 64 of them");
 
-    text = end = calloc(258, 40);
-    for (int i = 0; i < 257; i++)
+    text = end = calloc(1026, 40);
+    for (int i = 0; i < 1025; i++)
         end += sprintf(end, "[s%d]\naccept = %d\n", i, i + 1);
-    assert_refused(text, "f:513: there are more than 256 sections");
+    assert_refused(text, "f:2049: there are more than 1024 sections");
 }
 
 static void assert_round_trip(const char *text)
