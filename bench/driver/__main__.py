@@ -3,6 +3,7 @@ import argparse
 import datetime
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from certificates import Certificates  # noqa: E402
 from measure import Bench, LoadError  # noqa: E402
 
 SERVER_CPU, CLIENT_CPU = "0", "1"
-CURVES = {"chains": [1, 2, 3, 4, 5], "crowd": [1, 10, 100, 1000, 10000],
+# A proxy needs two descriptors for each connection of its crowd, and some of its own.
+CROWD_MAX = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
+CURVES = {"chains": [1, 2, 3, 4, 5], "crowd": [1, 10, 100, 1000, CROWD_MAX],
           "services": [1, 10, 100, 1000]}
 
 

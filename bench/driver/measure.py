@@ -1,9 +1,11 @@
 """One measurement of one server: run the load generator, read the server's CPU clock."""
 import json
 import subprocess
+import threading
 import time
 
 CLIENT_CPU = "1"
+PATIENCE = 120  # s with a load generator that says nothing
 
 
 class LoadError(Exception):
@@ -19,7 +21,10 @@ class Load:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _line(self):
+        watchdog = threading.Timer(PATIENCE, self.process.kill)
+        watchdog.start()
         line = self.process.stdout.readline()
+        watchdog.cancel()
         if not line:
             raise LoadError(f"the load generator ended with {self.process.wait()}")
         return line.strip()

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -57,7 +58,7 @@ class Server:
         self.process = subprocess.Popen(
             ["taskset", "-c", cpus, *map(str, self.command())], stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=self.log, cwd=self.folder)
-        self.await_port()
+        self.await_service()
 
     @classmethod
     def program(cls, tools=None):
@@ -86,12 +87,18 @@ class Server:
         path.write_text(text)
         return path
 
-    def await_port(self):
+    def shake_hands(self):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as raw:
+            context.wrap_socket(raw).close()
+
+    def await_service(self):
         for _ in range(600):
             if self.process.poll() is not None:
                 break
             try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
+                self.shake_hands()
                 time.sleep(0.2)
                 return
             except OSError:
