@@ -23,8 +23,6 @@ def number(value, digits=1):
 def _in_words(value):
     if isinstance(value, dict):
         return ", ".join(f"{name} {figure}" for name, figure in value.items())
-    if isinstance(value, list):
-        return "; ".join(value)
     return f"{value:.1f}" if isinstance(value, float) else value
 
 
@@ -124,13 +122,15 @@ class Results:
         return "\n\n".join(self._table(rows) for rows in self.tables())
 
     def _facts_text(self):
-        lines = [f"{name}: {_in_words(value)}" for name, value in self.facts.items()]
+        lines = [f"{name}: {_in_words(value)}" for name, value in self.facts.items()
+                 if name != "floor"]
         how = (f"medians of {self.options.rounds} rounds of {self.options.seconds:g} s, "
                "interleaved; server on CPU 0, client and backend on CPU 1")
         return [f"{self.began:%Y-%m-%d %H:%M} UTC; {how}", *lines]
 
     def markdown(self):
         parts = ["# Side by side\n", *(f"* {line}" for line in self._facts_text()), ""]
+        parts += ["The floor, handshakes in memory:", "", "```", self.facts["floor"], "```", ""]
         for rows in self.tables():
             parts.append("| " + " | ".join(map(str, rows[0])) + " |")
             parts.append("|" + "---|" * len(rows[0]))
@@ -213,6 +213,8 @@ figure {{ display: inline-block; margin: 1em 1em 1em 0 }} svg text {{ font-size:
 <h1>wlbproxy and its peers, side by side</h1>
 <ul>{facts}</ul>
 <ul class="errors">{errors}</ul>
+<p>The floor, handshakes in memory:</p>
+<pre>{html.escape(self.facts["floor"])}</pre>
 {self.charts()}
 {tables}
 <p>Every server had one worker on CPU 0; the load generator and the backend shared CPU 1.
