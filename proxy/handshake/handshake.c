@@ -58,8 +58,11 @@ static bool prepare(struct handshake_start *start, SSL_CTX *context)
         choose_protocol(start);
 }
 
+/* Who names SSL 3 is to be refused, whatever else it offers: RFC 8446, D.5. */
 static const struct handshake_version *choose_version(const struct handshake_start *start)
 {
+    if (start->hello->legacy_version <= SSL3_VERSION)
+        return NULL;
     if (start->policy->allows_13 && start->hello->offers_13)
         return &handshake_13;
     return start->policy->allows_12 && start->hello->offers_12 ? &handshake_12 : NULL;

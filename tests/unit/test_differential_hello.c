@@ -540,10 +540,11 @@ static void heads_of_all_kinds(void)
     static const unsigned char versions[][2] = {{3, 0}, {3, 1}, {3, 2}, {3, 3}, {3, 4},
         {3, 5}, {2, 3}, {4, 3}, {0, 0}, {0xff, 0xff}};
     static const size_t ids[] = {0, 1, 31, 32, 33, 255};
+    static const struct bytes only_12 = BYTES("\0\x2b\2\3\3");
     char name[LINE_MAX_LEN];
 
     for (size_t k = 0; k < KINDS; k++) {
-        for (size_t i = 0; i < 6 + 10 + 6; i++) {
+        for (size_t i = 0; i < 6 + 10 + 6 + 10; i++) {
             struct parts parts = take_apart(&recorded[k]);
 
             if (i < 6) {
@@ -552,6 +553,9 @@ static void heads_of_all_kinds(void)
                     &parts.compressions, compressions[i].at, compressions[i].len);
             } else if (i < 16) {
                 memcpy(parts.version, versions[i - 6], 2);
+            } else if (i >= 22) {
+                memcpy(parts.version, versions[i - 22], 2);
+                put_in(&parts, only_12);
             } else {
                 buffer_clear(&parts.id);
                 while (buffer_len(&parts.id) < ids[i - 16])
