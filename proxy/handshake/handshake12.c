@@ -127,16 +127,19 @@ void handshake12_expect_finished(struct handshake12 *h)
 }
 
 /* The lifetime of a session that goes on is what it was, and not told again: RFC 5077,
- * 3.3, lets 0 stand for that. */
+ * 3.3, lets 0 stand for that. And an empty ticket for none, for the keys may have gone
+ * since the hello promised one. */
 static bool send_ticket(struct handshake12 *h)
 {
-    uint32_t lifetime = h->common.resumed ? 0 : SESSION_SECONDS;
+    const struct ticket_keys *keys = h->common.policy->tickets;
+    size_t len = ticket_is_possible(keys) ? TICKET_LEN : 0;
+    uint32_t lifetime = h->common.resumed || len == 0 ? 0 : SESSION_SECONDS;
     unsigned char sealed[TICKET_LEN], message[MESSAGE_HEADER_12 + 6 + TICKET_LEN];
 
-    if (!ticket_seal(h->common.policy->tickets, &h->session, h->salt, sealed))
+    if (len > 0 && !ticket_seal(keys, &h->session, h->salt, sealed))
         return handshake12_fail_inside(h);
     return handshake12_send(
-        h, message, new_session_ticket_12(lifetime, sealed, sizeof(sealed), message));
+        h, message, new_session_ticket_12(lifetime, sealed, len, message));
 }
 
 static bool send_finished(struct handshake12 *h)

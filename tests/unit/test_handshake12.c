@@ -235,6 +235,35 @@ static void without_keys_for_tickets_there_are_none(void **state)
     end();
 }
 
+static void await_key_exchange(void)
+{
+    struct buffer hello = {0};
+
+    begin();
+    run_client();
+    take_from_client(&hello);
+    deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
+    buffer_destroy(&hello);
+    assert_non_null(rig.handshake);
+    assert_int_equal(rig.handshake->state, HANDSHAKE_AWAITS_CLIENT);
+}
+
+/* The extension was answered already: an empty one follows (RFC 5077, 3.3). */
+static void without_keys_meanwhile_the_ticket_is_empty(void **state)
+{
+    SSL_SESSION *session;
+
+    (void)state;
+    await_key_exchange();
+    memset(&rig.service.tickets, 0, sizeof(rig.service.tickets));
+    settle();
+    assert_done();
+    session = SSL_get1_session(rig.client);
+    assert_false(SSL_SESSION_has_ticket(session));
+    SSL_SESSION_free(session);
+    end();
+}
+
 /* RFC 8446, 4.1.3, as TLS 1.3 is possible here. */
 static void the_random_value_says_that_more_was_possible(void **state)
 {
@@ -267,19 +296,6 @@ static void name_and_protocol_are_taken(void **state)
     assert_string_equal(rig.handshake->protocol, "http/1.1");
     assert_string_equal(rig.handshake->host_name, "wlb.example");
     end();
-}
-
-static void await_key_exchange(void)
-{
-    struct buffer hello = {0};
-
-    begin();
-    run_client();
-    take_from_client(&hello);
-    deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
-    buffer_destroy(&hello);
-    assert_non_null(rig.handshake);
-    assert_int_equal(rig.handshake->state, HANDSHAKE_AWAITS_CLIENT);
 }
 
 static void assert_refused(int alert)
@@ -459,6 +475,7 @@ static int run(enum engine_choice how)
         TEST(a_session_of_another_service_is_not_resumed),
         TEST(a_client_without_tickets_gets_none),
         TEST(without_keys_for_tickets_there_are_none),
+        TEST(without_keys_meanwhile_the_ticket_is_empty),
         TEST(the_random_value_says_that_more_was_possible),
         TEST(name_and_protocol_are_taken),
         TEST(a_bad_key_exchange_is_refused),
