@@ -150,7 +150,7 @@ def test_a_reload_does_not_wait_for_ever_for_a_worker_that_cannot_start(
     with strace.Injection(proxy.pid, "clone,clone3,vfork:error=EAGAIN", follow=False):
         os.kill(first, signal.SIGKILL)
         proxy.wait_for("worker_not_started")
-        said = proxy.command("reload", check=1, timeout=120)
+        said = proxy.command("reload", "-c", proxy.config, check=1, timeout=120)
         assert "does not come up" in said.stdout + said.stderr
         assert second in proxy.workers()
         with Tls(proxy.port) as client:
