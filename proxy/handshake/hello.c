@@ -5,7 +5,11 @@
 #include "proxy/handshake/hello_parts.h"
 #include "proxy/handshake/span.h"
 
-enum { CLIENT_HELLO = 1, RENEGOTIATION_SCSV = 0x00ff /* RFC 5746, 3.3 */ };
+enum {
+    CLIENT_HELLO = 1,
+    SHARES_MAX = 16, /* each is looked for among the others: more is no usual client */
+    RENEGOTIATION_SCSV = 0x00ff /* RFC 5746, 3.3 */
+};
 
 bool hello_lists(struct span list, uint16_t value)
 {
@@ -58,11 +62,11 @@ static bool check_shares(const struct hello *hello)
     struct span rest = hello->key_shares, share, earlier, other;
     uint16_t group, before;
 
-    while (rest.len > 0) {
+    for (size_t count = 0; rest.len > 0; count++) {
         const unsigned char *at = rest.at;
 
-        if (!hello_next_share(&rest, &group, &share) || share.len == 0 ||
-            !hello_lists(hello->groups, group))
+        if (count == SHARES_MAX || !hello_next_share(&rest, &group, &share) ||
+            share.len == 0 || !hello_lists(hello->groups, group))
             return false;
         earlier =
             (struct span){hello->key_shares.at, (size_t)(at - hello->key_shares.at)};
