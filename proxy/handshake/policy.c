@@ -1,4 +1,4 @@
-#include "proxy/handshake/policy.h"
+#include "proxy/handshake/policy_parts.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,7 +11,11 @@
 #include "certstore/context.h"
 #include "proxy/crypto/engine.h"
 
-enum { MESSAGE_CERTIFICATE = 11, MESSAGE_HEADER = 4 };
+enum {
+    MESSAGE_CERTIFICATE = 11,
+    MESSAGE_HEADER = 4,
+    SECURITY_LEVEL = 2 /* all that is ours is as strong */
+};
 
 static int policy_index = -1;
 static pthread_once_t policy_once = PTHREAD_ONCE_INIT;
@@ -220,14 +224,20 @@ static bool read_certificates(struct policy *policy, SSL_CTX *context)
     return policy->shown_count > 0;
 }
 
+/* Stricter or laxer ones, by the service's ciphers or for the whole machine (config(5)),
+ * are for OpenSSL to obey. */
 static bool is_usual(SSL_CTX *context)
 {
     const uint64_t wanted = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+    const uint64_t unwanted = SSL_OP_NO_TICKET | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3 |
+        SSL_OP_NO_EXTENDED_MASTER_SECRET;
 
     return context_groups(context) != NULL &&
         SSL_CTX_get_verify_mode(context) == SSL_VERIFY_NONE &&
-        (SSL_CTX_get_options(context) & (wanted | SSL_OP_NO_TICKET)) == wanted &&
-        SSL_CTX_get_max_proto_version(context) == 0;
+        (SSL_CTX_get_options(context) & (wanted | unwanted)) == wanted &&
+        SSL_CTX_get_max_proto_version(context) == 0 &&
+        SSL_CTX_get_security_level(context) == SECURITY_LEVEL &&
+        policy_signs_as_usual(context);
 }
 
 static bool fill(struct policy *policy, SSL_CTX *context)

@@ -1,0 +1,162 @@
+/* What a context has been told beyond the usual, by its service or for the whole machine,
+ * is obeyed whoever shakes hands. */
+#include "tests/unit/tls_rig.h"
+
+#include <openssl/conf.h>
+
+#include "proxy/net/tls_session.h"
+#include "tests/unit/service.h"
+
+static struct service service;
+
+/* As the system_default of openssl.cnf, which contexts made from now on begin with. */
+static void set_for_the_machine(const char *line)
+{
+    static const char head[] = "openssl_conf = all\n[all]\nssl_conf = "
+                               "ssl\n[ssl]\nsystem_default = ours\n[ours]\n";
+    BIO *text = BIO_new(BIO_s_mem());
+    CONF *conf = NCONF_new(NULL);
+    long wrong;
+
+    BIO_puts(text, head);
+    BIO_puts(text, line);
+    BIO_puts(text, "\n");
+    assert_int_equal(NCONF_load_bio(conf, text, &wrong), 1);
+    assert_true(CONF_modules_load(conf, NULL, 0) > 0);
+    NCONF_free(conf);
+    BIO_free(text);
+}
+
+/* Whether it was ours. */
+static bool shake(const char *options, const char *key, int version)
+{
+    bool express = false;
+    char *bytes;
+
+    service_make(&service, "wlb", options, key);
+    server_context = service.context;
+    begin();
+    SSL_set_max_proto_version(client.ssl, version);
+    SSL_set1_groups_list(client.ssl, "X25519:P-256:P-384");
+    for (int i = 0; i < 4; i++) {
+        run_client();
+        long len = BIO_get_mem_data(client.out, &bytes);
+        feed(bytes, (size_t)len, 100000);
+        express |= server.tls->express != NULL;
+        (void)BIO_reset(client.out);
+    }
+    return express;
+}
+
+static void finish(void)
+{
+    end();
+    service_destroy(&service);
+}
+
+static void assert_opened(const char *version, int digest)
+{
+    int signed_by;
+
+    assert_true(tls_is_open(server.tls));
+    assert_string_equal(SSL_get_version(client.ssl), version);
+    assert_int_equal(SSL_get_peer_signature_nid(client.ssl, &signed_by), 1);
+    assert_int_equal(signed_by, digest);
+}
+
+static void another_security_level_is_obeyed(void **state)
+{
+    static const char level_3[] = "ciphers = ECDHE+AESGCM:@SECLEVEL=3\n";
+    static const char level_4[] = "ciphers = ECDHE+AESGCM:@SECLEVEL=4\n";
+
+    (void)state;
+    assert_false(shake(level_3, "P-256", TLS1_3_VERSION));
+    assert_opened("TLSv1.3", NID_sha256);
+    finish();
+    /* X25519, P-256, AES-128 and SHA-256 are too weak for that. */
+    assert_false(shake(level_4, "P-384", TLS1_3_VERSION));
+    assert_opened("TLSv1.3", NID_sha384);
+    assert_int_equal(SSL_get_negotiated_group(client.ssl), NID_secp384r1);
+    assert_string_equal(SSL_get_cipher(client.ssl), "TLS_AES_256_GCM_SHA384");
+    finish();
+}
+
+static void versions_of_the_machine_are_obeyed(void **state)
+{
+    (void)state;
+    set_for_the_machine("Protocol = -TLSv1.3");
+    assert_false(shake("", "2048", TLS1_3_VERSION));
+    assert_opened("TLSv1.2", NID_sha256);
+    finish();
+    set_for_the_machine("Protocol = -TLSv1.2");
+    assert_false(shake("", "2048", TLS1_2_VERSION));
+    assert_false(tls_is_open(server.tls));
+    finish();
+}
+
+static void signatures_of_the_machine_are_obeyed(void **state)
+{
+    static const struct {
+        const char *list;
+        bool express;
+        int digest_12, digest_13;
+    } cases[] = {
+        {"rsa_pss_rsae_sha512:RSA+SHA384", false, NID_sha512, NID_sha512},
+        {"RSA+SHA384:rsa_pss_rsae_sha512", false, NID_sha384, NID_sha512},
+        /* All that is usual, in the usual order, as some systems have it. */
+        {"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:"
+         "rsa_pss_pss_sha384:rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"
+         "rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512:ECDSA+SHA224:RSA+SHA224",
+            true, NID_sha256, NID_sha256},
+    };
+    char line[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void)snprintf(line, sizeof(line), "SignatureAlgorithms = %s", cases[i].list);
+        set_for_the_machine(line);
+        assert_true(shake("", "2048", TLS1_2_VERSION) == cases[i].express);
+        assert_opened("TLSv1.2", cases[i].digest_12);
+        finish();
+        assert_true(shake("", "2048", TLS1_3_VERSION) == cases[i].express);
+        assert_opened("TLSv1.3", cases[i].digest_13);
+        finish();
+    }
+}
+
+static int start(void **state)
+{
+    struct error err;
+
+    (void)state;
+    client.context = SSL_CTX_new(TLS_client_method());
+    return engine_start(ENGINE_AUTO, &err) && engine_seals_records() ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    CONF_modules_finish();
+    SSL_CTX_free(client.context);
+    engine_stop();
+    return 0;
+}
+
+/* What was said for the machine does not outlive its test. */
+static int forget(void **state)
+{
+    (void)state;
+    set_for_the_machine("Options = ServerPreference");
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_security_level_is_obeyed),
+        cmocka_unit_test_teardown(versions_of_the_machine_are_obeyed, forget),
+        cmocka_unit_test_teardown(signatures_of_the_machine_are_obeyed, forget),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
