@@ -171,7 +171,7 @@ static void side_feed(const unsigned char *bytes, size_t len)
     tls_keep(side.tls);
 }
 
-static size_t number(const unsigned char *at, size_t len)
+static inline size_t number(const unsigned char *at, size_t len)
 {
     size_t value = 0;
 

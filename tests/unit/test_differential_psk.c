@@ -1,0 +1,427 @@
+/* ClientHellos with tickets, good and bad, against OpenSSL's handshake of TLS 1.3 and
+ * ours: each takes up its own tickets or not, or refuses the hello, as the other does. */
+#include "tests/unit/hello_parts.h"
+
+#include "proxy/crypto/digest.h"
+#include "proxy/handshake/schedule.h"
+
+enum { ROUNDS = 4, IDENTITIES = 3 };
+
+static SSL_CTX *clients;
+static struct recorded usual; /* without a ticket */
+static SSL_SESSION *session; /* of the server under test */
+
+static SSL *client_of(SSL_SESSION *resumed)
+{
+    SSL *ssl = SSL_new(clients);
+
+    SSL_set_min_proto_version(ssl, TLS1_3_VERSION);
+    assert_int_equal(SSL_set1_groups_list(ssl, "X25519:P-256"), 1);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_connect_state(ssl);
+    if (resumed != NULL)
+        assert_int_equal(SSL_set_session(ssl, resumed), 1);
+    return ssl;
+}
+
+static int start(void **state)
+{
+    char *bytes;
+
+    (void)state;
+    digests_start();
+    rsa_key = service_key("2048");
+    ec_key = service_key("P-256");
+    clients = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
+    SSL *ssl = client_of(NULL);
+    (void)SSL_do_handshake(ssl);
+    usual.len = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
+    assert_true(usual.len <= HELLO_MAX);
+    memcpy(usual.record, bytes, usual.len);
+    SSL_free(ssl);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    SSL_CTX_free(clients);
+    EVP_PKEY_free(rsa_key);
+    EVP_PKEY_free(ec_key);
+    return 0;
+}
+
+/* A session that the server under test has given a ticket for. */
+static SSL_SESSION *get_session(void)
+{
+    SSL *ssl = client_of(NULL);
+    char *bytes, nothing;
+
+    side_begin();
+    for (int i = 0; i < ROUNDS; i++) {
+        (void)SSL_do_handshake(ssl);
+        long len = BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
+        side_feed((const unsigned char *)bytes, (size_t)len);
+        (void)BIO_reset(SSL_get_wbio(ssl));
+        BIO_write(SSL_get_rbio(ssl), buffer_data(&side.out), (int)buffer_len(&side.out));
+        buffer_clear(&side.out);
+        (void)SSL_read(ssl, &nothing, 0);
+        (void)SSL_read(ssl, &nothing, 1);
+    }
+    SSL_SESSION *got = SSL_get1_session(ssl);
+    assert_true(SSL_SESSION_is_resumable(got));
+    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN);
+    SSL_free(ssl);
+    side_end();
+    return got;
+}
+
+enum ticket_kind { NONE, VALID, UNKNOWN, RENAMED, DAMAGED, CUT, LONGER, NO_BYTES };
+
+struct offer {
+    enum ticket_kind ticket;
+    size_t binder_len; /* 0: the digest's */
+    bool wrong; /* its first bit is */
+};
+
+struct psk_case {
+    const char *name;
+    struct offer offers[IDENTITIES];
+    struct bytes modes; /* the extension; NULL: none */
+    struct bytes besides; /* another extension, instead of the one of its type */
+    struct bytes suites; /* NULL: as they are */
+    uint16_t without; /* extensions of that type */
+    bool binder_too_few, binder_too_many, not_last;
+};
+
+#define DHE BYTES("\0\x2d\1\1")
+static const struct psk_case cases[] = {
+    {.name = "one", .offers = {{VALID}}, .modes = DHE},
+    {.name = "wrong binder", .offers = {{VALID, .wrong = true}}, .modes = DHE},
+    {.name = "short binder", .offers = {{VALID, .binder_len = 32}}, .modes = DHE},
+    {.name = "shorter binder", .offers = {{VALID, .binder_len = 31}}, .modes = DHE},
+    {.name = "long binder", .offers = {{VALID, .binder_len = 49}}, .modes = DHE},
+    {.name = "longest binder", .offers = {{VALID, .binder_len = 255}}, .modes = DHE},
+    {.name = "unknown", .offers = {{UNKNOWN}}, .modes = DHE},
+    {.name = "renamed", .offers = {{RENAMED}}, .modes = DHE},
+    {.name = "renamed, wrong binder", .offers = {{RENAMED, .wrong = true}}, .modes = DHE},
+    {.name = "damaged", .offers = {{DAMAGED}}, .modes = DHE},
+    {.name = "cut", .offers = {{CUT}}, .modes = DHE},
+    {.name = "longer", .offers = {{LONGER}}, .modes = DHE},
+    {.name = "second", .offers = {{UNKNOWN}, {VALID}}, .modes = DHE},
+    {.name = "third", .offers = {{RENAMED}, {DAMAGED}, {VALID}}, .modes = DHE},
+    {.name = "first", .offers = {{VALID}, {UNKNOWN}}, .modes = DHE},
+    {.name = "twice", .offers = {{VALID}, {VALID}}, .modes = DHE},
+    {.name = "second binder wrong, first taken",
+        .offers = {{VALID}, {VALID, .wrong = true}},
+        .modes = DHE},
+    {.name = "first binder wrong, second good",
+        .offers = {{VALID, .wrong = true}, {VALID}},
+        .modes = DHE},
+    {.name = "first binder wrong, second taken",
+        .offers = {{UNKNOWN, .wrong = true}, {VALID}},
+        .modes = DHE},
+    {.name = "second binder short",
+        .offers = {{VALID}, {VALID, .binder_len = 1}},
+        .modes = DHE},
+    {.name = "empty identity", .offers = {{NO_BYTES}}, .modes = DHE},
+    {.name = "empty identity first", .offers = {{NO_BYTES}, {VALID}}, .modes = DHE},
+    {.name = "too few binders",
+        .offers = {{VALID}, {VALID}},
+        .modes = DHE,
+        .binder_too_few = true},
+    {.name = "too many binders",
+        .offers = {{VALID}},
+        .modes = DHE,
+        .binder_too_many = true},
+    {.name = "not last", .offers = {{VALID}}, .modes = DHE, .not_last = true},
+    {.name = "no modes", .offers = {{VALID}}, .without = 45},
+    {.name = "psk_ke", .offers = {{VALID}}, .modes = BYTES("\0\x2d\1\0")},
+    {.name = "both modes", .offers = {{VALID}}, .modes = BYTES("\0\x2d\2\0\1")},
+    {.name = "unknown mode", .offers = {{VALID}}, .modes = BYTES("\0\x2d\1\x5a")},
+    {.name = "psk_ke, wrong binder",
+        .offers = {{VALID, .wrong = true}},
+        .modes = BYTES("\0\x2d\1\0")},
+    {.name = "another digest",
+        .offers = {{VALID}},
+        .modes = DHE,
+        .suites = BYTES("\x13\2")},
+    {.name = "another digest, wrong binder",
+        .offers = {{VALID, .wrong = true}},
+        .modes = DHE,
+        .suites = BYTES("\x13\2")},
+    {.name = "another suite",
+        .offers = {{VALID}},
+        .modes = DHE,
+        .suites = BYTES("\x13\3")},
+    {.name = "another name",
+        .offers = {{VALID}},
+        .modes = DHE,
+        .besides = BYTES("\0\0\0\4\0\0\1a")},
+    {.name = "ALPN",
+        .offers = {{VALID}},
+        .modes = DHE,
+        .besides = BYTES("\0\x10\0\3\2h2")},
+    {.name = "no signatures", .offers = {{VALID}}, .modes = DHE, .without = 13},
+    {.name = "no signatures, unknown",
+        .offers = {{UNKNOWN}},
+        .modes = DHE,
+        .without = 13},
+    {.name = "no groups", .offers = {{VALID}}, .modes = DHE, .without = 10},
+    {.name = "no shares", .offers = {{VALID}}, .modes = DHE, .without = 51},
+    {.name = "no ticket extension", .offers = {{VALID}}, .modes = DHE, .without = 35},
+    {.name = "TLS 1.2 only",
+        .offers = {{VALID}},
+        .modes = DHE,
+        .besides = BYTES("\0\x2b\2\3\3")},
+    {.name = "no versions", .offers = {{VALID}}, .modes = DHE, .without = 43},
+};
+enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+
+static const struct digest *digest_of_session(void)
+{
+    return digest_find(
+        SSL_CIPHER_get_protocol_id(SSL_SESSION_get0_cipher(session)) == 0x1302
+            ? "SHA384"
+            : "SHA256");
+}
+
+static void put_identity(struct buffer *to, enum ticket_kind kind)
+{
+    struct buffer identity = {0};
+    const unsigned char *ticket;
+    size_t len;
+
+    SSL_SESSION_get0_ticket(session, &ticket, &len);
+    buffer_append(&identity, ticket, len);
+    switch (kind) {
+    case UNKNOWN:
+        memset(identity.bytes + identity.start, 'x', len);
+        break;
+    case RENAMED:
+        identity.bytes[identity.start] ^= 1;
+        break;
+    case DAMAGED:
+        identity.bytes[identity.end - 1] ^= 1;
+        break;
+    case CUT:
+        identity.end--;
+        break;
+    case LONGER:
+        buffer_append(&identity, "x", 1);
+        break;
+    case NO_BYTES:
+        buffer_clear(&identity);
+        break;
+    default:
+        break;
+    }
+    put_vector(to, &identity, 2);
+    put_number(to, 0, 4);
+    buffer_destroy(&identity);
+}
+
+/* The binder of the hello up to its binders, in the digest's length. */
+static void bind_hello(const unsigned char *message, size_t len, unsigned char *binder)
+{
+    const struct digest *digest = digest_of_session();
+    const struct digest_part part = {message, len};
+    unsigned char psk[DIGEST_MAX], key[DIGEST_MAX], hash[DIGEST_MAX];
+    struct schedule schedule;
+
+    assert_int_equal(SSL_SESSION_get_master_key(session, psk, sizeof(psk)), digest->len);
+    schedule_begin(&schedule, digest, psk);
+    schedule_derive(&schedule, "res binder", digest->of_nothing, key);
+    (void)digest_parts(digest, &part, 1, hash);
+    schedule_verify_data(digest, key, hash, binder);
+}
+
+static size_t binder_len(const struct offer *offer)
+{
+    return offer->binder_len > 0 ? offer->binder_len : digest_of_session()->len;
+}
+
+static size_t count_binders(const struct psk_case *c)
+{
+    size_t count = 0;
+
+    while (count < IDENTITIES && c->offers[count].ticket != NONE)
+        count++;
+    return count - c->binder_too_few + c->binder_too_many;
+}
+
+/* The body of pre_shared_key, with binders of zeros; returns the length of these. */
+static size_t put_offers(struct buffer *to, const struct psk_case *c)
+{
+    struct buffer identities = {0}, binders = {0};
+
+    for (size_t i = 0; i < IDENTITIES && c->offers[i].ticket != NONE; i++)
+        put_identity(&identities, c->offers[i].ticket);
+    for (size_t i = 0; i < count_binders(c); i++) {
+        size_t len = binder_len(&c->offers[i]);
+
+        put_number(&binders, len, 1);
+        for (size_t k = 0; k < len; k++)
+            put_number(&binders, 0, 1);
+    }
+    put_vector(to, &identities, 2);
+    put_vector(to, &binders, 2);
+    size_t len = 2 + buffer_len(&binders);
+    buffer_destroy(&identities);
+    buffer_destroy(&binders);
+    return len;
+}
+
+static void fill_binders(
+    const struct psk_case *c, unsigned char *binders, const unsigned char *good)
+{
+    unsigned char *at = binders + 2;
+
+    for (size_t i = 0; i < count_binders(c); i++) {
+        size_t len = binder_len(&c->offers[i]), known = digest_of_session()->len;
+
+        memcpy(at + 1, good, len < known ? len : known);
+        at[1] ^= c->offers[i].wrong;
+        at += 1 + len;
+    }
+}
+
+static void leave_out(struct parts *parts, uint16_t type)
+{
+    for (size_t i = 0; i < parts->count; i++) {
+        if (number((const unsigned char *)buffer_data(&parts->extensions[i]), 2) == type)
+            buffer_swap(&parts->extensions[i], &parts->extensions[--parts->count]);
+    }
+}
+
+static void put_hello(const struct psk_case *c, struct buffer *record)
+{
+    struct parts parts = take_apart(&usual);
+    unsigned char good[DIGEST_MAX];
+    size_t binders;
+
+    if (c->suites.at != NULL) {
+        buffer_clear(&parts.suites);
+        buffer_append(&parts.suites, c->suites.at, c->suites.len);
+    }
+    if (c->modes.at != NULL)
+        put_in(&parts, c->modes);
+    if (c->besides.at != NULL)
+        put_in(&parts, c->besides);
+    if (c->without != 0)
+        leave_out(&parts, c->without);
+    put_number(&parts.extensions[parts.count], 41, 2);
+    binders = put_offers(&parts.extensions[parts.count++], c);
+    if (c->not_last)
+        buffer_swap(
+            &parts.extensions[parts.count - 1], &parts.extensions[parts.count - 2]);
+    put_together(&parts, record);
+    if (!c->not_last) {
+        unsigned char *bytes = (unsigned char *)record->bytes + record->start;
+        size_t len = buffer_len(record) - binders;
+
+        bind_hello(bytes + RECORD_HEADER, len - RECORD_HEADER, good);
+        fill_binders(c, bytes + len, good);
+    }
+    free_parts(&parts);
+}
+
+/* Which identity was taken; -1: none. */
+static int taken(void)
+{
+    const unsigned char *record = (const unsigned char *)buffer_data(&side.out), *at;
+
+    if (buffer_len(&side.out) < RECORD_HEADER || record[0] != SSL3_RT_HANDSHAKE)
+        return -1;
+    at = record + RECORD_HEADER + 4 + 34;
+    at += 1 + at[0] + 3 + 2;
+    for (; at + 4 <= record + RECORD_HEADER + number(record + 3, 2);
+         at += 4 + number(at + 2, 2)) {
+        if (number(at, 2) == 41)
+            return (int)number(at + 4, 2);
+    }
+    return -1;
+}
+
+#define LEFT "left to OpenSSL: "
+
+static void try(const char *name, const unsigned char *bytes, size_t len)
+{
+    char line[LINE_MAX_LEN];
+
+    side_begin();
+    side_feed(bytes, len);
+    if (now->engine != ENGINE_STOCK && !side.express)
+        (void)snprintf(line, sizeof(line), LEFT "%d taken=%d", side.code, taken());
+    else
+        (void)snprintf(line, sizeof(line), "%d alert=%d taken=%d", side.code,
+            side.tls->alert_sent, taken());
+    note(name, line);
+    side_end();
+}
+
+static void tickets_of_all_kinds(void)
+{
+    session = get_session();
+    for (size_t i = 0; i < CASES; i++) {
+        struct buffer record = {0};
+
+        put_hello(&cases[i], &record);
+        try(cases[i].name, (const unsigned char *)buffer_data(&record),
+            buffer_len(&record));
+        buffer_destroy(&record);
+    }
+    SSL_SESSION_free(session);
+}
+
+/* From the front up to the tickets, and from their end: they are not of one length. */
+static void bytes_around_tickets(void)
+{
+    struct buffer record = {0};
+    char name[LINE_MAX_LEN];
+
+    session = get_session();
+    put_hello(&cases[0], &record);
+    unsigned char *bytes = (unsigned char *)record.bytes + record.start;
+    size_t len = buffer_len(&record), binders = 3 + digest_of_session()->len;
+    for (size_t i = 0; i < usual.len + 4; i++) {
+        bytes[i] ^= 1;
+        (void)snprintf(name, sizeof(name), "byte %zu", i);
+        if (i < 3 || i >= RECORD_HEADER + 4) /* not a length of what differs */
+            try(name, bytes, len);
+        bytes[i] ^= 1;
+    }
+    for (size_t i = 1; i <= binders + 4 + 10; i++) {
+        bytes[len - i] ^= 1;
+        (void)snprintf(name, sizeof(name), "byte %zu from behind", i);
+        try(name, bytes, len);
+        bytes[len - i] ^= 1;
+    }
+    buffer_destroy(&record);
+    SSL_SESSION_free(session);
+}
+
+/* OpenSSL does not know our tickets: what it is left with is a full handshake, or is
+ * refused for something else than its binder. */
+static const struct meant left[] = {
+    {"", NULL, LEFT "0 taken=-1"}, {"", NULL, LEFT "-2 taken=-1"}, {0}};
+
+#define COMPARE(cases, meant)                                                            \
+    static void cases##_mean_the_same(void **state)                                      \
+    {                                                                                    \
+        (void)state;                                                                     \
+        compare(#cases, cases, meant);                                                   \
+    }
+COMPARE(tickets_of_all_kinds, left)
+COMPARE(bytes_around_tickets, left)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tickets_of_all_kinds_mean_the_same),
+        cmocka_unit_test(bytes_around_tickets_mean_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
