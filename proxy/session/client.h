@@ -33,9 +33,9 @@ void client_accept(struct front *front, struct service *service, int fd,
 
 uint32_t front_clients(const struct front *front);
 
-/* False while max_connections are open: the worker pauses its listeners; `room` is called
- * when there is room again. */
-bool front_has_room(const struct front *front);
+/* False while max_connections are open: the worker pauses its listeners; whoever was told
+ * so is called (`room`) when there is room again. */
+bool front_has_room(struct front *front);
 void front_on_room(struct front *front, void (*room)(void *owner), void *owner);
 
 /* No more requests on any connection: idle ones end now, busy ones after their reply.

@@ -62,7 +62,7 @@ static void on_noise_due(struct deadline *due)
 
 /* ---- room ---- */
 
-bool front_has_room(const struct front *front)
+static bool has_room(const struct front *front)
 {
     return front->counters.clients < front->max_connections &&
         (!shed_is_due(front) || shed_candidate(front) != NULL);
@@ -86,9 +86,9 @@ static void tell_of_full_house(struct front *front)
     front->full_told = now;
 }
 
-static void tell_of_no_room(struct front *front)
+static void wait_for_room(struct front *front)
 {
-    if (front->waiting_for_room || front_has_room(front))
+    if (front->waiting_for_room)
         return;
     front->waiting_for_room = true;
     loop_arm(front->loop, &front->room_due, ROOM_TICK);
@@ -96,11 +96,19 @@ static void tell_of_no_room(struct front *front)
         tell_of_full_house(front);
 }
 
+bool front_has_room(struct front *front)
+{
+    if (has_room(front))
+        return true;
+    wait_for_room(front);
+    return false;
+}
+
 static void look_for_room(struct front *front)
 {
     if (!front->waiting_for_room)
         return;
-    if (!front_has_room(front)) {
+    if (!has_room(front)) {
         loop_arm(front->loop, &front->room_due, ROOM_TICK);
         return;
     }
@@ -246,7 +254,6 @@ void client_accept(struct front *front, struct service *service, int fd,
         front->crowd = front_clients(front) + 1;
     make_room_for_handshake(front);
     client_start(client_new(front, service, peer, source), fd);
-    tell_of_no_room(front);
 }
 
 /* ---- the end ---- */
