@@ -10,12 +10,17 @@ enum {
     LONG_WAIT = 500, /* ms that a hello has waited for us: CPU is short */
 };
 
+static bool too_many_are_silent(const struct front *front)
+{
+    return stream_silents(front->loop) >= front->max_handshakes;
+}
+
 bool shed_is_due(const struct front *front)
 {
     uint64_t silent = stream_silents(front->loop);
-    uint64_t others = front->counters.handshakes_in_progress - silent;
 
-    return silent >= front->max_handshakes || others >= front->max_handshakes;
+    return too_many_are_silent(front) ||
+        front->counters.handshakes_in_progress - silent >= front->max_handshakes;
 }
 
 /* One that has not even said hello costs nobody anything. */
@@ -25,13 +30,18 @@ static bool has_had_its_time(const struct client *c)
         stream_keeps_us_waiting(&c->stream) >= PATIENCE;
 }
 
+/* Who says a byte now and then comes late among the silent, and is none the dearer. */
 static bool is_dearer(const struct client *one, const struct client *other, uint64_t now)
 {
     enum source_rank a = source_rank(one->source, now);
     enum source_rank b = source_rank(other->source, now);
+    uint32_t many = source_handshakes(one->source);
+    uint32_t others = source_handshakes(other->source);
 
-    return a != b ? a < b
-                  : source_handshakes(one->source) <= source_handshakes(other->source);
+    if (a != b || many != others)
+        return a != b ? a < b : many < others;
+    return stream_keeps_us_waiting(&one->stream) <=
+        stream_keeps_us_waiting(&other->stream);
 }
 
 static struct client *of_those_who_keep_us_waiting(const struct front *front)
@@ -56,7 +66,8 @@ bool shed_is_no_help(const struct front *front)
 
 struct client *shed_candidate(const struct front *front)
 {
-    struct client *found = of_those_who_keep_us_waiting(front);
+    struct client *found =
+        too_many_are_silent(front) ? of_those_who_keep_us_waiting(front) : NULL;
     struct stream *last;
 
     if (found != NULL || stream_longest_wait(front->loop, LOOP_RANKS) < LONG_WAIT)

@@ -2,9 +2,9 @@
  * shed.h - which handshake makes room for another, when as many are in progress as may
  * be.
  *
- * One that keeps us waiting: the longest of all, but rather one of a crowd than one that
- * comes alone. One that waits for us only if CPU is short, and never of a source that is
- * known to finish its handshakes. At most a few are looked at.
+ * Where too many keep us waiting, one of them: the longest of all, but rather one of a
+ * crowd than one that comes alone. One that waits for us only if CPU is short, and never
+ * of a source that is known to finish its handshakes. At most a few are looked at.
  */
 #ifndef WLBPROXY_SESSION_SHED_H
 #define WLBPROXY_SESSION_SHED_H
