@@ -124,6 +124,8 @@ static void on_drained(struct stream *s)
     c->full = false;
     if (c->state == CLIENT_EXCHANGE)
         exchange_client_drained(c->exchange);
+    else if (c->state == CLIENT_AWAIT_HEAD)
+        requests_drained(c);
     else if (c->state == CLIENT_TUNNEL)
         tunnel_client_drained(c->tunnel);
     else if (c->state == CLIENT_LINGER)

@@ -12,9 +12,10 @@ enum { UNPARSED_MAX = 32 * 1024 };
 
 enum { DRAIN_GRACE = 1000 }; /* ms a fresh connection has to begin its one request */
 
+/* No other reply is asked for while the last ones still have to be read. */
 static bool wants_requests(const struct client *c)
 {
-    return c->state == CLIENT_AWAIT_HEAD ||
+    return (c->state == CLIENT_AWAIT_HEAD && !c->full) ||
         (c->state == CLIENT_EXCHANGE && exchange_wants_request(c->exchange));
 }
 
@@ -172,6 +173,8 @@ enum end_reason requests_end_reason(const struct client *c)
 
 void requests_ended(struct client *c)
 {
+    if (buffer_len(&c->unparsed) > 0)
+        return; /* they are answered first */
     if (c->parser != NULL && parser_end(c->parser) == PARSE_ERROR)
         requests_refuse(c);
     else
@@ -186,6 +189,11 @@ void requests_next(struct client *c, bool keep_alive)
         return;
     }
     requests_await(c);
+    requests_drained(c);
+}
+
+void requests_drained(struct client *c)
+{
     resume(c);
     if (c->state == CLIENT_AWAIT_HEAD && c->peer_ended)
         requests_ended(c);
@@ -215,7 +223,7 @@ void requests_expired(struct client *c)
 
 void requests_drain(struct client *c)
 {
-    if (c->state != CLIENT_AWAIT_HEAD || c->in_head)
+    if (c->state != CLIENT_AWAIT_HEAD || c->in_head || buffer_len(&c->unparsed) > 0)
         return;
     if (c->requests > 0)
         client_end(c, END_DRAINED);

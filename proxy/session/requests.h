@@ -28,6 +28,7 @@ void requests_next(struct client *c, bool keep_alive);
 
 /* What happens in AWAIT_HEAD. */
 void requests_ended(struct client *c); /* close_notify */
+void requests_drained(struct client *c); /* what waited for the replies to be read */
 void requests_expired(struct client *c);
 void requests_drain(struct client *c);
 

@@ -151,6 +151,41 @@ static void an_upload_waits_for_a_backend_that_does_not_read(void **state)
     close(backend);
 }
 
+/* Each asks for the next reply, although it has not read the last. */
+static void who_asks_and_never_reads_holds_little(void **state)
+{
+    static char reply[60 * 1000];
+    int client = rig_client(&rig), requests = 30, replies = 0;
+
+    (void)state;
+    memset(reply, 'x', sizeof(reply) - 1);
+    memcpy(reply, "HTTP/1.1 200 OK\r\nContent-Length: 59957\r\n\r\n", 42);
+    for (int i = 0; i < requests; i++)
+        rig_send(&rig, client, GET);
+    shutdown(client, SHUT_WR);
+    for (int backend; (backend = rig_backend(&rig, 0)) >= 0; replies++) {
+        rig_send(&rig, backend, reply);
+        close(backend);
+        assert_true(buffered() <= 256 * 1024);
+    }
+    assert_in_range(replies, 2, requests - 1);
+    while (replies < requests) {
+        int backend = rig_backend(&rig, 0);
+
+        (void)rig_receive(&rig, client);
+        if (backend < 0)
+            continue;
+        rig_send(&rig, backend, reply);
+        close(backend);
+        replies++;
+    }
+    (void)swallow(client);
+    assert_true(rig_has_ended(&rig, client));
+    rig_turn(&rig);
+    assert_int_equal(ended(END_DONE), 1);
+    close(client);
+}
+
 static void clients_beyond_max_connections_wait(void **state)
 {
     int clients[100], room = 0;
@@ -178,6 +213,7 @@ int main(void)
         WITH(start_websocket, a_websocket_is_tunnelled_after_its_101_only),
         WITH(start, a_reader_that_stalls_holds_little_and_ends_by_its_deadline),
         WITH(start, an_upload_waits_for_a_backend_that_does_not_read),
+        WITH(start, who_asks_and_never_reads_holds_little),
         WITH(start, clients_beyond_max_connections_wait),
     };
 
