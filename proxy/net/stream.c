@@ -229,9 +229,9 @@ bool stream_is_quiet(const struct stream *s)
 
     if (s->dead || s->unwritable || s->fin_known || s->watch.pending != 0)
         return false;
-    if ((s->watch.wanted & EPOLLIN) != 0)
+    if ((s->watch.wanted & EPOLLIN) != 0 && !s->more)
         return true;
-    /* It was not read from for a while: what came since nobody told us. */
+    /* It was not read from for a while, or not to the end: nobody told us what waits. */
     ssize_t n = recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }

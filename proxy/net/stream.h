@@ -48,6 +48,7 @@ struct stream {
     bool failed, dead; /* told the owner; the socket is of no use any more */
     bool unwritable; /* the peer takes no more; what it sent may still be read */
     bool last_words; /* an alert that the peer ought to read */
+    bool more; /* the last read took all it could: not all there was, perhaps */
     bool urgent; /* out-of-band data came: a short read is not all there is */
     bool silent; /* in loop->silent */
     bool held; /* a session ticket that travels with the answer */

@@ -114,14 +114,13 @@ void stream_read(struct stream *s)
     if (!stream_wants_read(s))
         return;
     ssize_t n = fault_recv(s->watch.fd, s->loop->read_buffer, LOOP_READ_SIZE);
+    s->more = n > 0 && (s->urgent || !fault_took_all((size_t)n, LOOP_READ_SIZE));
     if (n == 0) {
         fin_received(s);
     } else if (n > 0) {
-        bool all = fault_took_all((size_t)n, LOOP_READ_SIZE) && !s->urgent;
-
         received(s, (size_t)n);
         /* Nothing but its FIN is left: asking for it would only cost a system call. */
-        if (all && s->fin_known && stream_wants_read(s))
+        if (!s->more && s->fin_known && stream_wants_read(s))
             fin_received(s);
     } else if (errno != EAGAIN && errno != EINTR) {
         stream_broken(s, errno);

@@ -90,11 +90,11 @@ static void read_or_queue(struct stream *s)
         stream_read(s);
 }
 
-/* A client that does not say goodbye is gone, whatever it sent before. */
+/* A client that does not say goodbye is gone, whatever it sent before; unless we did. */
 static void fin_while_not_reading(struct stream *s)
 {
     s->fin_judged = true;
-    if (stream_fin_is_bare(s))
+    if (!s->ending && stream_fin_is_bare(s))
         stream_fail(s, END_CLIENT_GONE, "closed without close_notify");
 }
 
@@ -118,10 +118,12 @@ static void on_happened(struct watch *w, uint32_t events)
     if (stream_wants_read(s) && (events & (WATCH_READ | GONE)) != 0) {
         unwanted &= ~(uint32_t)WATCH_READ; /* paused by it: perhaps not for long */
         read_or_queue(s);
-    } else if ((events & GONE) != 0)
-        stream_error_while_paused(s);
-    else if (s->fin_known && awaits_fin(s))
-        fin_while_not_reading(s);
+    } else {
+        if ((events & GONE) != 0)
+            stream_error_while_paused(s);
+        if (s->fin_known && awaits_fin(s))
+            fin_while_not_reading(s);
+    }
     if (!s->detached && (unwanted & ~wanted_events(s)) != 0)
         watch(s, wanted_events(s));
 }

@@ -252,6 +252,32 @@ static void an_idle_backend_connection_that_speaks_or_ends_is_given_up(void **st
     }
 }
 
+/* As much as one read takes, and then what nobody asked for. */
+static void what_follows_a_reply_unseen_is_no_reply_to_the_next(void **state)
+{
+    static char reply[LOOP_READ_SIZE + 1];
+    int client = rig_client(&rig), backend, other;
+    size_t head;
+
+    (void)state;
+    memset(reply, 'x', LOOP_READ_SIZE);
+    head = (size_t)snprintf(reply, sizeof(reply),
+        "HTTP/1.1 200 OK\r\nContent-Length: %05d\r\n\r\n", LOOP_READ_SIZE - 42);
+    assert_int_equal(head, 42);
+    reply[head] = 'x';
+    rig_send(&rig, client, GET GET);
+    backend = rig_backend(&rig, 0);
+    assert_int_equal(send(backend, reply, LOOP_READ_SIZE, 0), LOOP_READ_SIZE);
+    assert_int_equal(send(backend, OK_5, strlen(OK_5), 0), strlen(OK_5));
+    other = rig_backend(&rig, 0);
+    assert_true(other >= 0);
+    rig_send(&rig, other, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother");
+    assert_null(strstr(rig_receive(&rig, client), "hello"));
+    close(backend);
+    close(other);
+    close(client);
+}
+
 static void a_retired_generation_keeps_no_connection_and_its_clients_stay(void **state)
 {
     int client = rig_client(&rig), backend;
@@ -292,6 +318,7 @@ int main(void)
         WITH(start_keeping,
             a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated),
         WITH(start_keeping, an_idle_backend_connection_that_speaks_or_ends_is_given_up),
+        WITH(start_keeping, what_follows_a_reply_unseen_is_no_reply_to_the_next),
         WITH(
             start_keeping, a_retired_generation_keeps_no_connection_and_its_clients_stay),
     };

@@ -396,6 +396,27 @@ static void a_quiet_stream_has_nothing_to_tell(void **state)
     }
 }
 
+static void expect_more(struct stream *s)
+{
+    assert_int_equal(stream_is_quiet(s), buffer_len(&owner.data) > LOOP_READ_SIZE);
+}
+
+static void what_one_read_did_not_take_may_be_told_yet(void **state)
+{
+    static char much[LOOP_READ_SIZE + 1];
+    int waiting = 0;
+
+    (void)state;
+    accept_stream(NULL);
+    TURN_UNTIL(owner.opened);
+    owner.on_data = expect_more;
+    assert_int_equal(send(peer, much, sizeof(much), 0), sizeof(much));
+    while (waiting < (int)sizeof(much))
+        assert_int_equal(ioctl(owner.stream.watch.fd, FIONREAD, &waiting), 0);
+    TURN_UNTIL(buffer_len(&owner.data) == sizeof(much));
+    finish();
+}
+
 /* What it wrote was not delivered: it is good for nothing more. */
 static void expect_unquiet(struct stream *s)
 {
@@ -700,6 +721,34 @@ static void a_goodbye_while_paused_is_heard_in_its_turn(void **state)
     }
 }
 
+/* We have ended, too, and the kernel calls that a hang-up. */
+static void both_may_end_while_paused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        bool goodbye = i / 2 != 0;
+
+        forget(NULL);
+        shake_hands(versions[i % 2]);
+        a_few_turns();
+        stream_pause(&owner.stream);
+        stream_end(&owner.stream);
+        TURN_UNTIL(owner.drained);
+        assert_int_equal(SSL_write(ssl, "last", 4), 4);
+        if (goodbye)
+            SSL_shutdown(ssl);
+        shutdown(peer, SHUT_WR);
+        a_few_turns();
+        rests();
+        assert_int_equal(owner.failed, 0);
+        stream_resume(&owner.stream);
+        TURN_UNTIL(owner.ended);
+        assert_true(received("last"));
+        assert_int_equal(owner.failed, 0);
+        end_tls();
+    }
+}
+
 static size_t write_some(size_t left)
 {
     static const char block[16 * 1024];
@@ -939,6 +988,7 @@ int main(void)
         TEST(pause_stops_data_and_costs_nothing),
         TEST(a_reset_is_noticed_while_paused),
         TEST(a_quiet_stream_has_nothing_to_tell),
+        TEST(what_one_read_did_not_take_may_be_told_yet),
         TEST(what_came_before_a_reset_is_read_first),
         TEST(a_half_closed_peer_costs_nothing),
         TEST(a_slow_reader_gets_all_and_memory_is_bounded),
@@ -948,6 +998,7 @@ int main(void)
         TEST(fin_without_close_notify_is_a_client_gone),
         TEST(a_client_that_goes_without_goodbye_is_noticed_while_paused),
         TEST(a_goodbye_while_paused_is_heard_in_its_turn),
+        TEST(both_may_end_while_paused),
         TEST(a_ticket_travels_with_the_answer),
         TEST(paused_tls_keeps_what_was_read),
         TEST(pauses_do_not_pile_up_what_was_read),
