@@ -26,7 +26,7 @@ struct greetings {
 /* Below GREETINGS; 0: not a whole ClientHello in one record. */
 unsigned greeting_of(const unsigned char *bytes, size_t len);
 
-/* Whether its handshake was finished. 0 is not counted. */
+/* Whether its handshake, which we answered, was finished. 0 is not counted. */
 void greetings_count(struct greetings *all, unsigned greeting, bool kept);
 
 /* At least three of four were, lately. */

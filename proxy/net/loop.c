@@ -142,7 +142,11 @@ bool loop_is_owed(const struct loop *loop, uint64_t now)
 
 void loop_owes(struct loop *loop, uint64_t began, uint64_t now)
 {
-    loop->owed_until = now + (now - began);
+    uint64_t until = now + (now - began);
+
+    /* A small debt does not settle a great one. */
+    if (until > loop->owed_until)
+        loop->owed_until = until;
 }
 
 void loop_stop(struct loop *loop)

@@ -78,7 +78,7 @@ void stream_detach(struct stream *s)
     list_remove(&s->unflushed);
     stream_unhush(s);
     list_remove(&s->queued);
-    if (!s->open)
+    if (!s->open && stream_is_answered(s)) /* else it was not its turn */
         greetings_count(&s->loop->greetings, s->greeting, false);
     buffer_destroy(&s->out);
     buffer_destroy(&s->early);

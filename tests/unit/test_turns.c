@@ -257,6 +257,23 @@ static void a_greeting_that_is_not_kept_is_worth_nothing(void **state)
     disperse_crowd();
 }
 
+static void who_goes_unanswered_spoils_no_greeting(void **state)
+{
+    (void)state;
+    finish_one(TLS1_3_VERSION);
+    gather_crowd(2);
+    see_and_act();
+    unsigned greeting = crowd[CROWD - 1].stream.greeting, answered = 0;
+    assert_true(greetings_are_kept(&loop.greetings, greeting));
+    assert_false(is_answered(&crowd[CROWD - 1]));
+    for (int i = 0; i < CROWD; i++)
+        answered += stream_is_answered(&crowd[i].stream);
+    for (int i = 0; i < CROWD; i++)
+        stream_close(&crowd[i].stream);
+    assert_int_equal(loop.greetings.of[greeting].broken, answered);
+    disperse_crowd();
+}
+
 static void who_waits_for_whom_is_known(void **state)
 {
     (void)state;
@@ -354,6 +371,8 @@ static void strangers_get_half_of_the_time_while_others_are_about(void **state)
     loop.served_at = now + MS;
     assert_true(loop_is_owed(&loop, now + 2 * MS - 1));
     assert_false(loop_is_owed(&loop, now + 2 * MS));
+    loop_owes(&loop, now + MS, now + MS + 1); /* a little more changes nothing */
+    assert_true(loop_is_owed(&loop, now + 2 * MS - 1));
     loop_owes(&loop, now, now + (uint64_t)100 * MS);
     assert_false(loop_is_owed(&loop, now + (uint64_t)101 * MS)); /* nobody is about */
 }
@@ -367,6 +386,7 @@ int main(void)
         FRESH(the_last_rank_does_not_starve),
         FRESH(who_greets_as_those_do_who_mean_it_is_no_crowd),
         FRESH(a_greeting_that_is_not_kept_is_worth_nothing),
+        FRESH(who_goes_unanswered_spoils_no_greeting),
         FRESH(who_waits_for_whom_is_known),
         FRESH(who_waits_in_a_queue_is_not_watched),
         FRESH(who_was_silent_longest_comes_first),
