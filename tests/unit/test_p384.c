@@ -1,22 +1,10 @@
 /* P-384 of our own against OpenSSL's. --full [keys]: a million keys, half of them with
  * the instructions this CPU has for it, half without. --timing: under valgrind, which
  * then reports every branch and address that depends on a scalar. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "tests/unit/p384_rig.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-#include <openssl/bn.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <openssl/rand.h>
-
-#include "proxy/crypto/p384.h"
-#include "proxy/crypto/p384_point.h"
 
 #if defined(__has_include)
 #if __has_include(<valgrind/memcheck.h>)
@@ -28,97 +16,7 @@
 #define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)(at), (void)(len))
 #endif
 
-enum { LIMBS = P384_LIMBS, BYTES = LIMBS * 8 };
-
-struct point {
-    uint64_t x[LIMBS], y[LIMBS];
-};
-
-static struct reference {
-    EC_GROUP *curve;
-    EC_POINT *point;
-    BN_CTX *numbers;
-    BIGNUM *x, *y, *k, *order, *prime;
-} openssl;
-
 static size_t keys = 1200;
-
-static void start_openssl(void)
-{
-    openssl.curve = EC_GROUP_new_by_curve_name(NID_secp384r1);
-    openssl.point = EC_POINT_new(openssl.curve);
-    openssl.numbers = BN_CTX_new();
-    openssl.x = BN_new();
-    openssl.y = BN_new();
-    openssl.k = BN_new();
-    openssl.order = BN_dup(EC_GROUP_get0_order(openssl.curve));
-    openssl.prime = BN_dup(EC_GROUP_get0_field(openssl.curve));
-}
-
-static void stop_openssl(void)
-{
-    BN_free(openssl.x);
-    BN_free(openssl.y);
-    BN_free(openssl.k);
-    BN_free(openssl.order);
-    BN_free(openssl.prime);
-    BN_CTX_free(openssl.numbers);
-    EC_POINT_free(openssl.point);
-    EC_GROUP_free(openssl.curve);
-}
-
-static void to_limbs(uint64_t limbs[LIMBS], const BIGNUM *number)
-{
-    assert_int_equal(BN_bn2lebinpad(number, (unsigned char *)limbs, BYTES), BYTES);
-}
-
-static void from_limbs(BIGNUM *number, const uint64_t limbs[LIMBS])
-{
-    assert_non_null(BN_lebin2bn((const unsigned char *)limbs, BYTES, number));
-}
-
-/* [scalar]point, or [scalar]G; false if it is not a point or the product none. */
-static bool reference(
-    struct point *product, const uint64_t scalar[LIMBS], const struct point *point)
-{
-    from_limbs(openssl.k, scalar);
-    if (point != NULL) {
-        from_limbs(openssl.x, point->x);
-        from_limbs(openssl.y, point->y);
-        if (EC_POINT_set_affine_coordinates(
-                openssl.curve, openssl.point, openssl.x, openssl.y, openssl.numbers) != 1)
-            return false;
-    }
-    if (EC_POINT_mul(openssl.curve, openssl.point, point == NULL ? openssl.k : NULL,
-            point == NULL ? NULL : openssl.point, point == NULL ? NULL : openssl.k,
-            openssl.numbers) != 1 ||
-        EC_POINT_get_affine_coordinates(
-            openssl.curve, openssl.point, openssl.x, openssl.y, openssl.numbers) != 1)
-        return false;
-    to_limbs(product->x, openssl.x);
-    to_limbs(product->y, openssl.y);
-    return true;
-}
-
-static void random_scalar(uint64_t scalar[LIMBS])
-{
-    do {
-        assert_int_equal(BN_rand_range(openssl.k, openssl.order), 1);
-    } while (BN_is_zero(openssl.k));
-    to_limbs(scalar, openssl.k);
-}
-
-static void assert_derives(const uint64_t scalar[LIMBS], const struct point *point)
-{
-    unsigned char secret[P384_SECRET_LEN], expected[P384_SECRET_LEN];
-    struct point product;
-
-    assert_true(reference(&product, scalar, point));
-    from_limbs(openssl.x, product.x);
-    assert_int_equal(BN_bn2binpad(openssl.x, expected, BYTES), BYTES);
-    assert_true(p384_derive(secret, scalar, point->x, point->y));
-    assert_memory_equal(secret, expected, sizeof(secret));
-}
 
 static void assert_public(const uint64_t scalar[LIMBS])
 {
@@ -298,183 +196,6 @@ static void edge_points_agree(void **state)
     assert_true(found > 20);
 }
 
-static void assert_refused(const uint64_t scalar[LIMBS], const struct point *peer)
-{
-    unsigned char secret[P384_SECRET_LEN], zero[P384_SECRET_LEN] = {0};
-
-    for (int plain = 0; plain < 2; plain++) {
-        p384_start(plain ? P384_PLAIN : P384_BEST);
-        memset(secret, 0xaa, sizeof(secret));
-        assert_false(p384_derive(secret, scalar, peer->x, peer->y));
-        assert_memory_equal(secret, zero, sizeof(secret));
-    }
-}
-
-static void points_off_the_curve_are_refused(void **state)
-{
-    static const struct point zero;
-    uint64_t scalar[LIMBS];
-    struct point good, bad;
-
-    (void)state;
-    random_scalar(scalar);
-    assert_true(reference(&good, scalar, NULL));
-    assert_refused(scalar, &zero);
-    for (size_t bit = 0; bit < 384; bit++) {
-        bad = good;
-        bad.x[bit / 64] ^= UINT64_C(1) << bit % 64;
-        assert_refused(scalar, &bad);
-        bad = good;
-        bad.y[bit / 64] ^= UINT64_C(1) << bit % 64;
-        assert_refused(scalar, &bad);
-    }
-}
-
-/* A coordinate plus p, where that still fits: the same point, were it reduced. */
-static void coordinates_above_the_prime_are_refused(void **state)
-{
-    uint64_t scalar[LIMBS];
-    struct point bad;
-    bool done = false;
-
-    (void)state;
-    random_scalar(scalar);
-    for (BN_ULONG x = 0; !done; x++) {
-        BN_set_word(openssl.x, x);
-        if (EC_POINT_set_compressed_coordinates(
-                openssl.curve, openssl.point, openssl.x, 0, openssl.numbers) != 1)
-            continue;
-        EC_POINT_get_affine_coordinates(
-            openssl.curve, openssl.point, openssl.x, openssl.y, openssl.numbers);
-        to_limbs(bad.x, openssl.x);
-        to_limbs(bad.y, openssl.y);
-        assert_derives(scalar, &bad);
-        BN_set_word(openssl.x, x);
-        BN_add(openssl.x, openssl.x, openssl.prime);
-        to_limbs(bad.x, openssl.x);
-        done = true;
-    }
-    assert_refused(scalar, &bad);
-    assert_true(reference(&bad, scalar, NULL));
-    memcpy(bad.y, p384_prime, sizeof(bad.y));
-    assert_refused(scalar, &bad);
-    memset(bad.x, 0xff, sizeof(bad.x));
-    assert_refused(scalar, &bad);
-}
-
-static void scalars_out_of_range_are_refused(void **state)
-{
-    uint64_t scalar[LIMBS] = {1}, x[LIMBS], y[LIMBS];
-    struct point peer;
-
-    (void)state;
-    assert_true(reference(&peer, scalar, NULL));
-    memset(scalar, 0, sizeof(scalar));
-    assert_refused(scalar, &peer);
-    assert_false(p384_public(x, y, scalar));
-    to_limbs(scalar, openssl.order);
-    for (int i = 0; i < 80; i++, scalar[0]++) {
-        assert_refused(scalar, &peer);
-        assert_false(p384_public(x, y, scalar));
-    }
-    memset(scalar, 0xff, sizeof(scalar));
-    assert_refused(scalar, &peer);
-}
-
-/* The field, where a result is next to 0, p or 2^384: operands of long runs. */
-static void edge_number(uint64_t limbs[LIMBS], unsigned n)
-{
-    static const uint64_t parts[] = {0, UINT64_MAX, 1, UINT64_C(0xffffffff),
-        UINT64_C(0xffffffff00000000), UINT64_MAX - 1};
-
-    for (size_t i = 0; i < LIMBS; i++, n /= 6)
-        limbs[i] = parts[n % 6];
-    from_limbs(openssl.k, limbs);
-    BN_nnmod(openssl.k, openssl.k, openssl.prime, openssl.numbers);
-    to_limbs(limbs, openssl.k);
-}
-
-static void assert_number(const struct p384_number *got, const BIGNUM *expected)
-{
-    uint64_t limbs[LIMBS];
-
-    BN_nnmod(openssl.k, expected, openssl.prime, openssl.numbers);
-    to_limbs(limbs, openssl.k);
-    assert_memory_equal(got->limbs, limbs, sizeof(limbs));
-}
-
-/* As limbs, so the results carry the factors of Montgomery's form. */
-static void assert_field(const struct p384_number *a, const struct p384_number *b,
-    const BIGNUM *to_montgomery, const BIGNUM *half)
-{
-    struct p384_number out;
-    BIGNUM *r = BN_new();
-
-    from_limbs(openssl.x, a->limbs);
-    from_limbs(openssl.y, b->limbs);
-    p384_add(&out, a, b);
-    BN_add(r, openssl.x, openssl.y);
-    assert_number(&out, r);
-    p384_subtract(&out, a, b);
-    BN_sub(r, openssl.x, openssl.y);
-    assert_number(&out, r);
-    p384_halve(&out, a);
-    BN_mul(r, openssl.x, half, openssl.numbers);
-    assert_number(&out, r);
-    p384_multiply(&out, a, b);
-    BN_mul(r, openssl.x, openssl.y, openssl.numbers);
-    BN_mod_mul(r, r, to_montgomery, openssl.prime, openssl.numbers);
-    assert_number(&out, r);
-    p384_square(&out, a);
-    BN_sqr(r, openssl.x, openssl.numbers);
-    BN_mod_mul(r, r, to_montgomery, openssl.prime, openssl.numbers);
-    assert_number(&out, r);
-    BN_free(r);
-}
-
-static void the_field_is_right_at_its_edges(void **state)
-{
-    BIGNUM *to_montgomery = BN_new(), *half = BN_new();
-
-    (void)state;
-    BN_set_bit(to_montgomery, 384);
-    BN_mod_inverse(to_montgomery, to_montgomery, openssl.prime, openssl.numbers);
-    BN_set_word(half, 2);
-    BN_mod_inverse(half, half, openssl.prime, openssl.numbers);
-    for (unsigned n = 0; n < 46656; n += 5) {
-        struct p384_number a, b;
-
-        p384_start(n % 2 != 0 ? P384_PLAIN : P384_BEST);
-        edge_number(a.limbs, n);
-        edge_number(b.limbs, n % 7 == 0 ? 46655 - n : n * 29 % 46656);
-        assert_field(&a, &b, to_montgomery, half);
-    }
-    BN_free(to_montgomery);
-    BN_free(half);
-}
-
-static void inverses_are_inverse(void **state)
-{
-    struct p384_number a, inverse, product;
-
-    (void)state;
-    for (unsigned n = 0; n < 6000; n++) {
-        p384_start(n % 2 != 0 ? P384_PLAIN : P384_BEST);
-        if (n < 3000) {
-            edge_number(a.limbs, n * 233 % 46656);
-        } else {
-            BN_rand_range(openssl.k, openssl.prime);
-            to_limbs(a.limbs, openssl.k);
-        }
-        p384_invert(&inverse, &a);
-        p384_multiply(&product, &a, &inverse);
-        if (p384_is_zero(&a))
-            assert_true(p384_is_zero(&inverse) != 0);
-        else
-            assert_memory_equal(&product, &p384_one, sizeof(product));
-    }
-}
-
 /* Of the CPU itself: valgrind's says it has not, and can nevertheless. */
 static bool cpu_has_adx(void)
 {
@@ -519,29 +240,19 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_vectors_of_rfc_5903_pass),
-        cmocka_unit_test(the_field_is_right_at_its_edges),
-        cmocka_unit_test(inverses_are_inverse),
         cmocka_unit_test(the_smallest_and_largest_scalars_agree),
         cmocka_unit_test(scalars_around_powers_of_two_agree),
         cmocka_unit_test(sparse_and_dense_scalars_agree),
         cmocka_unit_test(edge_points_agree),
-        cmocka_unit_test(points_off_the_curve_are_refused),
-        cmocka_unit_test(coordinates_above_the_prime_are_refused),
-        cmocka_unit_test(scalars_out_of_range_are_refused),
         cmocka_unit_test(random_keys_agree_with_openssl),
     };
     const struct CMUnitTest timing[] = {
         cmocka_unit_test(scalars_take_no_part_in_timing),
     };
-    int failed;
 
-    start_openssl();
     if (argc > 1 && strcmp(argv[1], "--full") == 0)
         keys = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000;
     if (argc > 1 && strcmp(argv[1], "--timing") == 0)
-        failed = cmocka_run_group_tests(timing, NULL, NULL);
-    else
-        failed = cmocka_run_group_tests(tests, NULL, NULL);
-    stop_openssl();
-    return failed;
+        return cmocka_run_group_tests(timing, start_openssl, stop_openssl);
+    return cmocka_run_group_tests(tests, start_openssl, stop_openssl);
 }
