@@ -108,7 +108,7 @@ static void begin(void)
     SSL_set_connect_state(client.ssl);
 }
 
-static void end(void)
+static inline void end(void)
 {
     tls_free(server.tls);
     buffer_destroy(&server.out);
