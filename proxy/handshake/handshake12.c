@@ -78,7 +78,7 @@ struct server_hello_12 handshake12_answer(
         .session_id_len = h->common.resumed ? hello->session_id.len : 0,
         .suite = h->common.suite->id,
         .renegotiation = hello->secure_renegotiation,
-        .point_formats = hello->point_formats,
+        .point_formats = hello->point_formats && !h->common.resumed, /* RFC 8422, 4 */
         .ticket = h->gives_ticket,
         .extended_master_secret = hello->extended_master_secret,
         .alpn = (const unsigned char *)protocol,

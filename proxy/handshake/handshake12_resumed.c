@@ -57,11 +57,14 @@ static void resume(struct handshake12 *h, const struct handshake_start *start)
 
 /* What a client may not have lost on the way to its second handshake (RFC 7627, 5.3; RFC
  * 5246, 7.4.1.2). */
-static int find_fault(const struct hello *hello, const struct ticket *session)
+static bool is_consistent(struct handshake12 *h, const struct hello *hello)
 {
     if (!hello->extended_master_secret)
-        return SSL_R_INCONSISTENT_EXTMS;
-    return hello_lists(hello->suites, session->suite) ? 0 : SSL_R_REQUIRED_CIPHER_MISSING;
+        return handshake_fail(
+            &h->common, SSL_AD_HANDSHAKE_FAILURE, SSL_R_INCONSISTENT_EXTMS);
+    return hello_lists(hello->suites, h->session.suite) ||
+        handshake_fail(
+            &h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_REQUIRED_CIPHER_MISSING);
 }
 
 struct handshake *handshake12_begin_resumed(const struct handshake_start *start)
@@ -74,13 +77,10 @@ struct handshake *handshake12_begin_resumed(const struct handshake_start *start)
     if (suite == NULL)
         return NULL;
     struct handshake12 *h = handshake12_new(start, suite);
-    int fault = find_fault(start->hello, &session);
     h->session = session;
     h->gives_ticket = verdict == TICKET_OPENED_BY_OLD_KEY;
     ticket_wipe(&session);
-    if (fault != 0)
-        (void)handshake_fail(&h->common, SSL_AD_ILLEGAL_PARAMETER, fault);
-    else if (h->common.state != HANDSHAKE_FAILED)
+    if (h->common.state != HANDSHAKE_FAILED && is_consistent(h, start->hello))
         resume(h, start);
     return &h->common;
 }

@@ -139,6 +139,27 @@ static void begin_with(SSL_SESSION *session)
     assert_int_equal(SSL_set_session(rig.client, session), 1);
 }
 
+/* Up to the server's first flight; NULL: there is no session. */
+static void await_answer(SSL_SESSION *session)
+{
+    struct buffer hello = {0};
+
+    begin();
+    if (session != NULL)
+        assert_int_equal(SSL_set_session(rig.client, session), 1);
+    run_client();
+    take_from_client(&hello);
+    deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
+    buffer_destroy(&hello);
+    assert_non_null(rig.handshake);
+    assert_int_equal(rig.handshake->state, HANDSHAKE_AWAITS_CLIENT);
+}
+
+static void await_key_exchange(void)
+{
+    await_answer(NULL);
+}
+
 static void a_session_is_resumed_by_its_ticket(void **state)
 {
     SSL_SESSION *session = session_of_a_full_handshake();
@@ -156,6 +177,28 @@ static void a_session_is_resumed_by_its_ticket(void **state)
         talk();
         end();
     }
+    SSL_SESSION_free(session);
+}
+
+static bool names_point_formats(void)
+{
+    return memmem(buffer_data(&rig.to_client), buffer_len(&rig.to_client),
+               "\0\x0b\0\2\1\0", 6) != NULL;
+}
+
+/* RFC 8422, 4: of curves nothing is agreed on anew. */
+static void a_resumed_session_has_no_point_formats(void **state)
+{
+    SSL_SESSION *session = session_of_a_full_handshake();
+
+    (void)state;
+    await_key_exchange();
+    assert_true(names_point_formats());
+    end();
+    await_answer(session);
+    assert_true(rig.handshake->resumed);
+    assert_false(names_point_formats());
+    end();
     SSL_SESSION_free(session);
 }
 
@@ -233,19 +276,6 @@ static void without_keys_for_tickets_there_are_none(void **state)
     assert_false(SSL_SESSION_has_ticket(session));
     SSL_SESSION_free(session);
     end();
-}
-
-static void await_key_exchange(void)
-{
-    struct buffer hello = {0};
-
-    begin();
-    run_client();
-    take_from_client(&hello);
-    deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
-    buffer_destroy(&hello);
-    assert_non_null(rig.handshake);
-    assert_int_equal(rig.handshake->state, HANDSHAKE_AWAITS_CLIENT);
 }
 
 /* The extension was answered already: an empty one follows (RFC 5077, 3.3). */
@@ -432,7 +462,7 @@ static void a_session_without_extended_master_secret_is_refused(void **state)
     assert_non_null(at);
     at[0] = 0x77; /* an extension nobody knows */
     deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
-    assert_refused(SSL_AD_ILLEGAL_PARAMETER);
+    assert_refused(SSL_AD_HANDSHAKE_FAILURE);
     buffer_destroy(&hello);
     SSL_SESSION_free(session);
 }
@@ -471,6 +501,7 @@ static int run(enum engine_choice how)
         cmocka_unit_test(every_suite_group_and_key_shakes_hands),
         cmocka_unit_test(every_signature_scheme_is_used_that_the_client_wants),
         TEST(a_session_is_resumed_by_its_ticket),
+        TEST(a_resumed_session_has_no_point_formats),
         TEST(a_ticket_of_an_old_key_is_renewed_and_keeps_its_age),
         TEST(a_session_of_another_service_is_not_resumed),
         TEST(a_client_without_tickets_gets_none),
