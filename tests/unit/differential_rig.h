@@ -139,7 +139,7 @@ static struct side {
     bool express;
 } side;
 
-static void side_begin(void)
+static inline void side_begin(void)
 {
     memset(&side, 0, sizeof(side));
     side.tls = tls_server((struct tls_context *)both.context, &side.out);
