@@ -4,6 +4,7 @@
 #ifndef WLBPROXY_TESTS_TLS_SUITES_H
 #define WLBPROXY_TESTS_TLS_SUITES_H
 
+#include "config/error.h"
 #include "tests/unit/tls_rig.h"
 
 static const struct suite {
@@ -36,6 +37,17 @@ static inline void connect_with(const struct suite *suite)
     settle(1000);
     assert_true(tls_is_open(server.tls));
     assert_string_equal(SSL_get_cipher(client.ssl), suite->name);
+}
+
+/* Starts the engine; false, and says so, where records stay with OpenSSL. */
+static inline bool records_are_ours(void)
+{
+    struct error err;
+
+    if (engine_start(ENGINE_AUTO, &err) && engine_seals_records())
+        return true;
+    print_message("skipped: records are OpenSSL's: %s\n", engine_description());
+    return false;
 }
 
 #endif
