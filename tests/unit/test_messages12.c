@@ -1,35 +1,15 @@
 /* The secrets and the messages of TLS 1.2 as pure functions. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/engine_rig.h"
+
 #include <string.h>
 
-#include <cmocka.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
-#include "config/error.h"
-#include "proxy/crypto/engine.h"
 #include "proxy/crypto/prf.h"
 #include "proxy/handshake/messages12.h"
-
-static int start(void **state)
-{
-    struct error err;
-
-    (void)state;
-    return engine_start(ENGINE_AUTO, &err) && engine_seals_records() ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    engine_stop();
-    return 0;
-}
 
 /* Test vector of the IETF TLS list for P_SHA256, 2009. */
 static void the_prf_gives_the_published_bytes(void **state)
@@ -227,5 +207,5 @@ int main(void)
         cmocka_unit_test(a_client_key_exchange_is_one_vector_and_nothing_else),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_sealing_engine, stop_engine);
 }

@@ -1,15 +1,9 @@
 /* Session tickets of our own format. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/engine_rig.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "certstore/context.h"
-#include "config/error.h"
-#include "proxy/crypto/engine.h"
 #include "proxy/handshake/ticket.h"
 
 static struct ticket_keys keys;
@@ -22,21 +16,6 @@ static const struct ticket session = {.version = 0x0303,
     .secret = "a master secret is forty-eight bytes of it, yes",
     .binding = "the service it belongs to"};
 static const unsigned char salt[TICKET_SALT] = "sixteen of them";
-
-static int start(void **state)
-{
-    struct error err;
-
-    (void)state;
-    return engine_start(ENGINE_AUTO, &err) && engine_seals_records() ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    engine_stop();
-    return 0;
-}
 
 static int make_keys(void **state)
 {
@@ -187,5 +166,5 @@ int main(void)
         cmocka_unit_test(a_ticket_ages),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_sealing_engine, stop_engine);
 }
