@@ -1,25 +1,12 @@
 /* Who is served first, in a turn of the loop, while many hellos wait. */
+#include "tests/unit/loop_rig.h"
+
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
-#include "proxy/net/loop.h"
-#include "proxy/net/stream.h"
-
-enum { CROWD = 60, TURNS_MAX = 20000 };
-
-static struct loop loop;
-static SSL_CTX *server_context;
+enum { CROWD = 60 };
 
 /* A stream, and its peer, who says what it is told to. */
 struct one {
@@ -46,59 +33,14 @@ static void on_closed(struct stream *s)
     one_of(s)->closed = true;
 }
 
-static void ignore(struct stream *s)
-{
-    (void)s;
-}
-
-static void ignore_data(struct stream *s, const char *bytes, size_t len)
-{
-    (void)s, (void)bytes, (void)len;
-}
-
-static void ignore_failure(struct stream *s, enum end_reason reason, const char *detail)
-{
-    (void)s, (void)reason, (void)detail;
-}
-
 static const struct stream_events events = {
     on_opened, ignore_data, ignore, ignore, ignore_failure, on_closed};
-
-static void turn(void)
-{
-    uv_run(&loop.uv, UV_RUN_NOWAIT);
-}
 
 /* What has come is seen in one turn, and seen to in the next. */
 static void see_and_act(void)
 {
     turn();
     turn();
-}
-
-#define TURN_UNTIL(condition)                                                            \
-    do {                                                                                 \
-        int turns = 0;                                                                   \
-        while (!(condition) && turns++ < TURNS_MAX)                                      \
-            turn();                                                                      \
-        assert_true(turns <= TURNS_MAX);                                                 \
-    } while (0)
-
-static void make_server_context(void)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x = X509_new();
-
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), 0);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_set_pubkey(x, key);
-    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
-    server_context = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_use_certificate(server_context, x);
-    assert_int_equal(SSL_CTX_use_PrivateKey(server_context, key), 1);
-    X509_free(x);
-    EVP_PKEY_free(key);
 }
 
 static int start(void **state)

@@ -1,0 +1,72 @@
+/*
+ * loop_rig.h - a loop that is turned by hand, a server's context, and what a stream may
+ * tell an owner who does not care.
+ */
+#ifndef WLBPROXY_TESTS_LOOP_RIG_H
+#define WLBPROXY_TESTS_LOOP_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "proxy/net/loop.h"
+#include "proxy/net/stream.h"
+
+enum { TURNS_MAX = 20000 };
+
+static struct loop loop;
+static SSL_CTX *server_context;
+
+static inline void make_server_context(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    server_context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(server_context, x);
+    assert_int_equal(SSL_CTX_use_PrivateKey(server_context, key), 1);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+static inline void turn(void)
+{
+    uv_run(&loop.uv, UV_RUN_NOWAIT);
+}
+
+#define TURN_UNTIL(condition)                                                            \
+    do {                                                                                 \
+        int turns = 0;                                                                   \
+        while (!(condition) && turns++ < TURNS_MAX)                                      \
+            turn();                                                                      \
+        assert_true(turns <= TURNS_MAX);                                                 \
+    } while (0)
+
+static inline void ignore(struct stream *s)
+{
+    (void)s;
+}
+
+static inline void ignore_data(struct stream *s, const char *bytes, size_t len)
+{
+    (void)s, (void)bytes, (void)len;
+}
+
+static inline void ignore_failure(
+    struct stream *s, enum end_reason reason, const char *detail)
+{
+    (void)s, (void)reason, (void)detail;
+}
+
+#endif

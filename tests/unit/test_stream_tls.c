@@ -1,0 +1,271 @@
+/* Streams with TLS inside: handshakes and their turn, alerts, and how they end. */
+#include "tests/unit/stream_tls_rig.h"
+
+#include <poll.h>
+
+#include "config/error.h"
+#include "proxy/crypto/engine.h"
+
+static void tls_is_hidden_and_ends_with_close_notify(void **state)
+{
+    char got[64];
+
+    for (size_t v = 0; v < 2; v++) {
+        forget(state);
+        begin_tls(versions[v]);
+        stream_write(&owner.stream, "early", 5);
+        TURN_UNTIL(SSL_do_handshake(ssl) == 1 && owner.opened);
+        SSL_write(ssl, "ping", 4);
+        TURN_UNTIL(received("ping"));
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 5);
+        SSL_shutdown(ssl);
+        TURN_UNTIL(owner.ended);
+        stream_write(&owner.stream, "pong", 4);
+        stream_end(&owner.stream);
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 0);
+        assert_int_equal(SSL_get_error(ssl, 0), SSL_ERROR_ZERO_RETURN);
+        assert_int_equal(owner.failed, 0);
+        end_tls();
+    }
+}
+
+static void a_cut_has_no_close_notify(void **state)
+{
+    char got[64];
+
+    for (size_t v = 0; v < 2; v++) {
+        forget(state);
+        shake_hands(versions[v]);
+        stream_write(&owner.stream, "half", 4);
+        stream_cut(&owner.stream);
+        assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
+        int n = read_from_ssl(got, sizeof(got));
+        assert_true(n <= 0 && SSL_get_error(ssl, n) != SSL_ERROR_ZERO_RETURN);
+        end_tls();
+    }
+}
+
+static void fin_without_close_notify_is_a_client_gone(void **state)
+{
+    forget(state);
+    shake_hands(TLS1_3_VERSION);
+    shutdown(peer, SHUT_WR);
+    TURN_UNTIL(owner.failed);
+    assert_int_equal(owner.reason, END_CLIENT_GONE);
+    end_tls();
+}
+
+/* The last bytes of the handshake and a request in one read. */
+static void shake_hands_and_ask(void)
+{
+    begin_tls(TLS1_3_VERSION);
+    TURN_UNTIL(SSL_do_handshake(ssl) == 1);
+    assert_int_equal(SSL_write(ssl, "ask", 3), 3);
+    TURN_UNTIL(received("ask"));
+}
+
+static void a_ticket_travels_with_the_answer(void **state)
+{
+    char got[64];
+    struct pollfd tells = {.events = POLLIN};
+
+    forget(state);
+    shake_hands_and_ask();
+    tells.fd = peer;
+    assert_int_equal(poll(&tells, 1, 0), 0);
+    stream_write(&owner.stream, "told", 4);
+    turn();
+    assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get_session(ssl)), 1);
+    end_tls();
+
+    forget(state); /* nor does it wait for an answer that is late */
+    shake_hands_and_ask();
+    tells.fd = peer;
+    while (poll(&tells, 1, 1) == 0)
+        turn();
+    end_tls();
+}
+
+/* Each record while that before it keeps the engine waiting for company. */
+static void send_records_apart(BIO *flight)
+{
+    unsigned char record[4096];
+
+    while (BIO_read(flight, record, 5) == 5) {
+        int len = record[3] << 8 | record[4];
+
+        assert_int_equal(BIO_read(flight, record + 5, len), len);
+        send(peer, record, 5 + (size_t)len, 0);
+        for (int i = 0; i < 2; i++) {
+            loop.events_seen = true;
+            turn();
+        }
+    }
+}
+
+static void what_comes_while_keys_are_awaited_is_read(void **state)
+{
+    SSL_CTX *stock = server_context;
+    BIO *flight = BIO_new(BIO_s_mem());
+    struct error err;
+
+    forget(state);
+    assert_true(engine_start(ENGINE_AUTO, &err));
+    if (!engine_is_batched()) {
+        BIO_free(flight);
+        skip();
+    }
+    server_context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
+    assert_int_equal(
+        SSL_CTX_use_cert_and_key(server_context, SSL_CTX_get0_certificate(stock),
+            SSL_CTX_get0_privatekey(stock), NULL, 1),
+        1);
+    engine_adopt(server_context);
+    begin_tls(TLS1_2_VERSION);
+    SSL_set0_wbio(ssl, flight);
+    TURN_UNTIL((SSL_do_handshake(ssl), send_records_apart(flight), owner.opened > 0));
+    end_tls();
+    SSL_CTX_free(server_context);
+    server_context = stock;
+    engine_stop();
+}
+
+enum { CROWD = 40 };
+
+static const struct stream_events ignored = {
+    ignore, ignore_data, ignore, ignore, ignore_failure, ignore};
+
+/* Hellos of clients who then say no more, each of which costs much to answer. */
+static void crowd_says_hello(struct stream crowd[CROWD], int peers[CROWD])
+{
+    SSL *client = SSL_new(client_context);
+    BIO *hello = BIO_new(BIO_s_mem());
+    char *bytes;
+    int pair[2];
+
+    SSL_set_bio(client, BIO_new(BIO_s_mem()), hello);
+    SSL_set_connect_state(client);
+    SSL_do_handshake(client);
+    size_t len = (size_t)BIO_get_mem_data(hello, &bytes);
+    for (size_t i = 0; i < CROWD; i++) {
+        tcp_pair(pair);
+        peers[i] = pair[1];
+        stream_accept(
+            &crowd[i], &loop, &ignored, pair[0], (struct tls_context *)server_context);
+    }
+    a_few_turns();
+    for (size_t i = 0; i < CROWD; i++)
+        assert_int_equal(send(peers[i], bytes, len, 0), len);
+    SSL_free(client);
+}
+
+static void who_was_answered_does_not_queue_behind_those_who_come(void **state)
+{
+    static struct stream crowd[CROWD];
+    int peers[CROWD];
+    struct pollfd answered = {.events = POLLIN};
+
+    forget(state);
+    begin_tls(TLS1_3_VERSION);
+    answered.fd = peer;
+    assert_int_equal(SSL_do_handshake(ssl), -1);
+    TURN_UNTIL(poll(&answered, 1, 0) == 1);
+    assert_int_equal(owner.opened, 0);
+    crowd_says_hello(crowd, peers);
+    assert_int_equal(SSL_do_handshake(ssl), 1); /* and is the last in the queue */
+    turn();
+    turn();
+    assert_int_equal(owner.opened, 1);
+    for (size_t i = 0; i < CROWD; i++) {
+        stream_close(&crowd[i]);
+        close(peers[i]);
+    }
+    end_tls();
+}
+
+static bool a_few_turns_see_nothing(void)
+{
+    loop.events_seen = false;
+    a_few_turns();
+    return !loop.events_seen;
+}
+
+/* TLS itself answers some of what it reads: that must not pile up without end. */
+static void a_peer_that_leaves_too_much_unread_is_not_read_from(void **state)
+{
+    static char much[5 * STREAM_HIGH_WATER];
+    char taken[4096];
+
+    forget(state);
+    shake_hands(TLS1_3_VERSION);
+    while (stream_unsent(&owner.stream) < sizeof(much)) {
+        stream_write(&owner.stream, much, sizeof(much));
+        a_few_turns();
+    }
+    SSL_write(ssl, "ask", 3);
+    TURN_UNTIL(a_few_turns_see_nothing()); /* the kernel takes what it can, in its time */
+    assert_int_equal(buffer_len(&owner.data), 0);
+    TURN_UNTIL(recv(peer, taken, sizeof(taken), MSG_DONTWAIT) < 0 && received("ask"));
+    end_tls();
+}
+
+static void an_alert_reaches_a_peer_whose_bytes_we_never_read(void **state)
+{
+    static char more[5000];
+    unsigned char alert[7];
+
+    forget(state);
+    owner.close_when_failed = true;
+    accept_stream(server_context);
+    send(peer, "\x16\x03\x01\x00\x05nonsense", 13, 0);
+    TURN_UNTIL(owner.failed);
+    assert_int_equal(owner.reason, END_HANDSHAKE_FAILED);
+    send(peer, more, sizeof(more), 0);
+    a_few_turns();
+    assert_int_equal(owner.closed, 0);
+    TURN_UNTIL(recv(peer, alert, 7, MSG_DONTWAIT | MSG_PEEK) == 7);
+    assert_int_equal(alert[0], 21);
+    assert_int_equal(recv(peer, alert, 7, 0), 7);
+    expect_fin();
+    close(peer);
+    TURN_UNTIL(owner.closed);
+}
+
+static void plain_http_is_answered_in_the_clear(void **state)
+{
+    forget(state);
+    accept_stream(server_context);
+    send(peer, "GET / HTTP/1.1\r\n\r\n", 18, 0);
+    TURN_UNTIL(owner.failed);
+    assert_int_equal(owner.reason, END_PLAIN_HTTP);
+    assert_false(stream_is_tls(&owner.stream));
+    stream_write(&owner.stream, "HTTP/1.1 400 ", 13);
+    stream_end(&owner.stream);
+    a_few_turns();
+    expect_from_peer("HTTP/1.1 400 ");
+    expect_fin();
+    send(peer, "more", 4, 0);
+    shutdown(peer, SHUT_WR);
+    TURN_UNTIL(owner.ended);
+    assert_int_equal(owner.opened, 0);
+    finish();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(tls_is_hidden_and_ends_with_close_notify),
+        TEST(a_cut_has_no_close_notify),
+        TEST(fin_without_close_notify_is_a_client_gone),
+        TEST(a_ticket_travels_with_the_answer),
+        TEST(what_comes_while_keys_are_awaited_is_read),
+        TEST(who_was_answered_does_not_queue_behind_those_who_come),
+        TEST(a_peer_that_leaves_too_much_unread_is_not_read_from),
+        TEST(an_alert_reaches_a_peer_whose_bytes_we_never_read),
+        TEST(plain_http_is_answered_in_the_clear),
+    };
+
+    return cmocka_run_group_tests(tests, make_loop, free_loop);
+}
