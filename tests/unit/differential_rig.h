@@ -38,6 +38,23 @@ static struct pass *now;
 static struct service both; /* an RSA and an EC certificate */
 static EVP_PKEY *rsa_key, *ec_key;
 
+/* Around a group of tests. */
+static inline int make_service_keys(void **state)
+{
+    (void)state;
+    rsa_key = service_key("2048");
+    ec_key = service_key("P-256");
+    return 0;
+}
+
+static inline int free_service_keys(void **state)
+{
+    (void)state;
+    EVP_PKEY_free(rsa_key);
+    EVP_PKEY_free(ec_key);
+    return 0;
+}
+
 static void note(const char *name, const char *line)
 {
     if (now->count == now->room) {
@@ -130,6 +147,14 @@ static void compare(const char *what, void (*cases)(void), const struct meant *m
     free_pass(&own);
     assert_int_equal(differences, 0);
 }
+
+/* The test of that name: the cases come to the same but for what is meant. */
+#define DIFFERENTIAL_TEST(name, cases, meant)                                            \
+    static void name(void **state)                                                       \
+    {                                                                                    \
+        (void)state;                                                                     \
+        compare(#cases, cases, meant);                                                   \
+    }
 
 /* A server under test. */
 static struct side {

@@ -1,5 +1,6 @@
 /*
- * hello_parts.h - a ClientHello that was recorded, in parts, to be put together otherwise.
+ * hello_parts.h - a ClientHello that was recorded, in parts, to be put together
+ * otherwise.
  */
 #ifndef WLBPROXY_TESTS_HELLO_PARTS_H
 #define WLBPROXY_TESTS_HELLO_PARTS_H
@@ -12,6 +13,19 @@ struct recorded {
     unsigned char record[HELLO_MAX];
     size_t len;
 };
+
+/* What the client says first. */
+static inline struct recorded record_hello(SSL *ssl)
+{
+    struct recorded recorded = {.len = 0};
+    char *bytes;
+
+    (void)SSL_do_handshake(ssl);
+    recorded.len = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
+    assert_true(recorded.len <= HELLO_MAX);
+    memcpy(recorded.record, bytes, recorded.len);
+    return recorded;
+}
 
 struct bytes {
     const char *at;

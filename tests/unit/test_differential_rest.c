@@ -40,22 +40,6 @@ static SSL_CTX *clients;
 static SSL_SESSION *session;
 static SSL *client;
 
-static int make_keys(void **state)
-{
-    (void)state;
-    rsa_key = service_key("2048");
-    ec_key = service_key("P-256");
-    return 0;
-}
-
-static int free_keys(void **state)
-{
-    (void)state;
-    EVP_PKEY_free(rsa_key);
-    EVP_PKEY_free(ec_key);
-    return 0;
-}
-
 /* A copy, for a handshake that fails spoils what it used. */
 static void resume_session(void)
 {
@@ -392,15 +376,9 @@ static const struct meant first_records[] = {
     {0},
 };
 
-#define COMPARE(cases, meant)                                                            \
-    static void cases##_end_alike(void **state)                                          \
-    {                                                                                    \
-        (void)state;                                                                     \
-        compare(#cases, cases, meant);                                                   \
-    }
-COMPARE(foreign_records, stricter)
-COMPARE(bent_records, bent)
-COMPARE(flipped_bytes, first_records)
+DIFFERENTIAL_TEST(foreign_records_end_alike, foreign_records, stricter)
+DIFFERENTIAL_TEST(bent_records_end_alike, bent_records, bent)
+DIFFERENTIAL_TEST(flipped_bytes_end_alike, flipped_bytes, first_records)
 
 int main(int argc, char **argv)
 {
@@ -411,5 +389,5 @@ int main(int argc, char **argv)
     };
 
     everything = argc > 1 && strcmp(argv[1], "--full") == 0;
-    return cmocka_run_group_tests(tests, make_keys, free_keys);
+    return cmocka_run_group_tests(tests, make_service_keys, free_service_keys);
 }
