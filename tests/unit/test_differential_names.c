@@ -195,14 +195,8 @@ static int stop(void **state)
 
 static const struct meant nothing[] = {{0}};
 
-#define COMPARE(cases, meant)                                                            \
-    static void cases##_alike(void **state)                                              \
-    {                                                                                    \
-        (void)state;                                                                     \
-        compare(#cases, cases, meant);                                                   \
-    }
-COMPARE(names_lead_to_services, nothing)
-COMPARE(sessions_stay_with_names, nothing)
+DIFFERENTIAL_TEST(names_lead_to_services_alike, names_lead_to_services, nothing)
+DIFFERENTIAL_TEST(sessions_stay_with_names_alike, sessions_stay_with_names, nothing)
 
 int main(void)
 {

@@ -26,30 +26,19 @@ static SSL *client_of(SSL_SESSION *resumed)
 
 static int start(void **state)
 {
-    char *bytes;
-
-    (void)state;
     digests_start();
-    rsa_key = service_key("2048");
-    ec_key = service_key("P-256");
     clients = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
     SSL *ssl = client_of(NULL);
-    (void)SSL_do_handshake(ssl);
-    usual.len = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
-    assert_true(usual.len <= HELLO_MAX);
-    memcpy(usual.record, bytes, usual.len);
+    usual = record_hello(ssl);
     SSL_free(ssl);
-    return 0;
+    return make_service_keys(state);
 }
 
 static int stop(void **state)
 {
-    (void)state;
     SSL_CTX_free(clients);
-    EVP_PKEY_free(rsa_key);
-    EVP_PKEY_free(ec_key);
-    return 0;
+    return free_service_keys(state);
 }
 
 /* A session that the server under test has given a ticket for. */
@@ -407,14 +396,8 @@ static void bytes_around_tickets(void)
 static const struct meant left[] = {
     {"", NULL, LEFT "0 taken=-1"}, {"", NULL, LEFT "-2 taken=-1"}, {0}};
 
-#define COMPARE(cases, meant)                                                            \
-    static void cases##_mean_the_same(void **state)                                      \
-    {                                                                                    \
-        (void)state;                                                                     \
-        compare(#cases, cases, meant);                                                   \
-    }
-COMPARE(tickets_of_all_kinds, left)
-COMPARE(bytes_around_tickets, left)
+DIFFERENTIAL_TEST(tickets_of_all_kinds_mean_the_same, tickets_of_all_kinds, left)
+DIFFERENTIAL_TEST(bytes_around_tickets_mean_the_same, bytes_around_tickets, left)
 
 int main(void)
 {

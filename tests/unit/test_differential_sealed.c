@@ -23,26 +23,6 @@ static struct {
     unsigned char sequence;
 } way;
 
-static int start(void **state)
-{
-    (void)state;
-    digests_start();
-    rsa_key = service_key("2048");
-    ec_key = service_key("P-256");
-    clients = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    SSL_CTX_free(clients);
-    EVP_PKEY_free(rsa_key);
-    EVP_PKEY_free(ec_key);
-    return 0;
-}
-
 static unsigned char nibble(char c)
 {
     return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
@@ -64,6 +44,21 @@ static void on_secret(const SSL *ssl, const char *line)
     assert_true(traffic_expand(digest, secret, "key", way.key, KEY));
     assert_true(traffic_expand(digest, secret, "iv", way.iv, IV));
     way.sequence = 0;
+}
+
+static int start(void **state)
+{
+    digests_start();
+    clients = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_keylog_callback(clients, on_secret);
+    return make_service_keys(state);
+}
+
+static int stop(void **state)
+{
+    SSL_CTX_free(clients);
+    return free_service_keys(state);
 }
 
 /* Either way; `to` gets or has the tag behind the text. */
@@ -336,15 +331,8 @@ static const struct meant interleaved[] = {
 static const struct meant too_long[] = {
     {"padded by 16348", NULL, REFUSED(22)}, {"padded by 16349", NULL, REFUSED(22)}, {0}};
 
-#define COMPARE(cases, meant)                                                            \
-    static void cases##_end_alike(void **state)                                          \
-    {                                                                                    \
-        (void)state;                                                                     \
-        SSL_CTX_set_keylog_callback(clients, on_secret);                                 \
-        compare(#cases, cases, meant);                                                   \
-    }
-COMPARE(strange_cases, interleaved)
-COMPARE(finished_cases, too_long)
+DIFFERENTIAL_TEST(strange_cases_end_alike, strange_cases, interleaved)
+DIFFERENTIAL_TEST(finished_cases_end_alike, finished_cases, too_long)
 
 int main(void)
 {

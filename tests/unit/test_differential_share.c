@@ -12,29 +12,14 @@ static int start(void **state)
 {
     SSL_CTX *clients = SSL_CTX_new(TLS_client_method());
     SSL *ssl = SSL_new(clients);
-    char *bytes;
 
-    (void)state;
-    rsa_key = service_key("2048");
-    ec_key = service_key("P-256");
     assert_int_equal(SSL_set1_groups_list(ssl, "X25519"), 1);
     SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_connect_state(ssl);
-    (void)SSL_do_handshake(ssl);
-    usual.len = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
-    assert_true(usual.len <= HELLO_MAX);
-    memcpy(usual.record, bytes, usual.len);
+    usual = record_hello(ssl);
     SSL_free(ssl);
     SSL_CTX_free(clients);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    EVP_PKEY_free(rsa_key);
-    EVP_PKEY_free(ec_key);
-    return 0;
+    return make_service_keys(state);
 }
 
 enum form {
@@ -246,14 +231,8 @@ static void offers_of_all_kinds(void)
 
 static const struct meant nothing[] = {{0}};
 
-#define COMPARE(cases, meant)                                                            \
-    static void cases##_mean_the_same(void **state)                                      \
-    {                                                                                    \
-        (void)state;                                                                     \
-        compare(#cases, cases, meant);                                                   \
-    }
-COMPARE(points_of_all_kinds, nothing)
-COMPARE(offers_of_all_kinds, nothing)
+DIFFERENTIAL_TEST(points_of_all_kinds_mean_the_same, points_of_all_kinds, nothing)
+DIFFERENTIAL_TEST(offers_of_all_kinds_mean_the_same, offers_of_all_kinds, nothing)
 
 int main(void)
 {
@@ -262,5 +241,5 @@ int main(void)
         cmocka_unit_test(offers_of_all_kinds_mean_the_same),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, free_service_keys);
 }

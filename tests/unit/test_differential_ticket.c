@@ -21,21 +21,15 @@ static SSL *client_of(SSL_SESSION *resumed)
 
 static int start(void **state)
 {
-    (void)state;
-    rsa_key = service_key("2048");
-    ec_key = service_key("P-256");
     clients = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
-    return 0;
+    return make_service_keys(state);
 }
 
 static int stop(void **state)
 {
-    (void)state;
     SSL_CTX_free(clients);
-    EVP_PKEY_free(rsa_key);
-    EVP_PKEY_free(ec_key);
-    return 0;
+    return free_service_keys(state);
 }
 
 /* A session that the server under test has given a ticket for. */
@@ -65,13 +59,8 @@ static SSL_SESSION *get_session(void)
 static struct parts hello_of(SSL_SESSION *session)
 {
     SSL *ssl = client_of(session);
-    struct recorded recorded = {.len = 0};
-    char *bytes;
+    struct recorded recorded = record_hello(ssl);
 
-    (void)SSL_do_handshake(ssl);
-    recorded.len = (size_t)BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
-    assert_true(recorded.len <= HELLO_MAX);
-    memcpy(recorded.record, bytes, recorded.len);
     SSL_free(ssl);
     return take_apart(&recorded);
 }
