@@ -31,7 +31,7 @@ static bool find_ticket(
     return false;
 }
 
-/* RFC 8446, 4.2.11.2 */
+/* RFC 8446, 4.2.11.2, and 6.2 for the alert. */
 static bool check_binder(
     struct handshake13 *h, const struct hello *hello, struct span binder)
 {
@@ -46,8 +46,7 @@ static bool check_binder(
     schedule_verify_data(digest, key, truncated, expected);
     OPENSSL_cleanse(key, sizeof(key));
     return CRYPTO_memcmp(expected, binder.at, digest->len) == 0 ||
-        handshake_fail(
-            &h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BINDER_DOES_NOT_VERIFY);
+        handshake_fail(&h->common, SSL_AD_DECRYPT_ERROR, SSL_R_BINDER_DOES_NOT_VERIFY);
 }
 
 static struct span binder_at(const struct hello *hello, size_t index)

@@ -313,7 +313,7 @@ static void finished_cases(void)
         name " within", NULL, REFUSED(10)                                                \
     }
 
-/* OpenSSL before 3.2 hears an alert amid a handshake message, which nothing may come
+/* OpenSSL 3.0 hears an alert amid a handshake message, which nothing may come
  * between (RFC 8446, 5.1). */
 static const struct meant interleaved[] = {
     WITHIN("close_notify"),
