@@ -108,6 +108,41 @@ static void every_suite_group_and_key_of_tls13(void **state)
     }
 }
 
+/* The client has the one only, and verifies it. */
+static void every_scheme_of_tls13(void **state)
+{
+    static const struct {
+        const char *key, *scheme;
+        int digest, type;
+    } cases[] = {
+        {"2048", "rsa_pss_rsae_sha256", NID_sha256, EVP_PKEY_RSA_PSS},
+        {"2048", "rsa_pss_rsae_sha384", NID_sha384, EVP_PKEY_RSA_PSS},
+        {"2048", "rsa_pss_rsae_sha512", NID_sha512, EVP_PKEY_RSA_PSS},
+        {"3072", "rsa_pss_rsae_sha384", NID_sha384, EVP_PKEY_RSA_PSS},
+        {"4096", "rsa_pss_rsae_sha512", NID_sha512, EVP_PKEY_RSA_PSS},
+        {"P-256", "ECDSA+SHA256", NID_sha256, EVP_PKEY_EC},
+        {"P-384", "ECDSA+SHA384", NID_sha384, EVP_PKEY_EC},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int digest, type;
+
+        open_service("", cases[i].key);
+        begin();
+        SSL_set_min_proto_version(client.ssl, TLS1_3_VERSION);
+        assert_int_equal(SSL_set1_sigalgs_list(client.ssl, cases[i].scheme), 1);
+        shake(1000);
+        assert_open();
+        assert_int_equal(SSL_get_peer_signature_nid(client.ssl, &digest), 1);
+        assert_int_equal(SSL_get_peer_signature_type_nid(client.ssl, &type), 1);
+        assert_int_equal(digest, cases[i].digest);
+        assert_int_equal(type, cases[i].type);
+        end();
+        close_service();
+    }
+}
+
 static SSL_SESSION *session_of(int version)
 {
     begin();
@@ -441,6 +476,7 @@ static int run(enum engine_choice how)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_suite_group_and_key_of_tls13),
+        cmocka_unit_test(every_scheme_of_tls13),
         cmocka_unit_test(sessions_are_resumed_and_get_a_new_ticket),
         cmocka_unit_test(a_session_goes_with_its_digest),
         cmocka_unit_test(a_session_stays_with_its_service),
