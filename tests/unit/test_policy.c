@@ -1,5 +1,5 @@
-/* What a context has been told beyond the usual, by its service or for the whole machine,
- * is obeyed whoever shakes hands. */
+/* The signatures of a context; and what it has been told beyond the usual, by its service
+ * or for the whole machine, which is obeyed whoever shakes hands. */
 #include "tests/unit/tls_rig.h"
 
 #include <openssl/conf.h>
@@ -124,6 +124,39 @@ static void signatures_of_the_machine_are_obeyed(void **state)
     }
 }
 
+/* The client has the one only, and verifies it. */
+static void every_scheme_of_tls13(void **state)
+{
+    static const struct {
+        const char *key, *scheme;
+        int digest, type;
+    } cases[] = {
+        {"2048", "rsa_pss_rsae_sha256", NID_sha256, EVP_PKEY_RSA_PSS},
+        {"2048", "rsa_pss_rsae_sha384", NID_sha384, EVP_PKEY_RSA_PSS},
+        {"2048", "rsa_pss_rsae_sha512", NID_sha512, EVP_PKEY_RSA_PSS},
+        {"3072", "rsa_pss_rsae_sha384", NID_sha384, EVP_PKEY_RSA_PSS},
+        {"4096", "rsa_pss_rsae_sha512", NID_sha512, EVP_PKEY_RSA_PSS},
+        {"P-256", "ECDSA+SHA256", NID_sha256, EVP_PKEY_EC},
+        {"P-384", "ECDSA+SHA384", NID_sha384, EVP_PKEY_EC},
+    };
+    SSL_CTX *usual = client.context;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int type;
+
+        client.context = SSL_CTX_new(TLS_client_method());
+        assert_int_equal(SSL_CTX_set1_sigalgs_list(client.context, cases[i].scheme), 1);
+        assert_true(shake("", cases[i].key, TLS1_3_VERSION));
+        assert_opened("TLSv1.3", cases[i].digest);
+        assert_int_equal(SSL_get_peer_signature_type_nid(client.ssl, &type), 1);
+        assert_int_equal(type, cases[i].type);
+        finish();
+        SSL_CTX_free(client.context);
+    }
+    client.context = usual;
+}
+
 static int start(void **state)
 {
     struct error err;
@@ -153,6 +186,7 @@ static int forget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_scheme_of_tls13),
         cmocka_unit_test(another_security_level_is_obeyed),
         cmocka_unit_test_teardown(versions_of_the_machine_are_obeyed, forget),
         cmocka_unit_test_teardown(signatures_of_the_machine_are_obeyed, forget),
