@@ -221,6 +221,7 @@ int main(void)
         TEST(a_bad_point_is_refused),
         TEST(a_bad_finished_is_refused),
         TEST(a_handshake_may_end_at_any_time),
+        TEST(a_handshake_outlives_a_reload),
     };
 
     return RUN_WITH_BOTH_ENGINES(tests);
