@@ -174,19 +174,15 @@ static void sort_by_keys(struct loop *loop)
 static bool run_batches(struct loop *loop, bool quiet)
 {
     uint64_t now = uv_hrtime();
+    bool urgent = engine_pending_urgent() > 0, hold = may_hold(loop);
 
-    if (engine_pending_urgent() == 0 && (loop_is_owed(loop, now) || may_hold(loop)))
+    if (!urgent && (hold || loop_is_owed(loop, now)))
         return false;
     if (may_gather(loop, quiet))
         return false;
-    if (engine_pending_urgent() == 0) {
-        engine_run();
+    (void)(hold ? engine_run_urgent() : engine_run());
+    if (!urgent)
         loop_owes(loop, now, uv_hrtime());
-    } else if (loop->silents >= CROWD && engine_fullest(false) < KEYS_BATCH) {
-        engine_run_urgent();
-    } else {
-        engine_run();
-    }
     return true;
 }
 
@@ -225,6 +221,7 @@ bool streams_turn(struct loop *loop, bool quiet)
     flush_all(loop);
     watches_tell_closed(&loop->watches);
     return proved_wait(loop) || strangers_wait(loop) || !list_empty(&loop->ready) ||
-        (!list_empty(&loop->awaiting_keys) && !loop->holding) ||
+        (!list_empty(&loop->awaiting_keys) &&
+            (!loop->holding || engine_pending_urgent() > 0)) ||
         !list_empty(&loop->unflushed);
 }

@@ -1,6 +1,6 @@
 /*
- * loop_rig.h - a loop that is turned by hand, a server's context, and what a stream may
- * tell an owner who does not care.
+ * loop_rig.h - a loop that is turned by hand, a server's context (of the engine, where
+ * one runs), and what a stream may tell an owner who does not care.
  */
 #ifndef WLBPROXY_TESTS_LOOP_RIG_H
 #define WLBPROXY_TESTS_LOOP_RIG_H
@@ -15,6 +15,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "proxy/crypto/engine.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/stream.h"
 
@@ -33,9 +34,9 @@ static inline void make_server_context(void)
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_set_pubkey(x, key);
     assert_true(X509_sign(x, key, EVP_sha256()) > 0);
-    server_context = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_use_certificate(server_context, x);
-    assert_int_equal(SSL_CTX_use_PrivateKey(server_context, key), 1);
+    server_context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
+    assert_int_equal(SSL_CTX_use_cert_and_key(server_context, x, key, NULL, 1), 1);
+    engine_adopt(server_context);
     X509_free(x);
     EVP_PKEY_free(key);
 }

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CROWD = 60 };
+#include "config/error.h"
+
+enum { CROWD = 70, KNOWN = 400 };
 
 /* A stream, and its peer, who says what it is told to. */
 struct one {
@@ -114,6 +116,21 @@ static int stop(void **state)
     return 0;
 }
 
+static int start_batched(void **state)
+{
+    struct error err;
+
+    assert_true(engine_start(ENGINE_AUTO, &err));
+    return start(state);
+}
+
+static int stop_batched(void **state)
+{
+    (void)stop(state);
+    engine_stop();
+    return 0;
+}
+
 static void who_is_known_does_not_wait_behind_a_crowd(void **state)
 {
     (void)state;
@@ -148,6 +165,43 @@ static void the_last_rank_does_not_starve(void **state)
     TURN_UNTIL(is_answered(&alone));
     assert_false(is_answered(&crowd[CROWD - 1]));
     disconnect(&alone);
+    disperse_crowd();
+}
+
+/* As if all the time had gone by that it may. */
+static void do_not_hold_any_longer(void)
+{
+    loop.held.due = 0;
+    deadlines_expire(&loop.deadlines, loop_now(&loop));
+}
+
+/* Many stand still, and in each turn there is one who is known, and comes first. */
+static void a_strangers_keys_are_not_put_off_for_ever(void **state)
+{
+    static struct one known[KNOWN];
+    int turns = 0;
+
+    (void)state;
+    if (!engine_is_batched())
+        skip();
+    memset(known, 0, sizeof(known));
+    for (int i = 0; i < CROWD; i++)
+        connect_one(&crowd[i], 2, TLS1_3_VERSION);
+    connect_one(&alone, 1, TLS1_3_VERSION);
+    turn();
+    for (; turns < KNOWN && !is_answered(&alone); turns++) {
+        connect_one(&known[turns], 0, TLS1_3_VERSION);
+        say(&known[turns]);
+        if (turns == 2)
+            say(&alone);
+        turn();
+        if (turns > KNOWN / 2)
+            do_not_hold_any_longer();
+    }
+    assert_true(is_answered(&alone));
+    disconnect(&alone);
+    while (turns-- > 0)
+        disconnect(&known[turns]);
     disperse_crowd();
 }
 
@@ -322,10 +376,12 @@ static void strangers_get_half_of_the_time_while_others_are_about(void **state)
 int main(void)
 {
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define BATCHED(test) cmocka_unit_test_setup_teardown(test, start_batched, stop_batched)
     const struct CMUnitTest tests[] = {
         FRESH(who_is_known_does_not_wait_behind_a_crowd),
         FRESH(a_rank_goes_before_the_next),
         FRESH(the_last_rank_does_not_starve),
+        BATCHED(a_strangers_keys_are_not_put_off_for_ever),
         FRESH(who_greets_as_those_do_who_mean_it_is_no_crowd),
         FRESH(a_greeting_that_is_not_kept_is_worth_nothing),
         FRESH(who_goes_unanswered_spoils_no_greeting),
