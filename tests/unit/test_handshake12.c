@@ -210,6 +210,36 @@ static void a_handshake_may_end_at_any_time(void **state)
     buffer_destroy(&bytes);
 }
 
+/* Between its hello and its signature the service gets other certificates, and all that
+ * is left of the old context is what the handshake holds. */
+static void a_handshake_outlives_a_reload(void **state)
+{
+    struct buffer bytes = {0};
+    struct service fresh;
+
+    (void)state;
+    begin();
+    run_client();
+    take_from_client(&bytes);
+    rig.handshake = handshake_begin(rig.service.context,
+        (unsigned char *)bytes.bytes + bytes.start + RECORD_HEADER,
+        buffer_len(&bytes) - RECORD_HEADER, &rig.output);
+    assert_non_null(rig.handshake);
+    service_make(&fresh, "wlb", "", "P-256");
+    context_supersede(rig.service.context, fresh.context);
+    service_destroy(&fresh);
+    context_free(rig.service.context);
+    rig.service.context = NULL;
+    settle_keys();
+    settle();
+    assert_done();
+    assert_int_equal(
+        EVP_PKEY_get_bits(X509_get0_pubkey(SSL_get0_peer_certificate(rig.client))), 384);
+    talk();
+    end();
+    buffer_destroy(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
