@@ -1,78 +1,6 @@
 /* Handshakes of our own by the same functions that stream.c calls, with an OpenSSL
  * client: who answers a ClientHello, and that it makes no difference. */
-#include "tests/unit/tls_rig.h"
-
-#include "proxy/net/tls_session.h"
-#include "tests/unit/service.h"
-
-static const size_t steps[] = {1, 7, 100000};
-
-static struct service service;
-static bool express; /* the last session was ours */
-
-/* Without hybrid groups, which newer clients offer unless told. */
-static const char usual_groups[] = "X25519:P-256:P-384";
-
-static void open_service_of(const char *name, const char *options, const char *kind)
-{
-    service_make(&service, name, options, kind);
-    server_context = service.context;
-    client.context = SSL_CTX_new(TLS_client_method());
-    assert_int_equal(SSL_CTX_set1_groups_list(client.context, usual_groups), 1);
-}
-
-static void open_service(const char *options, const char *kind)
-{
-    open_service_of("wlb", options, kind);
-}
-
-static void close_service(void)
-{
-    SSL_CTX_free(client.context);
-    service_destroy(&service);
-}
-
-/* As begin(), and what was set on the client comes before the hello. */
-static void shake(size_t step)
-{
-    char *bytes;
-    long len;
-
-    express = false;
-    for (int i = 0; i < 10; i++) {
-        run_client();
-        len = BIO_get_mem_data(client.out, &bytes);
-        for (size_t at = 0; at < (size_t)len && server.last >= 0; at += step) {
-            size_t n = at + step <= (size_t)len ? step : (size_t)len - at;
-
-            tls_feed(server.tls, bytes + at, n);
-            drain_server();
-            express |= server.tls->express != NULL;
-        }
-        (void)BIO_reset(client.out);
-        if (len == 0 && buffer_len(&server.out) == 0)
-            break;
-    }
-}
-
-static void assert_open(void)
-{
-    assert_true(tls_is_open(server.tls));
-    assert_true(SSL_is_init_finished(client.ssl));
-    assert_true(express);
-}
-
-static void talk(void)
-{
-    size_t before = client.plain_len, asked = server.plain_len;
-
-    SSL_write(client.ssl, "ping", 4);
-    settle(1000);
-    assert_int_equal(server.plain_len, asked + 4);
-    assert_true(tls_write(server.tls, "pong!", 5));
-    settle(1000);
-    assert_int_equal(client.plain_len, before + 5);
-}
+#include "tests/unit/express_rig.h"
 
 static const char *const suites_13[] = {
     "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"};
@@ -332,114 +260,6 @@ static void a_hybrid_group_is_left_to_openssl(void **state)
     close_service();
 }
 
-/* The client's words for what it does not like come through in the clear. */
-static void a_client_that_refuses_us_is_heard(void **state)
-{
-    (void)state;
-    open_service("", "P-256");
-    for (size_t v = 0; v < 2; v++) {
-        begin();
-        SSL_set_max_proto_version(client.ssl, v == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
-        SSL_set_verify(client.ssl, SSL_VERIFY_PEER, NULL);
-        shake(1000);
-        assert_true(express);
-        assert_int_equal(server.last, TLS_FAILED);
-        assert_string_equal(tls_facts(server.tls)->alert, "unknown CA");
-        assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_UNKNOWN_CA);
-        end();
-    }
-    close_service();
-}
-
-/* Whatever byte of the client's second flight is changed, it ends in an alert. */
-static void every_changed_byte_is_noticed(void **state)
-{
-    char flight[512], *bytes;
-    size_t len = 1;
-
-    (void)state;
-    open_service("", "P-256");
-    for (size_t at = 0; at < len; at++) {
-        begin();
-        SSL_set_min_proto_version(client.ssl, TLS1_3_VERSION);
-        run_client();
-        long hello_len = BIO_get_mem_data(client.out, &bytes);
-        feed(bytes, (size_t)hello_len, 100000);
-        (void)BIO_reset(client.out);
-        run_client();
-        len = (size_t)BIO_get_mem_data(client.out, &bytes);
-        assert_true(len > 0 && len <= sizeof(flight));
-        memcpy(flight, bytes, len);
-        flight[at] ^= 1;
-        buffer_clear(&server.out);
-        feed(flight, len, 100000);
-        /* Of a ChangeCipherSpec the version is no matter to anyone. */
-        assert_true(server.last == TLS_FAILED ||
-            (server.last == TLS_NEED_INPUT && !tls_is_open(server.tls)));
-        if (server.last == TLS_FAILED)
-            assert_true(buffer_len(&server.out) > 0);
-        end();
-    }
-    close_service();
-}
-
-/* RFC 8446, 5 and 5.1; RFC 5246, 6.2.1: before the body has come, if it is too long. */
-static void what_is_wrong_in_the_clear_is_refused_at_once(void **state)
-{
-    static const struct {
-        int version;
-        const char *bytes;
-        size_t len;
-        int alert;
-    } cases[] = {
-        {TLS1_2_VERSION, "\x16\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
-        {TLS1_2_VERSION, "\x14\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
-        {TLS1_2_VERSION, "\x16\3\3\x40\0", 5, 0},
-        {TLS1_3_VERSION, "\x14\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
-        {TLS1_3_VERSION, "\x15\3\3\x40\1", 5, SSL_AD_RECORD_OVERFLOW},
-        {TLS1_3_VERSION, "\x17\3\3\x41\1", 5, SSL_AD_RECORD_OVERFLOW},
-        {TLS1_3_VERSION, "\x17\3\3\x41\0", 5, 0},
-        {TLS1_3_VERSION, "\x14\3\3\0\1\2", 6, SSL_AD_UNEXPECTED_MESSAGE},
-        {TLS1_3_VERSION, "\x14\3\3\0\2\1\1", 7, SSL_AD_UNEXPECTED_MESSAGE},
-        {TLS1_3_VERSION, "\x14\3\3\0\0", 5, SSL_AD_UNEXPECTED_MESSAGE},
-        {TLS1_3_VERSION, "\x14\3\3\0\1\1", 6, 0},
-    };
-    char *bytes;
-
-    (void)state;
-    open_service("", "P-256");
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        begin();
-        SSL_set_max_proto_version(client.ssl, cases[i].version);
-        run_client();
-        long len = BIO_get_mem_data(client.out, &bytes);
-        feed(bytes, (size_t)len, 100000);
-        assert_non_null(server.tls->express);
-        feed(cases[i].bytes, cases[i].len, 1);
-        assert_int_equal(server.last, cases[i].alert > 0 ? TLS_FAILED : TLS_NEED_INPUT);
-        if (cases[i].alert > 0)
-            assert_int_equal(server.tls->alert_sent, cases[i].alert);
-        end();
-    }
-    close_service();
-}
-
-static void a_session_may_end_at_any_time(void **state)
-{
-    char *bytes;
-
-    (void)state;
-    open_service("", "2048");
-    begin();
-    run_client();
-    long len = BIO_get_mem_data(client.out, &bytes);
-    tls_feed(server.tls, bytes, (size_t)len);
-    (void)tls_read(server.tls, server.plain, PLAIN);
-    end();
-    assert_int_equal(engine_pending(), 0);
-    close_service();
-}
-
 /* A client that has not said enough yet is told of, too. */
 static void there_are_facts_at_any_time(void **state)
 {
@@ -466,7 +286,7 @@ static void there_are_facts_at_any_time(void **state)
     close_service();
 }
 
-static int run(enum engine_choice how)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_suite_group_and_key_of_tls13),
@@ -477,23 +297,9 @@ static int run(enum engine_choice how)
         cmocka_unit_test(what_was_asked_for_is_told),
         cmocka_unit_test(whatever_is_not_usual_is_left_to_openssl),
         cmocka_unit_test(a_hybrid_group_is_left_to_openssl),
-        cmocka_unit_test(a_client_that_refuses_us_is_heard),
-        cmocka_unit_test(what_is_wrong_in_the_clear_is_refused_at_once),
-        cmocka_unit_test(every_changed_byte_is_noticed),
         cmocka_unit_test(there_are_facts_at_any_time),
-        cmocka_unit_test(a_session_may_end_at_any_time),
     };
-    struct error err;
-    int failed;
 
-    if (!engine_start(how, &err))
-        service_give_up(err.text);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    engine_stop();
-    return failed;
-}
-
-int main(void)
-{
-    return run(ENGINE_AUTO) + run(ENGINE_OWN);
+    return cmocka_run_group_tests(tests, start_engine, stop_engine) +
+        cmocka_run_group_tests(tests, start_own_engine, stop_engine);
 }
