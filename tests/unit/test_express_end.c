@@ -153,8 +153,7 @@ static void contexts_go_amid_a_handshake(void **state)
             (void)step(&pair);
         }
         assert_true(tls_is_open(pair.tls));
-        assert_int_equal(
-            EVP_PKEY_eq(X509_get0_pubkey(shown_to(pair.client)), chosen), 1);
+        assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(shown_to(pair.client)), chosen), 1);
         EVP_PKEY_free(chosen);
         end_pair(&pair);
         service_destroy(&service);
@@ -190,8 +189,7 @@ static void a_successor_goes_amid_a_handshake(void **state)
             (void)step(&pair);
         }
         assert_true(tls_is_open(pair.tls));
-        assert_int_equal(
-            EVP_PKEY_eq(X509_get0_pubkey(shown_to(pair.client)), chosen), 1);
+        assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(shown_to(pair.client)), chosen), 1);
         EVP_PKEY_free(chosen);
         end_pair(&pair);
         service_destroy(&service);
