@@ -24,6 +24,8 @@ static const struct kind {
     [OPERATION_P256_SIGN] = {2, BY_OPENSSL},
 };
 
+enum { FULL_IN_A_ROW = 4 }; /* batches; then it is the turn of those that fill none */
+
 static const struct multibuffer *library;
 static struct queue {
     struct list list;
@@ -298,9 +300,11 @@ static bool run_full(void)
 size_t operations_run(bool urgent_only)
 {
     static bool signed_last;
+    static unsigned full;
 
-    if (!urgent_only && run_full())
+    if (!urgent_only && full++ < FULL_IN_A_ROW && run_full())
         return waiting;
+    full = 0;
     signed_last = !signed_last;
     if (!run_some(signed_last, urgent_only)) {
         signed_last = !signed_last;

@@ -70,8 +70,8 @@ size_t operations_paused(void);
 size_t operations_paused_peak(void);
 void operations_forget_peak(void);
 
-/* One full batch; or, where no kind fills one, a batch of each kind that derives or of
- * each that signs, in turn. Returns how many still wait. */
+/* One full batch; or, where no kind fills one, and now and then anyway, a batch of each
+ * kind that derives or of each that signs, in turn. Returns how many still wait. */
 size_t operations_run(bool urgent_only);
 
 /* Between the two, operations give up instead of waiting. */

@@ -186,6 +186,40 @@ static void the_engine_says_what_it_is(void **state)
             engine_libctx() != NULL ? "openssl, P-384 of our own (" : "openssl ("));
 }
 
+static void submit(struct operation *operation, enum operation_kind kind,
+    struct exchange_key *keys, unsigned char *secret)
+{
+    *operation = (struct operation){.kind = kind,
+        .job.exchange = {.own = &keys[0], .peer = &keys[1], .secret = secret}};
+    operation_submit(operation);
+}
+
+/* However many come of another kind. */
+static void an_operation_that_is_alone_of_its_kind_is_done(void **state)
+{
+    enum { RUNS_MAX = 20 };
+    struct exchange_key many[LANES], few[LANES];
+    struct operation common[RUNS_MAX][LANES], alone;
+    unsigned char secret[EXCHANGE_SECRET_MAX];
+
+    (void)state;
+    if (!engine_is_batched())
+        skip();
+    assert_true(
+        exchange_generate(NULL, engine_libctx(), &exchange_groups[EXCHANGE_P384], many));
+    assert_true(
+        exchange_generate(NULL, engine_libctx(), &exchange_groups[EXCHANGE_X25519], few));
+    submit(&alone, OPERATION_X25519_DERIVE, few, secret);
+    for (int i = 0; i < RUNS_MAX; i++) {
+        for (int lane = 0; lane < LANES; lane++)
+            submit(&common[i][lane], OPERATION_P384_DERIVE, many, secret);
+        (void)engine_run();
+    }
+    assert_true(alone.done);
+    while (engine_pending() > 0)
+        (void)engine_run();
+}
+
 static void the_engine_starts_again_and_stock_when_told(void **state)
 {
     bool was_batched = engine_is_batched();
@@ -212,6 +246,7 @@ int main(void)
         cmocka_unit_test(handshakes_together_succeed_on_every_group),
         cmocka_unit_test(sessions_are_given_up_while_they_wait),
         cmocka_unit_test(what_is_urgent_is_done_first_and_if_need_be_alone),
+        cmocka_unit_test(an_operation_that_is_alone_of_its_kind_is_done),
         cmocka_unit_test(a_session_called_too_early_waits_on),
         cmocka_unit_test(no_ephemeral_key_is_used_twice),
         cmocka_unit_test(the_engine_starts_again_and_stock_when_told),
