@@ -355,7 +355,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
         if (!engine_start(choices[i], &err))
             die(err.text);
-        for (int ours = 0; ours <= engine_seals_records(); ours++) {
+        for (int ours = 0; ours < (engine_seals_records() ? 2 : 1); ours++) {
             if (choices[i] != ENGINE_AUTO || engine_is_batched())
                 print_floor(seconds, argc > 2 ? argv[2] : NULL, ours != 0);
         }

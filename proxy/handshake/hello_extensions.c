@@ -199,7 +199,7 @@ bool hello_read_extensions(struct hello *hello, struct span all)
 {
     uint16_t seen[EXTENSIONS_MAX];
     size_t count = 0;
-    uint32_t type;
+    uint32_t type = 0;
     struct span body;
 
     while (all.len > 0) {
@@ -214,5 +214,5 @@ bool hello_read_extensions(struct hello *hello, struct span all)
         if (!read_extension(hello, type, body))
             return false;
     }
-    return hello->identities.at == NULL || seen[count - 1] == PRE_SHARED_KEY;
+    return hello->identities.at == NULL || type == PRE_SHARED_KEY;
 }

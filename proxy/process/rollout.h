@@ -39,8 +39,8 @@ void rollout_begin(struct rollout *rollout, struct release *release);
 bool rollout_is_busy(const struct rollout *rollout);
 
 /* Ends what is on its way although some slot still has no worker that takes part: what is
- * not decided is refused, and what is decided counts as done, since whoever comes up later
- * gets it. */
+ * not decided is refused, and what is decided counts as done, since whoever comes up
+ * later gets it. */
 void rollout_give_up(struct rollout *rollout);
 
 /* From the supervisor's events. */

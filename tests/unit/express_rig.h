@@ -19,6 +19,12 @@ static bool express; /* the last session was ours */
 /* Without hybrid groups, which newer clients offer unless told. */
 static const char usual_groups[] = "X25519:P-256:P-384";
 
+static inline int stop_service_engine(void **state)
+{
+    service_forget_keys();
+    return stop_engine(state);
+}
+
 static inline void open_service_of(
     const char *name, const char *options, const char *kind)
 {

@@ -32,26 +32,37 @@ static inline EVP_PKEY *service_new_key(const char *kind)
                           : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(kind));
 }
 
+enum { SERVICE_KEYS = 8 };
+
+static struct service_made {
+    char kind[8];
+    EVP_PKEY *key;
+} service_made[SERVICE_KEYS];
+
 /* A "P-256", an "ED25519", or a "2048" bits of RSA, made once: the long ones take
  * seconds. */
 static inline EVP_PKEY *service_key(const char *kind)
 {
-    static struct {
-        char kind[8];
-        EVP_PKEY *key;
-    } made[8];
-    size_t i = 0;
+    struct service_made *made = service_made;
 
-    while (i < 8 && made[i].key != NULL && strcmp(made[i].kind, kind) != 0)
-        i++;
-    if (i == 8)
-        abort();
-    if (made[i].key == NULL) {
-        (void)snprintf(made[i].kind, sizeof(made[i].kind), "%s", kind);
-        made[i].key = service_new_key(kind);
+    while (made->key != NULL && strcmp(made->kind, kind) != 0) {
+        if (++made == service_made + SERVICE_KEYS)
+            abort();
     }
-    (void)EVP_PKEY_up_ref(made[i].key);
-    return made[i].key;
+    if (made->key == NULL) {
+        (void)snprintf(made->kind, sizeof(made->kind), "%s", kind);
+        made->key = service_new_key(kind);
+    }
+    (void)EVP_PKEY_up_ref(made->key);
+    return made->key;
+}
+
+/* Before the engine stops: a key that signed holds on to it. */
+static inline void service_forget_keys(void)
+{
+    for (size_t i = 0; i < SERVICE_KEYS; i++)
+        EVP_PKEY_free(service_made[i].key);
+    memset(service_made, 0, sizeof(service_made));
 }
 
 /* Before service_ready(); one of each kind. */

@@ -300,6 +300,6 @@ int main(void)
         cmocka_unit_test(there_are_facts_at_any_time),
     };
 
-    return cmocka_run_group_tests(tests, start_engine, stop_engine) +
-        cmocka_run_group_tests(tests, start_own_engine, stop_engine);
+    return cmocka_run_group_tests(tests, start_engine, stop_service_engine) +
+        cmocka_run_group_tests(tests, start_own_engine, stop_service_engine);
 }

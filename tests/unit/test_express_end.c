@@ -230,6 +230,7 @@ static int run(enum engine_choice how)
     client.context = SSL_CTX_new(TLS_client_method());
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     SSL_CTX_free(client.context);
+    service_forget_keys();
     engine_stop();
     return failed;
 }

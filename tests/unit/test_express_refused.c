@@ -118,6 +118,6 @@ int main(void)
         cmocka_unit_test(a_session_may_end_at_any_time),
     };
 
-    return cmocka_run_group_tests(tests, start_engine, stop_engine) +
-        cmocka_run_group_tests(tests, start_own_engine, stop_engine);
+    return cmocka_run_group_tests(tests, start_engine, stop_service_engine) +
+        cmocka_run_group_tests(tests, start_own_engine, stop_service_engine);
 }
