@@ -90,7 +90,7 @@ static void a_byte_now_and_then_is_no_progress(void **state)
         clients[i] = rig_client(&rig);
     rig.front->max_handshakes = 2;
     assert_ptr_equal(shed_candidate(rig.front), client_number(0));
-    client_number(1)->stream.peers_turn -= 50;
+    client_number(1)->stream.peers_turn = client_number(0)->stream.peers_turn - 50;
     assert_ptr_equal(shed_candidate(rig.front), client_number(1));
     for (int i = 0; i < 2; i++)
         close(clients[i]);
