@@ -307,10 +307,21 @@ static int deliver(struct tls *tls, int type, const unsigned char *plain, size_t
     }
 }
 
+/* 0: read on. */
+static int take_record(struct tls *tls, const struct record *record, unsigned char *plain)
+{
+    int n, type;
+
+    if (++tls->barren > (tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX))
+        return tls_refuse_flood(tls);
+    n = open_record(tls, record, plain, &type);
+    buffer_destroy(&tls->partial);
+    return n < 0 ? n : deliver(tls, type, plain, (size_t)n);
+}
+
 int tls_records_read(struct tls *tls, char *plain, size_t capacity)
 {
-    unsigned char *text = (unsigned char *)plain;
-    int n = 0, type;
+    int n = 0;
 
     assert(capacity >= TLS_PLAINTEXT_MAX + EXPANSION_12);
     while (n == 0) {
@@ -319,12 +330,7 @@ int tls_records_read(struct tls *tls, char *plain, size_t capacity)
 
         if (found <= 0)
             return found < 0 ? found : tls_used_up(tls);
-        if (++tls->barren > (tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX))
-            return tls_refuse_flood(tls);
-        n = open_record(tls, &record, text, &type);
-        buffer_destroy(&tls->partial);
-        if (n >= 0)
-            n = deliver(tls, type, text, (size_t)n);
+        n = take_record(tls, &record, (unsigned char *)plain);
     }
     return n;
 }
