@@ -53,6 +53,7 @@ struct loop {
     struct deadline held;
     uint64_t served_at; /* ns: the last turn that did */
     uint64_t owed_until; /* ns: see loop_owes() */
+    uint64_t strangers_at; /* ns: one of them went on */
     bool keys_used, events_seen; /* this turn */
     char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: used up in one go */
     char *plain_buffer; /* LOOP_READ_SIZE, decrypted */

@@ -8,6 +8,7 @@
 enum {
     SLICE = 300 * 1000, /* ns at a time: more, and who is past it feels the others' */
     SHORT_SLICE = 100 * 1000,
+    STARVED = 20 * 1000 * 1000, /* ns without one step of a stranger's */
     CROWD = 64, /* handshakes that their peers do not go on with */
     HOLD = 8, /* ms that operations of strangers may be held back */
     KEYS_BATCH = 8, /* operations that are worth starting at once */
@@ -96,17 +97,24 @@ static void run_proved(struct loop *loop, uint64_t slice)
     } while (uv_hrtime() < stop && (s = next_proved(loop)) != NULL);
 }
 
+/* Now and then one does whatever is owed: accepting alone may use up all of their time.
+ */
+static bool strangers_may_go_on(const struct loop *loop, uint64_t now)
+{
+    return !loop_is_owed(loop, now) || now - loop->strangers_at >= STARVED;
+}
+
 static void run_strangers(struct loop *loop, uint64_t slice)
 {
     struct stream *s;
     uint64_t began = uv_hrtime(), now = began;
 
-    while (!loop_is_owed(loop, now) && now - began < slice &&
+    while (strangers_may_go_on(loop, now) && now - began < slice &&
         (s = next_stranger(loop)) != NULL) {
         uint64_t before = now;
 
         go_on(s);
-        now = uv_hrtime();
+        now = loop->strangers_at = uv_hrtime();
         loop_owes(loop, before, now);
     }
 }
@@ -176,7 +184,7 @@ static bool run_batches(struct loop *loop, bool quiet)
     uint64_t now = uv_hrtime();
     bool urgent = engine_pending_urgent() > 0, hold = may_hold(loop);
 
-    if (!urgent && (hold || loop_is_owed(loop, now)))
+    if (!urgent && (hold || !strangers_may_go_on(loop, now)))
         return false;
     if (may_gather(loop, quiet))
         return false;

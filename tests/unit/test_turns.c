@@ -205,6 +205,23 @@ static void a_strangers_keys_are_not_put_off_for_ever(void **state)
     disperse_crowd();
 }
 
+/* Others are about, who are owed more than there will ever be. */
+static void strangers_get_a_turn_whatever_is_owed(void **state)
+{
+    (void)state;
+    connect_one(&alone, 1, TLS1_3_VERSION);
+    turn();
+    say(&alone);
+    for (int i = 0; i < 20; i++) {
+        loop.served_at = uv_hrtime();
+        loop.owed_until = UINT64_MAX;
+        loop.strangers_at = 0;
+        turn();
+    }
+    assert_true(is_answered(&alone));
+    disconnect(&alone);
+}
+
 static void finish_one(int tls)
 {
     connect_one(&alone, 1, tls);
@@ -382,6 +399,7 @@ int main(void)
         FRESH(a_rank_goes_before_the_next),
         FRESH(the_last_rank_does_not_starve),
         BATCHED(a_strangers_keys_are_not_put_off_for_ever),
+        FRESH(strangers_get_a_turn_whatever_is_owed),
         FRESH(who_greets_as_those_do_who_mean_it_is_no_crowd),
         FRESH(a_greeting_that_is_not_kept_is_worth_nothing),
         FRESH(who_goes_unanswered_spoils_no_greeting),
