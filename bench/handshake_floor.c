@@ -344,22 +344,28 @@ static void print_floor(double seconds, const char *part, bool ours)
     (void)printf("\n");
 }
 
+static void print_floors_of(enum engine_choice choice, double seconds, const char *part)
+{
+    struct error err;
+
+    if (!engine_start(choice, &err))
+        die(err.text);
+    if (choice != ENGINE_AUTO || engine_is_batched()) {
+        print_floor(seconds, part, false);
+        if (engine_seals_records())
+            print_floor(seconds, part, true);
+    }
+    engine_stop();
+}
+
 int main(int argc, char **argv)
 {
     static const enum engine_choice choices[] = {ENGINE_STOCK, ENGINE_OWN, ENGINE_AUTO};
     double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
-    struct error err;
 
     (void)printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
     print_lone_operations(seconds);
-    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-        if (!engine_start(choices[i], &err))
-            die(err.text);
-        for (int ours = 0; ours < (engine_seals_records() ? 2 : 1); ours++) {
-            if (choices[i] != ENGINE_AUTO || engine_is_batched())
-                print_floor(seconds, argc > 2 ? argv[2] : NULL, ours != 0);
-        }
-        engine_stop();
-    }
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+        print_floors_of(choices[i], seconds, argc > 2 ? argv[2] : NULL);
     return 0;
 }
