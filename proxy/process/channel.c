@@ -13,24 +13,6 @@
 
 enum { HEADER_BYTES = 8, ATTEMPTS = 8, ROOM_PATIENCE = 20 /* ms */ };
 
-/* The kernel was short of memory for a moment, say: no reason to give up the other
- * process. */
-static bool may_pass(int error)
-{
-    switch (error) {
-    case EAGAIN: /* nothing there */
-    case ECONNRESET: /* it is gone */
-    case EPIPE:
-    case ENOTCONN:
-    case EBADF: /* we are wrong */
-    case ENOTSOCK:
-    case EMSGSIZE:
-        return false;
-    default:
-        return true;
-    }
-}
-
 bool channel_pair(int *a, int *b)
 {
     int pair[2];
@@ -81,12 +63,13 @@ static ssize_t send_with_descriptors(
     return sendmsg(channel, &datagram, MSG_NOSIGNAL);
 }
 
-/* Nor that it is busy just now. */
+/* The kernel was short of memory for a moment, say, or the other one is busy: no reason
+ * to give it up. What is final fails as quickly eight times as once. */
 static bool may_be_sent_again(int channel)
 {
     struct pollfd room = {.fd = channel, .events = POLLOUT};
 
-    return may_pass(errno) || (errno == EAGAIN && poll(&room, 1, ROOM_PATIENCE) >= 0);
+    return errno != EAGAIN || poll(&room, 1, ROOM_PATIENCE) >= 0;
 }
 
 /* Without descriptors by writev(): workers are not allowed sendmsg(), for the master
@@ -133,7 +116,7 @@ enum channel_result channel_receive(int channel, struct message *m, char *buffer
     ssize_t len = -1;
 
     m->fd_count = 0;
-    for (int i = 0; i < ATTEMPTS && len < 0 && (i == 0 || may_pass(errno)); i++)
+    for (int i = 0; i < ATTEMPTS && len < 0 && (i == 0 || errno != EAGAIN); i++)
         len = recvmsg(channel, &datagram, MSG_CMSG_CLOEXEC);
     if (len < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? CHANNEL_AGAIN : CHANNEL_CLOSED;

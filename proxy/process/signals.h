@@ -6,6 +6,7 @@
 #ifndef WLBPROXY_PROCESS_SIGNALS_H
 #define WLBPROXY_PROCESS_SIGNALS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,6 +16,7 @@ struct error;
 
 struct signals {
     uv_poll_t poll;
+    sigset_t set;
     int fd; /* -1: not caught yet, or over */
     void (*caught)(void *owner, int number);
     void *owner;

@@ -66,8 +66,9 @@ CORE_WORKER = [
 CORE_MASTER = [
     "epoll_ctl:error=ENOMEM:when=1..5", "epoll_ctl:error=ENOMEM:when=1..50",
     "epoll_ctl:error=ENOSPC:when=2+2",
-    "epoll_wait,epoll_pwait:error=ENOMEM:when=1+2", "read:error=EIO:when=1+3",
-    "read:error=EIO:when=2..4", "write:error=EIO", "recvmsg:error=EIO:when=2+4", "sendmsg:error=EAGAIN:when=2+3",
+    "epoll_wait,epoll_pwait:error=ENOMEM:when=1+2", "read:error=EIO:when=1+",
+    "read:error=EIO:when=2..4", "write:error=EIO", "recvmsg:error=EIO:when=2+4",
+    "sendmsg:error=EAGAIN:when=2+3", "sendmsg:error=EPIPE:when=2+3",
     "clone,clone3,vfork,fork:error=EAGAIN:when=1..2", "openat:error=EMFILE:when=3+5",
     "pipe2,eventfd2:error=EMFILE", "brk,mmap:error=ENOMEM:when=1+3", "close:error=EIO:when=1+2",
     "fcntl:error=ENOMEM:when=1+2"]
