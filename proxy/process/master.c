@@ -50,18 +50,22 @@ static void hurry(struct master *m)
     uv_timer_start(&m->patience, on_no_patience, GRACE, 0);
 }
 
-void master_drain(struct master *m, bool handed_over)
+bool master_drain(struct master *m, bool handed_over)
 {
     const struct release *current = m->reload.rollout.current;
     uint64_t patience = current != NULL ? current->plan->settings->drain_timeout : 0;
+    bool reload_asked;
 
     if (m->stopping)
-        return;
+        return false;
     m->stopping = true;
-    if (!handed_over)
+    if (!handed_over) {
         notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
+        upgrade_abandon(&m->upgrade);
+    }
     log_info("event=draining drain_timeout_ms=%llu", (unsigned long long)patience);
     watch_stop(&m->watch);
+    reload_asked = reload_stop(&m->reload);
     control_server_stop(&m->control);
     uv_timer_start(&m->patience, on_no_patience, patience + GRACE, 0);
     if (!handed_over)
@@ -69,6 +73,7 @@ void master_drain(struct master *m, bool handed_over)
     supervisor_end(&m->supervisor, MESSAGE_DRAIN, handed_over);
     /* Whoever connects from now on is refused instead of waiting for nobody. */
     sockets_close(&m->reload.sockets);
+    return reload_asked;
 }
 
 static void end(struct master *m, int status)
@@ -89,18 +94,6 @@ void master_send_tickets(struct master *m)
     supervisor_broadcast(&m->supervisor, &message);
 }
 
-static void send_logs(struct master *m, struct child *child)
-{
-    char body[LOGS_BODY];
-    struct message message;
-
-    logs_to_message(&m->reload.logs, &message, body);
-    if (child != NULL)
-        supervisor_send(child, &message);
-    else
-        supervisor_broadcast(&m->supervisor, &message);
-}
-
 static void on_started(struct supervisor *s, struct child *child)
 {
     struct master *m = s->owner;
@@ -112,7 +105,7 @@ static void on_started(struct supervisor *s, struct child *child)
 
     message.len = setup_encode(&setup, body, sizeof(body));
     supervisor_send(child, &message);
-    send_logs(m, child);
+    master_send_logs(m, child);
     message = (struct message){.type = MESSAGE_TICKETS,
         .body = (const char *)&m->tickets,
         .len = sizeof(m->tickets)};
@@ -243,13 +236,22 @@ static void open_control(struct master *m, const char *path)
             err.text);
 }
 
+/* Files may have changed, or moved, after we read or opened them. */
+static void follow_up(struct master *m)
+{
+    if (m->reload_wanted)
+        reload_request(&m->reload);
+    if (m->reopen_wanted)
+        master_reopen_logs(m);
+}
+
 static void on_released(struct reload *reload, bool first)
 {
     struct master *m = reload->owner;
     const struct plan *plan = reload->rollout.current->plan;
     uint64_t interval = notify_watchdog_interval(upgrade_is_successor(&m->upgrade));
 
-    send_logs(m, NULL);
+    master_send_logs(m, NULL);
     tell_budget(m, plan);
     plan_rotation(m, plan->settings);
     expiry_watch(&m->expiry, plan);
@@ -261,6 +263,7 @@ static void on_released(struct reload *reload, bool first)
     open_control(m, plan->settings->control);
     if (interval > 0)
         uv_timer_start(&m->watchdog, on_watchdog, 0, interval);
+    follow_up(m);
 }
 
 static void on_start_failed(struct reload *reload, const struct error *err)
@@ -283,26 +286,12 @@ static void on_start_failed(struct reload *reload, const struct error *err)
 static const struct reload_events reload_events = {
     on_begin, on_released, on_start_failed};
 
-/* A syslog daemon that was restarted has another socket: what is lost tells us. */
-static void check_logs(struct master *m)
-{
-    uint64_t lost = log_lost();
-
-    for (unsigned i = 0; i < m->supervisor.count; i++) {
-        if (m->supervisor.slots[i].child != NULL)
-            lost += m->supervisor.slots[i].child->log_lost;
-    }
-    if (lost > m->log_lost && m->serving && logs_use_syslog(&m->reload.logs))
-        master_reopen_logs(m);
-    m->log_lost = lost;
-}
-
 static void on_look_around(uv_timer_t *timer)
 {
     struct master *m = timer->data;
     uint64_t waits = patience_shown();
 
-    check_logs(m);
+    master_check_logs(m);
     if (waits != m->patience_told)
         log_warning("event=kernel_memory waits=%llu text=\"the kernel was out of memory "
                     "for a while\"",
@@ -311,22 +300,6 @@ static void on_look_around(uv_timer_t *timer)
 }
 
 /* ---- signals ---- */
-
-void master_reopen_logs(struct master *m)
-{
-    struct logs fresh;
-    struct error err;
-
-    if (!logs_open(&fresh, m->reload.rollout.current->plan->settings, &err)) {
-        log_error("event=logs_not_reopened reason=\"%s\"", err.text);
-        return;
-    }
-    logs_use(&fresh, "master");
-    logs_close(&m->reload.logs);
-    m->reload.logs = fresh;
-    send_logs(m, NULL);
-    log_info("event=logs_reopened");
-}
 
 static void on_stop_signal(struct master *m)
 {
@@ -338,6 +311,13 @@ static void on_stop_signal(struct master *m)
         master_drain(m, false);
 }
 
+/* Who does not know yet that we have a successor means that one, too. */
+static void ignore(const struct master *m, int number)
+{
+    if (!upgrade_pass_on(&m->upgrade, number))
+        log_info("event=signal_ignored signal=%d", number);
+}
+
 static void on_signal(void *owner, int number)
 {
     struct master *m = owner;
@@ -347,8 +327,10 @@ static void on_signal(void *owner, int number)
         upgrade_look_for_ended(&m->upgrade);
     } else if (number == SIGTERM || number == SIGINT)
         on_stop_signal(m);
+    else if (!m->serving && !m->stopping && number != SIGUSR2)
+        *(number == SIGHUP ? &m->reload_wanted : &m->reopen_wanted) = true;
     else if (m->stopping || !m->serving)
-        log_info("event=signal_ignored signal=%d", number);
+        ignore(m, number);
     else if (number == SIGHUP)
         reload_request(&m->reload);
     else if (number == SIGUSR1)

@@ -45,14 +45,20 @@ struct master {
     uint64_t patience_told; /* see patience.h */
     uint32_t budget_told;
     bool serving, stopping, hurried;
+    bool reload_wanted, reopen_wanted; /* since before we served */
     int exit_status;
 };
 
-/* Opens the logs anew and hands them to the workers. */
+/* master_logs.c. Hands the logs to a worker; NULL: to all. */
+void master_send_logs(struct master *m, struct child *child);
+/* Opens them anew, first. */
 void master_reopen_logs(struct master *m);
+/* Now and then: are lines being lost? */
+void master_check_logs(struct master *m);
 
-/* Drains; the workers of a successor go on accepting when `handed_over`. */
-void master_drain(struct master *m, bool handed_over);
+/* Drains; the workers of a successor go on accepting when `handed_over`. True if a reload
+ * was asked for that has not begun. */
+bool master_drain(struct master *m, bool handed_over);
 
 void master_send_tickets(struct master *m);
 

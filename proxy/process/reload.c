@@ -175,6 +175,8 @@ static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
     bool first = r->last_when == 0;
 
     uv_timer_stop(&r->timer);
+    if (r->over)
+        return;
     if (refusal != NULL) {
         give_up(r, refusal);
         return;
@@ -317,13 +319,24 @@ static void keep_what_was_told(struct reload *r)
     findings_init(&r->findings);
 }
 
-static void begin(struct reload *r)
+static void take_waiting(struct reload *r)
 {
     struct list *node;
 
-    r->again = false;
     while ((node = list_take(&r->waiting)) != NULL)
         list_append(&r->answered, node);
+}
+
+static void begin(struct reload *r)
+{
+
+    if (r->held) {
+        r->again = true;
+        r->state = RELOAD_IDLE;
+        return;
+    }
+    r->again = false;
+    take_waiting(r);
     if (!is_start(r))
         notify_reloading();
     keep_what_was_told(r);
@@ -379,9 +392,31 @@ void reload_ask(struct reload *r, struct reload_waiter *waiter)
         begin(r);
 }
 
-void reload_stop(struct reload *r)
+void reload_hold(struct reload *r)
 {
+    r->held = true;
+}
+
+void reload_let_go(struct reload *r)
+{
+    r->held = false;
+    if (r->state == RELOAD_IDLE && !r->over)
+        start_next(r);
+}
+
+bool reload_stop(struct reload *r)
+{
+    const bool asked =
+        r->again || r->state == RELOAD_SETTLING || !list_empty(&r->waiting);
+    struct error reason;
+
     r->over = true;
+    uv_timer_stop(&r->timer);
+    error_set(
+        &reason, "this process ends; if another one has taken its place, ask again");
+    take_waiting(r);
+    answer(r, &reason, false);
+    return asked;
 }
 
 void reload_destroy(struct reload *r)

@@ -58,6 +58,7 @@ struct reload {
     uv_timer_t timer;
     struct work work;
     bool over; /* the process ends */
+    bool held; /* see reload_hold() */
     enum {
         RELOAD_IDLE,
         RELOAD_SETTLING,
@@ -89,8 +90,13 @@ void reload_request(struct reload *reload);
  * after this. Remove its link to stop waiting. */
 void reload_ask(struct reload *reload, struct reload_waiter *waiter);
 
-/* What is on its way is not finished any more. */
-void reload_stop(struct reload *reload);
+/* None begins until it is let go: what is asked for meanwhile waits. */
+void reload_hold(struct reload *reload);
+void reload_let_go(struct reload *reload);
+
+/* What is on its way is not finished any more, and who waits for a verdict is told so.
+ * True if one was asked for that has not begun. */
+bool reload_stop(struct reload *reload);
 void reload_destroy(struct reload *reload);
 
 #endif

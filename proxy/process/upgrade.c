@@ -43,7 +43,14 @@ static void hand_over(struct upgrade *u)
     log_info("event=upgraded successor=%d", u->pid);
     u->taken_over = true;
     notify_send("MAINPID=%d", u->pid);
-    master_drain(u->master, true);
+    if (master_drain(u->master, true))
+        upgrade_pass_on(u, SIGHUP);
+}
+
+static void give_up(struct upgrade *u)
+{
+    end(u);
+    reload_let_go(&u->master->reload);
 }
 
 void upgrade_look_for_ended(struct upgrade *u)
@@ -54,14 +61,31 @@ void upgrade_look_for_ended(struct upgrade *u)
         return;
     u->pid = 0;
     uv_timer_stop(&u->patience);
-    if (u->taken_over)
+    if (u->taken_over) {
         log_error("event=successor_died status=%d signal=%d", ended.status, ended.signal);
-    else
+        end(u);
+        return;
+    }
+    if (!u->master->stopping) {
         log_error(
             "event=upgrade_failed status=%d signal=%d text=\"this process goes on\"",
             ended.status, ended.signal);
-    notify_ready("Upgrade failed, the old process goes on");
-    end(u);
+        notify_ready("Upgrade failed, the old process goes on");
+    }
+    give_up(u);
+}
+
+void upgrade_abandon(struct upgrade *u)
+{
+    if (u->pid <= 0 || u->taken_over)
+        return;
+    log_info("event=upgrade_abandoned successor=%d", u->pid);
+    kill(u->pid, SIGTERM);
+}
+
+bool upgrade_pass_on(const struct upgrade *u, int number)
+{
+    return u->taken_over && u->pid > 0 && kill(u->pid, number) == 0;
 }
 
 static void on_no_patience(uv_timer_t *timer)
@@ -140,14 +164,26 @@ static int start_successor(struct upgrade *u, int their_end)
     return result;
 }
 
+/* The end of process 1 is the end of its container, and of all that runs in it. */
+static bool is_possible(const struct upgrade *u)
+{
+    if (u->running)
+        log_warning("event=upgrade_running successor=%d", u->pid);
+    else if (getpid() == 1)
+        log_error("event=upgrade_refused reason=\"process 1 of a container cannot be "
+                  "replaced: its end ends the container\" text=\"start it under an init, "
+                  "or start another container\"");
+    else
+        return true;
+    return false;
+}
+
 void upgrade_begin(struct upgrade *u)
 {
     int theirs, result;
 
-    if (u->running) {
-        log_warning("event=upgrade_running successor=%d", u->pid);
+    if (!is_possible(u))
         return;
-    }
     if (!channel_pair(&u->channel, &theirs)) {
         log_error("event=upgrade_failed reason=\"channel: %s\"", strerror(errno));
         return;
@@ -172,6 +208,7 @@ void upgrade_begin(struct upgrade *u)
             end(u);
         return;
     }
+    reload_hold(&u->master->reload);
     log_info("event=upgrading successor=%d program=%s", u->pid, u->master->program.path);
     uv_poll_start(&u->poll, UV_READABLE, on_readable);
     uv_timer_start(&u->patience, on_no_patience, PATIENCE, 0);
@@ -242,9 +279,4 @@ void upgrade_taken_over(struct upgrade *u)
 bool upgrade_is_successor(const struct upgrade *u)
 {
     return u->predecessor >= 0;
-}
-
-bool upgrade_is_over(const struct upgrade *u)
-{
-    return u->taken_over;
 }

@@ -32,8 +32,15 @@ struct upgrade {
 /* Takes the inheritance, if there is one. */
 void upgrade_init(struct upgrade *upgrade, struct master *master);
 
-/* SIGUSR2. */
+/* SIGUSR2. Reloads wait until it has ended: the successor may have read the files before
+ * they changed. */
 void upgrade_begin(struct upgrade *upgrade);
+
+/* We are to end, and not because of it: so is a successor that does not serve yet. */
+void upgrade_abandon(struct upgrade *upgrade);
+
+/* Passes a signal on to a successor that serves; false: there is none. */
+bool upgrade_pass_on(const struct upgrade *upgrade, int number);
 
 /* SIGCHLD came: is it the successor? */
 void upgrade_look_for_ended(struct upgrade *upgrade);
@@ -42,7 +49,5 @@ void upgrade_look_for_ended(struct upgrade *upgrade);
 void upgrade_taken_over(struct upgrade *upgrade);
 
 bool upgrade_is_successor(const struct upgrade *upgrade);
-/* Our successor serves. */
-bool upgrade_is_over(const struct upgrade *upgrade);
 
 #endif

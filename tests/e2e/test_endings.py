@@ -1,0 +1,112 @@
+"""What is asked for while something else is under way: at the start, at the end."""
+import os
+import signal
+import socket
+
+import pytest
+
+from frame.client import Tls
+from frame.ports import free_port
+from frame.processes import gone
+from frame.wait import wait_until
+
+pytestmark = pytest.mark.core
+
+HALF = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
+
+
+def listens(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_reload_ends_where_the_drain_begins(start_proxy, origin):
+    """Nobody waits in the backlog of a process that takes nobody any more."""
+    proxy = start_proxy(origin.address, drain_timeout="2s")
+    late = free_port()
+    with Tls(proxy.port) as client:
+        client.send(HALF)
+        proxy.write_config(accept=[f"127.0.0.1:{proxy.port}", f"127.0.0.1:{late}"])
+        proxy.signal(signal.SIGHUP)
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_for("drain_ended")
+        assert not listens(late) and not listens(proxy.port)
+    assert proxy.wait_exit() == 0
+    assert not proxy.events("reloaded")
+
+
+def test_what_is_asked_for_during_the_start_follows_it(start_proxy, origin, pki, tmp_path):
+    """The files have been read, and change before the first generation serves."""
+    fresh, log, moved = pki.other, tmp_path / "log", tmp_path / "log.1"
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        proxy = start_proxy(origin.address, ready=False, log=log,
+                            accept=f"127.0.0.1:{holder.getsockname()[1]}")
+        wait_until(lambda: log.exists() and "event=waiting_for_port" in log.read_text())
+        fresh.install(proxy.cert, proxy.key)
+        log.rename(moved)
+        proxy.signal(signal.SIGHUP)
+        proxy.signal(signal.SIGUSR1)
+        port = holder.getsockname()[1]
+    wait_until(lambda: "event=started" in moved.read_text(), timeout=60)
+    wait_until(lambda: log.exists() and "generation=2" in log.read_text())
+    with Tls(port) as client:
+        assert client.certificate() == fresh.der()
+
+
+def test_a_reload_during_an_upgrade_is_the_successors_too(start_proxy, origin, pki):
+    """It may have read the files before they changed."""
+    fresh = pki.other
+    with socket.socket() as extra:  # not inherited: the successor waits for it
+        extra.bind(("127.0.0.1", 0))
+        port = extra.getsockname()[1]
+        proxy = start_proxy(origin.address)
+        proxy.write_config(accept=[f"127.0.0.1:{proxy.port}", f"127.0.0.1:{port}"])
+        extra.listen()
+        proxy.signal(signal.SIGUSR2)
+        proxy.wait_for("waiting_for_port")
+        fresh.install(proxy.cert, proxy.key)
+        proxy.write_config(accept=f"127.0.0.1:{proxy.port}")
+        proxy.signal(signal.SIGHUP)
+    successor = int(proxy.wait_for("upgraded")["successor"])
+    try:
+        def is_fresh():
+            with Tls(proxy.port) as client:
+                return client.certificate() == fresh.der()
+        wait_until(is_fresh)
+        wait_until(lambda: proxy.command("status", "-c", proxy.config).returncode == 0)
+        wait_until(lambda: proxy.status()["pid"] == successor)
+    finally:
+        os.kill(successor, signal.SIGTERM)
+        wait_until(lambda: gone(successor))
+
+
+def test_term_during_an_upgrade_ends_the_successor_too(start_proxy, origin):
+    with socket.create_server(("127.0.0.1", 0)) as extra:
+        port = extra.getsockname()[1]
+        proxy = start_proxy(origin.address)
+        proxy.write_config(accept=[f"127.0.0.1:{proxy.port}", f"127.0.0.1:{port}"])
+        proxy.signal(signal.SIGUSR2)
+        successor = int(proxy.wait_for("upgrading")["successor"])
+        proxy.wait_for("waiting_for_port")
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait_exit() == 0
+    try:
+        wait_until(lambda: gone(successor))
+        assert not listens(proxy.port)
+    finally:
+        if not gone(successor):
+            os.kill(successor, signal.SIGTERM)
+            wait_until(lambda: gone(successor))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_process_1_of_a_container_is_not_replaced(start_proxy, origin):
+    """Its successor would end with it."""
+    proxy = start_proxy(origin.address, wrapper=("unshare", "--pid", "--fork", "--mount-proc"))
+    (master,) = proxy.workers()  # unshare's child
+    assert proxy.events("starting", pid=1)
+    os.kill(master, signal.SIGUSR2)
+    proxy.wait_for("upgrade_refused")
+    assert proxy.status()["pid"] == 1
+    os.kill(master, signal.SIGTERM)
+    assert proxy.wait_exit() == 0
