@@ -1,4 +1,5 @@
 """The proxy as a process: its configuration, its log, its signals, its end."""
+import contextlib
 import json
 import os
 import re
@@ -212,7 +213,8 @@ class Proxy:
         """Process ids of the workers."""
         pids = []
         for task in os.listdir(f"/proc/{self.pid}/task"):
-            with open(f"/proc/{self.pid}/task/{task}/children") as children:
+            with (contextlib.suppress(FileNotFoundError),  # a thread may just have ended
+                  open(f"/proc/{self.pid}/task/{task}/children") as children):
                 pids += map(int, children.read().split())
         return pids
 
