@@ -116,12 +116,14 @@ enum channel_result channel_receive(int channel, struct message *m, char *buffer
     ssize_t len = -1;
 
     m->fd_count = 0;
+    m->fds_lost = false;
     for (int i = 0; i < ATTEMPTS && len < 0 && (i == 0 || errno != EAGAIN); i++)
         len = recvmsg(channel, &datagram, MSG_CMSG_CLOEXEC);
     if (len < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? CHANNEL_AGAIN : CHANNEL_CLOSED;
     take_descriptors(&datagram, m);
-    if (len > 0 && (datagram.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+    m->fds_lost = (datagram.msg_flags & MSG_CTRUNC) != 0;
+    if (len > 0 && (datagram.msg_flags & MSG_TRUNC) == 0 &&
         message_parse(m, buffer, (size_t)len))
         return CHANNEL_MESSAGE;
     message_close_fds(m);

@@ -28,6 +28,7 @@
 
 enum {
     CHANNEL_FDS = 253, /* the kernel's SCM_MAX_FD */
+    CHANNEL_SOCKETS = 48, /* for a worker: not more at a time than it has in reserve */
     CHANNEL_BODY_MAX = 60 * 1024,
     CHANNEL_MESSAGE_MAX = CHANNEL_BODY_MAX + 16,
 };
@@ -68,6 +69,7 @@ struct message {
     size_t len;
     int fds[CHANNEL_FDS];
     size_t fd_count;
+    bool fds_lost; /* on receipt: there was no room for all of them */
 };
 
 /* A socket pair, both ends close-on-exec; `a` non-blocking. False and errno. */

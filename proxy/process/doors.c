@@ -78,7 +78,7 @@ static void on_closed(struct listener *l)
 
 static const struct listener_events events = {on_accepted, on_failed, on_closed};
 
-static void open_door(struct doors *doors, int fd, struct service *service)
+static void open_door(struct doors *doors, const struct key *key, struct service *service)
 {
     struct door *door = calloc(1, sizeof(*door));
 
@@ -86,9 +86,9 @@ static void open_door(struct doors *doors, int fd, struct service *service)
         abort();
     door->doors = doors;
     door->service = service;
-    door->inode = inode_of(fd);
+    door->inode = key->inode;
     list_append(&doors->open, &door->link);
-    listener_open(&door->listener, doors->loop, &events, fd);
+    listener_open(&door->listener, doors->loop, &events, key->fd);
     if (!front_has_room(doors->front))
         listener_pause(&door->listener);
 }
@@ -160,16 +160,33 @@ static struct door *door_with(struct doors *doors, ino_t inode)
 
 static void use_key(struct doors *doors, const struct key *key, struct service *service)
 {
-    struct door *door = door_with(doors, inode_of(key->fd));
+    struct door *door = door_with(doors, key->inode);
 
     if (door == NULL) {
-        open_door(doors, key->fd, service);
+        open_door(doors, key, service);
         return;
     }
     generation_unref(door->held);
     door->held = NULL;
     door->service = service;
-    close(key->fd);
+    key_destroy(key);
+}
+
+struct key doors_key(struct doors *doors, uint32_t listener, int fd)
+{
+    struct key key = {.listener = listener, .fd = fd, .inode = inode_of(fd)};
+
+    if (door_with(doors, key.inode) == NULL)
+        return key;
+    close(fd);
+    key.fd = -1;
+    return key;
+}
+
+void key_destroy(const struct key *key)
+{
+    if (key->fd >= 0)
+        close(key->fd);
 }
 
 /* The service's generation stays as long as clients may come in for it. */

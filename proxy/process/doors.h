@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
@@ -19,7 +20,8 @@ struct served;
 /* A socket received for a generation that is not yet committed. */
 struct key {
     uint32_t listener; /* index in its generation */
-    int fd;
+    int fd; /* -1: there is a door with it */
+    ino_t inode;
 };
 
 struct doors {
@@ -30,6 +32,11 @@ struct doors {
 };
 
 void doors_init(struct doors *doors, struct loop *loop, struct front *front);
+
+/* The descriptor is the key's from now on, or closed if there is a door with that socket:
+ * each is held once, however many there are. */
+struct key doors_key(struct doors *doors, uint32_t listener, int fd);
+void key_destroy(const struct key *key);
 
 /* All doors lead to this generation now: those that stay keep their backlog, new ones are
  * opened, the others stay as they are until doors_shut(). Takes over the keys'

@@ -34,7 +34,7 @@ static void flush_sockets(struct child *child, struct message *m)
 static void send_sockets(
     const struct rollout *rollout, struct child *child, const struct release *release)
 {
-    uint32_t listeners[CHANNEL_FDS];
+    uint32_t listeners[CHANNEL_SOCKETS];
     struct message m = {.type = MESSAGE_SOCKETS, .id = release->id};
 
     m.body = (const char *)listeners;
@@ -46,7 +46,7 @@ static void send_sockets(
             listeners[m.fd_count] = (uint32_t)i;
             m.fds[m.fd_count++] = group->fds[k];
             m.len = m.fd_count * sizeof(uint32_t);
-            if (m.fd_count == CHANNEL_FDS)
+            if (m.fd_count == CHANNEL_SOCKETS)
                 flush_sockets(child, &m);
         }
     }

@@ -183,6 +183,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         result = channel_receive(child->channel, &m, buffer);
         if (result != CHANNEL_MESSAGE)
             break;
+        if (m.fds_lost) /* there is none to pass: confine.c */
+            supervisor_kill(child, "passes descriptors");
         take(child, &m);
     }
     if (status != 0 || result == CHANNEL_CLOSED) {

@@ -4,6 +4,7 @@
 
 #include "config/error.h"
 #include "proxy/base/log.h"
+#include "proxy/process/budget.h"
 #include "proxy/process/channel.h"
 #include "proxy/process/confine.h"
 #include "proxy/process/sealed.h"
@@ -16,18 +17,18 @@ void worker_take_sockets(struct worker *w, struct message *m)
 {
     const size_t total = w->key_count + m->fd_count;
     struct key *keys;
+    uint32_t listener;
 
-    if (m->len != m->fd_count * sizeof(uint32_t))
+    w->sockets_lost |= m->len != m->fd_count * sizeof(listener);
+    if (w->sockets_lost)
         return;
     keys = realloc(w->keys, total * sizeof(*keys) + 1);
     if (keys == NULL)
         abort();
     w->keys = keys;
     for (size_t i = 0; i < m->fd_count; i++) {
-        struct key *key = &w->keys[w->key_count++];
-
-        memcpy(&key->listener, m->body + i * sizeof(uint32_t), sizeof(key->listener));
-        key->fd = m->fds[i];
+        memcpy(&listener, m->body + i * sizeof(listener), sizeof(listener));
+        w->keys[w->key_count++] = doors_key(&w->doors, listener, m->fds[i]);
     }
     m->fd_count = 0;
 }
@@ -71,6 +72,11 @@ bool worker_prepare(struct worker *w, struct message *m, struct error *err)
     struct sealed sealed;
     bool built;
 
+    if (w->sockets_lost || m->fds_lost)
+        return error_set(err,
+            "worker %u has no descriptors left for its listeners: raise LimitNOFILE "
+            "(ulimit -n), it is %zu",
+            w->setup.slot, budget_limit());
     if (m->fd_count != 1)
         return error_set(err, "an offer without its snapshot");
     m->fd_count = 0;
@@ -117,8 +123,9 @@ void worker_commit(struct worker *w)
 void worker_forget(struct worker *w)
 {
     for (size_t i = 0; i < w->key_count; i++)
-        close(w->keys[i].fd);
+        key_destroy(&w->keys[i]);
     w->key_count = 0;
+    w->sockets_lost = false;
     if (w->prepared != NULL)
         served_release(w->prepared);
     w->prepared = NULL;

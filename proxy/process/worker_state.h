@@ -36,6 +36,7 @@ struct worker {
     struct served *prepared; /* NULL: none */
     struct key *keys; /* the sockets of what is prepared */
     size_t key_count;
+    bool sockets_lost; /* some that were sent to us */
     bool confined, draining;
     struct deadline drain_due;
     struct deadline confirm_due; /* when to look whether the commit is complete */

@@ -148,6 +148,48 @@ def test_few_descriptors_are_a_small_house_not_a_broken_one(start_proxy, origin)
     wait_until(lambda: works(proxy.port))
 
 
+def more_addresses(proxy, origin, count):
+    hosts = [f"127.0.3.{1 + i}:{proxy.port}" for i in range(count)]
+    proxy.extra = "".join(
+        f"[more{i}]\nconnect = {origin.address}\ncert = {proxy.cert}\nkey = {proxy.key}\n"
+        + "".join(f"accept = {host}\n" for host in hosts[i:i + 60])
+        for i in range(0, count, 60))
+    proxy.write_config()
+
+
+def test_a_reload_needs_no_second_descriptor_for_a_socket(start_proxy, origin):
+    proxy = start_proxy(origin.address, wrapper=["prlimit", "--nofile=200:200", "--"])
+    more_addresses(proxy, origin, 120)
+    proxy.reload()
+    (worker,), before = proxy.workers(), proxy.descriptors()
+    with Tls(proxy.port) as client:
+        assert client.request(get("/")).status == 200
+        for i in range(3):
+            proxy.write_config(head_timeout=f"{20 + i}s")
+            proxy.reload()
+        assert client.request(get("/")).status == 200
+    assert proxy.workers() == [worker]
+    wait_until(lambda: proxy.descriptors() == before)
+
+
+def test_a_worker_without_room_for_its_listeners_says_so(start_proxy, origin):
+    proxy = start_proxy(origin.address, wrapper=["prlimit", "--nofile=100:100", "--"])
+    (worker,), quiet = proxy.workers(), proxy.descriptors()
+    room = int(proxy.wait_for("descriptors")["max_connections"])
+    inside = [Tls(proxy.port) for _ in range(room)]
+    for one in inside:
+        one.send(get("/?delay=30000"))
+    wait_until(lambda: proxy.descriptors() == quiet + 2 * room)
+    more_addresses(proxy, origin, 60)
+    assert "LimitNOFILE" in proxy.reload(check=1).stdout
+    assert proxy.workers() == [worker]
+    for one in inside:
+        one.reset()
+    wait_until(lambda: proxy.descriptors() == quiet)
+    proxy.reload()
+    assert proxy.workers() == [worker] and works(proxy.port)
+
+
 def address_space(pid):
     with open(f"/proc/{pid}/statm") as statm:
         return int(statm.read().split()[0]) * resource.getpagesize()
