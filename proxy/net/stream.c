@@ -3,9 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -22,11 +19,13 @@ static void on_impatient(struct deadline *patience)
     s->held = false;
     if (s->closed)
         stream_detach(s);
+    else if (s->turned_away)
+        stream_connect_again(s);
     else
         stream_touch(s);
 }
 
-static void prepare(
+void stream_prepare(
     struct stream *s, struct loop *loop, const struct stream_events *events)
 {
     *s = (struct stream){.events = events, .loop = loop};
@@ -38,7 +37,7 @@ static void prepare(
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context)
 {
-    prepare(s, loop, events);
+    stream_prepare(s, loop, events);
     s->accepted = true;
     s->peers_turn = loop_now(loop);
     if (context != NULL)
@@ -62,52 +61,6 @@ bool stream_restart_tls(struct stream *s, struct tls_context *context)
     tls_free(s->tls);
     s->tls = tls_server(context, &s->out);
     return true;
-}
-
-/* Of what is on the same machine the kernel has heard by the time connect() returns, and
- * tells who asks again. */
-static bool is_under_way(int fd, const struct sockaddr *address, socklen_t len)
-{
-    return connect(fd, address, len) != 0 &&
-        (errno != EINPROGRESS || connect(fd, address, len) != 0);
-}
-
-static bool may_come_true(int error)
-{
-    return error == EINPROGRESS || error == EALREADY || error == EINTR;
-}
-
-static int begin_connect(struct stream *s, const struct sockaddr *address, socklen_t len)
-{
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1;
-
-    if (fd < 0) {
-        s->error = errno;
-        return -1;
-    }
-    if (address->sa_family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    s->connecting = is_under_way(fd, address, len);
-    if (!s->connecting || may_come_true(errno))
-        return fd;
-    s->error = errno;
-    close(fd);
-    return -1;
-}
-
-void stream_connect(struct stream *s, struct loop *loop,
-    const struct stream_events *events, const struct sockaddr *address, socklen_t len)
-{
-    prepare(s, loop, events);
-    int fd = begin_connect(s, address, len);
-    stream_attach(s, fd);
-    if (fd < 0) {
-        s->dead = s->connecting = true;
-        s->problem = strerror(s->error);
-    }
-    if (fd < 0 || !s->connecting)
-        stream_queue(s, &loop->ready); /* loopback and unix sockets are that fast */
 }
 
 static bool takes_writes(const struct stream *s)
@@ -202,6 +155,11 @@ void stream_reset(struct stream *s)
     if (s->watch.fd >= 0)
         (void)setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     stream_close(s);
+}
+
+bool stream_fin_was_bare(const struct stream *s)
+{
+    return s->fin_bare;
 }
 
 int stream_error(const struct stream *s)

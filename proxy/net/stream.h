@@ -31,6 +31,8 @@ struct stream {
     struct watch watch;
     struct tls *tls; /* NULL: plain */
     int error; /* errno of what broke it, or 0 */
+    const struct sockaddr *address; /* to connect to */
+    socklen_t address_len;
     struct buffer out; /* bytes for the socket */
     struct buffer early; /* plaintext written before a TLS handshake was done */
     struct list unflushed; /* in loop->unflushed */
@@ -39,11 +41,14 @@ struct stream {
     uint64_t peers_turn; /* ms: since when the handshake is the peer's to go on with */
     uint16_t greeting; /* as greeting.h knows it; 0: nobody asked */
     uint8_t rank; /* of its hello */
-    struct deadline patience; /* with what is held back; with last words */
+    struct deadline
+        patience; /* with what is held back; with last words; a full backlog */
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */
     bool accepted, connecting, open, paused, full, blocked, resting;
+    bool turned_away; /* connecting: the backlog is full, so far */
     bool peer_ended, fin_known, fin_seen, ending, cut, fin_sent; /* each side's end */
+    bool fin_bare; /* the peer ended without close_notify, after we had */
     bool fin_judged; /* came while nothing was read: see stream_fin.c */
     bool failed, dead; /* told the owner; the socket is of no use any more */
     bool unwritable; /* the peer takes no more; what it sent may still be read */
@@ -70,7 +75,9 @@ void stream_set_rank(struct stream *s, unsigned rank);
  * False, and nothing changes, if it has. */
 bool stream_restart_tls(struct stream *s, struct tls_context *context);
 
-/* Begins a connection; opened() or failed() follow from the loop. */
+/* Begins a connection; opened() or failed() follow from the loop. A unix socket with a
+ * full backlog is asked again until the owner closes. `address` is borrowed until then.
+ */
 void stream_connect(struct stream *s, struct loop *loop,
     const struct stream_events *events, const struct sockaddr *address, socklen_t len);
 
@@ -90,6 +97,8 @@ void stream_cut(struct stream *s);
 /* Now: what is unsent is lost. Idempotent. */
 void stream_close(struct stream *s);
 void stream_reset(struct stream *s); /* the same, and the peer sees a reset */
+/* After ended(): without close_notify, which once we have ended is no failed(). */
+bool stream_fin_was_bare(const struct stream *s);
 /* An errno; 0 if it did not break, or not in the socket. */
 int stream_error(const struct stream *s);
 

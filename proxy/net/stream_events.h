@@ -24,10 +24,11 @@ struct stream_events {
     void (*drained)(struct stream *s);
     void (*ended)(struct stream *s); /* close_notify, or FIN without TLS: no more data */
     /* Broken. An accepted stream says CLIENT_GONE (FIN without close_notify; not after
-     * our own end, where it counts as ended), CLIENT_RESET, HANDSHAKE_FAILED, TLS_ERROR,
-     * TLS_FLOOD or PLAIN_HTTP; a connecting one BACKEND_REFUSED, later BACKEND_GONE.
-     * `detail` is for the log, borrowed; stream_error() has the errno. The owner must
-     * stream_close() (now or later); until then ended() may still come, data() not.
+     * our own end, where it counts as ended: see stream_fin_was_bare()), CLIENT_RESET,
+     * HANDSHAKE_FAILED, TLS_ERROR, TLS_FLOOD or PLAIN_HTTP; a connecting one
+     * BACKEND_REFUSED, later BACKEND_GONE. `detail` is for the log, borrowed;
+     * stream_error() has the errno. The owner must stream_close() (now or later); until
+     * then ended() may still come, data() not.
      *
      * TLS failed: the alert is on its way, a FIN behind it; stream_close() then waits up
      * to a second for the peer to have read it. PLAIN_HTTP: from here on the stream is

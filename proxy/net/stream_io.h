@@ -6,6 +6,12 @@
 
 #include "proxy/net/stream.h"
 
+/* stream.c, stream_connect.c: how it begins. */
+
+void stream_prepare(
+    struct stream *s, struct loop *loop, const struct stream_events *events);
+void stream_connect_again(struct stream *s); /* it was turned away */
+
 /* stream_watch.c: what it waits for, derived from its state. */
 
 void stream_attach(struct stream *s, int fd); /* -1: never had a socket */

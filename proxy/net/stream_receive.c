@@ -97,6 +97,7 @@ static void received(struct stream *s, size_t len)
 static void fin_received(struct stream *s)
 {
     s->fin_seen = true;
+    s->fin_bare = s->tls != NULL && !s->peer_ended;
     stream_touch(s);
     if (s->unwritable)
         stream_broken(s, s->error);

@@ -47,7 +47,7 @@ static uint32_t wanted_events(const struct stream *s)
 {
     uint32_t events = 0;
 
-    if (s->dead || s->detached)
+    if (s->dead || s->detached || s->turned_away)
         return 0;
     if (stream_wants_read(s))
         events |= WATCH_READ;

@@ -186,6 +186,35 @@ static void who_asks_and_never_reads_holds_little(void **state)
     close(client);
 }
 
+/* As with TCP, where the kernel waits: a crowd is no refusal. */
+static void a_crowded_backend_is_waited_for(void **state)
+{
+    struct sockaddr *address = (struct sockaddr *)&rig.endpoints[0].address;
+    int crowd = socket(AF_UNIX, SOCK_STREAM, 0), backend, client = rig_client(&rig);
+
+    (void)state;
+    listen(rig.listeners[0], 0);
+    assert_int_equal(connect(crowd, address, rig.endpoints[0].len), 0);
+    rig_send(&rig, client, GET);
+    assert_string_equal(rig_receive(&rig, client), "");
+    close(rig_backend(&rig, 0)); /* the crowd's */
+    rig_wait(&rig, 1000);
+    backend = rig_backend(&rig, 0);
+    assert_true(backend >= 0);
+    rig_send(&rig, backend, OK_5);
+    expect_status(client, "200");
+    close(backend);
+    close(crowd);
+
+    crowd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(crowd, address, rig.endpoints[0].len), 0);
+    rig_send(&rig, client, GET);
+    rig_wait(&rig, 5000); /* connect_timeout */
+    expect_status(client, "504");
+    close(crowd);
+    close(client);
+}
+
 static void clients_beyond_max_connections_wait(void **state)
 {
     int clients[100], room = 0;
@@ -214,6 +243,7 @@ int main(void)
         WITH(start, a_reader_that_stalls_holds_little_and_ends_by_its_deadline),
         WITH(start, an_upload_waits_for_a_backend_that_does_not_read),
         WITH(start, who_asks_and_never_reads_holds_little),
+        WITH(start, a_crowded_backend_is_waited_for),
         WITH(start, clients_beyond_max_connections_wait),
     };
 

@@ -101,6 +101,68 @@ static void what_is_on_this_machine_is_asked_without_waiting(void **state)
     close(listener);
 }
 
+static void time_is_up(struct deadline *d)
+{
+    assert_true(deadline_is_armed(d));
+    d->due = 0;
+    deadlines_expire(&loop.deadlines, loop_now(&loop));
+}
+
+/* A unix socket that listens, with an abstract name; and the connections it takes. */
+static struct sockaddr_un crowded(int *listener, int *crowd, socklen_t *len)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    *len = sizeof(sa_family_t);
+    assert_int_equal(bind(*listener, (struct sockaddr *)&address, *len), 0);
+    *len = sizeof(address);
+    assert_int_equal(getsockname(*listener, (struct sockaddr *)&address, len), 0);
+    listen(*listener, 0);
+    *crowd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(connect(*crowd, (struct sockaddr *)&address, *len), 0);
+    return address;
+}
+
+static void a_full_backlog_is_asked_again(void **state)
+{
+    enum { TAKEN, GONE, CLOSED, CASES };
+
+    for (int outcome = TAKEN; outcome < CASES; outcome++) {
+        int listener, crowd;
+        socklen_t len;
+        struct sockaddr_un address = crowded(&listener, &crowd, &len);
+
+        forget(state);
+        stream_connect(&owner.stream, &loop, &events, (struct sockaddr *)&address, len);
+        stream_write(&owner.stream, "GET", 3);
+        for (int i = 0; i < 3; i++) {
+            a_few_turns();
+            time_is_up(&owner.stream.patience);
+        }
+        assert_int_equal(owner.opened + owner.failed, 0);
+        if (outcome == TAKEN)
+            close(accept(listener, NULL, NULL));
+        if (outcome == GONE)
+            close(listener);
+        if (outcome != CLOSED) {
+            time_is_up(&owner.stream.patience);
+            TURN_UNTIL(owner.opened || owner.failed);
+        }
+        assert_int_equal(owner.opened, outcome == TAKEN);
+        assert_int_equal(owner.failed, outcome == GONE);
+        peer = outcome == TAKEN ? accept(listener, NULL, NULL) : -1;
+        if (outcome == TAKEN)
+            expect_from_peer("GET");
+        if (outcome == GONE)
+            assert_int_equal(stream_error(&owner.stream), ECONNREFUSED);
+        finish();
+        close(crowd);
+        if (outcome != GONE)
+            close(listener);
+    }
+}
+
 static void a_quiet_stream_has_nothing_to_tell(void **state)
 {
     for (int paused = 0; paused < 2; paused++) {
@@ -216,6 +278,7 @@ int main(void)
         TEST(a_refused_connection_fails_from_the_loop),
         TEST(a_connection_takes_bytes_before_it_is_open),
         TEST(what_is_on_this_machine_is_asked_without_waiting),
+        TEST(a_full_backlog_is_asked_again),
         TEST(a_quiet_stream_has_nothing_to_tell),
         TEST(what_one_read_did_not_take_may_be_told_yet),
         TEST(a_half_closed_peer_costs_nothing),
