@@ -13,6 +13,7 @@ struct tunnel {
     struct client *client;
     struct backend *backend; /* slot of backend.h */
     struct buffer early;
+    uint64_t heard; /* from the client, when the backend ended */
     bool client_ended, backend_ended, backend_full, watching;
 };
 
@@ -58,11 +59,12 @@ static void rearm(struct tunnel *t)
         c, c->full ? settings_of(t)->body_timeout : settings_of(t)->response_timeout);
 }
 
-/* A lost or refusing backend: the client sees a cut. */
+/* A backend that is lost or refuses, or is silent: a cut for both. */
 static void cut(struct tunnel *t, enum end_reason reason)
 {
     struct client *c = t->client;
 
+    backend_reset(&t->backend);
     destroy(t);
     client_cut(c, reason);
 }
@@ -76,6 +78,18 @@ static void finish_if_done(struct tunnel *t)
         return;
     destroy(t);
     client_end(c, END_DONE);
+}
+
+/* Once the backend had ended, too: it has the rest that was written, but may have had
+ * more to say to the backend. */
+static void ended_without_goodbye(struct tunnel *t)
+{
+    struct client *c = t->client;
+    bool was_talking = c->stream.bytes_in > t->heard;
+
+    backend_reset(&t->backend);
+    destroy(t);
+    client_end(c, was_talking ? END_CLIENT_GONE : END_DONE);
 }
 
 void tunnel_begin(struct client *c)
@@ -128,6 +142,10 @@ void tunnel_client_drained(struct tunnel *t)
 
 void tunnel_client_ended(struct tunnel *t)
 {
+    if (stream_fin_was_bare(&t->client->stream)) {
+        ended_without_goodbye(t);
+        return;
+    }
     t->client_ended = true;
     if (!backend_is_ready(t->backend))
         return;
@@ -208,6 +226,7 @@ static void on_ended(void *user)
     struct tunnel *t = user;
 
     t->backend_ended = true;
+    t->heard = t->client->stream.bytes_in;
     stream_end(&t->client->stream);
     rearm(t);
     finish_if_done(t);

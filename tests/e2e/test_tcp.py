@@ -6,6 +6,7 @@ import pytest
 
 from frame.client import Tls, get
 from frame.origin import filler
+from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
 
@@ -68,6 +69,38 @@ def test_the_clients_close_notify_is_a_half_close(start_proxy, backend, pki):
         except OSError:
             pass
     assert received.get("in_order") is True
+
+
+@pytest.mark.parametrize("how", ["close_notify", "fin", "reset"])
+def test_how_the_client_ends_after_the_backend_is_told_to_it(start_proxy, backend, how):
+    ends = []
+
+    def script(talk):
+        talk.send(b"no more from me")
+        talk.end()
+        ends.append((talk.wait_for_end(), talk.received))
+
+    proxy = start_proxy(backend(script).address, protocol="tcp")
+    with Tls(proxy.port) as client:
+        assert client.read_to_end() == (b"no more from me", "close_notify")
+        client.send(b"more from me")
+        {"close_notify": lambda: client.tls.unwrap().close(),
+         "fin": client.vanish, "reset": client.reset}[how]()
+    wait_until(lambda: ends, "the backend is told")
+    assert ends[0][0] == (how == "close_notify")
+    if how != "reset":
+        reason = "done" if how == "close_notify" else "client_gone"
+        proxy.wait_for("end", reason=reason, state="tunnel")
+
+
+def test_a_silent_tunnel_is_cut_for_both(start_proxy, backend):
+    ends = []
+    proxy = start_proxy(backend(lambda talk: ends.append(talk.wait_for_end())).address,
+                        protocol="tcp", response_timeout="300ms")
+    with Tls(proxy.port) as client:
+        assert client.read_to_end() == (b"", "cut")
+    wait_until(lambda: ends, "the backend is told")
+    assert ends == [False]
 
 
 def test_megabytes_both_ways(start_proxy, backend, pki, full):
