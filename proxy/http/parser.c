@@ -257,14 +257,18 @@ static bool body_may_end(const struct parser *p)
     }
 }
 
+bool parser_is_idle(const struct parser *p)
+{
+    return p->stage == AWAIT_HEAD && p->message == NULL && p->skipped != 1;
+}
+
 enum parse_result parser_end(struct parser *p)
 {
     if (p->stage == FAILED)
         return PARSE_ERROR;
     if (p->stage == IN_BODY)
         return body_may_end(p) ? end_message(p) : refuse(p, REFUSE_CUT);
-    bool untouched = p->message == NULL && p->skipped != 1;
-    return untouched ? PARSE_NEED_INPUT : refuse(p, REFUSE_CUT);
+    return parser_is_idle(p) ? PARSE_NEED_INPUT : refuse(p, REFUSE_CUT);
 }
 
 const struct head *parser_head(const struct parser *p)
@@ -276,11 +280,6 @@ const struct head *parser_head(const struct parser *p)
 bool parser_in_head(const struct parser *p)
 {
     return p->stage == AWAIT_HEAD && p->message != NULL;
-}
-
-bool parser_is_idle(const struct parser *p)
-{
-    return p->stage == AWAIT_HEAD && p->message == NULL;
 }
 
 const char *parser_error(const struct parser *p)

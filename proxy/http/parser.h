@@ -54,7 +54,7 @@ const struct head *parser_head(const struct parser *p);
 
 /* True from the first byte of a head until its end: the head deadline runs. */
 bool parser_in_head(const struct parser *p);
-/* True if nothing of a next message was seen. */
+/* True if nothing of a next message was seen, but for an empty line. */
 bool parser_is_idle(const struct parser *p);
 
 /* A fixed sentence for the log and the 4xx body (no input bytes in it), and the status to
