@@ -6,7 +6,9 @@
 #include "proxy/session/pace.h"
 #include "proxy/session/report.h"
 
-enum { LINGER_MAX = 8 * 1024 * 1024 }; /* bytes discarded after the last reply */
+/* Bytes discarded after the last reply: one that sends as fast as it can is ended by
+ * linger_timeout, unless it reads slowly, too. */
+enum { LINGER_MAX = 256 * 1024 * 1024 };
 
 static const struct service_settings *settings_of(const struct client *c)
 {

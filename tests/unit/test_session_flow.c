@@ -186,6 +186,45 @@ static void who_asks_and_never_reads_holds_little(void **state)
     close(client);
 }
 
+/* Which it could not read if its own bytes, unread, made the kernel reset it. */
+static void who_sends_far_too_much_can_still_read_the_413(void **state)
+{
+    static const char block[64 * 1024];
+    int client = rig_client(&rig);
+
+    (void)state;
+    rig_send(
+        &rig, client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+    for (size_t sent = 0; sent < 32 * 1000 * 1000;) {
+        ssize_t n = send(client, block, sizeof(block), MSG_NOSIGNAL);
+
+        assert_true(n > 0 || errno == EAGAIN);
+        sent += n > 0 ? (size_t)n : 0;
+        rig_turn(&rig);
+    }
+    expect_status(client, "413");
+    assert_true(rig_has_ended(&rig, client));
+    close(client);
+    rig_turn(&rig);
+    assert_int_equal(ended(END_BODY_TOO_LARGE), 1);
+}
+
+/* Of the one empty line before a request, even if its beginning came with the last. */
+static void half_an_empty_line_is_remembered(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    rig_send(&rig, client, GET "\r");
+    backend = rig_backend(&rig, 0);
+    rig_send(&rig, backend, OK_5);
+    expect_status(client, "200");
+    rig_send(&rig, client, GET);
+    expect_status(client, "400");
+    close(backend);
+    close(client);
+}
+
 /* As with TCP, where the kernel waits: a crowd is no refusal. */
 static void a_crowded_backend_is_waited_for(void **state)
 {
@@ -243,6 +282,8 @@ int main(void)
         WITH(start, a_reader_that_stalls_holds_little_and_ends_by_its_deadline),
         WITH(start, an_upload_waits_for_a_backend_that_does_not_read),
         WITH(start, who_asks_and_never_reads_holds_little),
+        WITH(start_small, who_sends_far_too_much_can_still_read_the_413),
+        WITH(start, half_an_empty_line_is_remembered),
         WITH(start, a_crowded_backend_is_waited_for),
         WITH(start, clients_beyond_max_connections_wait),
     };
