@@ -252,6 +252,8 @@ void exchange_fail(struct exchange *x, enum end_reason reason, const char *detai
 
     if (end_reason_fault(reason) == FAULT_BACKEND)
         report_backend_failure(x, reason, detail);
+    if (end_reason_fault(reason) == FAULT_BACKEND && x->backend != NULL)
+        x->client->front->counters.backend_failures++; /* else it was counted */
     exchange_refuse(x, reason, reply->status, reply->text);
 }
 

@@ -202,13 +202,15 @@ def test_interim_replies_are_swallowed(proxy, pki):
 
 def test_a_dead_backend_is_a_502_with_a_length(start_proxy, pki):
     from frame.ports import free_port
-    proxy = start_proxy(f"127.0.0.1:{free_port()}")
+    address = f"127.0.0.1:{free_port()}"
+    proxy = start_proxy(address)
     with Tls(proxy.port, pki) as client:
         client.send(get("/"))
         data, end = client.read_to_end()
     (reply,), rest = parse_replies(data)
     assert (reply.status, rest, end) == (502, b"", "close_notify")
     assert int(reply.field("Content-Length")) == len(reply.body)
+    assert proxy.wait_for("backend_failed")["backend"] == address
 
 
 def test_a_silent_backend_is_a_504(start_proxy, origin, pki):

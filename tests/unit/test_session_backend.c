@@ -63,6 +63,31 @@ static void a_backend_that_dies_before_its_reply_is_502(void **state)
     close(client);
 }
 
+static void each_failure_of_a_backend_counts_once(void **state)
+{
+    enum { ENDS, TALKS_NONSENSE, SAYS_NOTHING, RESETS, REFUSES, CASES };
+
+    (void)state;
+    for (int way = ENDS; way < CASES; way++) {
+        int client = rig_client(&rig), backend;
+
+        if (way == REFUSES)
+            rig_refuse(&rig, 0);
+        rig_send(&rig, client, GET);
+        backend = way != REFUSES ? rig_backend(&rig, 0) : -1;
+        if (way < RESETS)
+            (void)rig_receive(&rig, backend); /* what is left unread is a reset */
+        if (way == TALKS_NONSENSE)
+            rig_send(&rig, backend, "HELO\r\n\r\n");
+        if (way == SAYS_NOTHING)
+            rig_wait(&rig, 12 * 60000); /* response_timeout */
+        close(backend);
+        expect_status(client, way == SAYS_NOTHING ? "504" : "502");
+        assert_int_equal(front_counters(rig.front)->backend_failures, way + 1);
+        close(client);
+    }
+}
+
 static void a_cut_reply_looks_cut(void **state)
 {
     static const char *const replies[] = {
@@ -309,6 +334,7 @@ int main(void)
         WITH(start_two, the_next_backend_is_tried_and_the_bad_one_passed_over),
         WITH(start_two, when_all_backends_are_known_bad_it_is_503),
         WITH(start, a_backend_that_dies_before_its_reply_is_502),
+        WITH(start, each_failure_of_a_backend_counts_once),
         WITH(start, a_cut_reply_looks_cut),
         WITH(start, a_reply_without_length_ends_with_its_connection),
         WITH(start, a_reset_in_a_reply_without_length_is_a_cut),
