@@ -24,6 +24,7 @@
 #include "proxy/command/password_file.h"
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
+#include "proxy/process/utf8_json.h"
 
 enum { FILE_NAME_MAX = 128 };
 
@@ -103,7 +104,6 @@ static bool export_one(struct cert_export *e, X509 *certificate, struct error *e
 {
     struct pem_text pem = {0};
     char name[FILE_NAME_MAX], subject[512];
-    json_t *text;
     char *path;
     bool was_there, done;
 
@@ -112,11 +112,9 @@ static bool export_one(struct cert_export *e, X509 *certificate, struct error *e
     path = path_join(e->folder, "/", name);
     pem_text_add_certificate(&pem, certificate);
     done = new_file_write(path, pem.text, pem.len, &was_there, err);
-    text = json_string(subject);
     json_array_append_new(e->files,
-        json_pack("{ss ss so sb}", "file", path, "name", name, "subject",
-            text != NULL ? text : json_string("(not UTF-8)"), "written",
-            (int)!was_there));
+        json_pack("{so ss so sb}", "file", utf8_json(path), "name", name, "subject",
+            utf8_json(subject), "written", (int)!was_there));
     pem_text_destroy(&pem);
     free(path);
     return done;

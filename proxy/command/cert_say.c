@@ -10,6 +10,7 @@
 #include "proxy/command/command.h"
 #include "proxy/command/print.h"
 #include "proxy/process/describe.h"
+#include "proxy/process/utf8_json.h"
 
 void cert_say_init(struct cert_say *say, const char *command, bool json, bool dry_run)
 {
@@ -30,7 +31,7 @@ void cert_say_step(
     vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);
     snprintf(line, sizeof(line), "%s %s", verb, what);
-    json_array_append_new(json_object_get(say->answer, "steps"), json_string(line));
+    json_array_append_new(json_object_get(say->answer, "steps"), utf8_json(line));
     if (say->json)
         return;
     snprintf(lead, sizeof(lead), "%-9s", verb);
@@ -57,7 +58,7 @@ void cert_say_certificate(struct cert_say *say, json_t *certificate)
 void cert_say_result(
     struct cert_say *say, const char *key, const char *value, const char *text)
 {
-    json_object_set_new(say->answer, key, json_string(value));
+    json_object_set_new(say->answer, key, utf8_json(value));
     if (!say->json && text != NULL)
         print_wrapped(stdout, "", text);
 }
@@ -66,7 +67,7 @@ void cert_say_error(struct cert_say *say, const struct error *err)
 {
     char text[ERROR_TEXT_MAX + 64];
 
-    json_object_set_new(say->answer, "error", json_string(err->text));
+    json_object_set_new(say->answer, "error", utf8_json(err->text));
     if (say->json)
         return;
     fflush(stdout);

@@ -19,6 +19,7 @@
 #include "proxy/command/portrait.h"
 #include "proxy/command/print.h"
 #include "proxy/process/describe.h"
+#include "proxy/process/utf8_json.h"
 
 /* --- a file ---------------------------------------------------------------------------
  */
@@ -36,7 +37,7 @@ json_t *show_file(const char *path, const char *password)
     shown = portrait_of(&collection, time(NULL));
     for (size_t i = 0; i < collection.count; i++)
         format = format == NULL ? collection.items[i].format : format;
-    json_object_set_new(shown, "file", json_string(path));
+    json_object_set_new(shown, "file", utf8_json(path));
     if (format != NULL)
         json_object_set_new(shown, "format", json_string(format));
     json_object_set_new(shown, "findings", describe_findings(&findings));
@@ -79,10 +80,10 @@ static json_t *peer_json(const struct peer *peer, const struct collection *colle
     json_t *shown = portrait_of(collection, time(NULL));
     json_t *client = json_pack("{sb}", "connects", peer->xapi);
 
-    json_object_set_new(shown, "address", json_string(peer->where));
+    json_object_set_new(shown, "address", utf8_json(peer->where));
     json_object_set_new(shown, "ok", json_boolean(peer->xapi));
     json_object_set_new(client, peer->xapi ? "terms" : "reason",
-        json_string(peer->xapi ? peer->terms : peer->reason));
+        utf8_json(peer->xapi ? peer->terms : peer->reason));
     json_object_set_new(shown, "xenserver", client);
     if (*peer->modern_terms != '\0')
         json_object_set_new(shown, "modern", json_string(peer->modern_terms));

@@ -7,6 +7,7 @@
 #include "proxy/command/command.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
+#include "proxy/process/utf8_json.h"
 
 /* The service of that name in the running proxy's answer; NULL: not served. */
 static const json_t *find_served(const json_t *status, const char *name)
@@ -39,8 +40,8 @@ static json_t *describe(const struct settings *settings, const json_t *status)
 
     for (size_t i = 0; i < settings->service_count; i++) {
         const struct service_settings *service = &settings->services[i];
-        json_t *object =
-            json_pack("{ss so}", "name", service->name, "files", files_of(service));
+        json_t *object = json_pack(
+            "{so so}", "name", utf8_json(service->name), "files", files_of(service));
         const json_t *served = find_served(status, service->name);
         const json_t *file;
         size_t k;
@@ -125,7 +126,7 @@ int show_configured(const char *config, const char *control, bool json)
     shown = describe(settings, status);
     good = json_is_true(json_object_get(shown, "ok"));
     if (status == NULL)
-        json_object_set_new(shown, "not_served", json_string(err.text));
+        json_object_set_new(shown, "not_served", utf8_json(err.text));
     if (json)
         print_json(shown);
     else

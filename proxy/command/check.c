@@ -18,6 +18,7 @@
 #include "proxy/process/logs.h"
 #include "proxy/process/plan.h"
 #include "proxy/process/sockets.h"
+#include "proxy/process/utf8_json.h"
 
 struct check {
     const char *config;
@@ -131,13 +132,13 @@ static void print_check(const struct check *c)
 
 static void print_check_json(const struct check *c)
 {
-    json_t *json = json_pack("{sb ss so}", "ok", status_of(c) == EXIT_DONE, "config",
-        c->config, "findings", describe_findings(&c->findings));
+    json_t *json = json_pack("{sb so so}", "ok", status_of(c) == EXIT_DONE, "config",
+        utf8_json(c->config), "findings", describe_findings(&c->findings));
 
     if (c->plan != NULL)
         json_object_set_new(json, "services", describe_services(c->plan));
     else
-        json_object_set_new(json, "error", json_string(c->err.text));
+        json_object_set_new(json, "error", utf8_json(c->err.text));
     if (c->verdicts != NULL)
         json_object_set(json, "xenserver", c->verdicts);
     print_json(json);

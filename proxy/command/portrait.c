@@ -10,20 +10,13 @@
 #include "certstore/certificate.h"
 #include "certstore/collect.h"
 #include "proxy/process/describe.h"
+#include "proxy/process/utf8_json.h"
 
 enum { TEXT_MAX = 4096, DAY = 24 * 3600 };
 
-/* What is not UTF-8 came from whoever wrote the certificate. */
-static json_t *text_json(const char *text)
-{
-    json_t *json = json_string(text);
-
-    return json != NULL ? json : json_string("(not UTF-8)");
-}
-
 static void set_text(json_t *object, const char *key, const char *text)
 {
-    json_object_set_new(object, key, text_json(text));
+    json_object_set_new(object, key, utf8_json(text));
 }
 
 static void set_place(json_t *object, const struct collected *item)
@@ -46,7 +39,7 @@ static json_t *names_json(const char *names)
         size_t len = strcspn(names, ",");
 
         snprintf(one, sizeof(one), "%.*s", (int)len, names);
-        json_array_append_new(list, text_json(one));
+        json_array_append_new(list, utf8_json(one));
         names += len + (names[len] == ',');
     }
     return list;

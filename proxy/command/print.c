@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "proxy/process/utf8_json.h"
+
 /* Longer than any path that somebody would copy: it is told in part. */
 enum { WORD_MAX = 300 };
 
@@ -215,7 +217,7 @@ void print_failure(const char *command, bool json, const char *why)
         fprintf(stderr, "wlbproxy %s: %s\n", command, why);
         return;
     }
-    answer = json_pack("{sb ss}", "ok", 0, "error", why);
+    answer = json_pack("{sb so}", "ok", 0, "error", utf8_json(why));
     print_json(answer);
     json_decref(answer);
 }

@@ -6,6 +6,7 @@
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 #include "proxy/command/probe.h"
+#include "proxy/process/utf8_json.h"
 
 /* How often to ask again when others keep reloading it. */
 enum { OVERTAKEN_MAX = 5 };
@@ -58,7 +59,7 @@ static bool confirm(const struct daemon *daemon, json_t *verdict)
         json_object_set_new(service, "confirmed", json_boolean(confirmed));
         json_object_set_new(service, "handshakes", json_integer((json_int_t)workers));
         if (!confirmed)
-            json_object_set_new(service, "doubt", json_string(err.text));
+            json_object_set_new(service, "doubt", utf8_json(err.text));
         good = good && confirmed;
     }
     return good;

@@ -9,6 +9,7 @@
 #include "config/error.h"
 #include "proxy/base/log.h"
 #include "proxy/process/channel.h"
+#include "proxy/process/utf8_json.h"
 
 enum { PATIENCE = 10000, TICK = 1000 };
 
@@ -115,7 +116,8 @@ void control_reply(
 
 void control_refuse(struct control_client *client, const char *sentence)
 {
-    control_reply(client, json_pack("{sb ss}", "ok", 0, "error", sentence), NULL, 0);
+    control_reply(
+        client, json_pack("{sb so}", "ok", 0, "error", utf8_json(sentence)), NULL, 0);
 }
 
 static void take_request(struct control_client *c, size_t line_len)

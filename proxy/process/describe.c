@@ -7,6 +7,7 @@
 #include "proxy/base/log.h"
 #include "proxy/process/plan.h"
 #include "proxy/process/release.h"
+#include "proxy/process/utf8_json.h"
 
 enum { DAY = 24 * 60 * 60, TIME_TEXT = 32, QUOTED = 640 };
 
@@ -26,22 +27,14 @@ json_t *describe_time(time_t when)
     return json_string(rfc3339(when, text));
 }
 
-/* Subjects may hold any bytes; JSON is UTF-8 or nothing. */
-static json_t *text_of(const char *text)
-{
-    json_t *string = json_string(text);
-
-    return string != NULL ? string : json_string("(not UTF-8)");
-}
-
 json_t *describe_certificate(
     const char *file, const struct credential_summary *summary, time_t now)
 {
     long long left = (long long)(summary->not_after - now);
 
-    return json_pack("{so so so so ss ss ss so so sI sI}", "file", text_of(file),
-        "subject", text_of(summary->subject), "names", text_of(summary->names), "issuer",
-        text_of(summary->issuer), "serial", summary->serial, "sha256", summary->sha256,
+    return json_pack("{so so so so ss ss ss so so sI sI}", "file", utf8_json(file),
+        "subject", utf8_json(summary->subject), "names", utf8_json(summary->names), "issuer",
+        utf8_json(summary->issuer), "serial", summary->serial, "sha256", summary->sha256,
         "key", summary->key, "not_before", describe_time(summary->not_before),
         "not_after", describe_time(summary->not_after), "days_left",
         (json_int_t)(left >= 0 ? left / DAY : -((-left + DAY - 1) / DAY)), "chain_len",
@@ -67,7 +60,7 @@ static json_t *describe_accept(const struct plan *plan, size_t service)
     for (size_t i = 0; i < plan->listener_count; i++) {
         for (size_t k = 0; k < plan->listeners[i].service_count; k++) {
             if (plan->listeners[i].services[k] == service)
-                json_array_append_new(list, text_of(plan->listeners[i].address.text));
+                json_array_append_new(list, utf8_json(plan->listeners[i].address.text));
         }
     }
     return list;
@@ -78,7 +71,7 @@ static json_t *describe_connect(const struct plan_service *service)
     json_t *list = json_array();
 
     for (size_t i = 0; i < service->backend_count; i++)
-        json_array_append_new(list, text_of(service->backends[i].text));
+        json_array_append_new(list, utf8_json(service->backends[i].text));
     return list;
 }
 
@@ -90,7 +83,7 @@ json_t *describe_services(const struct plan *plan)
         const struct service_settings *settings = &plan->settings->services[i];
 
         json_array_append_new(list,
-            json_pack("{so so so ss so}", "name", text_of(settings->name), "accept",
+            json_pack("{so so so ss so}", "name", utf8_json(settings->name), "accept",
                 describe_accept(plan, i), "connect", describe_connect(&plan->services[i]),
                 "protocol", settings->protocol == PROTOCOL_HTTP ? "http" : "tcp",
                 "certificates", describe_certificates(&plan->services[i], settings)));
@@ -108,7 +101,7 @@ static const char *severity_text(enum severity severity)
 static void set_text(json_t *object, const char *key, const char *text)
 {
     if (text != NULL)
-        json_object_set_new(object, key, text_of(text));
+        json_object_set_new(object, key, utf8_json(text));
 }
 
 json_t *describe_findings(const struct findings *findings)

@@ -12,6 +12,7 @@
 #include "proxy/process/release.h"
 #include "proxy/process/rotation.h"
 #include "proxy/process/supervisor.h"
+#include "proxy/process/utf8_json.h"
 
 enum {
     SETTLE_MS = 15, /* a burst of signals is one request */
@@ -58,7 +59,7 @@ static json_t *verdict(
         describe_findings(&r->findings), "workers", worker_list(r->rollout.supervisor));
 
     if (refusal != NULL)
-        json_object_set_new(v, "error", json_string(refusal->text));
+        json_object_set_new(v, "error", utf8_json(refusal->text));
     if (!is_start(r))
         json_object_set_new(v, "services", describe_services(r->rollout.current->plan));
     return v;

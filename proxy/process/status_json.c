@@ -13,6 +13,7 @@
 #include "proxy/process/plan.h"
 #include "proxy/process/release.h"
 #include "proxy/process/report.h"
+#include "proxy/process/utf8_json.h"
 
 struct generation_sum {
     uint32_t id;
@@ -25,8 +26,9 @@ static json_t *backends_json(const struct report *report)
 
     for (size_t i = 0; i < report->backend_count; i++)
         json_array_append_new(list,
-            json_pack("{ss ss sb}", "service", report->backends[i].service, "address",
-                report->backends[i].address, "up", (int)report->backends[i].up));
+            json_pack("{so so sb}", "service", utf8_json(report->backends[i].service),
+                "address", utf8_json(report->backends[i].address), "up",
+                (int)report->backends[i].up));
     return list;
 }
 
@@ -126,7 +128,7 @@ static void add_disk_error(json_t *services, const char *sentence)
     json_array_foreach(services, i, object)
     {
         json_object_set_new(object, "differs", json_true());
-        json_object_set_new(object, "disk_error", json_string(sentence));
+        json_object_set_new(object, "disk_error", utf8_json(sentence));
     }
 }
 
@@ -139,7 +141,7 @@ static void set_disk(json_t *status, json_t *services, const struct plan *served
         add_disk_error(services, "the files could not be read in time");
     } else if (disk->plan == NULL) {
         add_disk_error(services, disk->err.text);
-        json_object_set_new(status, "disk_error", json_string(disk->err.text));
+        json_object_set_new(status, "disk_error", utf8_json(disk->err.text));
     } else {
         add_disk(services, served, disk->plan);
         pending = !plan_equal(served, disk->plan);
@@ -153,7 +155,7 @@ static json_t *last_reload_json(const struct reload *reload)
         "{sb so}", "ok", (int)reload->last_ok, "when", describe_time(reload->last_when));
 
     if (!reload->last_ok)
-        json_object_set_new(object, "error", json_string(reload->last_err.text));
+        json_object_set_new(object, "error", utf8_json(reload->last_err.text));
     return object;
 }
 
@@ -193,10 +195,10 @@ json_t *status_json(
 {
     const struct release *current = m->reload.rollout.current;
     json_t *services = describe_services(current->plan);
-    json_t *status = json_pack("{sb ss si sI sI so ss}", "ok", 1, "version", WLB_VERSION,
+    json_t *status = json_pack("{sb ss si sI sI so so}", "ok", 1, "version", WLB_VERSION,
         "pid", (int)getpid(), "uptime", (json_int_t)(time(NULL) - m->started),
         "generation", (json_int_t)current->id, "started", describe_time(m->started),
-        "config", m->config_path);
+        "config", utf8_json(m->config_path));
 
     json_object_set_new(status, "released", describe_time(current->released));
     for (unsigned i = 0; i < m->supervisor.count; i++) {

@@ -1,6 +1,8 @@
 """--json: one object on standard output, whatever the outcome, with the documented names."""
 import json
+import os
 import pathlib
+import subprocess
 import re
 
 import pytest
@@ -76,3 +78,34 @@ def test_each_answer_is_one_object_with_known_names(start_proxy, origin, pki, tm
             command, sorted(set(answer) - known[command]))
         seen.add(command)
     assert seen == set(known)
+
+
+def not_utf8(pki, folder):
+    """(arguments, exit status): everything has a name that is no UTF-8."""
+    for name in (b"a\xff.pem", b"key\xff.key"):
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write((pki.rsa.cert if b"pem" in name else pki.rsa.key).read_bytes())
+    chain, missing = os.path.join(folder, b"a\xff.pem"), os.path.join(folder, b"no\xff")
+    yield [b"check", b"-c", missing], 2
+    yield [b"cert", b"show", chain], 0
+    yield [b"cert", b"show", b"-c", missing], 2
+    yield [b"cert", b"check", chain], 0
+    yield [b"cert", b"check", b"--password-file", missing, chain], 2
+    yield [b"cert", b"create", b"--name", b"a.example", b"--cert", missing], 0
+    yield [b"cert", b"install", chain, b"--cert", missing, b"--key",
+           os.path.join(folder, b"key\xff.key")], 0
+    yield [b"cert", b"export-for-pool", b"--cert", chain, os.path.join(folder, b"pool\xff")], 0
+    yield [b"cert", b"export-for-pool", b"--cert", missing, chain], 2
+
+
+def test_a_name_that_is_no_utf8_is_told_all_the_same(wlbproxy, pki, tmp_path):
+    for arguments, status in not_utf8(pki, os.fsencode(tmp_path / "place")):
+        done = subprocess.run([os.fsencode(wlbproxy), *arguments, b"--json"],
+                              capture_output=True, timeout=60)
+        assert done.returncode == status, (arguments, done)
+        answer = json.loads(done.stdout.decode())
+        assert answer["ok"] is (status == 0), (arguments, answer)
+        assert "\ufffd" in json.dumps(answer, ensure_ascii=False), (arguments, answer)
+        for name in ("steps", "files"):
+            assert answer.get(name) != [], (arguments, answer)
