@@ -44,6 +44,33 @@ char *folder_of_path(const char *path)
     return folder;
 }
 
+/* All links resolved; of a missing file those of its folder. NULL: there is none. */
+static char *real_path(const char *path)
+{
+    char *real = realpath(path, NULL), *folder, *real_folder;
+
+    if (real != NULL || errno != ENOENT)
+        return real;
+    folder = folder_of_path(path);
+    real_folder = realpath(folder, NULL);
+    if (real_folder != NULL)
+        real = path_join(real_folder, "/", name_of_path(path));
+    free(real_folder);
+    free(folder);
+    return real;
+}
+
+bool is_same_path(const char *a, const char *b)
+{
+    char *one = real_path(a), *other = real_path(b);
+    bool same =
+        strcmp(a, b) == 0 || (one != NULL && other != NULL && strcmp(one, other) == 0);
+
+    free(other);
+    free(one);
+    return same;
+}
+
 /* The name that a file has until it is whole: always the same, so that interruptions
  * leave no litter. */
 static char *unfinished_name(const char *path)

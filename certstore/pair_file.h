@@ -49,8 +49,8 @@ struct pair_file {
     int lock; /* -1: not opened */
 };
 
-/* Finds out where the files are; nothing is changed. key "" or NULL, or equal to cert:
- * merged. */
+/* Finds out where the files are; nothing is changed. key "" or NULL, or another way to
+ * write cert: merged. */
 bool pair_file_init(
     struct pair_file *pair, const char *cert, const char *key, struct error *err);
 void pair_file_destroy(struct pair_file *pair);

@@ -122,7 +122,7 @@ static bool folder_is_safe(const char *path, struct error *err)
 bool pair_file_init(
     struct pair_file *pair, const char *cert, const char *key, struct error *err)
 {
-    bool merged = key == NULL || *key == '\0' || strcmp(cert, key) == 0;
+    bool merged = key == NULL || *key == '\0' || is_same_path(cert, key);
 
     *pair = (struct pair_file){.lock = -1};
     if (!merged)

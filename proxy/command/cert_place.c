@@ -61,7 +61,7 @@ static const char *key_of(const struct service_settings *service, size_t i)
 {
     const char *key = i < service->key.count ? service->key.items[i] : NULL;
 
-    return key != NULL && strcmp(key, service->cert.items[i]) != 0 ? key : NULL;
+    return key != NULL && !is_same_path(key, service->cert.items[i]) ? key : NULL;
 }
 
 /* The configured key of this chain; else the vendor's way of naming it. */
@@ -71,8 +71,10 @@ static void find_key(struct cert_place *place)
         const struct service_settings *service = &place->settings->services[i];
 
         for (size_t k = 0; k < service->cert.count; k++) {
-            if (strcmp(service->cert.items[k], place->cert) != 0)
+            if (!is_same_path(service->cert.items[k], place->cert))
                 continue;
+            free(place->cert); /* however it was written: as the proxy calls it */
+            place->cert = text_copy(service->cert.items[k]);
             place->service = service;
             if (key_of(service, k) != NULL)
                 place->key = text_copy(key_of(service, k));
@@ -93,7 +95,7 @@ static void find_files(
         free(place->key);
         place->key = absolute(key);
     }
-    if (place->key != NULL && strcmp(place->key, place->cert) == 0) {
+    if (place->key != NULL && is_same_path(place->key, place->cert)) {
         free(place->key);
         place->key = NULL;
     }

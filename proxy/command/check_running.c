@@ -1,28 +1,19 @@
 #include "proxy/command/check_running.h"
 
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "certstore/durable.h"
 #include "certstore/finding.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
-
-static bool same_file(const char *a, const char *b)
-{
-    char one[PATH_MAX], two[PATH_MAX];
-
-    return strcmp(a, b) == 0 ||
-        (realpath(a, one) != NULL && realpath(b, two) != NULL && strcmp(one, two) == 0);
-}
 
 /* --- is it served? --------------------------------------------------------------------
  */
@@ -124,7 +115,7 @@ void check_running(const char *config, const char *control,
         return;
     if (!daemon_is_absent(&daemon) &&
         daemon_ask(&daemon, "status", NULL, &answer, &err)) {
-        if (same_file(json_text(answer.json, "config"), config)) {
+        if (is_same_path(json_text(answer.json, "config"), config)) {
             compare(config, answer.json, findings);
             check_reader(answer.json, settings, findings);
         }
