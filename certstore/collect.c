@@ -102,17 +102,17 @@ void collect_other(struct collecting *c, enum collected_kind kind)
 static bool take_certificates(struct collecting *c, const unsigned char *der, size_t len)
 {
     const unsigned char *at = der, *end = der + len;
-    size_t taken = 0;
+    bool taken = false;
 
-    while (at < end && taken < PEM_BLOCKS_MAX) {
+    while (at < end && !c->full) {
         X509 *certificate = d2i_X509(NULL, &at, end - at);
 
         if (certificate == NULL)
             break;
         collect_certificate(c, certificate);
-        taken++;
+        taken = true;
     }
-    return taken > 0;
+    return taken;
 }
 
 static bool collect_der(struct collecting *c, const char *text, size_t len)

@@ -33,7 +33,7 @@ bool collect_pkcs7(struct collecting *c, const unsigned char *der, size_t len)
     c->format = "PKCS#7";
     if (PKCS7_type_is_signed(bundle) && bundle->d.sign != NULL)
         certificates = bundle->d.sign->cert;
-    for (int i = 0; i < sk_X509_num(certificates) && i < PEM_BLOCKS_MAX; i++) {
+    for (int i = 0; i < sk_X509_num(certificates) && !c->full; i++) {
         X509 *certificate = sk_X509_value(certificates, i);
 
         (void)X509_up_ref(certificate);
@@ -110,7 +110,7 @@ static void take_bag(struct opening *o, const PKCS12_SAFEBAG *bag, int depth)
 
 static void take_bags(struct opening *o, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth)
 {
-    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags) && i < PEM_BLOCKS_MAX; i++)
+    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags) && !o->c->full; i++)
         take_bag(o, sk_PKCS12_SAFEBAG_value(bags, i), depth);
 }
 
@@ -132,7 +132,7 @@ static void take_safes(struct opening *o, PKCS12 *container)
 {
     STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(container);
 
-    for (int i = 0; i < sk_PKCS7_num(safes) && i < PEM_BLOCKS_MAX; i++) {
+    for (int i = 0; i < sk_PKCS7_num(safes) && !o->c->full; i++) {
         STACK_OF(PKCS12_SAFEBAG) *bags = open_safe(o, sk_PKCS7_value(safes, i));
 
         take_bags(o, bags, 0);

@@ -41,16 +41,43 @@ static void *unpack(const X509_ALGOR *algorithm, const ASN1_ITEM *item)
     return type == V_ASN1_SEQUENCE ? ASN1_item_unpack(value, item) : NULL;
 }
 
-/* PBKDF2 (RFC 8018 section 5.2); scrypt is bounded by the library. */
-static long rounds_of_pbes2(const X509_ALGOR *algorithm)
+/* RFC 8018 section 5.2 */
+static long rounds_of_pbkdf2(const X509_ALGOR *function)
 {
-    PBE2PARAM *scheme = unpack(algorithm, ASN1_ITEM_rptr(PBE2PARAM));
-    PBKDF2PARAM *derivation = scheme == NULL || scheme->keyfunc == NULL
-        ? NULL
-        : unpack(scheme->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM));
+    PBKDF2PARAM *derivation = unpack(function, ASN1_ITEM_rptr(PBKDF2PARAM));
     long rounds = derivation == NULL ? 0 : integer(derivation->iter);
 
     PBKDF2PARAM_free(derivation);
+    return rounds;
+}
+
+/* RFC 7914 section 7.1. The library bounds the memory, not the time: that is N * r * p
+ * times what a round of PBKDF2 takes. */
+static long rounds_of_scrypt(const X509_ALGOR *function)
+{
+    SCRYPT_PARAMS *derivation = unpack(function, ASN1_ITEM_rptr(SCRYPT_PARAMS));
+    long rounds = 0;
+
+    if (derivation != NULL) {
+        rounds = integer(derivation->costParameter) * integer(derivation->blockSize);
+        if (rounds <= DERIVATION_ROUNDS_MAX)
+            rounds *= integer(derivation->parallelizationParameter);
+    }
+    SCRYPT_PARAMS_free(derivation);
+    return rounds;
+}
+
+static long rounds_of_pbes2(const X509_ALGOR *algorithm)
+{
+    PBE2PARAM *scheme = unpack(algorithm, ASN1_ITEM_rptr(PBE2PARAM));
+    const ASN1_OBJECT *name;
+    long rounds = 0;
+
+    if (scheme != NULL && scheme->keyfunc != NULL) {
+        X509_ALGOR_get0(&name, NULL, NULL, scheme->keyfunc);
+        rounds = OBJ_obj2nid(name) == NID_id_scrypt ? rounds_of_scrypt(scheme->keyfunc)
+                                                    : rounds_of_pbkdf2(scheme->keyfunc);
+    }
     PBE2PARAM_free(scheme);
     return rounds;
 }
@@ -74,8 +101,10 @@ static long rounds_of(const X509_ALGOR *algorithm)
 
 static bool is_bearable(struct collecting *c, long rounds)
 {
-    if (rounds <= DERIVATION_ROUNDS_MAX)
+    if (rounds <= DERIVATION_ROUNDS_MAX - c->rounds) {
+        c->rounds += rounds;
         return true;
+    }
     findings_add(c->findings, "password-too-costly", SEVERITY_REFUSED, c->file,
         "opening it would keep this machine busy for minutes or hours",
         "have it exported again, with the usual settings",

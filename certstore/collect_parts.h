@@ -6,6 +6,7 @@
 
 #include "certstore/collect.h"
 
+/* For all that is in one file; a second or two. */
 enum { DERIVATION_ROUNDS_MAX = 5000000 };
 
 /* One file, while it is read. */
@@ -17,6 +18,7 @@ struct collecting {
     size_t line;
     const char *label;
     bool full; /* told that there is no more room */
+    long rounds; /* of key derivation that have been asked for */
 };
 
 /* Take over what they are given. */
@@ -40,7 +42,8 @@ bool collect_locked_key(struct collecting *c, const unsigned char *der, size_t l
 /* Tells that `what` is under a password that is not known. */
 void collect_needs_password(struct collecting *c, const char *what);
 
-/* Whether decrypting asks for a bearable number of rounds; else a finding. */
+/* Whether decrypting asks for a bearable number of rounds, together with what was
+ * decrypted before; else a finding. */
 bool collect_rounds_bearable(struct collecting *c, const X509_ALGOR *algorithm);
 bool collect_count_bearable(struct collecting *c, const ASN1_INTEGER *rounds);
 

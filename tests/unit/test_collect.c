@@ -175,11 +175,9 @@ static void pkcs12_is_opened_without_asking(void **state)
     expect_pkcs12("", 1000, NULL, &whole);
 }
 
-/* Some bytes that claim to be a key, encrypted under so many rounds of PBKDF2. */
-static int sealed_bytes(int rounds, unsigned char **der)
+/* Some bytes that claim to be a key, encrypted under a key derived like that. */
+static int sealed_bytes(X509_ALGOR *algorithm, unsigned char **der)
 {
-    X509_ALGOR *algorithm =
-        PKCS5_pbe2_set_iv(EVP_aes_128_cbc(), rounds, NULL, 0, NULL, NID_hmacWithSHA256);
     X509_SIG *sealed = X509_SIG_new();
     X509_ALGOR *own;
     ASN1_OCTET_STRING *bytes;
@@ -194,26 +192,47 @@ static int sealed_bytes(int rounds, unsigned char **der)
     return len;
 }
 
-/* The number of rounds is looked at first: opening it could take a day. */
+static X509_ALGOR *pbkdf2(int rounds)
+{
+    return PKCS5_pbe2_set_iv(
+        EVP_aes_128_cbc(), rounds, NULL, 0, NULL, NID_hmacWithSHA256);
+}
+
+static X509_ALGOR *scrypt(uint64_t n, uint64_t r, uint64_t p)
+{
+    return PKCS5_pbe2_set_scrypt(EVP_aes_128_cbc(), NULL, 0, NULL, n, r, p);
+}
+
+/* As often as that in one file of PEM. */
+static void expect_sealed(
+    X509_ALGOR *algorithm, int times, const struct expected *expected)
+{
+    unsigned char *der = NULL;
+    long len = sealed_bytes(algorithm, &der), all;
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text;
+
+    for (int i = 0; i < times; i++)
+        PEM_write_bio(bio, "ENCRYPTED PRIVATE KEY", "", der, len);
+    all = BIO_get_mem_data(bio, &text);
+    expect_bytes((unsigned char *)text, (size_t)all, "x", expected);
+    BIO_free(bio);
+    OPENSSL_free(der);
+}
+
+/* The rounds are looked at first, and added up: opening it could take a day. */
 static void costly_keys_are_refused(void **state)
 {
-    static const struct {
-        int rounds;
-        struct expected expected;
-    } rows[] = {
-        {1000, {.locked = 1, .finding = "key-encrypted"}},
-        {DERIVATION_ROUNDS_MAX + 1, {.finding = "password-too-costly"}},
-        {INT32_MAX, {.finding = "password-too-costly"}},
-    };
+    const struct expected locked = {.locked = 1, .finding = "key-encrypted"};
+    const struct expected costly = {.finding = "password-too-costly"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        unsigned char *der = NULL;
-        int len = sealed_bytes(rows[i].rounds, &der);
-
-        expect_bytes(der, (size_t)len, "x", &rows[i].expected);
-        OPENSSL_free(der);
-    }
+    expect_sealed(pbkdf2(1000), 1, &locked);
+    expect_sealed(scrypt(1024, 8, 1), 1, &locked);
+    expect_sealed(pbkdf2(DERIVATION_ROUNDS_MAX + 1), 1, &costly);
+    expect_sealed(pbkdf2(INT32_MAX), 1, &costly);
+    expect_sealed(scrypt(16384, 8, 1000), 1, &costly);
+    expect_sealed(pbkdf2(DERIVATION_ROUNDS_MAX / 2 + 1), 2, &locked);
 }
 
 static void der_and_pkcs7_are_collected(void **state)
@@ -258,8 +277,8 @@ static void no_more_is_taken_than_a_chain_can_have(void **state)
     many = malloc(count * len);
     for (size_t i = 0; i < count; i++)
         memcpy(many + i * len, der, len);
-    expect_bytes(
-        many, count * len, NULL, &(struct expected){.certificates = COLLECT_MAX});
+    expect_bytes(many, count * len, NULL,
+        &(struct expected){.certificates = COLLECT_MAX, .finding = "too-many-blocks"});
     free(many);
     OPENSSL_free(der);
 }
