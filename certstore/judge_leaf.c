@@ -61,20 +61,21 @@ static void judge_validity(struct judgement *j, const char *title)
             "the certificate of %s is valid for %ld days", title, days);
 }
 
-/* OpenSSL refuses a weak digest at level 2, except on what signed itself. */
+/* OpenSSL refuses a weak digest at level 2, except on what signed itself: that is
+ * compared with what is installed, not verified. */
 static void judge_signature(struct judgement *j, X509 *certificate, const char *whose)
 {
     int digest = NID_undef, bits = 0;
-    enum severity severity = SEVERITY_REFUSED;
+    const bool self_signed = certificate_is_self_signed(certificate);
 
-    if (certificate != j->certs[j->leaf] && certificate_is_self_signed(certificate))
-        severity = SEVERITY_NOTE;
     if (X509_get_signature_info(certificate, &digest, NULL, &bits, NULL) != 1 ||
         bits >= 112 || digest == NID_undef)
         return;
-    findings_add(j->findings, digest == NID_sha1 ? "sha1" : "md5", severity,
-        j->input->cert_file,
-        "such signatures can be forged: XenServer refuses them when it verifies",
+    findings_add(j->findings, digest == NID_sha1 ? "sha1" : "md5",
+        self_signed ? SEVERITY_NOTE : SEVERITY_REFUSED, j->input->cert_file,
+        self_signed
+            ? "XenServer does not mind, for it is its own; scanners and some clients do"
+            : "such signatures can be forged: XenServer refuses them when it verifies",
         "have it issued again with SHA-256", "%s is signed with %s", whose,
         digest == NID_sha1 ? "SHA-1" : OBJ_nid2sn(digest));
     ERR_clear_error();

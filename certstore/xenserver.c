@@ -86,10 +86,19 @@ static X509_STORE *make_store(const STACK_OF(X509) * installed)
     return store;
 }
 
-/* X509_V_OK or why not. */
+/* The last of the certificates that were gone through; one of those given. */
+static X509 *end_of_way(X509_STORE_CTX *context, X509 *leaf)
+{
+    STACK_OF(X509) *way = X509_STORE_CTX_get0_chain(context);
+    int len = sk_X509_num(way);
+
+    return len > 0 ? sk_X509_value(way, len - 1) : leaf;
+}
+
+/* X509_V_OK or why not. *end, unless NULL: where the way up ended. */
 static int verify(enum xenserver_release release, X509 *leaf,
     const STACK_OF(X509) * chain, const STACK_OF(X509) * installed, time_t now,
-    unsigned long flags)
+    unsigned long flags, X509 **end)
 {
     X509_STORE *store = make_store(installed);
     X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -110,6 +119,8 @@ static int verify(enum xenserver_release release, X509 *leaf,
         error = X509_V_OK;
     else if (X509_STORE_CTX_get_error(context) != X509_V_OK)
         error = X509_STORE_CTX_get_error(context);
+    if (end != NULL)
+        *end = end_of_way(context, leaf);
     X509_STORE_CTX_free(context);
     X509_STORE_free(store);
     sk_X509_free(sent);
@@ -172,7 +183,7 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
 
     if (!takes_key(leaf, &verdict))
         return verdict;
-    error = verify(release, leaf, chain, installed, now, 0);
+    error = verify(release, leaf, chain, installed, now, 0, NULL);
     if (error != X509_V_OK)
         explain(error, verdict.reason, sizeof(verdict.reason));
     else if (release == XENSERVER_PEER && !contains(installed, leaf))
@@ -186,46 +197,40 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
     return verdict;
 }
 
-static X509 *issuer_of(X509 *certificate, const STACK_OF(X509) * chain)
+/* Where a client gets to with what is sent alone. Only OpenSSL knows which of several
+ * issuers of one name it goes by: of those that are valid now the first. */
+static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain, time_t now)
 {
-    for (int i = 0; i < sk_X509_num(chain); i++) {
-        X509 *issuer = sk_X509_value(chain, i);
+    X509 *top = leaf;
 
-        if (certificate_issued(issuer, certificate) && X509_cmp(issuer, certificate) != 0)
-            return issuer;
-    }
-    return NULL;
+    (void)verify(XENSERVER_CHAIN, leaf, chain, NULL, now, 0, &top);
+    return top;
 }
 
-/* The first of leaf and chain that none of the chain issued. Two CAs may have issued each
- * other: then any that a climb as long as the chain leads to. */
-static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain)
+static int verify_with(enum xenserver_release release, X509 *leaf,
+    const STACK_OF(X509) * chain, X509 *anchor, time_t now, unsigned long flags)
 {
-    X509 *top = leaf, *issuer = leaf;
+    STACK_OF(X509) *anchors = sk_X509_new_null();
+    int error;
 
-    for (int i = 0; i < sk_X509_num(chain) && issuer != NULL; i++) {
-        issuer = certificate_is_self_signed(top) ? NULL : issuer_of(top, chain);
-        top = issuer != NULL ? issuer : top;
-    }
-    return top;
+    if (anchors == NULL || sk_X509_push(anchors, anchor) == 0)
+        abort();
+    error = verify(release, leaf, chain, anchors, now, flags, NULL);
+    sk_X509_free(anchors); /* the certificate is borrowed */
+    return error;
 }
 
 struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
     X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now)
 {
     struct xenserver_verdict verdict = {0};
-    STACK_OF(X509) *anchors = sk_X509_new_null();
     char issuer[120], why[160];
-    X509 *top = top_of(leaf, chain);
+    X509 *top = top_of(leaf, chain, now);
     int error;
 
-    if (!takes_key(leaf, &verdict)) {
-        sk_X509_free(anchors);
+    if (!takes_key(leaf, &verdict))
         return verdict;
-    }
-    (void)sk_X509_push(anchors, top);
-    error = verify(release, leaf, chain, anchors, now, X509_V_FLAG_PARTIAL_CHAIN);
-    sk_X509_free(anchors); /* borrowed certificate */
+    error = verify_with(release, leaf, chain, top, now, X509_V_FLAG_PARTIAL_CHAIN);
     certificate_issuer(top, issuer, sizeof(issuer));
     verdict.accepted =
         error == X509_V_OK && xenserver_host_matches(leaf, address, why, sizeof(why));
@@ -239,14 +244,27 @@ struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release
     return verdict;
 }
 
-X509 *xenserver_to_install(
-    enum xenserver_release release, X509 *leaf, const struct stack_st_X509 *chain)
+X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
+    const struct stack_st_X509 *chain, time_t now)
 {
+    X509 *top;
+
     if (release == XENSERVER_PEER || certificate_is_self_signed(leaf))
         return leaf;
     for (int i = 0; i < sk_X509_num(chain); i++) {
-        if (certificate_is_self_signed(sk_X509_value(chain, i)))
-            return sk_X509_value(chain, i);
+        X509 *root = sk_X509_value(chain, i);
+
+        if (certificate_is_self_signed(root) &&
+            verify_with(release, leaf, chain, root, now, 0) == X509_V_OK)
+            return root;
+    }
+    /* None does; its own root may be there all the same, and OpenSSL not think so. */
+    top = top_of(leaf, chain, now);
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *root = sk_X509_value(chain, i);
+
+        if (certificate_is_self_signed(root) && certificate_issued(root, top))
+            return root;
     }
     return NULL;
 }

@@ -38,8 +38,8 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
     const struct stack_st_X509 *chain, const char *address,
     const struct stack_st_X509 *installed, time_t now);
 
-/* The same when the root is with the CA alone: as if the issuer of the last certificate
- * of the chain were a root, and installed; the reason names it. */
+/* The same when the root is with the CA alone: as if the issuer of the certificate that a
+ * client gets to were a root, and installed; the reason names it. */
 struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
     X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now);
 
@@ -47,10 +47,11 @@ struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release
  * alternative names are never looked at. `reason` says why, for a person. */
 bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_t size);
 
-/* Which certificate must be installed in the pool: borrowed; NULL if it is not among them
- * (then it is the root of the CA that issued the last of the chain). */
-X509 *xenserver_to_install(
-    enum xenserver_release release, X509 *leaf, const struct stack_st_X509 *chain);
+/* Which certificate must be installed in the pool: borrowed; of several roots one that
+ * does. NULL if it is not among them (then it is the root that xenserver_judge_rootless()
+ * names). */
+X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
+    const struct stack_st_X509 *chain, time_t now);
 
 /* A name for it that XAPI accepts: [A-Za-z0-9._-]+.pem, told apart by its fingerprint. */
 void xenserver_file_name(const X509 *certificate, char *name, size_t size);

@@ -11,15 +11,9 @@
 #include "certstore/credential.h"
 #include "certstore/xenserver.h"
 #include "proxy/process/plan.h"
+#include "proxy/process/utf8_json.h"
 
 enum { TEXT_MAX = 512, NAMES_MAX = 4096, ADDRESSES_MAX = 8 };
-
-static json_t *text_json(const char *text)
-{
-    json_t *json = json_string(text);
-
-    return json != NULL ? json : json_string("(not UTF-8)");
-}
 
 static json_t *lines_json(char *text)
 {
@@ -28,7 +22,7 @@ static json_t *lines_json(char *text)
 
     while ((line = strsep(&rest, "\n")) != NULL) {
         if (*line != '\0')
-            json_array_append_new(list, text_json(line));
+            json_array_append_new(list, utf8_json(line));
     }
     return list;
 }
@@ -62,8 +56,8 @@ static void set_install(json_t *verdict, enum xenserver_release release, X509 *i
         xenserver_file_name(install, name, sizeof(name));
         xenserver_commands(release, name, commands, sizeof(commands));
     }
-    json_object_set_new(verdict, "install", text_json(subject));
-    json_object_set_new(verdict, "file_name", text_json(name));
+    json_object_set_new(verdict, "install", utf8_json(subject));
+    json_object_set_new(verdict, "file_name", utf8_json(name));
     json_object_set_new(verdict, "commands", lines_json(commands));
 }
 
@@ -73,16 +67,16 @@ static void add_address(
     for (int release = 0; release < XENSERVER_RELEASES; release++) {
         X509 *install = question->installed != NULL
             ? NULL
-            : xenserver_to_install(
-                  (enum xenserver_release)release, question->leaf, question->chain);
+            : xenserver_to_install((enum xenserver_release)release, question->leaf,
+                  question->chain, time(NULL));
         struct xenserver_verdict said =
             judge(question, (enum xenserver_release)release, address, install);
-        json_t *verdict = json_pack("{so ss sb so}", "address", text_json(address),
+        json_t *verdict = json_pack("{so ss sb so}", "address", utf8_json(address),
             "release", xenserver_release_name((enum xenserver_release)release),
-            "accepted", (int)said.accepted, "reason", text_json(said.reason));
+            "accepted", (int)said.accepted, "reason", utf8_json(said.reason));
 
         if (question->service != NULL)
-            json_object_set_new(verdict, "service", text_json(question->service));
+            json_object_set_new(verdict, "service", utf8_json(question->service));
         if (question->installed == NULL)
             set_install(verdict, (enum xenserver_release)release, install);
         json_array_append_new(verdicts, verdict);

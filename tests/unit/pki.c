@@ -49,7 +49,7 @@ static struct kept *keep(void)
 
 static EVP_PKEY *make_key(const char *kind)
 {
-    const char *argument = strchr(kind, ':');
+    const char *argument = strchr(kind, ':'), *digest;
     char type[16];
 
     (void)snprintf(type, sizeof(type), "%.*s", (int)strcspn(kind, ":"), kind);
@@ -63,7 +63,11 @@ static EVP_PKEY *make_key(const char *kind)
     EVP_PKEY *key = NULL;
 
     if (EVP_PKEY_keygen_init(ctx) != 1 ||
-        EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, atoi(argument + 1)) != 1 ||
+        EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, atoi(argument + 1)) != 1)
+        abort();
+    digest = strchr(argument + 1, ':');
+    if ((digest != NULL &&
+            EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, digest + 1, NULL) != 1) ||
         EVP_PKEY_keygen(ctx, &key) != 1)
         abort();
     EVP_PKEY_CTX_free(ctx);

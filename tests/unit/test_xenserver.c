@@ -138,6 +138,61 @@ static void cas_that_issued_each_other_end_the_search(void **state)
     X509_free(leaf);
 }
 
+/* What is sent: the leaf, and "Middle" once by a root that is good and once by one that
+ * is not; each root itself only where it is said. */
+static void the_way_that_works_is_found(void **state)
+{
+    enum { GOOD_WAY = 1, BAD_WAY = 2, BAD_ROOT = 4, GOOD_ROOT = 8 };
+    static const struct {
+        int order[4]; /* of what is sent */
+        bool in_file; /* the root to install */
+    } rows[] = {
+        {{BAD_WAY, GOOD_WAY}, false},
+        {{GOOD_WAY, BAD_WAY}, false},
+        {{BAD_WAY, BAD_ROOT, GOOD_WAY}, false},
+        {{BAD_WAY, BAD_ROOT, GOOD_WAY, GOOD_ROOT}, true},
+        {{GOOD_ROOT, BAD_ROOT, BAD_WAY, GOOD_WAY}, true},
+    };
+    const struct pki_request good = {.subject = "Good", .ca = true};
+    const struct pki_request bad = {.subject = "Bad", .ca = true};
+    const struct pki_request middle = {.subject = "Middle", .ca = true};
+    const struct pki_request late = {
+        .subject = "Middle", .ca = true, .from_days = -9, .to_days = -1};
+    const struct pki_request host = {.subject = "wlb"};
+    X509 *good_root = pki_certificate(&good, pki_key(RSA, 1), NULL, NULL);
+    X509 *bad_root = pki_certificate(&bad, pki_key(RSA, 2), NULL, NULL);
+    X509 *way = pki_certificate(&middle, pki_key(RSA, 3), good_root, pki_key(RSA, 1));
+    X509 *no_way = pki_certificate(&late, pki_key(RSA, 3), bad_root, pki_key(RSA, 2));
+    X509 *leaf = pki_certificate(&host, pki_key(RSA, 0), way, pki_key(RSA, 3));
+    X509 *const all[9] = {[GOOD_WAY] = way,
+        [BAD_WAY] = no_way,
+        [BAD_ROOT] = bad_root,
+        [GOOD_ROOT] = good_root};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        STACK_OF(X509) *sent = sk_X509_new_null();
+        struct xenserver_verdict verdict;
+        X509 *install;
+
+        for (int k = 0; k < 4 && rows[i].order[k] != 0; k++)
+            (void)sk_X509_push(sent, all[rows[i].order[k]]);
+        install = xenserver_to_install(XENSERVER_CHAIN, leaf, sent, PKI_NOW);
+        assert_ptr_equal(install, rows[i].in_file ? good_root : NULL);
+        verdict = xenserver_judge_rootless(XENSERVER_CHAIN, leaf, sent, "wlb", PKI_NOW);
+        if (!rows[i].in_file && !verdict.accepted)
+            fail_msg("row %zu: %s", i, verdict.reason);
+        if (!rows[i].in_file)
+            assert_non_null(strstr(verdict.reason, "CN=Good"));
+        sk_X509_free(sent);
+    }
+    X509_free(good_root);
+    X509_free(bad_root);
+    X509_free(way);
+    X509_free(no_way);
+    X509_free(leaf);
+}
+
 static void a_file_name_is_one_that_xapi_takes(void **state)
 {
     X509 *leaf = pki_certificate(
@@ -164,6 +219,7 @@ int main(void)
         cmocka_unit_test(the_host_rule_is_stunnels),
         cmocka_unit_test(the_chain_rule_is_that_of_each_release),
         cmocka_unit_test(cas_that_issued_each_other_end_the_search),
+        cmocka_unit_test(the_way_that_works_is_found),
         cmocka_unit_test(a_file_name_is_one_that_xapi_takes),
     };
 
