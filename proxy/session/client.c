@@ -154,6 +154,8 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
     struct client *c = client_of(s);
     bool gone = reason == END_CLIENT_GONE || reason == END_CLIENT_RESET;
 
+    if (c->state != CLIENT_LINGER)
+        c->detail = detail;
     if (c->state == CLIENT_HANDSHAKE)
         handshake_failed(c, reason, detail);
     else if (c->state == CLIENT_AWAIT_HEAD)

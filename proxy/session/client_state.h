@@ -55,7 +55,7 @@ struct client {
     uint64_t accepted; /* ms */
     size_t pending; /* not yet with the peer, at the last look */
     size_t batch; /* of `unparsed`, as long as it was when counting began */
-    const char *detail; /* of a failed handshake, borrowed */
+    const char *detail; /* of what failed or was refused, for the log; borrowed */
     uint32_t id, requests;
     uint32_t discarded, stalled; /* LINGER: bytes; ms without the peer taking any */
     uint32_t ahead; /* requests taken from the batch */

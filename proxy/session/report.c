@@ -62,17 +62,19 @@ void report_handshake(struct client *c)
 void report_end(struct client *c)
 {
     enum log_level level = end_reason_level(c->reason);
-    char peer[REPORT_PEER_MAX];
+    char peer[REPORT_PEER_MAX], said[QUOTED_MAX];
 
     if (!log_enabled(level) || !front_may_log(c->front, c->reason))
         return;
     log_at(level,
         "event=end conn=%u peer=%s service=%s reason=%s state=%s requests=%u in=%llu "
-        "out=%llu ms=%llu",
+        "out=%llu ms=%llu%s%s",
         c->id, report_peer(c, peer), c->service->settings->name,
         end_reason_text(c->reason), state_names[c->ended_in], c->requests,
         (unsigned long long)c->stream.bytes_in, (unsigned long long)c->stream.bytes_out,
-        (unsigned long long)(loop_now(c->front->loop) - c->accepted));
+        (unsigned long long)(loop_now(c->front->loop) - c->accepted),
+        c->detail != NULL ? " detail=" : "",
+        c->detail != NULL ? quote(said, c->detail) : "");
 }
 
 /* What every line of the access log says of the client. */

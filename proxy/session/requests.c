@@ -46,6 +46,7 @@ void requests_refuse(struct client *c)
     unsigned status = parser_error_status(c->parser);
     const char *text = parser_error(c->parser);
 
+    c->detail = text;
     if (c->state == CLIENT_EXCHANGE)
         exchange_refuse(c->exchange, reason_of(status), status, text);
     else

@@ -221,14 +221,14 @@ def test_a_silent_backend_is_a_504(start_proxy, origin, pki):
     assert data.startswith(b"HTTP/1.1 504 ")
 
 
-@pytest.mark.parametrize("request_, status", [
-    (b"nonsense\r\n\r\n", 400),
-    (b"GET / HTTP/1.1\r\n\r\n", 400),
-    (get("/", "Content-Length: 3", "Transfer-Encoding: chunked"), 400),
-    (get("/", "X: " + "x" * 40000), 431),
-    (get("/", "Content-Length: 999999999", method="POST"), 413),
+@pytest.mark.parametrize("request_, status, reason", [
+    (b"nonsense\r\n\r\n", 400, "bad_request"),
+    (b"GET / HTTP/1.1\r\n\r\n", 400, "bad_request"),
+    (get("/", "Content-Length: 3", "Transfer-Encoding: chunked"), 400, "bad_request"),
+    (get("/", "X: " + "x" * 40000), 431, "head_too_large"),
+    (get("/", "Content-Length: 999999999", method="POST"), 413, "body_too_large"),
 ], ids=["nonsense", "no host", "two framings", "long head", "long body"])
-def test_a_bad_request_is_refused_in_words(proxy, origin, pki, request_, status):
+def test_a_bad_request_is_refused_in_words(proxy, origin, pki, request_, status, reason):
     with Tls(proxy.port, pki) as client:
         client.send(request_)
         data, end = client.read_to_end()
@@ -236,6 +236,8 @@ def test_a_bad_request_is_refused_in_words(proxy, origin, pki, request_, status)
     assert (reply.status, rest) == (status, b"")
     assert end == "close_notify"
     assert origin.stats()["requests"] == 0
+    logged = proxy.wait_for("end", reason=reason)
+    assert reason == "body_too_large" or logged["detail"] == reply.body.decode().strip()
 
 
 def test_plain_http_on_the_tls_port_is_told_so(proxy):
