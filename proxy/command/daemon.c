@@ -11,6 +11,8 @@
 #include "config/error.h"
 #include "config/settings.h"
 #include "config/text_list.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/print.h"
 
 enum { PATIENCE_MS = 120 * 1000, PATIENCE_LEAST_MS = 1000 };
 
@@ -110,4 +112,31 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
         return true;
     explain(daemon, err);
     return false;
+}
+
+int daemon_command(const struct daemon_command *command, int argc, char **argv)
+{
+    const char *config = NULL, *control = NULL;
+    bool json = false;
+    const struct argument list[] = {
+        ARGUMENT_CONFIG(config), ARGUMENT_CONTROL(control), ARGUMENT_JSON(json)};
+    const struct arguments arguments = {
+        .command = command->name,
+        .summary = command->summary,
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+    struct daemon daemon;
+    struct error err;
+
+    if (status != EXIT_GO_ON)
+        return status;
+    if (!daemon_find(&daemon, config, control, &err)) {
+        print_failure(command->name, json, err.text);
+        return EXIT_FAILED;
+    }
+    status = command->talk(&daemon, json);
+    daemon_forget(&daemon);
+    return status;
 }

@@ -37,6 +37,15 @@ int daemon_patience(const struct daemon *daemon);
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
     struct control_answer *answer, struct error *err);
 
+/* A command that does nothing but talk to it. */
+struct daemon_command {
+    const char *name, *summary;
+    int (*talk)(const struct daemon *daemon, bool json); /* returns the exit status */
+};
+
+/* All of it, from its arguments to its exit status. */
+int daemon_command(const struct daemon_command *command, int argc, char **argv);
+
 #define ARGUMENT_CONTROL(variable)                                                       \
     {                                                                                    \
         .name = "control", .value = "PATH",                                              \

@@ -1,7 +1,6 @@
 #include <inttypes.h>
 
 #include "config/error.h"
-#include "config/settings.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
@@ -135,32 +134,16 @@ static int reload(const struct daemon *daemon, bool json)
 
 int reload_command(int argc, char **argv)
 {
-    const char *config = NULL, *control = NULL;
-    bool json = false;
-    const struct argument list[] = {
-        ARGUMENT_CONFIG(config), ARGUMENT_CONTROL(control), ARGUMENT_JSON(json)};
-    const struct arguments arguments = {
-        .command = "reload",
-        .summary =
-            "Makes the running proxy read its configuration, certificates and keys "
-            "again; waits; tells what is served now, confirmed by a handshake with "
-            "every worker. Exit status 1: refused, and what was served before still is; "
-            "or a worker did not present what it should (NOT CONFIRMED). 2: nobody could "
-            "be asked. No connection is lost in any case.",
-        .list = list,
-        .count = sizeof(list) / sizeof(list[0]),
+    const struct daemon_command command = {
+        .name = "reload",
+        .summary = "Makes the running proxy read its configuration, certificates and "
+                   "keys again; waits; tells what is served now, confirmed by a "
+                   "handshake with every worker. Exit status 1: refused, and what was "
+                   "served before still is; or a worker did not present what it should "
+                   "(NOT CONFIRMED). 2: nobody could be asked. No connection is lost in "
+                   "any case.",
+        .talk = reload,
     };
-    int status = arguments_parse(&arguments, argc, argv);
-    struct daemon daemon;
-    struct error err;
 
-    if (status != EXIT_GO_ON)
-        return status;
-    if (!daemon_find(&daemon, config, control, &err)) {
-        print_failure("reload", json, err.text);
-        return EXIT_FAILED;
-    }
-    status = reload(&daemon, json);
-    daemon_forget(&daemon);
-    return status;
+    return daemon_command(&command, argc, argv);
 }

@@ -1,5 +1,4 @@
 #include "config/error.h"
-#include "config/settings.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
@@ -28,31 +27,14 @@ static int show(const struct daemon *daemon, bool json)
 
 int status_command(int argc, char **argv)
 {
-    const char *config = NULL, *control = NULL;
-    bool json = false;
-    const struct argument list[] = {
-        ARGUMENT_CONFIG(config), ARGUMENT_CONTROL(control), ARGUMENT_JSON(json)};
-    const struct arguments arguments = {
-        .command = "status",
-        .summary =
-            "Shows what the running proxy serves, whether that is what is on disk, "
-            "and how it is: workers, connections, backends, counters. Exit status 2: "
-            "nobody "
-            "answers on its socket, so that it probably does not run.",
-        .list = list,
-        .count = sizeof(list) / sizeof(list[0]),
+    const struct daemon_command command = {
+        .name = "status",
+        .summary = "Shows what the running proxy serves, whether that is what is on "
+                   "disk, and how it is: workers, connections, backends, counters. Exit "
+                   "status 2: nobody answers on its socket, so that it probably does not "
+                   "run.",
+        .talk = show,
     };
-    int status = arguments_parse(&arguments, argc, argv);
-    struct daemon daemon;
-    struct error err;
 
-    if (status != EXIT_GO_ON)
-        return status;
-    if (!daemon_find(&daemon, config, control, &err)) {
-        print_failure("status", json, err.text);
-        return EXIT_FAILED;
-    }
-    status = show(&daemon, json);
-    daemon_forget(&daemon);
-    return status;
+    return daemon_command(&command, argc, argv);
 }

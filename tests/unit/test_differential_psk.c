@@ -1,34 +1,27 @@
 /* ClientHellos with tickets, good and bad, against OpenSSL's handshake of TLS 1.3 and
  * ours: each takes up its own tickets or not, or refuses the hello, as the other does. */
-#include "tests/unit/hello_parts.h"
+#include "tests/unit/resumed_clients.h"
 
 #include "proxy/crypto/digest.h"
 #include "proxy/handshake/schedule.h"
 
-enum { ROUNDS = 4, IDENTITIES = 3 };
+enum { IDENTITIES = 3 };
 
-static SSL_CTX *clients;
 static struct recorded usual; /* without a ticket */
 static SSL_SESSION *session; /* of the server under test */
 
 static SSL *client_of(SSL_SESSION *resumed)
 {
-    SSL *ssl = SSL_new(clients);
+    SSL *ssl = client_offering(resumed, TLS1_3_VERSION);
 
-    SSL_set_min_proto_version(ssl, TLS1_3_VERSION);
     assert_int_equal(SSL_set1_groups_list(ssl, "X25519:P-256"), 1);
-    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    SSL_set_connect_state(ssl);
-    if (resumed != NULL)
-        assert_int_equal(SSL_set_session(ssl, resumed), 1);
     return ssl;
 }
 
 static int start(void **state)
 {
     digests_start();
-    clients = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
+    open_clients();
     SSL *ssl = client_of(NULL);
     usual = record_hello(ssl);
     SSL_free(ssl);
@@ -39,31 +32,6 @@ static int stop(void **state)
 {
     SSL_CTX_free(clients);
     return free_service_keys(state);
-}
-
-/* A session that the server under test has given a ticket for. */
-static SSL_SESSION *get_session(void)
-{
-    SSL *ssl = client_of(NULL);
-    char *bytes, nothing;
-
-    side_begin();
-    for (int i = 0; i < ROUNDS; i++) {
-        (void)SSL_do_handshake(ssl);
-        long len = BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
-        side_feed((const unsigned char *)bytes, (size_t)len);
-        (void)BIO_reset(SSL_get_wbio(ssl));
-        BIO_write(SSL_get_rbio(ssl), buffer_data(&side.out), (int)buffer_len(&side.out));
-        buffer_clear(&side.out);
-        (void)SSL_read(ssl, &nothing, 0);
-        (void)SSL_read(ssl, &nothing, 1);
-    }
-    SSL_SESSION *got = SSL_get1_session(ssl);
-    assert_true(SSL_SESSION_is_resumable(got));
-    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN);
-    SSL_free(ssl);
-    side_end();
-    return got;
 }
 
 enum ticket_kind { NONE, VALID, UNKNOWN, RENAMED, DAMAGED, CUT, LONGER, NO_BYTES };
@@ -371,7 +339,7 @@ static void try(const char *name, const unsigned char *bytes, size_t len)
 
 static void tickets_of_all_kinds(void)
 {
-    session = get_session();
+    session = session_of(client_of(NULL));
     for (size_t i = 0; i < CASES; i++) {
         struct buffer record = {0};
 
@@ -389,7 +357,7 @@ static void bytes_around_tickets(void)
     struct buffer record = {0};
     char name[LINE_MAX_LEN];
 
-    session = get_session();
+    session = session_of(client_of(NULL));
     put_hello(&cases[0], &record);
     unsigned char *bytes = (unsigned char *)record.bytes + record.start;
     size_t len = buffer_len(&record), binders = 3 + digest_of_session()->len;

@@ -1,28 +1,20 @@
 /* Hellos of TLS 1.2 that come with a ticket, against OpenSSL's handshake and ours: each
  * takes up its own tickets or not, or refuses the hello, as the other does. */
-#include "tests/unit/hello_parts.h"
+#include "tests/unit/resumed_clients.h"
 
-enum { ROUNDS = 4, SERVER_HELLO_ID = 34 };
-
-static SSL_CTX *clients;
+enum { SERVER_HELLO_ID = 34 };
 
 static SSL *client_of(SSL_SESSION *resumed)
 {
-    SSL *ssl = SSL_new(clients);
+    SSL *ssl = client_offering(resumed, TLS1_2_VERSION);
 
-    SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
     SSL_set_tlsext_host_name(ssl, "wlb.example");
-    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    SSL_set_connect_state(ssl);
-    if (resumed != NULL)
-        assert_int_equal(SSL_set_session(ssl, resumed), 1);
     return ssl;
 }
 
 static int start(void **state)
 {
-    clients = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
+    open_clients();
     return make_service_keys(state);
 }
 
@@ -30,29 +22,6 @@ static int stop(void **state)
 {
     SSL_CTX_free(clients);
     return free_service_keys(state);
-}
-
-/* A session that the server under test has given a ticket for. */
-static SSL_SESSION *get_session(void)
-{
-    SSL *ssl = client_of(NULL);
-    char *bytes;
-
-    side_begin();
-    for (int i = 0; i < ROUNDS; i++) {
-        (void)SSL_do_handshake(ssl);
-        long len = BIO_get_mem_data(SSL_get_wbio(ssl), &bytes);
-        side_feed((const unsigned char *)bytes, (size_t)len);
-        (void)BIO_reset(SSL_get_wbio(ssl));
-        BIO_write(SSL_get_rbio(ssl), buffer_data(&side.out), (int)buffer_len(&side.out));
-        buffer_clear(&side.out);
-    }
-    SSL_SESSION *got = SSL_get1_session(ssl);
-    assert_true(SSL_SESSION_has_ticket(got));
-    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN);
-    SSL_free(ssl);
-    side_end();
-    return got;
 }
 
 /* The hello that would resume it. */
@@ -203,7 +172,7 @@ static void try_all(SSL_SESSION *session, const char *keys)
 
 static void hellos_with_tickets(void)
 {
-    SSL_SESSION *session = get_session();
+    SSL_SESSION *session = session_of(client_of(NULL));
     struct ticket_keys *keys = &both.tickets;
 
     try_all(session, "one key");

@@ -110,89 +110,72 @@ static void a_session_of_another_service_is_not_resumed(void **state)
     SSL_SESSION_free(session);
 }
 
+static void expect_no_ticket(void)
+{
+    settle();
+    assert_done();
+    assert_false(SSL_SESSION_has_ticket(SSL_get_session(rig.client)));
+    end();
+}
+
 static void a_client_without_tickets_gets_none(void **state)
 {
-    SSL_SESSION *session;
-
     (void)state;
     SSL_CTX_set_options(rig.clients, SSL_OP_NO_TICKET);
     begin();
-    settle();
-    assert_done();
-    session = SSL_get1_session(rig.client);
-    assert_false(SSL_SESSION_has_ticket(session));
-    SSL_SESSION_free(session);
-    end();
+    expect_no_ticket();
 }
 
 static void without_keys_for_tickets_there_are_none(void **state)
 {
-    SSL_SESSION *session;
-
     (void)state;
     rig.service.tickets.count = 0;
     begin();
-    settle();
-    assert_done();
-    session = SSL_get1_session(rig.client);
-    assert_false(SSL_SESSION_has_ticket(session));
-    SSL_SESSION_free(session);
-    end();
+    expect_no_ticket();
 }
 
 /* The extension was answered already: an empty one follows (RFC 5077, 3.3). */
 static void without_keys_meanwhile_the_ticket_is_empty(void **state)
 {
-    SSL_SESSION *session;
-
     (void)state;
     await_key_exchange();
     memset(&rig.service.tickets, 0, sizeof(rig.service.tickets));
-    settle();
-    assert_done();
-    session = SSL_get1_session(rig.client);
-    assert_false(SSL_SESSION_has_ticket(session));
+    expect_no_ticket();
+}
+
+/* A hello with a ticket, in it `known`, of which one byte is changed. */
+static void expect_refusal_without(
+    const char *known, size_t len, size_t which, char other, int alert)
+{
+    SSL_SESSION *session = session_of_a_full_handshake();
+    struct buffer hello = {0};
+    char *at;
+
+    begin_with(session);
+    run_client();
+    take_from_client(&hello);
+    at = memmem(hello.bytes + hello.start, buffer_len(&hello), known, len);
+    assert_non_null(at);
+    at[which] = other;
+    deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
+    assert_refused(alert);
+    buffer_destroy(&hello);
     SSL_SESSION_free(session);
-    end();
 }
 
 /* RFC 7627, 5.3, and RFC 5246, 7.4.1.2: what it had the client must still have. */
 static void a_session_whose_suite_is_gone_is_refused(void **state)
 {
-    SSL_SESSION *session = session_of_a_full_handshake();
-    struct buffer hello = {0};
-    unsigned char *at;
-
     (void)state;
-    begin_with(session);
-    run_client();
-    take_from_client(&hello);
-    at = memmem(hello.bytes + hello.start, buffer_len(&hello), "\xc0\x2c", 2);
-    assert_non_null(at);
-    at[1] = 0x2b; /* twice there, which does no harm */
-    deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
-    assert_refused(SSL_AD_ILLEGAL_PARAMETER);
-    buffer_destroy(&hello);
-    SSL_SESSION_free(session);
+    /* The other suite is twice there then, which does no harm. */
+    expect_refusal_without("\xc0\x2c", 2, 1, 0x2b, SSL_AD_ILLEGAL_PARAMETER);
 }
 
 static void a_session_without_extended_master_secret_is_refused(void **state)
 {
-    SSL_SESSION *session = session_of_a_full_handshake();
-    struct buffer hello = {0};
-    unsigned char *at;
-
     (void)state;
-    begin_with(session);
-    run_client();
-    take_from_client(&hello);
-    at = memmem(hello.bytes + hello.start, buffer_len(&hello), "\0\x17\0\0", 4);
-    assert_non_null(at);
-    at[0] = 0x77; /* an extension nobody knows */
-    deliver((unsigned char *)hello.bytes + hello.start, buffer_len(&hello));
-    assert_refused(SSL_AD_HANDSHAKE_FAILURE);
-    buffer_destroy(&hello);
-    SSL_SESSION_free(session);
+    /* It becomes an extension that nobody knows. */
+    expect_refusal_without("\0\x17\0\0", 4, 0, 0x77, SSL_AD_HANDSHAKE_FAILURE);
 }
 
 int main(void)
