@@ -1,13 +1,26 @@
 /*
  * wlbproxy - the TLS front end of XenServer's Workload Balancing appliance.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proxy/command/command.h"
 #include "proxy/process/worker.h"
 
+/* One that is closed would become the next file we open, and what is said be written
+ * there: into a key, or libuv's own pipe. */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            (void)!open("/", O_PATH);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_descriptors();
     if (argc == 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
         return worker_main();
     return command_dispatch(argc, argv);

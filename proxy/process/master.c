@@ -17,6 +17,7 @@
 #include "proxy/process/channel.h"
 #include "proxy/process/confine.h"
 #include "proxy/process/control_requests.h"
+#include "proxy/process/last_words.h"
 #include "proxy/process/master_state.h"
 #include "proxy/process/notify.h"
 #include "proxy/process/plan.h"
@@ -259,8 +260,9 @@ static void on_released(struct reload *reload, bool first)
     if (!first)
         return;
     m->serving = true;
-    upgrade_taken_over(&m->upgrade);
+    /* First: who is taken over removes the path while it is his. */
     open_control(m, plan->settings->control);
+    upgrade_taken_over(&m->upgrade);
     if (interval > 0)
         uv_timer_start(&m->watchdog, on_watchdog, 0, interval);
     follow_up(m);
@@ -272,7 +274,7 @@ static void on_start_failed(struct reload *reload, const struct error *err)
 
     if (!log_goes_to(STDERR_FILENO)) /* where it has been said by the log's last line */
         fprintf(stderr, "wlbproxy: cannot start: %s\n", err->text);
-    notify_send("STATUS=Cannot start: %s", err->text);
+    notify_status("Cannot start", err->text);
     m->exit_status = STARTUP_FAILED;
     m->stopping = true;
     if (supervisor_is_empty(&m->supervisor)) {
@@ -368,9 +370,12 @@ static bool init(
 
     if (!budget_suffices(err))
         return false;
+    last_words_to_terminal("cannot start: event loop", STARTUP_FAILED);
     result = uv_loop_init(&m->loop);
+    last_words_to_log();
     if (result != 0)
         return error_set(err, "event loop: %s", uv_strerror(result));
+    m->began = uv_now(&m->loop);
     workshop_init(&m->workshop, &m->loop);
     reload_init(&m->reload, &m->loop);
     m->reload.workshop = &m->workshop;

@@ -40,7 +40,8 @@ struct master {
     uv_timer_t rotation, watchdog, patience, look_around;
     const char *config_path;
     bool config_given;
-    time_t started;
+    time_t started; /* by the wall's clock */
+    uint64_t began; /* ms, by the loop's: that one does not jump */
     uint64_t log_lost; /* by all, as of the last look */
     uint64_t patience_told; /* see patience.h */
     uint32_t budget_told;

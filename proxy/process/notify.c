@@ -66,9 +66,31 @@ void notify_reloading(void)
         (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
+/* What comes after a newline would be another message to the manager. */
+static void flatten(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ')
+            *text = ' ';
+    }
+}
+
+void notify_status(const char *what, const char *sentence)
+{
+    char text[NOTIFY_TEXT_MAX / 2];
+
+    snprintf(text, sizeof(text), "%s: %s", what, sentence);
+    flatten(text);
+    notify_send("STATUS=%s", text);
+}
+
 void notify_ready(const char *status)
 {
-    notify_send("READY=1\nSTATUS=%s", status);
+    char text[NOTIFY_TEXT_MAX / 2];
+
+    snprintf(text, sizeof(text), "%s", status);
+    flatten(text);
+    notify_send("READY=1\nSTATUS=%s", text);
 }
 
 uint64_t notify_watchdog_interval(bool any_pid)

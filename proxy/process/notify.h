@@ -19,6 +19,9 @@ void notify_reloading(void);
  * it, or `systemctl reload` would wait for ever. */
 void notify_ready(const char *status);
 
+/* "STATUS=what: sentence", on one line whatever the sentence holds. */
+void notify_status(const char *what, const char *sentence);
+
 /* Milliseconds between WATCHDOG=1 messages that keep the manager content; 0: not asked
  * for. `any_pid`: WATCHDOG_PID is that of the master we take over from. */
 uint64_t notify_watchdog_interval(bool any_pid);

@@ -14,14 +14,23 @@
 
 static bool take_account(struct identity *identity, const char *user)
 {
-    const struct passwd *account = getpwnam(user);
+    const struct passwd *account;
 
+    errno = 0;
+    account = getpwnam(user);
     if (account == NULL)
         return false;
     identity->uid = account->pw_uid;
     identity->gid = account->pw_gid;
     snprintf(identity->name, sizeof(identity->name), "%s", user);
     return true;
+}
+
+/* There may be such an account: getpwnam(3). */
+static bool lookup_failed(void)
+{
+    return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO ||
+        errno == EINTR;
 }
 
 bool identity_find(
@@ -35,6 +44,9 @@ bool identity_find(
 
     identity->drop = true;
     if (!take_account(identity, user)) {
+        if (lookup_failed())
+            return error_set(
+                err, "user: '%s' cannot be looked up: %s", user, strerror(errno));
         *fallback = true;
         if (!take_account(identity, "nobody"))
             return error_set(err,
@@ -57,7 +69,11 @@ bool privileges_drop(const struct identity *identity, struct error *err)
     if (setgroups(0, NULL) != 0 ||
         setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
         setresuid(identity->uid, identity->uid, identity->uid) != 0)
-        return error_set(err, "cannot become %s: %s", identity->name, strerror(errno));
+        return error_set(err,
+            "cannot become %s: %s; in a container that forbids it, start it as an "
+            "ordinary "
+            "user",
+            identity->name, strerror(errno));
     if (getresuid(&real, &effective, &saved) != 0 || real != identity->uid ||
         effective != identity->uid || saved != identity->uid || setuid(0) == 0)
         return error_set(err, "became %s, but not for good", identity->name);

@@ -33,6 +33,10 @@ static void get_text(struct wire_reader *r, char *text, size_t size)
     const char *got = wire_get_text(r);
 
     snprintf(text, size, "%s", got != NULL ? got : "");
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?'; /* it goes to a terminal */
+    }
 }
 
 static void get_generations(struct wire_reader *r, struct report *report)

@@ -222,6 +222,15 @@ void rollout_gone(struct rollout *rollout, struct child *child)
     refuse(rollout);
 }
 
+/* It comes from a process that meets the network, and goes to a terminal. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 static void take_refusal(
     struct rollout *rollout, struct child *child, const struct message *m)
 {
@@ -233,6 +242,7 @@ static void take_refusal(
     child->waiting_since = 0;
     if (rollout->next != NULL && (m->id == rollout->next->id || m->id == 0)) {
         error_set(&rollout->refusal, "%s", sentence);
+        make_printable(rollout->refusal.text);
         refuse(rollout);
     } else if (m->id == 0 || child->serving != m->id) {
         /* What the others could take: something is wrong with this one. */

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static int with_plain_signals(posix_spawnattr_t *attributes)
 {
@@ -26,11 +27,14 @@ static int with_plain_signals(posix_spawnattr_t *attributes)
 static int with_descriptors(
     posix_spawn_file_actions_t *actions, const struct spawn *spawn)
 {
+    const bool has_null = access("/dev/null", R_OK | W_OK) == 0;
+    const char *null = has_null ? "/dev/null" : "/"; /* which gives and takes nothing */
+    const int flags = has_null ? O_RDWR : O_PATH;
     int error = 0;
 
     for (int i = SPAWN_FDS - 1; i >= 0 && error == 0; i--)
         error = spawn->fds[i] == SPAWN_NULL
-            ? posix_spawn_file_actions_addopen(actions, i, "/dev/null", O_RDWR, 0)
+            ? posix_spawn_file_actions_addopen(actions, i, null, flags, 0)
             : posix_spawn_file_actions_adddup2(actions, spawn->fds[i], i);
     return error;
 }

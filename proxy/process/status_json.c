@@ -195,10 +195,11 @@ json_t *status_json(
 {
     const struct release *current = m->reload.rollout.current;
     json_t *services = describe_services(current->plan);
-    json_t *status = json_pack("{sb ss si sI sI so so}", "ok", 1, "version", WLB_VERSION,
-        "pid", (int)getpid(), "uptime", (json_int_t)(time(NULL) - m->started),
-        "generation", (json_int_t)current->id, "started", describe_time(m->started),
-        "config", utf8_json(m->config_path));
+    json_t *status =
+        json_pack("{sb ss si sI sI so so}", "ok", 1, "version", WLB_VERSION, "pid",
+            (int)getpid(), "uptime", (json_int_t)((uv_now(&m->loop) - m->began) / 1000),
+            "generation", (json_int_t)current->id, "started", describe_time(m->started),
+            "config", utf8_json(m->config_path));
 
     json_object_set_new(status, "released", describe_time(current->released));
     for (unsigned i = 0; i < m->supervisor.count; i++) {

@@ -259,7 +259,7 @@ static void spawn(struct supervisor *s, unsigned index)
     result = start_process(child, theirs);
     close(theirs);
     if (result != 0) {
-        plan_retry(s, index, "start", result);
+        plan_retry(s, index, program_running(s->program), result);
         uv_close((uv_handle_t *)&child->poll, release);
         return;
     }

@@ -17,6 +17,7 @@
 #include "proxy/crypto/engine.h"
 #include "proxy/process/channel.h"
 #include "proxy/process/confine.h"
+#include "proxy/process/last_words.h"
 #include "proxy/process/report.h"
 #include "proxy/process/served.h"
 #include "proxy/process/wire.h"
@@ -333,6 +334,7 @@ int worker_main(void)
     struct error err;
 
     ignore_signals();
+    last_words_to_log();
     prctl(PR_SET_NAME, "wlbproxy-worker", 0, 0, 0);
     if (!introduced(&worker)) {
         fprintf(stderr,

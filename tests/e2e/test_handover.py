@@ -10,7 +10,9 @@ import pytest
 from frame.callers import Callers
 from frame.client import Tls, get
 from frame.ports import free_port
+from frame import strace
 from frame.processes import gone
+from frame.strace import Injection
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
@@ -65,6 +67,22 @@ def test_an_upgrade_under_load_loses_nothing(start_proxy, origin):
     os.kill(successor, signal.SIGTERM)
     wait_until(lambda: gone(successor))
     assert set(callers.outcomes) == {"served"}
+
+
+@pytest.mark.skipif(not strace.is_possible(), reason="needs strace")
+def test_the_control_socket_is_the_successors_whoever_is_slow(start_proxy, origin):
+    """The predecessor removes its own, or none."""
+    proxy = start_proxy(origin.address)
+    with Injection(proxy.pid, "rename:delay_enter=500000", "unlink:delay_enter=2000000",
+                   path=proxy.control):
+        proxy.signal(signal.SIGUSR2)
+        successor = int(proxy.wait_for("upgraded")["successor"])
+        assert proxy.wait_exit() == 0
+    try:
+        assert proxy.status()["pid"] == successor
+    finally:
+        os.kill(successor, signal.SIGTERM)
+        wait_until(lambda: gone(successor))
 
 
 def test_an_upgrade_takes_the_binary_that_is_there_now(start_proxy, origin, wlbproxy,

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -69,6 +71,28 @@ static void notify_addresses_are_paths_or_abstract(void **state)
     assert_false(notify_address(text, &address, &len));
 }
 
+static void a_status_is_one_line(void **state)
+{
+    const char *path = "@wlbproxy-test-notify";
+    struct sockaddr_un address;
+    socklen_t len;
+    char got[256];
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    (void)state;
+    assert_true(notify_address(path, &address, &len));
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, len), 0);
+    setenv("NOTIFY_SOCKET", path, 1);
+    notify_ready("a\nMAINPID=1");
+    notify_status("b", "c\nSTOPPING=1");
+    unsetenv("NOTIFY_SOCKET");
+    got[recv(fd, got, sizeof(got) - 1, 0)] = '\0';
+    assert_string_equal(got, "READY=1\nSTATUS=a MAINPID=1");
+    got[recv(fd, got, sizeof(got) - 1, 0)] = '\0';
+    assert_string_equal(got, "STATUS=b: c STOPPING=1");
+    close(fd);
+}
+
 static void a_rotated_key_still_opens(void **state)
 {
     struct ticket_keys tickets;
@@ -111,6 +135,7 @@ int main(void)
         cmocka_unit_test(the_expiry_ladder_has_its_rungs),
         cmocka_unit_test(lost_names_are_named),
         cmocka_unit_test(notify_addresses_are_paths_or_abstract),
+        cmocka_unit_test(a_status_is_one_line),
         cmocka_unit_test(a_rotated_key_still_opens),
         cmocka_unit_test(a_datagram_is_a_message_or_nothing),
     };

@@ -12,6 +12,7 @@
 #include "proxy/process/release.h"
 #include "proxy/process/rollout.h"
 #include "proxy/process/supervisor.h"
+#include "proxy/process/wire.h"
 
 static struct supervisor supervisor;
 static struct rollout rollout;
@@ -81,6 +82,22 @@ static void what_is_decided_counts_as_done(void **state)
     assert_int_equal(rollout.current->id, 2);
 }
 
+static void a_refusal_can_be_shown_on_a_terminal(void **state)
+{
+    struct child refuses = {.up = true, .offered = 2, .channel = -1, .ending = true};
+    char body[64];
+    struct wire_writer w = {.bytes = body, .capacity = sizeof(body)};
+    struct message m = {.type = MESSAGE_REFUSED, .id = 2, .body = body};
+
+    (void)state;
+    wire_put_text(&w, "no\033[2J\nMAINPID=1");
+    m.len = w.len;
+    supervisor.slots[0].child = &refuses;
+    rollout.next = release(2);
+    assert_true(rollout_message(&rollout, &refuses, &m));
+    assert_string_equal(refusal, "no?[2J?MAINPID=1");
+}
+
 static void with_nothing_on_its_way_nothing_is_given_up(void **state)
 {
     (void)state;
@@ -95,6 +112,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             without_workers_it_goes_on_until_given_up, start, end),
         cmocka_unit_test_setup_teardown(what_is_decided_counts_as_done, start, end),
+        cmocka_unit_test_setup_teardown(a_refusal_can_be_shown_on_a_terminal, start, end),
         cmocka_unit_test_setup_teardown(
             with_nothing_on_its_way_nothing_is_given_up, start, end),
     };

@@ -131,6 +131,11 @@ static void a_report_comes_back_as_it_was(void **state)
     assert_memory_equal(&report, &got, sizeof(got));
     for (size_t cut = 0; cut < len; cut++)
         assert_false(report_decode(&got, bytes, cut));
+
+    strcpy(report.backends[0].address, "\033]0;x\a\n");
+    len = report_encode(&report, bytes, sizeof(bytes));
+    assert_true(report_decode(&got, bytes, len));
+    assert_string_equal(got.backends[0].address, "?]0;x??");
 }
 
 static void a_setup_comes_back_as_it_was(void **state)

@@ -25,11 +25,11 @@ class Injection:
     """Inside the with block calls of `pid` (and its children) fail.
 
     `faults` are strace's own words: "accept4:error=EMFILE:when=3+10". `count()` is how often
-    it came to that.
+    it came to that. `path`: only those that have to do with this file.
     """
 
-    def __init__(self, pid, *faults, follow=True):
-        self.pid, self.faults, self.follow = pid, faults, follow
+    def __init__(self, pid, *faults, follow=True, path=None):
+        self.pid, self.faults, self.follow, self.path = pid, faults, follow, path
         self._lines = None
 
     def __enter__(self):
@@ -39,7 +39,8 @@ class Injection:
         self._lines = tempfile.TemporaryFile("w+", errors="replace")
         self.process = subprocess.Popen(
             ["strace", *(["-f"] if self.follow else []), "-e", f"trace={calls}",
-             "-e", "signal=none", *inject, "-p", str(self.pid)],
+             "-e", "signal=none", *inject,
+             *(["-P", str(self.path)] if self.path else []), "-p", str(self.pid)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._lines)
         wait_until(self._is_attached, "strace is attached")
         return self
