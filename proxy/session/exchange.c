@@ -215,11 +215,11 @@ void exchange_client_drained(struct exchange *x)
         stream_resume(&x->backend->stream);
 }
 
-/* A half-close: the answer still goes out, unless the request can no longer be complete.
- */
+/* A half-close: the answer still goes out, unless the request can no longer be complete
+ * and nobody has answered it so far (RFC 9112, 9.5). */
 void exchange_client_ended(struct exchange *x)
 {
-    if (x->request_part != PART_DONE)
+    if (x->request_part != PART_DONE && !x->answering)
         exchange_fail(x, END_BAD_REQUEST, "");
 }
 

@@ -209,6 +209,28 @@ static void who_sends_far_too_much_can_still_read_the_413(void **state)
     assert_int_equal(ended(END_BODY_TOO_LARGE), 1);
 }
 
+/* RFC 9112, 9.5: who hears a reply that wants no more of its request ends its side. */
+static void who_stops_its_request_for_the_reply_gets_all_of_that(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    rig_send(&rig, client, POST_HEAD "012");
+    backend = rig_backend(&rig, 0);
+    (void)rig_receive(&rig, backend);
+    rig_send(&rig, backend, "HTTP/1.1 409 No\r\nContent-Length: 5\r\n\r\nhe");
+    expect_status(client, "409");
+    shutdown(client, SHUT_WR);
+    rig_turn(&rig);
+    rig_send(&rig, backend, "llo");
+    assert_string_equal(rig_receive(&rig, client), "llo");
+    assert_true(rig_has_ended(&rig, client));
+    assert_true(rig_has_ended(&rig, backend));
+    assert_int_equal(ended(END_DONE), 1);
+    close(client);
+    close(backend);
+}
+
 /* Of the one empty line before a request, even if its beginning came with the last. */
 static void half_an_empty_line_is_remembered(void **state)
 {
@@ -283,6 +305,7 @@ int main(void)
         WITH(start, an_upload_waits_for_a_backend_that_does_not_read),
         WITH(start, who_asks_and_never_reads_holds_little),
         WITH(start_small, who_sends_far_too_much_can_still_read_the_413),
+        WITH(start, who_stops_its_request_for_the_reply_gets_all_of_that),
         WITH(start, half_an_empty_line_is_remembered),
         WITH(start, a_crowded_backend_is_waited_for),
         WITH(start, clients_beyond_max_connections_wait),
