@@ -276,6 +276,11 @@ const char *backend_address(const struct backend *b)
     return text_of(b->service, b->index);
 }
 
+const char *backend_only(const struct service *service)
+{
+    return service->backend_count == 1 ? text_of(service, 0) : NULL;
+}
+
 static bool may_be_kept(const struct backend *b)
 {
     const struct backend_pool *pool = b->service->pool;

@@ -57,6 +57,9 @@ bool backend_write(struct backend *b, const char *bytes, size_t len);
 void backend_end(struct backend *b); /* FIN after what was written */
 const char *backend_address(const struct backend *b);
 
+/* The address where there is no choice; NULL: not yet known. */
+const char *backend_only(const struct service *service);
+
 /* Both clear the slot. Release: the exchange is complete and the connection may serve
  * another, if there is room in the pool. */
 void backend_release(struct backend **slot);

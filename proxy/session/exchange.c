@@ -251,7 +251,8 @@ void exchange_fail(struct exchange *x, enum end_reason reason, const char *detai
     const struct own_reply *reply = own_reply_for(reason);
 
     if (end_reason_fault(reason) == FAULT_BACKEND)
-        report_backend_failure(x, reason, detail);
+        report_backend_failure(
+            x->client, x->backend_text, reason, x->answering ? "cut" : "refused", detail);
     if (end_reason_fault(reason) == FAULT_BACKEND && x->backend != NULL)
         x->client->front->counters.backend_failures++; /* else it was counted */
     exchange_refuse(x, reason, reply->status, reply->text);

@@ -134,10 +134,9 @@ void report_refused_head(struct client *c, enum end_reason reason, unsigned stat
     write_access(c, &nothing, &facts);
 }
 
-void report_backend_failure(
-    struct exchange *x, enum end_reason reason, const char *detail)
+void report_backend_failure(struct client *c, const char *backend, enum end_reason reason,
+    const char *answered, const char *detail)
 {
-    struct client *c = x->client;
     char said[QUOTED_MAX];
 
     if (!front_may_log(c->front, reason))
@@ -145,9 +144,8 @@ void report_backend_failure(
     log_at(end_reason_level(reason),
         "event=backend_failed conn=%u service=%s backend=%s reason=%s answered=%s "
         "detail=%s",
-        c->id, c->service->settings->name,
-        x->backend_text != NULL ? x->backend_text : "-", end_reason_text(reason),
-        x->answering ? "cut" : "refused", quote(said, detail));
+        c->id, c->service->settings->name, backend != NULL ? backend : "-",
+        end_reason_text(reason), answered, quote(said, detail));
 }
 
 void report_refusal(

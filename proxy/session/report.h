@@ -22,8 +22,10 @@ void report_end(struct client *c);
 void report_exchange(struct exchange *x, enum end_reason reason);
 void report_refused_head(struct client *c, enum end_reason reason, unsigned status);
 
-void report_backend_failure(
-    struct exchange *x, enum end_reason reason, const char *detail);
+/* `backend` may be NULL: none of several could be had. `answered`: what the client saw.
+ */
+void report_backend_failure(struct client *c, const char *backend, enum end_reason reason,
+    const char *answered, const char *detail);
 
 /* A connection that was turned away at the door. */
 void report_refusal(

@@ -61,8 +61,7 @@ static bool acquire(struct exchange *x, bool fresh)
 {
     struct client *c = x->client;
 
-    if (c->service->backend_count == 1) /* else it is told where it answers */
-        x->backend_text = c->service->backends[0].text;
+    x->backend_text = backend_only(c->service);
     if (!backend_acquire(
             c->front, c->service, fresh, &exchange_backend_events, x, &x->backend))
         return false;

@@ -6,12 +6,14 @@
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
+#include "proxy/session/report.h"
 
 enum { EARLY_MAX = 64 * 1024 }; /* while the backend is not connected */
 
 struct tunnel {
     struct client *client;
     struct backend *backend; /* slot of backend.h */
+    const char *backend_text;
     struct buffer early;
     uint64_t heard; /* from the client, when the backend ended */
     bool client_ended, backend_ended, backend_full, watching;
@@ -96,6 +98,7 @@ void tunnel_begin(struct client *c)
 {
     struct tunnel *t = make(c);
 
+    t->backend_text = backend_only(c->service);
     if (!backend_acquire(c->front, c->service, true, &events, t, &t->backend))
         cut(t, END_BACKEND_NONE);
 }
@@ -110,6 +113,7 @@ void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
     exchange_close(x, END_DONE);
     t = make(c);
     backend_attach(backend, &events, t, &t->backend);
+    t->backend_text = backend_address(backend);
     if (buffer_len(&c->unparsed) > 0)
         tunnel_client_data(t, buffer_data(&c->unparsed), buffer_len(&c->unparsed));
     buffer_destroy(&c->unparsed);
@@ -188,6 +192,7 @@ static void on_ready(void *user)
 {
     struct tunnel *t = user;
 
+    t->backend_text = backend_address(t->backend);
     t->backend_full = false;
     if (buffer_len(&t->early) > 0)
         t->backend_full =
@@ -234,8 +239,10 @@ static void on_ended(void *user)
 
 static void on_failed(void *user, enum end_reason reason, const char *detail)
 {
-    (void)detail;
-    cut(user, reason);
+    struct tunnel *t = user;
+
+    report_backend_failure(t->client, t->backend_text, reason, "cut", detail);
+    cut(t, reason);
 }
 
 static const struct backend_events events = {

@@ -6,6 +6,7 @@ import pytest
 
 from frame.client import Tls, get
 from frame.origin import filler
+from frame.ports import free_port
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
@@ -69,6 +70,21 @@ def test_the_clients_close_notify_is_a_half_close(start_proxy, backend, pki):
         except OSError:
             pass
     assert received.get("in_order") is True
+
+
+def test_the_log_says_which_backend_failed_and_how(start_proxy, backend):
+    def resets(talk):
+        talk.read(1)
+        talk.reset()
+
+    for address, detail in ((backend(resets).address, "Connection reset by peer"),
+                            (f"127.0.0.1:{free_port()}", "Connection refused")):
+        proxy = start_proxy(address, protocol="tcp")
+        with Tls(proxy.port) as client:
+            client.send(b"x")
+            assert client.read_to_end() == (b"", "cut")
+        failed = proxy.wait_for("backend_failed")
+        assert (failed["backend"], failed["detail"]) == (address, detail)
 
 
 @pytest.mark.parametrize("how", ["close_notify", "fin", "reset"])
