@@ -22,6 +22,15 @@ struct access_entry {
     unsigned minor;
 };
 
+/* And of one that became a tunnel, until that ends. */
+struct access_tunnel {
+    struct access_entry entry;
+    struct timespec when;
+    uint64_t began; /* ms */
+    uint64_t in, out; /* of the client's bytes, those that came and went before */
+    const char *backend;
+};
+
 struct access_facts {
     struct timespec when; /* the request's head was complete */
     uint64_t conn, in, out, ms;

@@ -120,6 +120,25 @@ void report_exchange(struct exchange *x, enum end_reason reason)
     write_access(c, &x->entry, &facts);
 }
 
+void report_tunnel(
+    struct client *c, const struct access_tunnel *request, enum end_reason reason)
+{
+    char peer[REPORT_PEER_MAX];
+
+    if (!access_log_enabled() || request->when.tv_sec == 0)
+        return;
+    struct access_facts facts = facts_of(c, peer);
+    facts.when = request->when;
+    facts.in = c->stream.bytes_in - request->in;
+    facts.out = c->stream.bytes_out - request->out;
+    facts.ms = loop_now(c->front->loop) - request->began;
+    if (request->backend != NULL)
+        facts.backend = request->backend;
+    facts.status = 101;
+    facts.reason = reason;
+    write_access(c, &request->entry, &facts);
+}
+
 void report_refused_head(struct client *c, enum end_reason reason, unsigned status)
 {
     static const struct access_entry nothing = {.minor = 1};

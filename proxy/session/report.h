@@ -8,6 +8,7 @@
 
 #include "proxy/session/client_state.h"
 
+struct access_tunnel;
 struct exchange;
 
 void report_state(const struct client *c, enum client_state from, enum client_state to);
@@ -17,9 +18,11 @@ void report_handshake(struct client *c);
 
 void report_end(struct client *c);
 
-/* The access log: a line for each exchange, and for each head that was refused, of which
- * nothing is told but why. */
+/* The access log: a line for each exchange, or the tunnel it became, and for each head
+ * that was refused, of which nothing is told but why. */
 void report_exchange(struct exchange *x, enum end_reason reason);
+void report_tunnel(
+    struct client *c, const struct access_tunnel *request, enum end_reason reason);
 void report_refused_head(struct client *c, enum end_reason reason, unsigned status);
 
 /* `backend` may be NULL: none of several could be had. `answered`: what the client saw.

@@ -1,6 +1,7 @@
 #include "proxy/session/tunnel.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proxy/session/backend.h"
 #include "proxy/session/client_state.h"
@@ -13,6 +14,7 @@ enum { EARLY_MAX = 64 * 1024 }; /* while the backend is not connected */
 struct tunnel {
     struct client *client;
     struct backend *backend; /* slot of backend.h */
+    struct access_tunnel request; /* that became this one; else all zeroes */
     const char *backend_text;
     struct buffer early;
     uint64_t heard; /* from the client, when the backend ended */
@@ -38,8 +40,10 @@ static struct tunnel *make(struct client *c)
     return t;
 }
 
-static void destroy(struct tunnel *t)
+static void destroy(struct tunnel *t, enum end_reason reason)
 {
+    report_tunnel(t->client, &t->request, reason);
+    buffer_destroy(&t->request.entry.text);
     backend_abort(&t->backend);
     buffer_destroy(&t->early);
     t->client->tunnel = NULL;
@@ -67,7 +71,7 @@ static void cut(struct tunnel *t, enum end_reason reason)
     struct client *c = t->client;
 
     backend_reset(&t->backend);
-    destroy(t);
+    destroy(t, reason);
     client_cut(c, reason);
 }
 
@@ -78,7 +82,7 @@ static void finish_if_done(struct tunnel *t)
 
     if (!t->client_ended || !t->backend_ended || stream_unsent(&t->backend->stream) > 0)
         return;
-    destroy(t);
+    destroy(t, END_DONE);
     client_end(c, END_DONE);
 }
 
@@ -88,10 +92,11 @@ static void ended_without_goodbye(struct tunnel *t)
 {
     struct client *c = t->client;
     bool was_talking = c->stream.bytes_in > t->heard;
+    enum end_reason reason = was_talking ? END_CLIENT_GONE : END_DONE;
 
     backend_reset(&t->backend);
-    destroy(t);
-    client_end(c, was_talking ? END_CLIENT_GONE : END_DONE);
+    destroy(t, reason);
+    client_end(c, reason);
 }
 
 void tunnel_begin(struct client *c)
@@ -103,10 +108,29 @@ void tunnel_begin(struct client *c)
         cut(t, END_BACKEND_NONE);
 }
 
+/* Its line in the access log is written when the tunnel ends. */
+static struct access_tunnel take_request(struct exchange *x)
+{
+    const struct client *c = x->client;
+    struct access_tunnel request = {
+        .entry = x->entry,
+        .when = x->when,
+        .began = x->began,
+        .in = c->stream.bytes_in - buffer_len(&c->unparsed),
+        .out = c->stream.bytes_out,
+        .backend = x->backend_text,
+    };
+
+    memset(&x->entry, 0, sizeof(x->entry));
+    x->when.tv_sec = 0;
+    return request;
+}
+
 void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
 {
     struct client *c = x->client;
     struct backend *backend = x->backend;
+    struct access_tunnel request = take_request(x);
     struct tunnel *t;
 
     backend_hand_over(&x->backend);
@@ -114,6 +138,7 @@ void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
     t = make(c);
     backend_attach(backend, &events, t, &t->backend);
     t->backend_text = backend_address(backend);
+    t->request = request;
     if (buffer_len(&c->unparsed) > 0)
         tunnel_client_data(t, buffer_data(&c->unparsed), buffer_len(&c->unparsed));
     buffer_destroy(&c->unparsed);
@@ -163,7 +188,7 @@ void tunnel_client_gone(struct tunnel *t, enum end_reason reason)
     struct client *c = t->client;
 
     backend_reset(&t->backend);
-    destroy(t);
+    destroy(t, reason);
     client_close(c, reason);
 }
 

@@ -172,6 +172,29 @@ def test_the_access_log_tells_no_secret_and_quotes_the_rest(start_proxy, backend
         assert ' status=400 ' in second and ' reason=bad_request' in second
 
 
+def test_a_websocket_is_in_the_access_log_when_it_ends(start_proxy, backend, tmp_path):
+    def script(talk):
+        talk.read_head()
+        talk.send(b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+        if talk.read(3) == b"bad":
+            talk.reset()
+
+    tmp_path.chmod(0o755)
+    proxy = start_proxy(backend(script).address, access_log=tmp_path / "access",
+                        access_log_format="json", upgrade="websocket")
+    for word, reason in ((b"bye", "done"), (b"bad", "backend_gone")):
+        with Tls(proxy.port) as client:
+            client.send(get("/ws", "Connection: Upgrade", "Upgrade: websocket"))
+            while not client.receive().endswith(b"hello"):
+                pass
+            client.send(word)
+            assert client.read_to_end() == (b"", "close_notify" if reason == "done" else "cut")
+    lines = [json.loads(line) for line in access_lines(tmp_path, 2)]
+    for line, reason in zip(lines, ("done", "backend_gone")):
+        assert (line["status"], line["target"], line["reason"]) == (101, "/ws", reason)
+        assert (line["in"], line["out"]) == (3, 5)
+
+
 # --- who the client is, and which service it means -----------------------------------------------
 
 
