@@ -15,6 +15,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "certstore/printable.h"
+
 X509 *certificate_parse(
     const unsigned char *der, size_t len, bool trusted, OSSL_LIB_CTX *libctx)
 {
@@ -35,10 +37,10 @@ X509 *certificate_parse(
 /* Moves what was printed into the caller's text. */
 static void take_text(BIO *bio, char *text, size_t size)
 {
-    int got = size == 0 ? 0 : BIO_read(bio, text, (int)size - 1);
+    char *bytes;
+    long len = BIO_get_mem_data(bio, &bytes);
 
-    if (size > 0)
-        text[got > 0 ? got : 0] = '\0';
+    printable(bytes, len > 0 ? (size_t)len : 0, text, size);
     BIO_free(bio);
 }
 
@@ -134,7 +136,8 @@ static bool general_name_text(const GENERAL_NAME *name, char *text, size_t size)
     if (name->type == GEN_DNS) {
         BIO *bio = BIO_new(BIO_s_mem());
 
-        (void)ASN1_STRING_print_ex(bio, name->d.dNSName, ASN1_STRFLGS_ESC_CTRL);
+        (void)ASN1_STRING_print_ex(
+            bio, name->d.dNSName, ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_ESC_MSB);
         take_text(bio, text, size);
         return true;
     }
