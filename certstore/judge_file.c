@@ -189,9 +189,23 @@ static void judge_habits(
             PEM_BLOCKS_MAX);
 }
 
+static void add_stray(const char *file, const struct pem *pem, struct findings *findings)
+{
+    findings_add(findings, "begin-within-line",
+        pem->count == 0 ? SEVERITY_REFUSED : SEVERITY_WARNING, file,
+        "a block begins where a line begins; openssl and stunnel do not see it either",
+        "put a line end before -----BEGIN; what cannot be seen there is shown by: cat -A "
+        "FILE",
+        "in line %zu a block begins behind something else, and is not read", pem->stray);
+}
+
 void judge_text(const char *file, const char *text, size_t len, const struct pem *pem,
     bool wants_key, struct findings *findings)
 {
+    if (pem->stray > 0)
+        add_stray(file, pem, findings);
+    if (pem->count == 0 && pem->stray > 0)
+        return;
     if (pem->count == 0) {
         const struct format *format = &formats[guess_format(text, len)];
 

@@ -164,6 +164,14 @@ static struct pem_block *append(struct pem *pem)
     return &pem->blocks[pem->count++];
 }
 
+/* Nothing but blanks up to the end of the line: no text that only mentions a BEGIN. */
+static bool ends_line(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return at < end && (*at == '\r' || *at == '\n');
+}
+
 static void read_blocks(struct pem *pem, struct cursor *cursor)
 {
     const char *start = cursor->at, *previous_end = NULL, *begin;
@@ -175,6 +183,8 @@ static void read_blocks(struct pem *pem, struct cursor *cursor)
 
         advance(cursor, begin);
         if (body == NULL || (begin != previous_end && !begins_line(start, begin))) {
+            if (body != NULL && pem->stray == 0 && ends_line(body, cursor->end))
+                pem->stray = cursor->line;
             advance(cursor, begin + 1);
             continue;
         }

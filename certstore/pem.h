@@ -41,6 +41,7 @@ struct pem {
     bool byte_order_mark;
     bool carriage_returns;
     bool too_many; /* blocks beyond PEM_BLOCKS_MAX were not read */
+    size_t stray; /* the line of a BEGIN behind other text, which was not read; 0: none */
 };
 
 /* `text` need not end with NUL. */

@@ -110,6 +110,8 @@ def texts(make):
         line for i, line in enumerate(leaf.splitlines()) if i != 5) + b"\n", True)
     make.add("not-a-certificate", "bad-certificate",
              b"-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n", True)
+    make.add("invisible", "begin-within-line", b"\xe2\x80\x8b" + leaf + make.mid, True)
+    make.add("in-html", "begin-within-line", b"<pre>" + leaf, True)
     make.add("windows", "windows-line-ends", chain.replace(b"\n", b"\r\n"), True, good=True)
     make.add("mark", "byte-order-mark", b"\xef\xbb\xbf" + chain, True, good=True)
     make.add("one-line", "two-blocks-on-one-line",

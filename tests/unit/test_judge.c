@@ -297,6 +297,10 @@ static void habits_of_other_systems_are_accepted(void **state)
         replace(chain, "\n", "  \n"), world.key, "root-not-included", SEVERITY_NOTE);
     expect_text(replace(chain, "-----BEGIN", "subject=/CN=x\n\n-----BEGIN"), world.key,
         "root-not-included", SEVERITY_NOTE);
+    expect_text(pki_join(chain, "(-----BEGIN CERTIFICATE-----\n", NULL), world.key,
+        "begin-within-line", SEVERITY_WARNING);
+    expect_text(pki_join("<p>", world.leaf_pem, NULL), world.key, "begin-within-line",
+        SEVERITY_REFUSED);
     expect_text(trusted, world.key, "root-not-included", SEVERITY_NOTE);
     expect_text(
         pki_join(world.key, chain, NULL), NULL, "root-not-included", SEVERITY_NOTE);

@@ -66,6 +66,31 @@ static void what_people_have_is_read(void **state)
     }
 }
 
+static void a_begin_behind_other_text_is_noticed(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t count, stray;
+    } rows[] = {
+        {BLOCK, 1, 0},
+        {"a\n \t" BLOCK, 1, 0},
+        {"a\n\xe2\x80\x8b" BLOCK, 0, 2},
+        {BLOCK "<p>" BLOCK "<p>" BLOCK, 1, 4},
+        {"from -----BEGIN X----- to the end\n" BLOCK, 1, 0},
+        {"(-----BEGIN X-----", 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pem pem;
+
+        pem_parse(&pem, rows[i].text, strlen(rows[i].text));
+        if (pem.count != rows[i].count || pem.stray != rows[i].stray)
+            fail_msg("row %zu: %zu blocks, %zu", i, pem.count, pem.stray);
+        pem_destroy(&pem);
+    }
+}
+
 static void every_cut_of_a_text_is_survived(void **state)
 {
     static const char text[] =
@@ -85,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_people_have_is_read),
+        cmocka_unit_test(a_begin_behind_other_text_is_noticed),
         cmocka_unit_test(every_cut_of_a_text_is_survived),
     };
 
