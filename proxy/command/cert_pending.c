@@ -4,25 +4,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certstore/credential.h"
 #include "certstore/durable.h"
+#include "certstore/finding.h"
+#include "certstore/secret_file.h"
 #include "config/error.h"
 #include "proxy/command/cert_place.h"
 #include "proxy/command/cert_say.h"
 #include "proxy/command/live.h"
 
 static bool write_pair(
-    const struct cert_place *place, const struct pair_text *text, struct error *err)
+    const struct cert_place *place, const char *text, size_t len, struct error *err)
 {
     struct file_access access = {.mode = 0600};
     char *folder = folder_of_path(place->pending_pair);
     bool good;
 
     pair_file_owner(&place->pair, &access.uid, &access.gid);
-    good = durable_write(place->pending_pair, text->text[PAIR_CERT], text->len[PAIR_CERT],
-               &access, err) &&
+    good = durable_write(place->pending_pair, text, len, &access, err) &&
         durable_sync(folder, err);
     free(folder);
     return good;
+}
+
+/* One that is being tried already; empty if there is none. */
+static void read_former(const struct cert_place *place, struct secret_file *former)
+{
+    struct findings ignored;
+
+    findings_init(&ignored);
+    if (!secret_file_read(former, place->pending_pair, &ignored))
+        *former = (struct secret_file){0};
+    findings_destroy(&ignored);
+}
+
+/* What was there before, again: whoever tries it must not lose it by our failure. */
+static void go_back(const struct cert_place *place, struct cert_say *say,
+    const struct secret_file *former)
+{
+    struct live_answer answer = {0};
+    struct error err;
+
+    if (former->text == NULL) {
+        (void)durable_unlink(place->pending_pair, &err);
+        cert_say_step(say, "remove", "removed", "%s", place->pending_pair);
+    } else if (write_pair(place, former->text, former->len, &err)) {
+        cert_say_step(
+            say, "restore", "restored", "%s, as it was before", place->pending_pair);
+    } else {
+        cert_say_error(say, &err);
+    }
+    if (place->daemon.socket_path != NULL)
+        (void)live_reload(&place->daemon, place->cert, "", &answer, &err);
+    live_answer_destroy(&answer);
 }
 
 static bool has_name(const struct cert_place *place, struct error *err)
@@ -79,32 +113,48 @@ static int tell_outcome(struct cert_place *place, struct cert_say *say, enum liv
     return EXIT_NOT_SO;
 }
 
-int cert_pending_install(struct cert_place *place, struct cert_say *say,
-    const struct pair_text *text, const char *sha256)
+static int try(struct cert_place *place, struct cert_say *say, const char *sha256)
 {
     struct live_answer answer = {0};
     struct error err;
     enum live live = LIVE_ABSENT;
     int status;
 
-    if (!has_name(place, &err) || (!say->dry_run && !write_pair(place, text, &err))) {
-        cert_say_error(say, &err);
-        return EXIT_FAILED;
-    }
-    cert_say_step(say, "write", "wrote", "%s (0600, with the key)", place->pending_pair);
-    if (say->dry_run) {
-        cert_say_result(say, "served", "not tried", "DRY RUN: nothing was changed");
-        return EXIT_DONE;
-    }
     if (place->daemon.socket_path != NULL)
         live = live_reload(&place->daemon, place->pending_pair, sha256, &answer, &err);
     status = tell_outcome(place, say, live, &answer, &err);
     live_answer_destroy(&answer);
-    if (status == EXIT_DONE)
-        return status;
-    (void)durable_unlink(place->pending_pair, &err);
-    cert_say_step(say, "remove", "removed", "%s", place->pending_pair);
-    (void)live_reload(&place->daemon, place->cert, "", &answer, &err);
-    live_answer_destroy(&answer);
+    return status;
+}
+
+static int tell_only(struct cert_say *say)
+{
+    cert_say_result(say, "served", "not tried", "DRY RUN: nothing was changed");
+    return EXIT_DONE;
+}
+
+int cert_pending_install(struct cert_place *place, struct cert_say *say,
+    const struct pair_text *text, const char *sha256)
+{
+    struct secret_file former;
+    struct error err;
+    int status;
+
+    if (!has_name(place, &err)) {
+        cert_say_error(say, &err);
+        return EXIT_FAILED;
+    }
+    read_former(place, &former);
+    if (!say->dry_run &&
+        !write_pair(place, text->text[PAIR_CERT], text->len[PAIR_CERT], &err)) {
+        cert_say_error(say, &err);
+        secret_file_destroy(&former);
+        return EXIT_FAILED;
+    }
+    cert_say_step(say, "write", "wrote", "%s (0600, with the key)", place->pending_pair);
+    status = say->dry_run ? tell_only(say) : try(place, say, sha256);
+    if (status != EXIT_DONE)
+        go_back(place, say, &former);
+    secret_file_destroy(&former);
     return status;
 }

@@ -132,6 +132,22 @@ def test_a_request_is_open_again_after_going_back(place, pki):
     assert waiting.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_pending_pair_survives_one_that_is_refused(place, pki):
+    pending = place.folder / "server.pem.pending"
+    place.run("install", "--pending", pki.other.cert, "--key", pki.other.key)
+    before = pending.read_bytes()
+    with impostor(place, ["disk"]):  # it serves none that waits
+        done = place.run("install", "--pending", pki.rsa3072.cert, "--key", pki.rsa3072.key,
+                         check=1)
+    assert pending.read_bytes() == before and pending.stat().st_mode & 0o777 == 0o600
+    assert "restored" in said(done) and not fits_80_columns(done)
+    pending.unlink()
+    with impostor_again(place, ["disk"]):
+        done = place.run("install", "--pending", pki.other.cert, "--key", pki.other.key, check=1)
+    assert not pending.exists() and "removed" in said(done)
+    assert place.fingerprint() == pki.rsa.fingerprint()
+
+
 def test_rollback_is_proved_as_well(place, pki):
     place.run("install", pki.other.cert, "--key", pki.other.key)
     with impostor(place, Relenting(place, pki.other, ["disk", pki.other])):
