@@ -1,7 +1,6 @@
 #include "certstore/credential.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,30 +55,6 @@ struct credential *credential_of_pair(struct judged_pair *pair)
     return c;
 }
 
-static void folder_of(const char *path, char folder[PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-
-    if (len == 0 || len >= PATH_MAX) {
-        strcpy(folder, slash == NULL ? "." : "/");
-        return;
-    }
-    memcpy(folder, path, len);
-    folder[len] = '\0';
-}
-
-static void judge_place(
-    const char *path, const struct secret_file *file, struct findings *findings)
-{
-    char folder[PATH_MAX];
-    struct stat state;
-
-    folder_of(path, folder);
-    judge_modes(
-        path, &file->state, folder, stat(folder, &state) == 0 ? &state : NULL, findings);
-}
-
 static struct credential *judge_files(const char *cert_path,
     const struct secret_file *cert, const char *key_path, const struct secret_file *key,
     bool send_root, time_t now, struct findings *findings)
@@ -96,8 +71,8 @@ static struct credential *judge_files(const char *cert_path,
     };
     struct judged_pair pair;
 
-    judge_place(
-        key_path == NULL ? cert_path : key_path, key_path == NULL ? cert : key, findings);
+    judge_place(key_path == NULL ? cert_path : key_path,
+        key_path == NULL ? &cert->state : &key->state, findings);
     return judge_pair(&input, &pair, findings) ? credential_of_pair(&pair) : NULL;
 }
 

@@ -44,30 +44,29 @@ static void read_texts(struct judgement *j)
     judge_find_key(j);
 }
 
-/* The chain to send; a root is trimmed only if it signed itself: a cross-sign looks like
- * a root to who compares names. */
-static STACK_OF(X509) * make_chain(const struct judgement *j)
+/* A root is trimmed only if it signed itself: a cross-sign looks like a root to who
+ * compares names. */
+static void fill_chain(const struct judgement *j, struct judged_pair *pair)
 {
-    STACK_OF(X509) *chain = sk_X509_new_null();
-
-    if (chain == NULL)
+    pair->chain = sk_X509_new_null();
+    pair->unsent = sk_X509_new_null();
+    if (pair->chain == NULL || pair->unsent == NULL)
         abort();
     for (size_t i = 1; i < j->sorted; i++) {
         X509 *certificate = j->certs[j->order[i]];
+        bool sent = j->input->send_root || !certificate_is_self_signed(certificate);
 
-        if (!j->input->send_root && certificate_is_self_signed(certificate))
-            continue;
-        if (X509_up_ref(certificate) != 1 || sk_X509_push(chain, certificate) == 0)
+        if (X509_up_ref(certificate) != 1 ||
+            sk_X509_push(sent ? pair->chain : pair->unsent, certificate) == 0)
             abort();
     }
-    return chain;
 }
 
 static void fill_pair(const struct judgement *j, struct judged_pair *pair)
 {
     pair->leaf = j->certs[j->leaf];
     (void)X509_up_ref(pair->leaf);
-    pair->chain = make_chain(j);
+    fill_chain(j, pair);
     if (j->key == NULL)
         return;
     pair->key = j->key;
@@ -172,6 +171,7 @@ void judged_pair_destroy(struct judged_pair *pair)
 {
     X509_free(pair->leaf);
     sk_X509_pop_free(pair->chain, X509_free);
+    sk_X509_pop_free(pair->unsent, X509_free);
     EVP_PKEY_free(pair->key);
     secrets_free((char *)pair->key_der, pair->key_der_len);
     *pair = (struct judged_pair){0};

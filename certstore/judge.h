@@ -37,6 +37,8 @@ struct judge_input {
 struct judged_pair {
     X509 *leaf;
     struct stack_st_X509 *chain; /* in the order to send, without the leaf */
+    struct stack_st_X509
+        *unsent; /* the roots that send_root = off trimmed; may be NULL */
     EVP_PKEY *key;
     unsigned char *key_der; /* secret; as it was in the file */
     size_t key_der_len;
@@ -48,9 +50,10 @@ bool judge_pair(
     const struct judge_input *input, struct judged_pair *pair, struct findings *findings);
 void judged_pair_destroy(struct judged_pair *pair);
 
-/* Access modes of the key's file, and of the folder it lies in (its name in folder). */
-void judge_modes(const char *key_file, const struct stat *key, const char *folder,
-    const struct stat *folder_state, struct findings *findings);
+/* Access modes of the key's file, and of a folder that it lies in. */
+void judge_modes(const char *key_file, const struct stat *key, struct findings *findings);
+void judge_folder(
+    const char *folder, const struct stat *state, struct findings *findings);
 
 /* What only shows in a service as a whole: whether XenServer's client can connect to it.
  */

@@ -3,8 +3,7 @@
 #include "certstore/finding.h"
 #include "certstore/judge.h"
 
-void judge_modes(const char *key_file, const struct stat *key, const char *folder,
-    const struct stat *folder_state, struct findings *findings)
+void judge_modes(const char *key_file, const struct stat *key, struct findings *findings)
 {
     const unsigned mode = key->st_mode & 07777;
 
@@ -19,12 +18,14 @@ void judge_modes(const char *key_file, const struct stat *key, const char *folde
         findings_add(findings, "key-readable", SEVERITY_WARNING, key_file,
             "whoever has the key can pose as this server", "chmod 600 FILE",
             "the private key is open to group %ld (mode %04o)", (long)key->st_gid, mode);
-    /* Group ssl-cert on Debian owns /etc/ssl/private; sticky folders protect the files.
-     */
-    if (folder_state != NULL && (folder_state->st_mode & S_IWOTH) != 0 &&
-        (folder_state->st_mode & S_ISVTX) == 0)
+}
+
+/* Group ssl-cert on Debian owns /etc/ssl/private; sticky folders protect the files. */
+void judge_folder(const char *folder, const struct stat *state, struct findings *findings)
+{
+    if ((state->st_mode & S_IWOTH) != 0 && (state->st_mode & S_ISVTX) == 0)
         findings_add(findings, "folder-writable", SEVERITY_WARNING, folder,
             "any user of this machine can put another key in its place", "chmod o-w FILE",
             "every user may write in the folder of the key (mode %04o)",
-            (unsigned)folder_state->st_mode & 07777);
+            (unsigned)state->st_mode & 07777);
 }

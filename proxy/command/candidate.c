@@ -1,15 +1,13 @@
 #include "proxy/command/candidate.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include "certstore/credential.h"
-#include "certstore/durable.h"
+#include "certstore/credential_parts.h"
 #include "certstore/judge_parts.h"
 #include "certstore/xenserver.h"
 
@@ -60,16 +58,6 @@ static void put_together(struct candidate *c)
     }
 }
 
-static void judge_place(struct candidate *c)
-{
-    char *folder = folder_of_path(c->key);
-    struct stat state;
-
-    judge_modes(c->key, &c->key_file.state, folder,
-        stat(folder, &state) == 0 ? &state : NULL, &c->findings);
-    free(folder);
-}
-
 static void run_judgement(struct candidate *c, struct judge_input *input)
 {
     input->send_root = true;
@@ -77,7 +65,7 @@ static void run_judgement(struct candidate *c, struct judge_input *input)
     if (c->key != NULL) {
         if (!secret_file_read(&c->key_file, c->key, &c->findings))
             return;
-        judge_place(c);
+        judge_place(c->key, &c->key_file.state, &c->findings);
         input->without_key = false;
         input->key_file = c->key;
         input->key_text = c->key_file.text;

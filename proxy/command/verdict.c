@@ -9,6 +9,8 @@
 
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
+#include "certstore/credential_parts.h"
+#include "certstore/judge.h"
 #include "certstore/xenserver.h"
 #include "proxy/process/plan.h"
 #include "proxy/process/utf8_json.h"
@@ -47,6 +49,22 @@ static struct xenserver_verdict judge(const struct verdict_question *question,
     return verdict;
 }
 
+/* NULL: it is not in the file. A client that has the root needs none to be sent. */
+static X509 *to_install(
+    const struct verdict_question *question, enum xenserver_release release)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+    X509 *install;
+
+    for (int i = 0; i < sk_X509_num(question->chain); i++)
+        (void)sk_X509_push(all, sk_X509_value(question->chain, i));
+    for (int i = 0; i < sk_X509_num(question->unsent); i++)
+        (void)sk_X509_push(all, sk_X509_value(question->unsent, i));
+    install = xenserver_to_install(release, question->leaf, all, time(NULL));
+    sk_X509_free(all); /* borrowed certificates */
+    return install;
+}
+
 static void set_install(json_t *verdict, enum xenserver_release release, X509 *install)
 {
     char subject[TEXT_MAX] = "", name[128] = "", commands[TEXT_MAX] = "";
@@ -67,8 +85,7 @@ static void add_address(
     for (int release = 0; release < XENSERVER_RELEASES; release++) {
         X509 *install = question->installed != NULL
             ? NULL
-            : xenserver_to_install((enum xenserver_release)release, question->leaf,
-                  question->chain, time(NULL));
+            : to_install(question, (enum xenserver_release)release);
         struct xenserver_verdict said =
             judge(question, (enum xenserver_release)release, address, install);
         json_t *verdict = json_pack("{so ss sb so}", "address", utf8_json(address),
@@ -136,6 +153,7 @@ json_t *verdicts_for(const struct plan *plan, const char *address)
                 .service = settings->name,
                 .leaf = credential_leaf(credential),
                 .chain = credential_chain(credential),
+                .unsent = credential_pair(credential)->unsent,
                 .address = address,
             });
     }

@@ -1,5 +1,7 @@
 """The same pair by another path: `cert` commands change what the configuration names."""
+import json
 import os
+import subprocess
 
 import pytest
 
@@ -74,3 +76,27 @@ def test_hard_links_are_files_of_their_own(place, pki):
     place.run("install", pki.other.cert, "--key", pki.other.key)
     assert place.fingerprint() == pki.other.fingerprint()
     assert kept.read_bytes() == pki.rsa.cert.read_bytes()
+
+
+def test_the_folder_behind_a_link_is_looked_at(place):
+    link = place.folder / "link.key"
+    link.symlink_to(place.key)
+    for mode_of_folder, found in ((0o777, True), (0o1777, False), (0o755, False)):
+        place.key.parent.chmod(mode_of_folder)
+        done = subprocess.run(
+            [place.program, "cert", "check", "--json", "--key", link, place.cert],
+            capture_output=True, text=True, timeout=60)
+        told = [f["file"] for f in json.loads(done.stdout)["findings"]
+                if f["id"] == "folder-writable"]
+        assert told == ([str(place.key.parent)] if found else []), (mode_of_folder, told)
+
+
+def test_a_root_that_is_not_sent_can_be_installed(place):
+    place.config.write_text(place.config.read_text() + "send_root = off\naccept = 127.0.0.1:1\n")
+    done = subprocess.run(
+        [place.program, "check", "--json", "--address", "localhost", "-c", place.config],
+        capture_output=True, text=True, timeout=60)
+    answer = json.loads(done.stdout)
+    assert "root-included" in [f["id"] for f in answer["findings"]]
+    for verdict in answer["xenserver"]:
+        assert verdict["accepted"] and verdict["install"] and verdict["commands"], verdict

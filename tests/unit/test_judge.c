@@ -419,7 +419,8 @@ static void open_modes_are_told(void **state)
         struct findings findings;
 
         findings_init(&findings);
-        judge_modes("/d/k", &key, "/d", &folder, &findings);
+        judge_modes("/d/k", &key, &findings);
+        judge_folder("/d", &folder, &findings);
         assert_int_equal(findings.count, rows[i].id != NULL);
         if (rows[i].id != NULL)
             assert_non_null(find(&findings, rows[i].id));
