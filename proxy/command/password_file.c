@@ -8,11 +8,31 @@
 #include "certstore/secrets.h"
 #include "config/error.h"
 
+/* Editors of Windows begin a file with it; nobody a password. */
+static size_t byte_order_mark(const struct secret_file *file)
+{
+    return file->len >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+/* The first line. */
+static char *take_password(const struct secret_file *file)
+{
+    size_t from = byte_order_mark(file), end = from;
+    char *password;
+
+    while (end < file->len && strchr("\r\n", file->text[end]) == NULL)
+        end++;
+    password = secrets_alloc(end - from + 1);
+    if (end > from)
+        memcpy(password, file->text + from, end - from);
+    password[end - from] = '\0';
+    return password;
+}
+
 bool password_read(const char *path, char **password, struct error *err)
 {
     struct secret_file file = {0};
     struct findings findings;
-    size_t len = 0;
 
     *password = NULL;
     if (path == NULL)
@@ -23,11 +43,7 @@ bool password_read(const char *path, char **password, struct error *err)
         findings_destroy(&findings);
         return false;
     }
-    while (len < file.len && strchr("\r\n", file.text[len]) == NULL)
-        len++;
-    *password = secrets_alloc(len + 1);
-    memcpy(*password, file.text, len);
-    (*password)[len] = '\0';
+    *password = take_password(&file);
     secret_file_destroy(&file);
     findings_destroy(&findings);
     return true;

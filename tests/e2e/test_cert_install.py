@@ -375,12 +375,13 @@ def test_whatever_the_ca_sends(place, pki, tmp_path, what):
     place.run("install", *FORMATS[what](pki, tmp_path), "--key", pki.other.key)
     assert place.fingerprint() == pki.other.fingerprint()
 
-@pytest.mark.parametrize("how", [[], ["-legacy"]])
-def test_pkcs12_with_a_password_from_a_file(place, pki, tmp_path, how):
-    password = write(tmp_path / "password", "secret\n")
+@pytest.mark.parametrize("text, how", [
+    ("secret\n", []), ("secret\n", ["-legacy"]), ("\ufeffsecret\r\n", [])])
+def test_pkcs12_with_a_password_from_a_file(place, pki, tmp_path, text, how):
+    password = write(tmp_path / "password", text)
     write(tmp_path / "x.pfx", openssl(
         "pkcs12", "-export", "-in", pki.other.cert, "-inkey", pki.other.key, "-passout",
-        f"file:{password}", *how))
+        "pass:secret", *how))
     done = place.run("install", tmp_path / "x.pfx", check=1)
     assert "--password-file" in done.stdout
     assert place.fingerprint() == pki.rsa.fingerprint()
