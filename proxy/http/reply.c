@@ -37,17 +37,30 @@ const char *reply_reason(unsigned status)
     return "";
 }
 
-void reply_write(struct buffer *out, unsigned status, const char *text, bool to_head)
+/* RFC 9110, 5.6.7. */
+static void write_date(struct buffer *out, time_t now)
+{
+    char text[64];
+    struct tm tm;
+
+    gmtime_r(&now, &tm);
+    if (strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm) > 0)
+        buffer_append_text(out, text);
+}
+
+void reply_write(
+    struct buffer *out, unsigned status, const char *text, time_t now, bool to_head)
 {
     assert(status != 401 && status != 403);
+    buffer_printf(out, "HTTP/1.1 %u %s\r\n", status, reply_reason(status));
+    write_date(out, now);
     buffer_printf(out,
-        "HTTP/1.1 %u %s\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"
         "Content-Length: %zu\r\n"
         "Cache-Control: no-store\r\n"
         "Connection: close\r\n"
         "\r\n",
-        status, reply_reason(status), strlen(text) + 1);
+        strlen(text) + 1);
     if (!to_head)
         buffer_printf(out, "%s\n", text);
 }

@@ -1,5 +1,7 @@
 #include "proxy/session/ending.h"
 
+#include <time.h>
+
 #include "proxy/http/reply.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/handshake.h"
@@ -85,7 +87,7 @@ void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     if (c->state == CLIENT_AWAIT_HEAD)
         report_refused_head(c, reason, status);
     buffer_clear(reply);
-    reply_write(reply, status, text, to_head);
+    reply_write(reply, status, text, time(NULL), to_head);
     client_write(c, buffer_data(reply), buffer_len(reply));
     buffer_clear(reply);
     c->front->counters.responses_own++;

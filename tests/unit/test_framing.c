@@ -78,21 +78,23 @@ static void a_body_until_the_end_is_left_alone(void **state)
 static void our_own_reply_has_a_length_and_closes(void **state)
 {
     static const char head[] = "HTTP/1.1 502 Bad Gateway\r\n"
+                               "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                                "Content-Type: text/plain; charset=utf-8\r\n"
                                "Content-Length: 14\r\n"
                                "Cache-Control: no-store\r\n"
                                "Connection: close\r\n"
                                "\r\n";
+    const time_t now = 784111777; /* the date of RFC 9110's example */
     struct buffer out;
 
     (void)state;
     buffer_init(&out);
-    reply_write(&out, 502, "no backend: x", false);
+    reply_write(&out, 502, "no backend: x", now, false);
     assert_int_equal(buffer_len(&out), strlen(head) + 14);
     assert_memory_equal(buffer_data(&out), head, strlen(head));
     assert_memory_equal(buffer_data(&out) + strlen(head), "no backend: x\n", 14);
     buffer_clear(&out);
-    reply_write(&out, 502, "no backend: x", true);
+    reply_write(&out, 502, "no backend: x", now, true);
     assert_int_equal(buffer_len(&out), strlen(head));
     buffer_destroy(&out);
 }
