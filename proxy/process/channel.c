@@ -65,17 +65,17 @@ static ssize_t send_with_descriptors(
 
 /* The kernel was short of memory for a moment, say, or the other one is busy: no reason
  * to give it up. What is final fails as quickly eight times as once. */
-static bool may_be_sent_again(int channel)
+static bool may_be_sent_again(int channel, int room_patience)
 {
     struct pollfd room = {.fd = channel, .events = POLLOUT};
 
-    return errno != EAGAIN || poll(&room, 1, ROOM_PATIENCE) >= 0;
+    return errno != EAGAIN || (room_patience > 0 && poll(&room, 1, room_patience) >= 0);
 }
 
 /* Without descriptors by writev(): workers are not allowed sendmsg(), for the master
  * would have to close what they pass, and that may take as long as they like (SO_LINGER).
  * Both ends ignore SIGPIPE. */
-bool channel_send(int channel, const struct message *m)
+static bool send_within(int channel, const struct message *m, int room_patience)
 {
     char header[HEADER_BYTES];
     struct wire_writer w = {.bytes = header, .capacity = sizeof(header)};
@@ -84,11 +84,22 @@ bool channel_send(int channel, const struct message *m)
 
     wire_put_u32(&w, m->type);
     wire_put_u32(&w, m->id);
-    for (int i = 0; i < ATTEMPTS && sent < 0 && (i == 0 || may_be_sent_again(channel));
+    for (int i = 0; i < ATTEMPTS && sent < 0 &&
+         (i == 0 || may_be_sent_again(channel, room_patience));
          i++)
         sent = m->fd_count > 0 ? send_with_descriptors(channel, m, parts, 2)
                                : writev(channel, parts, 2);
     return sent == (ssize_t)(sizeof(header) + m->len);
+}
+
+bool channel_send(int channel, const struct message *m)
+{
+    return send_within(channel, m, ROOM_PATIENCE);
+}
+
+bool channel_send_at_once(int channel, const struct message *m)
+{
+    return send_within(channel, m, 0);
 }
 
 static void take_descriptors(struct msghdr *datagram, struct message *m)

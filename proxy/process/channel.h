@@ -78,9 +78,11 @@ bool channel_pair(int *a, int *b);
 /* The header and body of a datagram; `fds` stay as they are. */
 bool message_parse(struct message *m, const char *bytes, size_t len);
 
-/* Never blocks on a non-blocking socket; false and errno if it was not sent. The
- * descriptors stay the caller's. */
+/* On a non-blocking socket waits a moment for room at most; false and errno if it was not
+ * sent. The descriptors stay the caller's. */
 bool channel_send(int channel, const struct message *m);
+/* The same, if there is room now. */
+bool channel_send_at_once(int channel, const struct message *m);
 
 enum channel_result { CHANNEL_MESSAGE, CHANNEL_AGAIN, CHANNEL_CLOSED };
 

@@ -306,7 +306,10 @@ static void look_after(struct child *child, uint64_t now)
         return;
     }
     child->unanswered++;
-    (void)channel_send(child->channel, &ping); /* one that is not taken is not answered */
+    if (channel_send_at_once(child->channel, &ping))
+        child->untaken = 0;
+    else if (++child->untaken >= UNANSWERED_MAX) /* whatever it says meanwhile */
+        supervisor_kill(child, "does not take its messages");
 }
 
 void supervisor_look_for_ended(struct supervisor *s)

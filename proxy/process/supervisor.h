@@ -33,6 +33,7 @@ struct child {
     bool up; /* said hello, has not ended */
     bool ending; /* killed or drained: nothing more is sent to it */
     unsigned unanswered;
+    unsigned untaken; /* heartbeats in a row for which its channel had no room */
     struct timespec used; /* CPU time, as of the last heartbeat */
     uint64_t started; /* ms, monotonic */
     uint64_t log_lost;

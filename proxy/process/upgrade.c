@@ -18,7 +18,7 @@
 
 #define HANDOVER_VARIABLE "WLBPROXY_HANDOVER"
 
-enum { HANDOVER_FD = 3, ADDRESS_BYTES = 512, PATIENCE = 60000 };
+enum { HANDOVER_FD = 3, ADDRESS_BYTES = 512, PATIENCE = 60000, ROOM_WAITS = 50 };
 
 /* ---- as predecessor ---- */
 
@@ -113,6 +113,16 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     message_close_fds(&m);
 }
 
+/* A channel does not hold that many sockets: until the successor takes some. */
+static bool send_with_patience(int channel, const struct message *m)
+{
+    bool sent = channel_send(channel, m);
+
+    for (int i = 1; i < ROOM_WAITS && !sent && errno == EAGAIN; i++)
+        sent = channel_send(channel, m);
+    return sent;
+}
+
 static bool send_group(int channel, const struct socket_group *group)
 {
     char body[ADDRESS_BYTES];
@@ -125,7 +135,7 @@ static bool send_group(int channel, const struct socket_group *group)
         m.fds[m.fd_count++] = group->fds[i];
         if (m.fd_count < CHANNEL_FDS && i + 1 < group->count)
             continue;
-        if (!channel_send(channel, &m))
+        if (!send_with_patience(channel, &m))
             return false;
         m.fd_count = 0;
     }
@@ -143,7 +153,7 @@ static bool send_inheritance(const struct master *m, int channel)
         if (!send_group(channel, &m->reload.sockets.groups[i]))
             return false;
     }
-    return channel_send(channel, &tickets) && channel_send(channel, &all);
+    return send_with_patience(channel, &tickets) && send_with_patience(channel, &all);
 }
 
 static int start_successor(struct upgrade *u, int their_end)

@@ -1,0 +1,122 @@
+"""A worker in somebody else's hands says what he likes: nobody but its clients is hurt."""
+import ctypes
+import os
+import signal
+import socket
+import struct
+import threading
+
+import pytest
+
+from frame.client import Tls, get
+from frame.wait import wait_until
+
+pytestmark = pytest.mark.core
+
+PIDFD_GETFD, CHANNEL = 438, 3
+HELLO, READY, REFUSED, COMMITTED, PONG, REPORT, INHERIT = range(14, 21)
+
+
+def taken(pid, fd=CHANNEL):
+    """A copy of another process's socket."""
+    pidfd = os.pidfd_open(pid)
+    libc = ctypes.CDLL(None, use_errno=True)
+    copy = libc.syscall(PIDFD_GETFD, pidfd, fd, 0)
+    os.close(pidfd)
+    if copy < 0:
+        pytest.skip(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+    return socket.socket(fileno=copy)
+
+
+def message(kind, number=0, body=b""):
+    return struct.pack("<II", kind, number) + body
+
+
+def text(words):
+    return struct.pack("<Q", len(words) + 1) + words + b"\0"
+
+
+def works(port):
+    with Tls(port) as client:
+        return client.request(get("/", close=True)).status == 200
+
+
+@pytest.mark.parametrize("words", [
+    b"", b"\xff" * 100, message(0), message(REFUSED, 0, text(b"\x1b[2J\n")),
+    message(HELLO, 0, text(b"again")), message(HELLO), message(REPORT, 1, b"A" * 100000),
+    message(REFUSED, 7, text(b"x") * 3000)],
+    ids=["empty", "noise", "no-type", "cannot-work", "hello-again", "bad-hello", "huge",
+         "stranger"])
+def test_nonsense_ends_the_worker_that_speaks_it(start_proxy, origin, words):
+    proxy = start_proxy(origin.address)
+    (worker,), before = proxy.workers(), proxy.descriptors(proxy.pid)
+    with taken(worker) as channel:
+        channel.send(words)
+        proxy.wait_for("worker_up", count=2)
+    assert proxy.workers() != [worker] and works(proxy.port)
+    wait_until(lambda: proxy.descriptors(proxy.pid) == before)
+    assert "\x1b" not in proxy.log_text()
+
+
+@pytest.mark.parametrize("words", [
+    message(PONG, 0, b"\xff" * 8), message(PONG), message(REPORT, 1, b"A" * 50000),
+    message(COMMITTED, 1), message(COMMITTED, 9), message(READY, 1), message(READY, 9),
+    message(REFUSED, 1, text(b"no")), message(INHERIT, 1, b"x" * 100)],
+    ids=["pong", "empty-pong", "report", "committed", "committed-9", "ready", "ready-9",
+         "refused", "inherit"])
+def test_many_words_hold_up_nobody(start_proxy, origin, pki, words):
+    proxy = start_proxy(origin.address)
+    over = threading.Event()
+
+    def flood(channel):
+        try:
+            while not over.is_set():
+                channel.send(words)
+        except OSError:
+            pass  # what it said has ended it
+
+    pki.other.install(proxy.cert, proxy.key)
+    with taken(proxy.workers()[0]) as channel:
+        thread = threading.Thread(target=flood, args=(channel,))
+        thread.start()
+        try:
+            assert proxy.status()["ok"]
+            proxy.reload()
+            with Tls(proxy.port) as client:
+                assert client.certificate() == pki.other.der()
+        finally:
+            over.set()
+            thread.join()
+    assert proxy.rss(proxy.pid) < 64 * 1024
+
+
+def masters_end(proxy):
+    """Of the only channel there is."""
+    for fd in map(int, os.listdir(f"/proc/{proxy.pid}/fd")):
+        if os.readlink(f"/proc/{proxy.pid}/fd/{fd}").startswith("socket:"):
+            one = taken(proxy.pid, fd)
+            if one.family == socket.AF_UNIX and one.type == socket.SOCK_SEQPACKET:
+                return one
+            one.close()
+    raise AssertionError("no channel")
+
+
+def test_a_worker_that_talks_and_does_not_listen(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    (worker,) = proxy.workers()
+    os.kill(worker, signal.SIGSTOP)
+    with taken(worker) as channel, masters_end(proxy) as full:
+        with pytest.raises(BlockingIOError):
+            while True:
+                full.send(message(INHERIT))
+
+        def is_killed():
+            try:
+                channel.send(message(PONG, 0, b"\0" * 8))
+            except OSError:
+                pass
+            return proxy.events("worker_killed", reason="does not take its messages")
+
+        wait_until(is_killed)
+    proxy.wait_for("worker_up", count=2)
+    assert works(proxy.port)
