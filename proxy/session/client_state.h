@@ -58,6 +58,7 @@ struct client {
     const char *detail; /* of what failed or was refused, for the log; borrowed */
     uint32_t id, requests;
     uint32_t discarded, stalled; /* LINGER: bytes; ms without the peer taking any */
+    uint32_t discarded_before; /* the last look */
     uint32_t ahead; /* requests taken from the batch */
     uint16_t port;
     uint8_t state, reason;

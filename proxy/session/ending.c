@@ -101,8 +101,19 @@ void ending_data(struct client *c, size_t len)
         client_close(c, (enum end_reason)c->reason);
 }
 
+/* Since the last look. To be cut off in the middle might cost it what we said. */
+static bool still_sends(struct client *c)
+{
+    const struct service_settings *settings = settings_of(c);
+    uint32_t some = c->discarded - c->discarded_before;
+
+    c->discarded_before = c->discarded;
+    return some > 0 &&
+        !pace_is_too_slow(some, settings->linger_timeout, settings->min_rate);
+}
+
 /* A peer that has it all gets no more time; one that still reads does, as long as it goes
- * on reading at min_rate. */
+ * on reading at min_rate, and for a while one that sends at that rate. */
 void ending_expired(struct client *c)
 {
     const struct service_settings *settings = settings_of(c);
@@ -111,7 +122,7 @@ void ending_expired(struct client *c)
     (void)client_took_some(c, &taken);
     c->stalled = (uint32_t)pace_stalled(
         c->stalled, settings->linger_timeout, taken, settings->min_rate);
-    if (c->pending > 0 && c->stalled <= settings->body_timeout)
+    if ((still_sends(c) || c->pending > 0) && c->stalled <= settings->body_timeout)
         client_arm(c, settings->linger_timeout);
     else if (c->reason == END_DONE)
         client_close(c, c->pending > 0 ? END_READ_TIMEOUT : END_LINGER_TIMEOUT);

@@ -209,6 +209,28 @@ static void who_sends_far_too_much_can_still_read_the_413(void **state)
     assert_int_equal(ended(END_BODY_TOO_LARGE), 1);
 }
 
+/* Over a slow line, too: as long as it sends, but no longer than body_timeout. */
+static void who_still_sends_is_not_reset_so_soon(void **state)
+{
+    static const char block[4096];
+
+    (void)state;
+    for (int trickles = 0; trickles < 2; trickles++) {
+        int client = rig_client(&rig), rounds = 0;
+
+        rig_send(&rig, client,
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+        expect_status(client, "413");
+        while (front_clients(rig.front) > 0 && rounds < 100) {
+            (void)send(client, block, trickles ? 1 : sizeof(block), MSG_NOSIGNAL);
+            rig_wait(&rig, 5000); /* linger_timeout */
+            rounds++;
+        }
+        assert_in_range(rounds, trickles ? 1 : 10, trickles ? 2 : 14);
+        close(client);
+    }
+}
+
 /* RFC 9112, 9.5: who hears a reply that wants no more of its request ends its side. */
 static void who_stops_its_request_for_the_reply_gets_all_of_that(void **state)
 {
@@ -305,6 +327,7 @@ int main(void)
         WITH(start, an_upload_waits_for_a_backend_that_does_not_read),
         WITH(start, who_asks_and_never_reads_holds_little),
         WITH(start_small, who_sends_far_too_much_can_still_read_the_413),
+        WITH(start_small, who_still_sends_is_not_reset_so_soon),
         WITH(start, who_stops_its_request_for_the_reply_gets_all_of_that),
         WITH(start, half_an_empty_line_is_remembered),
         WITH(start, a_crowded_backend_is_waited_for),
