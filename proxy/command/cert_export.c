@@ -75,26 +75,50 @@ static void arrange(struct cert_export *e)
         e->certs[i] = all[order[i]];
 }
 
+/* What keeps certificates back; a key that cannot be read does not, it stays anyway. */
+static const struct finding *first_obstacle(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *one = &findings->items[i];
+
+        if (one->severity == SEVERITY_REFUSED && strcmp(one->id, "bad-key") != 0 &&
+            strcmp(one->id, "key-encrypted") != 0)
+            return one;
+    }
+    return NULL;
+}
+
+static bool refuse(const struct finding *obstacle, const char *file, struct error *err)
+{
+    char text[ERROR_TEXT_MAX];
+
+    if (obstacle == NULL)
+        return error_set(err, "%s: there is no certificate in it", file);
+    finding_sentence(obstacle, text, sizeof(text));
+    return error_set(err, "%s", text);
+}
+
+/* All of them, or none: half of a chain in the pool would be found out by its hosts. */
 static bool load(
     struct cert_export *e, const char *file, const char *password, struct error *err)
 {
     struct findings findings;
-    const struct finding *worst;
-    char text[ERROR_TEXT_MAX];
+    const struct finding *obstacle;
+    bool good;
 
     findings_init(&findings);
     (void)collect_file(&e->collection, file, password, &findings);
-    if (collection_count(&e->collection, COLLECTED_CERTIFICATE) == 0) {
-        worst = findings_first(&findings, SEVERITY_REFUSED);
-        snprintf(text, sizeof(text), "%s: there is no certificate in it", file);
-        if (worst != NULL)
-            finding_sentence(worst, text, sizeof(text));
-        error_set(err, "%s", text);
-    } else {
+    obstacle = first_obstacle(&findings);
+    good =
+        obstacle == NULL && collection_count(&e->collection, COLLECTED_CERTIFICATE) > 0;
+    if (good)
         arrange(e);
-    }
+    else
+        (void)refuse(
+            obstacle != NULL ? obstacle : findings_first(&findings, SEVERITY_REFUSED),
+            file, err);
     findings_destroy(&findings);
-    return e->count > 0;
+    return good;
 }
 
 /* --- the files ------------------------------------------------------------------------
@@ -175,6 +199,21 @@ static void print_files(const json_t *files)
     }
 }
 
+/* Some release accepts the chain, but with a certificate that is not in the file. */
+static bool needs_another_root(const json_t *verdicts)
+{
+    const json_t *verdict;
+    size_t i;
+
+    json_array_foreach(verdicts, i, verdict)
+    {
+        if (json_is_true(json_object_get(verdict, "accepted")) &&
+            *json_text(verdict, "install") == '\0')
+            return true;
+    }
+    return false;
+}
+
 static void print_export(const struct cert_export *e)
 {
     if (e->json) {
@@ -186,7 +225,7 @@ static void print_export(const struct cert_export *e)
         return;
     }
     print_files(e->files);
-    if (!verdicts_print_commands(e->verdicts))
+    if (!verdicts_print_commands(e->verdicts) || needs_another_root(e->verdicts))
         print_wrapped(stdout, "",
             "The root is not in the file: get it from the CA; on the coordinator of the "
             "pool install it under a name of its own (xe pool-certificate-install "

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from frame.pki import openssl
 from frame.ports import free_port
 from frame.wait import wait_until
 
@@ -151,6 +152,26 @@ def test_exported_files_are_what_xapi_takes(wlbproxy, pki, tmp_path):
     assert not any(file["written"] for file in again)
     told = cert(wlbproxy, "export-for-pool", "--cert", merged, folder).stdout
     assert f"xe pool-install-ca-certificate filename={files[0]['name']}" in told
+
+
+def test_export_of_half_a_file_writes_nothing(wlbproxy, pki, tmp_path):
+    cut = tmp_path / "cut.pem"
+    cut.write_bytes(pki.rsa.cert.read_bytes()[:-200])
+    done = cert(wlbproxy, "export-for-pool", "--cert", cut, tmp_path / "pool", status=2)
+    assert "has no end" in " ".join(done.stderr.split()) and not (tmp_path / "pool").exists()
+    # A key that is under a password stays where it is.
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(pki.rsa.cert.read_bytes() + openssl(
+        "pkcs8", "-topk8", "-in", pki.rsa.key, "-passout", "pass:secret"))
+    cert(wlbproxy, "export-for-pool", "--cert", locked, tmp_path / "pool")
+    assert len(list((tmp_path / "pool").iterdir())) == 3
+
+
+def test_export_without_the_root_says_where_it_is(wlbproxy, pki, tmp_path):
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(pki.rsa.leaf.read_bytes() + pki.intermediate.leaf.read_bytes())
+    done = cert(wlbproxy, "export-for-pool", "--cert", chain, tmp_path / "pool")
+    assert "verifyPeer" in done.stdout and "The root is not in the file" in done.stdout
 
 
 def test_export_overwrites_nothing(wlbproxy, pki, tmp_path):
