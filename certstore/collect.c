@@ -98,11 +98,18 @@ void collect_other(struct collecting *c, enum collected_kind kind)
 /* --- a file of DER -------------------------------------------------------------------
  */
 
+static bool is_padding(const unsigned char *at, const unsigned char *end)
+{
+    while (at < end && (*at == '\0' || *at == '\r' || *at == '\n' || *at == ' '))
+        at++;
+    return at == end;
+}
+
 /* Some tools write one certificate after the other. */
 static bool take_certificates(struct collecting *c, const unsigned char *der, size_t len)
 {
     const unsigned char *at = der, *end = der + len;
-    bool taken = false;
+    size_t taken = 0;
 
     while (at < end && !c->full) {
         X509 *certificate = d2i_X509(NULL, &at, end - at);
@@ -110,9 +117,15 @@ static bool take_certificates(struct collecting *c, const unsigned char *der, si
         if (certificate == NULL)
             break;
         collect_certificate(c, certificate);
-        taken = true;
+        taken++;
     }
-    return taken;
+    if (taken > 0 && !c->full && !is_padding(at, end))
+        findings_add(c->findings, "truncated", SEVERITY_REFUSED, c->file,
+            "part of the file is missing: a copy was cut off, or is still being written",
+            "copy the file again, whole",
+            "the last %zu of its bytes, behind certificate %zu, are no certificate",
+            (size_t)(end - at), taken);
+    return taken > 0;
 }
 
 static bool collect_der(struct collecting *c, const char *text, size_t len)

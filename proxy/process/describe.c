@@ -33,10 +33,11 @@ json_t *describe_certificate(
     long long left = (long long)(summary->not_after - now);
 
     return json_pack("{so so so so ss ss ss so so sI sI}", "file", utf8_json(file),
-        "subject", utf8_json(summary->subject), "names", utf8_json(summary->names), "issuer",
-        utf8_json(summary->issuer), "serial", summary->serial, "sha256", summary->sha256,
-        "key", summary->key, "not_before", describe_time(summary->not_before),
-        "not_after", describe_time(summary->not_after), "days_left",
+        "subject", utf8_json(summary->subject), "names", utf8_json(summary->names),
+        "issuer", utf8_json(summary->issuer), "serial", summary->serial, "sha256",
+        summary->sha256, "key", summary->key, "not_before",
+        describe_time(summary->not_before), "not_after",
+        describe_time(summary->not_after), "days_left",
         (json_int_t)(left >= 0 ? left / DAY : -((-left + DAY - 1) / DAY)), "chain_len",
         (json_int_t)summary->chain_len);
 }

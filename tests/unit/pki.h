@@ -20,7 +20,8 @@ struct pki_request {
     long from_days, to_days; /* from PKI_NOW; both 0: -1 and 365 */
 };
 
-/* "RSA:2048", "EC:P-256", "ED25519", "RSA-PSS:2048:SHA512", ... made once each per `slot`, kept until exit. */
+/* "RSA:2048", "EC:P-256", "ED25519", "RSA-PSS:2048:SHA512", ... made once each per
+ * `slot`, kept until exit. */
 EVP_PKEY *pki_key(const char *kind, int slot);
 
 /* issuer NULL: self-signed. The caller frees. */

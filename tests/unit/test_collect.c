@@ -247,6 +247,10 @@ static void der_and_pkcs7_are_collected(void **state)
     memcpy(two, der, (size_t)len);
     memcpy(two + len, der, (size_t)len);
     expect_bytes(two, 2 * (size_t)len, NULL, &(struct expected){.certificates = 2});
+    expect_bytes(two, 2 * (size_t)len - 1, NULL,
+        &(struct expected){.certificates = 1, .finding = "truncated"});
+    memcpy(two + len, "\r\n", 3);
+    expect_bytes(two, (size_t)len + 3, NULL, &(struct expected){.certificates = 1});
     free(two);
     OPENSSL_free(der);
     der = NULL;
