@@ -155,16 +155,17 @@ static bool has_file_suffix(const char *text)
     return false;
 }
 
-static bool is_server(const char *text, struct peer *peer)
+/* It may be the name of a server, or somebody has mistyped one. */
+static bool is_no_file(const char *text)
 {
-    return access(text, F_OK) != 0 && strchr(text, '/') == NULL &&
-        !has_file_suffix(text) && peer_name(peer, text);
+    return access(text, F_OK) != 0 && strchr(text, '/') == NULL && !has_file_suffix(text);
 }
 
 static int show(const struct text_list *operands, const char *config, const char *control,
     const char *password, bool json)
 {
     struct peer peer;
+    struct error err;
 
     if (operands->count > 1) {
         fprintf(stderr,
@@ -174,8 +175,12 @@ static int show(const struct text_list *operands, const char *config, const char
     }
     if (operands->count == 0)
         return show_configured(config, control, json);
-    if (is_server(operands->items[0], &peer))
+    if (is_no_file(operands->items[0]) && peer_name(&peer, operands->items[0], &err))
         return show_a_server(&peer, json);
+    if (is_no_file(operands->items[0]) && strchr(operands->items[0], ':') != NULL) {
+        print_failure("cert show", json, err.text);
+        return EXIT_FAILED;
+    }
     return show_a_file(operands->items[0], password, json);
 }
 

@@ -31,22 +31,21 @@ struct offer {
 static const struct offer xapi_offer = {TLS1_2_VERSION, xapi_ciphers, "secp384r1"};
 static const struct offer modern_offer = {0, NULL, NULL};
 
-bool peer_name(struct peer *peer, const char *text)
+bool peer_name(struct peer *peer, const char *text, struct error *err)
 {
     struct in6_addr v6;
-    struct error err;
     const char *colon = strrchr(text, ':');
 
     *peer = (struct peer){0};
     if (strlen(text) >= sizeof(peer->host) - 2 || strncmp(text, "unix:", 5) == 0)
-        return false;
+        return error_set(err, "'%.80s' is not HOST:PORT", text);
     if (inet_pton(AF_INET6, text, &v6) == 1)
         snprintf(peer->where, sizeof(peer->where), "[%s]:%d", text, DEFAULT_PORT);
     else if (colon == NULL || strchr(colon, ']') != NULL)
         snprintf(peer->where, sizeof(peer->where), "%s:%d", text, DEFAULT_PORT);
     else
         snprintf(peer->where, sizeof(peer->where), "%s", text);
-    if (!endpoint_check(peer->where, ENDPOINT_CONNECT, &err))
+    if (!endpoint_check(peer->where, ENDPOINT_CONNECT, err))
         return false;
     colon = strrchr(peer->where, ':');
     snprintf(
@@ -142,11 +141,19 @@ static SSL_CTX *make_context(const struct offer *offer)
     return context;
 }
 
+static const char *why_it_failed(void)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER)
+        return "the server answers, but not in TLS: is it another port?";
+    return reason != NULL ? reason : "the server closed the connection";
+}
+
 static bool drive(SSL *ssl, int fd, long long end, struct error *err)
 {
     for (;;) {
         int result = SSL_do_handshake(ssl), what;
-        const char *reason;
 
         if (result == 1)
             return true;
@@ -156,9 +163,7 @@ static bool drive(SSL *ssl, int fd, long long end, struct error *err)
                 continue;
             return error_set(err, "the server does not go on with the handshake");
         }
-        reason = ERR_reason_error_string(ERR_peek_error());
-        return error_set(
-            err, "%s", reason != NULL ? reason : "the server closed the connection");
+        return error_set(err, "%s", why_it_failed());
     }
 }
 

@@ -26,7 +26,7 @@ struct peer {
 };
 
 /* "host", "host:port", "[v6]:port", "v6"; without a port 8012. Whether it can be one. */
-bool peer_name(struct peer *peer, const char *text);
+bool peer_name(struct peer *peer, const char *text, struct error *err);
 
 /* Adds what the server presents to `collection`, in its order. False and err: nobody
  * could connect. */

@@ -2,8 +2,10 @@
 import json
 import os
 import re
+import socketserver
 import stat
 import subprocess
+import threading
 
 import pytest
 
@@ -96,6 +98,28 @@ def test_a_server_is_seen_as_xenserver_would(wlbproxy, pki, server, kind, option
         assert reason in shown["xenserver"]["reason"]
     else:
         assert shown["xenserver"]["terms"] == "TLSv1.2, ECDHE-RSA-AES256-GCM-SHA384, secp384r1"
+
+
+@pytest.mark.parametrize("text, words", [
+    ("127.0.0.1:99999", "not a port"), ("localhost:https", "not a port"), (":8012", "host is missing"),
+    ("[zz]:8012", "not an IPv6 address"), ("a b:8012", "neither an address nor a host name")])
+def test_a_mistyped_server_is_not_taken_for_a_file(wlbproxy, text, words):
+    assert words in cert(wlbproxy, "show", text, status=2).stderr
+    assert words in cert_json(wlbproxy, "show", text, status=2)["error"]
+
+
+class Plain(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.recv(4096)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_server_without_tls_is_told(wlbproxy):
+    with socketserver.TCPServer(("127.0.0.1", 0), Plain) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = cert(wlbproxy, "show", f"127.0.0.1:{server.server_address[1]}", status=2)
+        server.shutdown()
+    assert "not in TLS" in done.stderr
 
 
 def test_nobody_there_is_told(wlbproxy):

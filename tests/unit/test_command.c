@@ -21,6 +21,7 @@
 #include "proxy/command/print.h"
 #include "proxy/command/status_print.h"
 #include "proxy/process/plan.h"
+#include "proxy/process/utf8_json.h"
 
 /* What went to stdout and stderr since capture_begin(). */
 static char captured[2][64 * 1024];
@@ -361,9 +362,36 @@ static void what_keeps_xenserver_out_is_found(void **state)
     }
 }
 
+static void any_text_becomes_json(void **state)
+{
+#define NONE "\xef\xbf\xbd"
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"caf\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x94\x92", NULL},
+        {"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf", NULL},
+        {"\xff", NONE},
+        {"a\xc3", "a" NONE},
+        {"\xe4\xb8!", NONE NONE "!"},
+        {"\x9b\xc3\xa9", NONE "\xc3\xa9"},
+        {"\xc0\xaf\xe0\x80\xaf", NONE NONE NONE NONE NONE},
+        {"\xed\xa0\x80", NONE NONE NONE},
+        {"\xf4\x90\x80\x80", NONE NONE NONE NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *wanted = rows[i][1] != NULL ? rows[i][1] : rows[i][0];
+        json_t *json = utf8_json(rows[i][0]);
+
+        assert_string_equal(json_string_value(json), wanted);
+        json_decref(json);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_text_becomes_json),
         cmocka_unit_test(usage_errors_are_one_line_and_exit_2),
         cmocka_unit_test(every_command_has_help),
         cmocka_unit_test(nobody_to_ask_is_told),
