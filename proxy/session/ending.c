@@ -19,11 +19,16 @@ static const struct service_settings *settings_of(const struct client *c)
 
 /* After a mere close the kernel would go on offering megabytes to one who never reads,
  * for minutes, and he would not even learn that it is over. */
-static bool is_given_up(struct client *c)
+static void reset_if_undelivered(struct client *c)
 {
-    return (c->reason == END_READ_TIMEOUT || c->reason == END_TOO_SLOW ||
-               c->reason == END_DRAINED) &&
-        stream_undelivered(&c->stream) > 0;
+    if (stream_undelivered(&c->stream) > 0)
+        stream_reset(&c->stream);
+}
+
+static bool is_given_up(const struct client *c)
+{
+    return c->reason == END_READ_TIMEOUT || c->reason == END_TOO_SLOW ||
+        c->reason == END_DRAINED;
 }
 
 void client_close(struct client *c, enum end_reason reason)
@@ -43,9 +48,8 @@ void client_close(struct client *c, enum end_reason reason)
     c->state = CLIENT_CLOSED;
     deadline_disarm(&c->deadline);
     if (is_given_up(c))
-        stream_reset(&c->stream);
-    else
-        stream_close(&c->stream);
+        reset_if_undelivered(c);
+    stream_close(&c->stream);
 }
 
 void ending_drained(struct client *c)
@@ -122,9 +126,12 @@ void ending_expired(struct client *c)
     (void)client_took_some(c, &taken);
     c->stalled = (uint32_t)pace_stalled(
         c->stalled, settings->linger_timeout, taken, settings->min_rate);
-    if ((still_sends(c) || c->pending > 0) && c->stalled <= settings->body_timeout)
+    if ((still_sends(c) || c->pending > 0) && c->stalled <= settings->body_timeout) {
         client_arm(c, settings->linger_timeout);
-    else if (c->reason == END_DONE)
+        return;
+    }
+    reset_if_undelivered(c);
+    if (c->reason == END_DONE)
         client_close(c, c->pending > 0 ? END_READ_TIMEOUT : END_LINGER_TIMEOUT);
     else
         client_close(c, (enum end_reason)c->reason);

@@ -213,15 +213,17 @@ def test_a_slow_reader_is_served_as_long_as_it_reads(start_proxy, origin):
     assert (data + rest).endswith(filler(size)[-100_000:])
 
 
-def test_a_client_that_never_reads_is_reset(start_proxy, origin):
+@pytest.mark.parametrize("fault, reason", [("", "client_not_reading"),
+                                           ("&cut=1500000", "backend_gone")])
+def test_a_client_that_never_reads_is_reset(start_proxy, origin, fault, reason):
     """A close alone would leave it to the kernel, which offers the rest for minutes."""
     proxy = start_proxy(origin.address, body_timeout="1s", linger_timeout="300ms")
     with Tls(proxy.port, receive_buffer=4096) as client:
-        client.send(get("/?size=30000000"))
+        client.send(get(f"/?size=30000000{fault}"))
         over = select.poll()
         over.register(client.tls.fileno(), select.POLLHUP | select.POLLERR)
         assert over.poll(20000), "it is not told that it is over"
-    assert proxy.wait_for("end", reason="client_not_reading")
+    assert proxy.wait_for("end", reason=reason)
     wait_until_alone(proxy)
     assert works(proxy.port)
 
