@@ -36,7 +36,8 @@ static struct backend *make(struct front *front, struct service *service)
     return b;
 }
 
-/* Nobody hears of it again; closed() follows from the loop. */
+/* Nobody hears of it again; closed() follows from the loop. What could not be sent it was
+ * slow to read: the kernel is not to go on offering it the rest. */
 static void discard(struct backend *b)
 {
     deadline_disarm(&b->deadline);
@@ -45,7 +46,10 @@ static void discard(struct backend *b)
         *b->slot = NULL;
     b->slot = NULL;
     b->service = NULL;
-    stream_close(&b->stream);
+    if (stream_unsent(&b->stream) > 0)
+        stream_reset(&b->stream);
+    else
+        stream_close(&b->stream);
 }
 
 static void begin_connecting(struct backend *b)

@@ -1,4 +1,5 @@
 """Backends that refuse, die, stall or talk nonsense: what the client gets to see."""
+import select
 import socket
 import threading
 
@@ -103,6 +104,24 @@ def test_a_backend_that_never_answers_is_504(start_proxy, backend):
     proxy = start_proxy(origin.address, response_timeout="300ms")
     data, end = ask(proxy.port, get("/"))
     assert is_own(data, 504) and end == "close_notify"
+
+
+def test_a_backend_that_never_reads_is_reset(start_proxy, backend):
+    """Or the kernel would go on offering it what we could not send, for minutes."""
+    told = []
+
+    def script(talk):
+        over = select.poll()
+        over.register(talk.socket.fileno(), select.POLLHUP | select.POLLERR)
+        told.append(over.poll(20000))
+
+    proxy = start_proxy(backend(script).address, response_timeout="500ms")
+    with Tls(proxy.port) as client:
+        client.send(get("/", method="POST", body=bytes(8_000_000)))
+        data, end = client.read_to_end()
+    assert data.startswith(b"HTTP/1.1 504 ") and end == "close_notify"
+    wait_until(lambda: told, "the backend's end", 30)
+    assert told[0], "it is not told that it is over"
 
 
 def test_a_backend_that_stops_within_its_reply_is_cut_off(start_proxy, backend):
