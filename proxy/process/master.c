@@ -399,12 +399,21 @@ static bool init(
     return catch_signals(m, err);
 }
 
+/* A thread still works with what we would free. */
+static _Noreturn void leave_behind(struct master *m)
+{
+    log_info("event=left_behind text=\"files or names were still waited for\"");
+    tickets_wipe(&m->tickets);
+    _exit(m->exit_status);
+}
+
 static void destroy(struct master *m)
 {
     supervisor_kill_all(&m->supervisor);
     control_server_stop(&m->control);
     reload_stop(&m->reload);
-    workshop_end(&m->workshop);
+    if (!workshop_end(&m->workshop))
+        leave_behind(m);
     uv_walk(&m->loop, close_handle, NULL);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     uv_loop_close(&m->loop);

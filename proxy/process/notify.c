@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { NOTIFY_TEXT_MAX = 2048 };
+enum { NOTIFY_TEXT_MAX = 2048, ATTEMPTS = 8, ROOM_PATIENCE = 50 * 1000 /* us */ };
 
 bool notify_address(const char *text, struct sockaddr_un *address, socklen_t *len)
 {
@@ -27,21 +28,34 @@ bool notify_address(const char *text, struct sockaddr_un *address, socklen_t *le
     return true;
 }
 
+static bool send_once(const struct sockaddr_un *address, socklen_t address_len,
+    const char *text, size_t len)
+{
+    const struct timeval patience = {.tv_usec = ROOM_PATIENCE};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool sent;
+
+    if (fd < 0)
+        return false;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    sent = sendto(fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)address,
+               address_len) >= 0;
+    close(fd);
+    return sent;
+}
+
+/* A READY=1 that is lost is waited for in vain: a manager that is busy, or a kernel that
+ * is short of memory, gets another chance. */
 static void send_text(const char *text, size_t len)
 {
     const char *where = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address;
     socklen_t address_len;
-    int fd;
 
     if (where == NULL || !notify_address(where, &address, &address_len))
         return;
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    (void)sendto(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT,
-        (const struct sockaddr *)&address, address_len);
-    close(fd);
+    for (int i = 0; i < ATTEMPTS && !send_once(&address, address_len, text, len); i++)
+        continue;
 }
 
 void notify_send(const char *fmt, ...)

@@ -1,8 +1,9 @@
 #include "proxy/process/workshop.h"
 
 #include <errno.h>
+#include <time.h>
 
-enum { LOOK_MS = 2 };
+enum { LOOK_MS = 2, END_PATIENCE = 1 /* s */ };
 
 static struct work *first(struct workshop *shop)
 {
@@ -57,15 +58,26 @@ void workshop_do(struct workshop *shop, struct work *work)
         begin(shop);
 }
 
-void workshop_end(struct workshop *shop)
+/* Nobody can end a wait for a resolver or a disk. */
+static bool thread_ends(const struct workshop *shop)
+{
+    struct timespec due;
+
+    clock_gettime(CLOCK_MONOTONIC, &due);
+    due.tv_sec += END_PATIENCE;
+    return pthread_clockjoin_np(shop->thread, NULL, CLOCK_MONOTONIC, &due) == 0;
+}
+
+bool workshop_end(struct workshop *shop)
 {
     struct list *node;
 
-    if (!list_empty(&shop->queue) && shop->threaded)
-        pthread_join(shop->thread, NULL);
+    if (!list_empty(&shop->queue) && shop->threaded && !thread_ends(shop))
+        return false;
     while ((node = list_take(&shop->queue)) != NULL) {
         struct work *work = container_of(node, struct work, link);
 
         work->done(work);
     }
+    return true;
 }

@@ -32,7 +32,8 @@ struct workshop {
 void workshop_init(struct workshop *shop, uv_loop_t *loop);
 void workshop_do(struct workshop *shop, struct work *work);
 
-/* Waits for the one under way; done() of all, those never begun, too. */
-void workshop_end(struct workshop *shop);
+/* done() of all, those never begun, too. False if the one under way does not come to an
+ * end soon: none is done then, and nothing of it may be freed. */
+bool workshop_end(struct workshop *shop);
 
 #endif

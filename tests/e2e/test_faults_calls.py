@@ -158,3 +158,12 @@ def test_a_reload_does_not_wait_for_ever_for_a_worker_that_cannot_start(
     proxy.reload()
     with Tls(proxy.port) as client:
         assert client.certificate() == pki.other.der()
+
+
+def test_the_manager_hears_of_a_reload_at_the_second_attempt(start_proxy, origin):
+    """It waits for READY=1; every other message is not sent at first."""
+    proxy = start_proxy(origin.address)
+    with strace.Injection(proxy.pid, "sendto:error=ENOBUFS:when=1+2", follow=False) as fault:
+        for _ in range(3):
+            proxy.hup()
+        assert fault.count() >= 6
