@@ -154,6 +154,14 @@ void judge_key_of_leaf(struct judgement *j)
     }
     if (private_key_works(j->key, X509_get0_pubkey(j->certs[j->leaf])))
         return;
+    if (EVP_PKEY_is_a(j->key, "RSA-PSS")) {
+        findings_add(j->findings, "key-unusable", SEVERITY_REFUSED, judgement_key_file(j),
+            "TLS signs with SHA-256, SHA-384 or SHA-512, and a salt of that length (RFC "
+            "8446 section 4.2.3): every handshake would fail",
+            "make a new request with a plain RSA key: wlbproxy cert request",
+            "the RSA-PSS key is restricted to signatures that TLS does not have");
+        return;
+    }
     findings_add(j->findings, "key-broken", SEVERITY_REFUSED, judgement_key_file(j),
         "every handshake would fail", "copy the key again from where it was made",
         "the private key claims to be the certificate's, but its signatures are not "

@@ -382,7 +382,11 @@ static void wrong_leaves_are_told(void **state)
     expect_leaf(LEAF(.ca = false), "RSA:1024", "key-too-small", SEVERITY_REFUSED);
     expect_leaf(LEAF(.ca = false), "RSA:5120", "key-large", SEVERITY_WARNING);
     expect_leaf(LEAF(.ca = false), "RSA-PSS:2048", "rsa-pss", SEVERITY_WARNING);
+    expect_leaf(LEAF(.ca = false), "RSA-PSS:2048:SHA384", "rsa-pss", SEVERITY_WARNING);
     expect_leaf(LEAF(.ca = false), "RSA-PSS:2048:SHA512", "rsa-pss", SEVERITY_WARNING);
+    expect_leaf(
+        LEAF(.ca = false), "RSA-PSS:2048:SHA224", "key-unusable", SEVERITY_REFUSED);
+    expect_leaf(LEAF(.ca = false), "RSA-PSS:2048:SHA1", "key-unusable", SEVERITY_REFUSED);
     expect_leaf(LEAF(.ca = false), "EC:P-192", "key-too-small", SEVERITY_REFUSED);
     expect_leaf(LEAF(.ca = false), "EC:P-224", "unusual-curve", SEVERITY_REFUSED);
     expect_leaf(LEAF(.ca = false), "EC:secp256k1", "unusual-curve", SEVERITY_REFUSED);
