@@ -104,6 +104,9 @@ static bool ask_for(SSL_CTX *context, const json_t *certificate)
 {
     const char *key = certificate != NULL ? json_text(certificate, "key") : "";
 
+    if (strncmp(key, "RSA-PSS", 7) == 0)
+        return SSL_CTX_set1_sigalgs_list(context,
+                   "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512") == 1;
     if (strncmp(key, "RSA", 3) == 0)
         return SSL_CTX_set1_sigalgs_list(context,
                    "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:"

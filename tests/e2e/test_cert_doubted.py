@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from frame.impostor import Impostor
-from test_cert_install import Place, fits_80_columns
+from test_cert_install import Place, fingerprint, fits_80_columns
 
 pytestmark = pytest.mark.core
 
@@ -166,3 +166,11 @@ def test_reload_does_not_take_their_word_either(place, pki):
     assert done.returncode == 1 and "NOT CONFIRMED" in said(done)
     assert "[wlb] worker 1: presents another certificate" in said(done)
     assert proxy.asked[0][0] == "reload"
+
+
+def test_a_key_for_rsa_pss_alone_can_be_proved(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address)
+    pss = pki.leaf("pss", key="RSA-PSS")
+    done = proxy.command("cert", "install", pss.cert, "--key", pss.key, "-c", proxy.config, check=0)
+    assert "LIVE" in done.stdout
+    assert fingerprint(proxy.cert, proxy.key) == pss.fingerprint()
