@@ -70,8 +70,13 @@ struct file_access pair_access(const struct pair_file *pair, int which)
 {
     bool secret = which == PAIR_KEY || pair->path[PAIR_KEY] == NULL;
     struct file_access access = {.mode = secret ? 0600 : 0644};
+    struct stat state;
 
     pair_file_owner(pair, &access.uid, &access.gid);
+    if (pair->path[which] != NULL && stat(pair->path[which], &state) == 0) {
+        access.uid = state.st_uid;
+        access.gid = state.st_gid;
+    }
     return access;
 }
 

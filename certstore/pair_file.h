@@ -82,7 +82,8 @@ bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
 void pair_text_destroy(struct pair_text *text);
 bool pair_text_equal(const struct pair_text *a, const struct pair_text *b);
 
-/* The owner that new files of the pair get. */
+/* The owner that files beside the pair get, and one of it that was missing; each of its
+ * own keeps its owner. */
 void pair_file_owner(const struct pair_file *pair, uid_t *uid, gid_t *gid);
 
 #endif

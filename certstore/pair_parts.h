@@ -17,6 +17,7 @@ extern const char *const pair_names[PAIR_FILES];
 /* A path inside of the store; the caller frees. */
 char *store_path(const struct pair_file *pair, const char *name);
 
+/* As the file has it now; the mode is ours. */
 struct file_access pair_access(const struct pair_file *pair, int which);
 
 /* Reads a file into memory for secrets. Missing: true, *text NULL. */

@@ -510,14 +510,16 @@ def test_no_more_than_ten_are_kept(place, pki):
     assert len(kept) == 10 and all(mode(one / "server.key") == 0o600 for one in kept)
 
 
-def test_owner_is_kept(place, pki):
+@pytest.mark.parametrize("of_chain", [(12345, 23456), (0, 0), (34567, 23456)])
+def test_owner_is_kept(place, pki, of_chain):
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")
-    os.chown(place.cert, 12345, 23456)
+    os.chown(place.cert, *of_chain)
     os.chown(place.key, 12345, 23456)
     place.run("install", pki.other.cert, "--key", pki.other.key)
-    for path in (place.cert, place.key, f"{place.key}_orig"):
-        assert (os.stat(path).st_uid, os.stat(path).st_gid) == (12345, 23456)
+    for path, owner in ((place.cert, of_chain), (place.key, (12345, 23456))):
+        for one in (path, f"{path}_orig"):
+            assert (os.stat(one).st_uid, os.stat(one).st_gid) == owner, one
 
 
 def test_no_key_is_ever_printed_or_left_open(place, pki):
