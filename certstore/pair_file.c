@@ -124,11 +124,13 @@ static bool settle_file(const struct pair_file *pair, int which, struct error *e
     struct file_access access = pair_access(pair, which);
     const char *path = pair->path[which];
     char *ours = pair_link_text(path, pair->store, which);
-    bool is_link = pair_is_link(path, ours), good = true;
+    bool is_link, good = pair_is_link(path, ours, &is_link, err);
     size_t len = 0;
     char *text = NULL;
 
     free(ours);
+    if (!good)
+        return false;
     if (!is_link)
         return durable_tidy(path, err);
     good = pair_read_file(path, &text, &len, err);

@@ -25,7 +25,8 @@ bool pair_read_file(const char *path, char **text, size_t *len, struct error *er
 
 /* The text of our link at path[which], see pair_file.h; the caller frees. */
 char *pair_link_text(const char *path, const char *store, int which);
-bool pair_is_link(const char *path, const char *text);
+/* False and err: one cannot know. */
+bool pair_is_link(const char *path, const char *text, bool *is_link, struct error *err);
 
 /* One pair in a folder of the store: whole or not there. */
 bool store_write(const struct pair_file *pair, const char *name,

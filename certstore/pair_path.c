@@ -13,15 +13,20 @@ enum { LINKS_MAX = 40 };
 
 const char *const pair_names[PAIR_FILES] = {"server.pem", "server.key"};
 
-static char *read_link(const char *path)
+/* *text NULL: it is no link, or not there. False: one cannot know. */
+static bool read_link(const char *path, char **text, struct error *err)
 {
-    char text[PATH_MAX];
-    ssize_t len = readlink(path, text, sizeof(text) - 1);
+    char found[PATH_MAX];
+    ssize_t len = readlink(path, found, sizeof(found) - 1);
 
+    *text = NULL;
     if (len < 0)
-        return NULL;
-    text[len] = '\0';
-    return text_copy(text);
+        return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ||
+            error_set(err, "%s: whether it is a link cannot be seen: %s", path,
+                error_reason(errno));
+    found[len] = '\0';
+    *text = text_copy(found);
+    return true;
 }
 
 /* Relative where that can be, so that the link also leads there inside of a container. */
@@ -38,13 +43,14 @@ char *pair_link_text(const char *path, const char *store, int which)
     return text;
 }
 
-bool pair_is_link(const char *path, const char *text)
+bool pair_is_link(const char *path, const char *text, bool *is_link, struct error *err)
 {
-    char *found = read_link(path);
-    bool is_ours = found != NULL && strcmp(found, text) == 0;
+    char *found;
+    bool known = read_link(path, &found, err);
 
+    *is_link = found != NULL && strcmp(found, text) == 0;
     free(found);
-    return is_ours;
+    return known;
 }
 
 /* With the folder's links resolved, but not the file's own. */
@@ -82,16 +88,18 @@ static char *resolve(const char *given, const char *store, int which, struct err
     for (int i = 0; path != NULL; i++) {
         char *own_store = path_join(path, "_history", "");
         char *ours = pair_link_text(path, store != NULL ? store : own_store, which);
-        char *link = read_link(path), *target;
-        bool done = link == NULL || strcmp(link, ours) == 0;
+        char *link, *target;
+        bool known = read_link(path, &link, err);
+        bool done = known && (link == NULL || strcmp(link, ours) == 0);
 
         free(ours);
         free(own_store);
-        if (done || i == LINKS_MAX) {
+        if (done || !known || i == LINKS_MAX) {
             free(link);
             if (done)
                 return path;
-            error_set(err, "%s: there are too many symbolic links", given);
+            if (known)
+                error_set(err, "%s: there are too many symbolic links", given);
             break;
         }
         target = target_of(path, link, err);
@@ -134,7 +142,11 @@ bool pair_file_init(
     }
     if (pair->path[PAIR_CERT] != NULL && merged)
         pair->store = path_join(pair->path[PAIR_CERT], "_history", "");
-    if (pair->path[PAIR_CERT] != NULL && folder_is_safe(pair->path[PAIR_CERT], err) &&
+    if (pair->path[PAIR_CERT] != NULL && !merged &&
+        strcmp(pair->path[PAIR_CERT], pair->path[PAIR_KEY]) == 0)
+        (void)error_set(err, "%s: certificate and key would be one file", cert);
+    else if (pair->path[PAIR_CERT] != NULL &&
+        folder_is_safe(pair->path[PAIR_CERT], err) &&
         (merged || folder_is_safe(pair->path[PAIR_KEY], err)))
         return true;
     pair_file_destroy(pair);

@@ -229,11 +229,11 @@ def test_request_killed_at_each_call(wlbproxy, tmp_path, pki, full):
 # --- a disk that fails ------------------------------------------------------------------------
 
 
-def failing(place, tmp_path, command, full, error, judge):
+def failing(place, tmp_path, command, full, error, judge, names=ON_FILES):
     """Each call on files fails once, the start of the program aside. judge(call, done)."""
     rewound = Rewound(place, tmp_path / "aside")
     todo = calls(lambda wrapper: place.run(*command, wrapper=wrapper), tmp_path / "trace")
-    todo = [call for call in after_start(todo) if call[0] in ON_FILES]
+    todo = [call for call in after_start(todo) if call[0] in names]
     seen = collections.Counter()
     for call in a_part(todo, full, one_in={"ENOSPC": 12, "EIO": 15}.get(error, 27)):
         rewound.again()
@@ -247,11 +247,8 @@ def failing(place, tmp_path, command, full, error, judge):
     return seen
 
 
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS", "EACCES"])
-def test_install_failing_at_each_call(wlbproxy, tmp_path, pki, error, full):
-    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
-    new = ("install", pki.other.cert, "--key", pki.other.key)
-
+def old_or_new(place, pki, new):
+    """A judge of an install, which must leave either of the two, and say so."""
     def judge(call, done):
         found = in_place(place, pki.rsa, pki.other)
         if done.returncode == 0:
@@ -264,8 +261,22 @@ def test_install_failing_at_each_call(wlbproxy, tmp_path, pki, error, full):
         place.run(*new)
         assert in_place(place, pki.other) and not litter(place), call
         return "done" if done.returncode == 0 else f"refused, {found.name}"
+    return judge
 
-    failing(place, tmp_path, new, full, error, judge)
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS", "EACCES"])
+def test_install_failing_at_each_call(wlbproxy, tmp_path, pki, error, full):
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    new = ("install", pki.other.cert, "--key", pki.other.key)
+    failing(place, tmp_path, new, full, error, old_or_new(place, pki, new))
+
+
+def test_install_that_cannot_see_what_is_a_link(wlbproxy, tmp_path, pki):
+    """Every one: what is taken for a file stays a link to what is removed next."""
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    new = ("install", pki.other.cert, "--key", pki.other.key)
+    seen = failing(place, tmp_path, new, True, "EIO", old_or_new(place, pki, new), {"readlink"})
+    assert sum(seen.values()) > 20 and seen["refused, rsa"], seen
 
 
 @pytest.mark.parametrize("error", ["EIO", "EACCES"])
