@@ -41,8 +41,8 @@ struct stream {
     uint64_t peers_turn; /* ms: since when the handshake is the peer's to go on with */
     uint16_t greeting; /* as greeting.h knows it; 0: nobody asked */
     uint8_t rank; /* of its hello */
-    struct deadline
-        patience; /* with what is held back; with last words; a full backlog */
+    /* With what is held back, with last words, with a full backlog. */
+    struct deadline patience;
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */
     bool accepted, connecting, open, paused, full, blocked, resting;
