@@ -436,6 +436,7 @@ static void keep_a_reserve(void)
 static bool prepare(struct master *m, struct error *err)
 {
     umask(0027);
+    signal(SIGXFSZ, SIG_IGN); /* what is too large for RLIMIT_FSIZE fails, that is all */
     keep_a_reserve();
     privileges_harden();
     budget_raise_limit();

@@ -249,7 +249,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
  * manager that sends TERM to everybody means the master. */
 static void ignore_signals(void)
 {
-    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int ignored[] = {
+        SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
 
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         signal(ignored[i], SIG_IGN);

@@ -97,6 +97,24 @@ def test_a_worker_that_aborts_says_why(start_proxy, origin):
     assert proxy.events("aborted")[0]["last_error"] == "Cannot allocate memory"
 
 
+def test_no_file_may_be_written(wlbproxy, config):
+    done = run(wlbproxy, config, "prlimit", "--fsize=0", "--")
+    assert done.returncode == 2
+    assert "memory for the new generation: File too large" in done.stderr
+
+
+def test_a_log_that_has_reached_its_limit_stops_nothing(start_proxy, origin, tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * (1 << 20))
+    proxy = start_proxy(origin.address, log=log,
+                        wrapper=["prlimit", f"--fsize={1 << 20}", "--"])
+    workers = proxy.workers()
+    assert works(proxy.port)
+    proxy.hup()
+    assert proxy.workers() == workers and log.stat().st_size == 1 << 20
+    wait_until(lambda: proxy.status()["workers"][0]["log_lines_lost"] > 0)
+
+
 def test_names_that_are_not_utf_8_are_told(start_proxy, origin, pki, tmp_path):
     folder = os.fsencode(tmp_path) + b"/m\xfcller"
     os.mkdir(folder)
