@@ -142,7 +142,7 @@ bool pair_file_init(
     }
     if (pair->path[PAIR_CERT] != NULL && merged)
         pair->store = path_join(pair->path[PAIR_CERT], "_history", "");
-    if (pair->path[PAIR_CERT] != NULL && !merged &&
+    if (pair->path[PAIR_CERT] != NULL && pair->path[PAIR_KEY] != NULL &&
         strcmp(pair->path[PAIR_CERT], pair->path[PAIR_KEY]) == 0)
         (void)error_set(err, "%s: certificate and key would be one file", cert);
     else if (pair->path[PAIR_CERT] != NULL &&
