@@ -153,21 +153,24 @@ static bool consume(const char *path, struct consumed *consumed, struct error *e
 {
     struct secret_file file;
     struct findings findings;
-    bool read;
+    bool good = true;
 
     *consumed = (struct consumed){0};
     if (path == NULL)
         return true;
     findings_init(&findings);
-    read = secret_file_read(&file, path, &findings);
-    findings_destroy(&findings);
-    if (read) {
+    if (secret_file_read(&file, path, &findings)) {
         consumed->text = file.text;
         consumed->len = file.len;
         consumed->access = (struct file_access){
             file.state.st_mode & 07777, file.state.st_uid, file.state.st_gid};
+        good = durable_unlink(path, err);
+    } else if (strcmp(findings.items[0].id, "missing") != 0) {
+        /* Unread, it could not be put back. */
+        good = error_set(err, "%s: it is left there: %s", path, findings.items[0].fact);
     }
-    return durable_unlink(path, err);
+    findings_destroy(&findings);
+    return good;
 }
 
 static void restore(const char *path, struct consumed *consumed)
@@ -179,10 +182,10 @@ static void restore(const char *path, struct consumed *consumed)
             path, consumed->text, consumed->len, &consumed->access, &ignored);
 }
 
-static void tell_consumed(const struct cert_change *change)
+static void tell_consumed(const struct cert_change *change, const bool gone[])
 {
     for (size_t i = 0; i < CERT_CONSUMED_MAX; i++) {
-        if (change->consumed[i] != NULL)
+        if (change->consumed[i] != NULL && gone[i])
             cert_say_step(change->say, "remove", "removed", "%s", change->consumed[i]);
     }
 }
@@ -190,13 +193,15 @@ static void tell_consumed(const struct cert_change *change)
 static int make_live(const struct cert_change *change, const struct pair_text *before)
 {
     struct consumed consumed[CERT_CONSUMED_MAX];
+    bool gone[CERT_CONSUMED_MAX];
     struct live_answer answer;
     struct error err;
     enum live live;
     int status = EXIT_DONE;
 
     for (size_t i = 0; i < CERT_CONSUMED_MAX; i++) {
-        if (!consume(change->consumed[i], &consumed[i], &err))
+        gone[i] = consume(change->consumed[i], &consumed[i], &err);
+        if (!gone[i])
             cert_say_error(change->say, &err);
     }
     live = go_live(change, change->sha256, &answer, &err);
@@ -205,7 +210,7 @@ static int make_live(const struct cert_change *change, const struct pair_text *b
             restore(change->consumed[i], &consumed[i]);
         status = go_back(change, before, &err);
     } else {
-        tell_consumed(change);
+        tell_consumed(change, gone);
         change_tell_live(change, live, &answer);
     }
     for (size_t i = 0; i < CERT_CONSUMED_MAX; i++)
@@ -231,7 +236,7 @@ static int tell_only(const struct cert_change *change, const struct pair_text *b
 {
     change_tell_written(change);
     change_tell_kept(change, before->text[PAIR_CERT] != NULL);
-    tell_consumed(change);
+    tell_consumed(change, (const bool[CERT_CONSUMED_MAX]){true, true});
     cert_say_step(change->say, "reload", "reloaded",
         "the running proxy if there is one, confirm by a handshake with each worker, "
         "roll back if not");

@@ -10,7 +10,7 @@ import ssl
 
 import pytest
 
-from frame.interrupt import ON_FILES, a_part, after_start, at, calls, kill_at
+from frame.interrupt import ON_FILES, a_part, after_start, at, calls, kill_at, tracer
 from frame.pki import openssl
 from test_cert_install import Place
 from test_reload import served
@@ -269,6 +269,19 @@ def test_install_failing_at_each_call(wlbproxy, tmp_path, pki, error, full):
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     new = ("install", pki.other.cert, "--key", pki.other.key)
     failing(place, tmp_path, new, full, error, old_or_new(place, pki, new))
+
+
+def test_a_waiting_key_that_cannot_be_read_again_is_left(wlbproxy, tmp_path, pki):
+    """It could not be put back if the proxy refused the pair."""
+    place = Place(wlbproxy, tmp_path / "place", pki.rsa)
+    waiting = place.folder / "server.key.pending"
+    shutil.copy(pki.other.key, waiting)
+    third = tracer("-P", waiting, "-e", "trace=openat", "-e", "inject=openat:error=EIO:when=3")
+    done = place.run("install", pki.other.cert, wrapper=third)
+    assert waiting.exists() and "it is left there" in " ".join(done.stderr.split())
+    assert "removed" not in done.stdout and in_place(place, pki.other)
+    done = place.run("install", pki.other.cert)
+    assert not waiting.exists() and "removed" in done.stdout
 
 
 def test_install_that_cannot_see_what_is_a_link(wlbproxy, tmp_path, pki):
