@@ -305,7 +305,12 @@ static void on_look_around(uv_timer_t *timer)
 
 static void on_stop_signal(struct master *m)
 {
-    if (m->stopping && !m->hurried)
+    const bool again = m->told_to_stop;
+
+    m->told_to_stop = true;
+    if (m->stopping && m->serving && !again)
+        log_info("event=draining_already");
+    else if (m->stopping && !m->hurried)
         hurry(m);
     else if (m->stopping || !m->serving)
         end(m, m->exit_status);

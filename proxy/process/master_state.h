@@ -46,6 +46,7 @@ struct master {
     uint64_t patience_told; /* see patience.h */
     uint32_t budget_told;
     bool serving, stopping, hurried;
+    bool told_to_stop; /* by a signal: who was only taken over has not been */
     bool reload_wanted, reopen_wanted; /* since before we served */
     int exit_status;
 };

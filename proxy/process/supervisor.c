@@ -214,8 +214,9 @@ static void plan_retry(struct supervisor *s, unsigned index, const char *what, i
     struct slot *slot = &s->slots[index];
 
     slot->due = now_ms(s) + 1 + pause_before_next(slot, 0);
-    log_error("event=worker_not_started worker=%u reason=\"%s: %s\"", index, what,
-        strerror(error));
+    log_error("event=worker_not_started worker=%u reason=\"%s: %s%s\"", index, what,
+        strerror(error),
+        error == EAGAIN ? "; too many processes: raise TasksMax, or ulimit -u" : "");
 }
 
 /* NULL and errno when there is no room for another one. */

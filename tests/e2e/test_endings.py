@@ -1,5 +1,6 @@
 """What is asked for while something else is under way: at the start, at the end."""
 import os
+import shutil
 import signal
 import socket
 
@@ -92,6 +93,50 @@ def test_a_reload_during_an_upgrade_is_the_successors_too(start_proxy, origin, p
     finally:
         os.kill(successor, signal.SIGTERM)
         wait_until(lambda: gone(successor))
+
+
+def test_a_reload_waits_for_an_upgrade_that_fails(start_proxy, origin, pki, wlbproxy, tmp_path):
+    own = tmp_path / "wlbproxy"
+    shutil.copy(wlbproxy, own)
+    proxy = start_proxy(origin.address, program=own)
+    own.unlink()
+    own.write_text(f"#!/bin/sh\nread line <{tmp_path}/end\nexit 3\n")
+    own.chmod(0o755)
+    os.mkfifo(tmp_path / "end")
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_for("upgrading")
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.signal(signal.SIGHUP)
+    (tmp_path / "end").write_text("now\n")
+    proxy.wait_for("reloaded", generation=2)
+    order = [one["event"] for one in proxy.events()
+             if one["event"] in ("upgrade_failed", "reloaded")]
+    assert order == ["upgrade_failed", "reloaded"]
+    with Tls(proxy.port) as client:
+        assert client.certificate() == pki.other.der()
+
+
+def test_the_first_term_after_an_upgrade_is_not_the_second(start_proxy, origin):
+    """Who was handed over to drain may finish what is under way; then it stops now."""
+    proxy = start_proxy(origin.address)
+    with Tls(proxy.port) as client, Tls(proxy.port) as other:
+        client.send(HALF)
+        other.send(HALF)
+        proxy.wait_for("state", to="exchange", count=2)
+        proxy.signal(signal.SIGUSR2)
+        successor = int(proxy.wait_for("upgraded")["successor"])
+        try:
+            proxy.wait_for("draining", who="worker 0")
+            proxy.signal(signal.SIGTERM)
+            proxy.wait_for("draining_already")
+            client.send(b"cde")
+            assert client.read_reply().status == 200
+            proxy.signal(signal.SIGTERM)
+            proxy.wait_for("stopping_now")
+            assert proxy.wait_exit() == 0
+        finally:
+            os.kill(successor, signal.SIGTERM)
+            wait_until(lambda: gone(successor))
 
 
 def test_term_during_an_upgrade_ends_the_successor_too(start_proxy, origin):
