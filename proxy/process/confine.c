@@ -89,10 +89,9 @@ struct exact {
 };
 
 static const struct exact exactly[] = {
-    {SCMP_SYS(fcntl), 1, F_GETFL}, {SCMP_SYS(fcntl), 1, F_SETFL},
-    {SCMP_SYS(fcntl), 1, F_GETFD}, {SCMP_SYS(fcntl), 1, F_SETFD},
-    {SCMP_SYS(ioctl), 1, FIONBIO}, {SCMP_SYS(ioctl), 1, FIOCLEX},
-    {SCMP_SYS(ioctl), 1, FIONREAD},
+    {SCMP_SYS(fcntl), 1, F_GETFL}, {SCMP_SYS(fcntl), 1, F_GETFD},
+    {SCMP_SYS(fcntl), 1, F_SETFD}, {SCMP_SYS(ioctl), 1, FIONBIO},
+    {SCMP_SYS(ioctl), 1, FIOCLEX}, {SCMP_SYS(ioctl), 1, FIONREAD},
     {SCMP_SYS(ioctl), 1, SIOCOUTQ}, /* what the client's kernel has not acknowledged */
     {SCMP_SYS(setsockopt), 1, IPPROTO_TCP},
     {SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH}, /* fstat() of glibc 2.33 to 2.38 */

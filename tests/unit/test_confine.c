@@ -161,6 +161,13 @@ static long no_signals_by_descriptor(void)
     return fcntl(pair[0], F_SETOWN, getppid());
 }
 
+/* The log's descriptor is the master's as well: without O_APPEND its past could be
+ * written anew. */
+static long no_rewriting_of_the_log(void)
+{
+    return fcntl(pair[0], F_SETFL, 0);
+}
+
 static long no_namespace(void)
 {
     return syscall(SYS_unshare, 0x10000000);
@@ -199,6 +206,7 @@ static long (*const forbidden[])(void) = {
     no_prctl,
     no_limits,
     no_signals_by_descriptor,
+    no_rewriting_of_the_log,
     no_namespace,
     no_other_identity,
     no_names_of_files,
