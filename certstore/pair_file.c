@@ -147,9 +147,11 @@ static bool settle_copy(
     const struct pair_file *pair, const char *name, bool undo, struct error *err)
 {
     struct pair_text copy, present;
-    bool good, of_use;
+    bool good, of_use, has;
 
-    if (!store_has(pair, name))
+    if (!store_has(pair, name, &has, err))
+        return false;
+    if (!has)
         return true;
     if (!store_read(pair, name, &copy, err))
         return false;
@@ -220,13 +222,18 @@ static bool open_store(struct pair_file *pair, struct error *err)
 
 bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error *err)
 {
+    bool has_current, has_next;
+
     *was_interrupted = false;
     if (!open_store(pair, err))
         return false;
     if (flock(pair->lock, LOCK_EX | LOCK_NB) != 0)
         return error_set(err, "%s: another wlbproxy cert command is at work on this pair",
             pair->path[PAIR_CERT]);
-    *was_interrupted = store_has(pair, current) || store_has(pair, next);
+    if (!store_has(pair, current, &has_current, err) ||
+        !store_has(pair, next, &has_next, err))
+        return false;
+    *was_interrupted = has_current || has_next;
     return orig_adopt(pair, err) && settle(pair, err);
 }
 

@@ -33,7 +33,9 @@ bool store_write(const struct pair_file *pair, const char *name,
     const struct pair_text *text, struct error *err);
 bool store_read(const struct pair_file *pair, const char *name, struct pair_text *text,
     struct error *err);
-bool store_has(const struct pair_file *pair, const char *name);
+/* False and err: one cannot know. */
+bool store_has(
+    const struct pair_file *pair, const char *name, bool *has, struct error *err);
 bool store_remove(const struct pair_file *pair, const char *name, struct error *err);
 bool store_rename(
     const struct pair_file *pair, const char *from, const char *to, struct error *err);

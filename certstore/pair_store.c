@@ -52,14 +52,19 @@ bool pair_read_file(const char *path, char **text, size_t *len, struct error *er
     return good;
 }
 
-bool store_has(const struct pair_file *pair, const char *name)
+bool store_has(
+    const struct pair_file *pair, const char *name, bool *has, struct error *err)
 {
     char *path = store_path(pair, name);
     struct stat state;
-    bool has = lstat(path, &state) == 0;
+    bool known;
 
+    *has = lstat(path, &state) == 0;
+    known = *has || errno == ENOENT ||
+        error_set(
+            err, "%s: whether it is there cannot be seen: %s", path, error_reason(errno));
     free(path);
-    return has;
+    return known;
 }
 
 bool store_remove(const struct pair_file *pair, const char *name, struct error *err)
