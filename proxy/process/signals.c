@@ -11,21 +11,29 @@
 
 enum { BATCH = 8 };
 
-/* The descriptor only says that there are some: reading it may fail for ever. */
+/* Either way may fail for ever. -1: there is none, or it cannot be had. */
+static int next(const struct signals *s)
+{
+    static const struct timespec at_once = {0};
+    int number = sigtimedwait(&s->set, NULL, &at_once);
+    struct signalfd_siginfo one;
+
+    if (number < 0 && read(s->fd, &one, sizeof(one)) == (ssize_t)sizeof(one))
+        number = (int)one.ssi_signo;
+    return number;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    static const struct timespec at_once = {0}, pause = {.tv_nsec = 10 * 1000 * 1000};
+    static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     struct signals *s = poll->data;
-    int number = 0;
+    int taken = 0;
 
     (void)status, (void)events;
-    for (int i = 0; i < BATCH && number >= 0; i++) {
-        number = sigtimedwait(&s->set, NULL, &at_once);
-        if (number > 0)
-            s->caught(s->owner, number);
-    }
-    /* They stay pending, and we are told of them again: not a thousand times a second. */
-    if (number < 0 && errno != EAGAIN && errno != EINTR)
+    for (int number; taken < BATCH && (number = next(s)) > 0; taken++)
+        s->caught(s->owner, number);
+    /* It stays pending, and we are told of it again: not a thousand times a second. */
+    if (taken == 0)
         nanosleep(&pause, NULL);
 }
 

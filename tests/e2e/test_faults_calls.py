@@ -160,6 +160,23 @@ def test_a_reload_does_not_wait_for_ever_for_a_worker_that_cannot_start(
         assert client.certificate() == pki.other.der()
 
 
+@pytest.mark.parametrize("fault", ["rt_sigtimedwait:error=ENOSYS", "rt_sigtimedwait:error=EINTR",
+                                   "rt_sigtimedwait:error=EAGAIN"])
+def test_signals_come_by_another_way(proxy, fault):
+    with strace.Injection(proxy.pid, fault, follow=False):
+        proxy.hup()
+    proxy.hup()
+
+
+def test_a_signal_that_cannot_be_had_is_waited_for_in_peace(proxy):
+    with strace.Injection(proxy.pid, "rt_sigtimedwait:error=EAGAIN", "read:error=EAGAIN",
+                          "clock_nanosleep", follow=False) as injection:
+        proxy.signal(signal.SIGUSR1)
+        wait_until(lambda: injection.calls("rt_sigtimedwait") >= 20)
+        assert injection.calls("clock_nanosleep") >= 15
+    proxy.wait_for("logs_reopened")
+
+
 def test_the_manager_hears_of_a_reload_at_the_second_attempt(start_proxy, origin):
     """It waits for READY=1; every other message is not sent at first."""
     proxy = start_proxy(origin.address)
