@@ -80,34 +80,44 @@ static char *target_of(const char *path, const char *link, struct error *err)
     return target;
 }
 
+/* The link at `path` that is to be followed. NULL: it is ours, or there is none; or it
+ * cannot be read, and err. */
+static char *foreign_link(
+    const char *path, const char *store, int which, bool *known, struct error *err)
+{
+    char *own_store = path_join(path, "_history", "");
+    char *ours = pair_link_text(path, store != NULL ? store : own_store, which);
+    char *link;
+
+    *known = read_link(path, &link, err);
+    if (link != NULL && strcmp(link, ours) == 0) {
+        free(link);
+        link = NULL;
+    }
+    free(ours);
+    free(own_store);
+    return link;
+}
+
 /* Where the file really is. `store` NULL: beside the file itself. */
 static char *resolve(const char *given, const char *store, int which, struct error *err)
 {
     char *path = canonical(given, err);
 
     for (int i = 0; path != NULL; i++) {
-        char *own_store = path_join(path, "_history", "");
-        char *ours = pair_link_text(path, store != NULL ? store : own_store, which);
-        char *link, *target;
-        bool known = read_link(path, &link, err);
-        bool done = known && (link == NULL || strcmp(link, ours) == 0);
+        bool known;
+        char *link = foreign_link(path, store, which, &known, err), *target = NULL;
 
-        free(ours);
-        free(own_store);
-        if (done || !known || i == LINKS_MAX) {
-            free(link);
-            if (done)
-                return path;
-            if (known)
-                error_set(err, "%s: there are too many symbolic links", given);
-            break;
-        }
-        target = target_of(path, link, err);
+        if (link == NULL && known)
+            return path;
+        if (link != NULL && i < LINKS_MAX)
+            target = target_of(path, link, err);
+        else if (link != NULL)
+            error_set(err, "%s: there are too many symbolic links", given);
         free(link);
         free(path);
         path = target;
     }
-    free(path);
     return NULL;
 }
 
