@@ -8,6 +8,7 @@ import pytest
 
 from frame import strace
 from frame.client import Tls
+from frame.namespace import needs_namespace
 from frame.ports import free_port
 from frame.processes import gone
 from frame.strace import Injection
@@ -158,7 +159,7 @@ def test_term_during_an_upgrade_ends_the_successor_too(start_proxy, origin):
             wait_until(lambda: gone(successor))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@needs_namespace
 def test_process_1_of_a_container_is_not_replaced(start_proxy, origin):
     """Its successor would end with it."""
     proxy = start_proxy(origin.address, wrapper=("unshare", "--pid", "--fork", "--mount-proc"))

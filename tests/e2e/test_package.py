@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from frame.namespace import needs_namespace
 from frame.ports import free_port
 from frame.processes import gone
 from frame.wait import wait_until
@@ -28,7 +29,7 @@ def test_the_packaged_configuration_serves(start_proxy, origin):
     proxy.command("check", "-c", config, check=0)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@needs_namespace
 def test_a_new_version_is_served_after_its_installation(start_proxy, origin, tmp_path):
     """dpkg has unpacked it; there is a systemd that runs the old one."""
     proxy = start_proxy(origin.address)
