@@ -271,9 +271,12 @@ def test_a_replacement(start_proxy, origin, pki, fault):
             wait_until(decided, timeout=4)
         watcher.ask_all()
     watcher.insist()
-    proxy.signal(signal.SIGKILL) if proxy.process.poll() is None else None
-    for event in proxy.events("starting")[1:]:
+    successors = {int(event["pid"]) for event in proxy.events("starting")[1:]}
+    if proxy.process.poll() is None:
+        successors.update(proxy.workers())  # among them one that has not said so yet
+        proxy.signal(signal.SIGKILL)
+    for pid in successors:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(event["pid"]), signal.SIGTERM)
+            os.kill(pid, signal.SIGTERM)
     proxy.process.wait(20)
     proxy.expect_exit = proxy.process.returncode
