@@ -330,7 +330,6 @@ static void take_waiting(struct reload *r)
 
 static void begin(struct reload *r)
 {
-
     if (r->held) {
         r->again = true;
         r->state = RELOAD_IDLE;
