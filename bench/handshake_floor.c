@@ -22,9 +22,9 @@
 #include "config/settings.h"
 #include "proxy/base/buffer.h"
 #include "proxy/crypto/engine.h"
-#include "proxy/crypto/exchange.h"
+#include "proxy/crypto/key_exchange.h"
 #include "proxy/crypto/p384.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 
 enum { CONCURRENCY_MAX = 64, PLAIN_ROOM = 32768, YEAR = 365 * 24 * 3600 };
 
@@ -285,7 +285,7 @@ static double measure(
 static double derive_us(EVP_PKEY *key, double seconds)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
-    unsigned char secret[EXCHANGE_SECRET_MAX];
+    unsigned char secret[KEY_EXCHANGE_SECRET_MAX];
     double began = now_us();
     size_t len = sizeof(secret), done = 0;
 
@@ -302,7 +302,7 @@ static void print_lone_operations(double seconds)
 {
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384");
     unsigned char secret[P384_SECRET_LEN];
-    uint64_t scalar[EXCHANGE_LIMBS_MAX] = {3, 1, 4, 1, 5, 9}, x[6], y[6];
+    uint64_t scalar[KEY_EXCHANGE_LIMBS_MAX] = {3, 1, 4, 1, 5, 9}, x[6], y[6];
     double began, made_us, derived_us;
     size_t made = 0, derived = 0;
 

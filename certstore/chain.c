@@ -4,7 +4,7 @@
 
 #include "certstore/certificate.h"
 
-size_t chain_twin(X509 *const *certs, size_t at)
+size_t chain_cross_signed(X509 *const *certs, size_t at)
 {
     for (size_t i = 0; i < at; i++) {
         if (X509_cmp(certs[i], certs[at]) == 0)

@@ -18,6 +18,6 @@ size_t chain_sort(X509 *const *certs, size_t count, size_t leaf, size_t *order);
 bool chain_issues(X509 *const *certs, size_t count, size_t at);
 
 /* The first equal one before certs[at], or `at`. */
-size_t chain_twin(X509 *const *certs, size_t at);
+size_t chain_cross_signed(X509 *const *certs, size_t at);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "certstore/certificate.h"
 #include "certstore/context_parts.h"
-#include "certstore/pem.h"
+#include "certstore/read/pem.h"
 #include "config/error.h"
 #include "config/settings.h"
 

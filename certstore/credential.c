@@ -14,8 +14,8 @@
 #include "certstore/certificate.h"
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
-#include "certstore/judge.h"
-#include "certstore/secret_file.h"
+#include "certstore/judge/judge.h"
+#include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
 #include "config/error.h"
 

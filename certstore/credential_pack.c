@@ -8,9 +8,9 @@
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
-#include "certstore/judge.h"
-#include "certstore/pem.h"
-#include "certstore/private_key.h"
+#include "certstore/judge/judge.h"
+#include "certstore/read/pem.h"
+#include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
 #include "config/error.h"
 

@@ -1,5 +1,5 @@
 /*
- * printable.h - UTF-8 from a stranger, as a terminal may have it.
+ * printable.h - UTF-8 from a unverified client, as a terminal may have it.
  *
  * What steers a terminal (C1 controls, U+0080 to U+009F) or turns round what a person
  * reads (the marks of Unicode's bidirectional algorithm) is escaped as RFC 4514 section

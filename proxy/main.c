@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "proxy/command/command.h"
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 /* One that is closed would become the next file we open, and what is said be written
  * there: into a key, or libuv's own pipe. */

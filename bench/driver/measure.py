@@ -5,7 +5,7 @@ import threading
 import time
 
 CLIENT_CPU = "1"
-PATIENCE = 120  # s with a load generator that says nothing
+TIMEOUT = 120  # s with a load generator that says nothing
 
 
 class LoadError(Exception):
@@ -21,7 +21,7 @@ class Load:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _line(self):
-        watchdog = threading.Timer(PATIENCE, self.process.kill)
+        watchdog = threading.Timer(TIMEOUT, self.process.kill)
         watchdog.start()
         line = self.process.stdout.readline()
         watchdog.cancel()

@@ -8,8 +8,8 @@
 
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
-#include "certstore/judge_parts.h"
-#include "certstore/xenserver.h"
+#include "certstore/judge/judge_parts.h"
+#include "certstore/judge/xenserver.h"
 
 static bool has_pem(const struct secret_file *file)
 {

@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-#include "certstore/collect.h"
+#include "certstore/read/collect.h"
 #include "certstore/finding.h"
-#include "certstore/judge.h"
-#include "certstore/pem_text.h"
-#include "certstore/secret_file.h"
+#include "certstore/judge/judge.h"
+#include "certstore/read/pem_text.h"
+#include "certstore/read/secret_file.h"
 #include "config/text_list.h"
 
 struct candidate {

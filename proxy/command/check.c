@@ -3,7 +3,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/judge.h"
+#include "certstore/judge/judge.h"
 #include "config/config_file.h"
 #include "config/error.h"
 #include "config/settings.h"
@@ -13,12 +13,12 @@
 #include "proxy/command/print.h"
 #include "proxy/command/summary.h"
 #include "proxy/command/verdict.h"
-#include "proxy/process/control_path.h"
-#include "proxy/process/describe.h"
-#include "proxy/process/logs.h"
-#include "proxy/process/plan.h"
-#include "proxy/process/sockets.h"
-#include "proxy/process/utf8_json.h"
+#include "proxy/control/control_path.h"
+#include "proxy/master/describe.h"
+#include "proxy/ipc/log_files.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/sockets.h"
+#include "proxy/base/utf8_json.h"
 
 struct check {
     const char *config;
@@ -103,7 +103,7 @@ static int status_of(const struct check *c)
     bool bad = c->plan == NULL || findings_worst(&c->findings) >= SEVERITY_STALE ||
         (c->address != NULL && !verdicts_are_good(c->verdicts));
 
-    return bad ? EXIT_NOT_SO : EXIT_DONE;
+    return bad ? EXIT_NEGATIVE : EXIT_DONE;
 }
 
 static void print_check(const struct check *c)

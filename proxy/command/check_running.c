@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "certstore/durable.h"
+#include "certstore/install/durable.h"
 #include "certstore/finding.h"
 #include "config/error.h"
 #include "config/settings.h"

@@ -11,7 +11,7 @@
 
 enum exit_status {
     EXIT_DONE = 0,
-    EXIT_NOT_SO = 1, /* the thing checked or asked for is not so */
+    EXIT_NEGATIVE = 1, /* the thing checked or asked for is not so */
     EXIT_FAILED = 2, /* usage, or it could not be done */
     EXIT_GO_ON = -1, /* not the end yet: arguments.h */
 };

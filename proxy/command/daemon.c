@@ -14,7 +14,7 @@
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
 
-enum { PATIENCE_MS = 120 * 1000, PATIENCE_LEAST_MS = 1000 };
+enum { TIMEOUT_MS = 120 * 1000, TIMEOUT_LEAST_MS = 1000 };
 
 static int64_t now_ms(void)
 {
@@ -83,13 +83,13 @@ void daemon_hurry(struct daemon *daemon, int ms)
     daemon->due = now_ms() + ms;
 }
 
-int daemon_patience(const struct daemon *daemon)
+int daemon_timeout(const struct daemon *daemon)
 {
     int64_t left = daemon->due - now_ms();
 
     if (daemon->due == 0)
-        return PATIENCE_MS;
-    return left > PATIENCE_LEAST_MS ? (int)left : PATIENCE_LEAST_MS;
+        return TIMEOUT_MS;
+    return left > TIMEOUT_LEAST_MS ? (int)left : TIMEOUT_LEAST_MS;
 }
 
 /* Nobody there: perhaps it is the wrong socket that was asked. */
@@ -108,7 +108,7 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 
     if (service != NULL)
         json_object_set_new(question, "service", json_string(service));
-    if (control_ask(daemon->socket_path, question, daemon_patience(daemon), answer, err))
+    if (control_ask(daemon->socket_path, question, daemon_timeout(daemon), answer, err))
         return true;
     explain(daemon, err);
     return false;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "config/error.h"
-#include "proxy/process/control.h"
+#include "proxy/control/control.h"
 
 struct daemon {
     char *socket_path; /* owned */
@@ -31,7 +31,7 @@ bool daemon_is_absent(const struct daemon *daemon);
 void daemon_hurry(struct daemon *daemon, int ms);
 
 /* How long to wait for it now. */
-int daemon_patience(const struct daemon *daemon);
+int daemon_timeout(const struct daemon *daemon);
 
 /* `request` is a word of control.h. */
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,

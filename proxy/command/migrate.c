@@ -22,7 +22,7 @@ static int migrate_text(const char *text, const char *path)
     if (!good)
         fprintf(stderr, "wlbproxy migrate: %s\n", err.text);
     migration_destroy(&migration);
-    return whole ? EXIT_DONE : EXIT_NOT_SO;
+    return whole ? EXIT_DONE : EXIT_NEGATIVE;
 }
 
 int migrate_command(int argc, char **argv)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "certstore/finding.h"
-#include "certstore/secret_file.h"
+#include "certstore/read/secret_file.h"
 #include "config/error.h"
 
 static bool is_equal_file(const char *path, const char *text, size_t len)

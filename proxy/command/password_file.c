@@ -4,7 +4,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/secret_file.h"
+#include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
 #include "config/error.h"
 

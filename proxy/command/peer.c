@@ -12,12 +12,12 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "certstore/collect.h"
-#include "certstore/xenserver.h"
+#include "certstore/read/collect.h"
+#include "certstore/judge/xenserver.h"
 #include "config/endpoint.h"
 #include "config/error.h"
 
-enum { PATIENCE_MS = 15000, DEFAULT_PORT = 8012, ADDRESSES_MAX = 8 };
+enum { TIMEOUT_MS = 15000, DEFAULT_PORT = 8012, ADDRESSES_MAX = 8 };
 
 static const char xapi_ciphers[] =
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256";
@@ -191,7 +191,7 @@ static void take_chain(SSL *ssl, struct collection *collection)
 static bool try_offer(struct peer *peer, const struct offer *offer,
     struct collection *collection, char terms[PEER_TEXT_MAX], struct error *err)
 {
-    long long end = now_ms() + PATIENCE_MS;
+    long long end = now_ms() + TIMEOUT_MS;
     int fd = open_connection(peer, end, err);
     SSL_CTX *context;
     SSL *ssl;

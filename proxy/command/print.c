@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "proxy/process/utf8_json.h"
+#include "proxy/base/utf8_json.h"
 
 /* Longer than any path that somebody would copy: it is told in part. */
 enum { WORD_MAX = 300 };

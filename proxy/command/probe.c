@@ -14,17 +14,17 @@
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 
-enum { PATIENCE_MS = 20 * 1000, HEX = 2 * 32 + 1 };
+enum { TIMEOUT_MS = 20 * 1000, HEX = 2 * 32 + 1 };
 
 static void make_blocking(int fd, const struct daemon *daemon)
 {
-    int left = daemon_patience(daemon), ms = left < PATIENCE_MS ? left : PATIENCE_MS;
-    struct timeval patience = {ms / 1000, ms % 1000 * 1000};
+    int left = daemon_timeout(daemon), ms = left < TIMEOUT_MS ? left : TIMEOUT_MS;
+    struct timeval timeout = {ms / 1000, ms % 1000 * 1000};
     int flags = fcntl(fd, F_GETFL);
 
     fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 }
 
 static bool fingerprint(SSL *ssl, char hex[HEX])

@@ -5,7 +5,7 @@
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 #include "proxy/command/probe.h"
-#include "proxy/process/utf8_json.h"
+#include "proxy/base/utf8_json.h"
 
 /* How often to ask again when others keep reloading it. */
 enum { OVERTAKEN_MAX = 5 };
@@ -129,7 +129,7 @@ static int reload(const struct daemon *daemon, bool json)
     }
     print_answer(answer.json, json);
     control_answer_destroy(&answer);
-    return done && confirmed ? EXIT_DONE : EXIT_NOT_SO;
+    return done && confirmed ? EXIT_DONE : EXIT_NEGATIVE;
 }
 
 int reload_command(int argc, char **argv)

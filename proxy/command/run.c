@@ -1,6 +1,6 @@
 #include "config/settings.h"
 #include "proxy/command/arguments.h"
-#include "proxy/process/master.h"
+#include "proxy/master/master.h"
 
 int run_command(int argc, char **argv)
 {

@@ -10,10 +10,10 @@
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
-#include "certstore/judge.h"
-#include "certstore/xenserver.h"
-#include "proxy/process/plan.h"
-#include "proxy/process/utf8_json.h"
+#include "certstore/judge/judge.h"
+#include "certstore/judge/xenserver.h"
+#include "proxy/master/plan.h"
+#include "proxy/base/utf8_json.h"
 
 enum { TEXT_MAX = 512, NAMES_MAX = 4096, ADDRESSES_MAX = 8 };
 

@@ -76,7 +76,7 @@ static bool start_ours(const struct multibuffer *library, struct error *err)
     digests_start();
     if (!key_pool_start(library, engine.libctx) || !record_ciphers_start(engine.libctx))
         return error_set(err, "no memory for key operations");
-    return self_test(library, exchange_derive_alone, engine.libctx, err);
+    return self_test(library, key_exchange_derive_alone, engine.libctx, err);
 }
 
 static bool start_batched(struct error *err)

@@ -10,12 +10,12 @@
 #include "proxy/crypto/provider.h"
 
 struct group_key {
-    const struct exchange_group *group;
+    const struct key_exchange_group *group;
     bool has_public, has_private;
-    struct exchange_key key;
+    struct key_exchange_key key;
 };
 
-static void *key_new(const struct exchange_group *group)
+static void *key_new(const struct key_exchange_group *group)
 {
     struct group_key *key = OPENSSL_zalloc(sizeof(*key));
 
@@ -71,18 +71,18 @@ static void *key_dup(const void *data, int selection)
 
 static int get_encoded(const struct group_key *key, OSSL_PARAM *param)
 {
-    unsigned char encoded[EXCHANGE_PUBLIC_MAX];
+    unsigned char encoded[KEY_EXCHANGE_PUBLIC_MAX];
 
     if (!key->has_public)
         return 0;
-    exchange_encode(key->group, &key->key, encoded);
+    key_exchange_encode(key->group, &key->key, encoded);
     return OSSL_PARAM_set_octet_string(param, encoded, key->group->public_len);
 }
 
 static int key_get_params(void *data, OSSL_PARAM params[])
 {
     const struct group_key *key = data;
-    const struct exchange_group *group = key->group;
+    const struct key_exchange_group *group = key->group;
     OSSL_PARAM *p;
 
     for (p = params; p->key != NULL; p++) {
@@ -129,7 +129,7 @@ static int key_set_params(void *data, const OSSL_PARAM params[])
         return 1;
     if (key->has_private || p->data_type != OSSL_PARAM_OCTET_STRING)
         return 0; /* ours are made, never set */
-    key->has_public = exchange_decode(key->group, &key->key, p->data, p->data_size);
+    key->has_public = key_exchange_decode(key->group, &key->key, p->data, p->data_size);
     return key->has_public;
 }
 
@@ -147,12 +147,12 @@ static const OSSL_PARAM *key_settable(void *provider)
 /* What to generate: a key, or (for a TLS 1.3 peer's share) only what it is a key of. All
  * there can be; nothing to allocate. */
 static const struct generation {
-    const struct exchange_group *group;
+    const struct key_exchange_group *group;
     bool with_key;
-} generations[EXCHANGE_GROUPS][2] = {
-    {{&exchange_groups[0], false}, {&exchange_groups[0], true}},
-    {{&exchange_groups[1], false}, {&exchange_groups[1], true}},
-    {{&exchange_groups[2], false}, {&exchange_groups[2], true}},
+} generations[KEY_EXCHANGE_GROUPS][2] = {
+    {{&key_exchange_groups[0], false}, {&key_exchange_groups[0], true}},
+    {{&key_exchange_groups[1], false}, {&key_exchange_groups[1], true}},
+    {{&key_exchange_groups[2], false}, {&key_exchange_groups[2], true}},
 };
 
 static void *gen_init(size_t group, int selection)
@@ -204,16 +204,16 @@ static void gen_cleanup(void *generation)
     (void)generation;
 }
 
-struct exchange_context {
+struct key_exchange_context {
     const struct group_key *own; /* kept by the EVP_PKEY_CTX around us */
-    struct exchange_key peer;
+    struct key_exchange_key peer;
     bool has_peer;
 };
 
 static void *exchange_new(void *provider)
 {
     (void)provider;
-    return OPENSSL_zalloc(sizeof(struct exchange_context));
+    return OPENSSL_zalloc(sizeof(struct key_exchange_context));
 }
 
 static void exchange_free(void *context)
@@ -221,16 +221,16 @@ static void exchange_free(void *context)
     OPENSSL_free(context);
 }
 
-static int exchange_init(void *context, void *own, const OSSL_PARAM params[])
+static int key_exchange_init(void *context, void *own, const OSSL_PARAM params[])
 {
     (void)params;
-    ((struct exchange_context *)context)->own = own;
+    ((struct key_exchange_context *)context)->own = own;
     return key_has(own, OSSL_KEYMGMT_SELECT_PRIVATE_KEY);
 }
 
-static int exchange_set_peer(void *data, void *peer)
+static int key_exchange_set_peer(void *data, void *peer)
 {
-    struct exchange_context *context = data;
+    struct key_exchange_context *context = data;
     const struct group_key *key = peer;
 
     if (!key_has(key, OSSL_KEYMGMT_SELECT_PUBLIC_KEY) ||
@@ -241,12 +241,12 @@ static int exchange_set_peer(void *data, void *peer)
     return 1;
 }
 
-static int exchange_perform(void *data, unsigned char *secret, size_t *len, size_t room)
+static int key_exchange_perform(void *data, unsigned char *secret, size_t *len, size_t room)
 {
-    const struct exchange_context *context = data;
-    const struct exchange_group *group = context->own->group;
+    const struct key_exchange_context *context = data;
+    const struct key_exchange_group *group = context->own->group;
     struct operation operation = {
-        .kind = (enum operation_kind)(group - exchange_groups),
+        .kind = (enum operation_kind)(group - key_exchange_groups),
         .job.exchange = {.own = &context->own->key,
             .peer = &context->peer,
             .secret = secret},
@@ -264,7 +264,7 @@ static int exchange_perform(void *data, unsigned char *secret, size_t *len, size
     static void *key_new_##name(void *provider)                                          \
     {                                                                                    \
         (void)provider;                                                                  \
-        return key_new(&exchange_groups[index]);                                         \
+        return key_new(&key_exchange_groups[index]);                                         \
     }                                                                                    \
     static void *gen_init_##name(                                                        \
         void *provider, int selection, const OSSL_PARAM params[])                        \
@@ -291,16 +291,16 @@ static int exchange_perform(void *data, unsigned char *secret, size_t *len, size
         DISPATCH_END,                                                                    \
     };
 
-GROUP(p384, EXCHANGE_P384)
-GROUP(p256, EXCHANGE_P256)
-GROUP(x25519, EXCHANGE_X25519)
+GROUP(p384, KEY_EXCHANGE_P384)
+GROUP(p256, KEY_EXCHANGE_P256)
+GROUP(x25519, KEY_EXCHANGE_X25519)
 
 static const OSSL_DISPATCH keyexch[] = {
     DISPATCH(OSSL_FUNC_KEYEXCH_NEWCTX, exchange_new),
     DISPATCH(OSSL_FUNC_KEYEXCH_FREECTX, exchange_free),
-    DISPATCH(OSSL_FUNC_KEYEXCH_INIT, exchange_init),
-    DISPATCH(OSSL_FUNC_KEYEXCH_SET_PEER, exchange_set_peer),
-    DISPATCH(OSSL_FUNC_KEYEXCH_DERIVE, exchange_perform),
+    DISPATCH(OSSL_FUNC_KEYEXCH_INIT, key_exchange_init),
+    DISPATCH(OSSL_FUNC_KEYEXCH_SET_PEER, key_exchange_set_peer),
+    DISPATCH(OSSL_FUNC_KEYEXCH_DERIVE, key_exchange_perform),
     DISPATCH_END,
 };
 

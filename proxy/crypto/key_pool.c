@@ -7,7 +7,7 @@
 #include "proxy/crypto/secret_pages.h"
 
 struct shelf {
-    struct exchange_key keys[KEY_POOL_DEPTH];
+    struct key_exchange_key keys[KEY_POOL_DEPTH];
     size_t count;
     size_t wanted; /* grows with demand: nobody's group costs nothing */
 };
@@ -15,7 +15,7 @@ struct shelf {
 static struct pool {
     const struct multibuffer *library;
     OSSL_LIB_CTX *libctx;
-    struct shelf shelves[EXCHANGE_GROUPS];
+    struct shelf shelves[KEY_EXCHANGE_GROUPS];
 } * pool;
 
 bool key_pool_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx)
@@ -38,18 +38,18 @@ static bool make(size_t group)
 {
     struct shelf *shelf = &pool->shelves[group];
 
-    if (!exchange_generate(pool->library, pool->libctx, &exchange_groups[group],
+    if (!key_exchange_generate(pool->library, pool->libctx, &key_exchange_groups[group],
             shelf->keys + shelf->count))
         return false;
     shelf->count += LANES;
     return true;
 }
 
-bool key_pool_take(const struct exchange_group *group, struct exchange_key *key)
+bool key_pool_take(const struct key_exchange_group *group, struct key_exchange_key *key)
 {
-    size_t index = (size_t)(group - exchange_groups);
+    size_t index = (size_t)(group - key_exchange_groups);
     struct shelf *shelf = &pool->shelves[index];
-    struct exchange_key *last;
+    struct key_exchange_key *last;
 
     if (shelf->count == 0) {
         if (shelf->wanted < KEY_POOL_DEPTH)
@@ -65,7 +65,7 @@ bool key_pool_take(const struct exchange_group *group, struct exchange_key *key)
 
 bool key_pool_refill(void)
 {
-    for (size_t group = 0; group < EXCHANGE_GROUPS; group++) {
+    for (size_t group = 0; group < KEY_EXCHANGE_GROUPS; group++) {
         const struct shelf *shelf = &pool->shelves[group];
 
         if (shelf->count + LANES <= shelf->wanted)

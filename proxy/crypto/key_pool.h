@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "proxy/crypto/exchange.h"
+#include "proxy/crypto/key_exchange.h"
 
 enum { KEY_POOL_DEPTH = 64 }; /* at most, of each group */
 
@@ -14,7 +14,7 @@ bool key_pool_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx);
 void key_pool_stop(void);
 
 /* Moves one key out; makes eight first if there is none. */
-bool key_pool_take(const struct exchange_group *group, struct exchange_key *key);
+bool key_pool_take(const struct key_exchange_group *group, struct key_exchange_key *key);
 
 /* Makes eight more of a group that has been asked for and is short of keys. False: there
  * was nothing to do. */

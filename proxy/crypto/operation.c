@@ -59,16 +59,16 @@ static bool is_exchange(enum operation_kind kind)
 
 static void derive(struct operation *const batch[], size_t count)
 {
-    const struct exchange_group *group = &exchange_groups[batch[0]->kind];
-    struct exchange_job jobs[LANES];
+    const struct key_exchange_group *group = &key_exchange_groups[batch[0]->kind];
+    struct key_exchange_job jobs[LANES];
 
     for (size_t i = 0; i < count; i++)
         jobs[i] = batch[i]->job.exchange;
     if (make_batch(batch[0]->kind, count)) {
-        exchange_derive(library, group, jobs, count);
+        key_exchange_derive(library, group, jobs, count);
     } else {
         for (size_t i = 0; i < count; i++)
-            exchange_derive_alone(group, &jobs[i]);
+            key_exchange_derive_alone(group, &jobs[i]);
     }
     for (size_t i = 0; i < count; i++)
         batch[i]->job.exchange.ok = jobs[i].ok;

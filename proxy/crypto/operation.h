@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "proxy/base/list.h"
-#include "proxy/crypto/exchange.h"
+#include "proxy/crypto/key_exchange.h"
 #include "proxy/crypto/signing.h"
 
 enum operation_kind {
@@ -31,7 +31,7 @@ enum operation_kind {
 struct operation {
     enum operation_kind kind;
     union {
-        struct exchange_job exchange;
+        struct key_exchange_job exchange;
         struct signing_job signing;
     } job;
     /* From inside operations_run(), when it is done; NULL: nobody is told. */

@@ -8,7 +8,7 @@
 
 /* Forgetting a group's parameters here would make libssl refuse the whole provider. */
 static int tell_group(
-    const struct exchange_group *group, OSSL_CALLBACK *callback, void *arg)
+    const struct key_exchange_group *group, OSSL_CALLBACK *callback, void *arg)
 {
     unsigned id = group->tls_id, security_bits = group->security_bits;
     int min_tls = TLS1_VERSION, max_tls = 0, none = -1;
@@ -38,9 +38,9 @@ static int get_capabilities(
     (void)provider;
     if (OPENSSL_strcasecmp(capability, "TLS-GROUP") != 0)
         return 0;
-    for (size_t i = 0; i < EXCHANGE_GROUPS; i++) {
+    for (size_t i = 0; i < KEY_EXCHANGE_GROUPS; i++) {
         if (operation_is_ours((enum operation_kind)i) &&
-            !tell_group(&exchange_groups[i], callback, arg))
+            !tell_group(&key_exchange_groups[i], callback, arg))
             return 0;
     }
     return 1;

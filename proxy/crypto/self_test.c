@@ -10,16 +10,16 @@
 #include "config/error.h"
 
 /* What OpenSSL derives from its key and the public part of ours. */
-static bool reference(const struct exchange_group *group, EVP_PKEY *theirs,
-    const struct exchange_key *ours, unsigned char *secret)
+static bool reference(const struct key_exchange_group *group, EVP_PKEY *theirs,
+    const struct key_exchange_key *ours, unsigned char *secret)
 {
-    unsigned char encoded[EXCHANGE_PUBLIC_MAX];
+    unsigned char encoded[KEY_EXCHANGE_PUBLIC_MAX];
     size_t len = group->secret_len;
     EVP_PKEY *peer = EVP_PKEY_new();
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, theirs, NULL);
     bool ok;
 
-    exchange_encode(group, ours, encoded);
+    key_exchange_encode(group, ours, encoded);
     ok = peer != NULL && context != NULL && EVP_PKEY_copy_parameters(peer, theirs) == 1 &&
         EVP_PKEY_set1_encoded_public_key(peer, encoded, group->public_len) == 1 &&
         EVP_PKEY_derive_init(context) == 1 &&
@@ -30,7 +30,7 @@ static bool reference(const struct exchange_group *group, EVP_PKEY *theirs,
     return ok;
 }
 
-static EVP_PKEY *generate(const struct exchange_group *group)
+static EVP_PKEY *generate(const struct key_exchange_group *group)
 {
     if (group->prime == NULL)
         return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
@@ -38,11 +38,11 @@ static EVP_PKEY *generate(const struct exchange_group *group)
 }
 
 static bool decode(
-    const struct exchange_group *group, EVP_PKEY *key, struct exchange_key *peer)
+    const struct key_exchange_group *group, EVP_PKEY *key, struct key_exchange_key *peer)
 {
     unsigned char *encoded = NULL;
     size_t len = EVP_PKEY_get1_encoded_public_key(key, &encoded);
-    bool ok = len > 0 && exchange_decode(group, peer, encoded, len);
+    bool ok = len > 0 && key_exchange_decode(group, peer, encoded, len);
 
     OPENSSL_free(encoded);
     return ok;
@@ -51,33 +51,33 @@ static bool decode(
 /* What is under test: a library, or alone without one. */
 struct subject {
     const struct multibuffer *library;
-    exchange_alone *alone;
+    key_exchange_alone *alone;
     OSSL_LIB_CTX *libctx;
 };
 
-static void derive(const struct subject *subject, const struct exchange_group *group,
-    struct exchange_job *jobs, size_t count)
+static void derive(const struct subject *subject, const struct key_exchange_group *group,
+    struct key_exchange_job *jobs, size_t count)
 {
     if (subject->library != NULL) {
-        exchange_derive(subject->library, group, jobs, count);
+        key_exchange_derive(subject->library, group, jobs, count);
         return;
     }
     for (size_t i = 0; i < count; i++)
         subject->alone(group, &jobs[i]);
 }
 
-static bool agrees(const struct subject *subject, const struct exchange_group *group,
-    EVP_PKEY *theirs, const struct exchange_key keys[LANES],
-    const struct exchange_key *peer)
+static bool agrees(const struct subject *subject, const struct key_exchange_group *group,
+    EVP_PKEY *theirs, const struct key_exchange_key keys[LANES],
+    const struct key_exchange_key *peer)
 {
-    unsigned char secrets[LANES][EXCHANGE_SECRET_MAX];
-    unsigned char expected[EXCHANGE_SECRET_MAX];
-    struct exchange_job jobs[LANES];
+    unsigned char secrets[LANES][KEY_EXCHANGE_SECRET_MAX];
+    unsigned char expected[KEY_EXCHANGE_SECRET_MAX];
+    struct key_exchange_job jobs[LANES];
     bool equal = true;
 
     for (size_t i = 0; i < LANES; i++)
         jobs[i] =
-            (struct exchange_job){.own = &keys[i], .peer = peer, .secret = secrets[i]};
+            (struct key_exchange_job){.own = &keys[i], .peer = peer, .secret = secrets[i]};
     derive(subject, group, jobs, LANES);
     for (size_t i = 0; equal && i < LANES; i++)
         equal = jobs[i].ok && reference(group, theirs, &keys[i], expected) &&
@@ -87,11 +87,11 @@ static bool agrees(const struct subject *subject, const struct exchange_group *g
 
 /* Off the curve by one bit of y; for X25519 the point of order one. */
 static bool refuses_bad_peer(const struct subject *subject,
-    const struct exchange_group *group, const struct exchange_key *own,
-    struct exchange_key peer)
+    const struct key_exchange_group *group, const struct key_exchange_key *own,
+    struct key_exchange_key peer)
 {
-    unsigned char secret[EXCHANGE_SECRET_MAX];
-    struct exchange_job job = {.own = own, .peer = &peer, .secret = secret};
+    unsigned char secret[KEY_EXCHANGE_SECRET_MAX];
+    struct key_exchange_job job = {.own = own, .peer = &peer, .secret = secret};
 
     if (group->prime == NULL)
         memset(&peer, 0, sizeof(peer));
@@ -101,12 +101,12 @@ static bool refuses_bad_peer(const struct subject *subject,
     return !job.ok;
 }
 
-static bool test_group(const struct subject *subject, const struct exchange_group *group)
+static bool test_group(const struct subject *subject, const struct key_exchange_group *group)
 {
-    struct exchange_key keys[LANES], peer;
+    struct key_exchange_key keys[LANES], peer;
     EVP_PKEY *theirs = generate(group);
     bool ok = theirs != NULL && decode(group, theirs, &peer) &&
-        exchange_generate(subject->library, subject->libctx, group, keys) &&
+        key_exchange_generate(subject->library, subject->libctx, group, keys) &&
         agrees(subject, group, theirs, keys, &peer) &&
         refuses_bad_peer(subject, group, &keys[0], peer);
 
@@ -115,18 +115,18 @@ static bool test_group(const struct subject *subject, const struct exchange_grou
     return ok;
 }
 
-bool self_test(const struct multibuffer *library, exchange_alone *alone,
+bool self_test(const struct multibuffer *library, key_exchange_alone *alone,
     OSSL_LIB_CTX *libctx, struct error *err)
 {
     struct subject batches = {.library = library, .libctx = libctx};
     struct subject ours = {.alone = alone, .libctx = libctx};
 
-    for (size_t i = 0; library != NULL && i < EXCHANGE_GROUPS; i++) {
-        if (!test_group(&batches, &exchange_groups[i]))
+    for (size_t i = 0; library != NULL && i < KEY_EXCHANGE_GROUPS; i++) {
+        if (!test_group(&batches, &key_exchange_groups[i]))
             return error_set(err, "%s fails its self-test in %s", library->description,
-                exchange_groups[i].tls_name);
+                key_exchange_groups[i].tls_name);
     }
-    if (!test_group(&ours, &exchange_groups[EXCHANGE_P384]))
+    if (!test_group(&ours, &key_exchange_groups[KEY_EXCHANGE_P384]))
         return error_set(err, "our P-384 fails its self-test");
     return true;
 }

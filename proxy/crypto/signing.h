@@ -15,7 +15,7 @@
 
 #include <openssl/types.h>
 
-#include "proxy/crypto/exchange.h"
+#include "proxy/crypto/key_exchange.h"
 
 enum { RSA_BITS_MAX = 4096, RSA_LIMBS_MAX = RSA_BITS_MAX / 64 };
 enum { SIGNATURE_MAX = RSA_BITS_MAX / 8 };
@@ -26,10 +26,10 @@ struct rsa_numbers {
 };
 
 struct signing_key {
-    const struct exchange_group *curve; /* NULL: RSA */
+    const struct key_exchange_group *curve; /* NULL: RSA */
     int bits;
     uint64_t modulus[RSA_LIMBS_MAX]; /* RSA */
-    struct exchange_key point; /* EC: the public key; the scalar stays zero */
+    struct key_exchange_key point; /* EC: the public key; the scalar stays zero */
     /* Secret, in the secure heap; NULL in a public key. */
     struct rsa_numbers *rsa;
     uint64_t *scalar;

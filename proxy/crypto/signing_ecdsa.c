@@ -17,10 +17,10 @@ enum { SHA512_LEN = 64 };
 static bool draw_nonce(
     struct signing_workspace *work, const struct signing_job *job, uint64_t *nonce)
 {
-    const struct exchange_group *curve = job->key->curve;
+    const struct key_exchange_group *curve = job->key->curve;
     struct {
         unsigned char random[48];
-        uint64_t scalar[EXCHANGE_LIMBS_MAX];
+        uint64_t scalar[KEY_EXCHANGE_LIMBS_MAX];
         unsigned char digest[SHA512_LEN];
     } seed;
     unsigned char hash[SHA512_LEN];
@@ -44,10 +44,10 @@ static bool draw_nonce(
 
 /* The leftmost bits of the digest, below the order. */
 static void fit_digest(
-    const struct exchange_group *curve, const struct signing_job *job, uint8_t *fitted)
+    const struct key_exchange_group *curve, const struct signing_job *job, uint8_t *fitted)
 {
     size_t len = job->input_len < curve->secret_len ? job->input_len : curve->secret_len;
-    uint64_t number[EXCHANGE_LIMBS_MAX], borrow = 0;
+    uint64_t number[KEY_EXCHANGE_LIMBS_MAX], borrow = 0;
 
     memset(fitted, 0, curve->secret_len);
     memcpy(fitted + curve->secret_len - len, job->input, len);
@@ -100,7 +100,7 @@ static lane_status sign(
         r[i] = work->r[i];
         s[i] = work->s[i];
     }
-    if (jobs[0].key->curve == &exchange_groups[EXCHANGE_P256])
+    if (jobs[0].key->curve == &key_exchange_groups[KEY_EXCHANGE_P256])
         return work->library->p256_ecdsa(r, s, digests, nonces, scalars, NULL);
     return work->library->p384_ecdsa(r, s, digests, nonces, scalars, NULL);
 }
@@ -108,7 +108,7 @@ static lane_status sign(
 void signing_ecdsa(struct signing_job *jobs, size_t count)
 {
     struct signing_workspace *work = signing_workspace();
-    const struct exchange_group *curve = jobs[0].key->curve;
+    const struct key_exchange_group *curve = jobs[0].key->curve;
     lane_status status;
     bool drawn = true;
 

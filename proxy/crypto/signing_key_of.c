@@ -35,14 +35,14 @@ static void free_alone(
     free(key);
 }
 
-static const struct exchange_group *curve_of(const EVP_PKEY *key)
+static const struct key_exchange_group *curve_of(const EVP_PKEY *key)
 {
     char name[32];
 
-    for (size_t i = EXCHANGE_P384; i <= EXCHANGE_P256; i++) {
+    for (size_t i = KEY_EXCHANGE_P384; i <= KEY_EXCHANGE_P256; i++) {
         if (EVP_PKEY_get_group_name(key, name, sizeof(name), NULL) == 1 &&
-            strcmp(name, exchange_groups[i].real_name) == 0)
-            return &exchange_groups[i];
+            strcmp(name, key_exchange_groups[i].real_name) == 0)
+            return &key_exchange_groups[i];
     }
     return NULL;
 }

@@ -25,7 +25,7 @@ static void key_free(void *data)
     if (key == NULL)
         return;
     OPENSSL_secure_clear_free(key->rsa, sizeof(*key->rsa));
-    OPENSSL_secure_clear_free(key->scalar, EXCHANGE_LIMBS_MAX * LIMB_BYTES);
+    OPENSSL_secure_clear_free(key->scalar, KEY_EXCHANGE_LIMBS_MAX * LIMB_BYTES);
     EVP_PKEY_CTX_free(key->alone);
     OPENSSL_free(key);
 }
@@ -123,17 +123,17 @@ static bool import_curve(struct signing_key *key, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_GROUP_NAME);
 
-    for (size_t i = EXCHANGE_P384; p != NULL && i <= EXCHANGE_P256; i++) {
+    for (size_t i = KEY_EXCHANGE_P384; p != NULL && i <= KEY_EXCHANGE_P256; i++) {
         if (p->data_type == OSSL_PARAM_UTF8_STRING &&
-            strcmp(p->data, exchange_groups[i].real_name) == 0)
-            key->curve = &exchange_groups[i];
+            strcmp(p->data, key_exchange_groups[i].real_name) == 0)
+            key->curve = &key_exchange_groups[i];
     }
     return key->curve != NULL;
 }
 
 static bool import_ec_private(struct signing_key *key, const OSSL_PARAM params[])
 {
-    key->scalar = OPENSSL_secure_zalloc(EXCHANGE_LIMBS_MAX * LIMB_BYTES);
+    key->scalar = OPENSSL_secure_zalloc(KEY_EXCHANGE_LIMBS_MAX * LIMB_BYTES);
     return key->scalar != NULL &&
         get_number(params, OSSL_PKEY_PARAM_PRIV_KEY, key->scalar, (int)key->curve->bits,
             false) &&
@@ -147,7 +147,7 @@ static int import_ec(void *data, int selection, const OSSL_PARAM params[])
 
     if (!import_curve(key, params) || public == NULL ||
         public->data_type != OSSL_PARAM_OCTET_STRING ||
-        !exchange_decode(key->curve, &key->point, public->data, public->data_size))
+        !key_exchange_decode(key->curve, &key->point, public->data, public->data_size))
         return 0;
     key->bits = (int)key->curve->bits;
     return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 ||
@@ -206,9 +206,9 @@ static int signature_len(const struct signing_key *key)
 
 static int get_point(const struct signing_key *key, OSSL_PARAM *param)
 {
-    unsigned char encoded[EXCHANGE_PUBLIC_MAX];
+    unsigned char encoded[KEY_EXCHANGE_PUBLIC_MAX];
 
-    exchange_encode(key->curve, &key->point, encoded);
+    key_exchange_encode(key->curve, &key->point, encoded);
     return OSSL_PARAM_set_octet_string(param, encoded, key->curve->public_len);
 }
 

@@ -10,9 +10,9 @@
 struct signing_workspace {
     uint8_t results[LANES][SIGNATURE_MAX];
     uint8_t opened[LANES][SIGNATURE_MAX];
-    uint8_t r[LANES][EXCHANGE_SECRET_MAX], s[LANES][EXCHANGE_SECRET_MAX];
-    uint8_t digests[LANES][EXCHANGE_SECRET_MAX];
-    uint64_t nonces[LANES][EXCHANGE_LIMBS_MAX];
+    uint8_t r[LANES][KEY_EXCHANGE_SECRET_MAX], s[LANES][KEY_EXCHANGE_SECRET_MAX];
+    uint8_t digests[LANES][KEY_EXCHANGE_SECRET_MAX];
+    uint64_t nonces[LANES][KEY_EXCHANGE_LIMBS_MAX];
     const struct multibuffer *library;
     OSSL_LIB_CTX *libctx;
     EVP_MD *sha512;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proxy/http/framing.h"
+#include "proxy/http/chunked_encode.h"
 #include "proxy/http/head.h"
 
 struct buffer;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proxy/http/chars.h"
-#include "proxy/http/chunked.h"
+#include "proxy/http/chunked_decode.h"
 #include "proxy/http/message.h"
 #include "proxy/http/rules.h"
 #include "proxy/http/scan.h"

@@ -15,7 +15,7 @@ static void back_off(struct listener *l);
 
 static void watch(struct listener *l)
 {
-    if (watch_for(&l->loop->watches, &l->watch, EPOLLIN) != 0)
+    if (poller_for(&l->loop->pollers, &l->poller, EPOLLIN) != 0)
         back_off(l);
 }
 
@@ -43,7 +43,7 @@ static bool concerns_one_connection(int error)
 /* Out of descriptors or memory: the backlog waits, nobody is turned away. */
 static void back_off(struct listener *l)
 {
-    (void)watch_for(&l->loop->watches, &l->watch, 0);
+    (void)poller_for(&l->loop->pollers, &l->poller, 0);
     loop_arm(l->loop, &l->retry, RETRY_AFTER);
 }
 
@@ -89,9 +89,9 @@ static bool accept_one(struct listener *l)
     return go_on;
 }
 
-static void on_acceptable(struct watch *w, uint32_t events)
+static void on_acceptable(struct poller *w, uint32_t events)
 {
-    struct listener *l = container_of(w, struct listener, watch);
+    struct listener *l = container_of(w, struct listener, poller);
 
     (void)events; /* of an error on the socket accept4() will tell */
     l->loop->events_seen = true;
@@ -99,12 +99,12 @@ static void on_acceptable(struct watch *w, uint32_t events)
     for (int i = 0; i < LISTENER_BATCH && !l->paused && !l->closing; i++)
         if (!accept_one(l))
             break;
-    loop_owes(l->loop, began, uv_hrtime());
+    cpu_budget_charge(l->loop, began, uv_hrtime());
 }
 
-static void on_closed(struct watch *w)
+static void on_closed(struct poller *w)
 {
-    struct listener *l = container_of(w, struct listener, watch);
+    struct listener *l = container_of(w, struct listener, poller);
 
     l->events->closed(l);
 }
@@ -114,10 +114,10 @@ void listener_open(
 {
     *l = (struct listener){.events = events, .loop = loop, .fd = fd};
     deadline_init(&l->retry, on_retry);
-    l->watch.happened = on_acceptable;
-    l->watch.closed = on_closed;
+    l->poller.happened = on_acceptable;
+    l->poller.closed = on_closed;
     send_without_delay(fd);
-    watch_open(&loop->watches, &l->watch, fd);
+    poller_open(&loop->pollers, &l->poller, fd);
     watch(l);
 }
 
@@ -126,7 +126,7 @@ void listener_pause(struct listener *l)
     if (l->paused || l->closing)
         return;
     l->paused = true;
-    (void)watch_for(&l->loop->watches, &l->watch, 0);
+    (void)poller_for(&l->loop->pollers, &l->poller, 0);
 }
 
 void listener_resume(struct listener *l)
@@ -144,5 +144,5 @@ void listener_close(struct listener *l)
         return;
     l->closing = true;
     deadline_disarm(&l->retry);
-    watch_close(&l->loop->watches, &l->watch);
+    poller_close(&l->loop->pollers, &l->poller);
 }

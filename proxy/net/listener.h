@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "proxy/net/deadline.h"
-#include "proxy/net/watch.h"
+#include "proxy/net/poller.h"
 
 struct listener;
 struct loop;
@@ -31,7 +31,7 @@ struct listener_events {
 struct listener {
     const struct listener_events *events;
     struct loop *loop;
-    struct watch watch;
+    struct poller poller;
     int fd;
     struct deadline retry;
     bool paused, closing;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "proxy/crypto/engine.h"
-#include "proxy/net/stream_turn.h"
+#include "proxy/net/handshake_scheduler.h"
 
 enum { SERVED_LATELY = 2 * 1000 * 1000 /* ns */ };
 
@@ -18,7 +18,7 @@ static void on_before_wait(uv_prepare_t *prepare)
     bool quiet = !loop->events_seen;
 
     loop->events_seen = false;
-    bool more = streams_turn(loop, quiet);
+    bool more = handshake_scheduler_run(loop, quiet);
     /* Keys are made ahead of need only when a whole turn brought nothing else to do. */
     if (!more && loop->keys_used) {
         if (quiet)
@@ -92,18 +92,18 @@ void loop_init(struct loop *loop)
         abort();
     uv_prepare_init(&loop->uv, &loop->before_wait);
     uv_idle_init(&loop->uv, &loop->again);
-    watches_init(&loop->watches, &loop->uv);
+    pollers_init(&loop->pollers, &loop->uv);
     uv_timer_init(&loop->uv, &loop->timer);
     uv_prepare_start(&loop->before_wait, on_before_wait);
     uv_unref((uv_handle_t *)&loop->before_wait);
     uv_unref((uv_handle_t *)&loop->timer);
     list_init(&loop->unflushed);
-    for (unsigned rank = 0; rank < LOOP_RANKS; rank++)
-        list_init(&loop->hellos[rank]);
+    for (unsigned priority = 0; priority < LOOP_PRIORITIES; priority++)
+        list_init(&loop->hellos[priority]);
     list_init(&loop->answered);
     list_init(&loop->awaiting_keys);
     list_init(&loop->keys_done);
-    list_init(&loop->silent);
+    list_init(&loop->awaiting_peer);
     deadline_init(&loop->held, on_held);
     list_init(&loop->ready);
     loop->read_buffer = read_memory();
@@ -115,11 +115,11 @@ void loop_destroy(struct loop *loop)
     uv_close((uv_handle_t *)&loop->before_wait, NULL);
     uv_close((uv_handle_t *)&loop->again, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
-    watches_close(&loop->watches);
+    pollers_close(&loop->pollers);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     int left = uv_loop_close(&loop->uv);
     assert(left == 0);
-    watches_destroy(&loop->watches);
+    pollers_destroy(&loop->pollers);
     deadlines_destroy(&loop->deadlines);
     free(loop->read_buffer);
     free(loop->plain_buffer);
@@ -130,23 +130,23 @@ void loop_run(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
-bool loop_has_served(const struct loop *loop, uint64_t now)
+bool cpu_budget_recently_served(const struct loop *loop, uint64_t now)
 {
     return now - loop->served_at < SERVED_LATELY;
 }
 
-bool loop_is_owed(const struct loop *loop, uint64_t now)
+bool cpu_budget_exhausted(const struct loop *loop, uint64_t now)
 {
-    return now < loop->owed_until && loop_has_served(loop, now);
+    return now < loop->cpu_budget_exhausted_until && cpu_budget_recently_served(loop, now);
 }
 
-void loop_owes(struct loop *loop, uint64_t began, uint64_t now)
+void cpu_budget_charge(struct loop *loop, uint64_t began, uint64_t now)
 {
     uint64_t until = now + (now - began);
 
     /* A small debt does not settle a great one. */
-    if (until > loop->owed_until)
-        loop->owed_until = until;
+    if (until > loop->cpu_budget_exhausted_until)
+        loop->cpu_budget_exhausted_until = until;
 }
 
 void loop_stop(struct loop *loop)

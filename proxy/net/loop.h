@@ -4,7 +4,7 @@
  * Each turn: events are handled (reads, decryption, parsing, writes that only append);
  * then, just before waiting, in this order: every stream with unsent bytes sends them in
  * one system call; handshakes go on, for a bounded time: those that were answered and
- * hellos of the first rank, then strangers', for a time that is shorter where others were
+ * hellos of the first priority, then unverified clients', for a time that is shorter where others were
  * served in this turn, and no more hellos than make a batch of key operations; such a
  * batch runs when it is full, or when nothing is on its way to join it, and some of its
  * handshakes go on; what those wrote is sent. Work that remains makes the next wait a
@@ -21,39 +21,39 @@
 
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
-#include "proxy/net/greeting.h"
-#include "proxy/net/watch.h"
+#include "proxy/net/client_hello_fingerprint.h"
+#include "proxy/net/poller.h"
 
 enum {
     LOOP_READ_SIZE = 64 * 1024,
-    LOOP_RANKS = 3, /* of streams whose hellos wait: 0 is answered first */
+    LOOP_PRIORITIES = 3, /* of streams whose hellos wait: 0 is answered first */
 };
 
 struct loop {
     uv_loop_t uv;
     uv_prepare_t before_wait;
     uv_idle_t again; /* active while work remains: no wait */
-    struct watches watches; /* all sockets */
+    struct pollers pollers; /* all sockets */
     uv_timer_t timer; /* for the earliest deadline */
     uint64_t timer_due; /* UINT64_MAX: not running */
     struct deadlines deadlines;
     struct list unflushed; /* struct stream.unflushed */
-    struct list hellos[LOOP_RANKS]; /* struct stream.queued: wait for an answer */
+    struct list hellos[LOOP_PRIORITIES]; /* struct stream.queued: wait for an answer */
     struct list answered; /* struct stream.queued: the rest of a handshake waits */
     struct list awaiting_keys; /* struct stream.queued: the engine works for them */
     struct list keys_done; /* struct stream.queued: it has */
-    struct list silent; /* struct stream.queued: the rest is the peer's to say */
+    struct list awaiting_peer; /* struct stream.queued: the rest is the peer's to say */
     struct list ready; /* struct stream.queued: something to tell the owner */
     unsigned gathering; /* turns in a row that key operations waited for others */
-    struct greetings greetings; /* of those that are not of the first rank */
-    unsigned silents; /* streams in `silent` */
+    struct fingerprints fingerprints; /* of those that are not of the first priority */
+    unsigned awaiting_peer_count; /* streams in `silent` */
     unsigned picks; /* of a hello, ever */
-    bool serving; /* this turn: streams that are open, answered or of the first rank */
+    bool serving; /* this turn: streams that are open, answered or of the first priority */
     bool holding; /* others' key operations, until `held` is due */
     struct deadline held;
     uint64_t served_at; /* ns: the last turn that did */
-    uint64_t owed_until; /* ns: see loop_owes() */
-    uint64_t strangers_at; /* ns: one of them went on */
+    uint64_t cpu_budget_exhausted_until; /* ns: see cpu_budget_charge() */
+    uint64_t unverified_ran_at; /* ns: one of them went on */
     bool keys_used, events_seen; /* this turn */
     char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: used up in one go */
     char *plain_buffer; /* LOOP_READ_SIZE, decrypted */
@@ -69,12 +69,12 @@ uint64_t loop_now(const struct loop *loop);
 
 void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms);
 
-/* Strangers, whose handshakes may be for nothing, get no more than half of the time while
+/* Unverified clients, whose handshakes may be for nothing, get no more than half of the time while
  * others are served: what was spent on them is owed to those. Times in ns, uv_hrtime().
  */
-bool loop_has_served(const struct loop *loop, uint64_t now); /* and will again, likely */
-bool loop_is_owed(const struct loop *loop, uint64_t now);
-void loop_owes(struct loop *loop, uint64_t began, uint64_t now);
+bool cpu_budget_recently_served(const struct loop *loop, uint64_t now); /* and will again, likely */
+bool cpu_budget_exhausted(const struct loop *loop, uint64_t now);
+void cpu_budget_charge(struct loop *loop, uint64_t began, uint64_t now);
 
 /* The next wait is none: something was left to do before it. */
 void loop_again(struct loop *loop);

@@ -8,13 +8,13 @@
 
 #include "proxy/net/loop.h"
 #include "proxy/net/stream_io.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 
-enum { LAST_WORDS_LINGER = 1000 /* ms */ };
+enum { FINAL_ALERT_LINGER = 1000 /* ms */ };
 
-static void on_impatient(struct deadline *patience)
+static void on_retry_due(struct deadline *retry_timer)
 {
-    struct stream *s = container_of(patience, struct stream, patience);
+    struct stream *s = container_of(retry_timer, struct stream, retry_timer);
 
     s->held = false;
     if (s->closed)
@@ -31,7 +31,7 @@ void stream_prepare(
     *s = (struct stream){.events = events, .loop = loop};
     list_init(&s->unflushed);
     list_init(&s->queued);
-    deadline_init(&s->patience, on_impatient);
+    deadline_init(&s->retry_timer, on_retry_due);
 }
 
 void stream_accept(struct stream *s, struct loop *loop,
@@ -45,13 +45,13 @@ void stream_accept(struct stream *s, struct loop *loop,
     stream_attach(s, fd);
     if (s->tls == NULL)
         stream_queue(s, &loop->ready); /* opened() follows from the loop */
-    stream_hush(s);
+    stream_await_peer(s);
 }
 
-void stream_set_rank(struct stream *s, unsigned rank)
+void stream_set_priority(struct stream *s, unsigned priority)
 {
-    assert(rank < LOOP_RANKS);
-    s->rank = (uint8_t)rank;
+    assert(priority < LOOP_PRIORITIES);
+    s->priority = (uint8_t)priority;
 }
 
 bool stream_restart_tls(struct stream *s, struct tls_context *context)
@@ -135,8 +135,8 @@ void stream_close(struct stream *s)
     if (s->closed)
         return;
     s->closed = true;
-    stream_unhush(s);
-    if (!s->last_words || s->dead || s->fin_seen) {
+    stream_peer_answered(s);
+    if (!s->final_alert || s->dead || s->fin_seen) {
         stream_detach(s);
         return;
     }
@@ -145,15 +145,15 @@ void stream_close(struct stream *s)
     s->ending = true;
     s->held = false;
     stream_touch(s);
-    loop_arm(s->loop, &s->patience, LAST_WORDS_LINGER);
+    loop_arm(s->loop, &s->retry_timer, FINAL_ALERT_LINGER);
 }
 
 void stream_reset(struct stream *s)
 {
     static const struct linger now = {.l_onoff = 1};
 
-    if (s->watch.fd >= 0)
-        (void)setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    if (s->poller.fd >= 0)
+        (void)setsockopt(s->poller.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     stream_close(s);
 }
 
@@ -176,7 +176,7 @@ size_t stream_undelivered(const struct stream *s)
 {
     int queued = 0;
 
-    if (s->watch.fd < 0 || ioctl(s->watch.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+    if (s->poller.fd < 0 || ioctl(s->poller.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
         queued = 0;
     return stream_unsent(s) + (size_t)queued;
 }
@@ -185,12 +185,12 @@ bool stream_is_quiet(const struct stream *s)
 {
     char byte;
 
-    if (s->dead || s->unwritable || s->fin_known || s->watch.pending != 0)
+    if (s->dead || s->unwritable || s->fin_known || s->poller.pending != 0)
         return false;
-    if ((s->watch.wanted & EPOLLIN) != 0 && !s->more)
+    if ((s->poller.wanted & EPOLLIN) != 0 && !s->more)
         return true;
     /* It was not read from for a while, or not to the end: nobody told us what waits. */
-    ssize_t n = recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = recv(s->poller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
@@ -199,9 +199,9 @@ bool stream_is_tls(const struct stream *s)
     return s->tls != NULL;
 }
 
-const struct tls_facts *stream_tls_facts(struct stream *s)
+const struct tls_info *stream_tls_info(struct stream *s)
 {
-    return s->tls != NULL ? tls_facts(s->tls) : NULL;
+    return s->tls != NULL ? tls_info(s->tls) : NULL;
 }
 
 void stream_idle(struct stream *s)

@@ -17,18 +17,18 @@
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/stream_events.h"
-#include "proxy/net/watch.h"
+#include "proxy/net/poller.h"
 
 struct loop;
 struct tls;
 struct tls_context; /* an SSL_CTX: SSL headers stay out of what includes this */
-struct tls_facts;
+struct tls_info;
 
 /* Embedded in its owner; the fields are stream*.c's own. */
 struct stream {
     const struct stream_events *events;
     struct loop *loop;
-    struct watch watch;
+    struct poller poller;
     struct tls *tls; /* NULL: plain */
     int error; /* errno of what broke it, or 0 */
     const struct sockaddr *address; /* to connect to */
@@ -39,10 +39,10 @@ struct stream {
     struct list queued; /* in one of the loop's lists */
     uint64_t queued_at; /* ms */
     uint64_t peers_turn; /* ms: since when the handshake is the peer's to go on with */
-    uint16_t greeting; /* as greeting.h knows it; 0: nobody asked */
-    uint8_t rank; /* of its hello */
+    uint16_t fingerprint; /* as client_hello_fingerprint.h knows it; 0: nobody asked */
+    uint8_t priority; /* of its hello */
     /* With what is held back, with last words, with a full backlog. */
-    struct deadline patience;
+    struct deadline retry_timer;
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */
     bool accepted, connecting, open, paused, full, blocked, resting;
@@ -52,10 +52,10 @@ struct stream {
     bool fin_judged; /* came while nothing was read: see stream_fin.c */
     bool failed, dead; /* told the owner; the socket is of no use any more */
     bool unwritable; /* the peer takes no more; what it sent may still be read */
-    bool last_words; /* an alert that the peer ought to read */
+    bool final_alert; /* an alert that the peer ought to read */
     bool more; /* the last read took all it could: not all there was, perhaps */
     bool urgent; /* out-of-band data came: a short read is not all there is */
-    bool silent; /* in loop->silent */
+    bool awaiting_peer; /* in loop->awaiting_peer */
     bool held; /* a session ticket that travels with the answer */
     bool closed, detached; /* by the owner; from the loop */
 };
@@ -67,9 +67,9 @@ enum { STREAM_HIGH_WATER = 48 * 1024 };
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context);
 
-/* 0 to LOOP_RANKS - 1: whose hello is answered first, and last. For a stream that was
+/* 0 to LOOP_PRIORITIES - 1: whose hello is answered first, and last. For a stream that was
  * just accepted; by default the first. */
-void stream_set_rank(struct stream *s, unsigned rank);
+void stream_set_priority(struct stream *s, unsigned priority);
 
 /* An accepted client that has not said a byte yet shakes hands under another context.
  * False, and nothing changes, if it has. */
@@ -109,25 +109,25 @@ size_t stream_undelivered(const struct stream *s);
 
 /* Handshakes whose peers have to go on, the longest silent first: the next after `s`, or
  * the first; NULL: no more. */
-struct stream *stream_next_silent(const struct loop *loop, const struct stream *s);
-uint32_t stream_silents(const struct loop *loop);
+struct stream *stream_next_awaiting_peer(const struct loop *loop, const struct stream *s);
+uint32_t stream_awaiting_peer_count(const struct loop *loop);
 /* For so many ms: since it was accepted, or its hello answered; half a hello is no
  * progress. */
-uint64_t stream_keeps_us_waiting(const struct stream *s);
+uint64_t stream_awaiting_peer_ms(const struct stream *s);
 bool stream_is_answered(const struct stream *s); /* its hello is */
 
 /* Of the hellos that wait for us, as of this turn: for how long (ms) the one does that
- * has waited longest, of the first so many ranks; and the first in line of the last rank,
+ * has waited longest, of the first so many priorities; and the first in line of the last priority,
  * if that is not 0. */
-uint64_t stream_longest_wait(const struct loop *loop, unsigned ranks);
-struct stream *stream_last_rank(const struct loop *loop);
+uint64_t stream_longest_wait(const struct loop *loop, unsigned priorities);
+struct stream *stream_lowest_priority(const struct loop *loop);
 
 /* Neither bytes nor an end have come that were not told yet, as of this turn. */
 bool stream_is_quiet(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
 
 /* For logs; NULL without TLS. Borrowed, as of now. */
-const struct tls_facts *stream_tls_facts(struct stream *s);
+const struct tls_info *stream_tls_info(struct stream *s);
 
 /* Gives back memory an idle connection does not need, now and when all is sent. */
 void stream_idle(struct stream *s);

@@ -39,7 +39,7 @@ static bool try(struct stream *s, int fd)
     }
     s->turned_away = s->blocked = s->connecting && is_backlog_full(s, errno);
     if (s->turned_away)
-        loop_arm(s->loop, &s->patience, AGAIN_AFTER);
+        loop_arm(s->loop, &s->retry_timer, AGAIN_AFTER);
     return true;
 }
 
@@ -78,7 +78,7 @@ void stream_connect(struct stream *s, struct loop *loop,
 
 void stream_connect_again(struct stream *s)
 {
-    if (!try(s, s->watch.fd)) {
+    if (!try(s, s->poller.fd)) {
         s->connecting = true;
         stream_broken(s, s->error);
     } else if (!s->connecting) {

@@ -3,7 +3,7 @@
 
 #include "proxy/net/loop.h"
 #include "proxy/net/stream_io.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 
 void stream_fail(struct stream *s, enum end_reason reason, const char *detail)
 {
@@ -11,7 +11,7 @@ void stream_fail(struct stream *s, enum end_reason reason, const char *detail)
         return;
     s->failed = true;
     s->held = false;
-    stream_unhush(s);
+    stream_peer_answered(s);
     stream_touch(s);
     s->events->failed(s, reason, detail);
 }
@@ -56,7 +56,7 @@ void stream_tls_over(struct stream *s, enum end_reason reason)
 {
     bool in_handshake = !s->open && reason == END_TLS_ERROR;
 
-    s->ending = s->cut = s->last_words = true;
+    s->ending = s->cut = s->final_alert = true;
     stream_fail(s, in_handshake ? END_HANDSHAKE_FAILED : reason, tls_error(s->tls));
 }
 
@@ -64,7 +64,7 @@ void stream_plain_http(struct stream *s)
 {
     tls_free(s->tls);
     s->tls = NULL;
-    s->open = s->last_words = true;
+    s->open = s->final_alert = true;
     buffer_destroy(&s->early); /* was meant for a client of ours */
     stream_fail(s, END_PLAIN_HTTP, "plain HTTP on the TLS port");
 }
@@ -74,13 +74,13 @@ void stream_detach(struct stream *s)
     if (s->detached)
         return;
     s->detached = s->dead = true;
-    deadline_disarm(&s->patience);
+    deadline_disarm(&s->retry_timer);
     list_remove(&s->unflushed);
-    stream_unhush(s);
+    stream_peer_answered(s);
     list_remove(&s->queued);
     if (!s->open && stream_is_answered(s)) /* else it was not its turn */
-        greetings_count(&s->loop->greetings, s->greeting, false);
+        fingerprints_count(&s->loop->fingerprints, s->fingerprint, false);
     buffer_destroy(&s->out);
     buffer_destroy(&s->early);
-    watch_close(&s->loop->watches, &s->watch);
+    poller_close(&s->loop->pollers, &s->poller);
 }

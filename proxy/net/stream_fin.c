@@ -6,7 +6,7 @@
 
 #include "proxy/net/loop.h"
 #include "proxy/net/stream_io.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 
 enum {
     RECORD_HEADER = 5,
@@ -33,7 +33,7 @@ static bool peek_tail(
         pieces[all.msg_iovlen++] = (struct iovec){s->loop->read_buffer, some};
     }
     pieces[all.msg_iovlen++] = (struct iovec){tail, len};
-    return recvmsg(s->watch.fd, &all, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)total;
+    return recvmsg(s->poller.fd, &all, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)total;
 }
 
 /* The end of all that was not decrypted yet: how many bytes it is, FAREWELL_MAX at most;
@@ -44,7 +44,7 @@ static int tail_of_input(const struct stream *s, unsigned char tail[FAREWELL_MAX
     size_t kept_len = tls_input(s->tls, &kept);
     int waiting = 0;
 
-    if (ioctl(s->watch.fd, FIONREAD, &waiting) != 0)
+    if (ioctl(s->poller.fd, FIONREAD, &waiting) != 0)
         return -1;
     size_t len = waiting < FAREWELL_MAX ? (size_t)waiting : FAREWELL_MAX;
     size_t kept_part = FAREWELL_MAX - len < kept_len ? FAREWELL_MAX - len : kept_len;

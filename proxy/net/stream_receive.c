@@ -4,12 +4,12 @@
 #include "proxy/net/fault.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/stream_io.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 
 void stream_opened(struct stream *s)
 {
     s->open = true;
-    greetings_count(&s->loop->greetings, s->greeting, true);
+    fingerprints_count(&s->loop->fingerprints, s->fingerprint, true);
     s->connecting = s->blocked = false;
     if (s->tls != NULL && buffer_len(&s->early) > 0)
         tls_write(s->tls, buffer_data(&s->early), buffer_len(&s->early));
@@ -114,7 +114,7 @@ void stream_read(struct stream *s)
 {
     if (!stream_wants_read(s))
         return;
-    ssize_t n = fault_recv(s->watch.fd, s->loop->read_buffer, LOOP_READ_SIZE);
+    ssize_t n = fault_recv(s->poller.fd, s->loop->read_buffer, LOOP_READ_SIZE);
     s->more = n > 0 && (s->urgent || !fault_took_all((size_t)n, LOOP_READ_SIZE));
     if (n == 0) {
         fin_received(s);
@@ -133,7 +133,7 @@ static int take_socket_error(const struct stream *s)
     int error = 0;
     socklen_t len = sizeof(error);
 
-    if (getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+    if (getsockopt(s->poller.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         return errno;
     return error;
 }
@@ -155,7 +155,7 @@ void stream_error_while_paused(struct stream *s)
     char byte;
     int error = s->tls != NULL ? take_socket_error(s) : 0;
 
-    if (error == 0 && recv(s->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+    if (error == 0 && recv(s->poller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
         error = errno;
     if (error != 0 && error != EAGAIN)
         stream_broken(s, error);

@@ -24,7 +24,7 @@ static void send_out(struct stream *s)
     size_t len = buffer_len(&s->out);
     /* The FIN that follows at once travels in the last segment. */
     ssize_t n =
-        fault_send(s->watch.fd, buffer_data(&s->out), len, s->ending ? MSG_MORE : 0);
+        fault_send(s->poller.fd, buffer_data(&s->out), len, s->ending ? MSG_MORE : 0);
 
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         send_failed(s, errno);
@@ -49,7 +49,7 @@ static void send_fin(struct stream *s)
         buffer_len(&s->out) > 0 || (s->tls != NULL && !s->open && !s->cut))
         return;
     s->fin_sent = true;
-    shutdown(s->watch.fd, SHUT_WR);
+    shutdown(s->poller.fd, SHUT_WR);
     s->full = true; /* so that the owner hears of it */
 }
 
@@ -77,5 +77,5 @@ void stream_hold(struct stream *s)
     if (s->bytes_out > 0 || s->ending)
         return;
     s->held = true;
-    loop_arm(s->loop, &s->patience, HELD_FOR);
+    loop_arm(s->loop, &s->retry_timer, HELD_FOR);
 }

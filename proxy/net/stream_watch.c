@@ -1,6 +1,6 @@
 #include "proxy/net/loop.h"
 #include "proxy/net/stream_io.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 
 enum {
     GONE = EPOLLERR | EPOLLHUP,
@@ -29,7 +29,7 @@ bool stream_wants_read(const struct stream *s)
     if (stream_discards(s))
         return true;
     if (!s->open) /* without TLS, opened() comes first; in a queue, its turn does */
-        return s->tls != NULL && (s->silent || list_empty(&s->queued));
+        return s->tls != NULL && (s->awaiting_peer || list_empty(&s->queued));
     if (s->paused || s->tls == NULL)
         return !s->paused;
     /* What a pause left over is used up first, or it would grow with each pause. And TLS
@@ -50,17 +50,17 @@ static uint32_t wanted_events(const struct stream *s)
     if (s->dead || s->detached || s->turned_away)
         return 0;
     if (stream_wants_read(s))
-        events |= WATCH_READ;
+        events |= POLL_READ;
     else if (awaits_fin(s))
         events |= EPOLLRDHUP;
     if (s->connecting || s->blocked)
-        events |= WATCH_WRITE;
-    return events != 0 ? events : WATCH_ERROR;
+        events |= POLL_WRITE;
+    return events != 0 ? events : POLL_ERROR;
 }
 
 static void watch(struct stream *s, uint32_t events)
 {
-    int error = watch_for(&s->loop->watches, &s->watch, events);
+    int error = poller_for(&s->loop->pollers, &s->poller, events);
 
     if (error != 0)
         stream_broken(s, error);
@@ -68,17 +68,17 @@ static void watch(struct stream *s, uint32_t events)
 
 void stream_watch(struct stream *s)
 {
-    uint32_t wanted = wanted_events(s), known = s->watch.wanted;
+    uint32_t wanted = wanted_events(s), known = s->poller.wanted;
 
     /* Waiting for less costs a system call: only made when something came that nobody
      * wanted. */
-    if (wanted == 0 || known == 0 || (wanted != WATCH_ERROR && (wanted & ~known) != 0))
+    if (wanted == 0 || known == 0 || (wanted != POLL_ERROR && (wanted & ~known) != 0))
         watch(s, wanted);
 }
 
 void stream_ignore(struct stream *s)
 {
-    (void)watch_for(&s->loop->watches, &s->watch, 0);
+    (void)poller_for(&s->loop->pollers, &s->poller, 0);
 }
 
 static void read_or_queue(struct stream *s)
@@ -98,25 +98,25 @@ static void fin_while_not_reading(struct stream *s)
         stream_fail(s, END_CLIENT_GONE, "closed without close_notify");
 }
 
-static void on_happened(struct watch *w, uint32_t events)
+static void on_happened(struct poller *w, uint32_t events)
 {
-    struct stream *s = container_of(w, struct stream, watch);
-    uint32_t unwanted = events & (WATCH_READ | WATCH_WRITE);
+    struct stream *s = container_of(w, struct stream, poller);
+    uint32_t unwanted = events & (POLL_READ | POLL_WRITE);
 
     s->loop->events_seen = true;
     if (s->connecting) {
         stream_connected(s);
         return;
     }
-    if (s->blocked && (events & (WATCH_WRITE | GONE)) != 0) {
+    if (s->blocked && (events & (POLL_WRITE | GONE)) != 0) {
         s->blocked = false;
-        unwanted &= ~(uint32_t)WATCH_WRITE; /* unless it comes again: more may wait */
+        unwanted &= ~(uint32_t)POLL_WRITE; /* unless it comes again: more may wait */
         stream_touch(s);
     }
     s->urgent |= (events & EPOLLPRI) != 0;
     s->fin_known |= (events & (EPOLLRDHUP | EPOLLERR)) == EPOLLRDHUP;
-    if (stream_wants_read(s) && (events & (WATCH_READ | GONE)) != 0) {
-        unwanted &= ~(uint32_t)WATCH_READ; /* paused by it: perhaps not for long */
+    if (stream_wants_read(s) && (events & (POLL_READ | GONE)) != 0) {
+        unwanted &= ~(uint32_t)POLL_READ; /* paused by it: perhaps not for long */
         read_or_queue(s);
     } else {
         if ((events & GONE) != 0)
@@ -128,9 +128,9 @@ static void on_happened(struct watch *w, uint32_t events)
         watch(s, wanted_events(s));
 }
 
-static void on_closed(struct watch *w)
+static void on_closed(struct poller *w)
 {
-    struct stream *s = container_of(w, struct stream, watch);
+    struct stream *s = container_of(w, struct stream, poller);
 
     tls_free(s->tls);
     s->tls = NULL;
@@ -140,9 +140,9 @@ static void on_closed(struct watch *w)
 
 void stream_attach(struct stream *s, int fd)
 {
-    s->watch.happened = on_happened;
-    s->watch.closed = on_closed;
-    watch_open(&s->loop->watches, &s->watch, fd);
+    s->poller.happened = on_happened;
+    s->poller.closed = on_closed;
+    poller_open(&s->loop->pollers, &s->poller, fd);
     if (fd >= 0)
         stream_touch(s);
 }

@@ -11,7 +11,7 @@ enum {
     SETS = 2048, /* a power of two */
     WAYS = 8,
     MILLI = 1000, /* a full handshake in the bucket's unit */
-    CROWD_FROM = 16, /* handshakes in progress: more than a browser, or a pool's hosts
+    HANDSHAKES_LIMITED_FROM = 16, /* handshakes in progress: more than a browser, or a pool's hosts
                       * behind one address, have at a time */
     REMEMBERED = 3600 * 1000, /* ms that a finished handshake speaks for its source */
 };
@@ -20,7 +20,7 @@ struct source {
     uint64_t key; /* 0: free; else the /64, or a tagged IPv4 address */
     uint64_t drained; /* ms: when the bucket was last emptied a bit */
     uint64_t bucket; /* full handshakes, in thousandths */
-    uint64_t proved_until; /* ms */
+    uint64_t verified_until; /* ms */
     uint32_t connections; /* a source with connections keeps its place */
     uint32_t handshakes; /* of them, in progress */
     uint32_t rate; /* the bucket's leak, per second */
@@ -89,22 +89,22 @@ static void leak(struct source *source, uint64_t now)
     source->drained = now;
 }
 
-static bool is_proved(const struct source *source, uint64_t now)
+static bool is_verified(const struct source *source, uint64_t now)
 {
-    return now < source->proved_until;
+    return now < source->verified_until;
 }
 
 /* Which of two without connections had better be forgotten. */
 static bool matters_less(
     const struct source *one, const struct source *other, uint64_t now)
 {
-    bool proved = is_proved(one, now);
+    bool verified = is_verified(one, now);
 
-    return proved != is_proved(other, now) ? !proved : one->bucket < other->bucket;
+    return verified != is_verified(other, now) ? !verified : one->bucket < other->bucket;
 }
 
 /* Prefers the source's own place, then a free one, then that of the one without
- * connections that matters least: a crowd of strangers does not make us forget whom we
+ * connections that matters least: many unverified clients does not make us forget whom we
  * know. */
 static struct source *place(struct admission *admission, uint64_t key, uint64_t now)
 {
@@ -176,13 +176,13 @@ uint32_t source_handshakes(const struct source *source)
     return source != NULL ? source->handshakes : 0;
 }
 
-enum source_rank source_rank(struct source *source, uint64_t now)
+enum source_priority source_priority(struct source *source, uint64_t now)
 {
     if (source == NULL)
         return SOURCE_NEW;
-    if (source->handshakes > CROWD_FROM)
+    if (source->handshakes > HANDSHAKES_LIMITED_FROM)
         return SOURCE_CROWD;
-    if (is_proved(source, now))
+    if (is_verified(source, now))
         return SOURCE_PROVED;
     leak(source, now);
     return is_over_its_rate(source) ? SOURCE_CROWD : SOURCE_NEW;
@@ -197,19 +197,19 @@ static void count_full_handshake(struct source *source, uint64_t now)
         source->bucket += MILLI;
 }
 
-void source_kept_its_word(struct source *source, bool resumed, uint64_t now)
+void source_handshake_completed(struct source *source, bool resumed, uint64_t now)
 {
     if (source == NULL)
         return;
-    source->proved_until = now + REMEMBERED;
+    source->verified_until = now + REMEMBERED;
     if (!resumed)
         count_full_handshake(source, now);
 }
 
-void source_let_us_down(struct source *source, uint64_t now)
+void source_handshake_failed(struct source *source, uint64_t now)
 {
     if (source == NULL)
         return;
-    source->proved_until = 0;
+    source->verified_until = 0;
     count_full_handshake(source, now);
 }

@@ -6,7 +6,7 @@
  * bucket, its full handshakes; resumed ones cost next to nothing and are not counted. The
  * rate is only held against a source while CPU is short: one busy, honest source (a NAT,
  * a benchmark) on a quiet machine is never turned away, nor is anybody because others
- * stand still. Before that, who comes as a crowd waits behind who does not (its rank). A
+ * stand still. Before that, who comes in great number waits behind who does not (its priority). A
  * source that finds no place in the table is not limited. Pure: no sockets, the caller
  * brings the time.
  */
@@ -28,10 +28,10 @@ struct admission_limits {
 enum admission_verdict { ADMIT, ADMIT_NOT_CONNECTIONS, ADMIT_NOT_RATE };
 
 /* Whose hello is answered first, whose handshake is the last to be shed. */
-enum source_rank {
+enum source_priority {
     SOURCE_PROVED, /* finished its last handshake, not long ago */
     SOURCE_NEW,
-    SOURCE_CROWD, /* many in progress, or over its rate and not proved */
+    SOURCE_CROWD, /* many in progress, or over its rate and not verified */
 };
 
 struct admission *admission_new(void);
@@ -48,10 +48,10 @@ enum admission_verdict admission_enter(struct admission *admission,
 void source_leave(struct source *source);
 void source_handshake_over(struct source *source);
 uint32_t source_handshakes(const struct source *source); /* in progress */
-enum source_rank source_rank(struct source *source, uint64_t now);
+enum source_priority source_priority(struct source *source, uint64_t now);
 
 /* How a handshake that cost us something ended. */
-void source_kept_its_word(struct source *source, bool resumed, uint64_t now);
-void source_let_us_down(struct source *source, uint64_t now);
+void source_handshake_completed(struct source *source, bool resumed, uint64_t now);
+void source_handshake_failed(struct source *source, uint64_t now);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proxy/base/log.h"
-#include "proxy/session/front.h"
+#include "proxy/session/clients.h"
 #include "proxy/session/generation.h"
 #include "proxy/session/pool.h"
 
@@ -18,21 +18,21 @@ static struct backend *backend_of(struct stream *s)
 
 static void on_deadline(struct deadline *deadline);
 
-static struct backend *make(struct front *front, struct service *service)
+static struct backend *make(struct clients *clients, struct service *service)
 {
-    struct list *spare = spares_take(&front->backends);
+    struct list *spare = free_list_take(&clients->backends);
     struct backend *b =
         spare != NULL ? container_of(spare, struct backend, idle) : malloc(sizeof(*b));
 
     if (b == NULL)
         abort();
     memset(b, 0, sizeof(*b));
-    b->front = front;
+    b->clients = clients;
     b->service = service;
     list_init(&b->idle);
     list_init(&b->everywhere);
     deadline_init(&b->deadline, on_deadline);
-    front->backend_count++;
+    clients->backend_count++;
     return b;
 }
 
@@ -57,10 +57,10 @@ static void begin_connecting(struct backend *b)
     const struct endpoint *endpoint = &b->service->backends[b->index];
 
     b->tried |= (uint64_t)1 << b->index;
-    b->front->counters.backend_connects++;
-    stream_connect(&b->stream, b->front->loop, &stream_events,
+    b->clients->counters.backend_connects++;
+    stream_connect(&b->stream, b->clients->loop, &stream_events,
         (const struct sockaddr *)&endpoint->address, endpoint->len);
-    loop_arm(b->front->loop, &b->deadline, b->service->settings->connect_timeout);
+    loop_arm(b->clients->loop, &b->deadline, b->service->settings->connect_timeout);
 }
 
 void backend_attach(struct backend *b, const struct backend_events *events, void *user,
@@ -88,22 +88,22 @@ static struct backend *take_idle(struct service *service)
     return NULL;
 }
 
-bool backend_acquire(struct front *front, struct service *service, bool fresh,
+bool backend_acquire(struct clients *clients, struct service *service, bool fresh,
     const struct backend_events *events, void *user, struct backend **slot)
 {
     struct backend *b = fresh ? NULL : take_idle(service);
-    uint64_t now = loop_now(front->loop);
+    uint64_t now = loop_now(clients->loop);
 
     if (b != NULL) {
         b->reused = true;
         b->received = 0;
-        front->counters.backend_reuses++;
+        clients->counters.backend_reuses++;
         backend_attach(b, events, user, slot);
         return true;
     }
     if (service->backend_count == 0)
         return false;
-    b = make(front, service);
+    b = make(clients, service);
     b->all_bad = pool_all_bad(service->pool, service->backend_count, now);
     b->index = pool_choose(service->pool, service->backend_count, 0, now);
     backend_attach(b, events, user, slot);
@@ -119,15 +119,15 @@ static const char *text_of(const struct service *service, int index)
 /* This backend could not be connected: the next one, or bad news. */
 static void refused(struct backend *b, const char *detail)
 {
-    struct front *front = b->front;
+    struct clients *clients = b->clients;
     struct service *service = b->service;
-    uint64_t now = loop_now(front->loop);
+    uint64_t now = loop_now(clients->loop);
     const struct backend_events *events = b->events;
     void *user = b->user;
     struct backend **slot = b->slot;
     int index;
 
-    front->counters.backend_failures++;
+    clients->counters.backend_failures++;
     if (!pool_is_bad(service->pool, b->index, now) && service->backend_count > 1)
         log_warning(
             "event=backend_passed_over service=%s backend=%s ms=%llu detail=\"%s\"",
@@ -144,7 +144,7 @@ static void refused(struct backend *b, const char *detail)
         events->failed(user, reason, detail);
         return;
     }
-    struct backend *next = make(front, service);
+    struct backend *next = make(clients, service);
 
     next->index = index;
     next->tried = b->tried;
@@ -235,7 +235,7 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
         refused(b, detail);
         return;
     }
-    b->front->counters.backend_failures++;
+    b->clients->counters.backend_failures++;
     discard(b);
     events->failed(user, END_BACKEND_GONE, detail);
 }
@@ -243,12 +243,12 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
 static void on_closed(struct stream *s)
 {
     struct backend *b = backend_of(s);
-    struct front *front = b->front;
+    struct clients *clients = b->clients;
 
-    front->backend_count--;
-    if (!spares_keep(&front->backends, &b->idle))
+    clients->backend_count--;
+    if (!free_list_keep(&clients->backends, &b->idle))
         free(b);
-    front_on_gone(front);
+    clients_on_gone(clients);
 }
 
 static const struct stream_events stream_events = {
@@ -289,7 +289,7 @@ static bool may_be_kept(const struct backend *b)
 {
     const struct backend_pool *pool = b->service->pool;
 
-    return b->connected && !b->ended && !b->front->draining && !pool_is_retired(pool) &&
+    return b->connected && !b->ended && !b->clients->draining && !pool_is_retired(pool) &&
         stream_unsent(&b->stream) == 0 &&
         pool_idle(pool) < b->service->settings->backend_keepalive;
 }
@@ -305,10 +305,10 @@ void backend_release(struct backend **slot)
     *slot = NULL;
     b->slot = NULL;
     pool_put(b->service->pool, &b->idle);
-    list_append(&b->front->idle, &b->everywhere);
+    list_append(&b->clients->idle, &b->everywhere);
     stream_resume(&b->stream);
     stream_idle(&b->stream);
-    loop_arm(b->front->loop, &b->deadline, b->service->settings->backend_idle_timeout);
+    loop_arm(b->clients->loop, &b->deadline, b->service->settings->backend_idle_timeout);
 }
 
 void backend_abort(struct backend **slot)
@@ -336,7 +336,7 @@ void backend_close_idle(struct list *idle)
     close_idle(container_of(idle, struct backend, idle));
 }
 
-void backend_free_spare(struct list *idle)
+void backend_free_unused(struct list *idle)
 {
     free(container_of(idle, struct backend, idle));
 }

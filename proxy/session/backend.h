@@ -16,7 +16,7 @@
 #include "proxy/net/deadline.h"
 #include "proxy/net/stream.h"
 
-struct front;
+struct clients;
 struct service;
 struct backend;
 
@@ -32,15 +32,15 @@ struct backend_events {
 
 struct backend {
     struct stream stream;
-    struct front *front;
+    struct clients *clients;
     struct service *service; /* NULL once it is closing */
     int index; /* in service->backends */
     uint64_t tried; /* a bit for each backend this request was at */
     struct backend **slot;
     const struct backend_events *events;
     void *user;
-    struct list idle; /* in its pool; also links spares */
-    struct list everywhere; /* in front->idle */
+    struct list idle; /* in its pool; also links free_list */
+    struct list everywhere; /* in clients->idle */
     struct deadline deadline; /* connect_timeout, backend_idle_timeout */
     uint64_t received; /* bytes since it was acquired */
     bool connected, reused, all_bad, timed_out, ended;
@@ -49,7 +49,7 @@ struct backend {
 /* Fills *slot: an idle connection that looks alive (then backend_is_ready() at once),
  * unless `fresh`; else one that is being made, and ready() or failed() follow. False:
  * this service has no backend at all. */
-bool backend_acquire(struct front *front, struct service *service, bool fresh,
+bool backend_acquire(struct clients *clients, struct service *service, bool fresh,
     const struct backend_events *events, void *user, struct backend **slot);
 
 bool backend_is_ready(const struct backend *b);
@@ -76,7 +76,7 @@ void backend_reset(struct backend **slot);
 /* For pool.c: gives up an idle connection, given by its pool link. */
 void backend_close_idle(struct list *idle);
 
-/* For front.c. */
-void backend_free_spare(struct list *idle);
+/* For clients.c. */
+void backend_free_unused(struct list *idle);
 
 #endif

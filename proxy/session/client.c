@@ -9,9 +9,9 @@
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/handshake.h"
-#include "proxy/session/report.h"
-#include "proxy/session/requests.h"
+#include "proxy/session/accept_phase.h"
+#include "proxy/session/client_log.h"
+#include "proxy/session/await_head.h"
 #include "proxy/session/tunnel.h"
 
 static const struct service_settings *settings_of(const struct client *c)
@@ -23,12 +23,12 @@ static const struct service_settings *settings_of(const struct client *c)
 
 void client_arm(struct client *c, uint64_t deadline_ms)
 {
-    loop_arm(c->front->loop, &c->deadline, deadline_ms);
+    loop_arm(c->clients->loop, &c->deadline, deadline_ms);
 }
 
 void client_enter(struct client *c, enum client_state next, uint64_t deadline_ms)
 {
-    report_state(c, (enum client_state)c->state, next);
+    client_log_state(c, (enum client_state)c->state, next);
     c->state = (uint8_t)next;
     client_arm(c, deadline_ms);
 }
@@ -49,7 +49,7 @@ bool client_took_some(struct client *c, size_t *taken)
 
 void client_write(struct client *c, const char *bytes, size_t len)
 {
-    c->front->counters.bytes_to_clients += len;
+    c->clients->counters.bytes_to_clients += len;
     if (!stream_write(&c->stream, bytes, len))
         c->full = true;
 }
@@ -101,14 +101,14 @@ static void on_opened(struct stream *s)
         tunnel_begin(c);
     else
         requests_await(c);
-    front_on_gone(c->front);
+    clients_on_gone(c->clients);
 }
 
 static void on_data(struct stream *s, const char *bytes, size_t len)
 {
     struct client *c = client_of(s);
 
-    c->front->counters.bytes_from_clients += len;
+    c->clients->counters.bytes_from_clients += len;
     if (c->state == CLIENT_TUNNEL)
         tunnel_client_data(c->tunnel, bytes, len);
     else if (c->state == CLIENT_LINGER)
@@ -173,17 +173,17 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
 static void on_closed(struct stream *s)
 {
     struct client *c = client_of(s);
-    struct front *front = c->front;
+    struct clients *clients = c->clients;
 
     list_remove(&c->link);
-    front->counters.clients--;
+    clients->counters.clients--;
     c->generation->clients--;
     source_leave(c->source);
     parser_free(c->parser);
     buffer_destroy(&c->unparsed);
     generation_unref(c->generation);
     free(c);
-    front_on_gone(front);
+    clients_on_gone(clients);
 }
 
 static const struct stream_events stream_events = {
@@ -228,35 +228,35 @@ static void remember_peer(struct client *c, const struct sockaddr_storage *peer)
     }
 }
 
-struct client *client_new(struct front *front, struct service *service,
+struct client *client_new(struct clients *clients, struct service *service,
     const struct sockaddr_storage *peer, struct source *source)
 {
     struct client *c = calloc(1, sizeof(*c));
 
     if (c == NULL)
         abort();
-    c->front = front;
+    c->clients = clients;
     c->service = service;
     c->generation = generation_ref(service->generation);
     c->generation->clients++;
     c->source = source;
-    c->id = ++front->last_id;
-    c->accepted = loop_now(front->loop);
+    c->id = ++clients->last_id;
+    c->accepted = loop_now(clients->loop);
     remember_peer(c, peer);
     deadline_init(&c->deadline, on_deadline);
     list_init(&c->link);
     list_init(&c->handshaking);
-    list_append(&front->clients, &c->link);
-    list_append(&front->handshaking, &c->handshaking);
-    front->counters.clients++;
-    front->counters.handshakes_in_progress++;
+    list_append(&clients->clients, &c->link);
+    list_append(&clients->handshaking, &c->handshaking);
+    clients->counters.clients++;
+    clients->counters.handshakes_in_progress++;
     return c;
 }
 
 void client_start(struct client *c, int fd)
 {
-    stream_accept(&c->stream, c->front->loop, &stream_events, fd, c->service->tls);
-    stream_set_rank(&c->stream, source_rank(c->source, c->accepted));
+    stream_accept(&c->stream, c->clients->loop, &stream_events, fd, c->service->tls);
+    stream_set_priority(&c->stream, source_priority(c->source, c->accepted));
     client_arm(c, settings_of(c)->handshake_timeout);
 }
 

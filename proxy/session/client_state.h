@@ -14,7 +14,7 @@
 #include "proxy/base/end_reason.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/stream.h"
-#include "proxy/session/front.h"
+#include "proxy/session/clients.h"
 #include "proxy/session/generation.h"
 
 struct exchange;
@@ -39,7 +39,7 @@ enum client_state {
 
 struct client {
     struct stream stream;
-    struct front *front;
+    struct clients *clients;
     struct generation *generation; /* one reference */
     struct service *service;
     struct source *source; /* of admission.h; NULL: not tracked */
@@ -81,8 +81,8 @@ bool client_took_some(struct client *c, size_t *taken);
 /* Reading follows from the state alone; call it last. */
 void client_update_reading(struct client *c);
 
-/* For front.c. */
-struct client *client_new(struct front *front, struct service *service,
+/* For clients.c. */
+struct client *client_new(struct clients *clients, struct service *service,
     const struct sockaddr_storage *peer, struct source *source);
 void client_start(struct client *c, int fd);
 /* Moves to a service of another generation, if no byte has come yet. */

@@ -2,11 +2,11 @@
 
 #include <time.h>
 
-#include "proxy/http/reply.h"
+#include "proxy/http/error_reply.h"
 #include "proxy/session/client_state.h"
-#include "proxy/session/handshake.h"
+#include "proxy/session/accept_phase.h"
 #include "proxy/session/pace.h"
-#include "proxy/session/report.h"
+#include "proxy/session/client_log.h"
 
 /* Bytes discarded after the last reply: one that sends as fast as it can is ended by
  * linger_timeout, unless it reads slowly, too. */
@@ -39,12 +39,12 @@ void client_close(struct client *c, enum end_reason reason)
         c->ended_in = c->state;
     c->reason = (uint8_t)reason;
     handshake_leave(c);
-    c->front->counters.ends[reason]++;
+    c->clients->counters.ends[reason]++;
     if (c->ended_in == CLIENT_HANDSHAKE)
-        report_handshake(c);
+        client_log_handshake(c);
     else
-        report_end(c);
-    report_state(c, (enum client_state)c->state, CLIENT_CLOSED);
+        client_log_end(c);
+    client_log_state(c, (enum client_state)c->state, CLIENT_CLOSED);
     c->state = CLIENT_CLOSED;
     deadline_disarm(&c->deadline);
     if (is_given_up(c))
@@ -86,15 +86,15 @@ void client_cut(struct client *c, enum end_reason reason)
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     const char *text, bool to_head)
 {
-    struct buffer *reply = &c->front->scratch;
+    struct buffer *reply = &c->clients->scratch;
 
     if (c->state == CLIENT_AWAIT_HEAD)
-        report_refused_head(c, reason, status);
+        client_log_refused_head(c, reason, status);
     buffer_clear(reply);
-    reply_write(reply, status, text, time(NULL), to_head);
+    error_reply_write(reply, status, text, time(NULL), to_head);
     client_write(c, buffer_data(reply), buffer_len(reply));
     buffer_clear(reply);
-    c->front->counters.responses_own++;
+    c->clients->counters.responses_own++;
     client_end(c, reason);
 }
 

@@ -9,9 +9,9 @@
 #include "proxy/session/backend.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
-#include "proxy/session/own_reply.h"
-#include "proxy/session/report.h"
-#include "proxy/session/requests.h"
+#include "proxy/session/error_status.h"
+#include "proxy/session/client_log.h"
+#include "proxy/session/await_head.h"
 
 static const struct service_settings *settings_of(const struct exchange *x)
 {
@@ -59,9 +59,9 @@ static bool asks_websocket(const struct exchange *x, const struct head *head)
         span_is_token(head_find(head, "Upgrade"), "websocket");
 }
 
-static struct exchange *obtain(struct front *front)
+static struct exchange *obtain(struct clients *clients)
 {
-    struct list *spare = spares_take(&front->exchanges);
+    struct list *spare = free_list_take(&clients->exchanges);
     struct exchange *x;
 
     if (spare != NULL)
@@ -75,10 +75,10 @@ static struct exchange *obtain(struct front *front)
 
 static struct exchange *make(struct client *c, const struct head *head)
 {
-    struct exchange *x = obtain(c->front);
+    struct exchange *x = obtain(c->clients);
 
     x->client = c;
-    x->began = loop_now(c->front->loop);
+    x->began = loop_now(c->clients->loop);
     x->minor = head->minor > 0;
     x->to_head = span_is(head->method, "HEAD");
     x->keep_alive = head->keep_alive;
@@ -118,7 +118,7 @@ static void wipe(struct exchange *x)
     list_init(&x->link);
 }
 
-void exchange_free_spare(struct list *link)
+void exchange_free_unused(struct list *link)
 {
     struct exchange *x = container_of(link, struct exchange, link);
 
@@ -132,13 +132,13 @@ void exchange_close(struct exchange *x, enum end_reason reason)
 {
     struct client *c = x->client;
 
-    report_exchange(x, reason);
+    client_log_exchange(x, reason);
     backend_abort(&x->backend);
-    buffer_clear(&c->front->scratch);
+    buffer_clear(&c->clients->scratch);
     c->exchange = NULL;
     wipe(x);
-    if (!spares_keep(&c->front->exchanges, &x->link))
-        exchange_free_spare(&x->link);
+    if (!free_list_keep(&c->clients->exchanges, &x->link))
+        exchange_free_unused(&x->link);
 }
 
 void exchange_begin(struct client *c, const struct head *head)
@@ -149,7 +149,7 @@ void exchange_begin(struct client *c, const struct head *head)
     client_enter(c, CLIENT_EXCHANGE, settings->response_timeout);
     c->exchange = x;
     c->requests++;
-    c->front->counters.requests++;
+    c->clients->counters.requests++;
     if (settings->max_body > 0 && head->body == BODY_LENGTH &&
         head->length > settings->max_body) {
         exchange_fail(x, END_BODY_TOO_LARGE, "");
@@ -248,13 +248,13 @@ void exchange_refuse(
 
 void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail)
 {
-    const struct own_reply *reply = own_reply_for(reason);
+    const struct own_reply *reply = error_status_of(reason);
 
     if (end_reason_fault(reason) == FAULT_BACKEND)
-        report_backend_failure(
+        client_log_backend_failure(
             x->client, x->backend_text, reason, x->answering ? "cut" : "refused", detail);
     if (end_reason_fault(reason) == FAULT_BACKEND && x->backend != NULL)
-        x->client->front->counters.backend_failures++; /* else it was counted */
+        x->client->clients->counters.backend_failures++; /* else it was counted */
     exchange_refuse(x, reason, reply->status, reply->text);
 }
 
@@ -262,7 +262,7 @@ void exchange_finish(struct exchange *x)
 {
     struct client *c = x->client;
     bool whole = x->request_part == PART_DONE;
-    bool keep_alive = whole && !x->closes && !c->front->draining;
+    bool keep_alive = whole && !x->closes && !c->clients->draining;
 
     if (whole && x->reply_keeps)
         backend_release(&x->backend);

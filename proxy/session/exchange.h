@@ -14,7 +14,7 @@
 #include "proxy/base/buffer.h"
 #include "proxy/base/end_reason.h"
 #include "proxy/base/list.h"
-#include "proxy/http/framing.h"
+#include "proxy/http/chunked_encode.h"
 #include "proxy/session/access_log.h"
 #include "proxy/session/pace.h"
 
@@ -39,7 +39,7 @@ struct exchange {
     struct pace upload;
     struct access_entry entry;
     struct timespec when; /* for the access log */
-    struct list link; /* in front->exchanges while spare */
+    struct list link; /* in clients->exchanges while spare */
     uint64_t began; /* ms */
     uint64_t received, sent; /* body bytes */
     unsigned status; /* of what the client got or will get, 0: nothing yet */
@@ -88,6 +88,6 @@ void exchange_finish(struct exchange *x); /* the response is complete */
 void exchange_close(struct exchange *x, enum end_reason reason); /* logged and freed */
 extern const struct backend_events exchange_backend_events;
 
-void exchange_free_spare(struct list *link);
+void exchange_free_unused(struct list *link);
 
 #endif

@@ -12,16 +12,16 @@
 #include <stdbool.h>
 
 struct client;
-struct front;
+struct clients;
 
 /* Before another is accepted. max_handshakes may be silent, and as many may wait for us.
  */
-bool shed_is_due(const struct front *front);
+bool shed_is_due(const struct clients *clients);
 
 /* NULL: nobody need go yet. */
-struct client *shed_candidate(const struct front *front);
+struct client *shed_candidate(const struct clients *clients);
 
 /* CPU is short even for those who finish their handshakes: they have waited that long. */
-bool shed_is_no_help(const struct front *front);
+bool cpu_saturated(const struct clients *clients);
 
 #endif

@@ -7,7 +7,7 @@
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/report.h"
+#include "proxy/session/client_log.h"
 
 enum { EARLY_MAX = 64 * 1024 }; /* while the backend is not connected */
 
@@ -42,7 +42,7 @@ static struct tunnel *make(struct client *c)
 
 static void destroy(struct tunnel *t, enum end_reason reason)
 {
-    report_tunnel(t->client, &t->request, reason);
+    client_log_tunnel(t->client, &t->request, reason);
     buffer_destroy(&t->request.entry.text);
     backend_abort(&t->backend);
     buffer_destroy(&t->early);
@@ -104,7 +104,7 @@ void tunnel_begin(struct client *c)
     struct tunnel *t = make(c);
 
     t->backend_text = backend_only(c->service);
-    if (!backend_acquire(c->front, c->service, true, &events, t, &t->backend))
+    if (!backend_acquire(c->clients, c->service, true, &events, t, &t->backend))
         cut(t, END_BACKEND_NONE);
 }
 
@@ -266,7 +266,7 @@ static void on_failed(void *user, enum end_reason reason, const char *detail)
 {
     struct tunnel *t = user;
 
-    report_backend_failure(t->client, t->backend_text, reason, "cut", detail);
+    client_log_backend_failure(t->client, t->backend_text, reason, "cut", detail);
     cut(t, reason);
 }
 

@@ -26,7 +26,7 @@ from frame.recorder import Recorder
 from frame.wait import wait_until
 from test_smuggling import CLIENTS, CONTEXTS, is_whole
 
-PATIENCE = 1  # seconds that anybody waits for the rest of something
+TIMEOUT = 1  # seconds that anybody waits for the rest of something
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/log;
@@ -37,13 +37,13 @@ http {{
     server {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {cert}; ssl_certificate_key {key};
-        client_max_body_size 0; client_body_timeout {patience}s; keepalive_timeout {patience}s;
+        client_max_body_size 0; client_body_timeout {timeout}s; keepalive_timeout {timeout}s;
         large_client_header_buffers 4 32k;
         location / {{
             proxy_pass http://{backend};
             proxy_http_version 1.1;
             proxy_request_buffering off; proxy_ignore_client_abort on;
-            proxy_read_timeout {patience}s; proxy_send_timeout {patience}s;
+            proxy_read_timeout {timeout}s; proxy_send_timeout {timeout}s;
         }}
     }}
 }}
@@ -55,9 +55,9 @@ global
 defaults
     mode http
     option httpclose
-    timeout connect {patience}s
-    timeout client {patience}s
-    timeout server {patience}s
+    timeout connect {timeout}s
+    timeout client {timeout}s
+    timeout server {timeout}s
 frontend front
     bind 127.0.0.1:{port} ssl crt {merged}
     default_backend back
@@ -76,7 +76,7 @@ class Peer:
         config = folder / "config"
         config.write_text(text.format(
             folder=folder, port=self.port, cert=pair.cert, key=pair.key, backend=backend,
-            merged=folder / "merged.pem", patience=PATIENCE))
+            merged=folder / "merged.pem", timeout=TIMEOUT))
         self.log = open(folder / "output", "wb")
         self.process = subprocess.Popen([program, *arguments, config], stdout=self.log,
                                         stderr=self.log, stdin=subprocess.DEVNULL)
@@ -101,7 +101,7 @@ def start(product, folder, pki, backend):
         program = os.environ.get("WLBPROXY") or os.path.join(
             os.path.dirname(__file__), "../../build/wlbproxy")
         proxy = Proxy(program, folder, pki.rsa, backend, log_level="error", max_body=0,
-                      upgrade="websocket", body_timeout=f"{PATIENCE}s")
+                      upgrade="websocket", body_timeout=f"{TIMEOUT}s")
         proxy.start()
         return proxy
     if product == "nginx":
@@ -120,7 +120,7 @@ def judge_request(payload, talks):
 
 
 def requests(product, folder, pki):
-    recorder = Recorder(patience=PATIENCE)
+    recorder = Recorder(timeout=TIMEOUT)
     proxy = start(product, folder, pki, recorder.address)
     recorder.settle()
     tls = context()

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import bad_inputs
-from frame.wait import PATIENCE
+from frame.wait import TIMEOUT
 
 pytestmark = pytest.mark.xdist_group("bad inputs")
 
@@ -23,7 +23,7 @@ def rows(tmp_path_factory):
 def run(wlbproxy, *arguments):
     """Without a terminal to ask on."""
     return subprocess.run([wlbproxy, "cert", *map(str, arguments)], capture_output=True,
-                          stdin=subprocess.DEVNULL, timeout=PATIENCE, text=True,
+                          stdin=subprocess.DEVNULL, timeout=TIMEOUT, text=True,
                           start_new_session=True)
 
 

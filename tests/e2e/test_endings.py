@@ -46,7 +46,7 @@ def test_the_end_waits_for_no_disk(start_proxy, origin):
         proxy.signal(signal.SIGHUP)
         wait_until(lambda: any("RELOADING=1" in one for one in proxy.read_notifications()))
         proxy.signal(signal.SIGTERM)
-        proxy.wait_for("left_behind")
+        proxy.wait_for("exit_with_blocked_task")
         tracer.process.kill()  # which would hold on to the thread
         assert proxy.wait_exit() == 0
 

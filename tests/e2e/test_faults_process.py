@@ -196,21 +196,21 @@ def address_space(pid):
 
 
 def test_a_worker_without_memory_is_replaced(start_proxy, origin):
-    """A limit that a crowd of half-open handshakes exceeds, with a ClientHello in several
+    """A limit that a many_clients of half-open handshakes exceeds, with a ClientHello in several
     records, which costs most: a worker may die of it, the service does not."""
     usual = start_proxy(origin.address)
     enough = max(map(address_space, [usual.pid, *usual.workers()])) + (12 << 20)
     proxy = start_proxy(origin.address, wrapper=["prlimit", f"--as={enough}", "--"])
     (worker,) = proxy.workers()
-    crowd = []
+    many_clients = []
     for _ in range(700):
         try:
-            crowd.append(socket.create_connection(("127.0.0.1", proxy.port), timeout=20))
-            crowd[-1].sendall(b"\x16\x03\x01\x00\x56\x01\x00\x00\xfc\x03\x03" + b"x" * 80)
+            many_clients.append(socket.create_connection(("127.0.0.1", proxy.port), timeout=20))
+            many_clients[-1].sendall(b"\x16\x03\x01\x00\x56\x01\x00\x00\xfc\x03\x03" + b"x" * 80)
         except OSError:
             break
     wait_until(lambda: gone(worker), "the limit is met")
-    for one in crowd:
+    for one in many_clients:
         one.close()
     wait_until(lambda: len(proxy.workers()) == 1)
     assert works(proxy.port)
@@ -277,7 +277,7 @@ def test_clock_jumps_both_ways_stop_nothing(start_proxy, origin, tmp_path):
 
 
 def test_a_worker_that_hangs_does_not_hold_up_a_reload(start_proxy, origin, pki):
-    """It is found out by its heartbeat, not by the patience that large generations get."""
+    """It is found out by its heartbeat, not by the timeout that large generations get."""
     proxy = start_proxy(origin.address, workers=2)
     os.kill(proxy.workers()[0], signal.SIGSTOP)
     pki.other.install(proxy.cert, proxy.key)

@@ -36,7 +36,7 @@ def client_hello():
     return outgoing.read()
 
 
-def crowd(port, count, first, source="127.0.0.1"):
+def many_clients(port, count, first, source="127.0.0.1"):
     """Connections that have said that much."""
     connections = []
     for _ in range(count):
@@ -58,14 +58,14 @@ def wait_until_alone(proxy):
 
 @pytest.mark.parametrize("said", ["nothing", "half a hello", "a hello"])
 def test_half_open_handshakes_end_by_their_deadline(start_proxy, origin, full, said):
-    patience = {**DEADLINES, "handshake_timeout": "10s" if full else "3s"}
-    proxy = start_proxy(origin.address, **patience)
+    timeout = {**DEADLINES, "handshake_timeout": "10s" if full else "3s"}
+    proxy = start_proxy(origin.address, **timeout)
     hello = client_hello()
     first = {"nothing": b"", "half a hello": hello[:len(hello) // 2], "a hello": hello}[said]
     assert works(proxy.port)
     count = 5000 if full else MANY
     before = proxy.rss()
-    attackers = crowd(proxy.port, count, first)
+    attackers = many_clients(proxy.port, count, first)
     for _ in range(10):
         assert works(proxy.port)
     assert proxy.rss() - before < count * 64 + 4096
@@ -77,7 +77,7 @@ def test_half_open_handshakes_end_by_their_deadline(start_proxy, origin, full, s
 def test_handshakes_beyond_the_limit_make_room(start_proxy, origin):
     """The oldest silent ones go, nobody who speaks waits."""
     proxy = start_proxy(origin.address, max_handshakes=50)
-    attackers = crowd(proxy.port, 200, b"")
+    attackers = many_clients(proxy.port, 200, b"")
     assert works(proxy.port)
     assert counters(proxy)["handshakes_in_progress"] <= 50
     assert counters(proxy)["handshakes_shed"] >= 150
@@ -88,7 +88,7 @@ def test_handshakes_beyond_the_limit_make_room(start_proxy, origin):
 def test_a_crowd_that_stalls_after_its_hello_keeps_nobody_waiting(start_proxy, origin):
     """Nor those who come behind all of it, in the backlog."""
     proxy = start_proxy(origin.address, max_handshakes=50, handshake_timeout="1m")
-    attackers = crowd(proxy.port, 800, client_hello(), source="127.0.0.2")
+    attackers = many_clients(proxy.port, 800, client_hello(), source="127.0.0.2")
     assert works(proxy.port, timeout=15)  # with three seconds each it took 48
     close_all(attackers)
     wait_until_alone(proxy)
@@ -100,7 +100,7 @@ def test_who_stands_still_costs_nobody_an_error(start_proxy, origin, full, said)
     """Not even who comes from the same address, and more often than its rate."""
     proxy = start_proxy(origin.address, handshake_rate=5, handshake_timeout="1m")
     hello = client_hello()
-    attackers = crowd(proxy.port, 2500 if full else 700,
+    attackers = many_clients(proxy.port, 2500 if full else 700,
                       hello if said == "a hello" else hello[:len(hello) // 2])
     for _ in range(60):
         assert works(proxy.port)
@@ -111,7 +111,7 @@ def test_who_comes_alone_is_spared_whoever_else_is_shed(start_proxy, origin):
     """Although it is the oldest of all, and not quick."""
     proxy = start_proxy(origin.address, max_handshakes=50, handshake_timeout="1m")
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as slow:
-        attackers = crowd(proxy.port, 200, b"", source="127.0.0.2")
+        attackers = many_clients(proxy.port, 200, b"", source="127.0.0.2")
         wait_until(lambda: counters(proxy)["handshakes_shed"] >= 150, "room is made")
         with context().wrap_socket(slow, server_hostname="localhost") as client:
             client.sendall(get("/", close=True))
@@ -121,7 +121,7 @@ def test_who_comes_alone_is_spared_whoever_else_is_shed(start_proxy, origin):
 
 def test_connections_of_one_source_are_bounded(start_proxy, origin):
     proxy = start_proxy(origin.address, max_connections_per_source=20)
-    crowd_of_one = crowd(proxy.port, 30, b"", source="127.0.0.9")
+    crowd_of_one = many_clients(proxy.port, 30, b"", source="127.0.0.9")
     wait_until(lambda: ends(proxy).get("too_many_connections", 0) == 10)
     assert works(proxy.port)
     close_all(crowd_of_one)
@@ -131,7 +131,7 @@ def test_a_full_house_waits_in_the_backlog_and_is_told_once(start_proxy, origin)
     proxy = start_proxy(origin.address, max_connections=10)
     inside = [Tls(proxy.port) for _ in range(10)]
     proxy.wait_for("full")
-    outside = crowd(proxy.port, 20, b"")
+    outside = many_clients(proxy.port, 20, b"")
     assert inside[0].request(get("/")).status == 200
     assert counters(proxy)["accepted"] == 10
     for one in inside:
@@ -255,7 +255,7 @@ def test_memory_comes_back_after_a_flood(start_proxy, origin):
     proxy = start_proxy(origin.address, **DEADLINES)
     assert works(proxy.port)
     before = proxy.rss()
-    attackers = crowd(proxy.port, 900, client_hello()[:100])
+    attackers = many_clients(proxy.port, 900, client_hello()[:100])
     wait_until(lambda: counters(proxy)["handshakes_in_progress"] >= 900)
     most = proxy.rss()
     close_all(attackers)

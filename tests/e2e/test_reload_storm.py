@@ -127,14 +127,14 @@ def test_two_thousand_reloads_under_load(start_proxy, load, origin, pki, crypto)
                         idle_timeout="2h")
     transfer = Download(proxy.port, GIGABYTE, rounds * 0.0001)
     with idle_clients(proxy.port, 100) as idle:
-        crowd = Crowd(load, proxy.port, 32)
-        crowd.start()
+        many_clients = Crowd(load, proxy.port, 32)
+        many_clients.start()
         transfer.start()
         reload_many(proxy, (pki.rsa, pki.other), 100, 4, ())
         before = Footprint(proxy)
         reload_many(proxy, (pki.rsa, pki.other), rounds - 100, 4, range(200, rounds, 200))
         last = Footprint(proxy)
-        crowd.finish()
+        many_clients.finish()
         transfer.hurry.set()
         transfer.join()
         for one in idle:
@@ -142,9 +142,9 @@ def test_two_thousand_reloads_under_load(start_proxy, load, origin, pki, crypto)
         quiet(proxy, 100)
         print(f"{proxy.status()['crypto']}; 100th: {before}; last: {last}; "
               f"at rest: {Footprint(proxy)}")
-    print(f"{crowd.operations} requests, {len(crowd.errors)} failed, "
-          f"the slowest took {crowd.slowest / 1000:.0f} ms")
-    assert crowd.errors == [] and crowd.operations > rounds
+    print(f"{many_clients.operations} requests, {len(many_clients.errors)} failed, "
+          f"the slowest took {many_clients.slowest / 1000:.0f} ms")
+    assert many_clients.errors == [] and many_clients.operations > rounds
     assert transfer.result == (GIGABYTE, filler_sha256(GIGABYTE))
     assert proxy.status()["generation"] == rounds + 1
     assert proxy.events("worker_died") == []

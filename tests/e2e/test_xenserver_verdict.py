@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from frame.ports import free_port
-from frame.wait import PATIENCE, wait_until
+from frame.wait import TIMEOUT, wait_until
 
 MODES = ["verify = 2", "verifyPeer = yes", "verifyChain = yes"]
 LEAVES = {  # subject, alternative names: XENSERVER's table of names
@@ -129,7 +129,7 @@ CAfile = {installed}
 checkHost = {address}
 {mode}
 """.replace("[x]\n", ""))
-    done = subprocess.run(["stunnel4", str(conf)], input=b"", capture_output=True, timeout=PATIENCE)
+    done = subprocess.run(["stunnel4", str(conf)], input=b"", capture_output=True, timeout=TIMEOUT)
     return b"TLS connected: new session" in done.stderr
 
 
@@ -137,7 +137,7 @@ def verdicts(wlbproxy, chain, address, installed):
     """What `cert check` says, release by release."""
     done = subprocess.run(
         [wlbproxy, "cert", "check", "--json", "--address", address, "--installed", installed,
-         chain], capture_output=True, text=True, timeout=PATIENCE)
+         chain], capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode in (0, 1), done.stderr
     return json.loads(done.stdout)["xenserver"]
 

@@ -4,16 +4,16 @@
 #include <string.h>
 
 #include "config/error.h"
-#include "proxy/process/channel.h"
-#include "proxy/process/report.h"
-#include "proxy/process/setup.h"
-#include "proxy/process/snapshot.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/ipc/worker_stats.h"
+#include "proxy/ipc/worker_setup.h"
+#include "proxy/ipc/snapshot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct report report;
+    static struct worker_stats report;
     struct message m = {.fd_count = 0};
     struct snapshot snapshot;
     struct setup setup;
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         snapshot_destroy(&snapshot);
     if (!message_parse(&m, (const char *)data, size))
         return 0;
-    report_decode(&report, m.body, m.len);
+    worker_stats_decode(&report, m.body, m.len);
     setup_decode(&setup, m.body, m.len);
     return 0;
 }

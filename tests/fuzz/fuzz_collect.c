@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certstore/collect.h"
+#include "certstore/read/collect.h"
 #include "certstore/finding.h"
 
 static void collect(const char *text, size_t len, const char *password)

@@ -9,7 +9,7 @@
 #include <openssl/err.h>
 
 #include "proxy/crypto/engine.h"
-#include "proxy/handshake/handshake.h"
+#include "proxy/tls/native/handshake.h"
 #include "tests/unit/service.h"
 
 static struct service service;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "certstore/finding.h"
-#include "certstore/judge.h"
+#include "certstore/judge/judge.h"
 
 static void judge(struct judge_input input)
 {

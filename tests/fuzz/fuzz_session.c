@@ -147,7 +147,7 @@ static void run(struct script *script)
     while (script->at < script->end)
         step(&rig, &peers, script);
     if (first / 64 % 2 == 0)
-        front_drain(rig.front, empty, NULL);
+        clients_drain(rig.clients, empty, NULL);
     for (int i = 0; i < PEERS; i++) {
         if (peers.clients[i] >= 0)
             close(peers.clients[i]);

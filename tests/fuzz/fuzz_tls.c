@@ -11,7 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "proxy/base/buffer.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 #include "tests/unit/service.h"
 #include "tests/unit/tls_forger.h"
 
@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         feed(tls, (const char *)data + 1, size - 1, (data[0] & STEP) + 1);
     if (tls_is_open(tls))
         tls_end(tls);
-    tls_facts(tls);
+    tls_info(tls);
     tls_free(tls);
     buffer_destroy(&out);
     ERR_clear_error();

@@ -21,9 +21,9 @@ def reset(connection):
     connection.close()
 
 
-def await_end(connection, patience=60):
+def await_end(connection, timeout=60):
     """The proxy must end it: by its deadlines, not by ours."""
-    connection.settimeout(patience)
+    connection.settimeout(timeout)
     try:
         while connection.recv(65536):
             pass

@@ -20,7 +20,7 @@
 #include <openssl/ssl.h>
 
 #include "proxy/base/buffer.h"
-#include "proxy/net/tls_session.h"
+#include "proxy/tls/tls_session.h"
 #include "tests/unit/service.h"
 
 enum { LINE_MAX_LEN = 160, PLAIN = 64 * 1024, RECORD_HEADER = 5 };
@@ -31,7 +31,7 @@ struct pass {
     char (*lines)[LINE_MAX_LEN];
     char (*names)[LINE_MAX_LEN];
     size_t count, room;
-    size_t express; /* handshakes that were ours */
+    size_t native; /* handshakes that were ours */
 };
 
 static struct pass *now;
@@ -131,7 +131,7 @@ static void compare(const char *what, void (*cases)(void), const struct meant *m
     size_t differences = 0;
 
     assert_int_equal(stock.count, own.count);
-    assert_int_equal(stock.express, 0);
+    assert_int_equal(stock.native, 0);
     for (size_t i = 0; i < stock.count; i++) {
         assert_string_equal(stock.names[i], own.names[i]);
         if (strcmp(stock.lines[i], own.lines[i]) == 0 || is_meant(&stock, &own, i, meant))
@@ -141,8 +141,8 @@ static void compare(const char *what, void (*cases)(void), const struct meant *m
             own.lines[i]);
     }
     print_message("%s: %zu cases, %zu of them ours, %zu differences\n", what, own.count,
-        own.express, differences);
-    assert_true(own.express > 0);
+        own.native, differences);
+    assert_true(own.native > 0);
     free_pass(&stock);
     free_pass(&own);
     assert_int_equal(differences, 0);
@@ -161,7 +161,7 @@ static struct side {
     struct tls *tls;
     struct buffer out;
     int code; /* what tls_read() said last, besides plaintext and OPENED */
-    bool express;
+    bool native;
 } side;
 
 static inline void side_begin(void)
@@ -172,7 +172,7 @@ static inline void side_begin(void)
 
 static void side_end(void)
 {
-    now->express += side.express;
+    now->native += side.native;
     tls_free(side.tls);
     buffer_destroy(&side.out);
     ERR_clear_error();
@@ -190,7 +190,7 @@ static void side_feed(const unsigned char *bytes, size_t len)
         n = tls_read(side.tls, plain, sizeof(plain));
         if (n == TLS_NEED_KEYS)
             (void)engine_run();
-        side.express = side.express || side.tls->express != NULL;
+        side.native = side.native || side.tls->native != NULL;
     } while (n > 0 || n == TLS_OPENED || n == TLS_NEED_KEYS);
     side.code = n;
     tls_keep(side.tls);

@@ -17,7 +17,7 @@
 #include <openssl/ssl.h>
 
 #include "proxy/base/buffer.h"
-#include "proxy/handshake/handshake.h"
+#include "proxy/tls/native/handshake.h"
 #include "tests/unit/service.h"
 
 enum { RECORD_HEADER = 5, EXPLICIT_NONCE = 8, AAD = 13 };

@@ -71,12 +71,12 @@ static inline int stop(void **state)
 
 static inline uint64_t ended(enum end_reason reason)
 {
-    return front_counters(rig.front)->ends[reason];
+    return clients_counters(rig.clients)->ends[reason];
 }
 
 static inline struct client *last_client(void)
 {
-    return container_of(rig.front->clients.prev, struct client, link);
+    return container_of(rig.clients->clients.prev, struct client, link);
 }
 
 static inline void expect_status(int client, const char *status)

@@ -1,5 +1,5 @@
 /*
- * session_rig.h - a front with scripted peers on both sides: clients over socket pairs,
+ * session_rig.h - a clients with scripted peers on both sides: clients over socket pairs,
  * backends behind abstract unix sockets, turned by hand, no threads, no sleeping. Shared
  * by unit tests and the fuzz target.
  */
@@ -26,7 +26,7 @@ enum { RIG_BACKENDS = 2, RIG_TURNS = 12 };
 
 struct rig {
     struct loop loop;
-    struct front *front;
+    struct clients *clients;
     struct generation *generation;
     int listeners[RIG_BACKENDS];
     struct endpoint endpoints[RIG_BACKENDS];
@@ -77,7 +77,7 @@ static inline void rig_start(struct rig *rig, const char *options, size_t backen
 {
     memset(rig, 0, sizeof(*rig));
     loop_init(&rig->loop);
-    rig->front = front_new(&rig->loop);
+    rig->clients = clients_new(&rig->loop);
     for (int i = 0; i < RIG_BACKENDS; i++)
         rig_listen(rig, i);
     rig->generation = rig_generation(rig, options, backends);
@@ -108,14 +108,14 @@ static inline void rig_wait(struct rig *rig, uint64_t ms)
 
 static inline void rig_stop(struct rig *rig)
 {
-    front_close_all(rig->front);
-    front_retire(rig->front, rig->generation);
+    clients_close_all(rig->clients);
+    clients_retire(rig->clients, rig->generation);
     rig_turn(rig);
-    assert(front_clients(rig->front) == 0);
-    assert(rig->front->backend_count == 0);
+    assert(clients_count(rig->clients) == 0);
+    assert(rig->clients->backend_count == 0);
     assert(rig->generation->refs == 1);
     generation_unref(rig->generation);
-    front_free(rig->front);
+    clients_free(rig->clients);
     rig_turn(rig);
     loop_destroy(&rig->loop);
     for (int i = 0; i < RIG_BACKENDS; i++) {
@@ -138,7 +138,7 @@ static inline int rig_client(struct rig *rig)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
-    client_accept(rig->front, &rig->generation->services[0], pair[0], &peer);
+    client_accept(rig->clients, &rig->generation->services[0], pair[0], &peer);
     rig_turn(rig);
     return pair[1];
 }

@@ -106,7 +106,7 @@ static enum admission_verdict shake(int count, bool pressed, uint64_t now)
 
         if (verdict != ADMIT)
             return verdict;
-        source_kept_its_word(source, false, now);
+        source_handshake_completed(source, false, now);
         leave(source);
     }
     return ADMIT;
@@ -131,17 +131,17 @@ static void a_source_that_slows_down_is_forgiven(void **state)
     assert_int_equal(shake(10, true, 6000), ADMIT);
 }
 
-static enum source_rank rank_of(const char *peer, uint64_t now)
+static enum source_priority rank_of(const char *peer, uint64_t now)
 {
     struct source *source;
 
     assert_int_equal(enter(peer, false, now, &source), ADMIT);
-    enum source_rank rank = source_rank(source, now);
+    enum source_priority priority = source_priority(source, now);
     leave(source);
-    return rank;
+    return priority;
 }
 
-static void who_finished_a_handshake_goes_before_strangers_until_it_lets_us_down(
+static void who_finished_a_handshake_goes_before_unverified_clients_until_it_lets_us_down(
     void **state)
 {
     struct source *source;
@@ -154,12 +154,12 @@ static void who_finished_a_handshake_goes_before_strangers_until_it_lets_us_down
     assert_int_equal(rank_of("192.0.2.1", 4000 * 1000), SOURCE_NEW);
     assert_int_equal(shake(1, false, 4000 * 1000), ADMIT);
     enter("192.0.2.1", false, 4001 * 1000, &source);
-    source_let_us_down(source, 4001 * 1000);
+    source_handshake_failed(source, 4001 * 1000);
     leave(source);
     assert_int_equal(rank_of("192.0.2.1", 4001 * 1000), SOURCE_NEW);
 }
 
-static void who_lets_us_down_too_often_is_a_crowd_and_who_keeps_its_word_is_not(
+static void a_source_with_many_failures_is_limited_and_a_completing_one_is_not(
     void **state)
 {
     (void)state;
@@ -170,14 +170,14 @@ static void who_lets_us_down_too_often_is_a_crowd_and_who_keeps_its_word_is_not(
 
         assert_int_equal(rank_of("192.0.2.9", 1000), SOURCE_NEW);
         enter("192.0.2.9", false, 1000, &source);
-        source_let_us_down(source, 1000);
+        source_handshake_failed(source, 1000);
         leave(source);
     }
     assert_int_equal(rank_of("192.0.2.9", 1000), SOURCE_CROWD);
     assert_int_equal(rank_of("192.0.2.9", 1100), SOURCE_NEW);
 }
 
-static void who_has_many_handshakes_in_progress_is_a_crowd_until_they_are_over(
+static void a_source_with_many_handshakes_is_limited_until_they_end(
     void **state)
 {
     static const struct admission_limits none = {0};
@@ -189,11 +189,11 @@ static void who_has_many_handshakes_in_progress_is_a_crowd_until_they_are_over(
         assert_int_equal(
             admission_enter(table, &none, &from, true, 0, &sources[i]), ADMIT);
         assert_int_equal(source_handshakes(sources[i]), i + 1);
-        assert_int_equal(source_rank(sources[i], 0), i < 16 ? SOURCE_NEW : SOURCE_CROWD);
+        assert_int_equal(source_priority(sources[i], 0), i < 16 ? SOURCE_NEW : SOURCE_CROWD);
     }
     for (int i = 0; i < 4; i++)
         source_handshake_over(sources[i]);
-    assert_int_equal(source_rank(sources[0], 0), SOURCE_NEW);
+    assert_int_equal(source_priority(sources[0], 0), SOURCE_NEW);
     for (int i = 4; i < 20; i++)
         source_handshake_over(sources[i]);
     for (int i = 0; i < 20; i++)
@@ -211,7 +211,7 @@ static void connections_without_full_handshakes_never_fill_the_bucket(void **sta
     }
 }
 
-static void a_crowd_of_sources_never_pushes_out_one_with_connections(void **state)
+static void many_sources_never_evict_one_with_connections(void **state)
 {
     struct source *kept, *again;
 
@@ -229,7 +229,7 @@ static void a_crowd_of_sources_never_pushes_out_one_with_connections(void **stat
     assert_ptr_equal(kept, again);
 }
 
-static void a_crowd_of_strangers_does_not_make_us_forget_whom_we_know(void **state)
+static void a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know(void **state)
 {
     (void)state;
     assert_int_equal(shake(1, false, 1000), ADMIT);
@@ -239,7 +239,7 @@ static void a_crowd_of_strangers_does_not_make_us_forget_whom_we_know(void **sta
 
         snprintf(text, sizeof(text), "10.%u.%u.%u", i >> 16 & 255, i >> 8 & 255, i & 255);
         assert_int_equal(enter(text, false, 1000 + i / 100, &source), ADMIT);
-        source_let_us_down(source, 1000 + i / 100);
+        source_handshake_failed(source, 1000 + i / 100);
         leave(source);
     }
     assert_int_equal(rank_of("192.0.2.1", 3000), SOURCE_PROVED);
@@ -256,10 +256,10 @@ static void a_unix_peer_is_not_limited(void **state)
         assert_null(source);
     }
     leave(source);
-    source_kept_its_word(source, false, 0);
-    source_let_us_down(source, 0);
+    source_handshake_completed(source, false, 0);
+    source_handshake_failed(source, 0);
     assert_int_equal(source_handshakes(source), 0);
-    assert_int_equal(source_rank(source, 0), SOURCE_NEW);
+    assert_int_equal(source_priority(source, 0), SOURCE_NEW);
 }
 
 int main(void)
@@ -270,12 +270,12 @@ int main(void)
         FRESH(addresses_of_one_source_count_together),
         FRESH(the_rate_is_held_against_a_source_while_cpu_is_short_only),
         FRESH(a_source_that_slows_down_is_forgiven),
-        FRESH(who_finished_a_handshake_goes_before_strangers_until_it_lets_us_down),
-        FRESH(who_lets_us_down_too_often_is_a_crowd_and_who_keeps_its_word_is_not),
-        FRESH(who_has_many_handshakes_in_progress_is_a_crowd_until_they_are_over),
+        FRESH(who_finished_a_handshake_goes_before_unverified_clients_until_it_lets_us_down),
+        FRESH(a_source_with_many_failures_is_limited_and_a_completing_one_is_not),
+        FRESH(a_source_with_many_handshakes_is_limited_until_they_end),
         FRESH(connections_without_full_handshakes_never_fill_the_bucket),
-        FRESH(a_crowd_of_sources_never_pushes_out_one_with_connections),
-        FRESH(a_crowd_of_strangers_does_not_make_us_forget_whom_we_know),
+        FRESH(many_sources_never_evict_one_with_connections),
+        FRESH(a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know),
         FRESH(a_unix_peer_is_not_limited),
     };
 

@@ -1,4 +1,4 @@
-/* certstore/certificate.h: what a stranger's certificate makes a person read. */
+/* certstore/certificate.h: what a unverified client's certificate makes a person read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

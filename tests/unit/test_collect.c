@@ -15,8 +15,8 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 
-#include "certstore/collect.h"
-#include "certstore/collect_parts.h"
+#include "certstore/read/collect.h"
+#include "certstore/read/collect_parts.h"
 #include "certstore/finding.h"
 #include "tests/unit/pki.h"
 

@@ -14,7 +14,7 @@
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
-#include "certstore/judge.h"
+#include "certstore/judge/judge.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "tests/unit/pki.h"

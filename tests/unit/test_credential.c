@@ -22,7 +22,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/pem.h"
+#include "certstore/read/pem.h"
 #include "config/error.h"
 #include "tests/unit/pki.h"
 

@@ -45,16 +45,16 @@ static void they_expire_in_the_order_they_are_due(void **state)
     deadlines_destroy(&all);
 }
 
-static void a_crowd_expires_a_few_at_a_time(void **state)
+static void many_deadlines_expire_a_few_at_a_time(void **state)
 {
     struct deadlines all = {0};
-    struct deadline crowd[DEADLINES_AT_ONCE + 5], lone;
-    unsigned count = sizeof(crowd) / sizeof(crowd[0]);
+    struct deadline many_clients[DEADLINES_AT_ONCE + 5], lone;
+    unsigned count = sizeof(many_clients) / sizeof(many_clients[0]);
 
     (void)state;
     for (unsigned i = 0; i < count; i++) {
-        deadline_init(&crowd[i], note);
-        deadlines_arm(&all, &crowd[i], 100, 0);
+        deadline_init(&many_clients[i], note);
+        deadlines_arm(&all, &many_clients[i], 100, 0);
     }
     deadline_init(&lone, note);
     deadlines_arm(&all, &lone, 20, 80);
@@ -165,7 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(they_expire_in_the_order_they_are_due, forget),
-        cmocka_unit_test_setup(a_crowd_expires_a_few_at_a_time, forget),
+        cmocka_unit_test_setup(many_deadlines_expire_a_few_at_a_time, forget),
         cmocka_unit_test_setup(arming_again_moves_it_on, forget),
         cmocka_unit_test_setup(disarmed_it_never_expires, forget),
         cmocka_unit_test_setup(expired_may_arm_and_disarm_anything, forget),

@@ -2,7 +2,7 @@
  * leads to the same service with all that is its own, and a session stays there. */
 #include "tests/unit/differential_rig.h"
 
-#include "proxy/net/tls_session.h"
+#include "proxy/tls/tls_session.h"
 
 enum { SERVICES = 4, ROUNDS = 5 };
 
@@ -60,7 +60,7 @@ static const char *const names[] = {NULL, "nobody", "two.example", "TWO.Example.
     "three.example", "four.example", "five.example", "."};
 enum { NAMES = sizeof(names) / sizeof(names[0]) };
 
-static const char *name_of(const struct tls_facts *facts)
+static const char *name_of(const struct tls_info *facts)
 {
     for (size_t i = 0; i < SERVICES; i++) {
         if (facts->service == &services[i])
@@ -114,7 +114,7 @@ static void end_hands(void)
 /* OpenSSL says nothing of a name where it resumes by TLS 1.2. */
 static void note_hands(const char *what)
 {
-    const struct tls_facts *facts = tls_facts(side.tls);
+    const struct tls_info *facts = tls_info(side.tls);
     X509 *shown = SSL_get0_peer_certificate(client);
     char line[LINE_MAX_LEN];
 

@@ -3,7 +3,7 @@
 #include "tests/unit/resumed_clients.h"
 
 #include "proxy/crypto/digest.h"
-#include "proxy/handshake/schedule.h"
+#include "proxy/tls/native/schedule.h"
 
 enum { IDENTITIES = 3 };
 
@@ -328,7 +328,7 @@ static void try(const char *name, const unsigned char *bytes, size_t len)
 
     side_begin();
     side_feed(bytes, len);
-    if (now->engine != ENGINE_STOCK && !side.express)
+    if (now->engine != ENGINE_STOCK && !side.native)
         (void)snprintf(line, sizeof(line), LEFT "%d taken=%d", side.code, taken());
     else
         (void)snprintf(line, sizeof(line), "%d alert=%d taken=%d", side.code,

@@ -23,7 +23,7 @@ static int start(void **state)
 }
 
 enum form {
-    USUAL,
+    SUPPORTED,
     OFF_CURVE,
     TOO_BIG, /* a coordinate is not below the prime */
     ALL_ZERO,
@@ -224,7 +224,7 @@ static void offers_of_all_kinds(void)
         for (size_t k = 0; offers[i].groups[k] != 0; k++)
             put_number(&groups, offers[i].groups[k], 2);
         for (size_t k = 0; offers[i].shares[k] != 0; k++)
-            put_share(&shares, offers[i].shares[k], USUAL);
+            put_share(&shares, offers[i].shares[k], SUPPORTED);
         try(offers[i].name, &groups, &shares);
     }
 }

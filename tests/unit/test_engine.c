@@ -158,16 +158,16 @@ static void a_session_called_too_early_waits_on(void **state)
 
 static void no_ephemeral_key_is_used_twice(void **state)
 {
-    struct exchange_key keys[3 * KEY_POOL_DEPTH];
+    struct key_exchange_key keys[3 * KEY_POOL_DEPTH];
 
     (void)state;
     need_ours();
-    for (size_t g = 0; g < EXCHANGE_GROUPS; g++) {
+    for (size_t g = 0; g < KEY_EXCHANGE_GROUPS; g++) {
         for (size_t i = 0;
              operation_is_ours((enum operation_kind)g) && i < 3 * KEY_POOL_DEPTH; i++) {
             if (i % 5 == 0)
                 (void)key_pool_refill();
-            assert_true(key_pool_take(&exchange_groups[g], &keys[i]));
+            assert_true(key_pool_take(&key_exchange_groups[g], &keys[i]));
             for (size_t j = 0; j < i; j++)
                 assert_memory_not_equal(keys[i].scalar, keys[j].scalar, 32);
         }
@@ -187,7 +187,7 @@ static void the_engine_says_what_it_is(void **state)
 }
 
 static void submit(struct operation *operation, enum operation_kind kind,
-    struct exchange_key *keys, unsigned char *secret)
+    struct key_exchange_key *keys, unsigned char *secret)
 {
     *operation = (struct operation){.kind = kind,
         .job.exchange = {.own = &keys[0], .peer = &keys[1], .secret = secret}};
@@ -198,17 +198,17 @@ static void submit(struct operation *operation, enum operation_kind kind,
 static void an_operation_that_is_alone_of_its_kind_is_done(void **state)
 {
     enum { RUNS_MAX = 20 };
-    struct exchange_key many[LANES], few[LANES];
+    struct key_exchange_key many[LANES], few[LANES];
     struct operation common[RUNS_MAX][LANES], alone;
-    unsigned char secret[EXCHANGE_SECRET_MAX];
+    unsigned char secret[KEY_EXCHANGE_SECRET_MAX];
 
     (void)state;
     if (!engine_is_batched())
         skip();
     assert_true(
-        exchange_generate(NULL, engine_libctx(), &exchange_groups[EXCHANGE_P384], many));
+        key_exchange_generate(NULL, engine_libctx(), &key_exchange_groups[KEY_EXCHANGE_P384], many));
     assert_true(
-        exchange_generate(NULL, engine_libctx(), &exchange_groups[EXCHANGE_X25519], few));
+        key_exchange_generate(NULL, engine_libctx(), &key_exchange_groups[KEY_EXCHANGE_X25519], few));
     submit(&alone, OPERATION_X25519_DERIVE, few, secret);
     for (int i = 0; i < RUNS_MAX; i++) {
         for (int lane = 0; lane < LANES; lane++)

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "proxy/base/buffer.h"
-#include "proxy/handshake/hello.h"
+#include "proxy/tls/native/hello.h"
 
 enum { FIRST_GROUP = 0x0100, GROUPS = 10, KEY_SHARES = 51 };
 

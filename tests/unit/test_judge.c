@@ -15,7 +15,7 @@
 #include <openssl/x509.h>
 
 #include "certstore/finding.h"
-#include "certstore/judge.h"
+#include "certstore/judge/judge.h"
 #include "tests/unit/pki.h"
 
 #define RSA "RSA:2048"

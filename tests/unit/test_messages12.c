@@ -9,7 +9,7 @@
 #include <openssl/params.h>
 
 #include "proxy/crypto/prf.h"
-#include "proxy/handshake/messages12.h"
+#include "proxy/tls/native/messages12.h"
 
 /* Test vector of the IETF TLS list for P_SHA256, 2009. */
 static void the_prf_gives_the_published_bytes(void **state)
@@ -167,8 +167,8 @@ static void the_other_messages_have_their_form(void **state)
 static void exchange_parameters_name_curve_and_point(void **state)
 {
     unsigned char parameters[PARAMETERS_12_MAX];
-    const struct exchange_group *group = &exchange_groups[EXCHANGE_P384];
-    const struct exchange_key key = {.x = {1}, .y = {2}};
+    const struct key_exchange_group *group = &key_exchange_groups[KEY_EXCHANGE_P384];
+    const struct key_exchange_key key = {.x = {1}, .y = {2}};
 
     (void)state;
     assert_int_equal(exchange_parameters_12(group, &key, parameters), 4 + 97);

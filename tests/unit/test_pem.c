@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "certstore/pem.h"
+#include "certstore/read/pem.h"
 
 #define BLOCK "-----BEGIN X-----\nTWFu\n-----END X-----\n"
 

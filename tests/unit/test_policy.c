@@ -4,7 +4,7 @@
 
 #include <openssl/conf.h>
 
-#include "proxy/net/tls_session.h"
+#include "proxy/tls/tls_session.h"
 #include "tests/unit/service.h"
 
 static struct service service;
@@ -30,7 +30,7 @@ static void set_for_the_machine(const char *line)
 /* Whether it was ours. */
 static bool shake(const char *options, const char *key, int version)
 {
-    bool express = false;
+    bool native = false;
     char *bytes;
 
     service_make(&service, "wlb", options, key);
@@ -42,10 +42,10 @@ static bool shake(const char *options, const char *key, int version)
         run_client();
         long len = BIO_get_mem_data(client.out, &bytes);
         feed(bytes, (size_t)len, 100000);
-        express |= server.tls->express != NULL;
+        native |= server.tls->native != NULL;
         (void)BIO_reset(client.out);
     }
-    return express;
+    return native;
 }
 
 static void finish(void)
@@ -98,7 +98,7 @@ static void signatures_of_the_machine_are_obeyed(void **state)
 {
     static const struct {
         const char *list;
-        bool express;
+        bool native;
         int digest_12, digest_13;
     } cases[] = {
         {"rsa_pss_rsae_sha512:RSA+SHA384", false, NID_sha512, NID_sha512},
@@ -115,10 +115,10 @@ static void signatures_of_the_machine_are_obeyed(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         (void)snprintf(line, sizeof(line), "SignatureAlgorithms = %s", cases[i].list);
         set_for_the_machine(line);
-        assert_true(shake("", "2048", TLS1_2_VERSION) == cases[i].express);
+        assert_true(shake("", "2048", TLS1_2_VERSION) == cases[i].native);
         assert_opened("TLSv1.2", cases[i].digest_12);
         finish();
-        assert_true(shake("", "2048", TLS1_3_VERSION) == cases[i].express);
+        assert_true(shake("", "2048", TLS1_3_VERSION) == cases[i].native);
         assert_opened("TLSv1.3", cases[i].digest_13);
         finish();
     }

@@ -10,19 +10,19 @@
 #include <cmocka.h>
 
 #include "config/error.h"
-#include "proxy/process/channel.h"
-#include "proxy/process/expiry.h"
-#include "proxy/process/notify.h"
-#include "proxy/process/regression.h"
-#include "proxy/process/tickets.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/master/expiry.h"
+#include "proxy/master/notify.h"
+#include "proxy/master/regression.h"
+#include "proxy/master/ticket_keys.h"
 
 enum { DAY = 24 * 60 * 60 };
 
-static void the_expiry_ladder_has_its_rungs(void **state)
+static void expiry_warns_at_its_thresholds(void **state)
 {
     static const struct {
         long left;
-        long rung;
+        long threshold;
     } cases[] = {{31 * DAY, 0}, {30 * DAY + 1, 0}, {30 * DAY, 1}, {14 * DAY, 2},
         {7 * DAY + 1, 2}, {7 * DAY, 3}, {DAY, 4}, {0, 4}, {-1, 5}, {-DAY, 6},
         {-2 * DAY, 7}};
@@ -30,7 +30,7 @@ static void the_expiry_ladder_has_its_rungs(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_int_equal(expiry_rung(now + cases[i].left, now), cases[i].rung);
+        assert_int_equal(expiry_threshold(now + cases[i].left, now), cases[i].threshold);
 }
 
 static void lost_names_are_named(void **state)
@@ -132,7 +132,7 @@ static void a_datagram_is_a_message_or_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_expiry_ladder_has_its_rungs),
+        cmocka_unit_test(expiry_warns_at_its_thresholds),
         cmocka_unit_test(lost_names_are_named),
         cmocka_unit_test(notify_addresses_are_paths_or_abstract),
         cmocka_unit_test(a_status_is_one_line),

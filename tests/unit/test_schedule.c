@@ -8,7 +8,7 @@
 
 #include <openssl/crypto.h>
 
-#include "proxy/handshake/schedule.h"
+#include "proxy/tls/native/schedule.h"
 
 enum { LEN = 32 };
 

@@ -1,5 +1,5 @@
 /* The self-test of the key exchange notices what is broken. */
-#include "tests/unit/exchange_rig.h"
+#include "tests/unit/key_exchange_rig.h"
 
 #include "proxy/crypto/self_test.h"
 
@@ -10,32 +10,32 @@ static void the_self_test_passes_and_notices_a_broken_library(void **state)
 
     (void)state;
     need_library();
-    assert_true(self_test(&library, exchange_derive_alone, NULL, &err));
+    assert_true(self_test(&library, key_exchange_derive_alone, NULL, &err));
     broken.p384_ecdh = library.p256_ecdh;
-    assert_false(self_test(&broken, exchange_derive_alone, NULL, &err));
+    assert_false(self_test(&broken, key_exchange_derive_alone, NULL, &err));
     assert_non_null(strstr(err.text, "secp384r1"));
 }
 
-static void flip_a_bit(const struct exchange_group *group, struct exchange_job *job)
+static void flip_a_bit(const struct key_exchange_group *group, struct key_exchange_job *job)
 {
-    exchange_derive_alone(group, job);
+    key_exchange_derive_alone(group, job);
     job->secret[47] ^= 1;
 }
 
 static void believe_any_point(
-    const struct exchange_group *group, struct exchange_job *job)
+    const struct key_exchange_group *group, struct key_exchange_job *job)
 {
-    exchange_derive_alone(group, job);
+    key_exchange_derive_alone(group, job);
     job->ok = true;
 }
 
 static void the_self_test_notices_a_broken_p384_of_ours(void **state)
 {
-    exchange_alone *const broken[] = {flip_a_bit, believe_any_point};
+    key_exchange_alone *const broken[] = {flip_a_bit, believe_any_point};
     struct error err;
 
     (void)state;
-    assert_true(self_test(NULL, exchange_derive_alone, NULL, &err));
+    assert_true(self_test(NULL, key_exchange_derive_alone, NULL, &err));
     for (size_t i = 0; i < 2; i++) {
         assert_false(self_test(NULL, broken[i], NULL, &err));
         assert_string_equal(err.text, "our P-384 fails its self-test");

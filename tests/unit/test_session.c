@@ -18,7 +18,7 @@ static void a_request_reaches_the_backend_and_its_reply_the_client(void **state)
     assert_true(rig_has_ended(&rig, client));
     close(client);
     rig_turn(&rig);
-    assert_int_equal(front_clients(rig.front), 0);
+    assert_int_equal(clients_count(rig.clients), 0);
     assert_int_equal(ended(END_DONE), 1);
     close(backend);
 }
@@ -31,7 +31,7 @@ static void a_probe_opens_no_backend_connection(void **state)
     close(client);
     assert_int_equal(rig_backend(&rig, 0), -1);
     assert_int_equal(ended(END_PROBE), 1);
-    assert_int_equal(front_clients(rig.front), 0);
+    assert_int_equal(clients_count(rig.clients), 0);
 }
 
 static void no_backend_connection_before_the_head_is_complete(void **state)
@@ -103,7 +103,7 @@ static void a_clients_half_close_still_gets_all_its_answers(void **state)
         close(backend);
     }
     assert_true(rig_has_ended(&rig, client));
-    assert_int_equal(front_clients(rig.front), 0);
+    assert_int_equal(clients_count(rig.clients), 0);
     assert_int_equal(ended(END_DONE), 1);
     close(client);
 }
@@ -200,7 +200,7 @@ static void an_early_reply_ends_the_connection_after_it(void **state)
     rig_send(&rig, client, "3456789 and what else it has to say");
     close(client);
     rig_turn(&rig);
-    assert_int_equal(front_clients(rig.front), 0);
+    assert_int_equal(clients_count(rig.clients), 0);
     assert_int_equal(ended(END_DONE), 1);
     close(backend);
 }
@@ -255,7 +255,7 @@ static void each_state_has_its_deadline(void **state)
     rig_wait(&rig, 12 * 60000); /* response_timeout */
     expect_status(client, "504");
     rig_wait(&rig, 6000); /* linger_timeout */
-    assert_int_equal(front_clients(rig.front), 0);
+    assert_int_equal(clients_count(rig.clients), 0);
     close(client);
     close(backend);
 }

@@ -9,7 +9,7 @@ static void a_refusing_backend_is_502(void **state)
     rig_send(&rig, client, GET);
     expect_status(client, "502");
     assert_true(rig_has_ended(&rig, client));
-    assert_int_equal(front_counters(rig.front)->responses_own, 1);
+    assert_int_equal(clients_counters(rig.clients)->responses_own, 1);
     close(client);
 }
 
@@ -24,12 +24,12 @@ static void the_next_backend_is_tried_and_the_bad_one_passed_over(void **state)
     assert_true(backend >= 0);
     rig_send(&rig, backend, OK_5);
     expect_status(first, "200");
-    assert_int_equal(front_counters(rig.front)->backend_connects, 2);
+    assert_int_equal(clients_counters(rig.clients)->backend_connects, 2);
     close(backend);
     rig_send(&rig, second, GET);
     backend = rig_backend(&rig, 1);
     assert_true(backend >= 0);
-    assert_int_equal(front_counters(rig.front)->backend_connects, 3);
+    assert_int_equal(clients_counters(rig.clients)->backend_connects, 3);
     close(backend);
     close(first);
     close(second);
@@ -83,7 +83,7 @@ static void each_failure_of_a_backend_counts_once(void **state)
             rig_wait(&rig, 12 * 60000); /* response_timeout */
         close(backend);
         expect_status(client, way == SAYS_NOTHING ? "504" : "502");
-        assert_int_equal(front_counters(rig.front)->backend_failures, way + 1);
+        assert_int_equal(clients_counters(rig.clients)->backend_failures, way + 1);
         close(client);
     }
 }
@@ -187,8 +187,8 @@ static void an_idle_backend_connection_is_used_again(void **state)
         rig_send(&rig, client, i == 1 ? POST_HEAD "0123456789" : GET);
         assert_int_equal(rig_backend(&rig, 0), -1);
     }
-    assert_int_equal(front_counters(rig.front)->backend_connects, 1);
-    assert_int_equal(front_counters(rig.front)->backend_reuses, 3);
+    assert_int_equal(clients_counters(rig.clients)->backend_connects, 1);
+    assert_int_equal(clients_counters(rig.clients)->backend_reuses, 3);
     close(client);
     close(backend);
 }
@@ -220,7 +220,7 @@ static void a_connection_with_a_doubtful_end_serves_no_other_request(void **stat
         close(client);
         close(backend);
     }
-    assert_int_equal(front_counters(rig.front)->backend_reuses, 0);
+    assert_int_equal(clients_counters(rig.clients)->backend_reuses, 0);
 }
 
 static void a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated(
@@ -257,7 +257,7 @@ static void a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated(
 
 static void an_idle_backend_connection_that_speaks_or_ends_is_given_up(void **state)
 {
-    static const char *const last_words[] = {OK_5, ""};
+    static const char *const abort_log[] = {OK_5, ""};
 
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -268,10 +268,10 @@ static void an_idle_backend_connection_that_speaks_or_ends_is_given_up(void **st
         (void)rig_receive(&rig, backend);
         rig_send(&rig, backend, OK_5);
         expect_status(client, "200");
-        rig_send(&rig, backend, last_words[i]);
+        rig_send(&rig, backend, abort_log[i]);
         shutdown(backend, SHUT_WR);
         rig_turn(&rig);
-        assert_int_equal(rig.front->backend_count, 0);
+        assert_int_equal(rig.clients->backend_count, 0);
         close(backend);
         close(client);
     }
@@ -312,17 +312,17 @@ static void a_retired_generation_keeps_no_connection_and_its_clients_stay(void *
     backend = rig_backend(&rig, 0);
     rig_send(&rig, backend, OK_5);
     expect_status(client, "200");
-    assert_int_equal(rig.front->backend_count, 1);
-    front_retire(rig.front, rig.generation);
+    assert_int_equal(rig.clients->backend_count, 1);
+    clients_retire(rig.clients, rig.generation);
     rig_turn(&rig);
-    assert_int_equal(rig.front->backend_count, 0);
+    assert_int_equal(rig.clients->backend_count, 0);
     close(backend);
     rig_send(&rig, client, GET);
     backend = rig_backend(&rig, 0);
     rig_send(&rig, backend, OK_5);
     expect_status(client, "200");
     rig_turn(&rig);
-    assert_int_equal(rig.front->backend_count, 0);
+    assert_int_equal(rig.clients->backend_count, 0);
     close(client);
     close(backend);
 }

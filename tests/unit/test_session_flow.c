@@ -19,7 +19,7 @@ static void draining_ends_idle_connections_and_lets_busy_ones_finish(void **stat
     close(backend);
     rig_send(&rig, busy, GET);
     backend = rig_backend(&rig, 0);
-    front_drain(rig.front, note, &empty);
+    clients_drain(rig.clients, note, &empty);
     assert_true(rig_has_ended(&rig, idle));
     assert_false(rig_has_ended(&rig, busy));
     close(idle);
@@ -48,7 +48,7 @@ static void a_tunnel_passes_half_closes_on_both_ways(void **state)
     assert_string_equal(rig_receive(&rig, client), "pong");
     shutdown(backend, SHUT_WR);
     assert_true(rig_has_ended(&rig, client));
-    assert_int_equal(front_clients(rig.front), 0);
+    assert_int_equal(clients_count(rig.clients), 0);
     assert_int_equal(ended(END_DONE), 1);
     close(client);
     close(backend);
@@ -221,7 +221,7 @@ static void who_still_sends_is_not_reset_so_soon(void **state)
         rig_send(&rig, client,
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
         expect_status(client, "413");
-        while (front_clients(rig.front) > 0 && rounds < 100) {
+        while (clients_count(rig.clients) > 0 && rounds < 100) {
             (void)send(client, block, trickles ? 1 : sizeof(block), MSG_NOSIGNAL);
             rig_wait(&rig, 5000); /* linger_timeout */
             rounds++;
@@ -269,32 +269,32 @@ static void half_an_empty_line_is_remembered(void **state)
     close(client);
 }
 
-/* As with TCP, where the kernel waits: a crowd is no refusal. */
-static void a_crowded_backend_is_waited_for(void **state)
+/* As with TCP, where the kernel waits: a many_clients is no refusal. */
+static void a_backend_with_a_full_backlog_is_waited_for(void **state)
 {
     struct sockaddr *address = (struct sockaddr *)&rig.endpoints[0].address;
-    int crowd = socket(AF_UNIX, SOCK_STREAM, 0), backend, client = rig_client(&rig);
+    int many_clients = socket(AF_UNIX, SOCK_STREAM, 0), backend, client = rig_client(&rig);
 
     (void)state;
     listen(rig.listeners[0], 0);
-    assert_int_equal(connect(crowd, address, rig.endpoints[0].len), 0);
+    assert_int_equal(connect(many_clients, address, rig.endpoints[0].len), 0);
     rig_send(&rig, client, GET);
     assert_string_equal(rig_receive(&rig, client), "");
-    close(rig_backend(&rig, 0)); /* the crowd's */
+    close(rig_backend(&rig, 0)); /* the many_clients's */
     rig_wait(&rig, 1000);
     backend = rig_backend(&rig, 0);
     assert_true(backend >= 0);
     rig_send(&rig, backend, OK_5);
     expect_status(client, "200");
     close(backend);
-    close(crowd);
+    close(many_clients);
 
-    crowd = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(connect(crowd, address, rig.endpoints[0].len), 0);
+    many_clients = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(many_clients, address, rig.endpoints[0].len), 0);
     rig_send(&rig, client, GET);
     rig_wait(&rig, 5000); /* connect_timeout */
     expect_status(client, "504");
-    close(crowd);
+    close(many_clients);
     close(client);
 }
 
@@ -303,12 +303,12 @@ static void clients_beyond_max_connections_wait(void **state)
     int clients[100], room = 0;
 
     (void)state;
-    front_on_room(rig.front, note, &room);
+    clients_on_room(rig.clients, note, &room);
     for (int i = 0; i < 100; i++) {
-        assert_true(front_has_room(rig.front));
+        assert_true(clients_have_room(rig.clients));
         clients[i] = rig_client(&rig);
     }
-    assert_false(front_has_room(rig.front));
+    assert_false(clients_have_room(rig.clients));
     assert_int_equal(room, 0);
     for (int i = 0; i < 100; i++) {
         close(clients[i]);
@@ -330,7 +330,7 @@ int main(void)
         WITH(start_small, who_still_sends_is_not_reset_so_soon),
         WITH(start, who_stops_its_request_for_the_reply_gets_all_of_that),
         WITH(start, half_an_empty_line_is_remembered),
-        WITH(start, a_crowded_backend_is_waited_for),
+        WITH(start, a_backend_with_a_full_backlog_is_waited_for),
         WITH(start, clients_beyond_max_connections_wait),
     };
 

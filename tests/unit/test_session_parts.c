@@ -7,8 +7,8 @@
 
 #include "proxy/http/parser.h"
 #include "proxy/session/access_log.h"
-#include "proxy/session/noise.h"
-#include "proxy/session/own_reply.h"
+#include "proxy/session/log_rate_limit.h"
+#include "proxy/session/error_status.h"
 #include "proxy/session/pace.h"
 #include "proxy/session/pool.h"
 
@@ -123,19 +123,19 @@ static void no_rate_means_no_judgement(void **state)
 
 /* ---- floods in the log ---- */
 
-static void a_flood_is_held_back_and_counted(void **state)
+static void a_flood_is_suppressed_in_the_log_and_counted(void **state)
 {
-    static struct noise noise;
+    static struct log_rate_limit noise;
     int allowed = 0;
 
     (void)state;
     for (int i = 0; i < 1000; i++)
-        allowed += noise_allow(&noise, END_HANDSHAKE_FAILED, 1000000);
+        allowed += log_rate_limit_allow(&noise, END_HANDSHAKE_FAILED, 1000000);
     assert_int_equal(allowed, NOISE_BURST);
-    assert_true(noise_allow(&noise, END_BAD_REQUEST, 1000000));
-    assert_int_equal(noise_take_held(&noise, END_HANDSHAKE_FAILED), 1000 - NOISE_BURST);
-    assert_int_equal(noise_take_held(&noise, END_HANDSHAKE_FAILED), 0);
-    assert_true(noise_allow(&noise, END_HANDSHAKE_FAILED, 1000000 + 1000));
+    assert_true(log_rate_limit_allow(&noise, END_BAD_REQUEST, 1000000));
+    assert_int_equal(log_rate_limit_take_suppressed(&noise, END_HANDSHAKE_FAILED), 1000 - NOISE_BURST);
+    assert_int_equal(log_rate_limit_take_suppressed(&noise, END_HANDSHAKE_FAILED), 0);
+    assert_true(log_rate_limit_allow(&noise, END_HANDSHAKE_FAILED, 1000000 + 1000));
 }
 
 /* ---- our own replies ---- */
@@ -144,7 +144,7 @@ static void our_own_replies_never_speak_of_passwords(void **state)
 {
     (void)state;
     for (int reason = 0; reason < END_REASON_COUNT; reason++) {
-        const struct own_reply *reply = own_reply_for((enum end_reason)reason);
+        const struct own_reply *reply = error_status_of((enum end_reason)reason);
 
         assert_true(reply->status >= 400 && reply->status <= 504);
         assert_true(reply->status != 401 && reply->status != 403);
@@ -230,7 +230,7 @@ int main(void)
         cmocka_unit_test(a_trickle_is_too_slow_only_after_the_grace_period),
         cmocka_unit_test(each_period_is_judged_by_itself),
         cmocka_unit_test(no_rate_means_no_judgement),
-        cmocka_unit_test(a_flood_is_held_back_and_counted),
+        cmocka_unit_test(a_flood_is_suppressed_in_the_log_and_counted),
         cmocka_unit_test(our_own_replies_never_speak_of_passwords),
         cmocka_unit_test(an_access_line_quotes_what_came_from_outside),
     };

@@ -33,12 +33,12 @@ static void who_hears_that_there_is_no_room_hears_when_there_is(void **state)
     int client = rig_client(&rig), room = 0;
 
     (void)state;
-    front_on_room(rig.front, note, &room);
+    clients_on_room(rig.clients, note, &room);
     rig.generation->settings->max_connections = 1;
     rig.generation->settings->max_connections_per_source = 1;
     close(rig_client(&rig));
     assert_int_equal(ended(END_TOO_MANY), 1);
-    assert_false(front_has_room(rig.front));
+    assert_false(clients_have_room(rig.clients));
     close(client);
     rig_turn(&rig);
     assert_int_equal(room, 1);
@@ -55,7 +55,7 @@ static void say_something(const int *clients, int count)
 
 static struct client *client_number(int index)
 {
-    struct list *node = rig.front->clients.next;
+    struct list *node = rig.clients->clients.next;
 
     while (index-- > 0)
         node = node->next;
@@ -69,14 +69,14 @@ static void who_waits_for_us_is_not_replaced_by_who_is_about_to_speak(void **sta
     (void)state;
     for (int i = 0; i < 3; i++)
         clients[i] = rig_client(&rig);
-    rig.front->max_handshakes = 2;
-    assert_ptr_equal(shed_candidate(rig.front), client_number(0)); /* all are silent */
+    rig.clients->max_handshakes = 2;
+    assert_ptr_equal(shed_candidate(rig.clients), client_number(0)); /* all are silent */
     say_something(clients + 1, 2);
-    assert_int_equal(stream_silents(&rig.loop), 1);
-    assert_true(shed_is_due(rig.front));
-    assert_null(shed_candidate(rig.front));
+    assert_int_equal(stream_awaiting_peer_count(&rig.loop), 1);
+    assert_true(shed_is_due(rig.clients));
+    assert_null(shed_candidate(rig.clients));
     client_number(1)->stream.queued_at -= 700; /* CPU is short */
-    assert_ptr_equal(shed_candidate(rig.front), client_number(1));
+    assert_ptr_equal(shed_candidate(rig.clients), client_number(1));
     for (int i = 0; i < 3; i++)
         close(clients[i]);
 }
@@ -88,10 +88,10 @@ static void a_byte_now_and_then_is_no_progress(void **state)
     (void)state;
     for (int i = 0; i < 2; i++)
         clients[i] = rig_client(&rig);
-    rig.front->max_handshakes = 2;
-    assert_ptr_equal(shed_candidate(rig.front), client_number(0));
+    rig.clients->max_handshakes = 2;
+    assert_ptr_equal(shed_candidate(rig.clients), client_number(0));
     client_number(1)->stream.peers_turn = client_number(0)->stream.peers_turn - 50;
-    assert_ptr_equal(shed_candidate(rig.front), client_number(1));
+    assert_ptr_equal(shed_candidate(rig.clients), client_number(1));
     for (int i = 0; i < 2; i++)
         close(clients[i]);
 }

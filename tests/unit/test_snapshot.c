@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "config/error.h"
-#include "proxy/process/report.h"
-#include "proxy/process/setup.h"
-#include "proxy/process/snapshot.h"
+#include "proxy/ipc/worker_stats.h"
+#include "proxy/ipc/worker_setup.h"
+#include "proxy/ipc/snapshot.h"
 
 static struct endpoint endpoints[2] = {
     {.len = 16, .text = "127.0.0.1:8012"}, {.len = 28, .text = "[::1]:8013"}};
@@ -112,7 +112,7 @@ static void no_flipped_byte_leads_astray(void **state)
 
 static void a_report_comes_back_as_it_was(void **state)
 {
-    static struct report report, got;
+    static struct worker_stats report, got;
     static char bytes[32 * 1024];
     size_t len;
 
@@ -121,20 +121,20 @@ static void a_report_comes_back_as_it_was(void **state)
     report.log_lost = 3;
     report.generation_count = 1;
     report.generations[0] =
-        (struct report_generation){.id = 5, .clients = 2, .age_ms = 9};
+        (struct worker_generation_stats){.id = 5, .clients = 2, .age_ms = 9};
     report.backend_count = 1;
     strcpy(report.backends[0].service, "wlb");
     strcpy(report.backends[0].address, "127.0.0.1:8013");
     report.backends[0].up = true;
-    len = report_encode(&report, bytes, sizeof(bytes));
-    assert_true(report_decode(&got, bytes, len));
+    len = worker_stats_encode(&report, bytes, sizeof(bytes));
+    assert_true(worker_stats_decode(&got, bytes, len));
     assert_memory_equal(&report, &got, sizeof(got));
     for (size_t cut = 0; cut < len; cut++)
-        assert_false(report_decode(&got, bytes, cut));
+        assert_false(worker_stats_decode(&got, bytes, cut));
 
     strcpy(report.backends[0].address, "\033]0;x\a\n");
-    len = report_encode(&report, bytes, sizeof(bytes));
-    assert_true(report_decode(&got, bytes, len));
+    len = worker_stats_encode(&report, bytes, sizeof(bytes));
+    assert_true(worker_stats_decode(&got, bytes, len));
     assert_string_equal(got.backends[0].address, "?]0;x??");
 }
 

@@ -109,7 +109,7 @@ static void time_is_up(struct deadline *d)
 }
 
 /* A unix socket that listens, with an abstract name; and the connections it takes. */
-static struct sockaddr_un crowded(int *listener, int *crowd, socklen_t *len)
+static struct sockaddr_un crowded(int *listener, int *many_clients, socklen_t *len)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -119,8 +119,8 @@ static struct sockaddr_un crowded(int *listener, int *crowd, socklen_t *len)
     *len = sizeof(address);
     assert_int_equal(getsockname(*listener, (struct sockaddr *)&address, len), 0);
     listen(*listener, 0);
-    *crowd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(connect(*crowd, (struct sockaddr *)&address, *len), 0);
+    *many_clients = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(connect(*many_clients, (struct sockaddr *)&address, *len), 0);
     return address;
 }
 
@@ -129,16 +129,16 @@ static void a_full_backlog_is_asked_again(void **state)
     enum { TAKEN, GONE, CLOSED, CASES };
 
     for (int outcome = TAKEN; outcome < CASES; outcome++) {
-        int listener, crowd;
+        int listener, many_clients;
         socklen_t len;
-        struct sockaddr_un address = crowded(&listener, &crowd, &len);
+        struct sockaddr_un address = crowded(&listener, &many_clients, &len);
 
         forget(state);
         stream_connect(&owner.stream, &loop, &events, (struct sockaddr *)&address, len);
         stream_write(&owner.stream, "GET", 3);
         for (int i = 0; i < 3; i++) {
             a_few_turns();
-            time_is_up(&owner.stream.patience);
+            time_is_up(&owner.stream.retry_timer);
         }
         assert_int_equal(owner.opened + owner.failed, 0);
         if (outcome == TAKEN)
@@ -146,7 +146,7 @@ static void a_full_backlog_is_asked_again(void **state)
         if (outcome == GONE)
             close(listener);
         if (outcome != CLOSED) {
-            time_is_up(&owner.stream.patience);
+            time_is_up(&owner.stream.retry_timer);
             TURN_UNTIL(owner.opened || owner.failed);
         }
         assert_int_equal(owner.opened, outcome == TAKEN);
@@ -157,7 +157,7 @@ static void a_full_backlog_is_asked_again(void **state)
         if (outcome == GONE)
             assert_int_equal(stream_error(&owner.stream), ECONNREFUSED);
         finish();
-        close(crowd);
+        close(many_clients);
         if (outcome != GONE)
             close(listener);
     }
@@ -200,7 +200,7 @@ static void what_one_read_did_not_take_may_be_told_yet(void **state)
     owner.on_data = expect_more;
     assert_int_equal(send(peer, much, sizeof(much), 0), sizeof(much));
     while (waiting < (int)sizeof(much))
-        assert_int_equal(ioctl(owner.stream.watch.fd, FIONREAD, &waiting), 0);
+        assert_int_equal(ioctl(owner.stream.poller.fd, FIONREAD, &waiting), 0);
     TURN_UNTIL(buffer_len(&owner.data) == sizeof(much));
     finish();
 }

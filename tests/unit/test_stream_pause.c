@@ -14,7 +14,7 @@ static void pause_stops_data_and_costs_nothing(void **state)
     send(peer, "later", 5, 0);
     a_few_turns();
     assert_int_equal(buffer_len(&owner.data), 0);
-    assert_false(owner.stream.watch.wanted & EPOLLIN);
+    assert_false(owner.stream.poller.wanted & EPOLLIN);
     stream_resume(&owner.stream);
     assert_int_equal(buffer_len(&owner.data), 0);
     TURN_UNTIL(received("later"));
@@ -38,7 +38,7 @@ static void a_reset_is_noticed_while_paused(void **state)
     stream_pause(&owner.stream);
     send(peer, "x", 1, 0);
     a_few_turns();
-    recv(owner.stream.watch.fd, (char[1]){0}, 1, 0);
+    recv(owner.stream.poller.fd, (char[1]){0}, 1, 0);
     reset_peer();
     TURN_UNTIL(owner.failed);
     assert_int_equal(owner.reason, END_CLIENT_RESET);
@@ -203,7 +203,7 @@ static long kept_inside(size_t sent)
     int unread = 0, unsent = 0;
 
     ioctl(peer, SIOCOUTQ, &unsent);
-    ioctl(owner.stream.watch.fd, FIONREAD, &unread);
+    ioctl(owner.stream.poller.fd, FIONREAD, &unread);
     return (long)sent - (long)buffer_len(&owner.data) - unread - unsent;
 }
 

@@ -132,13 +132,13 @@ static void what_comes_while_keys_are_awaited_is_read(void **state)
     engine_stop();
 }
 
-enum { CROWD = 40 };
+enum { PENDING_HANDSHAKES_MANY = 40 };
 
 static const struct stream_events ignored = {
     ignore, ignore_data, ignore, ignore, ignore_failure, ignore};
 
 /* Hellos of clients who then say no more, each of which costs much to answer. */
-static void crowd_says_hello(struct stream crowd[CROWD], int peers[CROWD])
+static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES_MANY], int peers[PENDING_HANDSHAKES_MANY])
 {
     SSL *client = SSL_new(client_context);
     BIO *hello = BIO_new(BIO_s_mem());
@@ -149,22 +149,22 @@ static void crowd_says_hello(struct stream crowd[CROWD], int peers[CROWD])
     SSL_set_connect_state(client);
     SSL_do_handshake(client);
     size_t len = (size_t)BIO_get_mem_data(hello, &bytes);
-    for (size_t i = 0; i < CROWD; i++) {
+    for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++) {
         tcp_pair(pair);
         peers[i] = pair[1];
         stream_accept(
-            &crowd[i], &loop, &ignored, pair[0], (struct tls_context *)server_context);
+            &many_clients[i], &loop, &ignored, pair[0], (struct tls_context *)server_context);
     }
     a_few_turns();
-    for (size_t i = 0; i < CROWD; i++)
+    for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++)
         assert_int_equal(send(peers[i], bytes, len, 0), len);
     SSL_free(client);
 }
 
 static void who_was_answered_does_not_queue_behind_those_who_come(void **state)
 {
-    static struct stream crowd[CROWD];
-    int peers[CROWD];
+    static struct stream many_clients[PENDING_HANDSHAKES_MANY];
+    int peers[PENDING_HANDSHAKES_MANY];
     struct pollfd answered = {.events = POLLIN};
 
     forget(state);
@@ -173,13 +173,13 @@ static void who_was_answered_does_not_queue_behind_those_who_come(void **state)
     assert_int_equal(SSL_do_handshake(ssl), -1);
     TURN_UNTIL(poll(&answered, 1, 0) == 1);
     assert_int_equal(owner.opened, 0);
-    crowd_says_hello(crowd, peers);
+    many_clients_say_hello(many_clients, peers);
     assert_int_equal(SSL_do_handshake(ssl), 1); /* and is the last in the queue */
     turn();
     turn();
     assert_int_equal(owner.opened, 1);
-    for (size_t i = 0; i < CROWD; i++) {
-        stream_close(&crowd[i]);
+    for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++) {
+        stream_close(&many_clients[i]);
         close(peers[i]);
     }
     end_tls();

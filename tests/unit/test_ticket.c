@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "certstore/context.h"
-#include "proxy/handshake/ticket.h"
+#include "proxy/tls/native/ticket.h"
 
 static struct ticket_keys keys;
 static const struct ticket session = {.version = 0x0303,

@@ -1,7 +1,7 @@
 #include "tests/unit/tls_rig.h"
 
 #include "config/error.h"
-#include "proxy/net/tls_session.h"
+#include "proxy/tls/tls_session.h"
 
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
@@ -110,7 +110,7 @@ static void plain_http_is_recognised_at_any_split(void **state)
     }
 }
 
-static void a_failure_has_last_words(void **state)
+static void a_failure_sends_its_alert(void **state)
 {
     (void)state;
     begin();
@@ -123,11 +123,11 @@ static void a_failure_has_last_words(void **state)
     assert_int_equal(server.last, TLS_FAILED);
     assert_true(buffer_len(&server.out) >= 7);
     assert_int_equal(buffer_data(&server.out)[0], SSL3_RT_ALERT);
-    const struct tls_facts *facts = tls_facts(server.tls);
+    const struct tls_info *facts = tls_info(server.tls);
     assert_string_equal(facts->alert, "protocol version");
     assert_non_null(strstr(facts->offered, "versions=1."));
     assert_string_equal(facts->cause, "the client offers nothing newer than TLS 1.1");
-    assert_int_equal(facts->cause_kind, TLS_CAUSE_OLD_VERSION);
+    assert_int_equal(facts->cause_kind, TLS_FAILURE_OLD_VERSION);
     end();
 }
 
@@ -142,9 +142,9 @@ static void no_common_group_is_said_so(void **state)
         settle(1000);
         assert_int_equal(server.last, TLS_FAILED);
         assert_string_equal(
-            tls_facts(server.tls)->cause, "no key exchange group in common");
-        assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_NO_GROUP);
-        assert_non_null(strstr(tls_facts(server.tls)->offered, "groups=P-521"));
+            tls_info(server.tls)->cause, "no key exchange group in common");
+        assert_int_equal(tls_info(server.tls)->cause_kind, TLS_FAILURE_NO_GROUP);
+        assert_non_null(strstr(tls_info(server.tls)->offered, "groups=P-521"));
         end();
     }
 }
@@ -158,8 +158,8 @@ static void no_common_cipher_is_not_taken_for_a_missing_group(void **state)
     SSL_set_cipher_list(client.ssl, "AES128-SHA");
     settle(1000);
     assert_int_equal(server.last, TLS_FAILED);
-    assert_non_null(strstr(tls_facts(server.tls)->offered, "groups= "));
-    assert_non_null(strstr(tls_facts(server.tls)->cause, "no cipher in common"));
+    assert_non_null(strstr(tls_info(server.tls)->offered, "groups= "));
+    assert_non_null(strstr(tls_info(server.tls)->cause, "no cipher in common"));
     end();
 }
 
@@ -173,15 +173,15 @@ static void a_client_without_the_certificate_asked_for_is_explained(void **state
         SSL_set_max_proto_version(client.ssl, versions[v]);
         settle(1000);
         assert_int_equal(server.last, TLS_FAILED);
-        assert_string_equal(tls_facts(server.tls)->alert,
+        assert_string_equal(tls_info(server.tls)->alert,
             v == 0 ? "handshake failure" : "certificate required");
-        assert_non_null(strstr(tls_facts(server.tls)->cause, "none was sent"));
+        assert_non_null(strstr(tls_info(server.tls)->cause, "none was sent"));
         end();
         SSL_CTX_set_verify(server_context, SSL_VERIFY_NONE, NULL);
     }
 }
 
-/* Of a stranger: issued by nobody the server knows. */
+/* Of a unverified client: issued by nobody the server knows. */
 static void a_client_certificate_that_is_refused_is_explained(void **state)
 {
     EVP_PKEY *key = make_key();
@@ -194,9 +194,9 @@ static void a_client_certificate_that_is_refused_is_explained(void **state)
     SSL_use_PrivateKey(client.ssl, key);
     settle(1000);
     assert_int_equal(server.last, TLS_FAILED);
-    assert_string_equal(tls_facts(server.tls)->cause,
+    assert_string_equal(tls_info(server.tls)->cause,
         "the client's certificate is not acceptable: self-signed certificate");
-    assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_BAD_CLIENT_CERT);
+    assert_int_equal(tls_info(server.tls)->cause_kind, TLS_FAILURE_BAD_CLIENT_CERT);
     end();
     SSL_CTX_set_verify(server_context, SSL_VERIFY_NONE, NULL);
     X509_free(certificate);
@@ -218,9 +218,9 @@ static void a_client_that_distrusts_us_is_explained(void **state)
     SSL_set_max_proto_version(client.ssl, TLS1_2_VERSION);
     settle(1000);
     assert_int_equal(server.last, TLS_FAILED);
-    assert_string_equal(tls_facts(server.tls)->alert, "unknown CA");
-    assert_non_null(strstr(tls_facts(server.tls)->cause, "install its CA"));
-    assert_int_equal(tls_facts(server.tls)->cause_kind, TLS_CAUSE_UNKNOWN_CA);
+    assert_string_equal(tls_info(server.tls)->alert, "unknown CA");
+    assert_non_null(strstr(tls_info(server.tls)->cause, "install its CA"));
+    assert_int_equal(tls_info(server.tls)->cause_kind, TLS_FAILURE_UNKNOWN_CA);
     end();
 }
 
@@ -304,7 +304,7 @@ static void facts_name_what_was_negotiated(void **state)
     begin();
     SSL_set_tlsext_host_name(client.ssl, "wlb.example.com");
     settle(1000);
-    const struct tls_facts *facts = tls_facts(server.tls);
+    const struct tls_info *facts = tls_info(server.tls);
     assert_true(facts->handshake_done);
     assert_string_equal(facts->version, "TLSv1.3");
     assert_string_equal(facts->cipher, "TLS_AES_256_GCM_SHA384");
@@ -335,7 +335,7 @@ static void a_handshake_is_counted_by_what_was_negotiated(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct tls_tally tally = {0}, sum = {0};
+        struct tls_counts tally = {0}, sum = {0};
 
         begin();
         SSL_set_max_proto_version(client.ssl, cases[i].version);
@@ -343,9 +343,9 @@ static void a_handshake_is_counted_by_what_was_negotiated(void **state)
         if (*cases[i].ciphers != '\0')
             SSL_set_cipher_list(client.ssl, cases[i].ciphers);
         settle(1000);
-        tls_tally_count(&tally, server.tls);
-        tls_tally_add(&sum, &tally);
-        tls_tally_add(&sum, &tally);
+        tls_counts_count(&tally, server.tls);
+        tls_counts_add(&sum, &tally);
+        tls_counts_add(&sum, &tally);
         assert_int_equal(sum.versions[cases[i].version_kind], 2);
         assert_int_equal(sum.groups[cases[i].group], 2);
         assert_int_equal(sum.ciphers[cases[i].cipher], 2);
@@ -368,7 +368,7 @@ static void every_changed_byte_of_a_flight_is_survived(void **state)
         if (at < len)
             copy[at] ^= 0x55;
         feed(copy, len, 1000);
-        tls_facts(server.tls);
+        tls_info(server.tls);
         end();
         if (at >= len)
             break;
@@ -383,7 +383,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_is_read_later),
         cmocka_unit_test(after_close_notify_our_answer_still_arrives),
         cmocka_unit_test(plain_http_is_recognised_at_any_split),
-        cmocka_unit_test(a_failure_has_last_words),
+        cmocka_unit_test(a_failure_sends_its_alert),
         cmocka_unit_test(no_common_group_is_said_so),
         cmocka_unit_test(a_client_that_distrusts_us_is_explained),
         cmocka_unit_test(no_common_cipher_is_not_taken_for_a_missing_group),

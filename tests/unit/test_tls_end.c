@@ -59,7 +59,7 @@ static void nothing_follows_close_notify(void **state)
         assert_false(tls_write(server.tls, "pong", 4));
         assert_int_equal(buffer_len(&server.out), 0);
         if (is_13(i))
-            assert_true(tls_way_next(&forger.tls.records->out, forger.tls.records));
+            assert_true(tls_direction_next(&forger.tls.records->out, forger.tls.records));
         forge(SSL3_RT_APPLICATION_DATA, "ping", 4);
         assert_int_equal(server.plain_len, 4);
         forge(99, "what?", 5);

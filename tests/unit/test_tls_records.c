@@ -2,7 +2,7 @@
 #include "tests/unit/tls_forger.h"
 #include "tests/unit/tls_suites.h"
 
-static void every_usual_cipher_goes_on_without_openssl(void **state)
+static void every_supported_cipher_goes_on_without_openssl(void **state)
 {
     static char large[200 * 1000];
 
@@ -29,7 +29,7 @@ static void every_usual_cipher_goes_on_without_openssl(void **state)
     }
 }
 
-static void an_unusual_cipher_stays_with_openssl(void **state)
+static void an_unsupported_cipher_stays_with_openssl(void **state)
 {
     static const struct suite cbc = {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA384"};
 
@@ -190,8 +190,8 @@ static void a_key_update_is_answered_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_usual_cipher_goes_on_without_openssl),
-        cmocka_unit_test(an_unusual_cipher_stays_with_openssl),
+        cmocka_unit_test(every_supported_cipher_goes_on_without_openssl),
+        cmocka_unit_test(an_unsupported_cipher_stays_with_openssl),
         cmocka_unit_test(resumed_sessions_go_on_too),
         cmocka_unit_test(keys_are_computed_anew_when_others_took_their_place),
         cmocka_unit_test(a_short_fragment_asked_for_is_kept_to),

@@ -12,7 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "certstore/xenserver.h"
+#include "certstore/judge/xenserver.h"
 #include "tests/unit/pki.h"
 
 #define RSA "RSA:2048"

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/net/tls_records.h"
-#include "proxy/net/tls_session.h"
+#include "proxy/tls/tls_records.h"
+#include "proxy/tls/tls_session.h"
 
 struct forger {
     struct tls tls; /* as far as sealing needs one */

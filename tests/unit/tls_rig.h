@@ -18,7 +18,7 @@
 
 #include "proxy/base/buffer.h"
 #include "proxy/crypto/engine.h"
-#include "proxy/net/tls.h"
+#include "proxy/tls/tls.h"
 
 enum { PLAIN = 64 * 1024 };
 

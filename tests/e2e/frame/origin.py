@@ -4,7 +4,7 @@ import json
 import subprocess
 import urllib.request
 
-from .wait import PATIENCE
+from .wait import TIMEOUT
 
 BEGIN = b'<?xml version="1.0" encoding="utf-8"?><Filler>'
 END = b"</Filler>"
@@ -42,7 +42,7 @@ class Origin:
         self.address = f"unix:{unix}" if unix else f"127.0.0.1:{self.port}"
 
     def stats(self):
-        with urllib.request.urlopen(f"http://{self.address}/stats", timeout=PATIENCE) as reply:
+        with urllib.request.urlopen(f"http://{self.address}/stats", timeout=TIMEOUT) as reply:
             return json.load(reply)
 
     def __enter__(self):
@@ -50,6 +50,6 @@ class Origin:
 
     def __exit__(self, *_):
         self.process.terminate()
-        status = self.process.wait(timeout=PATIENCE)
+        status = self.process.wait(timeout=TIMEOUT)
         self.process.stdout.close()
         assert status in (0, -15), f"origin ended with {status}"

@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from .ports import free_port
-from .wait import PATIENCE, wait_until
+from .wait import TIMEOUT, wait_until
 
 CRASH = re.compile(
     r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|WARNING: ThreadSanitizer"
@@ -88,7 +88,7 @@ class Proxy:
             [*self.wrapper, self.program, "run", "-c", str(self.config)],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment)
         if ready:
-            wait_until(self._is_ready, "the proxy is ready", PATIENCE)
+            wait_until(self._is_ready, "the proxy is ready", TIMEOUT)
 
     @property
     def pid(self):
@@ -110,10 +110,10 @@ class Proxy:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def wait_exit(self, timeout=PATIENCE):
+    def wait_exit(self, timeout=TIMEOUT):
         return self.process.wait(timeout)
 
-    def stop(self, timeout=PATIENCE):
+    def stop(self, timeout=TIMEOUT):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -129,7 +129,7 @@ class Proxy:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
 
     def finish(self):
         """Stops it; returns what was wrong with its life, as sentences."""
@@ -177,7 +177,7 @@ class Proxy:
 
     # --- reload and status -----------------------------------------------------------------
 
-    def hup(self, timeout=PATIENCE):
+    def hup(self, timeout=TIMEOUT):
         """SIGHUP; returns the notifications up to READY=1, which comes on every outcome."""
         seen = len(self.read_notifications())
         self.signal(signal.SIGHUP)
@@ -191,7 +191,7 @@ class Proxy:
 
         return wait_until(outcome, "the reload is over", timeout)
 
-    def command(self, *arguments, check=None, timeout=PATIENCE):
+    def command(self, *arguments, check=None, timeout=TIMEOUT):
         """Runs `wlbproxy ARGUMENT...`; check: the exit status it must have."""
         done = subprocess.run([self.program, *map(str, arguments)], capture_output=True,
                               text=True, timeout=timeout, stdin=subprocess.DEVNULL)

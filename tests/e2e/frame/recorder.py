@@ -9,10 +9,10 @@ REFUSAL = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r
 
 
 class Recorder:
-    """`patience`: seconds after which an unfinished request is answered by 400."""
+    """`timeout`: seconds after which an unfinished request is answered by 400."""
 
-    def __init__(self, patience=None):
-        self.patience = patience
+    def __init__(self, timeout=None):
+        self.timeout = timeout
         self.backend = Backend(self._converse)
         self.address, self.port = self.backend.address, self.backend.port
         self._seen = 0
@@ -36,7 +36,7 @@ class Recorder:
 
     def _converse(self, talk):
         talk.used, talk.complaint, talk.requests = 0, None, []
-        talk.socket.settimeout(self.patience)
+        talk.socket.settimeout(self.timeout)
         try:
             while (message := self._read(talk)) is not None:
                 talk.requests.append(message)

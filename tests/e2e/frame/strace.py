@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import tempfile
 
-from .wait import PATIENCE, wait_until
+from .wait import TIMEOUT, wait_until
 
 
 def is_possible():
@@ -63,7 +63,7 @@ class Injection:
         # INT lets it detach: the traced process goes on untouched.
         self.process.send_signal(2)
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

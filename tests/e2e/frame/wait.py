@@ -3,7 +3,7 @@ import time
 
 # For a program to begin, to answer or to end: nothing that works takes that long, however
 # busy the machine. What a deadline of the proxy would bring about as well must come sooner.
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def wait_until(condition, what="the condition", timeout=20.0):

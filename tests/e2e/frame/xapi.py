@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 
-from .wait import PATIENCE
+from .wait import TIMEOUT
 
 CIPHERS = "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256"
 SERVICE = "http://schemas.citrix.com/DWM/IWorkloadBalance/"
@@ -99,5 +99,5 @@ class Xapi:
             pass
         finally:
             ours.close()
-            status = process.wait(PATIENCE)
+            status = process.wait(TIMEOUT)
         return Answer(b"".join(data), log.read_text(errors="replace"), status)

@@ -1,0 +1,89 @@
+/*
+ * pair_file.h - a chain and its key in two files, replaced as if they were one.
+ *
+ * Two renames are two moments, and whoever looks between them, after a kill or a power
+ * cut perhaps for ever, would find a mixture. One rename is one moment, so the switch
+ * hangs both files on one name while it lasts. STORE is the folder `<key file>_history`:
+ *
+ *   1. STORE/next gets the new pair, STORE/old a copy of the present one;
+ *   2. STORE/current becomes a symbolic link to old;
+ *   3. each of the two files is replaced by a symbolic link into STORE/current: the same
+ *      content, pair and moment for moment;
+ *   4. STORE/current is renamed to lead to next: the one moment, for both, for every
+ *      program that reads them;
+ *   5. each link is replaced by a regular file of the same content; old is filed away.
+ *
+ * Between any two steps everything is synced. So at every instant the two paths lead to
+ * the old or to the new pair, and no reader, ours or another's, needs to know of any of
+ * this, and nothing has to be repaired before a start. What an interruption leaves are
+ * links instead of files, which the next pair_open() settles (step 5).
+ *
+ * A path that is somebody else's symbolic link is followed: the pair is replaced where it
+ * really is, and the link stays. In a folder that everybody may write nothing is done.
+ *
+ * STORE keeps what was replaced, a folder each: "<number>-<UTC time>". The newest is also
+ * laid beside the pair as `*_orig`, where the vendor's guide has it; an `*_orig` pair
+ * that somebody else made is filed too before it is overwritten.
+ */
+#ifndef WLBPROXY_CERTSTORE_INSTALL_PAIR_FILE_H
+#define WLBPROXY_CERTSTORE_INSTALL_PAIR_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct error;
+
+enum { PAIR_CERT, PAIR_KEY, PAIR_FILES };
+enum { PAIR_HISTORY_MAX = 10, PAIR_NAME_MAX = 64 };
+
+/* What the files hold; secret. A merged file has PAIR_CERT only. NULL: missing. */
+struct pair_text {
+    char *text[PAIR_FILES];
+    size_t len[PAIR_FILES];
+};
+
+struct pair_file {
+    char *path[PAIR_FILES]; /* where they really are; [PAIR_KEY] NULL: merged */
+    char *store;
+    int lock; /* -1: not opened */
+};
+
+/* Finds out where the files are; nothing is changed. key "" or NULL, or another way to
+ * write cert: merged. */
+bool pair_file_init(
+    struct pair_file *pair, const char *cert, const char *key, struct error *err);
+void pair_file_destroy(struct pair_file *pair);
+
+/* Locks out other commands until destroyed, and settles what an interruption left behind;
+ * *was_interrupted tells. */
+bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error *err);
+
+/* As it is on the disk now. */
+bool pair_file_read(
+    const struct pair_file *pair, struct pair_text *text, struct error *err);
+/* Also true when one cannot know. */
+bool pair_file_exists(const struct pair_file *pair);
+
+enum pair_keep {
+    PAIR_KEEP_OLD, /* as the newest of the history */
+    PAIR_KEEP_UNDONE, /* what was replaced was no good: kept aside, as STORE/undone */
+};
+
+/* The pair must be open. False: err says what could not be done; the old pair is in place
+ * unless it says otherwise. */
+bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
+    enum pair_keep keep, struct error *err);
+
+/* The pair that pair_file_replace() would bring back; its name, "" if there is none. */
+bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
+    struct pair_text *text, struct error *err);
+
+void pair_text_destroy(struct pair_text *text);
+bool pair_text_equal(const struct pair_text *a, const struct pair_text *b);
+
+/* The owner that files beside the pair get, and one of it that was missing; each of its
+ * own keeps its owner. */
+void pair_file_owner(const struct pair_file *pair, uid_t *uid, gid_t *gid);
+
+#endif

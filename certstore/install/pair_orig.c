@@ -1,0 +1,147 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "certstore/finding.h"
+#include "certstore/judge/judge.h"
+#include "certstore/install/pair_parts.h"
+
+static char *orig_path(const struct pair_file *pair, int which)
+{
+    return path_join(pair->path[which], "_orig", "");
+}
+
+static bool orig_read(
+    const struct pair_file *pair, struct pair_text *text, time_t *when, struct error *err)
+{
+    bool good = true;
+
+    *text = (struct pair_text){0};
+    *when = time(NULL);
+    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++) {
+        char *path = orig_path(pair, i);
+        struct stat state;
+
+        if (i == PAIR_CERT && stat(path, &state) == 0)
+            *when = state.st_mtime;
+        good = pair_read_file(path, &text->text[i], &text->len[i], err);
+        free(path);
+    }
+    if (!good)
+        pair_text_destroy(text);
+    return good;
+}
+
+static bool is_filed(const struct pair_file *pair, const struct pair_text *text,
+    bool *found, struct error *err)
+{
+    struct history history;
+
+    *found = false;
+    if (!history_list(pair, &history, err))
+        return false;
+    for (size_t i = history.count; !*found && i > 0; i--) {
+        struct pair_text filed;
+
+        if (!store_read(pair, history.names[i - 1], &filed, err))
+            continue;
+        *found = pair_text_equal(&filed, text);
+        pair_text_destroy(&filed);
+    }
+    history_free(&history);
+    return true;
+}
+
+/* Two files that somebody, or an interrupted command of ours, laid there one by one. */
+static bool fits(const struct pair_file *pair, const struct pair_text *text)
+{
+    const bool merged = pair->path[PAIR_KEY] == NULL;
+    const struct judge_input input = {
+        .cert_text = text->text[PAIR_CERT],
+        .cert_len = text->len[PAIR_CERT],
+        .key_file = merged ? NULL : pair->path[PAIR_KEY],
+        .key_text = text->text[PAIR_KEY],
+        .key_len = text->len[PAIR_KEY],
+        .send_root = true,
+        .now = time(NULL),
+    };
+    struct judged_pair judged;
+    struct findings findings;
+    bool good;
+
+    if (text->text[PAIR_CERT] == NULL || (!merged && text->text[PAIR_KEY] == NULL))
+        return false;
+    findings_init(&findings);
+    good = judge_pair(&input, &judged, &findings);
+    findings_destroy(&findings);
+    judged_pair_destroy(&judged);
+    return good;
+}
+
+static bool adopt(const struct pair_file *pair, const struct pair_text *orig, time_t when,
+    struct error *err)
+{
+    struct pair_text present;
+    bool filed, good = is_filed(pair, orig, &filed, err);
+
+    if (!good || filed)
+        return good;
+    if (!pair_file_read(pair, &present, err))
+        return false;
+    if (!pair_text_equal(orig, &present))
+        good = store_write(pair, "adopted", orig, err) &&
+            history_file(pair, "adopted", when, err);
+    pair_text_destroy(&present);
+    return good;
+}
+
+bool orig_adopt(const struct pair_file *pair, struct error *err)
+{
+    struct pair_text orig;
+    time_t when;
+    bool good;
+
+    if (!orig_read(pair, &orig, &when, err))
+        return false;
+    good = !fits(pair, &orig) || adopt(pair, &orig, when, err);
+    pair_text_destroy(&orig);
+    return good;
+}
+
+static bool write_orig(
+    const struct pair_file *pair, const struct pair_text *newest, struct error *err)
+{
+    bool good = true;
+
+    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++) {
+        struct file_access access = pair_access(pair, i);
+        char *path = orig_path(pair, i);
+
+        good = newest->text[i] != NULL
+            ? durable_write(path, newest->text[i], newest->len[i], &access, err)
+            : durable_unlink(path, err) && durable_tidy(path, err);
+        free(path);
+    }
+    return good;
+}
+
+bool orig_update(const struct pair_file *pair, struct error *err)
+{
+    struct pair_text newest = {0}, orig;
+    struct history history;
+    time_t when;
+    bool good;
+
+    if (!history_list(pair, &history, err))
+        return false;
+    good = orig_read(pair, &orig, &when, err);
+    if (good && history.count > 0)
+        good = store_read(pair, history.names[history.count - 1], &newest, err);
+    history_free(&history);
+    if (good && !pair_text_equal(&newest, &orig))
+        good = write_orig(pair, &newest, err);
+    pair_text_destroy(&newest);
+    pair_text_destroy(&orig);
+    return good;
+}

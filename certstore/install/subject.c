@@ -1,0 +1,223 @@
+#include "certstore/install/subject.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "certstore/finding.h"
+#include "config/error.h"
+#include "config/settings.h"
+
+enum { COMMON_NAME_MAX = 64, HOST_NAME_MAX_LEN = 253, LABEL_MAX = 63, NAMES_MAX = 100 };
+
+/* RFC 5280 appendix A.1: ub-common-name. */
+
+static size_t address_bytes(const char *text, unsigned char bytes[16])
+{
+    if (inet_pton(AF_INET, text, bytes) == 1)
+        return 4;
+    return inet_pton(AF_INET6, text, bytes) == 1 ? 16 : 0;
+}
+
+static bool is_address(const char *text)
+{
+    unsigned char bytes[16];
+
+    return address_bytes(text, bytes) > 0;
+}
+
+/* RFC 1123 2.1, and the '_' that is seen in practice. */
+static bool is_label(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_')
+            return false;
+    }
+    return len > 0 && len <= LABEL_MAX && text[0] != '-' && text[len - 1] != '-';
+}
+
+static bool is_host_name(const char *text)
+{
+    const char *at = strncmp(text, "*.", 2) == 0 ? text + 2 : text;
+
+    if (strlen(at) > HOST_NAME_MAX_LEN)
+        return false;
+    for (;;) {
+        size_t len = strcspn(at, ".");
+
+        if (!is_label(at, len))
+            return false;
+        if (at[len] == '\0')
+            return true;
+        at += len + 1;
+    }
+}
+
+static const char *without_prefix(const char *text)
+{
+    if (strncasecmp(text, "DNS:", 4) == 0)
+        return text + 4;
+    return strncasecmp(text, "IP:", 3) == 0 ? text + 3 : text;
+}
+
+static bool name_check(const char *text, struct error *err)
+{
+    const char *name = without_prefix(text);
+    bool wants_address = strncasecmp(text, "IP:", 3) == 0;
+
+    if (wants_address && !is_address(name))
+        return error_set(err, "'%.80s' is not an IP address", name);
+    if (is_address(name) || is_host_name(name))
+        return true;
+    return error_set(err,
+        "'%.80s' is neither a host name nor an IP address; a name has letters, digits, "
+        "'.' and, within its parts, '-' (of an international one, the xn-- form)",
+        name);
+}
+
+bool subject_check(const struct subject *subject, struct error *err)
+{
+    if (!name_check(subject->name, err))
+        return false;
+    if (subject->others->count > NAMES_MAX)
+        return error_set(err, "there are more than %d names", NAMES_MAX);
+    for (size_t i = 0; i < subject->others->count; i++) {
+        if (!name_check(subject->others->items[i], err))
+            return false;
+    }
+    return true;
+}
+
+static void judge_name(const struct subject *subject, struct findings *findings)
+{
+    const char *name = subject->name;
+
+    if (strlen(name) > COMMON_NAME_MAX)
+        findings_add(findings, "long-name", SEVERITY_NOTE, NULL,
+            "the CN holds 64 characters; clients go by the DNS name", NULL,
+            "'%s' is too long for a CN and becomes a DNS name only", name);
+    if (strchr(name, '.') == NULL && !is_address(name))
+        findings_add(findings, "bare-name", SEVERITY_WARNING, NULL,
+            "a pool that has the full name in its WLB URL would refuse the certificate",
+            "name it in full: --name wlb.example.com",
+            "'%s' is a host name without a domain", name);
+    if (strncmp(name, "*.", 2) == 0)
+        findings_add(findings, "wildcard", SEVERITY_WARNING, NULL,
+            "XenServer accepts it; whoever has its key can pose as any host of the "
+            "domain",
+            "name the host: --name wlb.example.com", "'%s' is a wildcard", name);
+}
+
+void subject_judge(const struct subject *subject, struct findings *findings)
+{
+    bool address = is_address(subject->name);
+
+    judge_name(subject, findings);
+    for (size_t i = 0; i < subject->others->count; i++) {
+        const char *other = without_prefix(subject->others->items[i]);
+
+        if (!is_address(other) && address)
+            findings_add(findings, "cn-ignored", SEVERITY_WARNING, NULL,
+                "once a certificate has a DNS name XenServer ignores the CN, and it "
+                "never "
+                "looks at IP names",
+                "have the WLB URL name the host, and make that the name: --name HOST",
+                "with the DNS name %s, XenServer will not match the address %s", other,
+                subject->name);
+        if (is_address(other) && strcmp(other, subject->name) != 0)
+            findings_add(findings, "ip-name", SEVERITY_WARNING, NULL,
+                "XenServer never looks at IP names; other clients do",
+                "connect the pool by the name, not by the address",
+                "XenServer will not match the address %s in its WLB URL", other);
+    }
+}
+
+X509_NAME *subject_name(const struct subject *subject)
+{
+    X509_NAME *name = X509_NAME_new();
+
+    if (name == NULL)
+        abort();
+    if (strlen(subject->name) <= COMMON_NAME_MAX &&
+        X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
+            (const unsigned char *)subject->name, -1, -1, 0) != 1)
+        abort();
+    return name;
+}
+
+static void add_name(GENERAL_NAMES *names, const char *text)
+{
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_STRING *value = ASN1_STRING_new();
+    unsigned char address[16];
+    size_t len = address_bytes(text, address);
+
+    if (name == NULL || value == NULL)
+        abort();
+    if (len > 0 ? ASN1_STRING_set(value, address, (int)len) != 1
+                : ASN1_STRING_set(value, text, (int)strlen(text)) != 1)
+        abort();
+    name->type = len > 0 ? GEN_IPADD : GEN_DNS;
+    name->d.ia5 = value; /* the same field of the union for both */
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), name) != 0)
+            continue;
+        GENERAL_NAME_free(name);
+        return;
+    }
+    if (sk_GENERAL_NAME_push(names, name) == 0)
+        abort();
+}
+
+static X509_EXTENSION *names_extension(const struct subject *subject)
+{
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    X509_EXTENSION *extension;
+    bool critical = strlen(subject->name) > COMMON_NAME_MAX; /* RFC 5280 4.2.1.6 */
+
+    if (names == NULL)
+        abort();
+    add_name(names, subject->name);
+    for (size_t i = 0; i < subject->others->count; i++)
+        add_name(names, without_prefix(subject->others->items[i]));
+    extension = X509V3_EXT_i2d(NID_subject_alt_name, critical, names);
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+    return extension;
+}
+
+static void add(STACK_OF(X509_EXTENSION) * list, X509_EXTENSION *extension)
+{
+    if (extension == NULL || sk_X509_EXTENSION_push(list, extension) == 0)
+        abort();
+}
+
+STACK_OF(X509_EXTENSION) *
+    subject_extensions(const struct subject *subject, EVP_PKEY *key, X509 *certificate)
+{
+    STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+    bool rsa = EVP_PKEY_is_a(key, "RSA") == 1;
+    X509V3_CTX context;
+
+    if (list == NULL)
+        abort();
+    X509V3_set_ctx(&context, certificate, certificate, NULL, NULL, 0);
+    add(list, names_extension(subject));
+    add(list,
+        X509V3_EXT_conf_nid(NULL, &context, NID_basic_constraints, "critical,CA:FALSE"));
+    add(list,
+        X509V3_EXT_conf_nid(NULL, &context, NID_key_usage,
+            rsa ? "critical,digitalSignature,keyEncipherment"
+                : "critical,digitalSignature"));
+    add(list, X509V3_EXT_conf_nid(NULL, &context, NID_ext_key_usage, "serverAuth"));
+    if (certificate != NULL)
+        add(list,
+            X509V3_EXT_conf_nid(NULL, &context, NID_subject_key_identifier, "hash"));
+    return list;
+}

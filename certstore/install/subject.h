@@ -1,0 +1,42 @@
+/*
+ * subject.h - who a certificate is to be for: one name for people and XenServer, and all
+ * names (RFC 6125). Pure.
+ *
+ * The name becomes the CN, and a subject alternative name; so do the others. XenServer's
+ * client compares the text of its URL's host with DNS names, or with the CN if there is
+ * no DNS name; never with IP names. Therefore: an address that is *the* name becomes CN
+ * and IP name, without any DNS name.
+ */
+#ifndef WLBPROXY_CERTSTORE_INSTALL_SUBJECT_H
+#define WLBPROXY_CERTSTORE_INSTALL_SUBJECT_H
+
+#include <stdbool.h>
+
+#include <openssl/types.h>
+
+struct error;
+struct findings;
+struct stack_st_X509_EXTENSION;
+struct text_list;
+
+struct subject {
+    const char *name; /* host name or address */
+    const struct text_list *others; /* likewise; with or without "DNS:" or "IP:" */
+};
+
+/* False and err if one of them is neither a host name nor an address. */
+bool subject_check(const struct subject *subject, struct error *err);
+
+/* What XenServer would not match (XENSERVER's host rule), and a bare host name. */
+void subject_judge(const struct subject *subject, struct findings *findings);
+
+/* A subject that subject_check() passed. The names do not fail. */
+X509_NAME *subject_name(const struct subject *subject);
+
+/* What the certificate of a TLS server says of itself: names, no CA, key usage for this
+ * kind of key, serverAuth. For a certificate `certificate` is the one it is for, for a
+ * request NULL. The caller frees. */
+struct stack_st_X509_EXTENSION *subject_extensions(
+    const struct subject *subject, EVP_PKEY *key, X509 *certificate);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * judge.h - one judgement about a certificate chain and its key: what can be served, in
+ * which order, and what there is to say about it. Start, reload, `check` and `cert
+ * install` all come here. Pure: no I/O, and the time is given.
+ *
+ * The ids of the findings are stable; the table in tests/unit/test_judge.c shows them
+ * all.
+ */
+#ifndef WLBPROXY_CERTSTORE_JUDGE_JUDGE_H
+#define WLBPROXY_CERTSTORE_JUDGE_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <openssl/types.h>
+
+struct credential;
+struct findings;
+struct service_settings;
+
+struct judge_input {
+    const char *cert_file; /* named in findings; may be NULL */
+    const char *cert_text;
+    size_t cert_len;
+    const char *key_file; /* NULL: the key is in cert_text */
+    const char *key_text;
+    size_t key_len;
+    bool without_key; /* judge the chain alone; `pair` gets no key */
+    bool send_root; /* false: a self-signed root after the leaf is trimmed */
+    time_t now;
+    OSSL_LIB_CTX *libctx;
+};
+
+/* What is to be served. */
+struct judged_pair {
+    X509 *leaf;
+    struct stack_st_X509 *chain; /* in the order to send, without the leaf */
+    struct stack_st_X509
+        *unsent; /* the roots that send_root = off trimmed; may be NULL */
+    EVP_PKEY *key;
+    unsigned char *key_der; /* secret; as it was in the file */
+    size_t key_der_len;
+};
+
+/* True if it can be served: no finding of SEVERITY_REFUSED was added. Else *pair is
+ * empty. */
+bool judge_pair(
+    const struct judge_input *input, struct judged_pair *pair, struct findings *findings);
+void judged_pair_destroy(struct judged_pair *pair);
+
+/* Access modes of the key's file, and of a folder that it lies in. */
+void judge_modes(const char *key_file, const struct stat *key, struct findings *findings);
+void judge_folder(
+    const char *folder, const struct stat *state, struct findings *findings);
+
+/* What only shows in a service as a whole: whether XenServer's client can connect to it.
+ */
+void judge_service(const struct service_settings *service,
+    struct credential *const *credentials, size_t count, struct findings *findings);
+
+/* Whether the leaf answers to the address clients use (the text in their URL). */
+void judge_address(
+    X509 *leaf, const char *file, const char *address, struct findings *findings);
+
+#endif

@@ -1,0 +1,277 @@
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pkcs12.h>
+#include <openssl/pkcs7.h>
+#include <openssl/x509.h>
+
+#include "certstore/certificate.h"
+#include "certstore/judge/judge_parts.h"
+#include "certstore/read/private_key.h"
+#include "certstore/secrets.h"
+
+/* What a file without a single PEM block is instead. */
+struct format {
+    const char *id, *fact, *remedy;
+};
+
+enum {
+    EMPTY,
+    UTF16,
+    ZIP,
+    DER_CERT,
+    DER_PKCS12,
+    DER_PKCS7,
+    DER_CSR,
+    DER_KEY,
+    BASE64,
+    NOT_PEM
+};
+
+static const struct format formats[] = {
+    [EMPTY] = {"empty", "the file is empty",
+        "put the PEM text into it, leaf first: cat leaf.pem intermediate.pem root.pem > "
+        "FILE"},
+    [UTF16] = {"utf16", "it is UTF-16 text, as Windows editors save it",
+        "iconv -f UTF-16 -t ASCII FILE > FILE.pem"},
+    [ZIP] = {"archive", "it is an archive, not PEM text", "unpack it first: unzip FILE"},
+    [DER_CERT] = {"der", "it is a certificate in DER, not PEM",
+        "openssl x509 -inform DER -in FILE -out FILE.pem"},
+    [DER_PKCS12] = {"pkcs12", "it is a PKCS#12 (.pfx) container, not PEM",
+        "openssl pkcs12 -in FILE -nodes -out FILE.pem, or: wlbproxy cert install FILE"},
+    [DER_PKCS7] = {"pkcs7", "it is a PKCS#7 (.p7b) bundle in DER, not PEM",
+        "openssl pkcs7 -inform DER -in FILE -print_certs -out FILE.pem"},
+    [DER_CSR] = {"csr", "it is a signing request (CSR), not what the CA made of it",
+        "send it to the CA and install the certificate it returns"},
+    [DER_KEY] = {"der-key", "it is a private key in DER, not PEM",
+        "openssl pkey -inform DER -in FILE -out FILE.pem"},
+    [BASE64] = {"bare-base64", "it is Base64 without the BEGIN and END lines of PEM",
+        "(echo -----BEGIN CERTIFICATE-----; cat FILE; echo -----END CERTIFICATE-----) > "
+        "FILE.pem"},
+    [NOT_PEM] = {"not-pem", "there is no PEM block (-----BEGIN ...-----) in it",
+        "look at it with: file FILE; the CA's answer as Base64 or PEM is what is needed"},
+};
+
+static bool is_der_request(const unsigned char *der, size_t len)
+{
+    X509_REQ *request = d2i_X509_REQ(NULL, &der, (long)len);
+
+    X509_REQ_free(request);
+    return request != NULL;
+}
+
+static bool is_der_pkcs12(const unsigned char *der, size_t len)
+{
+    PKCS12 *container = d2i_PKCS12(NULL, &der, (long)len);
+
+    PKCS12_free(container);
+    return container != NULL;
+}
+
+static bool is_der_pkcs7(const unsigned char *der, size_t len)
+{
+    PKCS7 *bundle = d2i_PKCS7(NULL, &der, (long)len);
+
+    PKCS7_free(bundle);
+    return bundle != NULL;
+}
+
+static int guess_der(const unsigned char *der, size_t len)
+{
+    X509 *certificate = certificate_parse(der, len, true, NULL);
+    EVP_PKEY *key;
+
+    X509_free(certificate);
+    if (certificate != NULL)
+        return DER_CERT;
+    if (is_der_pkcs12(der, len))
+        return DER_PKCS12;
+    if (is_der_pkcs7(der, len))
+        return DER_PKCS7;
+    if (is_der_request(der, len))
+        return DER_CSR;
+    key = private_key_parse(der, len, NULL);
+    EVP_PKEY_free(key);
+    return key != NULL ? DER_KEY : NOT_PEM;
+}
+
+/* A certificate in Base64 begins with "MI": 30 8x, a SEQUENCE of some length. */
+static bool is_bare_base64(const char *text, size_t len)
+{
+    EVP_ENCODE_CTX *decoding = EVP_ENCODE_CTX_new();
+    unsigned char *der = secrets_alloc(len + 64);
+    X509 *certificate = NULL;
+    int got = 0, rest = 0;
+
+    EVP_DecodeInit(decoding);
+    if (EVP_DecodeUpdate(decoding, der, &got, (const unsigned char *)text, (int)len) >=
+            0 &&
+        EVP_DecodeFinal(decoding, der + got, &rest) == 1)
+        certificate = certificate_parse(der, (size_t)got + (size_t)rest, false, NULL);
+    X509_free(certificate);
+    secrets_free((char *)der, len + 64);
+    EVP_ENCODE_CTX_free(decoding);
+    return certificate != NULL;
+}
+
+static int guess_format(const char *text, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t blanks = 0;
+    int guess = NOT_PEM;
+
+    while (blanks < len && (text[blanks] == '\0' || strchr(" \t\r\n", text[blanks])))
+        blanks++;
+    if (blanks == len)
+        return EMPTY;
+    if (len >= 2 &&
+        (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
+        return UTF16;
+    if (len >= 2 && (memcmp(bytes, "PK", 2) == 0 || memcmp(bytes, "\x1f\x8b", 2) == 0))
+        return ZIP;
+    if (bytes[0] == 0x30)
+        guess = guess_der(bytes, len);
+    else if (len - blanks > 2 && memcmp(text + blanks, "MI", 2) == 0 &&
+        is_bare_base64(text + blanks, len - blanks))
+        guess = BASE64;
+    ERR_clear_error();
+    return guess;
+}
+
+static void judge_block(
+    const char *file, const struct pem_block *block, struct findings *findings)
+{
+    if (block->fault == PEM_TRUNCATED)
+        findings_add(findings, "truncated", SEVERITY_REFUSED, file,
+            "part of the file is missing: a copy was cut off, or is still being written",
+            "copy the file again, whole",
+            "the %s block that begins in line %zu has no end", block->label, block->line);
+    if (block->fault == PEM_MISMATCHED)
+        findings_add(findings, "mismatched-end", SEVERITY_REFUSED, file,
+            "parts of two blocks have been mixed up", "copy the file again, whole",
+            "the %s block that begins in line %zu is ended by another label",
+            block->label, block->line);
+    if (block->fault == PEM_DAMAGED &&
+        !(pem_is_private_key(block) && private_key_is_encrypted(block)))
+        findings_add(findings, "damaged", SEVERITY_REFUSED, file,
+            "bytes were lost or changed on the way here", "copy the file again, whole",
+            "the %s block that begins in line %zu is not Base64", block->label,
+            block->line);
+}
+
+static void judge_habits(
+    const char *file, const struct pem *pem, struct findings *findings)
+{
+    size_t glued = 0;
+
+    for (size_t i = 0; i < pem->count && glued == 0; i++)
+        glued = pem->blocks[i].glued ? pem->blocks[i].line : 0;
+    if (pem->byte_order_mark)
+        findings_add(findings, "byte-order-mark", SEVERITY_NOTE, file,
+            "other programs may not find the first block",
+            "sed -i '1s/^\\xef\\xbb\\xbf//' FILE",
+            "it begins with a byte order mark, as Windows editors write it");
+    if (pem->carriage_returns)
+        findings_add(findings, "windows-line-ends", SEVERITY_NOTE, file,
+            "they are accepted here; a script may stumble over them",
+            "sed -i 's/\\r$//' FILE", "it has Windows line ends (CR LF)");
+    if (glued > 0)
+        findings_add(findings, "two-blocks-on-one-line", SEVERITY_NOTE, file,
+            "it is accepted here, but openssl and stunnel would not see the second one",
+            "sed -i 's/----------BEGIN/-----\\n-----BEGIN/' FILE",
+            "in line %zu one block begins where another ends: a part had no line end",
+            glued);
+    if (pem->too_many)
+        findings_add(findings, "too-many-blocks", SEVERITY_REFUSED, file,
+            "that is a list of trusted CAs, not the chain of one server",
+            "put only the chain of this server into it", "it has more than %d PEM blocks",
+            PEM_BLOCKS_MAX);
+}
+
+static void add_stray(const char *file, const struct pem *pem, struct findings *findings)
+{
+    findings_add(findings, "begin-within-line",
+        pem->count == 0 ? SEVERITY_REFUSED : SEVERITY_WARNING, file,
+        "a block begins where a line begins; openssl and stunnel do not see it either",
+        "put a line end before -----BEGIN; what cannot be seen there is shown by: cat -A "
+        "FILE",
+        "in line %zu a block begins behind something else, and is not read", pem->stray);
+}
+
+void judge_text(const char *file, const char *text, size_t len, const struct pem *pem,
+    bool wants_key, struct findings *findings)
+{
+    if (pem->stray > 0)
+        add_stray(file, pem, findings);
+    if (pem->count == 0 && pem->stray > 0)
+        return;
+    if (pem->count == 0) {
+        const struct format *format = &formats[guess_format(text, len)];
+
+        findings_add(findings, format->id, SEVERITY_REFUSED, file,
+            wants_key ? "the private key is read from PEM text"
+                      : "certificates are read from PEM text",
+            format->remedy, "%s", format->fact);
+        return;
+    }
+    for (size_t i = 0; i < pem->count; i++)
+        judge_block(file, &pem->blocks[i], findings);
+    judge_habits(file, pem, findings);
+}
+
+/* A file without a certificate, but with blocks of some other kind. */
+static void add_no_certificate(struct judgement *j)
+{
+    const char *file = j->input->cert_file, *label = "PEM";
+    const char *why = "a server shows its certificate to every client";
+
+    if (j->cert_pem.count > 0)
+        label = j->cert_pem.blocks[0].label;
+    if (pem_find(&j->cert_pem, "CERTIFICATE REQUEST") != NULL ||
+        pem_find(&j->cert_pem, "NEW CERTIFICATE REQUEST") != NULL)
+        findings_add(j->findings, "csr", SEVERITY_REFUSED, file, why,
+            formats[DER_CSR].remedy, "%s", formats[DER_CSR].fact);
+    else if (pem_find(&j->cert_pem, "PKCS7") != NULL ||
+        pem_find(&j->cert_pem, "CMS") != NULL)
+        findings_add(j->findings, "pkcs7", SEVERITY_REFUSED, file, why,
+            "openssl pkcs7 -in FILE -print_certs -out FILE.pem",
+            "it is a PKCS#7 (.p7b) bundle, not certificates one by one");
+    else if (pem_is_private_key(&j->cert_pem.blocks[0]))
+        findings_add(j->findings, "key-instead-of-certificate", SEVERITY_REFUSED, file,
+            why, "are cert and key swapped in the configuration?",
+            "there is a private key where the certificate belongs");
+    else
+        findings_add(j->findings, "no-certificate", SEVERITY_REFUSED, file, why,
+            "put the certificate chain into it, leaf first",
+            "there is no certificate in it, only a %s block", label);
+}
+
+void judge_certificates(struct judgement *j)
+{
+    bool seen = false;
+
+    for (size_t i = 0; i < j->cert_pem.count; i++) {
+        const struct pem_block *block = &j->cert_pem.blocks[i];
+
+        if (!pem_is_certificate(block))
+            continue;
+        seen = true;
+        if (block->der == NULL)
+            continue; /* judge_text() has told */
+        j->certs[j->count] = certificate_parse(block->der, block->der_len,
+            strcmp(block->label, "TRUSTED CERTIFICATE") == 0, j->input->libctx);
+        j->lines[j->count] = block->line;
+        if (j->certs[j->count] != NULL)
+            j->count++;
+        else
+            findings_add(j->findings, "bad-certificate", SEVERITY_REFUSED,
+                j->input->cert_file, "bytes were lost or changed on the way here",
+                "copy the file again, whole",
+                "the CERTIFICATE block in line %zu holds something that is no "
+                "certificate",
+                block->line);
+    }
+    if (!seen && j->cert_pem.count > 0)
+        add_no_certificate(j);
+}

@@ -1,0 +1,296 @@
+#include "certstore/judge/xenserver.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "certstore/certificate.h"
+
+enum { AUTH_LEVEL = 2, NAME_PART_MAX = 48 };
+
+static const char *const release_names[XENSERVER_RELEASES] = {
+    [XENSERVER_8_2] = "Citrix Hypervisor 8.2 (verify=2)",
+    [XENSERVER_PEER] = "XAPI 21.x to 24.39 (verifyPeer)",
+    [XENSERVER_CHAIN] = "XAPI 24.40 and later (verifyChain)",
+};
+
+const char *xenserver_release_name(enum xenserver_release release)
+{
+    return release_names[release];
+}
+
+static bool has_address(X509 *leaf, const char *address)
+{
+    return X509_check_ip_asc(leaf, address, 0) == 1;
+}
+
+bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_t size)
+{
+    char names[512], title[160];
+
+    if (X509_check_host(leaf, address, 0, 0, NULL) == 1) {
+        (void)snprintf(reason, size, "the certificate is for %s", address);
+        return true;
+    }
+    certificate_names(leaf, names, sizeof(names));
+    certificate_title(leaf, title, sizeof(title));
+    if (has_address(leaf, address))
+        (void)snprintf(reason, size,
+            "%s is only an IP name of the certificate, and XenServer does not look at "
+            "those",
+            address);
+    else if (strcasecmp(title, address) == 0 && certificate_has_dns_name(leaf))
+        (void)snprintf(reason, size,
+            "the CN is %s, but it does not count beside DNS names (%.100s)", address,
+            names);
+    else
+        (void)snprintf(
+            reason, size, "the certificate is for %.150s, not for %s", names, address);
+    return false;
+}
+
+/* stunnel's verifyPeer overlooks that no CA is known, nothing else about the leaf. */
+static int on_verify_peer(int ok, X509_STORE_CTX *store)
+{
+    int error = X509_STORE_CTX_get_error(store);
+
+    return ok || X509_STORE_CTX_get_error_depth(store) > 0 ||
+        error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+        error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+        error == X509_V_ERR_CERT_UNTRUSTED;
+}
+
+static bool contains(const STACK_OF(X509) * certificates, const X509 *wanted)
+{
+    for (int i = 0; i < sk_X509_num(certificates); i++) {
+        if (X509_cmp(sk_X509_value(certificates, i), wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+static X509_STORE *make_store(const STACK_OF(X509) * installed)
+{
+    X509_STORE *store = X509_STORE_new();
+
+    if (store == NULL)
+        abort();
+    for (int i = 0; i < sk_X509_num(installed); i++)
+        (void)X509_STORE_add_cert(store, sk_X509_value(installed, i));
+    return store;
+}
+
+/* The last of the certificates that were gone through; one of those given. */
+static X509 *end_of_way(X509_STORE_CTX *context, X509 *leaf)
+{
+    STACK_OF(X509) *way = X509_STORE_CTX_get0_chain(context);
+    int len = sk_X509_num(way);
+
+    return len > 0 ? sk_X509_value(way, len - 1) : leaf;
+}
+
+/* X509_V_OK or why not. *end, unless NULL: where the way up ended. */
+static int verify(enum xenserver_release release, X509 *leaf,
+    const STACK_OF(X509) * chain, const STACK_OF(X509) * installed, time_t now,
+    unsigned long flags, X509 **end)
+{
+    X509_STORE *store = make_store(installed);
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    STACK_OF(X509) *sent = chain == NULL ? NULL : sk_X509_dup(chain);
+    X509_VERIFY_PARAM *param;
+    int error = X509_V_ERR_UNSPECIFIED;
+
+    if (context == NULL || X509_STORE_CTX_init(context, store, leaf, sent) != 1)
+        abort();
+    (void)X509_STORE_CTX_set_default(context, "ssl_server");
+    param = X509_STORE_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_time(param, now);
+    X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+    (void)X509_VERIFY_PARAM_set_flags(param, flags);
+    if (release == XENSERVER_PEER)
+        X509_STORE_CTX_set_verify_cb(context, on_verify_peer);
+    if (X509_verify_cert(context) == 1)
+        error = X509_V_OK;
+    else if (X509_STORE_CTX_get_error(context) != X509_V_OK)
+        error = X509_STORE_CTX_get_error(context);
+    if (end != NULL)
+        *end = end_of_way(context, leaf);
+    X509_STORE_CTX_free(context);
+    X509_STORE_free(store);
+    sk_X509_free(sent);
+    ERR_clear_error();
+    return error;
+}
+
+static void explain(int error, char *text, size_t size)
+{
+    const char *words = X509_verify_cert_error_string(error);
+
+    switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        words = "the chain does not reach a root that is installed in the pool: an "
+                "intermediate is not sent, or the root is not installed";
+        break;
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        words = "the root of the chain is not installed in the pool";
+        break;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        words = "the certificate is self-signed and not installed in the pool";
+        break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        words = "the certificate, or one of its chain, has expired";
+        break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        words = "the certificate, or one of its chain, is not valid yet";
+        break;
+    case X509_V_ERR_INVALID_PURPOSE:
+        words = "the certificate is not one for servers (extended key usage)";
+        break;
+    default:
+        break;
+    }
+    (void)snprintf(text, size, "%s", words);
+}
+
+bool xenserver_takes_key(const EVP_PKEY *key)
+{
+    return key != NULL && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"));
+}
+
+static bool takes_key(X509 *leaf, struct xenserver_verdict *verdict)
+{
+    if (xenserver_takes_key(X509_get0_pubkey(leaf)))
+        return true;
+    (void)snprintf(verdict->reason, sizeof(verdict->reason),
+        "XenServer's client needs a certificate with an RSA key");
+    return false;
+}
+
+struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *leaf,
+    const struct stack_st_X509 *chain, const char *address,
+    const struct stack_st_X509 *installed, time_t now)
+{
+    struct xenserver_verdict verdict = {0};
+    int error;
+
+    if (!takes_key(leaf, &verdict))
+        return verdict;
+    error = verify(release, leaf, chain, installed, now, 0, NULL);
+    if (error != X509_V_OK)
+        explain(error, verdict.reason, sizeof(verdict.reason));
+    else if (release == XENSERVER_PEER && !contains(installed, leaf))
+        (void)snprintf(verdict.reason, sizeof(verdict.reason),
+            "this release wants the server's own certificate installed in the pool; a "
+            "CA's "
+            "is not enough");
+    else
+        verdict.accepted =
+            xenserver_host_matches(leaf, address, verdict.reason, sizeof(verdict.reason));
+    return verdict;
+}
+
+/* Where a client gets to with what is sent alone. Only OpenSSL knows which of several
+ * issuers of one name it goes by: of those that are valid now the first. */
+static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain, time_t now)
+{
+    X509 *top = leaf;
+
+    (void)verify(XENSERVER_CHAIN, leaf, chain, NULL, now, 0, &top);
+    return top;
+}
+
+static int verify_with(enum xenserver_release release, X509 *leaf,
+    const STACK_OF(X509) * chain, X509 *anchor, time_t now, unsigned long flags)
+{
+    STACK_OF(X509) *anchors = sk_X509_new_null();
+    int error;
+
+    if (anchors == NULL || sk_X509_push(anchors, anchor) == 0)
+        abort();
+    error = verify(release, leaf, chain, anchors, now, flags, NULL);
+    sk_X509_free(anchors); /* the certificate is borrowed */
+    return error;
+}
+
+struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
+    X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now)
+{
+    struct xenserver_verdict verdict = {0};
+    char issuer[120], why[160];
+    X509 *top = top_of(leaf, chain, now);
+    int error;
+
+    if (!takes_key(leaf, &verdict))
+        return verdict;
+    error = verify_with(release, leaf, chain, top, now, X509_V_FLAG_PARTIAL_CHAIN);
+    certificate_issuer(top, issuer, sizeof(issuer));
+    verdict.accepted =
+        error == X509_V_OK && xenserver_host_matches(leaf, address, why, sizeof(why));
+    if (error != X509_V_OK)
+        explain(error, verdict.reason, sizeof(verdict.reason));
+    else if (!verdict.accepted)
+        (void)snprintf(verdict.reason, sizeof(verdict.reason), "%s", why);
+    else
+        (void)snprintf(verdict.reason, sizeof(verdict.reason),
+            "if %s is a root and installed in the pool; it is not in the file", issuer);
+    return verdict;
+}
+
+X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
+    const struct stack_st_X509 *chain, time_t now)
+{
+    X509 *top;
+
+    if (release == XENSERVER_PEER || certificate_is_self_signed(leaf))
+        return leaf;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *root = sk_X509_value(chain, i);
+
+        if (certificate_is_self_signed(root) &&
+            verify_with(release, leaf, chain, root, now, 0) == X509_V_OK)
+            return root;
+    }
+    /* None does; its own root may be there all the same, and OpenSSL not think so. */
+    top = top_of(leaf, chain, now);
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *root = sk_X509_value(chain, i);
+
+        if (certificate_is_self_signed(root) && certificate_issued(root, top))
+            return root;
+    }
+    return NULL;
+}
+
+void xenserver_file_name(const X509 *certificate, char *name, size_t size)
+{
+    char title[NAME_PART_MAX], sha256[65];
+
+    certificate_title(certificate, title, sizeof(title));
+    certificate_sha256(certificate, sha256);
+    for (char *c = title; *c != '\0'; c++) {
+        if (!isalnum((unsigned char)*c) && *c != '.' && *c != '-')
+            *c = '_';
+    }
+    (void)snprintf(name, size, "%s%s-%.8s.pem",
+        title[0] == '.' || title[0] == '-' ? "wlb" : "", title, sha256);
+}
+
+void xenserver_commands(
+    enum xenserver_release release, const char *file_name, char *text, size_t size)
+{
+    (void)snprintf(text, size,
+        "xe %s filename=%s\n"
+        "xe pool-certificate-sync\n"
+        "xe pool-param-set wlb-verify-cert=true uuid=$(xe pool-list --minimal)\n",
+        release == XENSERVER_8_2 ? "pool-certificate-install"
+                                 : "pool-install-ca-certificate",
+        file_name);
+}

@@ -1,0 +1,63 @@
+/*
+ * xenserver.h - would XenServer's client accept this chain? Its rules, as its stunnel has
+ * them (verify=2, verifyPeer, verifyChain, always with checkHost), and what the
+ * administrator of the pool must type. Pure.
+ */
+#ifndef WLBPROXY_CERTSTORE_JUDGE_XENSERVER_H
+#define WLBPROXY_CERTSTORE_JUDGE_XENSERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <openssl/types.h>
+
+struct stack_st_X509;
+
+enum xenserver_release {
+    XENSERVER_8_2, /* verify = 2 */
+    XENSERVER_PEER, /* XAPI 21.x to 24.39: verifyPeer = yes */
+    XENSERVER_CHAIN, /* XAPI 24.40 and later: verifyChain = yes */
+    XENSERVER_RELEASES,
+};
+
+/* "Citrix Hypervisor 8.2 (verify=2)" */
+const char *xenserver_release_name(enum xenserver_release release);
+
+/* ECDHE-RSA goes with an RSA-PSS key as well, for OpenSSL and so for XenServer. */
+bool xenserver_takes_key(const EVP_PKEY *key);
+
+struct xenserver_verdict {
+    bool accepted;
+    char reason[320]; /* one sentence, also when it is accepted */
+};
+
+/* `chain`: what is sent after the leaf, may be NULL. `installed`: the certificates in the
+ * pool's store. `address`: the text of the host in the pool's WLB URL. */
+struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *leaf,
+    const struct stack_st_X509 *chain, const char *address,
+    const struct stack_st_X509 *installed, time_t now);
+
+/* The same when the root is with the CA alone: as if the issuer of the certificate that a
+ * client gets to were a root, and installed; the reason names it. */
+struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
+    X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now);
+
+/* XAPI's host rule: X509_check_host() with the text, be it a name or an address; IP
+ * alternative names are never looked at. `reason` says why, for a person. */
+bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_t size);
+
+/* Which certificate must be installed in the pool: borrowed; of several roots one that
+ * does. NULL if it is not among them (then it is the root that xenserver_judge_rootless()
+ * names). */
+X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
+    const struct stack_st_X509 *chain, time_t now);
+
+/* A name for it that XAPI accepts: [A-Za-z0-9._-]+.pem, told apart by its fingerprint. */
+void xenserver_file_name(const X509 *certificate, char *name, size_t size);
+
+/* The xe commands, a line each, for one file and the verification switch. */
+void xenserver_commands(
+    enum xenserver_release release, const char *file_name, char *text, size_t size);
+
+#endif

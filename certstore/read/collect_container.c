@@ -1,0 +1,213 @@
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pkcs12.h>
+#include <openssl/pkcs7.h>
+#include <openssl/provider.h>
+#include <openssl/x509.h>
+
+#include "certstore/read/collect_parts.h"
+#include "certstore/finding.h"
+
+enum { BAG_DEPTH_MAX = 4 };
+
+/* What is in a container, while it is opened. */
+struct opening {
+    struct collecting *c;
+    OSSL_LIB_CTX *libctx;
+    const char *password;
+    unsigned locked; /* bags that the password did not open */
+};
+
+/* --- PKCS#7 --------------------------------------------------------------------------
+ */
+
+bool collect_pkcs7(struct collecting *c, const unsigned char *der, size_t len)
+{
+    PKCS7 *bundle = d2i_PKCS7(NULL, &der, (long)len);
+    const STACK_OF(X509) *certificates = NULL;
+
+    if (bundle == NULL)
+        return false;
+    c->format = "PKCS#7";
+    if (PKCS7_type_is_signed(bundle) && bundle->d.sign != NULL)
+        certificates = bundle->d.sign->cert;
+    for (int i = 0; i < sk_X509_num(certificates) && !c->full; i++) {
+        X509 *certificate = sk_X509_value(certificates, i);
+
+        (void)X509_up_ref(certificate);
+        collect_certificate(c, certificate);
+    }
+    if (sk_X509_num(certificates) <= 0)
+        findings_add(c->findings, "no-certificate", SEVERITY_REFUSED, c->file,
+            "a server shows its certificate to every client",
+            "ask the CA for the certificate chain as PEM",
+            "it is a PKCS#7 bundle without certificates");
+    PKCS7_free(bundle);
+    return true;
+}
+
+/* --- PKCS#12 -------------------------------------------------------------------------
+ */
+
+static void take_bags(
+    struct opening *o, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth);
+
+static void take_locked_bag(struct opening *o, const PKCS12_SAFEBAG *bag)
+{
+    const X509_SIG *sealed = PKCS12_SAFEBAG_get0_pkcs8(bag);
+    const X509_ALGOR *algorithm;
+    EVP_PKEY *key;
+
+    if (sealed == NULL)
+        return;
+    X509_SIG_get0(sealed, &algorithm, NULL);
+    if (!collect_rounds_bearable(o->c, algorithm))
+        return;
+    key = collect_open_key(sealed, o->password, o->libctx);
+    if (key != NULL)
+        collect_key(o->c, key);
+    else
+        o->locked++;
+}
+
+static void take_open_bag(struct opening *o, const PKCS12_SAFEBAG *bag)
+{
+    const PKCS8_PRIV_KEY_INFO *open = PKCS12_SAFEBAG_get0_p8inf(bag);
+    EVP_PKEY *key = open == NULL ? NULL : EVP_PKCS82PKEY(open);
+
+    if (key != NULL)
+        collect_key(o->c, key);
+}
+
+static void take_bag(struct opening *o, const PKCS12_SAFEBAG *bag, int depth)
+{
+    X509 *certificate;
+
+    switch (PKCS12_SAFEBAG_get_nid(bag)) {
+    case NID_keyBag:
+        take_open_bag(o, bag);
+        break;
+    case NID_pkcs8ShroudedKeyBag:
+        take_locked_bag(o, bag);
+        break;
+    case NID_certBag:
+        certificate = PKCS12_SAFEBAG_get_bag_nid(bag) == NID_x509Certificate
+            ? PKCS12_SAFEBAG_get1_cert(bag)
+            : NULL;
+        if (certificate != NULL)
+            collect_certificate(o->c, certificate);
+        break;
+    case NID_safeContentsBag:
+        if (depth < BAG_DEPTH_MAX)
+            take_bags(o, PKCS12_SAFEBAG_get0_safes(bag), depth + 1);
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_bags(struct opening *o, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth)
+{
+    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags) && !o->c->full; i++)
+        take_bag(o, sk_PKCS12_SAFEBAG_value(bags, i), depth);
+}
+
+static STACK_OF(PKCS12_SAFEBAG) * open_safe(struct opening *o, PKCS7 *safe)
+{
+    STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
+
+    if (PKCS7_type_is_data(safe))
+        return PKCS12_unpack_p7data(safe);
+    if (!PKCS7_type_is_encrypted(safe) || safe->d.encrypted == NULL ||
+        !collect_rounds_bearable(o->c, safe->d.encrypted->enc_data->algorithm))
+        return NULL;
+    bags = PKCS12_unpack_p7encdata(safe, o->password, (int)strlen(o->password));
+    o->locked += bags == NULL;
+    return bags;
+}
+
+static void take_safes(struct opening *o, PKCS12 *container)
+{
+    STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(container);
+
+    for (int i = 0; i < sk_PKCS7_num(safes) && !o->c->full; i++) {
+        STACK_OF(PKCS12_SAFEBAG) *bags = open_safe(o, sk_PKCS7_value(safes, i));
+
+        take_bags(o, bags, 0);
+        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    }
+    sk_PKCS7_pop_free(safes, PKCS7_free);
+}
+
+static bool password_fits(struct opening *o, PKCS12 *container)
+{
+    const ASN1_INTEGER *rounds = NULL;
+
+    if (PKCS12_mac_present(container) != 1)
+        return true;
+    PKCS12_get0_mac(NULL, NULL, NULL, &rounds, container);
+    if (rounds != NULL && !collect_count_bearable(o->c, rounds))
+        return false;
+    return PKCS12_verify_mac(container, o->password, (int)strlen(o->password)) == 1 ||
+        (*o->password == '\0' && PKCS12_verify_mac(container, NULL, 0) == 1);
+}
+
+/* RC2 and the like, as old exports have them, are in OpenSSL's legacy provider. Never
+ * freed: it costs little, and what was collected refers to it. */
+static OSSL_LIB_CTX *legacy_library(void)
+{
+    static OSSL_LIB_CTX *library;
+
+    if (library != NULL)
+        return library;
+    library = OSSL_LIB_CTX_new();
+    if (library != NULL && OSSL_PROVIDER_load(library, "default") != NULL)
+        (void)OSSL_PROVIDER_load(library, "legacy");
+    ERR_clear_error();
+    return library;
+}
+
+static PKCS12 *parse_pkcs12(const unsigned char *der, size_t len, OSSL_LIB_CTX *libctx)
+{
+    PKCS12 *container = PKCS12_init_ex(NID_pkcs7_data, libctx, NULL);
+
+    return d2i_PKCS12(&container, &der, (long)len);
+}
+
+static void tell_locked(struct opening *o, size_t taken)
+{
+    if (taken > 0)
+        findings_add(o->c->findings, "container-unreadable", SEVERITY_REFUSED, o->c->file,
+            "a part of what it holds is missing then",
+            "have it exported again with AES-256 and SHA-256, or convert it: openssl "
+            "pkcs12 -legacy -in FILE -nodes -out FILE.pem",
+            "%u part%s of the PKCS#12 container cannot be decrypted by this OpenSSL",
+            o->locked, o->locked == 1 ? "" : "s");
+    else
+        collect_needs_password(o->c, "the PKCS#12 container");
+}
+
+bool collect_pkcs12(struct collecting *c, const unsigned char *der, size_t len)
+{
+    struct opening o = {.c = c, .password = c->password == NULL ? "" : c->password};
+    PKCS12 *container = parse_pkcs12(der, len, NULL);
+    const size_t before = c->collection->count, told = c->findings->count;
+
+    if (container == NULL)
+        return false;
+    PKCS12_free(container);
+    c->format = "PKCS#12";
+    o.libctx = legacy_library();
+    container = parse_pkcs12(der, len, o.libctx);
+    if (container != NULL && !password_fits(&o, container))
+        o.locked = 1;
+    else if (container != NULL)
+        take_safes(&o, container);
+    PKCS12_free(container);
+    ERR_clear_error();
+    if (o.locked > 0 && c->findings->count == told)
+        tell_locked(&o, c->collection->count - before);
+    return true;
+}

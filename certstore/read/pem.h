@@ -1,0 +1,57 @@
+/*
+ * pem.h - PEM text (RFC 7468, RFC 1421 headers) as a list of blocks.
+ *
+ * Reads what people really have: Windows line ends, a byte order mark, text between the
+ * blocks, no line end between `-----END X-----` and `-----BEGIN Y-----`. Pure: no I/O. It
+ * never fails; what is wrong with a block or with the text is told in their fields. The
+ * decoded bytes lie in the secure heap and are wiped.
+ */
+#ifndef WLBPROXY_CERTSTORE_READ_PEM_H
+#define WLBPROXY_CERTSTORE_READ_PEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    PEM_TEXT_MAX = 1 << 20, /* bytes of a file */
+    PEM_BLOCKS_MAX = 100,
+    PEM_LABEL_MAX = 64,
+};
+
+enum pem_fault {
+    PEM_SOUND,
+    PEM_TRUNCATED, /* no END line */
+    PEM_DAMAGED, /* not base64, or nothing at all */
+    PEM_MISMATCHED, /* the END line names something else */
+};
+
+struct pem_block {
+    char label[PEM_LABEL_MAX]; /* "CERTIFICATE" */
+    size_t line; /* of its BEGIN, from 1 */
+    unsigned char *der; /* NULL unless sound */
+    size_t der_len;
+    enum pem_fault fault;
+    bool encrypted; /* by RFC 1421 headers: `Proc-Type: 4,ENCRYPTED` */
+    bool glued; /* begins on the line on which the block before it ended */
+};
+
+struct pem {
+    struct pem_block *blocks;
+    size_t count;
+    bool byte_order_mark;
+    bool carriage_returns;
+    bool too_many; /* blocks beyond PEM_BLOCKS_MAX were not read */
+    size_t stray; /* the line of a BEGIN behind other text, which was not read; 0: none */
+};
+
+/* `text` need not end with NUL. */
+void pem_parse(struct pem *pem, const char *text, size_t len);
+void pem_destroy(struct pem *pem);
+
+bool pem_is_certificate(const struct pem_block *block);
+bool pem_is_private_key(const struct pem_block *block); /* of any kind, encrypted too */
+
+/* The first block with this label, or NULL. */
+const struct pem_block *pem_find(const struct pem *pem, const char *label);
+
+#endif

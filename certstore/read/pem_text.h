@@ -1,0 +1,33 @@
+/*
+ * pem_text.h - PEM text (RFC 7468) of certificates and keys, in memory for secrets.
+ *
+ * What is returned is freed with secrets_free().
+ */
+#ifndef WLBPROXY_CERTSTORE_READ_PEM_TEXT_H
+#define WLBPROXY_CERTSTORE_READ_PEM_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/types.h>
+
+struct X509_req_st; /* X509_REQ */
+
+/* Grows as blocks are added; text ends with NUL, which len does not count. */
+struct pem_text {
+    char *text;
+    size_t len;
+};
+
+void pem_text_add(
+    struct pem_text *pem, const char *label, const unsigned char *der, size_t len);
+void pem_text_add_certificate(struct pem_text *pem, X509 *certificate);
+void pem_text_add_request(struct pem_text *pem, struct X509_req_st *request);
+/* PKCS#8, not encrypted. False if this OpenSSL cannot write it. */
+bool pem_text_add_key(struct pem_text *pem, EVP_PKEY *key);
+void pem_text_append(struct pem_text *pem, const struct pem_text *other);
+
+/* Wipes. */
+void pem_text_destroy(struct pem_text *pem);
+
+#endif

@@ -1,0 +1,72 @@
+#include "proxy/base/epoll_retry.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REMOVAL_TRIES = 20 };
+
+static uint64_t waits;
+
+static void wait_a_moment(void)
+{
+    static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+
+    waits++;
+    (void)syscall(SYS_nanosleep, &moment, NULL);
+}
+
+uint64_t epoll_retry_count(void)
+{
+    return waits;
+}
+
+int epoll_retry_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
+}
+
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    int result, tries = 0;
+
+    /* To be rid of something takes no memory: mostly libuv does not insist on it. */
+    while ((result = epoll_retry_ctl(epoll, operation, fd, event)) != 0 &&
+        (operation != EPOLL_CTL_DEL || tries++ < REMOVAL_TRIES) &&
+        (errno == ENOMEM || errno == ENOSPC || errno == EINTR || errno == EAGAIN))
+        wait_a_moment();
+    return result;
+}
+
+static bool is_mistake(int error)
+{
+    return error == EBADF || error == EINVAL || error == EFAULT;
+}
+
+/* libuv takes an interruption for what it is, and ends the process for anything else:
+ * also for the ENOSYS of a tracer that leaves in the middle. */
+static int interrupted(int count)
+{
+    if (count < 0 && errno != EINTR && !is_mistake(errno)) {
+        wait_a_moment();
+        errno = EINTR;
+    }
+    return count;
+}
+
+int epoll_pwait(int epoll, struct epoll_event *events, int capacity, int timeout,
+    const sigset_t *mask)
+{
+    enum { KERNEL_SIGSET_BYTES = 8 };
+
+    return interrupted((int)syscall(SYS_epoll_pwait, epoll, events, capacity, timeout,
+        mask, (size_t)KERNEL_SIGSET_BYTES));
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout)
+{
+    return epoll_pwait(epoll, events, capacity, timeout, NULL);
+}

@@ -1,0 +1,49 @@
+#include "proxy/base/tls_counts.h"
+
+#include "proxy/tls/tls_session.h"
+
+#define X(name, text) text,
+static const char *const version_names[] = {TLS_VERSION_KINDS(X)};
+static const char *const group_names[] = {TLS_GROUP_KINDS(X)};
+static const char *const cipher_names[] = {TLS_CIPHER_KINDS(X)};
+static const char *const signature_names[] = {TLS_SIGNATURE_KINDS(X)};
+static const char *const cause_names[] = {TLS_FAILURE_KINDS(X)};
+#undef X
+
+const struct tls_counts_list tls_counts_lists[TLS_COUNTS_LISTS] = {
+    {"versions", version_names, TLS_VERSION_KIND_COUNT,
+        offsetof(struct tls_counts, versions)},
+    {"groups", group_names, TLS_GROUP_KIND_COUNT, offsetof(struct tls_counts, groups)},
+    {"ciphers", cipher_names, TLS_CIPHER_KIND_COUNT, offsetof(struct tls_counts, ciphers)},
+    {"signatures", signature_names, TLS_SIGNATURE_KIND_COUNT,
+        offsetof(struct tls_counts, signatures)},
+    {"failures", cause_names, TLS_FAILURE_KIND_COUNT, offsetof(struct tls_counts, failures)},
+};
+
+const uint64_t *tls_counts_of(
+    const struct tls_counts *tally, const struct tls_counts_list *list)
+{
+    return (const uint64_t *)(const void *)((const char *)tally + list->offset);
+}
+
+void tls_counts_add(struct tls_counts *sum, const struct tls_counts *one)
+{
+    for (size_t i = 0; i < TLS_COUNTS_LISTS; i++) {
+        const struct tls_counts_list *list = &tls_counts_lists[i];
+        uint64_t *to = (uint64_t *)(void *)((char *)sum + list->offset);
+        const uint64_t *from = tls_counts_of(one, list);
+
+        for (size_t k = 0; k < list->count; k++)
+            to[k] += from[k];
+    }
+}
+
+void tls_counts_count(struct tls_counts *tally, const struct tls *tls)
+{
+    const struct tls_negotiated *outcome = tls->outcome;
+
+    tally->versions[outcome->version_kind]++;
+    tally->groups[outcome->group_kind]++;
+    tally->ciphers[outcome->cipher_kind]++;
+    tally->signatures[outcome->signature_kind]++;
+}

@@ -1,0 +1,63 @@
+#include "proxy/command/cert/cert.h"
+
+#include <string.h>
+
+#include "config/nearest.h"
+#include "proxy/command/command.h"
+
+static const struct command commands[] = {
+    {"show", "[FILE|HOST:PORT]", "what is in a file, what a server presents",
+        cert_show_command},
+    {"check", "FILE...", "would it do, and would XenServer accept it?",
+        cert_check_command},
+    {"create", "", "make a placeholder: key and self-signed certificate",
+        cert_create_command},
+    {"request", "", "make a key and the signing request for a CA", cert_request_command},
+    {"install", "FILE...", "put what the CA sent into service", cert_install_command},
+    {"rollback", "", "go back to the pair before", cert_rollback_command},
+    {"export-for-pool", "DIR", "write the files that XenServer's pool wants",
+        cert_export_command},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static void print_help(void)
+{
+    puts("usage: wlbproxy cert COMMAND [OPTION]...\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-16s %s\n", commands[i].name, commands[i].summary);
+    puts("\n  every command has --help");
+}
+
+static int unknown_command(const char *name)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, name);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        nearest_offer(&nearest, commands[i].name);
+    fprintf(stderr, "wlbproxy cert: there is no command '%s'; ", name);
+    if (nearest.word != NULL)
+        fprintf(stderr, "did you mean '%s'?\n", nearest.word);
+    else
+        fputs("see wlbproxy cert --help\n", stderr);
+    return EXIT_FAILED;
+}
+
+int cert_command(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs("wlbproxy cert: a command is missing; see wlbproxy cert --help\n", stderr);
+        return EXIT_FAILED;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help();
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    return unknown_command(argv[1]);
+}

@@ -1,0 +1,286 @@
+#include "proxy/command/cert/cert.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/x509.h>
+
+#include "certstore/certificate.h"
+#include "certstore/chain.h"
+#include "certstore/read/collect.h"
+#include "certstore/credential.h"
+#include "certstore/install/durable.h"
+#include "certstore/finding.h"
+#include "certstore/read/pem_text.h"
+#include "certstore/judge/xenserver.h"
+#include "config/error.h"
+#include "config/settings.h"
+#include "config/text_list.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/new_file.h"
+#include "proxy/command/password_file.h"
+#include "proxy/command/print.h"
+#include "proxy/command/verdict.h"
+#include "proxy/base/utf8_json.h"
+
+enum { FILE_NAME_MAX = 128 };
+
+struct cert_export {
+    const char *config, *cert, *folder, *password_path;
+    bool json;
+    struct collection collection;
+    X509 *certs[COLLECT_MAX]; /* borrowed; the leaf first, each after one it issued */
+    size_t count;
+    json_t *files, *verdicts;
+};
+
+/* --- which certificates ---------------------------------------------------------------
+ */
+
+/* The configured file of the service that XenServer is served by. */
+static char *configured_file(const char *config, struct error *err)
+{
+    struct settings *settings = settings_load(
+        config != NULL ? config : SETTINGS_DEFAULT_FILE, config == NULL, err);
+    const struct service_settings *service;
+    char *file;
+
+    if (settings == NULL)
+        return NULL;
+    service = &settings->services[0];
+    for (size_t i = 0; i < settings->service_count && service->sni.count > 0; i++)
+        service = &settings->services[i];
+    file = text_copy(service->cert.items[0]);
+    settings_free(settings);
+    return file;
+}
+
+static void arrange(struct cert_export *e)
+{
+    X509 *all[COLLECT_MAX];
+    size_t order[COLLECT_MAX], count = 0, leaf = 0;
+    const struct collected *one;
+
+    while ((one = collection_get(&e->collection, COLLECTED_CERTIFICATE, count)) != NULL)
+        all[count++] = one->certificate;
+    while (leaf + 1 < count && chain_issues(all, count, leaf))
+        leaf++; /* the first one that issued none of the others */
+    if (chain_issues(all, count, leaf))
+        leaf = 0;
+    e->count = chain_sort(all, count, leaf, order);
+    for (size_t i = 0; i < e->count; i++)
+        e->certs[i] = all[order[i]];
+}
+
+/* What keeps certificates back; a key that cannot be read does not, it stays anyway. */
+static const struct finding *first_obstacle(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *one = &findings->items[i];
+
+        if (one->severity == SEVERITY_REFUSED && strcmp(one->id, "bad-key") != 0 &&
+            strcmp(one->id, "key-encrypted") != 0)
+            return one;
+    }
+    return NULL;
+}
+
+static bool refuse(const struct finding *obstacle, const char *file, struct error *err)
+{
+    char text[ERROR_TEXT_MAX];
+
+    if (obstacle == NULL)
+        return error_set(err, "%s: there is no certificate in it", file);
+    finding_sentence(obstacle, text, sizeof(text));
+    return error_set(err, "%s", text);
+}
+
+/* All of them, or none: half of a chain in the pool would be found out by its hosts. */
+static bool load(
+    struct cert_export *e, const char *file, const char *password, struct error *err)
+{
+    struct findings findings;
+    const struct finding *obstacle;
+    bool good;
+
+    findings_init(&findings);
+    (void)collect_file(&e->collection, file, password, &findings);
+    obstacle = first_obstacle(&findings);
+    good =
+        obstacle == NULL && collection_count(&e->collection, COLLECTED_CERTIFICATE) > 0;
+    if (good)
+        arrange(e);
+    else
+        (void)refuse(
+            obstacle != NULL ? obstacle : findings_first(&findings, SEVERITY_REFUSED),
+            file, err);
+    findings_destroy(&findings);
+    return good;
+}
+
+/* --- the files ------------------------------------------------------------------------
+ */
+
+static bool export_one(struct cert_export *e, X509 *certificate, struct error *err)
+{
+    struct pem_text pem = {0};
+    char name[FILE_NAME_MAX], subject[512];
+    char *path;
+    bool was_there, done;
+
+    xenserver_file_name(certificate, name, sizeof(name));
+    certificate_subject(certificate, subject, sizeof(subject));
+    path = path_join(e->folder, "/", name);
+    pem_text_add_certificate(&pem, certificate);
+    done = new_file_write(path, pem.text, pem.len, &was_there, err);
+    json_array_append_new(e->files,
+        json_pack("{so ss so sb}", "file", utf8_json(path), "name", name, "subject",
+            utf8_json(subject), "written", (int)!was_there));
+    pem_text_destroy(&pem);
+    free(path);
+    return done;
+}
+
+static bool make_folder(const char *folder, struct error *err)
+{
+    struct stat state;
+
+    if (mkdir(folder, 0755) == 0)
+        return true;
+    if (errno != EEXIST)
+        return error_set(err, "%s: it cannot be made: %s", folder, strerror(errno));
+    if (stat(folder, &state) != 0 || !S_ISDIR(state.st_mode))
+        return error_set(err, "%s: it is not a folder", folder);
+    return true;
+}
+
+static void judge(struct cert_export *e)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+
+    for (size_t i = 1; i < e->count; i++)
+        (void)sk_X509_push(chain, e->certs[i]);
+    e->verdicts = json_array();
+    verdicts_add(
+        e->verdicts, &(struct verdict_question){.leaf = e->certs[0], .chain = chain});
+    sk_X509_free(chain); /* borrowed certificates */
+}
+
+static bool export_all(struct cert_export *e, struct error *err)
+{
+    if (!make_folder(e->folder, err))
+        return false;
+    for (size_t i = 0; i < e->count; i++) {
+        if (!export_one(e, e->certs[i], err))
+            return false;
+    }
+    judge(e);
+    return true;
+}
+
+/* --- what came of it ------------------------------------------------------------------
+ */
+
+static void print_files(const json_t *files)
+{
+    const json_t *file;
+    size_t i;
+
+    json_array_foreach(files, i, file)
+    {
+        bool written = json_is_true(json_object_get(file, "written"));
+
+        print_wrapped(
+            stdout, written ? "wrote    " : "is there ", json_text(file, "file"));
+        print_wrapped(stdout, "         ", json_text(file, "subject"));
+    }
+}
+
+/* Some release accepts the chain, but with a certificate that is not in the file. */
+static bool needs_another_root(const json_t *verdicts)
+{
+    const json_t *verdict;
+    size_t i;
+
+    json_array_foreach(verdicts, i, verdict)
+    {
+        if (json_is_true(json_object_get(verdict, "accepted")) &&
+            *json_text(verdict, "install") == '\0')
+            return true;
+    }
+    return false;
+}
+
+static void print_export(const struct cert_export *e)
+{
+    if (e->json) {
+        json_t *json =
+            json_pack("{sb sO sO}", "ok", 1, "files", e->files, "xenserver", e->verdicts);
+
+        print_json(json);
+        json_decref(json);
+        return;
+    }
+    print_files(e->files);
+    if (!verdicts_print_commands(e->verdicts) || needs_another_root(e->verdicts))
+        print_wrapped(stdout, "",
+            "The root is not in the file: get it from the CA; on the coordinator of the "
+            "pool install it under a name of its own (xe pool-certificate-install "
+            "filename=..., or xe pool-install-ca-certificate filename=... on XenServer "
+            "8), then: xe pool-certificate-sync");
+}
+
+static int run_export(struct cert_export *e)
+{
+    struct error err = {""};
+    char *file = NULL, *password = NULL;
+    bool done = secrets_init(&err) && password_read(e->password_path, &password, &err);
+
+    if (done)
+        file = e->cert != NULL ? text_copy(e->cert) : configured_file(e->config, &err);
+    done = done && file != NULL && load(e, file, password, &err) && export_all(e, &err);
+    if (done)
+        print_export(e);
+    else
+        print_failure("cert export-for-pool", e->json, err.text);
+    password_free(password);
+    free(file);
+    collection_destroy(&e->collection);
+    json_decref(e->files);
+    json_decref(e->verdicts);
+    return done ? EXIT_DONE : EXIT_FAILED;
+}
+
+int cert_export_command(int argc, char **argv)
+{
+    struct cert_export e = {0};
+    const struct argument list[] = {
+        ARGUMENT_CONFIG(e.config),
+        {.name = "cert",
+            .value = "FILE",
+            .help = "the chain, else the configured one",
+            .text = &e.cert},
+        ARGUMENT_PASSWORD(e.password_path),
+        ARGUMENT_JSON(e.json),
+    };
+    const struct arguments arguments = {
+        .command = "cert export-for-pool",
+        .summary =
+            "Writes the certificates of the chain into DIR as XenServer takes them: one "
+            "per file, under names it accepts, without the key; and prints the xe "
+            "commands that install them. Overwrites nothing.",
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+        .operand = "DIR",
+        .operand_text = &e.folder,
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+
+    if (status != EXIT_GO_ON)
+        return status;
+    e.files = json_array();
+    return run_export(&e);
+}

@@ -1,0 +1,242 @@
+#include "proxy/command/cert/cert_fresh.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/x509.h>
+
+#include "certstore/install/arrange.h"
+#include "certstore/credential.h"
+#include "certstore/credential_parts.h"
+#include "certstore/install/durable.h"
+#include "certstore/finding.h"
+#include "certstore/judge/judge.h"
+#include "config/error.h"
+#include "proxy/command/cert/cert_place.h"
+#include "proxy/command/password_file.h"
+#include "proxy/master/regression.h"
+
+struct gathering {
+    const struct cert_place *place;
+    const struct cert_source *source;
+    struct findings *findings;
+    struct collection fresh, known; /* borrow the names of their files */
+    char *password;
+    char *aside; /* where a waiting key is moved to */
+};
+
+/* What is in place anyway may be missing or no good: then it does not help. */
+static void collect_if_good(
+    struct collection *collection, const char *file, const char *text, size_t len)
+{
+    struct findings ignored;
+
+    findings_init(&ignored);
+    if (text != NULL)
+        (void)collect_text(collection, file, text, len, NULL, &ignored);
+    findings_destroy(&ignored);
+}
+
+static void collect_file_if_good(struct collection *collection, const char *file)
+{
+    struct findings ignored;
+
+    findings_init(&ignored);
+    (void)collect_file(collection, file, NULL, &ignored);
+    findings_destroy(&ignored);
+}
+
+/* Also the one that a newer request has moved aside: the CA may have signed the older. */
+static void collect_waiting_keys(struct gathering *g)
+{
+    g->aside = path_join(g->place->pending_key, "_orig", "");
+    collect_file_if_good(&g->known, g->place->pending_key);
+    collect_file_if_good(&g->known, g->aside);
+}
+
+/* The chain in place may complete the new one; a key in place may be the new one's too,
+ * unless the operator has said which it is. */
+static bool collect_known(struct gathering *g, struct error *err)
+{
+    const char *const files[PAIR_FILES] = {g->place->cert, g->place->key};
+    struct pair_text present;
+
+    if (g->source->key == NULL)
+        collect_waiting_keys(g);
+    if (!pair_file_read(&g->place->pair, &present, err))
+        return false;
+    for (int i = 0; i < PAIR_FILES; i++) {
+        if (i == PAIR_CERT || g->source->key == NULL)
+            collect_if_good(&g->known, files[i], present.text[i], present.len[i]);
+    }
+    pair_text_destroy(&present);
+    return true;
+}
+
+static size_t refusals(const struct findings *findings)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < findings->count; i++)
+        count += findings->items[i].severity == SEVERITY_REFUSED;
+    return count;
+}
+
+/* In the order in which a key is preferred. */
+static bool collect_all(struct gathering *g, struct error *err)
+{
+    const struct cert_source *source = g->source;
+    size_t before = refusals(g->findings);
+
+    if (source->key != NULL)
+        (void)collect_file(&g->fresh, source->key, g->password, g->findings);
+    for (size_t i = 0; i < source->files->count; i++)
+        (void)collect_file(&g->fresh, source->files->items[i], g->password, g->findings);
+    if (refusals(g->findings) > before)
+        return false;
+    return collect_known(g, err);
+}
+
+static bool judge(struct cert_fresh *fresh, const char *cert_file, const char *key_file,
+    const struct cert_place *place, struct findings *findings)
+{
+    const struct judge_input input = {
+        .cert_file = cert_file,
+        .cert_text = fresh->chain.text,
+        .cert_len = fresh->chain.len,
+        .key_file = key_file,
+        .key_text = fresh->key.text,
+        .key_len = fresh->key.len,
+        .send_root = place->service == NULL || place->service->send_root,
+        .now = time(NULL),
+    };
+    struct judged_pair pair;
+
+    if (!judge_pair(&input, &pair, findings))
+        return false;
+    fresh->credential = credential_of_pair(&pair);
+    judge_address(credential_leaf(fresh->credential), cert_file, place->name, findings);
+    if (place->service != NULL && place->service->cert.count == 1)
+        judge_service(place->service, &fresh->credential, 1, findings);
+    return true;
+}
+
+/* Against what it replaces, if that can be served at all. */
+static void compare(const struct cert_fresh *fresh, const char *file,
+    const struct cert_place *place, struct findings *findings)
+{
+    struct findings ignored;
+    struct error err;
+    struct credential *present;
+
+    findings_init(&ignored);
+    present = credential_load(place->cert, place->key, true, time(NULL), &ignored, &err);
+    if (present != NULL)
+        regression_compare(file, credential_summary(present),
+            credential_summary(fresh->credential), findings);
+    credential_unref(present);
+    findings_destroy(&ignored);
+}
+
+static void summarise(struct cert_fresh *fresh, size_t count, const char *key_file)
+{
+    const struct credential_summary *s = credential_summary(fresh->credential);
+
+    snprintf(fresh->summary, sizeof(fresh->summary), "%zu certificate%s; %s key%s%s",
+        count, count == 1 ? "" : "s", s->key, key_file != NULL ? " from " : "",
+        key_file != NULL ? key_file : "");
+}
+
+/* Whether it is this key that waits: it may have come by way of a pending pair. */
+static bool waits(const struct cert_place *place, const struct credential *credential)
+{
+    struct collection collection;
+    const struct collected *one;
+    bool same;
+
+    collection_init(&collection);
+    collect_file_if_good(&collection, place->pending_key);
+    one = collection_get(&collection, COLLECTED_KEY, 0);
+    same = one != NULL && EVP_PKEY_eq(one->key, credential_key(credential)) == 1;
+    collection_destroy(&collection);
+    return same;
+}
+
+static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
+{
+    struct arrangement arrangement;
+    const char *key_file, *cert_file;
+
+    if (!arrange(&g->fresh, &g->known, &arrangement, g->findings))
+        return false;
+    cert_file = arrangement.sent[0]->file;
+    key_file = arrangement.key->file;
+    if (!arrangement_write(&arrangement, &fresh->chain, &fresh->key)) {
+        findings_add(g->findings, "key-unknown", SEVERITY_REFUSED, key_file,
+            "this OpenSSL cannot write it", "make a new request: wlbproxy cert request",
+            "it is of a kind that cannot be used");
+        return false;
+    }
+    if (!judge(fresh, cert_file, key_file, g->place, g->findings))
+        return false;
+    fresh->has_pending_key = waits(g->place, fresh->credential);
+    compare(fresh, cert_file, g->place, g->findings);
+    summarise(fresh, arrangement.count, key_file);
+    return true;
+}
+
+bool cert_fresh_gather(struct cert_fresh *fresh, const struct cert_place *place,
+    const struct cert_source *source, struct findings *findings, struct error *err)
+{
+    struct gathering g = {.place = place, .source = source, .findings = findings};
+    bool good;
+
+    *fresh = (struct cert_fresh){0};
+    err->text[0] = '\0';
+    collection_init(&g.fresh);
+    collection_init(&g.known);
+    good = password_read(source->password_file, &g.password, err) &&
+        collect_all(&g, err) && arrange_and_judge(fresh, &g);
+    collection_destroy(&g.fresh);
+    collection_destroy(&g.known);
+    password_free(g.password);
+    free(g.aside);
+    if (!good)
+        cert_fresh_destroy(fresh);
+    return good;
+}
+
+bool cert_fresh_of(struct cert_fresh *fresh, X509 *certificate, EVP_PKEY *key,
+    const struct cert_place *place, struct findings *findings)
+{
+    *fresh = (struct cert_fresh){0};
+    pem_text_add_certificate(&fresh->chain, certificate);
+    if (!pem_text_add_key(&fresh->key, key) ||
+        !judge(fresh, place->cert, place->key != NULL ? place->key : place->cert, place,
+            findings)) {
+        cert_fresh_destroy(fresh);
+        return false;
+    }
+    summarise(fresh, 1, NULL);
+    return true;
+}
+
+void cert_fresh_destroy(struct cert_fresh *fresh)
+{
+    pem_text_destroy(&fresh->chain);
+    pem_text_destroy(&fresh->key);
+    credential_unref(fresh->credential);
+    fresh->credential = NULL;
+}
+
+struct pair_text cert_fresh_text(struct cert_fresh *fresh, bool merged)
+{
+    if (merged)
+        pem_text_append(&fresh->chain, &fresh->key);
+    return (struct pair_text){
+        .text = {fresh->chain.text, merged ? NULL : fresh->key.text},
+        .len = {fresh->chain.len, merged ? 0 : fresh->key.len},
+    };
+}

@@ -1,0 +1,137 @@
+#include "proxy/command/cert/cert_place.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "certstore/install/durable.h"
+#include "config/error.h"
+#include "config/text_list.h"
+
+/* What clients would call this host: its full name if the resolver knows it. */
+static char *host_name(void)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
+    struct addrinfo *found = NULL;
+    char host[256] = "localhost";
+    char *name;
+
+    (void)gethostname(host, sizeof(host) - 1);
+    if (strchr(host, '.') == NULL && getaddrinfo(host, NULL, &hints, &found) == 0 &&
+        found->ai_canonname != NULL && strchr(found->ai_canonname, '.') != NULL)
+        name = text_copy(found->ai_canonname);
+    else
+        name = text_copy(host);
+    if (found != NULL)
+        freeaddrinfo(found);
+    return name;
+}
+
+static char *without_suffix(const char *path, const char *suffix)
+{
+    size_t len = strlen(path), end = strlen(suffix);
+    char *copy = text_copy(path);
+
+    if (len > end && strcmp(path + len - end, suffix) == 0)
+        copy[len - end] = '\0';
+    return copy;
+}
+
+static char *replace_suffix(const char *path, const char *suffix, const char *other)
+{
+    char *start = without_suffix(path, suffix);
+    char *result = path_join(start, other, "");
+
+    free(start);
+    return result;
+}
+
+static char *absolute(const char *path)
+{
+    char *folder = *path == '/' ? NULL : realpath(".", NULL);
+    char *result = folder == NULL ? text_copy(path) : path_join(folder, "/", path);
+
+    free(folder);
+    return result;
+}
+
+static const char *key_of(const struct service_settings *service, size_t i)
+{
+    const char *key = i < service->key.count ? service->key.items[i] : NULL;
+
+    return key != NULL && !is_same_path(key, service->cert.items[i]) ? key : NULL;
+}
+
+/* The configured key of this chain; else the vendor's way of naming it. */
+static void find_key(struct cert_place *place)
+{
+    for (size_t i = 0; i < place->settings->service_count; i++) {
+        const struct service_settings *service = &place->settings->services[i];
+
+        for (size_t k = 0; k < service->cert.count; k++) {
+            if (!is_same_path(service->cert.items[k], place->cert))
+                continue;
+            free(place->cert); /* however it was written: as the proxy calls it */
+            place->cert = text_copy(service->cert.items[k]);
+            place->service = service;
+            if (key_of(service, k) != NULL)
+                place->key = text_copy(key_of(service, k));
+            return;
+        }
+    }
+    place->key = replace_suffix(place->cert, ".pem", ".key");
+}
+
+static void find_files(
+    struct cert_place *place, const struct cert_flags *flags, const char *key)
+{
+    place->cert = flags->cert != NULL
+        ? absolute(flags->cert)
+        : text_copy(place->settings->services[0].cert.items[0]);
+    find_key(place);
+    if (key != NULL) {
+        free(place->key);
+        place->key = absolute(key);
+    }
+    if (place->key != NULL && is_same_path(place->key, place->cert)) {
+        free(place->key);
+        place->key = NULL;
+    }
+    place->pending_pair = path_join(place->cert, ".pending", "");
+    place->pending_key = place->key != NULL ? path_join(place->key, ".pending", "")
+                                            : path_join(place->cert, ".key", ".pending");
+    place->csr = flags->csr != NULL ? absolute(flags->csr)
+                                    : replace_suffix(place->cert, ".pem", ".csr");
+}
+
+bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
+    const char *key, struct error *err)
+{
+    const char *config = flags->config != NULL ? flags->config : SETTINGS_DEFAULT_FILE;
+    struct error ignored;
+
+    *place = (struct cert_place){.pair.lock = -1};
+    place->settings = settings_load(config, flags->config == NULL, err);
+    if (place->settings == NULL)
+        return false;
+    find_files(place, flags, key);
+    place->name = flags->name != NULL ? text_copy(flags->name) : host_name();
+    if (!daemon_find(&place->daemon, flags->config, flags->control, &ignored))
+        place->daemon.socket_path = NULL;
+    return pair_file_init(&place->pair, place->cert, place->key, err);
+}
+
+void cert_place_destroy(struct cert_place *place)
+{
+    pair_file_destroy(&place->pair);
+    daemon_forget(&place->daemon);
+    settings_free(place->settings);
+    free(place->cert);
+    free(place->key);
+    free(place->pending_key);
+    free(place->pending_pair);
+    free(place->csr);
+    free(place->name);
+}

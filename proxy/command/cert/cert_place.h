@@ -1,0 +1,58 @@
+/*
+ * cert_place.h - which pair a `cert` command is about, and the files that belong to it.
+ *
+ * The configured pair unless flags say otherwise. Beside it: `<key>.pending`, the key of
+ * a request on its way; `<cert>.pending`, a merged pair that is tried before it goes
+ * live;
+ * `<cert without .pem>.csr`, the request.
+ */
+#ifndef WLBPROXY_COMMAND_CERT_CERT_PLACE_H
+#define WLBPROXY_COMMAND_CERT_CERT_PLACE_H
+
+#include <stdbool.h>
+
+#include "certstore/install/pair_file.h"
+#include "config/settings.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/daemon.h"
+
+struct error;
+
+/* What the cert commands take alike. */
+struct cert_flags {
+    const char *config, *control, *name, *cert, *csr;
+    bool json, force, dry_run;
+};
+
+#define CERT_FLAGS(flags, force_help)                                                    \
+    ARGUMENT_CONFIG((flags).config), ARGUMENT_CONTROL((flags).control),                  \
+        ARGUMENT_JSON((flags).json),                                                     \
+        {.name = "cert",                                                                 \
+            .value = "FILE",                                                             \
+            .help = "the chain's file, else the configured one",                         \
+            .text = &(flags).cert},                                                      \
+        {.name = "force", .help = (force_help), .flag = &(flags).force},                 \
+        {.name = "dry-run",                                                              \
+            .help = "tell what would be done, and do nothing",                           \
+            .flag = &(flags).dry_run},                                                   \
+    {                                                                                    \
+        .name = "name", .value = "FQDN", .help = "else the name of this host",           \
+        .text = &(flags).name                                                            \
+    }
+
+struct cert_place {
+    char *cert, *key; /* as configured; key NULL: merged */
+    char *pending_key, *pending_pair, *csr;
+    char *name; /* FQDN, of --name or of this host */
+    const struct service_settings *service; /* that has it; NULL: none has */
+    struct settings *settings;
+    struct pair_file pair;
+    struct daemon daemon; /* no socket_path: control = off */
+};
+
+/* `key` is the path of the key's file if flags name one, else NULL. */
+bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
+    const char *key, struct error *err);
+void cert_place_destroy(struct cert_place *place);
+
+#endif

@@ -1,0 +1,272 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "certstore/certificate.h"
+#include "certstore/read/collect.h"
+#include "certstore/credential.h"
+#include "certstore/install/durable.h"
+#include "certstore/finding.h"
+#include "certstore/install/make_certificate.h"
+#include "certstore/read/pem_text.h"
+#include "certstore/install/subject.h"
+#include "config/error.h"
+#include "config/text_list.h"
+#include "proxy/command/cert/cert.h"
+#include "proxy/command/cert/cert_change.h"
+#include "proxy/command/cert/cert_key.h"
+#include "proxy/command/cert/cert_place.h"
+#include "proxy/command/cert/cert_say.h"
+
+struct request {
+    struct cert_flags flags;
+    struct cert_key key;
+    struct text_list names;
+    struct cert_place place;
+    struct cert_say say;
+};
+
+/* False and err: one cannot know. */
+static bool is_there(const char *path, struct error *err)
+{
+    if (access(path, F_OK) == 0)
+        return true;
+    if (errno != ENOENT)
+        error_set(err, "%s: %s", path, error_reason(errno));
+    return false;
+}
+
+/* The key that waits already: a CA may be signing for it just now. NULL: none, or err. */
+static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
+{
+    const char *path = r->place.pending_key;
+    const struct collected *one;
+    struct collection collection;
+    struct findings findings;
+    EVP_PKEY *key = NULL;
+
+    err->text[0] = '\0';
+    if (r->flags.force || !is_there(path, err))
+        return NULL;
+    findings_init(&findings);
+    collection_init(&collection);
+    (void)collect_file(&collection, path, NULL, &findings);
+    one = collection_get(&collection, COLLECTED_KEY, 0);
+    if (one == NULL)
+        error_set(err, "%s is there, but holds no key; for a new one: --force", path);
+    else if (r->key.kind_given && !key_kind_fits(&r->key.kind, one->key))
+        error_set(err,
+            "%s waits for its certificate already, and is of another kind; for a new "
+            "one: "
+            "--force (the waiting one is kept as %s_orig)",
+            path, name_of_path(path));
+    else if (EVP_PKEY_up_ref(one->key) == 1)
+        key = one->key;
+    collection_destroy(&collection);
+    findings_destroy(&findings);
+    return key;
+}
+
+static bool write_file(const struct request *r, const char *path,
+    const struct pem_text *pem, mode_t mode, struct error *err)
+{
+    struct file_access access = {.mode = mode};
+    char *folder = folder_of_path(path);
+    bool good;
+
+    pair_file_owner(&r->place.pair, &access.uid, &access.gid);
+    good = durable_write(path, pem->text, pem->len, &access, err) &&
+        durable_sync(folder, err);
+    free(folder);
+    return good;
+}
+
+static bool keep_waiting_key(const char *path, struct error *err)
+{
+    char *kept = path_join(path, "_orig", "");
+    bool good = rename(path, kept) == 0 || errno == ENOENT ||
+        error_set(err, "%s: it cannot be kept as %s: %s", path, name_of_path(kept),
+            error_reason(errno));
+
+    free(kept);
+    return good;
+}
+
+static EVP_PKEY *new_key(struct request *r, struct error *err)
+{
+    struct pem_text pem = {0};
+    EVP_PKEY *key = cert_key_make(&r->key, err);
+    const char *path = r->place.pending_key;
+    bool good = key != NULL;
+
+    if (good && !pem_text_add_key(&pem, key))
+        good = error_set(err, "the key cannot be written");
+    if (good && !r->say.dry_run)
+        good = keep_waiting_key(path, err) && write_file(r, path, &pem, 0600, err);
+    pem_text_destroy(&pem);
+    if (good)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+static bool write_request(
+    struct request *r, const struct subject *subject, EVP_PKEY *key, struct error *err)
+{
+    struct pem_text pem = {0};
+    struct X509_req_st *request = request_make(subject, key, err);
+    bool good = request != NULL;
+
+    if (good)
+        pem_text_add_request(&pem, request);
+    X509_REQ_free(request);
+    if (good && !r->say.dry_run)
+        good = write_file(r, r->place.csr, &pem, 0644, err);
+    pem_text_destroy(&pem);
+    return good;
+}
+
+static void tell(struct request *r, EVP_PKEY *key, bool reused)
+{
+    char kind[32], next[512];
+
+    key_describe(key, kind, sizeof(kind));
+    if (reused)
+        cert_say_step(&r->say, "keep", "kept", "%s (%s): it waits already",
+            r->place.pending_key, kind);
+    else
+        cert_say_step(
+            &r->say, "write", "wrote", "%s (0600, %s)", r->place.pending_key, kind);
+    cert_say_step(&r->say, "write", "wrote", "%s: for %s and %zu more name%s",
+        r->place.csr, r->place.name, r->names.count, r->names.count == 1 ? "" : "s");
+    snprintf(next, sizeof(next),
+        r->say.dry_run
+            ? "DRY RUN: nothing was changed"
+            : "send the request to the CA, and then: wlbproxy cert install FILE... with "
+              "what it returns; until then all is served as before");
+    cert_say_result(&r->say, "next", next, next);
+}
+
+static int make(struct request *r, const struct subject *subject)
+{
+    struct error err;
+    EVP_PKEY *key = waiting_key(r, &err);
+    bool reused = key != NULL;
+    int status = EXIT_FAILED;
+
+    if (key == NULL && *err.text != '\0') {
+        cert_say_error(&r->say, &err);
+        return EXIT_NEGATIVE;
+    }
+    if (key == NULL)
+        key = new_key(r, &err);
+    if (key != NULL && write_request(r, subject, key, &err)) {
+        tell(r, key, reused);
+        status = EXIT_DONE;
+    } else {
+        cert_say_error(&r->say, &err);
+    }
+    EVP_PKEY_free(key);
+    return status;
+}
+
+static void judge(struct request *r, const struct subject *subject)
+{
+    struct findings findings;
+
+    findings_init(&findings);
+    subject_judge(subject, &findings);
+    if (r->key.kind.curve != NULL)
+        findings_add(&findings, "ec-only", SEVERITY_WARNING, NULL,
+            "XenServer's client speaks RSA only: it cannot connect to an EC certificate",
+            "ask with an RSA key, or serve an RSA certificate beside it",
+            "the key is of the kind EC %s", r->key.kind.curve);
+    cert_say_findings(&r->say, &findings);
+    findings_destroy(&findings);
+}
+
+/* A slip of the hand may have named a key. */
+static bool may_write(const char *path, struct error *err)
+{
+    struct collection collection;
+    struct findings findings;
+    struct stat state;
+    bool good;
+
+    if (stat(path, &state) != 0)
+        return errno == ENOENT || error_set(err, "%s: %s", path, error_reason(errno));
+    if (state.st_size == 0 && S_ISREG(state.st_mode))
+        return true;
+    findings_init(&findings);
+    collection_init(&collection);
+    (void)collect_file(&collection, path, NULL, &findings);
+    good = collection.count > 0;
+    for (size_t i = 0; i < collection.count; i++)
+        good = good && collection.items[i].kind == COLLECTED_REQUEST;
+    collection_destroy(&collection);
+    findings_destroy(&findings);
+    return good ||
+        error_set(err,
+            "%s: what is there is not a signing request, and is left as it is; give "
+            "another path: --csr FILE",
+            path);
+}
+
+static int request(struct request *r)
+{
+    struct subject subject = {.others = &r->names};
+    struct error err;
+
+    if (!secrets_init(&err) || !cert_key_parse(&r->key, &err) ||
+        !cert_place_find(&r->place, &r->flags, r->key.file, &err))
+        goto failed;
+    subject.name = r->place.name;
+    if (!subject_check(&subject, &err) || !cert_change_open(&r->place, &r->say, &err))
+        goto failed;
+    if (!may_write(r->place.csr, &err)) {
+        cert_say_error(&r->say, &err);
+        return EXIT_NEGATIVE;
+    }
+    judge(r, &subject);
+    return make(r, &subject);
+failed:
+    cert_say_error(&r->say, &err);
+    return EXIT_FAILED;
+}
+
+int cert_request_command(int argc, char **argv)
+{
+    struct request r = {.place = {.pair.lock = -1}};
+    const struct argument list[] = {
+        CERT_FLAGS(r.flags, "make a new key though one waits"),
+        {.name = "key", .value = "KIND|FILE", .help = KEY_KINDS, .texts = &r.key.given},
+        {.name = "san", .value = "NAME", .help = "one more name", .texts = &r.names},
+        {.name = "csr", .value = "FILE", .help = "the request", .text = &r.flags.csr},
+    };
+    const struct arguments arguments = {
+        .command = "cert request",
+        .summary =
+            "Makes a key and the signing request (CSR) for a CA; warns about what "
+            "XenServer's client would not match. The key waits beside the one in place, "
+            "which stays untouched; `cert install` finds it. A key that waits already is "
+            "used again; --force makes a new one.",
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+
+    if (status == EXIT_GO_ON) {
+        cert_say_init(&r.say, "cert request", r.flags.json, r.flags.dry_run);
+        status = cert_say_end(&r.say, request(&r));
+    }
+    cert_place_destroy(&r.place);
+    text_list_clear(&r.key.given);
+    text_list_clear(&r.names);
+    return status;
+}

@@ -1,0 +1,62 @@
+/*
+ * control.h - the client's side of the control socket: one request, one answer.
+ *
+ * A request is one line of JSON, {"request": "reload" | "status" | "probe" | "reopen"};
+ * "probe" takes "service", a section's name. The answer is one line of JSON with at least
+ * "ok"; a refusal has "error", a sentence. Answers:
+ *
+ * reload: {"ok", "error"?, "unchanged", "generation",
+ *     "services": [SERVICE], "findings": [FINDING],
+ *     "workers": [{"worker", "pid", "generation"}]}
+ * status: {"ok", "version", "pid", "uptime", "generation", "started", "released",
+ *     "config", "crypto", "reload_pending", "disk_error"?,
+ *     "last_reload": {"ok", "error"?, "when"},
+ *     "descriptors": {"limit", "max_connections", "asked"},
+ *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?}],
+ *     "generations": [{"generation", "age", "connections", "current"}],
+ *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "answers",
+ *         "connections", "log_lines_lost", "crypto", "counters": {name: n},
+ *         "ends": {name: n}, "backends": [{"service", "address", "up"}]}],
+ *     "counters": {name: n}, "ends": {name: n}, "tls": TLS}
+ * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
+ *     order: a connection that worker has accepted for the service; speak TLS on it.
+ *
+ * SERVICE: {"name", "accept": [text], "connect": [text], "protocol",
+ *     "certificates": [CERT]}
+ * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
+ *     "not_after" (both RFC 3339), "days_left", "chain_len"}
+ * FINDING: {"id", "severity", "file", "fact", "why", "remedy"}
+ * TLS: handshakes done, as chosen, by kind: {"versions", "groups", "ciphers",
+ *     "signatures": {name: n}}, and "failures": {cause: n}; every name of
+ *     proxy/net/tls_counts.h is there. All of one are as many as handshakes_full +
+ *     handshakes_resumed; of the failures, handshakes_failed. "TLSv1.2" of the versions
+ *     says who needs it, "RSA" of the signatures (resumed sessions need none) who takes
+ *     the RSA certificate, the groups without MLKEM who is not post-quantum.
+ */
+#ifndef WLBPROXY_CONTROL_CONTROL_H
+#define WLBPROXY_CONTROL_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+struct error;
+
+enum { CONTROL_FDS_MAX = 256 };
+
+struct control_answer {
+    json_t *json; /* owned */
+    int fds[CONTROL_FDS_MAX];
+    size_t fd_count;
+};
+
+/* `request` is consumed (reference stolen). False and err if there is nobody to ask, the
+ * answer does not come within timeout_ms, or is not JSON; an answer with "ok": false is
+ * an answer. */
+bool control_ask(const char *socket_path, json_t *request, int timeout_ms,
+    struct control_answer *answer, struct error *err);
+
+void control_answer_destroy(struct control_answer *answer);
+
+#endif

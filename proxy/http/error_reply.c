@@ -1,0 +1,66 @@
+#include "proxy/http/error_reply.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "proxy/base/buffer.h"
+
+static const struct {
+    unsigned status;
+    const char *reason;
+} reasons[] = {
+    {100, "Continue"},
+    {400, "Bad Request"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {411, "Length Required"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {417, "Expectation Failed"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+const char *error_reply_reason(unsigned status)
+{
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    }
+    return "";
+}
+
+/* RFC 9110, 5.6.7. */
+static void write_date(struct buffer *out, time_t now)
+{
+    char text[64];
+    struct tm tm;
+
+    gmtime_r(&now, &tm);
+    if (strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm) > 0)
+        buffer_append_text(out, text);
+}
+
+void error_reply_write(
+    struct buffer *out, unsigned status, const char *text, time_t now, bool to_head)
+{
+    assert(status != 401 && status != 403);
+    buffer_printf(out, "HTTP/1.1 %u %s\r\n", status, error_reply_reason(status));
+    write_date(out, now);
+    buffer_printf(out,
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: %zu\r\n"
+        "Cache-Control: no-store\r\n"
+        "Connection: close\r\n"
+        "\r\n",
+        strlen(text) + 1);
+    if (!to_head)
+        buffer_printf(out, "%s\n", text);
+}

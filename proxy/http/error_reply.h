@@ -1,0 +1,20 @@
+/*
+ * error_reply.h - the replies we make up ourselves: small, text/plain, with Date (RFC 9110,
+ * 6.6.1), Content-Length and Connection: close. Never 401 or 403 (XAPI takes those for a
+ * wrong password).
+ */
+#ifndef WLBPROXY_HTTP_ERROR_REPLY_H
+#define WLBPROXY_HTTP_ERROR_REPLY_H
+
+#include <stdbool.h>
+#include <time.h>
+
+struct buffer;
+
+/* `text` is one sentence for a person. to_head: no body bytes, as HEAD requires. */
+void error_reply_write(
+    struct buffer *out, unsigned status, const char *text, time_t now, bool to_head);
+
+const char *error_reply_reason(unsigned status); /* "Bad Gateway" */
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * channel.h - messages between the master and a worker, or between two masters.
+ *
+ * A SOCK_SEQPACKET socket: one message is one datagram, with up to CHANNEL_FDS
+ * descriptors. Bodies are small; what is big travels in a memfd. message_parse() is pure.
+ * A worker meets the network: the master believes nothing it says, gives every answer a
+ * deadline, and takes no descriptors (sandbox.c forbids sending them).
+ *
+ *     master                                worker
+ *       SETUP, LOGS, TICKETS ------------->   drops its privileges
+ *                        <---------------- HELLO
+ *       SOCKETS..., OFFER n -------------->   builds n beside what it serves, is confined
+ *                        <---------------- READY n  or  REFUSED n
+ *       COMMIT n  (all are ready) -------->   serves n: the point of no return
+ *       FORGET n  (one is not) ----------->   closes and frees what came with n
+ *                        <---------------- COMMITTED n, when nothing older is shown
+ *       SHUT  (all have committed) ------->   empties and closes the sockets n lacks
+ *
+ * At any time: PING and PONG; ASK_REPORT and REPORT; LOGS, TICKETS, PROBE. In the end
+ * DRAIN or STOP. A worker that takes another one's place gets the current n the same way.
+ */
+#ifndef WLBPROXY_IPC_CHANNEL_H
+#define WLBPROXY_IPC_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CHANNEL_FDS = 253, /* the kernel's SCM_MAX_FD */
+    CHANNEL_SOCKETS = 48, /* for a worker: not more at a time than it has in reserve */
+    CHANNEL_BODY_MAX = 60 * 1024,
+    CHANNEL_MESSAGE_MAX = CHANNEL_BODY_MAX + 16,
+};
+
+enum message_type {
+    /* master to worker */
+    MESSAGE_SETUP = 1, /* setup.h; first of all */
+    MESSAGE_LOGS, /* log targets: logs.h */
+    MESSAGE_TICKETS, /* struct ticket_keys */
+    MESSAGE_SOCKETS, /* u32 listener index for each descriptor; before their OFFER */
+    MESSAGE_OFFER, /* id; the snapshot's memfd */
+    MESSAGE_COMMIT, /* id */
+    MESSAGE_FORGET, /* id */
+    MESSAGE_SHUT, /* nobody new comes to the sockets that are not used any more */
+    MESSAGE_PING,
+    MESSAGE_ASK_STATS, /* id of the question */
+    MESSAGE_PROBE, /* service name; a connection to be served */
+    MESSAGE_DRAIN,
+    MESSAGE_STOP,
+    /* worker to master */
+    MESSAGE_HELLO, /* engine's description */
+    MESSAGE_READY, /* id */
+    MESSAGE_REFUSED, /* id, sentence; id 0: cannot work at all */
+    MESSAGE_COMMITTED, /* id */
+    MESSAGE_PONG, /* u64 log lines lost */
+    MESSAGE_STATS, /* id of the question, worker_stats.h */
+    /* old master to new, and back (upgrade.h) */
+    MESSAGE_INHERIT, /* an address; its listening sockets */
+    MESSAGE_INHERITED_ALL,
+    MESSAGE_TAKEN_OVER,
+    MESSAGE_LAST,
+};
+
+struct message {
+    enum message_type type;
+    uint32_t id;
+    const char *body; /* borrowed */
+    size_t len;
+    int fds[CHANNEL_FDS];
+    size_t fd_count;
+    bool fds_lost; /* on receipt: there was no room for all of them */
+};
+
+/* A socket pair, both ends close-on-exec; `a` non-blocking. False and errno. */
+bool channel_pair(int *a, int *b);
+
+/* The header and body of a datagram; `fds` stay as they are. */
+bool message_parse(struct message *m, const char *bytes, size_t len);
+
+/* On a non-blocking socket waits a moment for room at most; false and errno if it was not
+ * sent. The descriptors stay the caller's. */
+bool channel_send(int channel, const struct message *m);
+/* The same, if there is room now. */
+bool channel_send_at_once(int channel, const struct message *m);
+
+enum channel_result { CHANNEL_MESSAGE, CHANNEL_AGAIN, CHANNEL_CLOSED };
+
+/* The body is borrowed from `buffer` (CHANNEL_MESSAGE_MAX bytes); the descriptors, all
+ * close-on-exec, are the caller's. A datagram that is no message counts as closed. */
+enum channel_result channel_receive(int channel, struct message *m, char *buffer);
+
+/* Closes those descriptors of a received message that nobody took (-1: taken). */
+void message_close_fds(struct message *m);
+
+#endif

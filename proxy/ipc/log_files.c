@@ -1,0 +1,170 @@
+#include "proxy/ipc/log_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config/error.h"
+#include "config/settings.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/ipc/wire.h"
+
+static int open_syslog(struct error *err)
+{
+    static const struct sockaddr_un address = {AF_UNIX, "/dev/log"};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    error_set(err, "syslog: /dev/log: %s; is a syslog daemon running?", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool cannot_log(const char *path, struct error *err)
+{
+    return error_set(
+        err, "%s: cannot be opened for the log: %s", path, error_reason(errno));
+}
+
+/* O_NONBLOCK: a FIFO without a reader must not stop us, nor one that is full. */
+static int open_file(const char *path, struct error *err)
+{
+    int fd = open(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+
+    if (fd < 0)
+        (void)cannot_log(path, err);
+    return fd;
+}
+
+static int open_target(const char *where, enum log_kind *kind, struct error *err)
+{
+    *kind = LOG_KIND_FILE;
+    if (strcmp(where, "stderr") == 0)
+        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (strcmp(where, "syslog") != 0)
+        return open_file(where, err);
+    *kind = LOG_KIND_SYSLOG;
+    return open_syslog(err);
+}
+
+/* As open_file(), but nothing is made. */
+static bool check_file(const char *path, struct error *err)
+{
+    char *folder = strdup(path);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool good = fd >= 0;
+
+    if (folder == NULL)
+        abort();
+    if (fd >= 0)
+        close(fd);
+    else if (errno == ENOENT) {
+        *(folder == strrchr(folder, '/') ? folder + 1 : strrchr(folder, '/')) = '\0';
+        good = access(folder, W_OK | X_OK) == 0;
+    }
+    free(folder);
+    return good || cannot_log(path, err);
+}
+
+static bool check_target(const char *where, struct error *err)
+{
+    static const char *const others[] = {"stderr", "syslog", "off"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(where, others[i]) == 0)
+            return true;
+    }
+    return check_file(where, err);
+}
+
+bool logs_check(const struct settings *settings, struct error *err)
+{
+    if (!check_target(settings->log, err))
+        return error_context(err, "log");
+    return check_target(settings->access_log, err) || error_context(err, "access_log");
+}
+
+static enum log_level level_of(const char *name)
+{
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return (enum log_level)i;
+    }
+    return LOG_LEVEL_INFO;
+}
+
+bool logs_open(struct logs *logs, const struct settings *settings, struct error *err)
+{
+    error_set(err, "stderr: %s", "closed");
+    logs->level = level_of(settings->log_level);
+    logs->access_kind = LOG_KIND_FILE;
+    logs->access = -1;
+    logs->log = open_target(settings->log, &logs->log_kind, err);
+    if (logs->log < 0)
+        return error_context(err, "log");
+    if (strcmp(settings->access_log, "off") == 0)
+        return true;
+    logs->access = open_target(settings->access_log, &logs->access_kind, err);
+    if (logs->access >= 0)
+        return true;
+    logs_close(logs);
+    return error_context(err, "access_log");
+}
+
+void logs_close(struct logs *logs)
+{
+    if (logs->log >= 0)
+        close(logs->log);
+    if (logs->access >= 0)
+        close(logs->access);
+    logs->log = logs->access = -1;
+}
+
+void logs_use(const struct logs *logs, const char *who)
+{
+    log_open(logs->log, logs->log_kind, logs->level, who);
+    access_log_open(logs->access, logs->access_kind);
+}
+
+bool logs_use_syslog(const struct logs *logs)
+{
+    return logs->log_kind == LOG_KIND_SYSLOG ||
+        (logs->access >= 0 && logs->access_kind == LOG_KIND_SYSLOG);
+}
+
+void logs_to_message(const struct logs *logs, struct message *m, char body[LOGS_BODY])
+{
+    struct wire_writer w = {.bytes = body, .capacity = LOGS_BODY};
+
+    wire_put_u32(&w, logs->level);
+    wire_put_u32(&w, logs->log_kind);
+    wire_put_u32(&w, logs->access_kind);
+    *m = (struct message){.type = MESSAGE_LOGS, .body = body, .len = w.len};
+    m->fds[m->fd_count++] = logs->log;
+    if (logs->access >= 0)
+        m->fds[m->fd_count++] = logs->access;
+}
+
+bool logs_from_message(struct logs *logs, struct message *m)
+{
+    struct wire_reader r = {.bytes = m->body, .len = m->len};
+
+    logs->level = (enum log_level)wire_get_u32(&r);
+    logs->log_kind = (enum log_kind)wire_get_u32(&r);
+    logs->access_kind = (enum log_kind)wire_get_u32(&r);
+    if (!wire_ended(&r) || m->fd_count < 1)
+        return false;
+    logs->log = m->fds[0];
+    logs->access = m->fd_count > 1 ? m->fds[1] : -1;
+    m->fd_count = 0;
+    return true;
+}

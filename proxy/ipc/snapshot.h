@@ -1,0 +1,60 @@
+/*
+ * snapshot.h - a generation as bytes: everything a worker needs to serve it, the
+ * listening sockets excepted, which travel as descriptors.
+ *
+ * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: whoever holds
+ * them keeps them in locked memory and wipes them (sealed.h).
+ */
+#ifndef WLBPROXY_IPC_SNAPSHOT_H
+#define WLBPROXY_IPC_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/endpoint.h"
+
+struct error;
+
+struct snapshot_blob {
+    const char *bytes;
+    size_t len;
+};
+
+/* In the order of the settings' services. */
+struct snapshot_service {
+    struct endpoint *backends; /* resolved, in the order of preference */
+    size_t backend_count;
+    struct snapshot_blob *credentials; /* credential_pack() */
+    size_t credential_count;
+    const char *ca, *crl; /* PEM texts; NULL: none */
+};
+
+/* An address and who answers on it: services[0] by default, the others by SNI. */
+struct snapshot_listener {
+    struct endpoint address;
+    uint32_t *services;
+    size_t service_count;
+};
+
+struct snapshot {
+    uint32_t id;
+    const char *settings; /* settings_print() */
+    struct snapshot_service *services;
+    size_t service_count;
+    struct snapshot_listener *listeners;
+    size_t listener_count;
+};
+
+/* Bytes needed, and the bytes. */
+size_t snapshot_size(const struct snapshot *snapshot);
+void snapshot_encode(const struct snapshot *snapshot, char *bytes, size_t size);
+
+/* Texts and blobs are borrowed from `bytes`; the arrays are the snapshot's own. */
+bool snapshot_decode(
+    struct snapshot *snapshot, const char *bytes, size_t len, struct error *err);
+
+/* Frees the arrays (of a decoded snapshot, or of one whose arrays were malloc'ed). */
+void snapshot_destroy(struct snapshot *snapshot);
+
+#endif

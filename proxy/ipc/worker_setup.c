@@ -1,0 +1,35 @@
+#include "proxy/ipc/worker_setup.h"
+
+#include <stdio.h>
+
+#include "proxy/ipc/wire.h"
+
+size_t setup_encode(const struct setup *setup, char *bytes, size_t capacity)
+{
+    struct wire_writer w = {.bytes = bytes, .capacity = capacity};
+
+    wire_put_u32(&w, setup->slot);
+    wire_put_u32(&w, setup->crypto);
+    wire_put_u32(&w, setup->identity.drop);
+    wire_put_u32(&w, setup->identity.uid);
+    wire_put_u32(&w, setup->identity.gid);
+    wire_put_text(&w, setup->identity.name);
+    return w.len;
+}
+
+bool setup_decode(struct setup *setup, const char *bytes, size_t len)
+{
+    struct wire_reader r = {.bytes = bytes, .len = len};
+    const char *name;
+
+    setup->slot = wire_get_u32(&r);
+    setup->crypto = wire_get_u32(&r);
+    setup->identity.drop = wire_get_u32(&r) != 0;
+    setup->identity.uid = wire_get_u32(&r);
+    setup->identity.gid = wire_get_u32(&r);
+    name = wire_get_text(&r);
+    if (!wire_ended(&r) || name == NULL)
+        return false;
+    snprintf(setup->identity.name, sizeof(setup->identity.name), "%s", name);
+    return true;
+}

@@ -1,0 +1,82 @@
+#include "proxy/ipc/worker_stats.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/ipc/wire.h"
+
+enum { GENERATION_BYTES = 16, BACKEND_BYTES = 20 };
+
+size_t worker_stats_encode(const struct worker_stats *report, char *bytes, size_t capacity)
+{
+    struct wire_writer w = {.bytes = bytes, .capacity = capacity};
+
+    wire_put_bytes(&w, &report->counters, sizeof(report->counters));
+    wire_put_u64(&w, report->log_lost);
+    wire_put_u32(&w, (uint32_t)report->generation_count);
+    for (size_t i = 0; i < report->generation_count; i++) {
+        wire_put_u32(&w, report->generations[i].id);
+        wire_put_u32(&w, report->generations[i].clients);
+        wire_put_u64(&w, report->generations[i].age_ms);
+    }
+    wire_put_u32(&w, (uint32_t)report->backend_count);
+    for (size_t i = 0; i < report->backend_count; i++) {
+        wire_put_text(&w, report->backends[i].service);
+        wire_put_text(&w, report->backends[i].address);
+        wire_put_u32(&w, report->backends[i].up);
+    }
+    return w.len;
+}
+
+static void get_text(struct wire_reader *r, char *text, size_t size)
+{
+    const char *got = wire_get_text(r);
+
+    snprintf(text, size, "%s", got != NULL ? got : "");
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?'; /* it goes to a terminal */
+    }
+}
+
+static void get_generations(struct wire_reader *r, struct worker_stats *report)
+{
+    report->generation_count = wire_get_count(r, GENERATION_BYTES);
+    if (report->generation_count > REPORT_GENERATIONS_MAX)
+        r->failed = true;
+    for (size_t i = 0; i < report->generation_count && !r->failed; i++) {
+        report->generations[i].id = wire_get_u32(r);
+        report->generations[i].clients = wire_get_u32(r);
+        report->generations[i].age_ms = wire_get_u64(r);
+    }
+}
+
+static void get_backends(struct wire_reader *r, struct worker_stats *report)
+{
+    report->backend_count = wire_get_count(r, BACKEND_BYTES);
+    if (report->backend_count > REPORT_BACKENDS_MAX)
+        r->failed = true;
+    for (size_t i = 0; i < report->backend_count && !r->failed; i++) {
+        struct worker_backend_stats *backend = &report->backends[i];
+
+        get_text(r, backend->service, sizeof(backend->service));
+        get_text(r, backend->address, sizeof(backend->address));
+        backend->up = wire_get_u32(r) != 0;
+    }
+}
+
+bool worker_stats_decode(struct worker_stats *report, const char *bytes, size_t len)
+{
+    struct wire_reader r = {.bytes = bytes, .len = len};
+    size_t counters_len;
+    const char *counters = wire_get_bytes(&r, &counters_len);
+
+    memset(report, 0, sizeof(*report));
+    if (counters_len != sizeof(report->counters))
+        return false;
+    memcpy(&report->counters, counters, counters_len);
+    report->log_lost = wire_get_u64(&r);
+    get_generations(&r, report);
+    get_backends(&r, report);
+    return wire_ended(&r);
+}

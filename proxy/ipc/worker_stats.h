@@ -1,0 +1,40 @@
+/*
+ * worker_stats.h - what a worker tells about itself when asked: what it has counted, the
+ * generations it still holds, how its backends are. Pure encoding.
+ */
+#ifndef WLBPROXY_IPC_WORKER_STATS_H
+#define WLBPROXY_IPC_WORKER_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/endpoint.h"
+#include "proxy/base/counters.h"
+
+enum { REPORT_GENERATIONS_MAX = 64, REPORT_BACKENDS_MAX = 64, REPORT_NAME_MAX = 64 };
+
+struct worker_generation_stats {
+    uint32_t id, clients;
+    uint64_t age_ms;
+};
+
+struct worker_backend_stats {
+    char service[REPORT_NAME_MAX];
+    char address[ENDPOINT_TEXT_MAX];
+    bool up;
+};
+
+struct worker_stats {
+    struct counters counters;
+    uint64_t log_lost;
+    struct worker_generation_stats generations[REPORT_GENERATIONS_MAX]; /* the oldest first */
+    size_t generation_count;
+    struct worker_backend_stats backends[REPORT_BACKENDS_MAX];
+    size_t backend_count;
+};
+
+size_t worker_stats_encode(const struct worker_stats *report, char *bytes, size_t capacity);
+bool worker_stats_decode(struct worker_stats *report, const char *bytes, size_t len);
+
+#endif

@@ -1,0 +1,191 @@
+#include "proxy/master/describe.h"
+
+#include <string.h>
+
+#include "certstore/credential.h"
+#include "certstore/finding.h"
+#include "proxy/base/log.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/release.h"
+#include "proxy/base/utf8_json.h"
+
+enum { DAY = 24 * 60 * 60, TIME_TEXT = 32, QUOTED = 640 };
+
+static const char *rfc3339(time_t when, char text[TIME_TEXT])
+{
+    struct tm utc;
+
+    gmtime_r(&when, &utc);
+    strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
+json_t *describe_time(time_t when)
+{
+    char text[TIME_TEXT];
+
+    return json_string(rfc3339(when, text));
+}
+
+json_t *describe_certificate(
+    const char *file, const struct credential_summary *summary, time_t now)
+{
+    long long left = (long long)(summary->not_after - now);
+
+    return json_pack("{so so so so ss ss ss so so sI sI}", "file", utf8_json(file),
+        "subject", utf8_json(summary->subject), "names", utf8_json(summary->names),
+        "issuer", utf8_json(summary->issuer), "serial", summary->serial, "sha256",
+        summary->sha256, "key", summary->key, "not_before",
+        describe_time(summary->not_before), "not_after",
+        describe_time(summary->not_after), "days_left",
+        (json_int_t)(left >= 0 ? left / DAY : -((-left + DAY - 1) / DAY)), "chain_len",
+        (json_int_t)summary->chain_len);
+}
+
+json_t *describe_certificates(
+    const struct plan_service *service, const struct service_settings *settings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < service->credential_count; i++)
+        json_array_append_new(list,
+            describe_certificate(settings->cert.items[i],
+                credential_summary(service->credentials[i]), time(NULL)));
+    return list;
+}
+
+static json_t *describe_accept(const struct plan *plan, size_t service)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < plan->listener_count; i++) {
+        for (size_t k = 0; k < plan->listeners[i].service_count; k++) {
+            if (plan->listeners[i].services[k] == service)
+                json_array_append_new(list, utf8_json(plan->listeners[i].address.text));
+        }
+    }
+    return list;
+}
+
+static json_t *describe_connect(const struct plan_service *service)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < service->backend_count; i++)
+        json_array_append_new(list, utf8_json(service->backends[i].text));
+    return list;
+}
+
+json_t *describe_services(const struct plan *plan)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        const struct service_settings *settings = &plan->settings->services[i];
+
+        json_array_append_new(list,
+            json_pack("{so so so ss so}", "name", utf8_json(settings->name), "accept",
+                describe_accept(plan, i), "connect", describe_connect(&plan->services[i]),
+                "protocol", settings->protocol == PROTOCOL_HTTP ? "http" : "tcp",
+                "certificates", describe_certificates(&plan->services[i], settings)));
+    }
+    return list;
+}
+
+static const char *severity_text(enum severity severity)
+{
+    static const char *const texts[] = {"note", "warning", "stale", "refused"};
+
+    return texts[severity];
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    if (text != NULL)
+        json_object_set_new(object, key, utf8_json(text));
+}
+
+json_t *describe_findings(const struct findings *findings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *f = &findings->items[i];
+        json_t *object =
+            json_pack("{ss ss}", "id", f->id, "severity", severity_text(f->severity));
+
+        set_text(object, "file", f->file);
+        set_text(object, "fact", f->fact);
+        set_text(object, "why", f->why);
+        set_text(object, "remedy", f->remedy);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static void certificate_to_log(
+    uint32_t generation, const char *service, const struct credential_summary *summary)
+{
+    char subject[QUOTED], names[QUOTED], until[TIME_TEXT];
+
+    log_info("event=serving generation=%u service=%s subject=%s names=%s serial=%s "
+             "sha256=%s key=\"%s\" chain=%zu not_after=%s",
+        generation, service,
+        log_quote(subject, sizeof(subject), summary->subject, strlen(summary->subject)),
+        log_quote(names, sizeof(names), summary->names, strlen(summary->names)),
+        summary->serial, summary->sha256, summary->key, summary->chain_len,
+        rfc3339(summary->not_after, until));
+}
+
+void describe_to_log(const struct release *release)
+{
+    const struct plan *plan = release->plan;
+
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        for (size_t k = 0; k < plan->services[i].credential_count; k++)
+            certificate_to_log(release->id, plan->settings->services[i].name,
+                credential_summary(plan->services[i].credentials[k]));
+    }
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool was_told(const struct finding *f, const struct findings *told)
+{
+    for (size_t i = 0; i < told->count; i++) {
+        const struct finding *other = &told->items[i];
+
+        if (same_text(f->id, other->id) && same_text(f->file, other->file) &&
+            same_text(f->fact, other->fact))
+            return true;
+    }
+    return false;
+}
+
+static bool is_worth_a_line(const struct finding *f, const struct findings *told)
+{
+    if (f->severity == SEVERITY_NOTE)
+        return told != NULL && !was_told(f, told);
+    return f->severity != SEVERITY_REFUSED;
+}
+
+void describe_findings_to_log(
+    const struct findings *findings, const struct findings *told)
+{
+    static const enum log_level levels[] = {
+        LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_ERROR};
+    char text[1024], quoted[1100];
+
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *f = &findings->items[i];
+
+        if (!is_worth_a_line(f, told))
+            continue;
+        finding_sentence(f, text, sizeof(text));
+        log_at(levels[f->severity], "event=finding id=%s text=%s", f->id,
+            log_quote(quoted, sizeof(quoted), text, strlen(text)));
+    }
+}

@@ -1,0 +1,35 @@
+/*
+ * describe.h - what is served, in words: JSON for the control socket, lines for the log.
+ */
+#ifndef WLBPROXY_MASTER_DESCRIBE_H
+#define WLBPROXY_MASTER_DESCRIBE_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include <jansson.h>
+
+struct credential_summary;
+struct findings;
+struct plan;
+struct plan_service;
+struct release;
+struct service_settings;
+
+/* New references all. */
+json_t *describe_certificate(
+    const char *file, const struct credential_summary *summary, time_t now);
+json_t *describe_certificates(
+    const struct plan_service *service, const struct service_settings *settings);
+json_t *describe_services(const struct plan *plan);
+json_t *describe_findings(const struct findings *findings);
+json_t *describe_time(time_t when);
+
+/* One line a certificate. */
+void describe_to_log(const struct release *release);
+/* Notes only if they are not among those `told` already, none if that is NULL; what was
+ * refused is in the refusal's own line. */
+void describe_findings_to_log(
+    const struct findings *findings, const struct findings *told);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * disk_look.h - what a reload would bring now, looked up on a thread, for `status`.
+ */
+#ifndef WLBPROXY_MASTER_DISK_LOOK_H
+#define WLBPROXY_MASTER_DISK_LOOK_H
+
+#include <stdbool.h>
+
+#include "certstore/finding.h"
+#include "config/error.h"
+#include "proxy/master/task_queue.h"
+
+struct plan;
+
+struct disk_look {
+    struct work work;
+    const char *config_path;
+    bool optional, done, abandoned;
+    struct plan *plan; /* NULL: refused */
+    struct findings findings;
+    struct error err;
+    void (*looked)(struct disk_look *look);
+    void *owner;
+};
+
+struct disk_look *disk_look_begin(struct task_queue *shop, const char *config_path,
+    bool optional, void (*looked)(struct disk_look *look), void *owner);
+
+/* Any time; it is freed when the thread is through with it. NULL is fine. */
+void disk_look_end(struct disk_look *look);
+
+#endif

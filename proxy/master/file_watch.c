@@ -1,0 +1,167 @@
+#include "proxy/master/file_watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "proxy/base/log.h"
+#include "proxy/master/disk_look.h"
+#include "proxy/master/master_state.h"
+#include "proxy/master/staging.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/release.h"
+
+/* Long enough for a hand or a script between two moves to be told from the end. */
+enum { QUIET_MS = 1000 };
+static void look(struct file_watch *w);
+
+static void on_looked(struct disk_look *found)
+{
+    struct file_watch *w = found->owner;
+    const struct release *current = w->master->reload.rollout.current;
+
+    w->look = NULL;
+    log_debug("event=watch_looked");
+    if (found->plan == NULL)
+        log_info("event=file_watch_waits reason=\"%s\" text=\"still serving generation %u\"",
+            found->err.text, current->id);
+    else if (!plan_equal(current->plan, found->plan)) {
+        log_info("event=watch_reload text=\"the files have changed\"");
+        reload_request(&w->master->reload);
+    }
+    disk_look_end(found);
+    if (w->again)
+        look(w);
+}
+
+static void look(struct file_watch *w)
+{
+    struct master *m = w->master;
+
+    w->again = w->look != NULL;
+    if (!w->again && !m->stopping)
+        w->look =
+            disk_look_begin(&m->tasks, m->config_path, !m->config_given, on_looked, w);
+}
+
+static void complain(struct file_watch *w, const char *file)
+{
+    if (errno == ENOENT || errno == ENOTDIR)
+        return; /* it may come; that it is missing is told by who wants to read it */
+    if (!w->complained)
+        log_warning("event=not_watched file=%s reason=\"%s\"", file, strerror(errno));
+    w->complained = true;
+}
+
+static void add_files(
+    struct file_watch *w, struct watch_paths *paths, const struct text_list *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        if (!watch_paths_add(paths, files->items[i]))
+            complain(w, files->items[i]);
+    }
+}
+
+/* A pending pair lies beside the one that is live, or will. */
+static void add_pending(struct watch_paths *paths, const struct text_list *certs)
+{
+    for (size_t i = 0; i < certs->count; i++) {
+        char *file = pending_file(certs->items[i]);
+
+        (void)watch_paths_add(paths, file);
+        free(file);
+    }
+}
+
+/* As the paths lead now: what leads there may have changed, and the content not. */
+static void renew(struct file_watch *w, const struct settings *settings)
+{
+    struct watch_paths fresh = {.fd = w->paths.fd};
+
+    for (size_t i = 0; i < settings->service_count; i++) {
+        add_files(w, &fresh, &settings->services[i].cert);
+        add_files(w, &fresh, &settings->services[i].key);
+        add_pending(&fresh, &settings->services[i].cert);
+    }
+    watch_paths_replace(&w->paths, &fresh);
+}
+
+static void on_quiet(uv_timer_t *timer)
+{
+    struct file_watch *w = timer->data;
+
+    renew(w, w->master->reload.rollout.current->plan->settings);
+    look(w);
+}
+
+static void on_change(uv_poll_t *poll, int status, int events)
+{
+    struct file_watch *w = poll->data;
+
+    (void)status;
+    (void)events;
+    if (watch_paths_changed(&w->paths))
+        uv_timer_start(&w->quiet, on_quiet, QUIET_MS, 0);
+}
+
+static bool begin(struct file_watch *w)
+{
+    w->paths.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (w->paths.fd < 0) {
+        log_warning("event=not_watching reason=\"%s\"", strerror(errno));
+        return false;
+    }
+    if (uv_poll_init(&w->master->loop, &w->poll, w->paths.fd) != 0) {
+        close(w->paths.fd);
+        w->paths.fd = -1;
+        log_warning("event=not_watching reason=\"out of memory\"");
+        return false;
+    }
+    w->poll.data = w;
+    uv_poll_start(&w->poll, UV_READABLE, on_change);
+    return true;
+}
+
+void file_watch_init(struct file_watch *w, struct master *master)
+{
+    w->master = master;
+    w->paths.fd = -1;
+    w->look = NULL;
+    uv_timer_init(&master->loop, &w->quiet);
+    w->quiet.data = w;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct file_watch *w = handle->data;
+
+    close(w->paths.fd);
+    w->paths.fd = -1;
+    watch_paths_forget(&w->paths);
+}
+
+void file_watch_stop(struct file_watch *w)
+{
+    uv_timer_stop(&w->quiet);
+    disk_look_end(w->look);
+    w->look = NULL;
+    if (w->paths.fd >= 0 && !uv_is_closing((uv_handle_t *)&w->poll))
+        uv_close((uv_handle_t *)&w->poll, on_closed);
+}
+
+void file_watch_update(struct file_watch *w, const struct plan *plan)
+{
+    if (!plan->settings->watch) {
+        file_watch_stop(w);
+        return;
+    }
+    if (w->paths.fd < 0 && !begin(w))
+        return;
+    w->complained = false;
+    renew(w, plan->settings);
+    /* What changed between reading the files and now has had no watcher. */
+    uv_timer_start(&w->quiet, on_quiet, QUIET_MS, 0);
+}

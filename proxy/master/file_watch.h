@@ -1,0 +1,39 @@
+/*
+ * file_watch.h - `watch = on`: reloads by itself when the certificate or key files change.
+ *
+ * The names are watched, not the files: a file that is replaced has another inode.
+ * After a moment of quiet the disk is looked at; only a pair that is consistent, and
+ * other than what is served, makes a reload: the steps of a rotation in between make
+ * none.
+ */
+#ifndef WLBPROXY_MASTER_FILE_WATCH_H
+#define WLBPROXY_MASTER_FILE_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "proxy/master/watch_paths.h"
+
+struct disk_look;
+struct master;
+struct plan;
+
+struct file_watch {
+    struct master *master;
+    uv_poll_t poll;
+    uv_timer_t quiet;
+    struct watch_paths paths; /* its fd -1: off */
+    bool complained; /* of a folder that cannot be watched: once a generation */
+    struct disk_look *look;
+    bool again;
+};
+
+void file_watch_init(struct file_watch *watch, struct master *master);
+
+/* Watches what this plan's settings name; or nothing if they do not want it. */
+void file_watch_update(struct file_watch *watch, const struct plan *plan);
+void file_watch_stop(struct file_watch *watch);
+
+#endif

@@ -1,0 +1,120 @@
+#include "proxy/master/notify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NOTIFY_TEXT_MAX = 2048, ATTEMPTS = 8, SEND_TIMEOUT = 50 * 1000 /* us */ };
+
+bool notify_address(const char *text, struct sockaddr_un *address, socklen_t *len)
+{
+    size_t size = strlen(text);
+
+    if ((text[0] != '/' && text[0] != '@') || size < 2 ||
+        size >= sizeof(address->sun_path))
+        return false;
+    memset(address, 0, sizeof(*address));
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, text, size);
+    *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+    if (text[0] == '@')
+        address->sun_path[0] = '\0';
+    else
+        ++*len;
+    return true;
+}
+
+static bool send_once(const struct sockaddr_un *address, socklen_t address_len,
+    const char *text, size_t len)
+{
+    const struct timeval timeout = {.tv_usec = SEND_TIMEOUT};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool sent;
+
+    if (fd < 0)
+        return false;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+    sent = sendto(fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)address,
+               address_len) >= 0;
+    close(fd);
+    return sent;
+}
+
+/* A READY=1 that is lost is waited for in vain: a manager that is busy, or a kernel that
+ * is short of memory, gets another chance. */
+static void send_text(const char *text, size_t len)
+{
+    const char *where = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address;
+    socklen_t address_len;
+
+    if (where == NULL || !notify_address(where, &address, &address_len))
+        return;
+    for (int i = 0; i < ATTEMPTS && !send_once(&address, address_len, text, len); i++)
+        continue;
+}
+
+void notify_send(const char *fmt, ...)
+{
+    char text[NOTIFY_TEXT_MAX];
+    va_list args;
+    int len;
+
+    va_start(args, fmt);
+    len = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    if (len > 0)
+        send_text(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
+}
+
+void notify_reloading(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    notify_send("RELOADING=1\nMONOTONIC_USEC=%lld",
+        (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
+/* What comes after a newline would be another message to the manager. */
+static void flatten(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ')
+            *text = ' ';
+    }
+}
+
+void notify_status(const char *what, const char *sentence)
+{
+    char text[NOTIFY_TEXT_MAX / 2];
+
+    snprintf(text, sizeof(text), "%s: %s", what, sentence);
+    flatten(text);
+    notify_send("STATUS=%s", text);
+}
+
+void notify_ready(const char *status)
+{
+    char text[NOTIFY_TEXT_MAX / 2];
+
+    snprintf(text, sizeof(text), "%s", status);
+    flatten(text);
+    notify_send("READY=1\nSTATUS=%s", text);
+}
+
+uint64_t notify_watchdog_interval(bool any_pid)
+{
+    const char *period = getenv("WATCHDOG_USEC");
+    const char *pid = getenv("WATCHDOG_PID");
+
+    if (period == NULL)
+        return 0;
+    if (!any_pid && pid != NULL && strtol(pid, NULL, 10) != (long)getpid())
+        return 0;
+    return strtoull(period, NULL, 10) / 1000 / 2;
+}

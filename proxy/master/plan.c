@@ -1,0 +1,297 @@
+#include "proxy/master/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "certstore/credential.h"
+#include "certstore/finding.h"
+#include "certstore/judge/judge.h"
+#include "config/error.h"
+#include "proxy/base/descriptor_limit.h"
+#include "proxy/master/staging.h"
+#include "proxy/master/plan_tls.h"
+#include "proxy/master/trust_file.h"
+
+enum { ADDRESSES_MAX = 16, BACKENDS_MAX = 64 };
+
+static void *array(size_t count, size_t size)
+{
+    void *memory = calloc(count + 1, size);
+
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+static bool resolve_backends(struct plan_service *service,
+    const struct service_settings *settings, struct error *err)
+{
+    service->backends = array(BACKENDS_MAX, sizeof(*service->backends));
+    for (size_t i = 0; i < settings->connect.count; i++) {
+        size_t found = endpoint_resolve(settings->connect.items[i], ENDPOINT_CONNECT,
+            service->backends + service->backend_count,
+            BACKENDS_MAX - service->backend_count, err);
+
+        if (found == 0 && service->backend_count == BACKENDS_MAX)
+            return error_set(err, "connect: more than %d addresses", BACKENDS_MAX);
+        if (found == 0)
+            return error_context(err, "connect");
+        service->backend_count += found;
+    }
+    return true;
+}
+
+static char *copy_sentence(const struct finding *finding)
+{
+    char text[ERROR_TEXT_MAX];
+    char *copy;
+
+    if (finding == NULL)
+        return NULL;
+    finding_sentence(finding, text, sizeof(text));
+    copy = strdup(text);
+    if (copy == NULL)
+        abort();
+    return copy;
+}
+
+static void move_findings(struct findings *to, const struct findings *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct finding *f = &from->items[i];
+
+        findings_add(to, f->id, f->severity, f->file, f->why, f->remedy, "%s", f->fact);
+    }
+}
+
+static bool load_credential(struct plan_service *service,
+    const struct service_settings *settings, size_t i, struct findings *findings,
+    struct error *err)
+{
+    const char *key = i < settings->key.count ? settings->key.items[i] : NULL;
+    struct findings own;
+    struct credential *credential;
+
+    findings_init(&own);
+    credential = credential_load(
+        settings->cert.items[i], key, settings->send_root, time(NULL), &own, err);
+    move_findings(findings, &own);
+    if (credential != NULL) {
+        service->stale[i] = copy_sentence(findings_first(&own, SEVERITY_STALE));
+        service->credentials[service->credential_count++] = credential;
+    }
+    findings_destroy(&own);
+    return credential != NULL;
+}
+
+static bool load_service(struct plan_service *service,
+    const struct service_settings *settings, struct findings *findings, struct error *err)
+{
+    if (!resolve_backends(service, settings, err))
+        return false;
+    service->credentials = array(settings->cert.count, sizeof(*service->credentials));
+    service->stale = array(settings->cert.count, sizeof(*service->stale));
+    for (size_t i = 0; i < settings->cert.count; i++) {
+        if (!load_credential(service, settings, i, findings, err))
+            return false;
+    }
+    if (settings->ca[0] != '\0' && !trust_file_read(settings->ca, &service->ca, err))
+        return error_context(err, "ca");
+    if (settings->crl[0] != '\0' && !trust_file_read(settings->crl, &service->crl, err))
+        return error_context(err, "crl");
+    judge_service(settings, service->credentials, service->credential_count, findings);
+    return true;
+}
+
+static bool load_services(struct plan *plan, struct findings *findings, struct error *err)
+{
+    plan->services = array(plan->settings->service_count, sizeof(*plan->services));
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        const struct service_settings *settings = &plan->settings->services[i];
+
+        if (!load_service(&plan->services[i], settings, findings, err))
+            return error_context(err, "service %s", settings->name);
+    }
+    return true;
+}
+
+static struct snapshot_listener *listener_on(
+    const struct plan *plan, const struct endpoint *address)
+{
+    for (size_t i = 0; i < plan->listener_count; i++) {
+        if (endpoint_equal(&plan->listeners[i].address, address))
+            return &plan->listeners[i];
+    }
+    return NULL;
+}
+
+static struct snapshot_listener *add_listener(
+    struct plan *plan, const struct endpoint *address)
+{
+    struct snapshot_listener *listeners =
+        realloc(plan->listeners, (plan->listener_count + 1) * sizeof(*listeners));
+
+    if (listeners == NULL)
+        abort();
+    plan->listeners = listeners;
+    listeners[plan->listener_count] = (struct snapshot_listener){
+        .address = *address,
+        .services = array(plan->settings->service_count, sizeof(uint32_t)),
+    };
+    return &listeners[plan->listener_count++];
+}
+
+/* The first service without names of its own answers whoever names none of the others. */
+static bool share_listener(const struct plan *plan, struct snapshot_listener *listener,
+    uint32_t service, struct error *err)
+{
+    const struct service_settings *all = plan->settings->services;
+    size_t last = listener->service_count;
+
+    for (size_t i = 0; i < last; i++) {
+        if (listener->services[i] == service)
+            return true;
+    }
+    listener->services[listener->service_count++] = service;
+    if (last == 0 || all[service].sni.count > 0)
+        return true;
+    if (all[listener->services[0]].sni.count == 0)
+        return error_set(err,
+            "services %s and %s both accept on %s; give one of them "
+            "'sni = NAME', or another port",
+            all[listener->services[0]].name, all[service].name, listener->address.text);
+    listener->services[last] = listener->services[0];
+    listener->services[0] = service;
+    return true;
+}
+
+static bool plan_service_listeners(struct plan *plan, uint32_t service, struct error *err)
+{
+    const struct text_list *accept = &plan->settings->services[service].accept;
+    struct endpoint addresses[ADDRESSES_MAX];
+
+    for (size_t i = 0; i < accept->count; i++) {
+        size_t found = endpoint_resolve(
+            accept->items[i], ENDPOINT_ACCEPT, addresses, ADDRESSES_MAX, err);
+
+        if (found == 0)
+            return error_context(err, "accept");
+        for (size_t k = 0; k < found; k++) {
+            struct snapshot_listener *listener = listener_on(plan, &addresses[k]);
+
+            if (listener == NULL)
+                listener = add_listener(plan, &addresses[k]);
+            if (!share_listener(plan, listener, service, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool plan_listeners(struct plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        if (!plan_service_listeners(plan, (uint32_t)i, err))
+            return error_context(err, "service %s", plan->settings->services[i].name);
+    }
+    return true;
+}
+
+struct plan *plan_load(
+    const char *config_path, bool optional, struct findings *findings, struct error *err)
+{
+    struct plan *plan = array(1, sizeof(*plan));
+
+    plan->settings = settings_load(config_path, optional, err);
+    if (plan->settings != NULL)
+        staging_add_services(plan->settings, findings);
+    if (plan->settings == NULL || !plan_listeners(plan, err) ||
+        !load_services(plan, findings, err) || !plan_tls_check(plan, err)) {
+        plan_free(plan);
+        return NULL;
+    }
+    plan->max_connections_asked = plan->settings->max_connections;
+    plan->settings->max_connections = descriptor_connections(plan->settings);
+    plan->text = settings_print(plan->settings);
+    return plan;
+}
+
+static void free_service(struct plan_service *service)
+{
+    for (size_t i = 0; i < service->credential_count; i++) {
+        credential_unref(service->credentials[i]);
+        free(service->stale[i]);
+    }
+    free(service->credentials);
+    free(service->stale);
+    free(service->backends);
+    free(service->ca);
+    free(service->crl);
+}
+
+void plan_free(struct plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (size_t i = 0; plan->services != NULL && i < plan->settings->service_count; i++)
+        free_service(&plan->services[i]);
+    for (size_t i = 0; i < plan->listener_count; i++)
+        free(plan->listeners[i].services);
+    free(plan->listeners);
+    free(plan->services);
+    free(plan->text);
+    settings_free(plan->settings);
+    free(plan);
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool service_equal(const struct plan_service *a, const struct plan_service *b)
+{
+    if (a->backend_count != b->backend_count ||
+        a->credential_count != b->credential_count || !text_equal(a->ca, b->ca) ||
+        !text_equal(a->crl, b->crl))
+        return false;
+    for (size_t i = 0; i < a->backend_count; i++) {
+        if (!endpoint_equal(&a->backends[i], &b->backends[i]))
+            return false;
+    }
+    for (size_t i = 0; i < a->credential_count; i++) {
+        if (!credential_equal(a->credentials[i], b->credentials[i]))
+            return false;
+    }
+    return true;
+}
+
+bool plan_equal(const struct plan *a, const struct plan *b)
+{
+    if (!text_equal(a->text, b->text) || a->listener_count != b->listener_count)
+        return false;
+    for (size_t i = 0; i < a->settings->service_count; i++) {
+        if (!service_equal(&a->services[i], &b->services[i]))
+            return false;
+    }
+    for (size_t i = 0; i < a->listener_count; i++) {
+        if (!endpoint_equal(&a->listeners[i].address, &b->listeners[i].address))
+            return false;
+    }
+    return true;
+}
+
+const struct plan_service *plan_service(const struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        if (strcmp(plan->settings->services[i].name, name) == 0)
+            return &plan->services[i];
+    }
+    return NULL;
+}
+
+bool plan_listens_on(const struct plan *plan, const struct endpoint *address)
+{
+    return listener_on(plan, address) != NULL;
+}

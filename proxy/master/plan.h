@@ -1,0 +1,53 @@
+/*
+ * plan.h - what a generation is to be: the configuration read, names resolved,
+ * certificates and keys loaded and judged. Everything that needs files or the resolver
+ * happens here, and nothing that is served changes.
+ *
+ * plan_load() logs nothing and may run on a thread of its own.
+ */
+#ifndef WLBPROXY_MASTER_PLAN_H
+#define WLBPROXY_MASTER_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/settings.h"
+#include "proxy/ipc/snapshot.h"
+
+struct credential;
+struct error;
+struct findings;
+
+struct plan_service {
+    struct endpoint *backends;
+    size_t backend_count;
+    struct credential **credentials;
+    char **stale; /* per credential: why it is not to replace a good one; NULL: it may */
+    size_t credential_count;
+    char *ca, *crl; /* PEM texts, NULL: none */
+};
+
+struct plan {
+    struct settings *settings;
+    char *text; /* settings_print(): equal texts, equal settings */
+    uint32_t max_connections_asked; /* what was written; settings may have less */
+    struct plan_service *services; /* settings->service_count of them */
+    struct snapshot_listener *listeners;
+    size_t listener_count;
+};
+
+/* `optional`: without the file, the defaults. All findings of all services are added to
+ * `findings`, also when the plan is refused. */
+struct plan *plan_load(
+    const char *config_path, bool optional, struct findings *findings, struct error *err);
+void plan_free(struct plan *plan);
+
+bool plan_equal(const struct plan *a, const struct plan *b);
+
+/* The service of that name, or NULL; its index is its place in plan->services. */
+const struct plan_service *plan_service(const struct plan *plan, const char *name);
+
+bool plan_listens_on(const struct plan *plan, const struct endpoint *address);
+
+#endif

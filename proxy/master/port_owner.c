@@ -1,0 +1,122 @@
+#include "proxy/master/port_owner.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TCP_LISTEN_STATE = 0x0a };
+
+static unsigned port_of(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+    return ntohs(((const struct sockaddr_in *)address)->sin_port);
+}
+
+/* "  0: 0100007F:1F4C 00000000:0000 0A ... inode": proc(5). */
+static unsigned long listener_inode(const char *line, unsigned port)
+{
+    unsigned local_port, state;
+    unsigned long inode;
+
+    if (sscanf(line,
+            " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
+            &local_port, &state, &inode) != 3)
+        return 0;
+    return local_port == port && state == TCP_LISTEN_STATE ? inode : 0;
+}
+
+static unsigned long foreign_listener(const char *table, unsigned port,
+    bool (*is_ours)(unsigned long inode, const void *context), const void *context)
+{
+    char line[512];
+    unsigned long found = 0;
+    FILE *file = fopen(table, "re");
+
+    while (file != NULL && found == 0 && fgets(line, sizeof(line), file) != NULL) {
+        unsigned long inode = listener_inode(line, port);
+
+        if (inode != 0 && !is_ours(inode, context))
+            found = inode;
+    }
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+static bool holds(const char *pid, const char *socket_name)
+{
+    char path[300], target[64];
+    struct dirent *entry;
+    bool found = false;
+    DIR *fds;
+
+    snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+    fds = opendir(path);
+    while (fds != NULL && !found && (entry = readdir(fds)) != NULL) {
+        ssize_t len = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+
+        if (len > 0) {
+            target[len] = '\0';
+            found = strcmp(target, socket_name) == 0;
+        }
+    }
+    if (fds != NULL)
+        closedir(fds);
+    return found;
+}
+
+static void describe(const char *pid, char text[HOLDER_TEXT_MAX])
+{
+    char path[300], name[32] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+    file = fopen(path, "re");
+    if (file != NULL && fgets(name, sizeof(name), file) != NULL)
+        name[strcspn(name, "\n")] = '\0';
+    if (file != NULL)
+        fclose(file);
+    snprintf(text, HOLDER_TEXT_MAX, "%s (pid %.16s)", name, pid);
+}
+
+static void describe_owner(unsigned long inode, char text[HOLDER_TEXT_MAX])
+{
+    char socket_name[40];
+    struct dirent *entry;
+    DIR *processes = opendir("/proc");
+
+    snprintf(text, HOLDER_TEXT_MAX, "another process");
+    snprintf(socket_name, sizeof(socket_name), "socket:[%lu]", inode);
+    while (processes != NULL && (entry = readdir(processes)) != NULL) {
+        if (!isdigit((unsigned char)entry->d_name[0]) ||
+            !holds(entry->d_name, socket_name))
+            continue;
+        describe(entry->d_name, text);
+        break;
+    }
+    if (processes != NULL)
+        closedir(processes);
+}
+
+void port_owner_find(const struct sockaddr_storage *address,
+    bool (*is_ours)(unsigned long inode, const void *context), const void *context,
+    char text[HOLDER_TEXT_MAX])
+{
+    static const char *const tables[] = {"/proc/net/tcp6", "/proc/net/tcp"};
+
+    text[0] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        unsigned long inode =
+            foreign_listener(tables[i], port_of(address), is_ours, context);
+
+        if (inode != 0) {
+            describe_owner(inode, text);
+            return;
+        }
+    }
+}

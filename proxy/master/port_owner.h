@@ -1,0 +1,19 @@
+/*
+ * port_owner.h - which process listens on a port already: "stunnel4 (pid 812)".
+ */
+#ifndef WLBPROXY_MASTER_PORT_OWNER_H
+#define WLBPROXY_MASTER_PORT_OWNER_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+enum { HOLDER_TEXT_MAX = 96 };
+
+/* Looks through the kernel's socket tables for a listener on the address's port that
+ * `is_ours` does not know. "" if there is none; "another process" if its owner is hidden.
+ */
+void port_owner_find(const struct sockaddr_storage *address,
+    bool (*is_ours)(unsigned long inode, const void *context), const void *context,
+    char text[HOLDER_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,143 @@
+#include "proxy/master/regression.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "certstore/credential.h"
+#include "certstore/finding.h"
+#include "config/error.h"
+#include "proxy/master/plan.h"
+
+enum { NAMES_TEXT_MAX = 512 };
+
+static size_t name_len(const char *list)
+{
+    return strcspn(list, ", ");
+}
+
+static const char *next_name(const char *list)
+{
+    return list + strspn(list, ", ");
+}
+
+static bool list_has(const char *list, const char *name, size_t len)
+{
+    for (list = next_name(list); *list != '\0'; list = next_name(list + name_len(list))) {
+        if (name_len(list) == len && strncasecmp(list, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool regression_names_lost(const char *served, const char *fresh, char *lost, size_t size)
+{
+    size_t at = 0;
+
+    lost[0] = '\0';
+    for (const char *name = next_name(served); *name != '\0';
+         name = next_name(name + name_len(name))) {
+        int len = (int)name_len(name);
+
+        if (list_has(fresh, name, (size_t)len) || at >= size)
+            continue;
+        at += (size_t)snprintf(
+            lost + at, size - at, "%s%.*s", at > 0 ? ", " : "", len, name);
+    }
+    return lost[0] != '\0';
+}
+
+static const char *day(time_t when, char text[16])
+{
+    struct tm utc;
+
+    gmtime_r(&when, &utc);
+    strftime(text, 16, "%Y-%m-%d", &utc);
+    return text;
+}
+
+static void judge_names(const char *file, const struct credential_summary *served,
+    const struct credential_summary *fresh, struct findings *findings)
+{
+    char lost[NAMES_TEXT_MAX];
+
+    if (regression_names_lost(served->names, fresh->names, lost, sizeof(lost)))
+        findings_add(findings, "names-lost", SEVERITY_WARNING, file,
+            "clients that connect by these names will refuse the certificate",
+            "have it issued again with all names, or go on if they are not used any more",
+            "the certificate has lost names that the served one has: %s", lost);
+}
+
+static void judge_end(const char *file, const struct credential_summary *served,
+    const struct credential_summary *fresh, struct findings *findings)
+{
+    char fresh_day[16], served_day[16];
+
+    if (fresh->not_after < served->not_after)
+        findings_add(findings, "ends-earlier", SEVERITY_WARNING, file,
+            "an older file may have been copied over a newer one",
+            "compare the dates with `wlbproxy cert show`",
+            "the certificate ends on %s, before the served one (%s)",
+            day(fresh->not_after, fresh_day), day(served->not_after, served_day));
+}
+
+void regression_compare(const char *file, const struct credential_summary *served,
+    const struct credential_summary *fresh, struct findings *findings)
+{
+    judge_names(file, served, fresh, findings);
+    judge_end(file, served, fresh, findings);
+}
+
+static bool is_good(const struct credential_summary *summary, time_t now)
+{
+    return summary->not_before <= now && now <= summary->not_after;
+}
+
+static bool judge_service(const struct plan_service *served,
+    const struct plan_service *fresh, const struct service_settings *settings, time_t now,
+    struct findings *findings, struct error *err)
+{
+    for (size_t i = 0; i < fresh->credential_count && i < served->credential_count; i++) {
+        const struct credential_summary *old = credential_summary(served->credentials[i]);
+        const struct credential_summary *new = credential_summary(fresh->credentials[i]);
+
+        if (credential_equal(served->credentials[i], fresh->credentials[i]))
+            continue;
+        if (fresh->stale[i] != NULL && is_good(old, now))
+            return error_set(err, "%s", fresh->stale[i]);
+        regression_compare(settings->cert.items[i], old, new, findings);
+    }
+    return true;
+}
+
+/* strict_reload: what was only a warning so far. */
+static bool refuse_first(
+    const struct findings *findings, size_t from, const char *name, struct error *err)
+{
+    char text[ERROR_TEXT_MAX];
+
+    if (from == findings->count)
+        return true;
+    finding_sentence(&findings->items[from], text, sizeof(text));
+    error_set(err, "%s (strict_reload is on)", text);
+    return error_context(err, "service %s", name);
+}
+
+bool regression_judge(const struct plan *served, const struct plan *fresh, time_t now,
+    struct findings *findings, struct error *err)
+{
+    for (size_t i = 0; i < fresh->settings->service_count; i++) {
+        const struct service_settings *settings = &fresh->settings->services[i];
+        const struct plan_service *old = plan_service(served, settings->name);
+        size_t before = findings->count;
+
+        if (old == NULL)
+            continue;
+        if (!judge_service(old, &fresh->services[i], settings, now, findings, err))
+            return error_context(err, "service %s", settings->name);
+        if (fresh->settings->strict_reload &&
+            !refuse_first(findings, before, settings->name, err))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,50 @@
+#include "proxy/master/restart_needed.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "certstore/finding.h"
+#include "config/settings.h"
+
+static char *copy(const char *text)
+{
+    char *duplicate = strdup(text);
+
+    if (duplicate == NULL)
+        abort();
+    return duplicate;
+}
+
+void started_with_init(struct started_with *started, const struct settings *settings)
+{
+    started->workers = settings->workers;
+    started->crypto = settings->crypto;
+    started->user = copy(settings->user);
+    started->control = copy(settings->control);
+}
+
+void started_with_destroy(struct started_with *started)
+{
+    free(started->user);
+    free(started->control);
+    *started = (struct started_with){0};
+}
+
+static void warn(bool differs, const char *option, struct findings *findings)
+{
+    if (differs)
+        findings_add(findings, "needs-restart", SEVERITY_WARNING, NULL, NULL,
+            "the rest is applied; restart the service (or upgrade it with SIGUSR2) for "
+            "this",
+            "a reload does not change '%s'", option);
+}
+
+void restart_needed(const struct started_with *started, const struct settings *fresh,
+    struct findings *findings)
+{
+    warn(started->workers != fresh->workers, "workers", findings);
+    warn(started->crypto != (uint32_t)fresh->crypto, "crypto", findings);
+    warn(strcmp(started->user, fresh->user) != 0, "user", findings);
+    warn(strcmp(started->control, fresh->control) != 0, "control", findings);
+}

@@ -1,0 +1,278 @@
+#include "proxy/master/rollout.h"
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#include "proxy/base/log.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/release.h"
+#include "proxy/master/sockets.h"
+#include "proxy/master/supervisor.h"
+#include "proxy/ipc/wire.h"
+
+/* A worker may die for reasons of its own; more often it is the new generation. */
+enum { DEATHS_MAX = 3 };
+
+static void tell(struct child *child, enum message_type type, uint32_t id)
+{
+    struct message m = {.type = type, .id = id};
+
+    supervisor_send(child, &m);
+}
+
+static void flush_sockets(struct child *child, struct message *m)
+{
+    if (m->fd_count > 0)
+        supervisor_send(child, m);
+    m->fd_count = 0;
+}
+
+/* A slot's sockets are those whose number is the slot's, modulo the number of slots: an
+ * older master may have had more. */
+static void send_sockets(
+    const struct rollout *rollout, struct child *child, const struct release *release)
+{
+    uint32_t listeners[CHANNEL_SOCKETS];
+    struct message m = {.type = MESSAGE_SOCKETS, .id = release->id};
+
+    m.body = (const char *)listeners;
+    for (size_t i = 0; i < release->plan->listener_count; i++) {
+        const struct socket_group *group =
+            sockets_find(rollout->sockets, &release->plan->listeners[i].address);
+
+        for (size_t k = child->slot; k < group->count; k += rollout->supervisor->count) {
+            listeners[m.fd_count] = (uint32_t)i;
+            m.fds[m.fd_count++] = group->fds[k];
+            m.len = m.fd_count * sizeof(uint32_t);
+            if (m.fd_count == CHANNEL_SOCKETS)
+                flush_sockets(child, &m);
+        }
+    }
+    flush_sockets(child, &m);
+}
+
+static void offer(
+    const struct rollout *rollout, struct child *child, const struct release *release)
+{
+    struct message m = {.type = MESSAGE_OFFER, .id = release->id};
+
+    send_sockets(rollout, child, release);
+    m.fds[m.fd_count++] = release->snapshot.fd;
+    supervisor_send(child, &m);
+    child->offered = release->id;
+    child->waiting_since = uv_now(rollout->supervisor->loop);
+}
+
+static void commit(const struct rollout *rollout, struct child *child, uint32_t id)
+{
+    child->committing = id;
+    child->waiting_since = uv_now(rollout->supervisor->loop);
+    tell(child, MESSAGE_COMMIT, id);
+}
+
+/* What this worker is to be told next. */
+static void advance(const struct rollout *rollout, struct child *child)
+{
+    const struct release *current = rollout->current, *next = rollout->next;
+
+    if (!child->up || child->ending)
+        return;
+    if (current != NULL && child->serving != current->id) {
+        if (child->offered != current->id)
+            offer(rollout, child, current);
+        else if (child->ready == current->id && child->committing != current->id)
+            commit(rollout, child, current->id);
+    } else if (next != NULL && child->offered != next->id) {
+        offer(rollout, child, next);
+    }
+}
+
+static void advance_all(const struct rollout *rollout)
+{
+    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
+        if (rollout->supervisor->slots[i].child != NULL)
+            advance(rollout, rollout->supervisor->slots[i].child);
+    }
+}
+
+static bool all_are_ready(const struct rollout *rollout)
+{
+    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
+        const struct child *child = rollout->supervisor->slots[i].child;
+
+        if (child == NULL || !child->up || child->ready != rollout->next->id)
+            return false;
+    }
+    return true;
+}
+
+static bool all_serve(const struct rollout *rollout)
+{
+    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
+        const struct child *child = rollout->supervisor->slots[i].child;
+
+        if (child == NULL || !child->up || child->serving != rollout->current->id)
+            return false;
+    }
+    return true;
+}
+
+/* The point of no return. Every worker has read the old snapshot long ago. */
+static void decide(struct rollout *rollout)
+{
+    release_free(rollout->current);
+    rollout->current = rollout->next;
+    rollout->next = NULL;
+    rollout->current->released = time(NULL);
+    rollout->confirming = true;
+    advance_all(rollout);
+}
+
+static void forget(struct child *child, uint32_t id)
+{
+    if (!child->up || child->offered != id)
+        return;
+    tell(child, MESSAGE_FORGET, id);
+    child->offered = child->ready = child->serving;
+    child->waiting_since = 0;
+}
+
+static void refuse(struct rollout *rollout)
+{
+    struct release *refused = rollout->next;
+
+    rollout->next = NULL;
+    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
+        if (rollout->supervisor->slots[i].child != NULL)
+            forget(rollout->supervisor->slots[i].child, refused->id);
+    }
+    release_free(refused);
+    rollout->finished(rollout, &rollout->refusal);
+}
+
+static void look_at_all(struct rollout *rollout)
+{
+    if (rollout->next != NULL && all_are_ready(rollout))
+        decide(rollout);
+    if (rollout->confirming && all_serve(rollout)) {
+        rollout->confirming = false;
+        rollout->finished(rollout, NULL);
+    }
+}
+
+void rollout_begin(struct rollout *rollout, struct release *release)
+{
+    assert(!rollout_is_busy(rollout));
+    rollout->next = release;
+    rollout->deaths = 0;
+    advance_all(rollout);
+}
+
+bool rollout_is_busy(const struct rollout *rollout)
+{
+    return rollout->next != NULL || rollout->confirming;
+}
+
+/* The first slot that keeps the others waiting. */
+static unsigned straggler(const struct rollout *rollout)
+{
+    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
+        const struct child *child = rollout->supervisor->slots[i].child;
+
+        if (child == NULL || !child->up ||
+            (rollout->next != NULL ? child->ready != rollout->next->id
+                                   : child->serving != rollout->current->id))
+            return i;
+    }
+    return 0;
+}
+
+void rollout_give_up(struct rollout *rollout)
+{
+    if (rollout->next != NULL) {
+        error_set(&rollout->refusal,
+            "worker %u does not come up, its own lines in the log say why",
+            straggler(rollout));
+        refuse(rollout);
+    } else if (rollout->confirming) {
+        log_warning("event=worker_behind worker=%u generation=%u text=\"the others serve "
+                    "it, this one will when it comes up\"",
+            straggler(rollout), rollout->current->id);
+        rollout->confirming = false;
+        rollout->finished(rollout, NULL);
+    }
+}
+
+void rollout_hello(struct rollout *rollout, struct child *child)
+{
+    advance(rollout, child);
+}
+
+void rollout_gone(struct rollout *rollout, struct child *child)
+{
+    if (rollout->next == NULL || child->ready == rollout->next->id)
+        return;
+    if (++rollout->deaths < DEATHS_MAX)
+        return;
+    error_set(&rollout->refusal,
+        "workers died %u times while they prepared it (the last one was worker %u)",
+        rollout->deaths, child->slot);
+    refuse(rollout);
+}
+
+/* It comes from a process that meets the network, and goes to a terminal. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+    }
+}
+
+static void take_refusal(
+    struct rollout *rollout, struct child *child, const struct message *m)
+{
+    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    const char *sentence = wire_get_text(&r);
+
+    if (sentence == NULL)
+        sentence = "no reason given";
+    child->waiting_since = 0;
+    if (rollout->next != NULL && (m->id == rollout->next->id || m->id == 0)) {
+        error_set(&rollout->refusal, "%s", sentence);
+        make_printable(rollout->refusal.text);
+        refuse(rollout);
+    } else if (m->id == 0 || child->serving != m->id) {
+        /* What the others could take: something is wrong with this one. */
+        supervisor_kill(child, sentence);
+    }
+}
+
+bool rollout_message(
+    struct rollout *rollout, struct child *child, const struct message *m)
+{
+    if (m->type == MESSAGE_READY && m->id == child->offered) {
+        child->ready = m->id;
+        child->waiting_since = 0;
+    } else if (m->type == MESSAGE_COMMITTED && m->id == child->committing) {
+        child->serving = m->id;
+        child->waiting_since = 0;
+    } else if (m->type == MESSAGE_REFUSED) {
+        take_refusal(rollout, child, m);
+        return true;
+    } else {
+        /* An answer to an offer that was taken back meanwhile is no answer. */
+        return m->type == MESSAGE_READY || m->type == MESSAGE_COMMITTED;
+    }
+    advance(rollout, child);
+    look_at_all(rollout);
+    return true;
+}
+
+void rollout_destroy(struct rollout *rollout)
+{
+    release_free(rollout->current);
+    release_free(rollout->next);
+}

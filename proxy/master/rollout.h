@@ -1,0 +1,55 @@
+/*
+ * rollout.h - brings every worker to one generation, in two phases.
+ *
+ * All workers prepare the next release beside the current one; only when every slot's
+ * worker said yes it is decided: from then on it is the current one, workers commit, and
+ * whoever is started anew gets it. One refusal, and all forget it. What a worker is to be
+ * told next follows from the fields of struct child alone, so that replacements in any
+ * phase need no cases of their own.
+ */
+#ifndef WLBPROXY_MASTER_ROLLOUT_H
+#define WLBPROXY_MASTER_ROLLOUT_H
+
+#include <stdbool.h>
+
+#include "config/error.h"
+
+struct child;
+struct message;
+struct release;
+struct sockets;
+struct supervisor;
+
+struct rollout {
+    struct supervisor *supervisor;
+    const struct sockets *sockets;
+    struct release *current; /* owned; NULL before the first */
+    struct release *next; /* owned; NULL: none on its way */
+    bool confirming; /* decided, and not yet committed by every worker */
+    unsigned deaths; /* of workers, while the next one was prepared */
+    struct error refusal;
+    void *owner;
+    /* `refusal` NULL: every worker serves the current release now. Else it went on as
+     * before; the refused release is freed. */
+    void (*finished)(struct rollout *rollout, const struct error *refusal);
+};
+
+/* Takes over the release. Only when none is on its way. */
+void rollout_begin(struct rollout *rollout, struct release *release);
+bool rollout_is_busy(const struct rollout *rollout);
+
+/* Ends what is on its way although some slot still has no worker that takes part: what is
+ * not decided is refused, and what is decided counts as done, since whoever comes up
+ * later gets it. */
+void rollout_give_up(struct rollout *rollout);
+
+/* From the supervisor's events. */
+void rollout_hello(struct rollout *rollout, struct child *child);
+void rollout_gone(struct rollout *rollout, struct child *child);
+/* False if the message is not about generations. */
+bool rollout_message(
+    struct rollout *rollout, struct child *child, const struct message *m);
+
+void rollout_destroy(struct rollout *rollout);
+
+#endif

@@ -1,0 +1,66 @@
+#include "proxy/master/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config/error.h"
+
+enum { BATCH = 8 };
+
+/* Either way may fail for ever. -1: there is none, or it cannot be had. */
+static int next(const struct signals *s)
+{
+    static const struct timespec at_once = {0};
+    int number = sigtimedwait(&s->set, NULL, &at_once);
+    struct signalfd_siginfo one;
+
+    if (number < 0 && read(s->fd, &one, sizeof(one)) == (ssize_t)sizeof(one))
+        number = (int)one.ssi_signo;
+    return number;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    struct signals *s = poll->data;
+    int taken = 0;
+
+    (void)status, (void)events;
+    for (int number; taken < BATCH && (number = next(s)) > 0; taken++)
+        s->caught(s->owner, number);
+    /* It stays pending, and we are told of it again: not a thousand times a second. */
+    if (taken == 0)
+        nanosleep(&pause, NULL);
+}
+
+bool signals_catch(struct signals *s, uv_loop_t *loop, const int *numbers, size_t count,
+    struct error *err)
+{
+    sigemptyset(&s->set);
+    for (size_t i = 0; i < count; i++) {
+        signal(numbers[i], SIG_DFL); /* whatever we inherited */
+        sigaddset(&s->set, numbers[i]);
+    }
+    s->fd = signalfd(-1, &s->set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (s->fd < 0)
+        return error_set(err, "signals: %s", strerror(errno));
+    int result = uv_poll_init(loop, &s->poll, s->fd);
+    if (result != 0)
+        return error_set(err, "signals: %s", uv_strerror(result));
+    if (sigprocmask(SIG_BLOCK, &s->set, NULL) != 0)
+        return error_set(err, "signals: %s", strerror(errno));
+    s->poll.data = s;
+    uv_poll_start(&s->poll, UV_READABLE, on_readable);
+    return true;
+}
+
+void signals_destroy(struct signals *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+}

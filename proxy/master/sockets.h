@@ -1,0 +1,57 @@
+/*
+ * sockets.h - the listening sockets: opened by the master, inherited by the workers.
+ *
+ * Each address has one SO_REUSEPORT socket per worker slot, so that the kernel spreads
+ * the connections and a worker that dies or is replaced loses no backlog. An address that
+ * is configured again keeps its sockets.
+ */
+#ifndef WLBPROXY_MASTER_SOCKETS_H
+#define WLBPROXY_MASTER_SOCKETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/endpoint.h"
+
+struct error;
+
+struct socket_group {
+    struct endpoint address;
+    int *fds; /* at least one per worker slot */
+    size_t count;
+};
+
+struct sockets {
+    struct socket_group *groups;
+    size_t count;
+};
+
+/* Opens what is missing of `address` for so many worker slots. On failure nothing was
+ * opened and err names the address and, where it can be found out, who holds it. */
+bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_t slots,
+    struct error *err);
+
+/* Could this machine listen there, provided that nobody else does? */
+bool sockets_check(const struct endpoint *address, struct error *err);
+
+/* Takes over sockets that an older master opened. */
+void sockets_adopt(struct sockets *sockets, const struct endpoint *address,
+    const int *fds, size_t count);
+
+struct socket_group *sockets_find(
+    const struct sockets *sockets, const struct endpoint *address);
+
+/* Closes the groups `wanted` says false to; true if there were any. From then on nobody
+ * new gets to them, but who is connected or about to be waits in their backlogs for the
+ * workers, which close them last. */
+bool sockets_keep(struct sockets *sockets,
+    bool (*wanted)(const struct endpoint *address, const void *context),
+    const void *context);
+
+/* The same for all. */
+void sockets_shut(struct sockets *sockets);
+
+/* Closes our descriptors; others may have theirs. */
+void sockets_close(struct sockets *sockets);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * spawn.h - starts another program, and asks whether it has ended.
+ *
+ * Not libuv's: that ends the process when a pipe of its own fails it half-way.
+ */
+#ifndef WLBPROXY_MASTER_SPAWN_H
+#define WLBPROXY_MASTER_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { SPAWN_FDS = 4, SPAWN_NULL = -1 /* /dev/null */ };
+
+struct spawn {
+    const char *program;
+    char *const *arguments;
+    char *const *environment;
+    int fds[SPAWN_FDS]; /* what it gets as 0, 1, 2, 3; nothing else that is ours */
+};
+
+/* Signals are as the system has them, none blocked. 0, or an errno, also of exec. */
+int spawn_process(const struct spawn *spawn, pid_t *pid);
+
+struct spawn_end {
+    int status, signal; /* one of them is 0 */
+};
+
+/* Has it ended? It is asked about until then, and no more afterwards. */
+bool spawn_has_ended(pid_t pid, struct spawn_end *end);
+
+#endif

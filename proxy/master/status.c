@@ -1,0 +1,117 @@
+#include "proxy/master/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/ipc/channel.h"
+#include "proxy/master/disk_look.h"
+#include "proxy/master/master_state.h"
+#include "proxy/ipc/worker_stats.h"
+#include "proxy/master/status_json.h"
+
+enum { ANSWER_TIMEOUT = 3000 };
+
+static bool is_complete(const struct status *s)
+{
+    for (unsigned i = 0; i < s->master->supervisor.count; i++) {
+        if (s->due[i])
+            return false;
+    }
+    return s->disk == NULL || s->disk->done;
+}
+
+static void forget(struct status *s)
+{
+    uv_timer_stop(&s->answer_timer);
+    disk_look_end(s->disk);
+    s->disk = NULL;
+    for (unsigned i = 0; i < SUPERVISOR_SLOTS_MAX; i++) {
+        free(s->reports[i]);
+        s->reports[i] = NULL;
+        s->due[i] = false;
+    }
+    s->asking = false;
+}
+
+static void answer(struct status *s)
+{
+    json_t *json = status_json(s->master, s->reports, s->disk);
+    struct list *node;
+
+    forget(s);
+    while ((node = list_take(&s->waiting)) != NULL) {
+        struct status_waiter *waiter = container_of(node, struct status_waiter, link);
+
+        waiter->status(waiter, json);
+    }
+    json_decref(json);
+}
+
+static void look_whether_complete(struct status *s)
+{
+    if (s->asking && is_complete(s))
+        answer(s);
+}
+
+static void on_status_timeout(uv_timer_t *timer)
+{
+    answer(timer->data);
+}
+
+static void on_looked(struct disk_look *look)
+{
+    look_whether_complete(look->owner);
+}
+
+void status_init(struct status *s, struct master *master)
+{
+    s->master = master;
+    list_init(&s->waiting);
+    uv_timer_init(&master->loop, &s->answer_timer);
+    s->answer_timer.data = s;
+}
+
+static void begin(struct status *s)
+{
+    struct master *m = s->master;
+    struct message question = {.type = MESSAGE_ASK_STATS, .id = ++s->question};
+
+    s->asking = true;
+    for (unsigned i = 0; i < m->supervisor.count; i++)
+        s->due[i] =
+            m->supervisor.slots[i].child != NULL && m->supervisor.slots[i].child->up;
+    s->disk =
+        disk_look_begin(&m->tasks, m->config_path, !m->config_given, on_looked, s);
+    uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
+    supervisor_broadcast(&m->supervisor, &question);
+}
+
+void status_ask(struct status *s, struct status_waiter *waiter)
+{
+    list_append(&s->waiting, &waiter->link);
+    if (!s->asking)
+        begin(s);
+}
+
+void status_take(struct status *s, struct child *child, const struct message *m)
+{
+    struct worker_stats *report;
+
+    if (!s->asking || m->id != s->question || !s->due[child->slot])
+        return;
+    report = malloc(sizeof(*report));
+    if (report == NULL)
+        abort();
+    s->due[child->slot] = false;
+    if (worker_stats_decode(report, m->body, m->len))
+        s->reports[child->slot] = report;
+    else
+        free(report);
+    look_whether_complete(s);
+}
+
+void status_gone(struct status *s, const struct child *child)
+{
+    s->due[child->slot] = false;
+    look_whether_complete(s);
+}

@@ -1,0 +1,47 @@
+/*
+ * status.h - answers `status`: asks every worker for its report and the disk for what a
+ * reload would bring, waits for neither longer than moments, and puts it together.
+ */
+#ifndef WLBPROXY_MASTER_STATUS_H
+#define WLBPROXY_MASTER_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "proxy/base/list.h"
+#include "proxy/master/supervisor.h"
+
+struct child;
+struct disk_look;
+struct master;
+struct message;
+struct worker_stats;
+
+struct status_waiter {
+    struct list link;
+    void (*status)(struct status_waiter *waiter, json_t *status); /* borrowed */
+};
+
+struct status {
+    struct master *master;
+    uv_timer_t answer_timer;
+    struct list waiting;
+    uint32_t question; /* id of the one on its way */
+    bool asking;
+    bool due[SUPERVISOR_SLOTS_MAX];
+    struct worker_stats *reports[SUPERVISOR_SLOTS_MAX]; /* NULL: no answer */
+    struct disk_look *disk; /* NULL: not looked at */
+};
+
+void status_init(struct status *status, struct master *master);
+
+/* Remove the waiter's link to stop waiting. */
+void status_ask(struct status *status, struct status_waiter *waiter);
+
+void status_take(struct status *status, struct child *child, const struct message *m);
+void status_gone(struct status *status, const struct child *child);
+
+#endif

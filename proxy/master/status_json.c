@@ -1,0 +1,218 @@
+#include "proxy/master/status_json.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certstore/credential.h"
+#include "proxy/base/descriptor_limit.h"
+#include "proxy/master/counters_json.h"
+#include "proxy/master/describe.h"
+#include "proxy/master/disk_look.h"
+#include "proxy/master/master_state.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/release.h"
+#include "proxy/ipc/worker_stats.h"
+#include "proxy/base/utf8_json.h"
+
+struct generation_sum {
+    uint32_t id;
+    json_int_t clients, age;
+};
+
+static json_t *backends_json(const struct worker_stats *report)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < report->backend_count; i++)
+        json_array_append_new(list,
+            json_pack("{so so sb}", "service", utf8_json(report->backends[i].service),
+                "address", utf8_json(report->backends[i].address), "up",
+                (int)report->backends[i].up));
+    return list;
+}
+
+static json_t *worker_json(
+    const struct master *m, unsigned slot, const struct worker_stats *report)
+{
+    const struct child *child = m->supervisor.slots[slot].child;
+    json_t *object = json_pack("{si si sb}", "worker", (int)slot, "restarts",
+        (int)m->supervisor.slots[slot].restarts, "answers", report != NULL);
+
+    if (child != NULL)
+        json_object_update_new(object,
+            json_pack("{si sI sI ss}", "pid", (int)child->pid, "generation",
+                (json_int_t)child->serving, "uptime",
+                (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
+                child->crypto));
+    if (report != NULL)
+        json_object_update_new(object,
+            json_pack("{sI sI so so so}", "connections",
+                (json_int_t)report->counters.clients, "log_lines_lost",
+                (json_int_t)report->log_lost, "counters",
+                counters_json(&report->counters), "ends", ends_json(&report->counters),
+                "backends", backends_json(report)));
+    return object;
+}
+
+static void add_generation(
+    json_t *list, const struct worker_generation_stats *g, uint32_t current)
+{
+    size_t i;
+    json_t *entry;
+
+    json_array_foreach(list, i, entry)
+    {
+        json_t *clients = json_object_get(entry, "connections");
+
+        if (json_integer_value(json_object_get(entry, "generation")) != g->id)
+            continue;
+        json_integer_set(clients, json_integer_value(clients) + g->clients);
+        return;
+    }
+    json_array_append_new(list,
+        json_pack("{sI sI sI sb}", "generation", (json_int_t)g->id, "age",
+            (json_int_t)(g->age_ms / 1000), "connections", (json_int_t)g->clients,
+            "current", g->id == current));
+}
+
+static json_t *generations_json(
+    const struct master *m, struct worker_stats *const *reports, uint32_t current)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        for (size_t k = 0; reports[i] != NULL && k < reports[i]->generation_count; k++)
+            add_generation(list, &reports[i]->generations[k], current);
+    }
+    return list;
+}
+
+static bool same_certificates(const struct plan_service *a, const struct plan_service *b)
+{
+    bool same = a->credential_count == b->credential_count;
+
+    for (size_t i = 0; same && i < a->credential_count; i++)
+        same = credential_equal(a->credentials[i], b->credentials[i]);
+    return same;
+}
+
+/* Adds to each service what lies on disk for it. */
+static void add_disk(json_t *services, const struct plan *served, const struct plan *disk)
+{
+    size_t i;
+    json_t *object;
+
+    json_array_foreach(services, i, object)
+    {
+        const char *name = served->settings->services[i].name;
+        const struct plan_service *there = plan_service(disk, name);
+
+        if (there == NULL) {
+            json_object_set_new(object, "differs", json_true());
+            continue;
+        }
+        json_object_set_new(object, "differs",
+            json_boolean(!same_certificates(&served->services[i], there)));
+        json_object_set_new(object, "disk",
+            describe_certificates(
+                there, &disk->settings->services[there - disk->services]));
+    }
+}
+
+static void add_disk_error(json_t *services, const char *sentence)
+{
+    size_t i;
+    json_t *object;
+
+    json_array_foreach(services, i, object)
+    {
+        json_object_set_new(object, "differs", json_true());
+        json_object_set_new(object, "disk_error", utf8_json(sentence));
+    }
+}
+
+static void set_disk(json_t *status, json_t *services, const struct plan *served,
+    const struct disk_look *disk)
+{
+    bool pending = false;
+
+    if (disk == NULL || !disk->done) {
+        add_disk_error(services, "the files could not be read in time");
+    } else if (disk->plan == NULL) {
+        add_disk_error(services, disk->err.text);
+        json_object_set_new(status, "disk_error", utf8_json(disk->err.text));
+    } else {
+        add_disk(services, served, disk->plan);
+        pending = !plan_equal(served, disk->plan);
+    }
+    json_object_set_new(status, "reload_pending", json_boolean(pending));
+}
+
+static json_t *last_reload_json(const struct reload *reload)
+{
+    json_t *object = json_pack(
+        "{sb so}", "ok", (int)reload->last_ok, "when", describe_time(reload->last_when));
+
+    if (!reload->last_ok)
+        json_object_set_new(object, "error", utf8_json(reload->last_err.text));
+    return object;
+}
+
+static json_t *workers_json(const struct master *m, struct worker_stats *const *reports)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < m->supervisor.count; i++)
+        json_array_append_new(list, worker_json(m, i, reports[i]));
+    return list;
+}
+
+static void set_sums(
+    json_t *status, const struct master *m, struct worker_stats *const *reports)
+{
+    struct counters sum;
+
+    memset(&sum, 0, sizeof(sum));
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        if (reports[i] != NULL)
+            counters_add(&sum, &reports[i]->counters);
+    }
+    json_object_set_new(status, "counters", counters_json(&sum));
+    json_object_set_new(status, "ends", ends_json(&sum));
+    json_object_set_new(status, "tls", tally_json(&sum.tls));
+}
+
+static json_t *descriptors_json(const struct plan *plan)
+{
+    return json_pack("{sI sI sI}", "limit", (json_int_t)descriptor_limit(), "max_connections",
+        (json_int_t)plan->settings->max_connections, "asked",
+        (json_int_t)plan->max_connections_asked);
+}
+
+json_t *status_json(
+    const struct master *m, struct worker_stats *const *reports, const struct disk_look *disk)
+{
+    const struct release *current = m->reload.rollout.current;
+    json_t *services = describe_services(current->plan);
+    json_t *status =
+        json_pack("{sb ss si sI sI so so}", "ok", 1, "version", WLB_VERSION, "pid",
+            (int)getpid(), "uptime", (json_int_t)((uv_now(&m->loop) - m->began) / 1000),
+            "generation", (json_int_t)current->id, "started", describe_time(m->started),
+            "config", utf8_json(m->config_path));
+
+    json_object_set_new(status, "released", describe_time(current->released));
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        if (m->supervisor.slots[i].child != NULL)
+            json_object_set_new(
+                status, "crypto", json_string(m->supervisor.slots[i].child->crypto));
+    }
+    json_object_set_new(status, "last_reload", last_reload_json(&m->reload));
+    json_object_set_new(status, "descriptors", descriptors_json(current->plan));
+    json_object_set_new(status, "generations", generations_json(m, reports, current->id));
+    json_object_set_new(status, "workers", workers_json(m, reports));
+    set_disk(status, services, current->plan, disk);
+    json_object_set_new(status, "services", services);
+    set_sums(status, m, reports);
+    return status;
+}

@@ -1,0 +1,17 @@
+/*
+ * status_json.h - the answer to `status` (control.h says what is in it).
+ */
+#ifndef WLBPROXY_MASTER_STATUS_JSON_H
+#define WLBPROXY_MASTER_STATUS_JSON_H
+
+#include <jansson.h>
+
+struct disk_look;
+struct master;
+struct worker_stats;
+
+/* reports[slot] NULL: that worker did not answer; disk NULL or not done: not known. */
+json_t *status_json(
+    const struct master *m, struct worker_stats *const *reports, const struct disk_look *disk);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * supervisor.h - keeps one worker process alive in each slot.
+ *
+ * A worker that ends is replaced at once, with a pause that doubles up to two seconds
+ * only while it keeps ending young. One that no longer answers its heartbeat is killed
+ * and replaced. What the workers are to serve is not known here: see rollout.h.
+ */
+#ifndef WLBPROXY_MASTER_SUPERVISOR_H
+#define WLBPROXY_MASTER_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include <uv.h>
+
+#include "proxy/ipc/channel.h"
+#include "proxy/master/program.h"
+
+enum { SUPERVISOR_SLOTS_MAX = 256, CRYPTO_TEXT_MAX = 192 };
+
+struct supervisor;
+
+/* One worker process; the fields below the line are rollout's. */
+struct child {
+    struct supervisor *supervisor;
+    unsigned slot;
+    pid_t pid; /* 0: has ended */
+    uv_poll_t poll;
+    int channel;
+    bool up; /* said hello, has not ended */
+    bool ending; /* killed or drained: nothing more is sent to it */
+    unsigned unanswered;
+    unsigned untaken; /* heartbeats in a row for which its channel had no room */
+    struct timespec used; /* CPU time, as of the last heartbeat */
+    uint64_t started; /* ms, monotonic */
+    uint64_t log_lost;
+    char crypto[CRYPTO_TEXT_MAX];
+    /* generation ids; 0: none */
+    uint32_t offered, ready, committing, serving;
+    uint64_t waiting_since; /* an answer to an offer or a commit is due */
+};
+
+struct supervisor_events {
+    void (*started)(struct supervisor *s, struct child *child); /* tell it who it is */
+    void (*hello)(struct supervisor *s, struct child *child);
+    void (*message)(struct supervisor *s, struct child *child, struct message *m);
+    void (*gone)(struct supervisor *s, struct child *child); /* freed afterwards */
+    void (*empty)(struct supervisor *s); /* draining, and the last one ended */
+};
+
+struct slot {
+    struct child *child; /* NULL: none now */
+    unsigned young_deaths;
+    unsigned restarts;
+    uint64_t due; /* when to start the next one; 0: not planned */
+};
+
+struct supervisor {
+    const struct supervisor_events *events;
+    void *owner;
+    uv_loop_t *loop;
+    uv_timer_t tick;
+    const struct program *program;
+    struct slot slots[SUPERVISOR_SLOTS_MAX];
+    unsigned count;
+    bool draining;
+};
+
+/* Starts `count` workers. */
+void supervisor_start(struct supervisor *s, unsigned count);
+
+/* Sends; a worker that does not even take it is killed. */
+void supervisor_send(struct child *child, const struct message *m);
+void supervisor_broadcast(struct supervisor *s, const struct message *m);
+void supervisor_kill(struct child *child, const char *why);
+
+/* No more replacements; MESSAGE_DRAIN or MESSAGE_STOP to all; then empty(). */
+void supervisor_end(struct supervisor *s, enum message_type how, uint32_t id);
+void supervisor_kill_all(struct supervisor *s);
+
+/* SIGCHLD came: who has ended? */
+void supervisor_look_for_ended(struct supervisor *s);
+bool supervisor_is_empty(const struct supervisor *s);
+
+/* All slots have a worker that answers its heartbeat. */
+bool supervisor_is_well(const struct supervisor *s);
+
+/* Gives the timer back to the loop. */
+void supervisor_close(struct supervisor *s);
+
+#endif

@@ -1,0 +1,60 @@
+#include "proxy/master/trust_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/error.h"
+
+enum { TRUST_FILE_MAX = 16 * 1024 * 1024 };
+
+static bool is_readable_file(const struct stat *state, struct error *err)
+{
+    if (!S_ISREG(state->st_mode))
+        return error_set(err, "is not a regular file");
+    if (state->st_size == 0)
+        return error_set(err, "is empty");
+    if (state->st_size > TRUST_FILE_MAX)
+        return error_set(err, "is larger than 16 MiB");
+    return true;
+}
+
+static bool read_all(int fd, char **text, struct error *err)
+{
+    struct stat state;
+    size_t len = 0;
+    ssize_t got = 1;
+
+    if (fstat(fd, &state) != 0)
+        return error_set(err, "%s", error_reason(errno));
+    if (!is_readable_file(&state, err))
+        return false;
+    *text = malloc((size_t)state.st_size + 1);
+    if (*text == NULL)
+        abort();
+    while (len < (size_t)state.st_size && got > 0) {
+        got = read(fd, *text + len, (size_t)state.st_size - len);
+        len += got > 0 ? (size_t)got : 0;
+    }
+    (*text)[len] = '\0';
+    if (got > 0)
+        return true;
+    free(*text);
+    *text = NULL;
+    return error_set(
+        err, "%s", got < 0 ? error_reason(errno) : "became shorter meanwhile");
+}
+
+bool trust_file_read(const char *path, char **text, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool good =
+        fd >= 0 ? read_all(fd, text, err) : error_set(err, "%s", error_reason(errno));
+
+    if (fd >= 0)
+        close(fd);
+    return good || error_context(err, "%s", path);
+}

@@ -1,0 +1,43 @@
+#include "proxy/master/worker_environment.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Beginnings of "NAME=value". */
+static const char *const wanted[] = {
+    "TZ=",
+    "LD_LIBRARY_PATH=",
+    "LD_PRELOAD=",
+    "GLIBC_TUNABLES=",
+    "MALLOC_",
+    "OPENSSL_",
+    /* test builds */
+    "ASAN_OPTIONS=",
+    "LSAN_OPTIONS=",
+    "UBSAN_OPTIONS=",
+    "GCOV_",
+    "LLVM_PROFILE_FILE=",
+    "WLB_FAULT_",
+};
+
+static bool is_wanted(const char *variable)
+{
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        if (strncmp(variable, wanted[i], strlen(wanted[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+void worker_environment(char *kept[WORKER_ENVIRONMENT_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; environ != NULL && environ[i] != NULL; i++) {
+        if (count + 1 < WORKER_ENVIRONMENT_MAX && is_wanted(environ[i]))
+            kept[count++] = environ[i];
+    }
+    kept[count] = NULL;
+}

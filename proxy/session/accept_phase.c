@@ -1,0 +1,101 @@
+#include "proxy/session/accept_phase.h"
+
+#include "proxy/tls/tls.h"
+#include "proxy/session/admission.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/ending.h"
+#include "proxy/session/error_status.h"
+
+void handshake_leave(struct client *c)
+{
+    if (list_empty(&c->handshaking))
+        return;
+    list_remove(&c->handshaking);
+    source_handshake_over(c->source);
+    c->clients->counters.handshakes_in_progress--;
+}
+
+static bool hello_was_seen(struct client *c)
+{
+    const struct tls_info *tls = stream_tls_info(&c->stream);
+
+    return tls != NULL && tls->offered[0] != '\0';
+}
+
+static enum tls_failure_kind cause_kind(struct client *c)
+{
+    const struct tls_info *tls = stream_tls_info(&c->stream);
+
+    return tls != NULL ? tls->cause_kind : TLS_FAILURE_OTHER;
+}
+
+/* Where TLS itself did not end it, its state explains nothing. */
+static enum tls_failure_kind failure_kind(struct client *c, enum end_reason reason)
+{
+    switch (reason) {
+    case END_CLIENT_GONE:
+    case END_CLIENT_RESET:
+        return TLS_FAILURE_GONE;
+    case END_HANDSHAKE_TIMEOUT:
+        return TLS_FAILURE_TIMEOUT;
+    case END_HANDSHAKE_SHED:
+        return TLS_FAILURE_SHED;
+    case END_PLAIN_HTTP:
+        return TLS_FAILURE_PLAIN_HTTP;
+    case END_TLS_FLOOD:
+        return TLS_FAILURE_FLOOD;
+    default:
+        return cause_kind(c);
+    }
+}
+
+static void answer_plain_http(struct client *c)
+{
+    const struct own_reply *reply = error_status_of(END_PLAIN_HTTP);
+
+    handshake_leave(c);
+    client_refuse(c, END_PLAIN_HTTP, reply->status, reply->text, false);
+}
+
+void handshake_failed(struct client *c, enum end_reason reason, const char *detail)
+{
+    bool hello = hello_was_seen(c);
+
+    if ((reason == END_CLIENT_GONE || reason == END_CLIENT_RESET) && !hello) {
+        client_close(c, END_PROBE); /* a port scan, a health check */
+        return;
+    }
+    c->clients->counters.handshakes_failed++;
+    c->clients->counters.tls.failures[failure_kind(c, reason)]++;
+    c->detail = detail;
+    if (hello)
+        source_handshake_failed(c->source, loop_now(c->clients->loop));
+    if (reason == END_PLAIN_HTTP)
+        answer_plain_http(c);
+    else
+        client_close(c, reason);
+    c->detail = NULL;
+}
+
+void handshake_done(struct client *c)
+{
+    const struct tls *tls = c->stream.tls;
+
+    handshake_leave(c);
+    if (tls == NULL)
+        return;
+    tls_counts_count(&c->clients->counters.tls, tls);
+    if (tls_is_resumed(tls))
+        c->clients->counters.handshakes_resumed++;
+    else
+        c->clients->counters.handshakes_full++;
+    source_handshake_completed(c->source, tls_is_resumed(tls), loop_now(c->clients->loop));
+    if (tls_service(tls) != NULL)
+        c->service = tls_service(tls);
+}
+
+void handshake_shed(struct client *c)
+{
+    c->clients->counters.handshakes_shed++;
+    handshake_failed(c, END_HANDSHAKE_SHED, "made room for others");
+}

@@ -1,0 +1,20 @@
+/*
+ * accept_phase.h - a client from accept to the end of its TLS handshake: counted, and shed
+ * when others need the room.
+ */
+#ifndef WLBPROXY_SESSION_ACCEPT_PHASE_H
+#define WLBPROXY_SESSION_ACCEPT_PHASE_H
+
+#include "proxy/base/end_reason.h"
+
+struct client;
+
+/* It is one of those in progress no more. Idempotent. */
+void handshake_leave(struct client *c);
+
+void handshake_done(struct client *c);
+void handshake_failed(struct client *c, enum end_reason reason, const char *detail);
+
+void handshake_shed(struct client *c);
+
+#endif

@@ -1,0 +1,233 @@
+#include "proxy/session/await_head.h"
+
+#include "proxy/http/parser.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/ending.h"
+#include "proxy/session/exchange.h"
+#include "proxy/session/error_status.h"
+#include "proxy/session/pace.h"
+
+/* Below it reading goes on, if only to notice a client that goes away. */
+enum { UNPARSED_MAX = 32 * 1024 };
+
+enum { DRAIN_GRACE = 1000 }; /* ms a fresh connection has to begin its one request */
+
+/* No other reply is asked for while the last ones still have to be read. */
+static bool wants_requests(const struct client *c)
+{
+    return (c->state == CLIENT_AWAIT_HEAD && !c->full) ||
+        (c->state == CLIENT_EXCHANGE && exchange_wants_request(c->exchange));
+}
+
+static struct parser *parser_of(struct client *c)
+{
+    struct parser_limits limits = {.max_head = c->service->settings->max_head};
+
+    if (c->parser == NULL)
+        c->parser = parser_new(PARSER_REQUEST, &limits);
+    return c->parser;
+}
+
+static enum end_reason reason_of(unsigned status)
+{
+    switch (status) {
+    case 413:
+        return END_BODY_TOO_LARGE;
+    case 414:
+    case 431:
+        return END_HEAD_TOO_LARGE;
+    default:
+        return END_BAD_REQUEST;
+    }
+}
+
+void requests_refuse(struct client *c)
+{
+    unsigned status = parser_error_status(c->parser);
+    const char *text = parser_error(c->parser);
+
+    c->detail = text;
+    if (c->state == CLIENT_EXCHANGE)
+        exchange_refuse(c->exchange, reason_of(status), status, text);
+    else
+        client_refuse(c, reason_of(status), status, text, false);
+}
+
+/* The head's deadline runs from its first byte and is not extended. */
+static void watch_head(struct client *c)
+{
+    if (c->state != CLIENT_AWAIT_HEAD || c->in_head || parser_is_idle(c->parser))
+        return;
+    c->in_head = true;
+    client_arm(c, c->service->settings->head_timeout);
+}
+
+/* Returns how many bytes were used up. */
+static size_t parse(struct client *c, const char *bytes, size_t len)
+{
+    const char *at = bytes, *body;
+    size_t left = len, body_len;
+
+    while (wants_requests(c)) {
+        switch (parser_next(parser_of(c), &at, &left, &body, &body_len)) {
+        case PARSE_NEED_INPUT:
+            watch_head(c);
+            return len;
+        case PARSE_HEAD:
+            exchange_begin(c, parser_head(c->parser));
+            break;
+        case PARSE_BODY:
+            exchange_body(c->exchange, body, body_len);
+            break;
+        case PARSE_DONE:
+            exchange_request_done(c->exchange);
+            break;
+        case PARSE_ERROR:
+            requests_refuse(c);
+            break;
+        }
+    }
+    return len - left;
+}
+
+static bool is_serving(const struct client *c)
+{
+    return c->state == CLIENT_AWAIT_HEAD || c->state == CLIENT_EXCHANGE;
+}
+
+void requests_data(struct client *c, const char *bytes, size_t len)
+{
+    size_t used = buffer_len(&c->unparsed) == 0 ? parse(c, bytes, len) : 0;
+
+    if (!is_serving(c)) {
+        buffer_destroy(&c->unparsed);
+        return;
+    }
+    if (used < len)
+        buffer_append(&c->unparsed, bytes + used, len - used);
+    client_update_reading(c);
+}
+
+/* How many requests were there at once is only known as they are parsed: they are counted
+ * through the bytes that waited when the count began. */
+static void count_ahead(struct client *c)
+{
+    if (c->batch == 0) {
+        c->batch = buffer_len(&c->unparsed);
+        c->ahead = 0;
+    }
+    c->ahead++;
+}
+
+static void use_up(struct client *c, size_t used)
+{
+    c->batch -= used < c->batch ? used : c->batch;
+    buffer_consume(&c->unparsed, used);
+}
+
+bool requests_too_far_ahead(const struct client *c)
+{
+    return buffer_len(&c->unparsed) >= UNPARSED_MAX;
+}
+
+static uint64_t idle_time(const struct client *c)
+{
+    uint64_t idle = c->service->settings->idle_timeout;
+
+    return c->clients->draining && idle > DRAIN_GRACE ? DRAIN_GRACE : idle;
+}
+
+void requests_await(struct client *c)
+{
+    c->in_head = false;
+    c->pending = SIZE_MAX;
+    client_enter(c, CLIENT_AWAIT_HEAD, idle_time(c));
+}
+
+/* The turn of what waited. */
+static void resume(struct client *c)
+{
+    while (buffer_len(&c->unparsed) > 0 && wants_requests(c)) {
+        count_ahead(c);
+        use_up(c, parse(c, buffer_data(&c->unparsed), buffer_len(&c->unparsed)));
+    }
+    if (buffer_len(&c->unparsed) > 0)
+        return;
+    c->batch = c->ahead = 0;
+    buffer_shrink(&c->unparsed, 0);
+}
+
+/* Nothing waits: gives back what an idle client does not need. */
+static void rest(struct client *c)
+{
+    if (c->parser == NULL || !parser_is_idle(c->parser))
+        return;
+    parser_free(c->parser);
+    c->parser = NULL;
+    stream_idle(&c->stream);
+}
+
+enum end_reason requests_end_reason(const struct client *c)
+{
+    return c->requests == 0 ? END_PROBE : END_DONE;
+}
+
+void requests_ended(struct client *c)
+{
+    if (buffer_len(&c->unparsed) > 0)
+        return; /* they are answered first */
+    if (c->parser != NULL && parser_end(c->parser) == PARSE_ERROR)
+        requests_refuse(c);
+    else
+        client_end(c, requests_end_reason(c));
+}
+
+void requests_next(struct client *c, bool keep_alive)
+{
+    if (!keep_alive) {
+        buffer_destroy(&c->unparsed);
+        client_end(c, END_DONE);
+        return;
+    }
+    requests_await(c);
+    requests_drained(c);
+}
+
+void requests_drained(struct client *c)
+{
+    resume(c);
+    if (c->state == CLIENT_AWAIT_HEAD && c->peer_ended)
+        requests_ended(c);
+    else if (c->state == CLIENT_AWAIT_HEAD)
+        rest(c);
+    if (c->state <= CLIENT_EXCHANGE)
+        client_update_reading(c);
+}
+
+void requests_expired(struct client *c)
+{
+    size_t taken;
+
+    if (c->in_head) {
+        const struct own_reply *reply = error_status_of(END_HEAD_TIMEOUT);
+
+        client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, false);
+    } else if (client_took_some(c, &taken) && c->pending > 0 &&
+        !pace_is_too_slow(taken, idle_time(c), c->service->settings->min_rate)) {
+        client_arm(c, idle_time(c)); /* still reading the last reply */
+    } else if (c->pending > 0) {
+        client_close(c, END_READ_TIMEOUT);
+    } else {
+        client_end(c, c->clients->draining ? END_DRAINED : END_IDLE_TIMEOUT);
+    }
+}
+
+void requests_drain(struct client *c)
+{
+    if (c->state != CLIENT_AWAIT_HEAD || c->in_head || buffer_len(&c->unparsed) > 0)
+        return;
+    if (c->requests > 0)
+        client_end(c, END_DRAINED);
+    else
+        client_arm(c, idle_time(c)); /* it came for one: let it */
+}

@@ -1,0 +1,38 @@
+/*
+ * await_head.h - a client's bytes to requests, one at a time: what comes ahead of its turn
+ * waits unparsed, bounded. And AWAIT_HEAD, the time between them.
+ */
+#ifndef WLBPROXY_SESSION_AWAIT_HEAD_H
+#define WLBPROXY_SESSION_AWAIT_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proxy/base/end_reason.h"
+
+struct client;
+
+void requests_data(struct client *c, const char *bytes, size_t len);
+
+/* So much waits that reading should pause. */
+bool requests_too_far_ahead(const struct client *c);
+
+/* Answers what the parser refused. */
+void requests_refuse(struct client *c);
+
+/* Enters AWAIT_HEAD. */
+void requests_await(struct client *c);
+
+/* An exchange is complete: the next request, or the end. */
+void requests_next(struct client *c, bool keep_alive);
+
+/* What happens in AWAIT_HEAD. */
+void requests_ended(struct client *c); /* close_notify */
+void requests_drained(struct client *c); /* what waited for the replies to be read */
+void requests_expired(struct client *c);
+void requests_drain(struct client *c);
+
+/* Of a client that leaves between two requests. */
+enum end_reason requests_end_reason(const struct client *c);
+
+#endif

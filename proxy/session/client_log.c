@@ -1,0 +1,196 @@
+#include "proxy/session/client_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/base/log.h"
+#include "proxy/tls/tls.h"
+#include "proxy/session/access_log.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/exchange.h"
+
+enum { QUOTED_MAX = 320 };
+
+static const char *const state_names[] = {
+#define X(name, text) text,
+    CLIENT_STATES(X)
+#undef X
+};
+
+const char *client_log_peer(const struct client *c, char *text)
+{
+    const char *ip = client_ip(c);
+
+    snprintf(text, REPORT_PEER_MAX, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip,
+        c->port);
+    return text;
+}
+
+static const char *quote(char *out, const char *text)
+{
+    return log_quote(out, QUOTED_MAX, text, strlen(text));
+}
+
+void client_log_state(const struct client *c, enum client_state from, enum client_state to)
+{
+    log_debug(
+        "event=state conn=%u from=%s to=%s", c->id, state_names[from], state_names[to]);
+}
+
+void client_log_handshake(struct client *c)
+{
+    enum end_reason reason = (enum end_reason)c->reason;
+    static const struct tls_info none = {.version = "", .sni = "", .alert = ""};
+    const struct tls_info *tls = stream_tls_info(&c->stream);
+    char peer[REPORT_PEER_MAX], sni[QUOTED_MAX], offered[QUOTED_MAX], cause[QUOTED_MAX],
+        alert[QUOTED_MAX], said[QUOTED_MAX];
+
+    if (!log_enabled(end_reason_level(reason)) || !clients_may_log(c->clients, reason))
+        return;
+    if (tls == NULL)
+        tls = &none;
+    log_at(end_reason_level(reason),
+        "event=end conn=%u peer=%s service=%s reason=%s state=handshake sni=%s "
+        "offered=%s "
+        "alert=%s cause=%s detail=%s ms=%llu",
+        c->id, client_log_peer(c, peer), c->service->settings->name, end_reason_text(reason),
+        quote(sni, tls->sni), quote(offered, tls->offered), quote(alert, tls->alert),
+        quote(cause, tls->cause), quote(said, c->detail != NULL ? c->detail : ""),
+        (unsigned long long)(loop_now(c->clients->loop) - c->accepted));
+}
+
+void client_log_end(struct client *c)
+{
+    enum log_level level = end_reason_level(c->reason);
+    char peer[REPORT_PEER_MAX], said[QUOTED_MAX];
+
+    if (!log_enabled(level) || !clients_may_log(c->clients, c->reason))
+        return;
+    log_at(level,
+        "event=end conn=%u peer=%s service=%s reason=%s state=%s requests=%u in=%llu "
+        "out=%llu ms=%llu%s%s",
+        c->id, client_log_peer(c, peer), c->service->settings->name,
+        end_reason_text(c->reason), state_names[c->ended_in], c->requests,
+        (unsigned long long)c->stream.bytes_in, (unsigned long long)c->stream.bytes_out,
+        (unsigned long long)(loop_now(c->clients->loop) - c->accepted),
+        c->detail != NULL ? " detail=" : "",
+        c->detail != NULL ? quote(said, c->detail) : "");
+}
+
+/* What every line of the access log says of the client. */
+static struct access_facts facts_of(struct client *c, char *peer)
+{
+    const struct tls_info *tls = stream_tls_info(&c->stream);
+
+    return (struct access_facts){
+        .conn = c->id,
+        .peer = client_log_peer(c, peer),
+        .service = c->service->settings->name,
+        .tls = tls != NULL ? tls->version : "",
+        .backend = "",
+    };
+}
+
+static void write_access(const struct client *c, const struct access_entry *entry,
+    const struct access_facts *facts)
+{
+    struct buffer line = {0};
+
+    access_format(&line, c->generation->settings->access_log_format, entry, facts);
+    access_log_write(buffer_data(&line), buffer_len(&line));
+    buffer_destroy(&line);
+}
+
+void client_log_exchange(struct exchange *x, enum end_reason reason)
+{
+    struct client *c = x->client;
+    char peer[REPORT_PEER_MAX];
+
+    if (!access_log_enabled() || x->when.tv_sec == 0)
+        return;
+    struct access_facts facts = facts_of(c, peer);
+    facts.when = x->when;
+    facts.in = x->received;
+    facts.out = x->sent;
+    facts.ms = loop_now(c->clients->loop) - x->began;
+    if (x->backend_text != NULL)
+        facts.backend = x->backend_text;
+    facts.status = x->status;
+    facts.reason = reason;
+    write_access(c, &x->entry, &facts);
+}
+
+void client_log_tunnel(
+    struct client *c, const struct access_tunnel *request, enum end_reason reason)
+{
+    char peer[REPORT_PEER_MAX];
+
+    if (!access_log_enabled() || request->when.tv_sec == 0)
+        return;
+    struct access_facts facts = facts_of(c, peer);
+    facts.when = request->when;
+    facts.in = c->stream.bytes_in - request->in;
+    facts.out = c->stream.bytes_out - request->out;
+    facts.ms = loop_now(c->clients->loop) - request->began;
+    if (request->backend != NULL)
+        facts.backend = request->backend;
+    facts.status = 101;
+    facts.reason = reason;
+    write_access(c, &request->entry, &facts);
+}
+
+void client_log_refused_head(struct client *c, enum end_reason reason, unsigned status)
+{
+    static const struct access_entry nothing = {.minor = 1};
+    char peer[REPORT_PEER_MAX];
+
+    if (!access_log_enabled())
+        return;
+    struct access_facts facts = facts_of(c, peer);
+    clock_gettime(CLOCK_REALTIME, &facts.when);
+    facts.status = status;
+    facts.reason = reason;
+    write_access(c, &nothing, &facts);
+}
+
+void client_log_backend_failure(struct client *c, const char *backend, enum end_reason reason,
+    const char *answered, const char *detail)
+{
+    char said[QUOTED_MAX];
+
+    if (!clients_may_log(c->clients, reason))
+        return;
+    log_at(end_reason_level(reason),
+        "event=backend_failed conn=%u service=%s backend=%s reason=%s answered=%s "
+        "detail=%s",
+        c->id, c->service->settings->name, backend != NULL ? backend : "-",
+        end_reason_text(reason), answered, quote(said, detail));
+}
+
+void client_log_refusal(
+    struct clients *clients, enum end_reason reason, const struct sockaddr_storage *peer)
+{
+    struct endpoint endpoint = {.address = *peer};
+
+    if (!clients_may_log(clients, reason))
+        return;
+    endpoint_describe(&endpoint);
+    log_at(end_reason_level(reason), "event=refused peer=%s reason=%s", endpoint.text,
+        end_reason_text(reason));
+}
+
+bool client_log_suppressed(struct clients *clients)
+{
+    bool any = false;
+
+    for (int reason = 0; reason < END_REASON_COUNT; reason++) {
+        uint32_t held = log_rate_limit_take_suppressed(&clients->log_limit, (enum end_reason)reason);
+
+        if (held > 0)
+            log_at(end_reason_level((enum end_reason)reason),
+                "event=log_suppressed reason=%s lines=%u seconds=%u",
+                end_reason_text((enum end_reason)reason), held, NOISE_SUMMARY / 1000);
+        any = any || held > 0;
+    }
+    return any;
+}

@@ -1,0 +1,339 @@
+#include "proxy/session/clients.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/base/log.h"
+#include "proxy/tls/tls.h"
+#include "proxy/session/admission.h"
+#include "proxy/session/backend.h"
+#include "proxy/session/client.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/exchange.h"
+#include "proxy/session/accept_phase.h"
+#include "proxy/session/pool.h"
+#include "proxy/session/client_log.h"
+#include "proxy/session/await_head.h"
+#include "proxy/session/shed.h"
+
+enum {
+    ROOM_TICK = 50, /* ms between looks at handshakes that can be shed */
+    FULL_AGAIN = 60 * 1000, /* ms between two lines that say so */
+    PENDING_HANDSHAKES_MANY = 256, /* clients whose memory is worth giving back */
+};
+
+/* ---- free_list ---- */
+
+struct list *free_list_take(struct free_list *free_list)
+{
+    struct list *node = list_take(&free_list->list);
+
+    if (node != NULL)
+        free_list->count--;
+    return node;
+}
+
+bool free_list_keep(struct free_list *free_list, struct list *node)
+{
+    if (free_list->count >= FRONT_SPARES)
+        return false;
+    free_list->count++;
+    list_append(&free_list->list, node);
+    return true;
+}
+
+/* ---- the log ---- */
+
+bool clients_may_log(struct clients *clients, enum end_reason reason)
+{
+    if (log_rate_limit_allow(&clients->log_limit, reason, loop_now(clients->loop)))
+        return true;
+    if (!deadline_is_armed(&clients->suppressed_due))
+        loop_arm(clients->loop, &clients->suppressed_due, NOISE_SUMMARY);
+    return false;
+}
+
+static void on_suppressed_due(struct deadline *due)
+{
+    client_log_suppressed(container_of(due, struct clients, suppressed_due));
+}
+
+/* ---- room ---- */
+
+static bool has_room(const struct clients *clients)
+{
+    return clients->counters.clients < clients->max_connections &&
+        (!shed_is_due(clients) || shed_candidate(clients) != NULL);
+}
+
+void clients_on_room(struct clients *clients, void (*room)(void *owner), void *owner)
+{
+    clients->room = room;
+    clients->room_owner = owner;
+}
+
+/* At the limit clients come and go: once for all of that is enough. */
+static void log_max_connections_reached(struct clients *clients)
+{
+    uint64_t now = loop_now(clients->loop);
+
+    if (clients->full_told == 0 || now - clients->full_told >= FULL_AGAIN)
+        log_warning("event=max_connections_reached clients=%llu max_connections=%u detail=\"new connections "
+                    "wait in the backlog; raise max_connections to serve more\"",
+            (unsigned long long)clients->counters.clients, clients->max_connections);
+    clients->full_told = now;
+}
+
+static void wait_for_room(struct clients *clients)
+{
+    if (clients->waiting_for_room)
+        return;
+    clients->waiting_for_room = true;
+    loop_arm(clients->loop, &clients->room_due, ROOM_TICK);
+    if (clients->counters.clients >= clients->max_connections)
+        log_max_connections_reached(clients);
+}
+
+bool clients_have_room(struct clients *clients)
+{
+    if (has_room(clients))
+        return true;
+    wait_for_room(clients);
+    return false;
+}
+
+static void look_for_room(struct clients *clients)
+{
+    if (!clients->waiting_for_room)
+        return;
+    if (!has_room(clients)) {
+        loop_arm(clients->loop, &clients->room_due, ROOM_TICK);
+        return;
+    }
+    clients->waiting_for_room = false;
+    deadline_disarm(&clients->room_due);
+    if (clients->room != NULL)
+        clients->room(clients->room_owner);
+}
+
+static void on_room_due(struct deadline *due)
+{
+    look_for_room(container_of(due, struct clients, room_due));
+}
+
+static void tell_if_empty(struct clients *clients)
+{
+    void (*empty)(void *owner) = clients->empty;
+
+    if (empty == NULL || clients->counters.clients > 0 || clients->backend_count > 0)
+        return;
+    clients->empty = NULL;
+    empty(clients->empty_owner);
+}
+
+/* What a flood made the allocator take, it would keep. */
+static void give_back_memory(struct clients *clients)
+{
+    uint32_t count = clients_count(clients);
+
+    if (clients->clients_peak < PENDING_HANDSHAKES_MANY || count > clients->clients_peak / 4)
+        return;
+    clients->clients_peak = count;
+    malloc_trim(0);
+}
+
+void clients_on_gone(struct clients *clients)
+{
+    give_back_memory(clients);
+    look_for_room(clients);
+    tell_if_empty(clients);
+}
+
+/* ---- its life ---- */
+
+struct clients *clients_new(struct loop *loop)
+{
+    struct clients *clients = calloc(1, sizeof(*clients));
+
+    if (clients == NULL)
+        abort();
+    clients->loop = loop;
+    clients->admission = admission_new();
+    clients->max_connections = clients->max_handshakes = UINT32_MAX;
+    list_init(&clients->clients);
+    list_init(&clients->handshaking);
+    list_init(&clients->idle);
+    list_init(&clients->exchanges.list);
+    list_init(&clients->backends.list);
+    deadline_init(&clients->suppressed_due, on_suppressed_due);
+    deadline_init(&clients->room_due, on_room_due);
+    return clients;
+}
+
+void clients_free(struct clients *clients)
+{
+    struct list *node;
+
+    if (clients == NULL)
+        return;
+    deadline_disarm(&clients->suppressed_due);
+    deadline_disarm(&clients->room_due);
+    client_log_suppressed(clients);
+    while ((node = free_list_take(&clients->exchanges)) != NULL)
+        exchange_free_unused(node);
+    while ((node = free_list_take(&clients->backends)) != NULL)
+        backend_free_unused(node);
+    buffer_destroy(&clients->scratch);
+    admission_free(clients->admission);
+    free(clients);
+}
+
+struct counters *clients_counters(struct clients *clients)
+{
+    return &clients->counters;
+}
+
+uint32_t clients_count(const struct clients *clients)
+{
+    return (uint32_t)clients->counters.clients;
+}
+
+/* ---- the door ---- */
+
+static struct admission_limits limits_of(const struct settings *settings)
+{
+    return (struct admission_limits){
+        .connections_per_source = settings->max_connections_per_source,
+        .handshake_rate = settings->handshake_rate,
+    };
+}
+
+static bool admit(struct clients *clients, const struct settings *settings,
+    const struct sockaddr_storage *peer, struct source **source)
+{
+    struct admission_limits limits = limits_of(settings);
+    enum admission_verdict verdict = admission_enter(clients->admission, &limits, peer,
+        cpu_saturated(clients), loop_now(clients->loop), source);
+    enum end_reason reason =
+        verdict == ADMIT_NOT_RATE ? END_HANDSHAKE_SHED : END_TOO_MANY;
+
+    if (verdict == ADMIT)
+        return true;
+    if (verdict == ADMIT_NOT_RATE)
+        clients->counters.handshakes_shed++;
+    clients->counters.ends[reason]++;
+    client_log_refusal(clients, reason, peer);
+    return false;
+}
+
+static void make_room_for_handshake(struct clients *clients)
+{
+    if (!shed_is_due(clients))
+        return;
+    struct client *one = shed_candidate(clients);
+    if (one != NULL)
+        handshake_shed(one);
+}
+
+void client_accept(struct clients *clients, struct service *service, int fd,
+    const struct sockaddr_storage *peer)
+{
+    const struct settings *settings = service->generation->settings;
+    struct source *source;
+
+    clients->counters.accepted++;
+    clients->max_connections = settings->max_connections;
+    clients->max_handshakes = settings->max_handshakes;
+    if (!admit(clients, settings, peer, &source)) {
+        close(fd);
+        return;
+    }
+    if (clients_count(clients) >= clients->clients_peak)
+        clients->clients_peak = clients_count(clients) + 1;
+    make_room_for_handshake(clients);
+    client_start(client_new(clients, service, peer, source), fd);
+}
+
+/* ---- the end ---- */
+
+static void close_idle_backends(struct clients *clients)
+{
+    while (!list_empty(&clients->idle))
+        backend_close_idle(
+            &container_of(clients->idle.next, struct backend, everywhere)->idle);
+}
+
+/* Ending a client does not free it, nor unlink it: that follows from the loop. */
+static void for_each_client(struct clients *clients, void (*what)(struct client *c))
+{
+    struct list *node = clients->clients.next;
+
+    while (node != &clients->clients) {
+        struct client *c = container_of(node, struct client, link);
+
+        node = node->next;
+        what(c);
+    }
+}
+
+void clients_drain(struct clients *clients, void (*empty)(void *owner), void *owner)
+{
+    clients->draining = true;
+    clients->empty = empty;
+    clients->empty_owner = owner;
+    close_idle_backends(clients);
+    for_each_client(clients, requests_drain);
+    tell_if_empty(clients);
+}
+
+void clients_close_all(struct clients *clients)
+{
+    clients->draining = true;
+    close_idle_backends(clients);
+    for_each_client(clients, client_end_now);
+}
+
+static struct service *namesake(
+    const struct service *service, const struct generation *generation)
+{
+    for (size_t i = 0; i < generation->settings->service_count; i++) {
+        if (strcmp(generation->services[i].settings->name, service->settings->name) == 0)
+            return &generation->services[i];
+    }
+    return NULL;
+}
+
+void clients_adopt(struct clients *clients, struct generation *from, struct generation *to)
+{
+    struct list *node;
+
+    for (node = clients->handshaking.next; node != &clients->handshaking; node = node->next) {
+        struct client *c = container_of(node, struct client, handshaking);
+        struct service *service = c->generation == from ? namesake(c->service, to) : NULL;
+
+        if (service != NULL)
+            client_adopt(c, service);
+    }
+}
+
+bool clients_shows_older(const struct clients *clients, const struct generation *current)
+{
+    for (struct list *node = clients->handshaking.next; node != &clients->handshaking;
+         node = node->next) {
+        const struct client *c = container_of(node, struct client, handshaking);
+
+        if (c->generation != current && c->stream.tls != NULL &&
+            tls_awaits_keys(c->stream.tls))
+            return true;
+    }
+    return false;
+}
+
+void clients_retire(struct clients *clients, struct generation *generation)
+{
+    (void)clients;
+    for (size_t i = 0; i < generation->settings->service_count; i++)
+        pool_retire(generation->services[i].pool);
+}

@@ -1,0 +1,62 @@
+/*
+ * clients.h - what all clients of one worker share: counters, admission, free lists.
+ *
+ * Inside session/ only; client.h is what process/ sees.
+ */
+#ifndef WLBPROXY_SESSION_CLIENTS_H
+#define WLBPROXY_SESSION_CLIENTS_H
+
+#include "proxy/base/buffer.h"
+#include "proxy/base/list.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/loop.h"
+#include "proxy/base/counters.h"
+#include "proxy/session/log_rate_limit.h"
+
+struct admission;
+struct parser;
+struct service;
+
+enum { FRONT_SPARES = 64 }; /* of each kind kept for the next one */
+
+/* Objects that wait for reuse, linked by a struct list inside them. */
+struct free_list {
+    struct list list;
+    unsigned count;
+};
+
+struct clients {
+    struct loop *loop;
+    struct counters counters;
+    struct admission *admission;
+    struct list clients; /* struct client.link */
+    struct list handshaking; /* struct client.handshaking: oldest first */
+    struct list idle; /* struct backend.everywhere: idle ones of all pools */
+    struct free_list exchanges, backends;
+    struct buffer scratch; /* one flight towards a client, while it is put together */
+    struct log_rate_limit log_limit;
+    struct deadline suppressed_due; /* for the summary of what was held back */
+    struct deadline room_due; /* for another look, while there is no room */
+    unsigned backend_count; /* connections to backends, closing ones too */
+    uint32_t last_id;
+    uint64_t full_told; /* ms: when the house was last full; 0: never */
+    uint32_t clients_peak; /* most clients at a time, since memory was last given back */
+    uint32_t max_connections, max_handshakes; /* of the generation that last accepted */
+    bool draining, waiting_for_room;
+    void (*room)(void *owner);
+    void *room_owner;
+    void (*empty)(void *owner);
+    void *empty_owner;
+};
+
+/* The newest spare, or NULL; and back. False: enough of them, free it. */
+struct list *free_list_take(struct free_list *free_list);
+bool free_list_keep(struct free_list *free_list, struct list *node);
+
+/* Something has gone: tells who waits for room or for the end. */
+void clients_on_gone(struct clients *clients);
+
+/* One log line, unless too many for the same reason came lately; see log_rate_limit.h. */
+bool clients_may_log(struct clients *clients, enum end_reason reason);
+
+#endif

@@ -1,0 +1,26 @@
+#include "proxy/session/error_status.h"
+
+#include <stddef.h>
+
+static const struct own_reply replies[END_REASON_COUNT] = {
+    [END_HEAD_TIMEOUT] = {408, "The request's head did not arrive in time."},
+    [END_BODY_TIMEOUT] = {408, "The request's body stopped arriving."},
+    [END_TOO_SLOW] = {408, "The request's body arrived too slowly."},
+    [END_BAD_REQUEST] = {400, "The request ended before its body was complete."},
+    [END_BODY_TOO_LARGE] = {413, "The request's body is larger than this proxy accepts."},
+    [END_PLAIN_HTTP] = {400, "This port speaks HTTPS: use https:// in the address."},
+    [END_BACKEND_REFUSED] = {502, "The service behind this proxy cannot be reached."},
+    [END_BACKEND_NONE] = {503, "No service behind this proxy is available."},
+    [END_BACKEND_TIMEOUT] = {504,
+        "The service behind this proxy did not answer in time."},
+    [END_BACKEND_GONE] = {502, "The service behind this proxy closed the connection."},
+    [END_BACKEND_NONSENSE] = {502,
+        "The service behind this proxy gave an invalid reply."},
+};
+
+const struct own_reply *error_status_of(enum end_reason reason)
+{
+    static const struct own_reply other = {502, "The request could not be passed on."};
+
+    return replies[reason].text != NULL ? &replies[reason] : &other;
+}

@@ -1,0 +1,18 @@
+/*
+ * error_status.h - what a client is told when no backend's reply can be passed on.
+ *
+ * Never 401 or 403: XAPI takes those for a wrong password.
+ */
+#ifndef WLBPROXY_SESSION_ERROR_STATUS_H
+#define WLBPROXY_SESSION_ERROR_STATUS_H
+
+#include "proxy/base/end_reason.h"
+
+struct own_reply {
+    unsigned status;
+    const char *text; /* one sentence for a person */
+};
+
+const struct own_reply *error_status_of(enum end_reason reason);
+
+#endif

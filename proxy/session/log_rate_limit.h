@@ -1,0 +1,34 @@
+/*
+ * log_rate_limit.h - keeps floods out of the log: so many lines for one reason, then a summary.
+ *
+ * Pure: the caller brings the time and writes what comes out.
+ */
+#ifndef WLBPROXY_SESSION_LOG_RATE_LIMIT_H
+#define WLBPROXY_SESSION_LOG_RATE_LIMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proxy/base/end_reason.h"
+
+enum {
+    NOISE_BURST = 50, /* lines at once */
+    NOISE_PER_SECOND = 5, /* after that */
+    NOISE_SUMMARY = 10000, /* ms between summaries of what was held back */
+};
+
+struct log_rate_limit {
+    struct {
+        uint32_t spent; /* lines counted against the burst */
+        uint32_t held; /* since the last summary */
+        uint64_t refilled; /* ms */
+    } reasons[END_REASON_COUNT];
+};
+
+/* May a line for this reason be written now? If not, it is counted. */
+bool log_rate_limit_allow(struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now);
+
+/* How many were held back for this reason since it was last asked. */
+uint32_t log_rate_limit_take_suppressed(struct log_rate_limit *log_limit, enum end_reason reason);
+
+#endif

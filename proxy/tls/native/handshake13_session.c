@@ -1,0 +1,82 @@
+/* Which session a TLS 1.3 client goes on with: tls_parse_ctos_psk() and
+ * ssl_get_prev_session(). */
+#include <string.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+
+#include "proxy/tls/native/handshake13_parts.h"
+
+/* The first that opens and can go with our suite; its place is h->identity. */
+static bool find_ticket(
+    struct handshake13 *h, const struct hello *hello, struct ticket *ticket)
+{
+    struct span rest = hello->identities, identity;
+    uint32_t age;
+
+    for (h->identity = 0; hello_next_identity(&rest, &identity, &age); h->identity++) {
+        const struct suite *suite;
+
+        if (ticket_open(h->common.policy->tickets, identity.at, identity.len, ticket) ==
+            TICKET_UNKNOWN)
+            continue;
+        suite = suite_find(ticket->suite);
+        if (ticket->version == VERSION_13 && suite != NULL &&
+            suite->digest == h->common.suite->digest &&
+            ticket->secret_len == suite->digest->len)
+            return true;
+        ticket_wipe(ticket);
+    }
+    return false;
+}
+
+/* RFC 8446, 4.2.11.2, and 6.2 for the alert. */
+static bool check_binder(
+    struct handshake13 *h, const struct hello *hello, struct span binder)
+{
+    const struct digest *digest = h->common.suite->digest;
+    const struct digest_part part = {hello->message.at, hello->until_binders};
+    unsigned char key[DIGEST_MAX], truncated[DIGEST_MAX], expected[DIGEST_MAX];
+
+    if (binder.len != digest->len)
+        return handshake_fail(&h->common, SSL_AD_DECODE_ERROR, SSL_R_BAD_EXTENSION);
+    (void)digest_parts(digest, &part, 1, truncated);
+    schedule_derive(&h->flight->schedule, "res binder", digest->of_nothing, key);
+    schedule_verify_data(digest, key, truncated, expected);
+    OPENSSL_cleanse(key, sizeof(key));
+    return CRYPTO_memcmp(expected, binder.at, digest->len) == 0 ||
+        handshake_fail(&h->common, SSL_AD_DECRYPT_ERROR, SSL_R_BINDER_DOES_NOT_VERIFY);
+}
+
+static struct span binder_at(const struct hello *hello, size_t index)
+{
+    struct span rest = hello->binders, binder = {0};
+
+    for (size_t i = 0; i <= index; i++)
+        (void)hello_next_binder(&rest, &binder);
+    return binder;
+}
+
+static bool is_valid_here(const struct policy *policy, const struct ticket *ticket)
+{
+    return memcmp(ticket->binding, policy->binding, SESSION_BINDING) == 0 &&
+        ticket_is_fresh(ticket, (uint64_t)time(NULL), SESSION_SECONDS);
+}
+
+bool handshake13_resume(struct handshake13 *h, const struct handshake_start *start)
+{
+    const struct digest *digest = h->common.suite->digest;
+    const struct hello *hello = start->hello;
+    struct ticket ticket;
+    bool resumed;
+
+    if (!hello->psk_dhe_ke || !ticket_is_possible(h->common.policy->tickets) ||
+        !find_ticket(h, hello, &ticket))
+        return false;
+    schedule_begin(&h->flight->schedule, digest, ticket.secret);
+    resumed = check_binder(h, hello, binder_at(hello, h->identity)) &&
+        is_valid_here(h->common.policy, &ticket);
+    ticket_wipe(&ticket);
+    return resumed;
+}

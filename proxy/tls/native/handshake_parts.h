@@ -1,0 +1,45 @@
+/*
+ * handshake_parts.h - the inside of a handshake, for proxy/handshake/ only: what each of
+ * the two versions is.
+ */
+#ifndef WLBPROXY_TLS_NATIVE_HANDSHAKE_PARTS_H
+#define WLBPROXY_TLS_NATIVE_HANDSHAKE_PARTS_H
+
+#include "proxy/crypto/operation.h"
+#include "proxy/tls/native/handshake.h"
+
+/* What was read and found before a version is begun; borrowed for the call. */
+struct handshake_start {
+    const struct hello *hello;
+    SSL_CTX *context;
+    const struct policy *policy; /* of the context chosen by name */
+    const struct policy *shown; /* the same, or its successor's: certificates */
+    const char *protocol; /* ALPN's choice, or NULL */
+    struct handshake_output *output;
+};
+
+/* Each embeds struct handshake as its first member. `begin` returns NULL if it is
+ * OpenSSL's after all; `free` releases what is the version's own, and the memory. */
+struct handshake_version {
+    struct handshake *(*begin)(const struct handshake_start *start);
+    void (*go_on)(struct handshake *handshake);
+    bool (*expects)(struct handshake *handshake, unsigned char type, size_t len);
+    void (*message)(
+        struct handshake *handshake, const unsigned char *message, size_t len, bool ends);
+    void (*change_cipher_spec)(struct handshake *handshake);
+    void (*free)(struct handshake *handshake);
+};
+
+extern const struct handshake_version handshake_12, handshake_13;
+
+/* Fills what both have: sets the context's reference, the name, AWAITS_KEYS. */
+void handshake_init(struct handshake *handshake, const struct handshake_version *version,
+    const struct handshake_start *start);
+
+/* Submits an operation of a handshake; it may be done when this returns. */
+void handshake_submit(struct handshake *handshake, struct operation *operation);
+
+/* Returns false, for `return handshake_fail(...)`. */
+bool handshake_fail(struct handshake *handshake, int alert, int reason);
+
+#endif

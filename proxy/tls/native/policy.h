@@ -1,0 +1,96 @@
+/*
+ * policy.h - what the handshakes of one context (certstore/context.h) may agree on, in a
+ * form that costs nothing to look at. Made at the context's first use, freed with it.
+ *
+ * Only what OpenSSL would agree on too, in its order of preference. What it has and we
+ * have not keeps its place in the lists, so that it is noticed when OpenSSL would have
+ * chosen that.
+ */
+#ifndef WLBPROXY_TLS_NATIVE_POLICY_H
+#define WLBPROXY_TLS_NATIVE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/types.h>
+
+#include "certstore/context.h"
+#include "proxy/crypto/digest.h"
+#include "proxy/crypto/key_exchange.h"
+#include "proxy/crypto/record_cipher.h"
+#include "proxy/crypto/signing.h"
+#include "proxy/tls/native/hello.h"
+
+enum { VERSION_12 = 0x0303, VERSION_13 = 0x0304 };
+
+enum suite_auth { SUITE_ANY_KEY, SUITE_RSA, SUITE_ECDSA };
+
+struct suite {
+    uint16_t id; /* RFC 8446, B.4; RFC 5289; RFC 7905 */
+    uint16_t version; /* the only one it is for */
+    enum suite_auth auth;
+    enum record_cipher cipher;
+    const char *name; /* OpenSSL's */
+    const struct digest *digest; /* of its key schedule; NULL before the engine runs */
+};
+
+struct scheme {
+    uint16_t id; /* RFC 8446, 4.2.3 */
+    bool rsa, pss; /* else ECDSA */
+    unsigned curve; /* group id the key must have in TLS 1.3; 0: any */
+    const struct digest *digest;
+};
+
+/* A certificate that is shown, and its key. */
+struct shown {
+    const struct signing_key *key;
+    bool rsa; /* else EC */
+    bool may_sign_12; /* its key usage allows that; in TLS 1.3 nobody looks */
+    /* Certificate messages with their headers (RFC 8446, 4.4.2; RFC 5246, 7.4.2). */
+    unsigned char *message_13, *message_12;
+    size_t message_13_len, message_12_len;
+};
+
+enum { POLICY_SUITES_MAX = 96, POLICY_GROUPS_MAX = 16, POLICY_SHOWN_MAX = 4 };
+
+struct policy {
+    bool allows_12, allows_13;
+    const char *const *protocols; /* ALPN, see context_protocols(); NULL: no opinion */
+    /* By OpenSSL's preference: numbers of TLS, and ours of them or NULL. */
+    uint16_t suite_ids[POLICY_SUITES_MAX];
+    const struct suite *suites[POLICY_SUITES_MAX];
+    size_t suite_count;
+    uint16_t group_ids[POLICY_GROUPS_MAX];
+    const struct key_exchange_group *groups[POLICY_GROUPS_MAX];
+    size_t group_count;
+    struct shown shown[POLICY_SHOWN_MAX]; /* of different kinds */
+    size_t shown_count;
+    const struct ticket_keys *tickets; /* read at every handshake; NULL: none */
+    unsigned char binding[SESSION_BINDING]; /* of its sessions */
+};
+
+/* NULL: OpenSSL does all handshakes of this context. */
+const struct policy *policy_of(SSL_CTX *context);
+
+/* Of the client's offer what OpenSSL would choose; NULL: nothing, or nothing of ours. */
+const struct suite *policy_suite_13(
+    const struct policy *policy, const struct hello *hello);
+/* `shown` has the certificates: the policy of the context's successor, or itself. */
+const struct suite *policy_suite_12(
+    const struct policy *policy, const struct policy *shown, const struct hello *hello);
+/* And the share that was sent for it. */
+const struct key_exchange_group *policy_share(
+    const struct policy *policy, const struct hello *hello, struct span *share);
+const struct key_exchange_group *policy_group_12(
+    const struct policy *policy, const struct hello *hello);
+/* And what OpenSSL would sign with. */
+const struct shown *policy_certificate_13(
+    const struct policy *shown, const struct hello *hello, const struct scheme **scheme);
+const struct shown *policy_certificate_12(const struct policy *shown,
+    const struct hello *hello, const struct suite *suite, const struct scheme **scheme);
+
+/* The suite of that number; NULL: not ours. */
+const struct suite *suite_find(uint16_t id);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * ticket.h - session tickets (RFC 5077, RFC 8446 section 4.6.1) of the handshakes that
+ * are ours, under the same keys as certstore/ticket.h, but in a format of our own:
+ *
+ *     name     16   of the key, every bit inverted
+ *     salt     16   fresh random bytes
+ *     sealed   ...  AES-256-GCM under HMAC-SHA256(key, salt), the name authenticated too
+ *
+ * A ticket of OpenSSL's has the key's name as it is: neither side ever takes one of the
+ * other's for its own. As every ticket has a key for itself, no nonce can come twice,
+ * however many workers seal under the same keys. Pure functions.
+ */
+#ifndef WLBPROXY_TLS_NATIVE_TICKET_H
+#define WLBPROXY_TLS_NATIVE_TICKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "certstore/context.h"
+
+enum {
+    TICKET_SECRET_MAX = 48,
+    TICKET_SALT = 16,
+    TICKET_LEN = 16 + TICKET_SALT + 100 + 16 /* all have this length */
+};
+
+/* What a session is resumed from. */
+struct ticket {
+    uint16_t version; /* 0x0303 or 0x0304 */
+    uint16_t suite, group; /* as IANA numbers them */
+    uint64_t issued; /* seconds since 1970; of TLS 1.2, of the first handshake */
+    uint32_t age_add; /* TLS 1.3 */
+    uint8_t secret_len;
+    unsigned char secret[TICKET_SECRET_MAX]; /* TLS 1.3: the PSK; 1.2: master secret */
+    unsigned char binding[SESSION_BINDING]; /* where it is valid */
+};
+
+enum ticket_verdict {
+    TICKET_UNKNOWN, /* not ours, or damaged, or its key is gone: `ticket` is all zero */
+    TICKET_OPENED,
+    TICKET_OPENED_BY_OLD_KEY, /* the client should get a fresh one */
+};
+
+/* NULL is as good as no key. */
+bool ticket_is_possible(const struct ticket_keys *keys);
+
+/* There is a key. False only when OpenSSL fails. */
+bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
+    const unsigned char salt[TICKET_SALT], unsigned char sealed[TICKET_LEN]);
+
+/* Says nothing about whether it is still valid, or here. */
+enum ticket_verdict ticket_open(const struct ticket_keys *keys,
+    const unsigned char *sealed, size_t len, struct ticket *ticket);
+
+/* Not yet older than that. */
+bool ticket_is_fresh(const struct ticket *ticket, uint64_t now, uint64_t seconds);
+
+void ticket_wipe(struct ticket *ticket);
+
+#endif

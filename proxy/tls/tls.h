@@ -1,0 +1,92 @@
+/*
+ * tls.h - one TLS session as a pure transformation of bytes.
+ *
+ * Does no I/O: ciphertext from the peer goes in by tls_feed(), ciphertext for the peer
+ * comes out in the buffer given at creation. Whenever any of these functions has
+ * returned, that buffer may hold bytes to send.
+ *
+ * A ClientHello that offers what is usual is answered by proxy/handshake, which keeps
+ * less than 2 KiB while it waits; any other goes to OpenSSL as it came, byte for byte. So
+ * does every one with the stock engine (engine.h). Then, with one of the usual ciphers,
+ * records are ours (tls_records.h) and OpenSSL's object, where there was one, is gone:
+ * that is most of the memory of an idle connection, and half the cost of a short record.
+ */
+#ifndef WLBPROXY_TLS_TLS_H
+#define WLBPROXY_TLS_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proxy/base/tls_counts.h"
+
+struct buffer;
+struct tls;
+struct tls_context; /* cast of SSL_CTX */
+
+enum {
+    TLS_NEED_INPUT = 0, /* all input is used up, feed more */
+    TLS_END = -1, /* peer sent close_notify */
+    TLS_FAILED = -2, /* session is dead, see tls_error() */
+    TLS_NEED_KEYS = -3, /* awaits a key operation: call again after engine_run() */
+    TLS_PLAIN_HTTP = -4, /* the first bytes were a plain HTTP request */
+    TLS_FLOOD = -5, /* too many empty records, KeyUpdates or warnings */
+    TLS_OPENED = -6, /* the handshake is done just now: read on */
+};
+
+/* What logs and counters say about a session. Strings are static or live with it
+ * or until the next tls_info(). */
+struct tls_info {
+    const char *version; /* "TLSv1.3"; "" before it is known */
+    const char *cipher; /* "TLS_AES_128_GCM_SHA256" */
+    const char *group; /* "X25519" */
+    const char *sni; /* "" if none was sent; attacker's text: quote it */
+    const char *alpn;
+    const char *peer_subject; /* of a verified client certificate, "" if none */
+    const char *peer_sha256;
+    void *service; /* owner of the context chosen by SNI, NULL = the default */
+    bool resumed, handshake_done;
+    /* Filled as far as a ClientHello was seen; for a failed handshake's log line. */
+    char offered[256]; /* "versions=1.2 groups=P-256,P-384 ciphers=4 sigalgs=8" */
+    char cause[192]; /* likely cause, in words; "" if none is known */
+    enum tls_failure_kind cause_kind; /* OTHER if none is known */
+    const char *alert; /* "unknown ca": received or sent; "" if none */
+};
+
+/* Takes its own reference on context. `out` is borrowed until tls_free(). */
+struct tls *tls_server(struct tls_context *context, struct buffer *out);
+
+void tls_free(struct tls *tls); /* may still write to `out` */
+
+/* `data` is borrowed until tls_read() returns TLS_NEED_INPUT or an error, or until
+ * tls_keep() copied what is left of it. The first reads drive the handshake. */
+void tls_feed(struct tls *tls, const char *data, size_t len);
+void tls_keep(struct tls *tls);
+
+/* Plaintext bytes (> 0) or one of the codes above. Room for a record: 32 KiB do. */
+int tls_read(struct tls *tls, char *plain, size_t capacity);
+
+/* Encrypts all of `plain`. Only after tls_is_open(). */
+bool tls_write(struct tls *tls, const char *plain, size_t len);
+
+/* Writes close_notify. */
+void tls_end(struct tls *tls);
+
+bool tls_is_open(const struct tls *tls);
+/* Of an open one, as in tls_info, at no cost. */
+bool tls_is_resumed(const struct tls *tls);
+void *tls_service(const struct tls *tls);
+/* The peer has not said a byte yet. */
+bool tls_is_untouched(const struct tls *tls);
+/* Its hello was answered: what is left of the handshake is its own word. */
+bool tls_is_answered(const struct tls *tls);
+bool tls_awaits_keys(const struct tls *tls);
+bool tls_keys_are_ready(const struct tls *tls); /* no longer awaited: read on */
+bool tls_has_input(const struct tls *tls); /* fed, and not used up */
+size_t tls_input(const struct tls *tls, const char **bytes); /* the same, to look at */
+const char *tls_error(const struct tls *tls);
+
+/* As of now; valid until the next call for any session. */
+const struct tls_info *tls_info(struct tls *tls);
+
+#endif

@@ -1,0 +1,163 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+
+#include "proxy/crypto/traffic.h"
+#include "proxy/tls/tls_session.h"
+
+/* Counts records as they begin: those that bring nothing (KeyUpdates, empty ones,
+ * warnings, attempts to renegotiate) cost us and not the peer. */
+static void count_record(struct tls *tls)
+{
+    uint32_t most = tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX;
+
+    tls->flooded = ++tls->empty_records > most;
+}
+
+/* RFC 8446, 5.1; and a hello of SSL 2's form, whose header has two bytes (RFC 5246, E.2),
+ * can only come first. */
+static size_t body_length(const unsigned char header[TLS_RECORD_HEADER], bool first)
+{
+    size_t ssl2_len = (size_t)(header[0] & 0x7f) << 8 | header[1];
+
+    if (!first || (header[0] & 0x80) == 0)
+        return (size_t)header[3] << 8 | header[4];
+    return ssl2_len < TLS_RECORD_HEADER - 2 ? 0 : ssl2_len - (TLS_RECORD_HEADER - 2);
+}
+
+static void follow_header(struct tls_follow *f, unsigned char byte)
+{
+    f->header[f->header_len++] = byte;
+    if (f->header_len < TLS_RECORD_HEADER)
+        return;
+    f->body_left = (uint16_t)body_length(f->header, !f->past_first);
+    f->header_len = f->nonce_len = 0;
+    f->past_first = true;
+    f->records = f->header[0] == SSL3_RT_CHANGE_CIPHER_SPEC ? 0 : f->records + 1;
+}
+
+static size_t follow_body(struct tls_follow *f, const unsigned char *bytes, size_t len)
+{
+    size_t n = len < f->body_left ? len : f->body_left;
+
+    for (size_t i = 0; i < n && f->nonce_len < TLS_EXPLICIT_NONCE; i++)
+        f->nonce[f->nonce_len++] = bytes[i];
+    f->body_left -= (uint16_t)n;
+    return n;
+}
+
+/* OpenSSL takes headers alone. In that of a record too many it finds a length that no
+ * record may have, so that it says so in an alert and ends the session. */
+static void guard_header(struct tls *tls, unsigned char *byte)
+{
+    if (tls->read.header_len == 0)
+        count_record(tls);
+    if (tls->flooded && tls->read.header_len >= TLS_RECORD_HEADER - 2)
+        *byte = 0xff;
+    follow_header(&tls->read, *byte);
+}
+
+static void follow_input(struct tls *tls, unsigned char *bytes, size_t len)
+{
+    while (len > 0) {
+        size_t n = follow_body(&tls->read, bytes, len);
+
+        if (n == 0) {
+            guard_header(tls, bytes);
+            n = 1;
+        }
+        bytes += n;
+        len -= n;
+    }
+}
+
+static void follow_output(struct tls *tls, const unsigned char *bytes, size_t len)
+{
+    while (len > 0) {
+        size_t n = follow_body(&tls->written, bytes, len);
+
+        if (n == 0) {
+            follow_header(&tls->written, *bytes);
+            n = 1;
+        }
+        bytes += n;
+        len -= n;
+    }
+    /* Of TLS 1.3 only the tickets are sealed with traffic keys. */
+    if (!traffic_is_known(tls->traffic))
+        tls->written.records = 0;
+}
+
+static int on_bio_read(BIO *bio, char *bytes, int capacity)
+{
+    struct tls *tls = BIO_get_data(bio);
+    size_t n = (size_t)capacity < tls->in_len ? (size_t)capacity : tls->in_len;
+
+    BIO_clear_retry_flags(bio);
+    if (n == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    memcpy(bytes, tls->in, n);
+    follow_input(tls, (unsigned char *)bytes, n);
+    tls->in += n;
+    tls->in_len -= n;
+    return (int)n;
+}
+
+static int on_bio_write(BIO *bio, const char *bytes, int len)
+{
+    struct tls *tls = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    buffer_append(tls->out, bytes, (size_t)len);
+    tls->answered = true;
+    if (tls->traffic != NULL)
+        follow_output(tls, (const unsigned char *)bytes, (size_t)len);
+    return len;
+}
+
+static long on_bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio, (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static int on_bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static BIO_METHOD *make_method(void)
+{
+    BIO_METHOD *method =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wlbproxy buffers");
+
+    if (method == NULL || !BIO_meth_set_read(method, on_bio_read) ||
+        !BIO_meth_set_write(method, on_bio_write) ||
+        !BIO_meth_set_ctrl(method, on_bio_ctrl) ||
+        !BIO_meth_set_create(method, on_bio_create))
+        abort();
+    return method;
+}
+
+BIO *tls_bio_new(struct tls *tls)
+{
+    static BIO_METHOD *method; /* for the life of the process */
+
+    if (method == NULL)
+        method = make_method();
+    BIO *bio = BIO_new(method);
+    if (bio == NULL)
+        abort();
+    BIO_set_data(bio, tls);
+    return bio;
+}
+
+size_t tls_input(const struct tls *tls, const char **bytes)
+{
+    *bytes = tls->in;
+    return tls->in_len;
+}

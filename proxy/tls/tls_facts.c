@@ -1,0 +1,104 @@
+#include <stdio.h>
+
+#include "certstore/context.h"
+#include "proxy/tls/tls_session.h"
+
+/* One for all sessions: asked for when a line is logged, not kept per connection. */
+static struct {
+    struct tls_info facts;
+    char alert[64];
+} latest;
+
+static const char *text_or_nothing(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+static void explain_failure(const struct tls *tls)
+{
+    struct tls_info *f = &latest.facts;
+    struct tls_hello hello;
+
+    tls_hello_read(&hello, buffer_data(&tls->hello), buffer_len(&tls->hello));
+    snprintf(f->offered, sizeof(f->offered), "%s", hello.offered);
+    if (tls->dead)
+        f->cause_kind = tls_failure_find(tls, &hello, f->cause, sizeof(f->cause));
+}
+
+/* Some of OpenSSL's are in another style, some it has not heard of. */
+static const char *alert_name(int alert)
+{
+    switch (alert) {
+    case SSL_AD_UNEXPECTED_MESSAGE:
+        return "unexpected message";
+    case SSL_AD_MISSING_EXTENSION:
+        return "missing extension";
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        return "certificate required";
+    default:
+        return SSL_alert_desc_string_long(alert);
+    }
+}
+
+static const char *alert_text(const struct tls *tls)
+{
+    int alert = tls->alert_received >= 0 ? tls->alert_received : tls->alert_sent;
+
+    if (alert <= 0) /* none, or close_notify */
+        return "";
+    snprintf(latest.alert, sizeof(latest.alert), "%s", alert_name(alert));
+    return latest.alert;
+}
+
+static void describe_outcome(const struct tls_negotiated *outcome)
+{
+    struct tls_info *f = &latest.facts;
+
+    f->version = outcome->version;
+    f->cipher = outcome->cipher;
+    f->group = outcome->group;
+    f->resumed = outcome->resumed;
+    f->sni = text_or_nothing(outcome->sni);
+    f->alpn = text_or_nothing(outcome->alpn);
+    f->peer_subject = text_or_nothing(outcome->peer_subject);
+    f->peer_sha256 = text_or_nothing(outcome->peer_sha256);
+    f->service = context_owner(outcome->context);
+}
+
+/* Of a handshake under way, or that failed. */
+static void describe_handshake(const struct tls *tls)
+{
+    struct tls_info *f = &latest.facts;
+
+    if (tls->ssl != NULL) {
+        f->sni = text_or_nothing(SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
+        f->service = context_owner(SSL_get_SSL_CTX(tls->ssl));
+    } else if (tls->native != NULL) {
+        f->sni = text_or_nothing(tls_native_host_name(tls));
+        f->service = context_owner(tls_native_context(tls));
+    } else {
+        f->service = context_owner(tls->context);
+    }
+    explain_failure(tls);
+}
+
+const struct tls_info *tls_info(struct tls *tls)
+{
+    struct tls_info *f = &latest.facts;
+
+    *f = (struct tls_info){.version = "",
+        .cipher = "",
+        .group = "",
+        .sni = "",
+        .alpn = "",
+        .peer_subject = "",
+        .peer_sha256 = "",
+        .handshake_done = tls->open,
+        .cause_kind = TLS_FAILURE_OTHER,
+        .alert = alert_text(tls)};
+    if (tls->open)
+        describe_outcome(tls->outcome);
+    else
+        describe_handshake(tls);
+    return f;
+}

@@ -1,0 +1,332 @@
+/* A handshake of our own (proxy/handshake) between its messages and our records. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "proxy/tls/native/handshake.h"
+#include "proxy/tls/tls_records.h"
+#include "proxy/tls/tls_session.h"
+
+enum {
+    FIXED_NONCE = 4, /* RFC 5288, 3 */
+    CLIENT_HELLO = 1,
+    VERSION_MAJOR = 3,
+    VERSION_MINOR_MAX = 3,
+    CHANGES_MAX = 32, /* ChangeCipherSpecs that mean nothing; as OpenSSL */
+    EMPTY_MAX = 32 /* records without content in a row; as OpenSSL */
+};
+
+struct tls_native {
+    struct handshake_output output;
+    struct tls *tls;
+    struct handshake *handshake;
+    struct buffer messages; /* of the client, not whole yet or not due */
+    bool expected; /* the first of them may come */
+    unsigned changes, empty;
+};
+
+static struct tls *tls_of(struct handshake_output *output)
+{
+    return ((struct tls_native *)(void *)output)->tls;
+}
+
+static bool on_messages(
+    struct handshake_output *output, const unsigned char *bytes, size_t len)
+{
+    struct tls *tls = tls_of(output);
+
+    tls->answered = true;
+    while (len > 0) {
+        size_t n = len < TLS_PLAINTEXT_MAX ? len : TLS_PLAINTEXT_MAX;
+
+        if (!tls_seal(tls, SSL3_RT_HANDSHAKE, bytes, n))
+            return false;
+        bytes += n;
+        len -= n;
+    }
+    return true;
+}
+
+static bool on_change_cipher_spec(struct handshake_output *output)
+{
+    return tls_seal(tls_of(output), SSL3_RT_CHANGE_CIPHER_SPEC, "\1", 1);
+}
+
+/* RFC 5246, 6.3 */
+static void begin_way_12(struct tls_records *r, struct tls_direction *way,
+    const struct handshake_keys *keys, bool seals)
+{
+    r->explicit_nonce = keys->suite->cipher != RECORD_CHACHA20_POLY1305;
+    memcpy(way->iv, keys->iv, r->explicit_nonce ? FIXED_NONCE : RECORD_NONCE);
+    way->sequence = 0;
+    record_key_init(&way->key, keys->suite->cipher, seals, keys->key);
+}
+
+static bool begin_way(
+    struct tls_records *r, struct tls_direction *way, const struct handshake_keys *keys)
+{
+    if (!way->clear)
+        record_key_destroy(&way->key);
+    way->clear = false;
+    r->tls13 = keys->suite->version == VERSION_13;
+    r->digest = keys->suite->digest;
+    if (r->tls13) {
+        memcpy(way->secret, keys->secret, r->digest->len);
+        tls_direction_begin(way, r, keys->suite->cipher);
+    } else {
+        begin_way_12(r, way, keys, way == &r->out);
+    }
+    return true;
+}
+
+static bool on_keys_in(struct handshake_output *output, const struct handshake_keys *keys)
+{
+    struct tls_records *r = tls_of(output)->records;
+
+    return begin_way(r, &r->in, keys);
+}
+
+static bool on_keys_out(
+    struct handshake_output *output, const struct handshake_keys *keys)
+{
+    struct tls_records *r = tls_of(output)->records;
+
+    return begin_way(r, &r->out, keys);
+}
+
+/* From inside engine_run(). */
+static void on_told(struct handshake_output *output)
+{
+    tls_of(output)->keys_ready = true;
+}
+
+static const struct handshake_output functions = {.messages = on_messages,
+    .change_cipher_spec = on_change_cipher_spec,
+    .keys_in = on_keys_in,
+    .keys_out = on_keys_out,
+    .told = on_told};
+
+/* TLS_OPENED: the one record that came holds one whole ClientHello, and nothing else. */
+static int look_for_hello(const struct tls *tls)
+{
+    const unsigned char *bytes = (const unsigned char *)tls->in;
+    size_t body_len;
+
+    if ((tls->in_len > 0 && bytes[0] != SSL3_RT_HANDSHAKE) ||
+        (tls->in_len > 1 && bytes[1] != VERSION_MAJOR) ||
+        (tls->in_len > 2 && bytes[2] > VERSION_MINOR_MAX))
+        return TLS_FAILED;
+    if (tls->in_len < TLS_RECORD_HEADER)
+        return TLS_NEED_INPUT;
+    body_len = (size_t)bytes[3] << 8 | bytes[4];
+    if (body_len == 0 || body_len > TLS_PLAINTEXT_MAX ||
+        (tls->in_len > TLS_RECORD_HEADER && bytes[TLS_RECORD_HEADER] != CLIENT_HELLO) ||
+        tls->in_len > TLS_RECORD_HEADER + body_len)
+        return TLS_FAILED;
+    return tls->in_len < TLS_RECORD_HEADER + body_len ? TLS_NEED_INPUT : TLS_OPENED;
+}
+
+static struct tls_native *make(struct tls *tls)
+{
+    struct tls_native *native = calloc(1, sizeof(*native));
+
+    if (native == NULL)
+        abort();
+    native->output = functions;
+    native->tls = tls;
+    tls->records = tls_records_new();
+    return native;
+}
+
+int tls_native_begin(struct tls *tls)
+{
+    int seen = look_for_hello(tls);
+    struct tls_native *native;
+
+    if (seen != TLS_OPENED)
+        return seen;
+    native = make(tls);
+    native->handshake =
+        handshake_begin(tls->context, (const unsigned char *)tls->in + TLS_RECORD_HEADER,
+            tls->in_len - TLS_RECORD_HEADER, &native->output);
+    if (native->handshake == NULL) {
+        tls_records_free(tls->records);
+        tls->records = NULL;
+        free(native);
+        return TLS_FAILED;
+    }
+    tls->native = native;
+    tls->in_len = 0;
+    buffer_destroy(&tls->kept);
+    return TLS_OPENED;
+}
+
+void tls_native_free(struct tls_native *native)
+{
+    if (native == NULL)
+        return;
+    handshake_free(native->handshake);
+    buffer_destroy(&native->messages);
+    free(native);
+}
+
+static int failed(struct tls *tls, int alert, int reason)
+{
+    unsigned long error = ERR_PACK(ERR_LIB_SSL, 0, reason);
+
+    tls->error = error;
+    return tls_refuse(tls, alert, ERR_reason_error_string(error));
+}
+
+/* What a client of TLS 1.2 said in one record with its Finished is said to the open
+ * session, which comes to no good. */
+static void deliver_rest(struct tls *tls, const struct buffer *messages)
+{
+    if (buffer_len(messages) > 0)
+        (void)tls_on_handshake(
+            tls, (const unsigned char *)buffer_data(messages), buffer_len(messages));
+}
+
+static int opened(struct tls *tls)
+{
+    struct tls_native *native = tls->native;
+
+    tls->outcome = tls_info_of_native(native->handshake);
+    tls->native = NULL;
+    deliver_rest(tls, &native->messages);
+    tls_native_free(native);
+    tls->open = true;
+    tls->empty_records = 0;
+    buffer_destroy(&tls->hello);
+    return TLS_OPENED;
+}
+
+/* The first message as soon as its header is there; 0: it is not whole. */
+static size_t next_message(struct tls_native *native)
+{
+    const unsigned char *bytes = (const unsigned char *)buffer_data(&native->messages);
+    size_t have = buffer_len(&native->messages), len;
+
+    if (have < TLS_MESSAGE_HEADER)
+        return 0;
+    len = (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
+    if (!native->expected && !handshake_expects(native->handshake, bytes[0], len))
+        return 0;
+    native->expected = true;
+    return have >= TLS_MESSAGE_HEADER + len ? TLS_MESSAGE_HEADER + len : 0;
+}
+
+static void take_messages(struct tls_native *native)
+{
+    struct handshake *handshake = native->handshake;
+    size_t len;
+
+    while (handshake->state == HANDSHAKE_AWAITS_CLIENT &&
+        (len = next_message(native)) > 0) {
+        native->expected = false;
+        handshake_message(handshake,
+            (const unsigned char *)buffer_data(&native->messages), len,
+            buffer_len(&native->messages) == len);
+        buffer_consume(&native->messages, len);
+    }
+}
+
+/* As far as it goes without more input. 0: it needs some. */
+static int advance(struct tls *tls)
+{
+    struct handshake *handshake = tls->native->handshake;
+
+    while (handshake->state == HANDSHAKE_AWAITS_KEYS &&
+        handshake_keys_are_ready(handshake)) {
+        handshake_go_on(handshake);
+        take_messages(tls->native);
+    }
+    tls->awaiting = handshake->state == HANDSHAKE_AWAITS_KEYS;
+    switch (handshake->state) {
+    case HANDSHAKE_AWAITS_KEYS:
+        return TLS_NEED_KEYS;
+    case HANDSHAKE_DONE:
+        return opened(tls);
+    case HANDSHAKE_FAILED:
+        return failed(tls, handshake->alert, handshake->reason);
+    default:
+        return 0;
+    }
+}
+
+int tls_native_read(struct tls *tls, char *plain, size_t capacity)
+{
+    int event;
+
+    tls->keys_ready = false;
+    event = advance(tls);
+    return event != 0 ? event : tls_records_read(tls, plain, capacity);
+}
+
+static int deliver_messages(struct tls *tls, const unsigned char *bytes, size_t len)
+{
+    if (len == 0 && tls->records->tls13)
+        return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_BAD_LENGTH);
+    buffer_append(&tls->native->messages, bytes, len);
+    take_messages(tls->native);
+    return advance(tls);
+}
+
+/* Of TLS 1.3, see RFC 8446, 5; of TLS 1.2 it stands where the handshake expects it, or
+ * else it is refused there. */
+static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t len)
+{
+    struct tls_native *native = tls->native;
+    bool well_formed = len == 1 && bytes[0] == 1;
+
+    if (!tls->records->tls13) {
+        if (!well_formed || buffer_len(&native->messages) > 0)
+            return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_BAD_CHANGE_CIPHER_SPEC);
+        handshake_change_cipher_spec(native->handshake);
+        return advance(tls);
+    }
+    if (!well_formed)
+        return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_INVALID_CCS_MESSAGE);
+    if (++native->changes > CHANGES_MAX)
+        return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_CCS_MESSAGE);
+    return 0;
+}
+
+int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len)
+{
+    struct tls_native *native = tls->native;
+
+    native->empty = len > 0 ? 0 : native->empty + 1;
+    if (native->empty > EMPTY_MAX)
+        return tls_refuse_flood(tls);
+    if (type == SSL3_RT_HANDSHAKE)
+        return deliver_messages(tls, plain, len);
+    if (type == SSL3_RT_CHANGE_CIPHER_SPEC)
+        return deliver_change(tls, plain, len);
+    if (tls->records->tls13 && buffer_len(&native->messages) > 0)
+        return failed(
+            tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_MIXED_HANDSHAKE_AND_NON_HANDSHAKE_DATA);
+    if (type == SSL3_RT_ALERT)
+        return tls_on_alert(tls, plain, len);
+    return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_RECORD);
+}
+
+/* A client that refuses our certificate has no keys yet. */
+bool tls_native_allows_clear(const struct tls *tls, int type)
+{
+    return tls->native != NULL &&
+        (type == SSL3_RT_CHANGE_CIPHER_SPEC ||
+            (type == SSL3_RT_ALERT && tls->records->in.sequence == 0));
+}
+
+const char *tls_native_host_name(const struct tls *tls)
+{
+    return tls->native->handshake->host_name;
+}
+
+SSL_CTX *tls_native_context(const struct tls *tls)
+{
+    return tls->native->handshake->context;
+}

@@ -1,0 +1,376 @@
+#include "proxy/tls/tls_records.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "proxy/tls/tls_session.h"
+
+enum {
+    VERSION = 0x0303, /* of the record layer, RFC 8446, 5.1, and of TLS 1.2 */
+    HEAD_MAX = TLS_RECORD_HEADER + TLS_EXPLICIT_NONCE,
+    AAD_12 = 13, /* RFC 5246, 6.2.3.3 */
+    EXPANSION_13 = 256,
+    EXPANSION_12 = 1024 /* RFC 8446, 5.2; RFC 5246, 6.2.3 */
+};
+
+struct record {
+    const unsigned char *header;
+    const unsigned char *body;
+    size_t body_len;
+};
+
+static void put_number(unsigned char *to, uint64_t value, size_t len)
+{
+    while (len-- > 0) {
+        to[len] = (unsigned char)value;
+        value >>= 8;
+    }
+}
+
+static void put_header(unsigned char *header, int type, size_t len)
+{
+    header[0] = (unsigned char)type;
+    put_number(header + 1, VERSION, 2);
+    put_number(header + 3, len, 2);
+}
+
+/* RFC 8446, 5.3, and RFC 7905, 2: the sequence number in the IV. */
+static void make_nonce(const struct tls_direction *way, unsigned char nonce[RECORD_NONCE])
+{
+    unsigned char sequence[8];
+
+    put_number(sequence, way->sequence, sizeof(sequence));
+    memcpy(nonce, way->iv, RECORD_NONCE);
+    for (size_t i = 0; i < sizeof(sequence); i++)
+        nonce[RECORD_NONCE - sizeof(sequence) + i] ^= sequence[i];
+}
+
+/* What is authenticated besides the text: the header as it travels, or (TLS 1.2) as it
+ * would without encryption, after the sequence number. */
+static size_t make_aad(const struct tls_records *r, const struct tls_direction *way,
+    const unsigned char *header, size_t plain_len, unsigned char aad[AAD_12])
+{
+    if (r->tls13) {
+        memcpy(aad, header, TLS_RECORD_HEADER);
+        return TLS_RECORD_HEADER;
+    }
+    put_number(aad, way->sequence, 8);
+    put_header(aad + 8, header[0], plain_len);
+    return AAD_12;
+}
+
+static void put_clear(
+    int type, const unsigned char *bytes, size_t len, struct buffer *out)
+{
+    unsigned char *header = (unsigned char *)buffer_reserve(out, TLS_RECORD_HEADER + len);
+
+    put_header(header, type, len);
+    memcpy(header + TLS_RECORD_HEADER, bytes, len);
+    buffer_commit(out, TLS_RECORD_HEADER + len);
+}
+
+static bool seal(struct tls_records *r, int type, const unsigned char *bytes, size_t len,
+    struct buffer *out)
+{
+    if (r->out.clear) {
+        put_clear(type, bytes, len, out);
+        return true;
+    }
+    unsigned char aad[AAD_12], nonce[RECORD_NONCE], inner_type = (unsigned char)type;
+    size_t explicit_len = r->explicit_nonce ? TLS_EXPLICIT_NONCE : 0;
+    size_t body_len = explicit_len + len + r->tls13 + RECORD_TAG;
+    unsigned char *header =
+        (unsigned char *)buffer_reserve(out, TLS_RECORD_HEADER + body_len);
+    unsigned char *body = header + TLS_RECORD_HEADER;
+
+    put_header(header, r->tls13 ? SSL3_RT_APPLICATION_DATA : type, body_len);
+    make_nonce(&r->out, nonce);
+    if (r->explicit_nonce) {
+        put_number(body, r->first_nonce + r->out.sequence, TLS_EXPLICIT_NONCE);
+        memcpy(nonce + RECORD_NONCE - TLS_EXPLICIT_NONCE, body, TLS_EXPLICIT_NONCE);
+    }
+    struct record_text text = {
+        nonce, aad, make_aad(r, &r->out, header, len, aad), bytes, len};
+    if (!record_seal(
+            &r->out.key, &text, r->tls13 ? &inner_type : NULL, body + explicit_len))
+        return false;
+    r->out.sequence++;
+    buffer_commit(out, TLS_RECORD_HEADER + body_len);
+    return true;
+}
+
+bool tls_rekey_out(struct tls *tls)
+{
+    static const unsigned char update[] = {
+        SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
+    struct tls_records *r = tls->records;
+
+    if (r->silent)
+        return true;
+    r->silent = !seal(r, SSL3_RT_HANDSHAKE, update, sizeof(update), tls->out) ||
+        !tls_direction_next(&r->out, r);
+    return !r->silent;
+}
+
+bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len)
+{
+    struct tls_records *r = tls->records;
+
+    if (r->silent)
+        return true;
+    if (r->tls13 && r->out.sequence >= r->rekey_after && !tls_rekey_out(tls))
+        return false;
+    r->silent = !seal(r, type, bytes, len, tls->out);
+    return !r->silent;
+}
+
+int tls_refuse(struct tls *tls, int alert, const char *text)
+{
+    const unsigned char bytes[] = {SSL3_AL_FATAL, (unsigned char)alert};
+
+    (void)tls_seal(tls, SSL3_RT_ALERT, bytes, sizeof(bytes));
+    tls->alert_sent = alert;
+    tls->text = text;
+    tls->dead = true;
+    return TLS_FAILED;
+}
+
+int tls_refuse_flood(struct tls *tls)
+{
+    tls->flooded = true;
+    (void)tls_refuse(
+        tls, SSL_AD_UNEXPECTED_MESSAGE, "too many records that carry nothing");
+    return TLS_FLOOD;
+}
+
+static size_t body_len_of(const unsigned char *header)
+{
+    return (size_t)header[3] << 8 | header[4];
+}
+
+/* In the clear, as it stands in the header. */
+static bool is_clear(const struct tls_records *r, int type)
+{
+    return r->in.clear || (r->tls13 && type != SSL3_RT_APPLICATION_DATA);
+}
+
+static size_t body_max(const struct tls_records *r, int type)
+{
+    if (is_clear(r, type))
+        return TLS_PLAINTEXT_MAX;
+    return TLS_PLAINTEXT_MAX + (r->tls13 ? EXPANSION_13 : EXPANSION_12);
+}
+
+/* As soon as it is there: RFC 8446, 5.1 and 5.2, RFC 5246, 6.2. In this order: OpenSSL's
+ * from 3.2 on. */
+static int judge_header(struct tls *tls, const unsigned char *header)
+{
+    const struct tls_records *r = tls->records;
+    bool other = (header[1] << 8 | header[2]) != VERSION;
+
+    if (other && !r->tls13)
+        return tls_refuse(tls, SSL_AD_PROTOCOL_VERSION, "wrong version number");
+    if (r->tls13 && header[0] != SSL3_RT_APPLICATION_DATA &&
+        !tls_native_allows_clear(tls, header[0]))
+        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "bad record type");
+    if (other)
+        return tls_refuse(tls, SSL_AD_DECODE_ERROR, "wrong version number");
+    if (body_len_of(header) > body_max(r, header[0]))
+        return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW,
+            is_clear(r, header[0]) ? "data length too long"
+                                   : "encrypted length too long");
+    return 0;
+}
+
+/* Moves input to the end of a record that did not come whole, up to `len` of it. */
+static bool gather(struct tls *tls, size_t len)
+{
+    size_t have = buffer_len(&tls->partial), n = len > have ? len - have : 0;
+
+    n = n < tls->in_len ? n : tls->in_len;
+    buffer_append(&tls->partial, tls->in, n);
+    tls->in += n;
+    tls->in_len -= n;
+    return buffer_len(&tls->partial) >= len;
+}
+
+/* 1: there is a whole one. 0: more input is needed. Else the session is over. */
+static int next_record(struct tls *tls, struct record *record)
+{
+    bool whole = buffer_len(&tls->partial) == 0 && tls->in_len >= TLS_RECORD_HEADER;
+    const char *bytes = tls->in;
+    int refused;
+
+    if (!whole) {
+        if (!gather(tls, TLS_RECORD_HEADER))
+            return 0;
+        bytes = buffer_data(&tls->partial);
+    }
+    refused = judge_header(tls, (const unsigned char *)bytes);
+    if (refused != 0)
+        return refused;
+    size_t len = TLS_RECORD_HEADER + body_len_of((const unsigned char *)bytes);
+    if (whole && tls->in_len >= len) {
+        tls->in += len;
+        tls->in_len -= len;
+    } else {
+        (void)buffer_reserve(&tls->partial, len - buffer_len(&tls->partial));
+        if (!gather(tls, len))
+            return 0;
+        bytes = buffer_data(&tls->partial);
+    }
+    record->header = (const unsigned char *)bytes;
+    record->body = record->header + TLS_RECORD_HEADER;
+    record->body_len = len - TLS_RECORD_HEADER;
+    return 1;
+}
+
+/* The length of the plaintext; < 0: not what the peer sealed. */
+static long unseal(
+    struct tls_records *r, const struct record *record, unsigned char *plain)
+{
+    unsigned char aad[AAD_12], nonce[RECORD_NONCE];
+    size_t explicit_len = r->explicit_nonce ? TLS_EXPLICIT_NONCE : 0;
+    size_t overhead = explicit_len + RECORD_TAG;
+
+    if (record->body_len < overhead + r->tls13)
+        return -1;
+    make_nonce(&r->in, nonce);
+    memcpy(nonce + RECORD_NONCE - explicit_len, record->body, explicit_len);
+    struct record_text text = {nonce, aad,
+        make_aad(r, &r->in, record->header, record->body_len - overhead, aad),
+        record->body + explicit_len, record->body_len - explicit_len};
+    if (!record_open(&r->in.key, &text, plain))
+        return -1;
+    r->in.sequence++;
+    return (long)(record->body_len - overhead);
+}
+
+/* RFC 8446, 5.4: the type is the last byte that is not zero. */
+static size_t strip_padding(const unsigned char *plain, size_t len, int *type)
+{
+    while (len > 0 && plain[len - 1] == 0)
+        len--;
+    *type = len > 0 ? plain[len - 1] : 0;
+    return len > 0 ? len - 1 : 0;
+}
+
+static int open_record(
+    struct tls *tls, const struct record *record, unsigned char *plain, int *type)
+{
+    struct tls_records *r = tls->records;
+
+    *type = record->header[0];
+    if (is_clear(r, *type)) {
+        memcpy(plain, record->body, record->body_len);
+        return (int)record->body_len;
+    }
+    long opened = unseal(r, record, plain);
+    size_t len = opened > 0 ? (size_t)opened : 0;
+    if (opened < 0)
+        return tls_refuse(
+            tls, SSL_AD_BAD_RECORD_MAC, "decryption failed or bad record mac");
+    if (len > r->largest + r->tls13)
+        return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "data length too long");
+    len = r->tls13 ? strip_padding(plain, len, type) : len;
+    if (r->tls13 && *type == SSL3_RT_CHANGE_CIPHER_SPEC)
+        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected record");
+    return (int)len;
+}
+
+/* 0: read on. */
+static int deliver(struct tls *tls, int type, const unsigned char *plain, size_t len)
+{
+    struct tls_records *r = tls->records;
+
+    if (tls->native != NULL)
+        return tls_native_deliver(tls, type, plain, len);
+    if (r->message_len > 0 && r->tls13 && type != SSL3_RT_HANDSHAKE)
+        return tls_refuse(
+            tls, SSL_AD_UNEXPECTED_MESSAGE, "something else amid a handshake message");
+    switch (type) {
+    case SSL3_RT_APPLICATION_DATA:
+        if (len == 0)
+            return 0;
+        r->warnings = 0;
+        tls_earn(tls, len);
+        return (int)len;
+    case SSL3_RT_ALERT:
+        return tls_on_alert(tls, plain, len);
+    case SSL3_RT_HANDSHAKE:
+        return tls_on_handshake(tls, plain, len);
+    default:
+        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected record");
+    }
+}
+
+/* 0: read on. */
+static int take_record(struct tls *tls, const struct record *record, unsigned char *plain)
+{
+    int n, type;
+
+    if (++tls->empty_records > (tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX))
+        return tls_refuse_flood(tls);
+    n = open_record(tls, record, plain, &type);
+    buffer_destroy(&tls->partial);
+    return n < 0 ? n : deliver(tls, type, plain, (size_t)n);
+}
+
+int tls_records_read(struct tls *tls, char *plain, size_t capacity)
+{
+    int n = 0;
+
+    assert(capacity >= TLS_PLAINTEXT_MAX + EXPANSION_12);
+    while (n == 0) {
+        struct record record = {0};
+        int found = next_record(tls, &record);
+
+        if (found <= 0)
+            return found < 0 ? found : tls_used_up(tls);
+        n = take_record(tls, &record, (unsigned char *)plain);
+    }
+    return n;
+}
+
+bool tls_records_write(struct tls *tls, const char *plain, size_t len)
+{
+    size_t largest = tls->records->largest;
+
+    if (tls->records->silent)
+        return false;
+    (void)buffer_reserve(
+        tls->out, len + (len / largest + 1) * (HEAD_MAX + RECORD_TAG + 1));
+    while (len > 0) {
+        size_t n = len < largest ? len : largest;
+
+        if (!tls_seal(tls, SSL3_RT_APPLICATION_DATA, plain, n)) {
+            tls->text = "no keys to go on with";
+            tls->dead = true;
+            return false;
+        }
+        plain += n;
+        len -= n;
+    }
+    return true;
+}
+
+void tls_records_end(struct tls *tls)
+{
+    static const unsigned char close_notify[] = {SSL3_AL_WARNING, SSL_AD_CLOSE_NOTIFY};
+
+    (void)tls_seal(tls, SSL3_RT_ALERT, close_notify, sizeof(close_notify));
+    tls->records->silent = true;
+}
+
+void tls_records_free(struct tls_records *records)
+{
+    if (records == NULL)
+        return;
+    record_key_destroy(&records->in.key);
+    record_key_destroy(&records->out.key);
+    OPENSSL_cleanse(records, sizeof(*records));
+    free(records);
+}

@@ -1,0 +1,208 @@
+#include "proxy/worker/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "config/error.h"
+
+static const int allowed[] = {
+    /* bytes and descriptors */
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(lseek),
+    /* connections */
+    SCMP_SYS(accept4),
+    SCMP_SYS(connect),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    /* waiting */
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(futex),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(restart_syscall),
+    /* own memory */
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mlock),
+    SCMP_SYS(munlock),
+    /* time, chance, self */
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getppid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(sysinfo),
+    /* signals and the end */
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+/* Arguments are 64 bits wide to the filter, though the kernel takes fewer: mask. */
+#define ARGUMENT_IS(n, value)                                                            \
+    SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, UINT64_C(0xffffffff), (scmp_datum_t)(value))
+
+/* A system call with this value for that argument. */
+struct exact {
+    int call;
+    unsigned argument;
+    int value;
+};
+
+static const struct exact exactly[] = {
+    {SCMP_SYS(fcntl), 1, F_GETFL}, {SCMP_SYS(fcntl), 1, F_GETFD},
+    {SCMP_SYS(fcntl), 1, F_SETFD}, {SCMP_SYS(ioctl), 1, FIONBIO},
+    {SCMP_SYS(ioctl), 1, FIOCLEX}, {SCMP_SYS(ioctl), 1, FIONREAD},
+    {SCMP_SYS(ioctl), 1, SIOCOUTQ}, /* what the client's kernel has not acknowledged */
+    {SCMP_SYS(setsockopt), 1, IPPROTO_TCP},
+    {SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH}, /* fstat() of glibc 2.33 to 2.38 */
+};
+
+static int add_exact(scmp_filter_ctx filter)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(exactly) / sizeof(exactly[0]); i++)
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, exactly[i].call, 1,
+            ARGUMENT_IS(exactly[i].argument, exactly[i].value));
+    return failed;
+}
+
+/* Streams only; of SOL_SOCKET what a connection needs, no filters. */
+static int add_sockets(scmp_filter_ctx filter)
+{
+    static const int families[] = {AF_INET, AF_INET6, AF_UNIX};
+    static const int options[] = {SO_LINGER, SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF};
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+            ARGUMENT_IS(0, families[i]),
+            SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+            ARGUMENT_IS(1, SOL_SOCKET), ARGUMENT_IS(2, options[i]));
+    return failed;
+}
+
+static int add_with_arguments(scmp_filter_ctx filter)
+{
+    int failed = add_sockets(filter) | add_exact(filter);
+
+    /* Memory, but no code. */
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+        SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+        SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    /* send(): the datagram socket of syslog reaches syslog and nobody else. No sendmsg(),
+     * see channel_send(). */
+    failed |= seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0));
+    /* Limits are read, not set; signals, abort()'s, go to ourselves. */
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+        ARGUMENT_IS(0, 0), SCMP_CMP64(2, SCMP_CMP_EQ, 0, 0));
+    failed |= seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, ARGUMENT_IS(0, getpid()));
+    return failed;
+}
+
+static bool forbid_io_uring(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(
+               filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0;
+}
+
+static bool allow_what_is_needed(scmp_filter_ctx filter)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    failed |= add_with_arguments(filter);
+    return failed == 0;
+}
+
+static const char *exemption(void)
+{
+#if defined(WLB_SANITIZE) || defined(WLB_COVERAGE)
+    return "no (instrumented build)";
+#else
+    const char *preload = getenv("LD_PRELOAD");
+
+    if (preload != NULL && strstr(preload, "vgpreload") != NULL)
+        return "no (valgrind)";
+    return NULL;
+#endif
+}
+
+/* Fills a filter, gives it to the kernel and frees it. */
+static bool install(
+    uint32_t otherwise, bool (*fill)(scmp_filter_ctx filter), struct error *err)
+{
+    scmp_filter_ctx filter = seccomp_init(otherwise);
+    bool loaded;
+
+    if (filter == NULL)
+        return error_set(err, "the system call filter: out of memory");
+    loaded = fill(filter) && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return loaded ||
+        error_set(err, "the kernel refuses the system call filter: %s", strerror(errno));
+}
+
+bool sandbox_enter_early(struct error *err)
+{
+    enum { FIRST_WITH_IO_URING = 1 << 16 | 45 << 8 };
+
+    if (exemption() != NULL || uv_version() < FIRST_WITH_IO_URING)
+        return true;
+    return install(SCMP_ACT_ALLOW, forbid_io_uring, err);
+}
+
+bool sandbox_enter(const char **how, struct error *err)
+{
+    *how = exemption();
+    if (*how != NULL)
+        return true;
+    *how = "seccomp";
+    return install(SCMP_ACT_ERRNO(EPERM), allow_what_is_needed, err);
+}

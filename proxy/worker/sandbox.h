@@ -1,0 +1,26 @@
+/*
+ * sandbox.h - what a worker may still ask of the kernel once it serves: talk on sockets
+ * it has, connect to backends, manage its own memory. Not: open a file, start a program,
+ * touch another process, make code.
+ *
+ * Anything else fails with EPERM instead of killing: a library that probes for a feature
+ * must not end the service.
+ */
+#ifndef WLBPROXY_WORKER_SANDBOX_H
+#define WLBPROXY_WORKER_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error;
+
+/* Before the event loop is made, in the master, too. libuv 1.45 and later would hand its
+ * epoll_ctl(2) to io_uring, whose requests no filter sees (confine() therefore forbids
+ * them) and epoll_retry.h cannot repeat; without a ring it does without. */
+bool sandbox_enter_early(struct error *err);
+
+/* For good. False only if the kernel refused the filter. `how` tells what came of it, for
+ * the log: sanitizers and valgrind need the file system and go unconfined. */
+bool sandbox_enter(const char **how, struct error *err);
+
+#endif

@@ -1,0 +1,202 @@
+#include "proxy/worker/served.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "certstore/credential.h"
+#include "config/error.h"
+#include "config/settings.h"
+#include "proxy/crypto/engine.h"
+#include "proxy/ipc/snapshot.h"
+
+static void *array(size_t count, size_t size)
+{
+    void *memory = calloc(count + 1, size);
+
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+/* The one place where an SSL_CTX becomes what net/ and session/ know it as. */
+static struct tls_context *opaque(SSL_CTX *context)
+{
+    return (struct tls_context *)(void *)context;
+}
+
+static SSL_CTX *context_of(const struct service *service)
+{
+    return (SSL_CTX *)(void *)service->tls;
+}
+
+static void free_tls(struct tls_context *context)
+{
+    context_free((SSL_CTX *)(void *)context);
+}
+
+static void on_freed(struct generation *generation, void *owner)
+{
+    struct served *served = owner;
+
+    (void)generation;
+    list_remove(&served->link);
+    for (size_t i = 0; served->choices[i] != NULL; i++)
+        free(served->choices[i]);
+    free(served->choices);
+    free(served->listeners);
+    free(served);
+}
+
+static bool unpack(const struct snapshot_service *from, struct credential **credentials,
+    struct error *err)
+{
+    for (size_t i = 0; i < from->credential_count; i++) {
+        credentials[i] = credential_unpack(
+            from->credentials[i].bytes, from->credentials[i].len, engine_libctx(), err);
+        if (credentials[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool build_service(struct service *service, const struct snapshot_service *from,
+    const struct ticket_keys *tickets, struct error *err)
+{
+    struct credential **credentials = array(from->credential_count, sizeof(*credentials));
+
+    service->backend_count = from->backend_count;
+    service->backends = array(from->backend_count, sizeof(*service->backends));
+    memcpy(
+        service->backends, from->backends, from->backend_count * sizeof(*from->backends));
+    if (unpack(from, credentials, err))
+        service->tls = opaque(context_new(engine_libctx(), service->settings, credentials,
+            from->credential_count, tickets, from->ca, from->crl, err));
+    if (service->tls != NULL)
+        engine_adopt(context_of(service));
+    for (size_t i = 0; i < from->credential_count; i++)
+        credential_unref(credentials[i]);
+    free(credentials);
+    return service->tls != NULL ||
+        error_context(err, "service %s", service->settings->name);
+}
+
+static bool shares_address(
+    const struct snapshot *snapshot, uint32_t fallback, uint32_t service)
+{
+    for (size_t i = 0; i < snapshot->listener_count; i++) {
+        const struct snapshot_listener *listener = &snapshot->listeners[i];
+
+        if (listener->services[0] != fallback)
+            continue;
+        for (size_t k = 0; k < listener->service_count; k++) {
+            if (listener->services[k] == service)
+                return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_names(const struct settings *settings)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < settings->service_count; i++)
+        count += settings->services[i].sni.count;
+    return count;
+}
+
+/* The names of all services that share an address with this one, its own too: a name that
+ * is the default's stays with it. */
+static void choose_by_name(
+    struct served *served, const struct snapshot *snapshot, uint32_t fallback)
+{
+    struct generation *g = served->generation;
+    struct sni_choice *choices = array(count_names(g->settings), sizeof(*choices));
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < g->settings->service_count; i++) {
+        const struct text_list *names = &g->services[i].settings->sni;
+
+        if (!shares_address(snapshot, fallback, i))
+            continue;
+        for (size_t k = 0; k < names->count; k++)
+            choices[count++] = (struct sni_choice){
+                .name = names->items[k],
+                .context = context_of(&g->services[i]),
+                .owner = &g->services[i],
+            };
+    }
+    if (count > 0)
+        context_set_sni(context_of(&g->services[fallback]), choices, count);
+    served->choices[fallback] = choices;
+}
+
+static bool fill(struct served *served, const struct snapshot *snapshot,
+    const struct ticket_keys *tickets, struct error *err)
+{
+    struct generation *g = served->generation;
+
+    if (g->settings->service_count != snapshot->service_count)
+        return error_set(err, "the snapshot's services are not those of its settings");
+    for (size_t i = 0; i < snapshot->service_count; i++) {
+        if (!build_service(&g->services[i], &snapshot->services[i], tickets, err))
+            return false;
+    }
+    for (uint32_t i = 0; i < snapshot->service_count; i++)
+        choose_by_name(served, snapshot, i);
+    for (size_t i = 0; i < snapshot->listener_count; i++)
+        served->listeners[i] = snapshot->listeners[i].services[0];
+    return true;
+}
+
+struct served *served_build(
+    const struct snapshot *snapshot, const struct ticket_keys *tickets, struct error *err)
+{
+    struct settings *settings = settings_parse(snapshot->settings, "snapshot", err);
+    struct served *served;
+
+    if (settings == NULL)
+        return NULL;
+    served = array(1, sizeof(*served));
+    list_init(&served->link);
+    served->generation = generation_new(snapshot->id, settings);
+    served->generation->free_tls = free_tls;
+    served->generation->freed = on_freed;
+    served->generation->owner = served;
+    served->choices = array(settings->service_count, sizeof(*served->choices));
+    served->listeners = array(snapshot->listener_count, sizeof(*served->listeners));
+    served->listener_count = snapshot->listener_count;
+    if (fill(served, snapshot, tickets, err))
+        return served;
+    served_release(served);
+    return NULL;
+}
+
+void served_release(struct served *served)
+{
+    generation_unref(served->generation);
+}
+
+struct service *served_service(const struct served *served, const char *name)
+{
+    struct generation *g = served->generation;
+
+    for (size_t i = 0; i < g->settings->service_count; i++) {
+        if (strcmp(g->settings->services[i].name, name) == 0)
+            return &g->services[i];
+    }
+    return NULL;
+}
+
+void served_supersede(const struct served *old, const struct served *fresh)
+{
+    struct generation *g = old->generation;
+
+    for (size_t i = 0; i < g->settings->service_count; i++) {
+        const struct service *service =
+            served_service(fresh, g->settings->services[i].name);
+
+        if (service != NULL)
+            context_supersede(context_of(&g->services[i]), context_of(service));
+    }
+}

@@ -1,0 +1,354 @@
+#include "proxy/worker/worker.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certstore/credential.h"
+#include "config/error.h"
+#include "config/settings.h"
+#include "proxy/base/log.h"
+#include "proxy/crypto/engine.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/worker/sandbox.h"
+#include "proxy/base/abort_log.h"
+#include "proxy/ipc/worker_stats.h"
+#include "proxy/worker/served.h"
+#include "proxy/ipc/wire.h"
+#include "proxy/worker/worker_state.h"
+#include "proxy/session/client.h"
+
+enum {
+    DRAIN_DEFAULT = 30000,
+    REPLY_MAX = 32 * 1024,
+    CONFIRM_LOOK = 1, /* ms */
+    CONFIRM_LOOKS = 1000,
+};
+
+static void reply(struct worker *w, enum message_type type, uint32_t id, const char *text)
+{
+    char body[ERROR_TEXT_MAX + 16];
+    struct wire_writer out = {.bytes = body, .capacity = sizeof(body)};
+    struct message m = {.type = type, .id = id, .body = body};
+
+    if (text != NULL)
+        wire_put_text(&out, text);
+    m.len = out.len;
+    (void)channel_send(w->channel, &m); /* a master that is gone is noticed by the poll */
+}
+
+static void on_empty(void *owner)
+{
+    struct worker *w = owner;
+
+    loop_stop(&w->loop);
+}
+
+static void on_drain_due(struct deadline *due)
+{
+    struct worker *w = container_of(due, struct worker, drain_due);
+
+    log_warning("event=drain_ended connections=%u reason=\"drain_timeout is over\"",
+        clients_count(w->clients));
+    clients_close_all(w->clients);
+}
+
+static void drain(struct worker *w, bool handed_over)
+{
+    uint64_t drain_timeout = DRAIN_DEFAULT;
+
+    if (w->draining)
+        return;
+    w->draining = true;
+    if (w->current != NULL)
+        drain_timeout = w->current->generation->settings->drain_timeout;
+    log_info("event=draining connections=%u", clients_count(w->clients));
+    worker_listeners_close(&w->listeners, handed_over);
+    loop_arm(&w->loop, &w->drain_due, drain_timeout);
+    clients_drain(w->clients, on_empty, w);
+}
+
+static void stop(struct worker *w)
+{
+    drain(w, true);
+    clients_close_all(w->clients);
+}
+
+static void take_offer(struct worker *w, struct message *m)
+{
+    struct error err;
+
+    if (w->prepared != NULL)
+        served_release(w->prepared);
+    w->prepared = NULL;
+    if (worker_prepare(w, m, &err)) {
+        reply(w, MESSAGE_READY, m->id, NULL);
+        return;
+    }
+    worker_forget(w);
+    reply(w, MESSAGE_REFUSED, m->id, err.text);
+}
+
+/* Flights with the old certificate have left by now, but for those that wait for a key
+ * operation. */
+static void on_confirm_due(struct deadline *due)
+{
+    struct worker *w = container_of(due, struct worker, confirm_due);
+    const struct generation *current = w->current->generation;
+
+    if (clients_shows_older(w->clients, current) && ++w->confirm_looks < CONFIRM_LOOKS)
+        loop_arm(&w->loop, &w->confirm_due, CONFIRM_LOOK);
+    else
+        reply(w, MESSAGE_COMMITTED, current->id, NULL);
+}
+
+static void take_commit(struct worker *w, uint32_t id)
+{
+    if (w->prepared == NULL || w->prepared->generation->id != id)
+        return;
+    worker_commit(w);
+    w->confirm_looks = 0;
+    loop_arm(&w->loop, &w->confirm_due, CONFIRM_LOOK);
+}
+
+static void take_logs(struct worker *w, struct message *m)
+{
+    char who[32];
+    struct logs fresh;
+
+    if (!logs_from_message(&fresh, m))
+        return;
+    snprintf(who, sizeof(who), "worker %u", w->setup.slot);
+    logs_use(&fresh, who);
+    logs_close(&w->logs);
+    w->logs = fresh;
+}
+
+static void take_tickets(struct worker *w, const struct message *m)
+{
+    if (m->len == sizeof(w->tickets))
+        memcpy(&w->tickets, m->body, m->len);
+}
+
+/* A connection that the master made, to see with its own eyes what we serve. */
+static void take_probe(struct worker *w, struct message *m)
+{
+    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    const char *name = wire_get_text(&r);
+    struct sockaddr_storage peer = {.ss_family = AF_UNIX};
+    struct service *service;
+
+    if (name == NULL || w->current == NULL || m->fd_count != 1 || w->draining)
+        return;
+    service = served_service(w->current, name);
+    if (service == NULL)
+        return;
+    m->fd_count = 0;
+    client_accept(w->clients, service, m->fds[0], &peer);
+}
+
+static void send_stats(struct worker *w, uint32_t id)
+{
+    static char body[REPLY_MAX];
+    static struct worker_stats report;
+    struct message m = {.type = MESSAGE_STATS, .id = id, .body = body};
+
+    worker_collect(w, &report);
+    m.len = worker_stats_encode(&report, body, sizeof(body));
+    (void)channel_send(w->channel, &m);
+}
+
+static void send_pong(struct worker *w)
+{
+    char body[8];
+    struct wire_writer out = {.bytes = body, .capacity = sizeof(body)};
+    struct message m = {.type = MESSAGE_PONG, .body = body, .len = sizeof(body)};
+
+    wire_put_u64(&out, log_lost());
+    (void)channel_send(w->channel, &m);
+}
+
+static void take(struct worker *w, struct message *m)
+{
+    switch (m->type) {
+    case MESSAGE_LOGS:
+        take_logs(w, m);
+        break;
+    case MESSAGE_TICKETS:
+        take_tickets(w, m);
+        break;
+    case MESSAGE_SOCKETS:
+        worker_take_sockets(w, m);
+        break;
+    case MESSAGE_OFFER:
+        take_offer(w, m);
+        break;
+    case MESSAGE_COMMIT:
+        take_commit(w, m->id);
+        break;
+    case MESSAGE_FORGET:
+        worker_forget(w);
+        break;
+    case MESSAGE_SHUT:
+        worker_listeners_shut(&w->listeners);
+        break;
+    case MESSAGE_PING:
+        send_pong(w);
+        break;
+    case MESSAGE_ASK_STATS:
+        send_stats(w, m->id);
+        break;
+    case MESSAGE_PROBE:
+        take_probe(w, m);
+        break;
+    case MESSAGE_DRAIN:
+        drain(w, m->id != 0);
+        break;
+    case MESSAGE_STOP:
+        stop(w);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The master is gone: finish what we have; whoever starts next gets the port. */
+static void orphaned(struct worker *w)
+{
+    uv_poll_stop(&w->poll);
+    if (!w->draining)
+        log_warning("event=master_gone text=\"finishing what is under way\"");
+    drain(w, true);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    static char buffer[CHANNEL_MESSAGE_MAX];
+    struct worker *w = poll->data;
+    struct message m;
+    enum channel_result result = CHANNEL_AGAIN;
+
+    (void)events;
+    while (status == 0 &&
+        (result = channel_receive(w->channel, &m, buffer)) == CHANNEL_MESSAGE) {
+        take(w, &m);
+        message_close_fds(&m);
+    }
+    explicit_bzero(buffer, sizeof(struct ticket_keys) + 16);
+    if (status != 0 || result == CHANNEL_CLOSED)
+        orphaned(w);
+}
+
+/* The master's signals are not for us, even when they are sent to the whole group; a
+ * manager that sends TERM to everybody means the master. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = {
+        SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
+
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        signal(ignored[i], SIG_IGN);
+}
+
+/* Waits for the messages that come before the loop runs: setup, logs, ticket keys. */
+static bool introduced(struct worker *w)
+{
+    char buffer[CHANNEL_MESSAGE_MAX];
+    struct message m;
+    bool good;
+
+    if (channel_receive(w->channel, &m, buffer) != CHANNEL_MESSAGE)
+        return false;
+    good = m.type == MESSAGE_SETUP && setup_decode(&w->setup, m.body, m.len);
+    message_close_fds(&m);
+    return good;
+}
+
+static bool start(struct worker *w, struct error *err)
+{
+    static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
+        [CRYPTO_OPENSSL] = ENGINE_STOCK,
+        [CRYPTO_BATCHED] = ENGINE_BATCHED};
+
+    tzset();
+    if (!secrets_init(err) || !engine_start(choices[w->setup.crypto % 3], err))
+        return false;
+    privileges_volunteer();
+    if (!privileges_drop(&w->setup.identity, err))
+        return false;
+    privileges_harden();
+    privileges_freeze();
+    return sandbox_enter_early(err);
+}
+
+static void say_hello(struct worker *w)
+{
+    char body[512];
+    struct wire_writer out = {.bytes = body, .capacity = sizeof(body)};
+    struct message m = {.type = MESSAGE_HELLO, .body = body};
+
+    wire_put_text(&out, engine_description());
+    m.len = out.len;
+    (void)channel_send(w->channel, &m);
+}
+
+static void serve(struct worker *w)
+{
+    loop_init(&w->loop);
+    w->clients = clients_new(&w->loop);
+    worker_listeners_init(&w->listeners, &w->loop, w->clients);
+    list_init(&w->generations);
+    deadline_init(&w->drain_due, on_drain_due);
+    deadline_init(&w->confirm_due, on_confirm_due);
+    w->poll.data = w;
+    if (uv_poll_init(&w->loop.uv, &w->poll, w->channel) != 0)
+        abort();
+    uv_poll_start(&w->poll, UV_READABLE, on_readable);
+    say_hello(w);
+    loop_run(&w->loop);
+}
+
+static void finish(struct worker *w)
+{
+    deadline_disarm(&w->drain_due);
+    deadline_disarm(&w->confirm_due);
+    uv_close((uv_handle_t *)&w->poll, NULL);
+    worker_release_generations(w);
+    loop_run(&w->loop);
+    clients_free(w->clients);
+    loop_destroy(&w->loop);
+    engine_stop();
+    explicit_bzero(&w->tickets, sizeof(w->tickets));
+    logs_close(&w->logs);
+}
+
+int worker_main(void)
+{
+    static struct worker worker = {
+        .channel = WORKER_CHANNEL_FD, .logs = {.log = -1, .access = -1}};
+    struct error err;
+
+    ignore_signals();
+    abort_log_to_log();
+    prctl(PR_SET_NAME, "wlbproxy-worker", 0, 0, 0);
+    if (!introduced(&worker)) {
+        fprintf(stderr,
+            "wlbproxy: '%s' is for the program's own use: start it as "
+            "`wlbproxy run`\n",
+            WORKER_ARGUMENT);
+        return 2;
+    }
+    if (!start(&worker, &err)) {
+        reply(&worker, MESSAGE_REFUSED, 0, err.text);
+        return 1;
+    }
+    serve(&worker);
+    finish(&worker);
+    return 0;
+}

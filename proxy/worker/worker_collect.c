@@ -1,0 +1,51 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "proxy/base/log.h"
+#include "proxy/ipc/worker_stats.h"
+#include "proxy/worker/served.h"
+#include "proxy/worker/worker_state.h"
+#include "proxy/session/client.h"
+#include "proxy/session/pool.h"
+
+static void log_generations(const struct worker *w, struct worker_stats *report)
+{
+    for (const struct list *node = w->generations.next; node != &w->generations;
+         node = node->next) {
+        const struct generation *g = container_of(node, struct served, link)->generation;
+        struct worker_generation_stats *entry = &report->generations[report->generation_count];
+
+        if (report->generation_count == REPORT_GENERATIONS_MAX)
+            return;
+        entry->id = g->id;
+        entry->clients = g->clients;
+        entry->age_ms = loop_now(&w->loop) - g->began;
+        report->generation_count++;
+    }
+}
+
+static void client_log_service(
+    const struct worker *w, const struct service *service, struct worker_stats *report)
+{
+    for (size_t i = 0; i < service->backend_count; i++) {
+        struct worker_backend_stats *entry = &report->backends[report->backend_count];
+
+        if (report->backend_count == REPORT_BACKENDS_MAX)
+            return;
+        snprintf(entry->service, sizeof(entry->service), "%s", service->settings->name);
+        snprintf(entry->address, sizeof(entry->address), "%s", service->backends[i].text);
+        entry->up = !pool_is_bad(service->pool, (int)i, loop_now(&w->loop));
+        report->backend_count++;
+    }
+}
+
+void worker_collect(const struct worker *w, struct worker_stats *report)
+{
+    memset(report, 0, sizeof(*report));
+    report->counters = *clients_counters(w->clients);
+    report->log_lost = log_lost();
+    log_generations(w, report);
+    for (size_t i = 0;
+         w->current != NULL && i < w->current->generation->settings->service_count; i++)
+        client_log_service(w, &w->current->generation->services[i], report);
+}

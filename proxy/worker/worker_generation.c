@@ -1,0 +1,140 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/error.h"
+#include "proxy/base/log.h"
+#include "proxy/base/descriptor_limit.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/worker/sandbox.h"
+#include "proxy/ipc/sealed_memory.h"
+#include "proxy/worker/served.h"
+#include "proxy/ipc/snapshot.h"
+#include "proxy/worker/worker_state.h"
+#include "proxy/session/client.h"
+
+void worker_take_sockets(struct worker *w, struct message *m)
+{
+    const size_t total = w->staged_count + m->fd_count;
+    struct staged_listener *staged;
+    uint32_t listener;
+
+    w->sockets_lost |= m->len != m->fd_count * sizeof(listener);
+    if (w->sockets_lost)
+        return;
+    staged = realloc(w->staged, total * sizeof(*staged) + 1);
+    if (staged == NULL)
+        abort();
+    w->staged = staged;
+    for (size_t i = 0; i < m->fd_count; i++) {
+        memcpy(&listener, m->body + i * sizeof(listener), sizeof(listener));
+        w->staged[w->staged_count++] = worker_listeners_stage(&w->listeners, listener, m->fds[i]);
+    }
+    m->fd_count = 0;
+}
+
+static bool staged_fit(const struct worker *w, struct error *err)
+{
+    for (size_t i = 0; i < w->staged_count; i++) {
+        if (w->staged[i].listener >= w->prepared->listener_count)
+            return error_set(err, "a socket came for a listener that is not there");
+    }
+    return true;
+}
+
+static bool build(struct worker *w, const struct sealed *sealed, struct error *err)
+{
+    struct snapshot snapshot;
+
+    if (!snapshot_decode(&snapshot, sealed->bytes, sealed->len, err))
+        return false;
+    w->prepared = served_build(&snapshot, &w->tickets, err);
+    snapshot_destroy(&snapshot);
+    return w->prepared != NULL && staged_fit(w, err);
+}
+
+/* After the first generation is built and before a client is met: whatever the libraries
+ * read on first use, they have read. */
+static bool sandbox_once(struct worker *w, struct error *err)
+{
+    const char *how;
+
+    if (w->confined)
+        return true;
+    w->confined = sandbox_enter(&how, err);
+    if (w->confined)
+        log_info("event=confined by=\"%s\"", how);
+    return w->confined;
+}
+
+bool worker_prepare(struct worker *w, struct message *m, struct error *err)
+{
+    struct sealed sealed;
+    bool built;
+
+    if (w->sockets_lost || m->fds_lost)
+        return error_set(err,
+            "worker %u has no descriptors left for its listeners: raise LimitNOFILE "
+            "(ulimit -n), it is %zu",
+            w->setup.slot, descriptor_limit());
+    if (m->fd_count != 1)
+        return error_set(err, "an offer without its snapshot");
+    m->fd_count = 0;
+    if (!sealed_open(&sealed, m->fds[0], err))
+        return false;
+    built = build(w, &sealed, err);
+    sealed_close(&sealed);
+    return built && sandbox_once(w, err);
+}
+
+static void supersede_all(struct worker *w)
+{
+    for (struct list *node = w->generations.next; node != &w->generations;
+         node = node->next) {
+        const struct served *old = container_of(node, struct served, link);
+
+        if (old != w->current)
+            served_supersede(old, w->current);
+    }
+}
+
+void worker_commit(struct worker *w)
+{
+    struct served *old = w->current;
+
+    w->current = w->prepared;
+    w->prepared = NULL;
+    w->current->generation->began = loop_now(&w->loop);
+    list_append(&w->generations, &w->current->link);
+    if (w->draining) {
+        worker_forget(w);
+    } else {
+        worker_listeners_switch(&w->listeners, w->current, w->staged, w->staged_count);
+        w->staged_count = 0;
+    }
+    if (old == NULL)
+        return;
+    clients_adopt(w->clients, old->generation, w->current->generation);
+    supersede_all(w);
+    clients_retire(w->clients, old->generation);
+    served_release(old);
+}
+
+void worker_forget(struct worker *w)
+{
+    for (size_t i = 0; i < w->staged_count; i++)
+        staged_listener_destroy(&w->staged[i]);
+    w->staged_count = 0;
+    w->sockets_lost = false;
+    if (w->prepared != NULL)
+        served_release(w->prepared);
+    w->prepared = NULL;
+}
+
+void worker_release_generations(struct worker *w)
+{
+    worker_forget(w);
+    free(w->staged);
+    if (w->current != NULL)
+        served_release(w->current);
+}

@@ -1,0 +1,56 @@
+/*
+ * worker_state.h - what one worker process is. Inside worker*.c only.
+ */
+#ifndef WLBPROXY_WORKER_WORKER_STATE_H
+#define WLBPROXY_WORKER_WORKER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "certstore/context.h"
+#include "proxy/base/list.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/loop.h"
+#include "proxy/worker/worker_listeners.h"
+#include "proxy/ipc/log_files.h"
+#include "proxy/ipc/worker_setup.h"
+
+struct error;
+struct clients;
+struct message;
+struct worker_stats;
+struct served;
+
+struct worker {
+    struct loop loop;
+    struct clients *clients;
+    struct worker_listeners listeners;
+    int channel;
+    uv_poll_t poll;
+    struct setup setup;
+    struct logs logs;
+    struct ticket_keys tickets;
+    struct list
+        generations; /* struct served.link, the oldest first; the prepared one not */
+    struct served *current; /* NULL before the first commit */
+    struct served *prepared; /* NULL: none */
+    struct staged_listener *staged; /* the sockets of what is prepared */
+    size_t staged_count;
+    bool sockets_lost; /* some that were sent to us */
+    bool confined, draining;
+    struct deadline drain_due;
+    struct deadline confirm_due; /* when to look whether the commit is complete */
+    unsigned confirm_looks;
+};
+
+/* worker_generation.c: the worker's half of the rollout. */
+void worker_take_sockets(struct worker *w, struct message *m);
+bool worker_prepare(struct worker *w, struct message *m, struct error *err);
+void worker_commit(struct worker *w);
+void worker_forget(struct worker *w);
+void worker_release_generations(struct worker *w);
+
+/* worker_collect.c: what MESSAGE_ASK_STATS is answered with. */
+void worker_collect(const struct worker *w, struct worker_stats *report);
+
+#endif
