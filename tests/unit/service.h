@@ -68,6 +68,9 @@ static inline void service_forget_keys(void)
 /* Before service_ready(); one of each kind. */
 static inline void service_show(struct service *service, EVP_PKEY *key)
 {
+    /* The context's own copy: what the engine attaches to a key ends with the context,
+     * before the engine does. */
+    EVP_PKEY *copy = EVP_PKEY_dup(key);
     X509 *x = X509_new();
     X509_NAME *name = X509_get_subject_name(x);
 
@@ -79,8 +82,9 @@ static inline void service_show(struct service *service, EVP_PKEY *key)
     (void)X509_set_issuer_name(x, name);
     (void)X509_set_pubkey(x, key);
     if (X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) == 0 ||
-        SSL_CTX_use_cert_and_key(service->context, x, key, NULL, 1) != 1)
+        SSL_CTX_use_cert_and_key(service->context, x, copy, NULL, 1) != 1)
         abort();
+    EVP_PKEY_free(copy);
     X509_free(x);
 }
 
