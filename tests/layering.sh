@@ -1,6 +1,6 @@
 #!/bin/sh
-# layering.sh - a folder includes itself and what is left of it, nothing else:
-# config < certstore < base < crypto < handshake < net < http < session < process < command < main.c
+# layering.sh - a folder includes itself and what its line here names, exactly: what is
+# not named fails, and so does a name that no file of the folder uses.
 set -eu
 cd "$(dirname "$0")/.."
 status=0
@@ -12,13 +12,23 @@ complain() {
 	}
 }
 
-# may_include FOLDER [OTHER...]
-may_include() {
+includes() { # FOLDER: the folders its own files include, itself left out
+	find "$1" -maxdepth 1 -name '*.[ch]' -exec grep -hE '^ *# *include "' {} + |
+		sed -E 's#.*include "(.*)/[^/"]*".*#\1#' | sort -u | grep -vx "$1" || true
+}
+
+# uses FOLDER [OTHER...]
+uses() {
 	folder=$1
-	allowed=$(echo "$*" | tr ' ' '|')
+	shift
 	[ -d "$folder" ] || return 0
-	complain "$folder may not include these:" "$(grep -rnE '^ *# *include "' --include='*.[ch]' "$folder" |
-		grep -vE "include \"($allowed)/[^/]*\"" || true)"
+	used=$(includes "$folder")
+	complain "$folder may not include:" \
+		"$(printf '%s\n' "$used" | grep -vxE "$(echo "$*" | tr ' ' '|')" | grep . || true)"
+	for other in "$@"; do
+		printf '%s\n' "$used" | grep -qx "$other" ||
+			complain "$folder is allowed what it does not use:" "$other"
+	done
 }
 
 # only_in WHAT PATTERN FOLDER...: elsewhere in the product nobody includes or calls it.
@@ -30,21 +40,27 @@ only_in() {
 		grep -vE "^($allowed)" || true)"
 }
 
-base="proxy/base certstore config"
-may_include config
-may_include certstore config
-# shellcheck disable=SC2086
-{
-	may_include proxy/base certstore config
-	may_include proxy/crypto $base
-	may_include proxy/handshake proxy/crypto $base
-	may_include proxy/net proxy/handshake proxy/crypto $base
-	may_include proxy/http proxy/net proxy/crypto $base
-	may_include proxy/session proxy/http proxy/net proxy/crypto $base
-	may_include proxy/process proxy/session proxy/http proxy/net proxy/crypto $base
-	may_include proxy/command proxy/process proxy/session proxy/http proxy/net proxy/crypto $base
-}
-only_in OpenSSL '^ *# *include <openssl/' certstore/ proxy/crypto/ proxy/handshake/ 'proxy/net/tls[a-z_]*\.[ch]:' proxy/command/
-only_in libuv '^ *# *include <uv' proxy/net/ proxy/process/
-only_in logging '^[^*]*\blog_(error|warning|info|debug|at)\(' proxy/base/log proxy/session/ proxy/process/
+# Low to high.
+uses config
+uses certstore certstore/judge certstore/read config
+uses certstore/read certstore certstore/judge
+uses certstore/judge certstore certstore/install certstore/read config
+uses certstore/install certstore certstore/judge certstore/read config
+uses proxy/base config
+uses proxy/crypto config proxy/base
+uses proxy/tls/native certstore proxy/base proxy/crypto
+uses proxy/tls certstore proxy/base proxy/crypto proxy/tls/native
+uses proxy/net proxy/base proxy/crypto proxy/tls
+uses proxy/http proxy/base
+uses proxy/session config proxy/base proxy/http proxy/net proxy/tls
+uses proxy/ipc config proxy/base
+uses proxy/control config proxy/base proxy/ipc
+uses proxy/worker certstore config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
+uses proxy/master certstore certstore/judge config proxy/base proxy/control proxy/ipc proxy/worker
+uses proxy/command certstore certstore/install certstore/judge certstore/read config proxy/base proxy/control proxy/ipc proxy/master
+uses proxy/command/cert certstore certstore/install certstore/judge certstore/read config proxy/base proxy/command proxy/master
+
+only_in OpenSSL '^ *# *include <openssl/' certstore/ proxy/crypto/ proxy/tls/ proxy/signer/ proxy/command/
+only_in libuv '^ *# *include <uv' proxy/net/ proxy/master/ proxy/worker/ proxy/signer/ proxy/control/
+only_in logging '^[^*]*\blog_(error|warning|info|debug|at)\(' proxy/base/ proxy/session/ proxy/master/ proxy/worker/ proxy/ipc/ proxy/control/ proxy/signer/
 exit $status

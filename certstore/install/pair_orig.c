@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include "certstore/finding.h"
-#include "certstore/judge/judge.h"
 #include "certstore/install/pair_parts.h"
+#include "certstore/judge/judge.h"
 
 static char *orig_path(const struct pair_file *pair, int which)
 {

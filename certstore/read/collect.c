@@ -8,9 +8,9 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "certstore/read/collect_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge_parts.h"
+#include "certstore/read/collect_parts.h"
 #include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
 

@@ -7,8 +7,8 @@
 #include <openssl/provider.h>
 #include <openssl/x509.h>
 
-#include "certstore/read/collect_parts.h"
 #include "certstore/finding.h"
+#include "certstore/read/collect_parts.h"
 
 enum { BAG_DEPTH_MAX = 4 };
 

@@ -6,8 +6,8 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
-#include "certstore/read/collect_parts.h"
 #include "certstore/finding.h"
+#include "certstore/read/collect_parts.h"
 #include "certstore/secrets.h"
 
 void collect_needs_password(struct collecting *c, const char *what)

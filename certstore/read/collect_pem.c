@@ -6,8 +6,8 @@
 #include <openssl/x509.h>
 
 #include "certstore/certificate.h"
-#include "certstore/read/collect_parts.h"
 #include "certstore/finding.h"
+#include "certstore/read/collect_parts.h"
 #include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
 

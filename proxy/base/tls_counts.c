@@ -1,6 +1,6 @@
 #include "proxy/base/tls_counts.h"
 
-#include "proxy/tls/tls_session.h"
+#include <stddef.h>
 
 #define X(name, text) text,
 static const char *const version_names[] = {TLS_VERSION_KINDS(X)};
@@ -14,10 +14,12 @@ const struct tls_counts_list tls_counts_lists[TLS_COUNTS_LISTS] = {
     {"versions", version_names, TLS_VERSION_KIND_COUNT,
         offsetof(struct tls_counts, versions)},
     {"groups", group_names, TLS_GROUP_KIND_COUNT, offsetof(struct tls_counts, groups)},
-    {"ciphers", cipher_names, TLS_CIPHER_KIND_COUNT, offsetof(struct tls_counts, ciphers)},
+    {"ciphers", cipher_names, TLS_CIPHER_KIND_COUNT,
+        offsetof(struct tls_counts, ciphers)},
     {"signatures", signature_names, TLS_SIGNATURE_KIND_COUNT,
         offsetof(struct tls_counts, signatures)},
-    {"failures", cause_names, TLS_FAILURE_KIND_COUNT, offsetof(struct tls_counts, failures)},
+    {"failures", cause_names, TLS_FAILURE_KIND_COUNT,
+        offsetof(struct tls_counts, failures)},
 };
 
 const uint64_t *tls_counts_of(
@@ -36,14 +38,4 @@ void tls_counts_add(struct tls_counts *sum, const struct tls_counts *one)
         for (size_t k = 0; k < list->count; k++)
             to[k] += from[k];
     }
-}
-
-void tls_counts_count(struct tls_counts *tally, const struct tls *tls)
-{
-    const struct tls_negotiated *outcome = tls->outcome;
-
-    tally->versions[outcome->version_kind]++;
-    tally->groups[outcome->group_kind]++;
-    tally->ciphers[outcome->cipher_kind]++;
-    tally->signatures[outcome->signature_kind]++;
 }

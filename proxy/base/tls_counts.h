@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct tls;
-
 #define TLS_VERSION_KINDS(X) X(13, "TLSv1.3") X(12, "TLSv1.2") X(OTHER, "other")
 
 /* NONE: a static RSA or a finite-field key exchange of TLS 1.2. */
@@ -40,7 +38,7 @@ struct tls;
 #define TLS_SIGNATURE_KINDS(X)                                                           \
     X(RSA, "RSA") X(ECDSA, "ECDSA") X(NONE, "none") X(OTHER, "other")
 
-#define TLS_FAILURE_KINDS(X)                                                               \
+#define TLS_FAILURE_KINDS(X)                                                             \
     X(OLD_VERSION, "old-version") /* nothing newer than TLS 1.1 */                       \
     X(NO_VERSION, "no-common-version")                                                   \
     X(NO_GROUP, "no-common-group")                                                       \
@@ -101,8 +99,5 @@ extern const struct tls_counts_list tls_counts_lists[TLS_COUNTS_LISTS];
 const uint64_t *tls_counts_of(
     const struct tls_counts *tally, const struct tls_counts_list *list);
 void tls_counts_add(struct tls_counts *sum, const struct tls_counts *one);
-
-/* Counts a handshake that is done. Numbers are compared, no names. */
-void tls_counts_count(struct tls_counts *tally, const struct tls *tls);
 
 #endif

@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "certstore/read/collect.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
+#include "certstore/read/collect.h"
 #include "certstore/read/pem_text.h"
 #include "certstore/read/secret_file.h"
 #include "config/text_list.h"

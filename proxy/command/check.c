@@ -7,6 +7,7 @@
 #include "config/config_file.h"
 #include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/check_running.h"
 #include "proxy/command/daemon.h"
@@ -14,11 +15,10 @@
 #include "proxy/command/summary.h"
 #include "proxy/command/verdict.h"
 #include "proxy/control/control_path.h"
-#include "proxy/master/describe.h"
 #include "proxy/ipc/log_files.h"
+#include "proxy/master/describe.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/sockets.h"
-#include "proxy/base/utf8_json.h"
 
 struct check {
     const char *config;

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "certstore/install/durable.h"
 #include "certstore/finding.h"
+#include "certstore/install/durable.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "proxy/command/daemon.h"

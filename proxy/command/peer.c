@@ -12,8 +12,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "certstore/read/collect.h"
 #include "certstore/judge/xenserver.h"
+#include "certstore/read/collect.h"
 #include "config/endpoint.h"
 #include "config/error.h"
 

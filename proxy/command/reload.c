@@ -1,11 +1,11 @@
 #include <inttypes.h>
 
 #include "config/error.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 #include "proxy/command/probe.h"
-#include "proxy/base/utf8_json.h"
 
 /* How often to ask again when others keep reloading it. */
 enum { OVERTAKEN_MAX = 5 };

@@ -12,8 +12,8 @@
 #include "certstore/credential_parts.h"
 #include "certstore/judge/judge.h"
 #include "certstore/judge/xenserver.h"
-#include "proxy/master/plan.h"
 #include "proxy/base/utf8_json.h"
+#include "proxy/master/plan.h"
 
 enum { TEXT_MAX = 512, NAMES_MAX = 4096, ADDRESSES_MAX = 8 };
 

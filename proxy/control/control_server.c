@@ -8,8 +8,8 @@
 
 #include "config/error.h"
 #include "proxy/base/log.h"
-#include "proxy/ipc/channel.h"
 #include "proxy/base/utf8_json.h"
+#include "proxy/ipc/channel.h"
 
 enum { TIMEOUT = 10000, TICK = 1000 };
 

@@ -241,7 +241,8 @@ static int key_exchange_set_peer(void *data, void *peer)
     return 1;
 }
 
-static int key_exchange_perform(void *data, unsigned char *secret, size_t *len, size_t room)
+static int key_exchange_perform(
+    void *data, unsigned char *secret, size_t *len, size_t room)
 {
     const struct key_exchange_context *context = data;
     const struct key_exchange_group *group = context->own->group;
@@ -264,7 +265,7 @@ static int key_exchange_perform(void *data, unsigned char *secret, size_t *len, 
     static void *key_new_##name(void *provider)                                          \
     {                                                                                    \
         (void)provider;                                                                  \
-        return key_new(&key_exchange_groups[index]);                                         \
+        return key_new(&key_exchange_groups[index]);                                     \
     }                                                                                    \
     static void *gen_init_##name(                                                        \
         void *provider, int selection, const OSSL_PARAM params[])                        \

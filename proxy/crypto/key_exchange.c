@@ -22,10 +22,10 @@ static const uint64_t p256_order[] = {
 const struct key_exchange_group key_exchange_groups[KEY_EXCHANGE_GROUPS] = {
     [KEY_EXCHANGE_P384] = {"wlb-P-384", "secp384r1", "secp384r1", 24, 192, 384, 6, 97, 48,
         p384_prime, p384_order},
-    [KEY_EXCHANGE_P256] = {"wlb-P-256", "secp256r1", "prime256v1", 23, 128, 256, 4, 65, 32,
-        p256_prime, p256_order},
-    [KEY_EXCHANGE_X25519] = {"wlb-X25519", "x25519", "X25519", 29, 128, 253, 4, 32, 32, NULL,
-        NULL},
+    [KEY_EXCHANGE_P256] = {"wlb-P-256", "secp256r1", "prime256v1", 23, 128, 256, 4, 65,
+        32, p256_prime, p256_order},
+    [KEY_EXCHANGE_X25519] = {"wlb-X25519", "x25519", "X25519", 29, 128, 253, 4, 32, 32,
+        NULL, NULL},
 };
 
 /* Where the lanes without a job of their own put their results. */
@@ -36,8 +36,8 @@ static bool is_x25519(const struct key_exchange_group *group)
     return group->prime == NULL;
 }
 
-static bool random_scalar(
-    OSSL_LIB_CTX *libctx, const struct key_exchange_group *group, struct key_exchange_key *key)
+static bool random_scalar(OSSL_LIB_CTX *libctx, const struct key_exchange_group *group,
+    struct key_exchange_key *key)
 {
     /* Drawn again until it is below the order (once in 2^32 for P-256): no bias. Of the
      * scalars within about 2^64 of 0 or of the order there are too few to ever be drawn,
@@ -100,8 +100,8 @@ bool key_exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libc
     return false;
 }
 
-void key_exchange_encode(const struct key_exchange_group *group, const struct key_exchange_key *key,
-    unsigned char *encoded)
+void key_exchange_encode(const struct key_exchange_group *group,
+    const struct key_exchange_key *key, unsigned char *encoded)
 {
     if (is_x25519(group)) {
         memcpy(encoded, key->x, group->public_len);
@@ -134,8 +134,8 @@ static bool is_of_low_order(const uint64_t u[4])
     return false;
 }
 
-bool key_exchange_decode(const struct key_exchange_group *group, struct key_exchange_key *key,
-    const unsigned char *encoded, size_t len)
+bool key_exchange_decode(const struct key_exchange_group *group,
+    struct key_exchange_key *key, const unsigned char *encoded, size_t len)
 {
     memset(key, 0, sizeof(*key));
     if (len != group->public_len)
@@ -154,8 +154,8 @@ bool key_exchange_decode(const struct key_exchange_group *group, struct key_exch
 }
 
 static lane_status multiply(const struct multibuffer *library,
-    const struct key_exchange_group *group, const struct key_exchange_job *const lanes[LANES],
-    bytes_out secrets)
+    const struct key_exchange_group *group,
+    const struct key_exchange_job *const lanes[LANES], bytes_out secrets)
 {
     const uint64_t *scalars[LANES], *x[LANES], *y[LANES];
     const uint8_t *scalar_bytes[LANES], *u[LANES];

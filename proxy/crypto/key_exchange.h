@@ -21,7 +21,11 @@
 
 enum { KEY_EXCHANGE_P384, KEY_EXCHANGE_P256, KEY_EXCHANGE_X25519, KEY_EXCHANGE_GROUPS };
 
-enum { KEY_EXCHANGE_LIMBS_MAX = 6, KEY_EXCHANGE_SECRET_MAX = 48, KEY_EXCHANGE_PUBLIC_MAX = 97 };
+enum {
+    KEY_EXCHANGE_LIMBS_MAX = 6,
+    KEY_EXCHANGE_SECRET_MAX = 48,
+    KEY_EXCHANGE_PUBLIC_MAX = 97
+};
 
 struct key_exchange_group {
     const char *algorithm; /* its name in our provider */
@@ -51,11 +55,11 @@ bool key_exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libc
     const struct key_exchange_group *group, struct key_exchange_key keys[LANES]);
 
 /* The public key as TLS sends it: public_len bytes. */
-void key_exchange_encode(const struct key_exchange_group *group, const struct key_exchange_key *key,
-    unsigned char *encoded);
+void key_exchange_encode(const struct key_exchange_group *group,
+    const struct key_exchange_key *key, unsigned char *encoded);
 /* Uncompressed points and reduced coordinates only; no X25519 point of low order. */
-bool key_exchange_decode(const struct key_exchange_group *group, struct key_exchange_key *key,
-    const unsigned char *encoded, size_t len);
+bool key_exchange_decode(const struct key_exchange_group *group,
+    struct key_exchange_key *key, const unsigned char *encoded, size_t len);
 
 /* Up to LANES jobs at the price of one. A refused job's secret is all zero. */
 void key_exchange_derive(const struct multibuffer *library,
@@ -63,9 +67,11 @@ void key_exchange_derive(const struct multibuffer *library,
 
 /* A single job: on P-384 by p384.h, on P-256 and X25519 by OpenSSL; of the first two each
  * needs less than half the time of a batch. */
-typedef void key_exchange_alone(const struct key_exchange_group *group, struct key_exchange_job *job);
+typedef void key_exchange_alone(
+    const struct key_exchange_group *group, struct key_exchange_job *job);
 key_exchange_alone key_exchange_derive_alone;
 /* The public part of a key whose scalar is there. */
-bool key_exchange_public_alone(const struct key_exchange_group *group, struct key_exchange_key *key);
+bool key_exchange_public_alone(
+    const struct key_exchange_group *group, struct key_exchange_key *key);
 
 #endif

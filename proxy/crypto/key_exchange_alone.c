@@ -147,7 +147,8 @@ static void derive_x25519(struct key_exchange_job *job)
     EVP_PKEY_free(own);
 }
 
-void key_exchange_derive_alone(const struct key_exchange_group *group, struct key_exchange_job *job)
+void key_exchange_derive_alone(
+    const struct key_exchange_group *group, struct key_exchange_job *job)
 {
     if (group == &key_exchange_groups[KEY_EXCHANGE_P384])
         job->ok = p384_derive(job->secret, job->own->scalar, job->peer->x, job->peer->y);
@@ -157,7 +158,8 @@ void key_exchange_derive_alone(const struct key_exchange_group *group, struct ke
         derive_x25519(job);
 }
 
-bool key_exchange_public_alone(const struct key_exchange_group *group, struct key_exchange_key *key)
+bool key_exchange_public_alone(
+    const struct key_exchange_group *group, struct key_exchange_key *key)
 {
     if (group == &key_exchange_groups[KEY_EXCHANGE_P384])
         return p384_public(key->x, key->y, key->scalar);

@@ -76,8 +76,8 @@ static bool agrees(const struct subject *subject, const struct key_exchange_grou
     bool equal = true;
 
     for (size_t i = 0; i < LANES; i++)
-        jobs[i] =
-            (struct key_exchange_job){.own = &keys[i], .peer = peer, .secret = secrets[i]};
+        jobs[i] = (struct key_exchange_job){
+            .own = &keys[i], .peer = peer, .secret = secrets[i]};
     derive(subject, group, jobs, LANES);
     for (size_t i = 0; equal && i < LANES; i++)
         equal = jobs[i].ok && reference(group, theirs, &keys[i], expected) &&
@@ -101,7 +101,8 @@ static bool refuses_bad_peer(const struct subject *subject,
     return !job.ok;
 }
 
-static bool test_group(const struct subject *subject, const struct key_exchange_group *group)
+static bool test_group(
+    const struct subject *subject, const struct key_exchange_group *group)
 {
     struct key_exchange_key keys[LANES], peer;
     EVP_PKEY *theirs = generate(group);

@@ -43,8 +43,8 @@ static bool draw_nonce(
 }
 
 /* The leftmost bits of the digest, below the order. */
-static void fit_digest(
-    const struct key_exchange_group *curve, const struct signing_job *job, uint8_t *fitted)
+static void fit_digest(const struct key_exchange_group *curve,
+    const struct signing_job *job, uint8_t *fitted)
 {
     size_t len = job->input_len < curve->secret_len ? job->input_len : curve->secret_len;
     uint64_t number[KEY_EXCHANGE_LIMBS_MAX], borrow = 0;

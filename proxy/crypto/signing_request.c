@@ -6,8 +6,9 @@
 static enum operation_kind kind_of(const struct signing_key *key)
 {
     if (key->curve != NULL)
-        return key->curve == &key_exchange_groups[KEY_EXCHANGE_P256] ? OPERATION_P256_SIGN
-                                                             : OPERATION_P384_SIGN;
+        return key->curve == &key_exchange_groups[KEY_EXCHANGE_P256]
+            ? OPERATION_P256_SIGN
+            : OPERATION_P384_SIGN;
     return key->bits == 2048 ? OPERATION_RSA_2048
         : key->bits == 3072  ? OPERATION_RSA_3072
                              : OPERATION_RSA_4096;

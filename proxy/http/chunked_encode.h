@@ -1,6 +1,6 @@
 /*
- * chunked_encode.h - body bytes in, framed bytes out; knows when a body is too short or too
- * long.
+ * chunked_encode.h - body bytes in, framed bytes out; knows when a body is too short or
+ * too long.
  */
 #ifndef WLBPROXY_HTTP_CHUNKED_ENCODE_H
 #define WLBPROXY_HTTP_CHUNKED_ENCODE_H

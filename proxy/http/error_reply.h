@@ -1,7 +1,7 @@
 /*
- * error_reply.h - the replies we make up ourselves: small, text/plain, with Date (RFC 9110,
- * 6.6.1), Content-Length and Connection: close. Never 401 or 403 (XAPI takes those for a
- * wrong password).
+ * error_reply.h - the replies we make up ourselves: small, text/plain, with Date (RFC
+ * 9110, 6.6.1), Content-Length and Connection: close. Never 401 or 403 (XAPI takes those
+ * for a wrong password).
  */
 #ifndef WLBPROXY_HTTP_ERROR_REPLY_H
 #define WLBPROXY_HTTP_ERROR_REPLY_H

@@ -69,7 +69,8 @@ static bool may_be_sent_again(int channel, int admission_timeout)
 {
     struct pollfd room = {.fd = channel, .events = POLLOUT};
 
-    return errno != EAGAIN || (admission_timeout > 0 && poll(&room, 1, admission_timeout) >= 0);
+    return errno != EAGAIN ||
+        (admission_timeout > 0 && poll(&room, 1, admission_timeout) >= 0);
 }
 
 /* Without descriptors by writev(): workers are not allowed sendmsg(), for the master

@@ -1,6 +1,6 @@
 /*
- * log_files.h - where the log and the access log go: opened by the master, who may open files,
- * and passed to the workers as descriptors.
+ * log_files.h - where the log and the access log go: opened by the master, who may open
+ * files, and passed to the workers as descriptors.
  */
 #ifndef WLBPROXY_IPC_LOG_FILES_H
 #define WLBPROXY_IPC_LOG_FILES_H

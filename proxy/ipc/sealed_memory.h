@@ -1,5 +1,6 @@
 /*
- * sealed_memory.h - memory for secrets that another process may read and nobody may change.
+ * sealed_memory.h - memory for secrets that another process may read and nobody may
+ * change.
  *
  * A memfd: its size is fixed, and no writable mapping but the maker's can be had. Locked
  * where the limits allow it, not in core files, wiped when released.

@@ -7,7 +7,8 @@
 
 enum { GENERATION_BYTES = 16, BACKEND_BYTES = 20 };
 
-size_t worker_stats_encode(const struct worker_stats *report, char *bytes, size_t capacity)
+size_t worker_stats_encode(
+    const struct worker_stats *report, char *bytes, size_t capacity)
 {
     struct wire_writer w = {.bytes = bytes, .capacity = capacity};
 

@@ -28,13 +28,15 @@ struct worker_backend_stats {
 struct worker_stats {
     struct counters counters;
     uint64_t log_lost;
-    struct worker_generation_stats generations[REPORT_GENERATIONS_MAX]; /* the oldest first */
+    struct worker_generation_stats
+        generations[REPORT_GENERATIONS_MAX]; /* the oldest first */
     size_t generation_count;
     struct worker_backend_stats backends[REPORT_BACKENDS_MAX];
     size_t backend_count;
 };
 
-size_t worker_stats_encode(const struct worker_stats *report, char *bytes, size_t capacity);
+size_t worker_stats_encode(
+    const struct worker_stats *report, char *bytes, size_t capacity);
 bool worker_stats_decode(struct worker_stats *report, const char *bytes, size_t len);
 
 #endif

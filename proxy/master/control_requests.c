@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "proxy/ipc/channel.h"
+#include "proxy/ipc/wire.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
-#include "proxy/ipc/wire.h"
 
 enum { NAME_MAX_BYTES = 512 };
 

@@ -5,9 +5,9 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "proxy/base/log.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
-#include "proxy/base/utf8_json.h"
 
 enum { DAY = 24 * 60 * 60, TIME_TEXT = 32, QUOTED = 640 };
 

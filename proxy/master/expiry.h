@@ -12,9 +12,9 @@
 
 struct plan;
 
-/* Pure. The threshold a certificate is on: 0 more than 30 days left, then 1, 2, 3, 4 for 30,
- * 14, 7 and 1 days; 4 + n when it ended n - 1 whole days ago. It is time to warn whenever
- * this has grown. */
+/* Pure. The threshold a certificate is on: 0 more than 30 days left, then 1, 2, 3, 4 for
+ * 30, 14, 7 and 1 days; 4 + n when it ended n - 1 whole days ago. It is time to warn
+ * whenever this has grown. */
 long expiry_threshold(time_t not_after, time_t now);
 
 struct expiry {

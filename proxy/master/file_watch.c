@@ -10,9 +10,9 @@
 #include "proxy/base/log.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
-#include "proxy/master/staging.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
+#include "proxy/master/staging.h"
 
 /* Long enough for a hand or a script between two moves to be told from the end. */
 enum { QUIET_MS = 1000 };
@@ -26,7 +26,8 @@ static void on_looked(struct disk_look *found)
     w->look = NULL;
     log_debug("event=watch_looked");
     if (found->plan == NULL)
-        log_info("event=file_watch_waits reason=\"%s\" text=\"still serving generation %u\"",
+        log_info(
+            "event=file_watch_waits reason=\"%s\" text=\"still serving generation %u\"",
             found->err.text, current->id);
     else if (!plan_equal(current->plan, found->plan)) {
         log_info("event=watch_reload text=\"the files have changed\"");

@@ -1,5 +1,6 @@
 /*
- * file_watch.h - `watch = on`: reloads by itself when the certificate or key files change.
+ * file_watch.h - `watch = on`: reloads by itself when the certificate or key files
+ * change.
  *
  * The names are watched, not the files: a file that is replaced has another inode.
  * After a moment of quiet the disk is looked at; only a pair that is consistent, and

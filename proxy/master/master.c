@@ -11,19 +11,19 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
-#include "proxy/base/log.h"
-#include "proxy/base/epoll_retry.h"
-#include "proxy/base/descriptor_limit.h"
-#include "proxy/ipc/channel.h"
-#include "proxy/worker/sandbox.h"
-#include "proxy/master/control_requests.h"
 #include "proxy/base/abort_log.h"
+#include "proxy/base/descriptor_limit.h"
+#include "proxy/base/epoll_retry.h"
+#include "proxy/base/log.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/ipc/worker_setup.h"
+#include "proxy/master/control_requests.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
-#include "proxy/ipc/worker_setup.h"
 #include "proxy/master/ticket_keys.h"
+#include "proxy/worker/sandbox.h"
 
 enum { GRACE = 2000, LOOK_AROUND = 5000, STARTUP_FAILED = 2, RESERVE = 4 << 20 };
 
@@ -192,7 +192,8 @@ static void tell_budget(struct master *m, const struct plan *plan)
             "LimitNOFILE to %u for what was asked\"",
             descriptor_limit(), given, asked, 2 * asked + 128);
     else
-        log_info("event=descriptors limit=%zu max_connections=%u", descriptor_limit(), given);
+        log_info(
+            "event=descriptors limit=%zu max_connections=%u", descriptor_limit(), given);
     m->budget_told = given;
 }
 
@@ -407,7 +408,8 @@ static bool init(
 /* A thread still works with what we would free. */
 static _Noreturn void exit_with_blocked_task(struct master *m)
 {
-    log_info("event=exit_with_blocked_task text=\"files or names were still waited for\"");
+    log_info(
+        "event=exit_with_blocked_task text=\"files or names were still waited for\"");
     tickets_wipe(&m->tickets);
     _exit(m->exit_status);
 }
@@ -445,7 +447,8 @@ static bool prepare(struct master *m, struct error *err)
     keep_a_reserve();
     privileges_harden();
     descriptor_raise_limit();
-    return program_find(&m->program, err) && secrets_init(err) && sandbox_enter_early(err);
+    return program_find(&m->program, err) && secrets_init(err) &&
+        sandbox_enter_early(err);
 }
 
 /* `status` is asked from other folders, and a successor starts with it. */

@@ -11,17 +11,17 @@
 #include <uv.h>
 
 #include "certstore/context.h"
+#include "proxy/base/privileges.h"
 #include "proxy/control/control_server.h"
 #include "proxy/master/expiry.h"
-#include "proxy/base/privileges.h"
+#include "proxy/master/file_watch.h"
 #include "proxy/master/program.h"
 #include "proxy/master/reload.h"
 #include "proxy/master/signals.h"
 #include "proxy/master/status.h"
 #include "proxy/master/supervisor.h"
-#include "proxy/master/upgrade.h"
-#include "proxy/master/file_watch.h"
 #include "proxy/master/task_queue.h"
+#include "proxy/master/upgrade.h"
 
 struct master {
     uv_loop_t loop;

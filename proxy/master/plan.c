@@ -9,8 +9,8 @@
 #include "certstore/judge/judge.h"
 #include "config/error.h"
 #include "proxy/base/descriptor_limit.h"
-#include "proxy/master/staging.h"
 #include "proxy/master/plan_tls.h"
+#include "proxy/master/staging.h"
 #include "proxy/master/trust_file.h"
 
 enum { ADDRESSES_MAX = 16, BACKENDS_MAX = 64 };

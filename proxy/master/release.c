@@ -4,8 +4,8 @@
 
 #include "certstore/credential.h"
 #include "config/error.h"
-#include "proxy/master/plan.h"
 #include "proxy/ipc/snapshot.h"
+#include "proxy/master/plan.h"
 
 static void *array(size_t count, size_t size)
 {

@@ -4,15 +4,15 @@
 #include <string.h>
 
 #include "proxy/base/log.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/master/describe.h"
+#include "proxy/master/files_changing.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
-#include "proxy/master/files_changing.h"
 #include "proxy/master/supervisor.h"
-#include "proxy/base/utf8_json.h"
 
 enum {
     SETTLE_MS = 15, /* a burst of signals is one request */

@@ -6,11 +6,11 @@
 
 #include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
+#include "proxy/ipc/wire.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
 #include "proxy/master/sockets.h"
 #include "proxy/master/supervisor.h"
-#include "proxy/ipc/wire.h"
 
 /* A worker may die for reasons of its own; more often it is the new generation. */
 enum { DEATHS_MAX = 3 };

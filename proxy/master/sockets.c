@@ -115,8 +115,8 @@ bool sockets_check(const struct endpoint *address, struct error *err)
     return true;
 }
 
-/* SO_REUSEPORT would let us share the port with a unverified client of the same user who sets it,
- * too, and half of the clients would be his: try without it first. */
+/* SO_REUSEPORT would let us share the port with a unverified client of the same user who
+ * sets it, too, and half of the clients would be his: try without it first. */
 static bool is_free(
     const struct sockets *sockets, const struct endpoint *address, struct error *err)
 {

@@ -47,8 +47,8 @@ static bool can_be_served(
     return true;
 }
 
-/* The staging's pairs: the pending one where there is one, else the live one. False: there
- * is none at all. */
+/* The staging's pairs: the pending one where there is one, else the live one. False:
+ * there is none at all. */
 static bool gather_pairs(const struct service_settings *service, struct text_list *cert,
     struct text_list *key, struct findings *findings)
 {
@@ -94,8 +94,8 @@ static void replace(struct text_list *list, struct text_list *by)
     *by = (struct text_list){0};
 }
 
-static void add_staging_service(struct settings *settings, size_t index, struct text_list *cert,
-    struct text_list *key, struct findings *findings)
+static void add_staging_service(struct settings *settings, size_t index,
+    struct text_list *cert, struct text_list *key, struct findings *findings)
 {
     const struct service_settings *live = &settings->services[index];
     struct text_list names = {0};

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "proxy/ipc/channel.h"
+#include "proxy/ipc/worker_stats.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
-#include "proxy/ipc/worker_stats.h"
 #include "proxy/master/status_json.h"
 
 enum { ANSWER_TIMEOUT = 3000 };
@@ -80,8 +80,7 @@ static void begin(struct status *s)
     for (unsigned i = 0; i < m->supervisor.count; i++)
         s->due[i] =
             m->supervisor.slots[i].child != NULL && m->supervisor.slots[i].child->up;
-    s->disk =
-        disk_look_begin(&m->tasks, m->config_path, !m->config_given, on_looked, s);
+    s->disk = disk_look_begin(&m->tasks, m->config_path, !m->config_given, on_looked, s);
     uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
     supervisor_broadcast(&m->supervisor, &question);
 }

@@ -6,14 +6,14 @@
 
 #include "certstore/credential.h"
 #include "proxy/base/descriptor_limit.h"
+#include "proxy/base/utf8_json.h"
+#include "proxy/ipc/worker_stats.h"
 #include "proxy/master/counters_json.h"
 #include "proxy/master/describe.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
-#include "proxy/ipc/worker_stats.h"
-#include "proxy/base/utf8_json.h"
 
 struct generation_sum {
     uint32_t id;
@@ -185,13 +185,13 @@ static void set_sums(
 
 static json_t *descriptors_json(const struct plan *plan)
 {
-    return json_pack("{sI sI sI}", "limit", (json_int_t)descriptor_limit(), "max_connections",
-        (json_int_t)plan->settings->max_connections, "asked",
+    return json_pack("{sI sI sI}", "limit", (json_int_t)descriptor_limit(),
+        "max_connections", (json_int_t)plan->settings->max_connections, "asked",
         (json_int_t)plan->max_connections_asked);
 }
 
-json_t *status_json(
-    const struct master *m, struct worker_stats *const *reports, const struct disk_look *disk)
+json_t *status_json(const struct master *m, struct worker_stats *const *reports,
+    const struct disk_look *disk)
 {
     const struct release *current = m->reload.rollout.current;
     json_t *services = describe_services(current->plan);

@@ -11,7 +11,7 @@ struct master;
 struct worker_stats;
 
 /* reports[slot] NULL: that worker did not answer; disk NULL or not done: not known. */
-json_t *status_json(
-    const struct master *m, struct worker_stats *const *reports, const struct disk_look *disk);
+json_t *status_json(const struct master *m, struct worker_stats *const *reports,
+    const struct disk_look *disk);
 
 #endif

@@ -8,10 +8,10 @@
 
 #include "config/error.h"
 #include "proxy/base/log.h"
-#include "proxy/master/spawn.h"
 #include "proxy/ipc/wire.h"
-#include "proxy/worker/worker.h"
+#include "proxy/master/spawn.h"
 #include "proxy/master/worker_environment.h"
+#include "proxy/worker/worker.h"
 
 enum {
     TICK_MS = 500,

@@ -1,6 +1,6 @@
 /*
- * task_queue.h - work that may wait for files or a resolver, one piece at a time, each on a
- * thread of its own, in the order in which it came.
+ * task_queue.h - work that may wait for files or a resolver, one piece at a time, each on
+ * a thread of its own, in the order in which it came.
  *
  * Needs no descriptor, and no system call but for a new thread: where the kernel has none
  * to give, the work is done by the caller, who then waits with it.

@@ -11,10 +11,10 @@
 #include "proxy/base/list.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
+#include "proxy/ipc/wire.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/spawn.h"
-#include "proxy/ipc/wire.h"
 
 #define HANDOVER_VARIABLE "WLBPROXY_HANDOVER"
 

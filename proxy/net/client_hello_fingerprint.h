@@ -1,5 +1,6 @@
 /*
- * client_hello_fingerprint.h - how clients say hello, and whether those who say it so go on with it.
+ * client_hello_fingerprint.h - how clients say hello, and whether those who say it so go
+ * on with it.
  *
  * Programs differ in what their ClientHellos offer; what one program sends is alike, but
  * for what is random or names a host. So a flood of hellos that nobody goes on with is

@@ -68,7 +68,8 @@ static struct stream *next_unverified(struct loop *loop)
         return s;
     bool last_first = ++loop->picks % LOWEST_PRIORITY_EVERY == 0;
     for (unsigned priority = 1; priority < LOOP_PRIORITIES && s == NULL; priority++)
-        s = take_queued(&loop->hellos[last_first ? LOOP_PRIORITIES - priority : priority]);
+        s = take_queued(
+            &loop->hellos[last_first ? LOOP_PRIORITIES - priority : priority]);
     return s;
 }
 
@@ -136,7 +137,9 @@ static bool may_gather(struct loop *loop, bool quiet)
 {
     bool more =
         verified_wait(loop) || (unverified_wait(loop) && engine_pending_urgent() == 0);
-    unsigned retry_timer = more ? GATHER_ITERATIONS_HELLOS : quiet ? 0 : GATHER_ITERATIONS_MAX;
+    unsigned retry_timer = more ? GATHER_ITERATIONS_HELLOS
+        : quiet                 ? 0
+                                : GATHER_ITERATIONS_MAX;
 
     if (engine_pending() == 0 || engine_fullest(false) >= KEYS_BATCH ||
         loop->gathering >= retry_timer) {
@@ -147,12 +150,14 @@ static bool may_gather(struct loop *loop, bool quiet)
     return true;
 }
 
-/* Where many handshakes stand still, most of what unverified clients have us do is for nothing:
- * then it is done as cheaply as can be, while anybody is about who would feel it. */
+/* Where many handshakes stand still, most of what unverified clients have us do is for
+ * nothing: then it is done as cheaply as can be, while anybody is about who would feel
+ * it. */
 static bool may_hold(struct loop *loop)
 {
     bool hold = engine_pending() > 0 && engine_fullest(false) < KEYS_BATCH &&
-        loop->awaiting_peer_count >= PENDING_HANDSHAKES_MANY && cpu_budget_recently_served(loop, uv_hrtime());
+        loop->awaiting_peer_count >= PENDING_HANDSHAKES_MANY &&
+        cpu_budget_recently_served(loop, uv_hrtime());
 
     if (hold && !loop->holding)
         loop_arm(loop, &loop->held, HOLD);

@@ -137,7 +137,8 @@ bool cpu_budget_recently_served(const struct loop *loop, uint64_t now)
 
 bool cpu_budget_exhausted(const struct loop *loop, uint64_t now)
 {
-    return now < loop->cpu_budget_exhausted_until && cpu_budget_recently_served(loop, now);
+    return now < loop->cpu_budget_exhausted_until &&
+        cpu_budget_recently_served(loop, now);
 }
 
 void cpu_budget_charge(struct loop *loop, uint64_t began, uint64_t now)

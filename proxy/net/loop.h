@@ -4,11 +4,11 @@
  * Each turn: events are handled (reads, decryption, parsing, writes that only append);
  * then, just before waiting, in this order: every stream with unsent bytes sends them in
  * one system call; handshakes go on, for a bounded time: those that were answered and
- * hellos of the first priority, then unverified clients', for a time that is shorter where others were
- * served in this turn, and no more hellos than make a batch of key operations; such a
- * batch runs when it is full, or when nothing is on its way to join it, and some of its
- * handshakes go on; what those wrote is sent. Work that remains makes the next wait a
- * zero wait: whatever has come meanwhile is seen to first.
+ * hellos of the first priority, then unverified clients', for a time that is shorter
+ * where others were served in this turn, and no more hellos than make a batch of key
+ * operations; such a batch runs when it is full, or when nothing is on its way to join
+ * it, and some of its handshakes go on; what those wrote is sent. Work that remains makes
+ * the next wait a zero wait: whatever has come meanwhile is seen to first.
  */
 #ifndef WLBPROXY_NET_LOOP_H
 #define WLBPROXY_NET_LOOP_H
@@ -20,8 +20,8 @@
 #include <uv.h>
 
 #include "proxy/base/list.h"
-#include "proxy/net/deadline.h"
 #include "proxy/net/client_hello_fingerprint.h"
+#include "proxy/net/deadline.h"
 #include "proxy/net/poller.h"
 
 enum {
@@ -48,7 +48,8 @@ struct loop {
     struct fingerprints fingerprints; /* of those that are not of the first priority */
     unsigned awaiting_peer_count; /* streams in `silent` */
     unsigned picks; /* of a hello, ever */
-    bool serving; /* this turn: streams that are open, answered or of the first priority */
+    bool
+        serving; /* this turn: streams that are open, answered or of the first priority */
     bool holding; /* others' key operations, until `held` is due */
     struct deadline held;
     uint64_t served_at; /* ns: the last turn that did */
@@ -69,10 +70,12 @@ uint64_t loop_now(const struct loop *loop);
 
 void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms);
 
-/* Unverified clients, whose handshakes may be for nothing, get no more than half of the time while
- * others are served: what was spent on them is owed to those. Times in ns, uv_hrtime().
+/* Unverified clients, whose handshakes may be for nothing, get no more than half of the
+ * time while others are served: what was spent on them is owed to those. Times in ns,
+ * uv_hrtime().
  */
-bool cpu_budget_recently_served(const struct loop *loop, uint64_t now); /* and will again, likely */
+bool cpu_budget_recently_served(
+    const struct loop *loop, uint64_t now); /* and will again, likely */
 bool cpu_budget_exhausted(const struct loop *loop, uint64_t now);
 void cpu_budget_charge(struct loop *loop, uint64_t began, uint64_t now);
 

@@ -16,8 +16,8 @@
 #include "proxy/base/buffer.h"
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
-#include "proxy/net/stream_events.h"
 #include "proxy/net/poller.h"
+#include "proxy/net/stream_events.h"
 
 struct loop;
 struct tls;
@@ -67,8 +67,8 @@ enum { STREAM_HIGH_WATER = 48 * 1024 };
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context);
 
-/* 0 to LOOP_PRIORITIES - 1: whose hello is answered first, and last. For a stream that was
- * just accepted; by default the first. */
+/* 0 to LOOP_PRIORITIES - 1: whose hello is answered first, and last. For a stream that
+ * was just accepted; by default the first. */
 void stream_set_priority(struct stream *s, unsigned priority);
 
 /* An accepted client that has not said a byte yet shakes hands under another context.
@@ -117,8 +117,8 @@ uint64_t stream_awaiting_peer_ms(const struct stream *s);
 bool stream_is_answered(const struct stream *s); /* its hello is */
 
 /* Of the hellos that wait for us, as of this turn: for how long (ms) the one does that
- * has waited longest, of the first so many priorities; and the first in line of the last priority,
- * if that is not 0. */
+ * has waited longest, of the first so many priorities; and the first in line of the last
+ * priority, if that is not 0. */
 uint64_t stream_longest_wait(const struct loop *loop, unsigned priorities);
 struct stream *stream_lowest_priority(const struct loop *loop);
 

@@ -30,7 +30,8 @@ void stream_queue(struct stream *s, struct list *list); /* unless in such a list
 /* Handshakes cost much: how many go on in one turn is bounded. */
 void stream_queue_handshake(struct stream *s);
 bool stream_is_verified(const struct stream *s); /* answered, or of priority 0 */
-void stream_await_peer(struct stream *s); /* it is the peer's turn, unless something waits */
+void stream_await_peer(
+    struct stream *s); /* it is the peer's turn, unless something waits */
 void stream_peer_answered(struct stream *s);
 
 /* stream_receive.c. From the turn of the loop, never from inside a call of the owner's.

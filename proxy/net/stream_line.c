@@ -75,8 +75,9 @@ struct stream *stream_next_awaiting_peer(const struct loop *loop, const struct s
 {
     const struct list *node = s != NULL ? &s->queued : &loop->awaiting_peer;
 
-    return node->next != &loop->awaiting_peer ? container_of(node->next, struct stream, queued)
-                                       : NULL;
+    return node->next != &loop->awaiting_peer
+        ? container_of(node->next, struct stream, queued)
+        : NULL;
 }
 
 uint32_t stream_awaiting_peer_count(const struct loop *loop)

@@ -1,10 +1,10 @@
 #include "proxy/session/accept_phase.h"
 
-#include "proxy/tls/tls.h"
 #include "proxy/session/admission.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/error_status.h"
+#include "proxy/tls/tls.h"
 
 void handshake_leave(struct client *c)
 {
@@ -89,7 +89,8 @@ void handshake_done(struct client *c)
         c->clients->counters.handshakes_resumed++;
     else
         c->clients->counters.handshakes_full++;
-    source_handshake_completed(c->source, tls_is_resumed(tls), loop_now(c->clients->loop));
+    source_handshake_completed(
+        c->source, tls_is_resumed(tls), loop_now(c->clients->loop));
     if (tls_service(tls) != NULL)
         c->service = tls_service(tls);
 }

@@ -1,6 +1,6 @@
 /*
- * accept_phase.h - a client from accept to the end of its TLS handshake: counted, and shed
- * when others need the room.
+ * accept_phase.h - a client from accept to the end of its TLS handshake: counted, and
+ * shed when others need the room.
  */
 #ifndef WLBPROXY_SESSION_ACCEPT_PHASE_H
 #define WLBPROXY_SESSION_ACCEPT_PHASE_H

@@ -11,8 +11,8 @@ enum {
     SETS = 2048, /* a power of two */
     WAYS = 8,
     MILLI = 1000, /* a full handshake in the bucket's unit */
-    HANDSHAKES_LIMITED_FROM = 16, /* handshakes in progress: more than a browser, or a pool's hosts
-                      * behind one address, have at a time */
+    HANDSHAKES_LIMITED_FROM = 16, /* handshakes in progress: more than a browser, or a
+                                   * pool's hosts behind one address, have at a time */
     REMEMBERED = 3600 * 1000, /* ms that a finished handshake speaks for its source */
 };
 

@@ -6,9 +6,9 @@
  * bucket, its full handshakes; resumed ones cost next to nothing and are not counted. The
  * rate is only held against a source while CPU is short: one busy, honest source (a NAT,
  * a benchmark) on a quiet machine is never turned away, nor is anybody because others
- * stand still. Before that, who comes in great number waits behind who does not (its priority). A
- * source that finds no place in the table is not limited. Pure: no sockets, the caller
- * brings the time.
+ * stand still. Before that, who comes in great number waits behind who does not (its
+ * priority). A source that finds no place in the table is not limited. Pure: no sockets,
+ * the caller brings the time.
  */
 #ifndef WLBPROXY_SESSION_ADMISSION_H
 #define WLBPROXY_SESSION_ADMISSION_H

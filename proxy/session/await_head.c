@@ -3,8 +3,8 @@
 #include "proxy/http/parser.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
-#include "proxy/session/exchange.h"
 #include "proxy/session/error_status.h"
+#include "proxy/session/exchange.h"
 #include "proxy/session/pace.h"
 
 /* Below it reading goes on, if only to notice a client that goes away. */

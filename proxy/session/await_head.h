@@ -1,6 +1,6 @@
 /*
- * await_head.h - a client's bytes to requests, one at a time: what comes ahead of its turn
- * waits unparsed, bounded. And AWAIT_HEAD, the time between them.
+ * await_head.h - a client's bytes to requests, one at a time: what comes ahead of its
+ * turn waits unparsed, bounded. And AWAIT_HEAD, the time between them.
  */
 #ifndef WLBPROXY_SESSION_AWAIT_HEAD_H
 #define WLBPROXY_SESSION_AWAIT_HEAD_H

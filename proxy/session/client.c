@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "proxy/http/parser.h"
+#include "proxy/session/accept_phase.h"
 #include "proxy/session/admission.h"
+#include "proxy/session/await_head.h"
+#include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/accept_phase.h"
-#include "proxy/session/client_log.h"
-#include "proxy/session/await_head.h"
 #include "proxy/session/tunnel.h"
 
 static const struct service_settings *settings_of(const struct client *c)

@@ -48,7 +48,8 @@ void clients_close_all(struct clients *clients);
 
 /* Clients of `from` that have not said a byte yet shake hands under the service of the
  * same name in `to`: from now on no handshake shows what `from` served. */
-void clients_adopt(struct clients *clients, struct generation *from, struct generation *to);
+void clients_adopt(
+    struct clients *clients, struct generation *from, struct generation *to);
 
 /* A handshake that began before `current` has chosen its certificate and awaits a key
  * operation: it may still show the old one. A matter of milliseconds. */

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "proxy/base/log.h"
-#include "proxy/tls/tls.h"
 #include "proxy/session/access_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/exchange.h"
+#include "proxy/tls/tls.h"
 
 enum { QUOTED_MAX = 320 };
 
@@ -31,7 +31,8 @@ static const char *quote(char *out, const char *text)
     return log_quote(out, QUOTED_MAX, text, strlen(text));
 }
 
-void client_log_state(const struct client *c, enum client_state from, enum client_state to)
+void client_log_state(
+    const struct client *c, enum client_state from, enum client_state to)
 {
     log_debug(
         "event=state conn=%u from=%s to=%s", c->id, state_names[from], state_names[to]);
@@ -53,9 +54,10 @@ void client_log_handshake(struct client *c)
         "event=end conn=%u peer=%s service=%s reason=%s state=handshake sni=%s "
         "offered=%s "
         "alert=%s cause=%s detail=%s ms=%llu",
-        c->id, client_log_peer(c, peer), c->service->settings->name, end_reason_text(reason),
-        quote(sni, tls->sni), quote(offered, tls->offered), quote(alert, tls->alert),
-        quote(cause, tls->cause), quote(said, c->detail != NULL ? c->detail : ""),
+        c->id, client_log_peer(c, peer), c->service->settings->name,
+        end_reason_text(reason), quote(sni, tls->sni), quote(offered, tls->offered),
+        quote(alert, tls->alert), quote(cause, tls->cause),
+        quote(said, c->detail != NULL ? c->detail : ""),
         (unsigned long long)(loop_now(c->clients->loop) - c->accepted));
 }
 
@@ -153,8 +155,8 @@ void client_log_refused_head(struct client *c, enum end_reason reason, unsigned 
     write_access(c, &nothing, &facts);
 }
 
-void client_log_backend_failure(struct client *c, const char *backend, enum end_reason reason,
-    const char *answered, const char *detail)
+void client_log_backend_failure(struct client *c, const char *backend,
+    enum end_reason reason, const char *answered, const char *detail)
 {
     char said[QUOTED_MAX];
 
@@ -184,7 +186,8 @@ bool client_log_suppressed(struct clients *clients)
     bool any = false;
 
     for (int reason = 0; reason < END_REASON_COUNT; reason++) {
-        uint32_t held = log_rate_limit_take_suppressed(&clients->log_limit, (enum end_reason)reason);
+        uint32_t held =
+            log_rate_limit_take_suppressed(&clients->log_limit, (enum end_reason)reason);
 
         if (held > 0)
             log_at(end_reason_level((enum end_reason)reason),

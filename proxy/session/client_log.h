@@ -11,7 +11,8 @@
 struct access_tunnel;
 struct exchange;
 
-void client_log_state(const struct client *c, enum client_state from, enum client_state to);
+void client_log_state(
+    const struct client *c, enum client_state from, enum client_state to);
 
 /* Where a handshake failed, with what the client offered and why it may have failed. */
 void client_log_handshake(struct client *c);
@@ -27,8 +28,8 @@ void client_log_refused_head(struct client *c, enum end_reason reason, unsigned 
 
 /* `backend` may be NULL: none of several could be had. `answered`: what the client saw.
  */
-void client_log_backend_failure(struct client *c, const char *backend, enum end_reason reason,
-    const char *answered, const char *detail);
+void client_log_backend_failure(struct client *c, const char *backend,
+    enum end_reason reason, const char *answered, const char *detail);
 
 /* A connection that was turned away at the door. */
 void client_log_refusal(

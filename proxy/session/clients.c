@@ -6,17 +6,17 @@
 #include <unistd.h>
 
 #include "proxy/base/log.h"
-#include "proxy/tls/tls.h"
+#include "proxy/session/accept_phase.h"
 #include "proxy/session/admission.h"
+#include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
+#include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/accept_phase.h"
 #include "proxy/session/pool.h"
-#include "proxy/session/client_log.h"
-#include "proxy/session/await_head.h"
 #include "proxy/session/shed.h"
+#include "proxy/tls/tls.h"
 
 enum {
     ROOM_TICK = 50, /* ms between looks at handshakes that can be shed */
@@ -80,7 +80,8 @@ static void log_max_connections_reached(struct clients *clients)
     uint64_t now = loop_now(clients->loop);
 
     if (clients->full_told == 0 || now - clients->full_told >= FULL_AGAIN)
-        log_warning("event=max_connections_reached clients=%llu max_connections=%u detail=\"new connections "
+        log_warning("event=max_connections_reached clients=%llu max_connections=%u "
+                    "detail=\"new connections "
                     "wait in the backlog; raise max_connections to serve more\"",
             (unsigned long long)clients->counters.clients, clients->max_connections);
     clients->full_told = now;
@@ -138,7 +139,8 @@ static void give_back_memory(struct clients *clients)
 {
     uint32_t count = clients_count(clients);
 
-    if (clients->clients_peak < PENDING_HANDSHAKES_MANY || count > clients->clients_peak / 4)
+    if (clients->clients_peak < PENDING_HANDSHAKES_MANY ||
+        count > clients->clients_peak / 4)
         return;
     clients->clients_peak = count;
     malloc_trim(0);
@@ -305,11 +307,13 @@ static struct service *namesake(
     return NULL;
 }
 
-void clients_adopt(struct clients *clients, struct generation *from, struct generation *to)
+void clients_adopt(
+    struct clients *clients, struct generation *from, struct generation *to)
 {
     struct list *node;
 
-    for (node = clients->handshaking.next; node != &clients->handshaking; node = node->next) {
+    for (node = clients->handshaking.next; node != &clients->handshaking;
+         node = node->next) {
         struct client *c = container_of(node, struct client, handshaking);
         struct service *service = c->generation == from ? namesake(c->service, to) : NULL;
 

@@ -7,10 +7,10 @@
 #define WLBPROXY_SESSION_CLIENTS_H
 
 #include "proxy/base/buffer.h"
+#include "proxy/base/counters.h"
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/loop.h"
-#include "proxy/base/counters.h"
 #include "proxy/session/log_rate_limit.h"
 
 struct admission;

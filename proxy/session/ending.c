@@ -3,10 +3,10 @@
 #include <time.h>
 
 #include "proxy/http/error_reply.h"
-#include "proxy/session/client_state.h"
 #include "proxy/session/accept_phase.h"
-#include "proxy/session/pace.h"
 #include "proxy/session/client_log.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/pace.h"
 
 /* Bytes discarded after the last reply: one that sends as fast as it can is ended by
  * linger_timeout, unless it reads slowly, too. */

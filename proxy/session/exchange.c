@@ -6,12 +6,12 @@
 #include "proxy/base/log.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
+#include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
+#include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/error_status.h"
-#include "proxy/session/client_log.h"
-#include "proxy/session/await_head.h"
 
 static const struct service_settings *settings_of(const struct exchange *x)
 {

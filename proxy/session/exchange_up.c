@@ -4,10 +4,10 @@
 #include "proxy/http/forward.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
-#include "proxy/tls/tls.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/exchange.h"
+#include "proxy/tls/tls.h"
 
 enum { EARLY_MAX = 64 * 1024 }; /* of a request, while its backend is not connected */
 

@@ -1,8 +1,10 @@
 #include "proxy/session/log_rate_limit.h"
 
-bool log_rate_limit_allow(struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now)
+bool log_rate_limit_allow(
+    struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now)
 {
-    uint64_t earned = (now - log_limit->reasons[reason].refilled) * NOISE_PER_SECOND / 1000;
+    uint64_t earned =
+        (now - log_limit->reasons[reason].refilled) * NOISE_PER_SECOND / 1000;
 
     if (earned > 0) {
         uint32_t spent = log_limit->reasons[reason].spent;
@@ -18,7 +20,8 @@ bool log_rate_limit_allow(struct log_rate_limit *log_limit, enum end_reason reas
     return false;
 }
 
-uint32_t log_rate_limit_take_suppressed(struct log_rate_limit *log_limit, enum end_reason reason)
+uint32_t log_rate_limit_take_suppressed(
+    struct log_rate_limit *log_limit, enum end_reason reason)
 {
     uint32_t held = log_limit->reasons[reason].held;
 

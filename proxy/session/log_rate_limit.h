@@ -1,5 +1,6 @@
 /*
- * log_rate_limit.h - keeps floods out of the log: so many lines for one reason, then a summary.
+ * log_rate_limit.h - keeps floods out of the log: so many lines for one reason, then a
+ * summary.
  *
  * Pure: the caller brings the time and writes what comes out.
  */
@@ -26,9 +27,11 @@ struct log_rate_limit {
 };
 
 /* May a line for this reason be written now? If not, it is counted. */
-bool log_rate_limit_allow(struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now);
+bool log_rate_limit_allow(
+    struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now);
 
 /* How many were held back for this reason since it was last asked. */
-uint32_t log_rate_limit_take_suppressed(struct log_rate_limit *log_limit, enum end_reason reason);
+uint32_t log_rate_limit_take_suppressed(
+    struct log_rate_limit *log_limit, enum end_reason reason);
 
 #endif

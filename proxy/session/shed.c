@@ -6,7 +6,7 @@
 enum {
     LOOKS = 8, /* of those that have kept us waiting longest */
     TIMEOUT = 200, /* ms a peer gets whose hello we have answered: more, and a crowd of
-                     * them keeps everybody else in the backlog */
+                    * them keeps everybody else in the backlog */
     LONG_WAIT = 500, /* ms that a hello has waited for us: CPU is short */
 };
 
@@ -50,7 +50,8 @@ static struct client *longest_awaiting_peer(const struct clients *clients)
     struct client *found = NULL;
     struct stream *s = NULL;
 
-    for (int i = 0; i < LOOKS && (s = stream_next_awaiting_peer(clients->loop, s)) != NULL; i++) {
+    for (int i = 0;
+         i < LOOKS && (s = stream_next_awaiting_peer(clients->loop, s)) != NULL; i++) {
         struct client *c = container_of(s, struct client, stream);
 
         if (has_had_its_time(c) && (found == NULL || !is_dearer(c, found, now)))

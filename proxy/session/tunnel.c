@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "proxy/session/backend.h"
+#include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/client_log.h"
 
 enum { EARLY_MAX = 64 * 1024 }; /* while the backend is not connected */
 

@@ -242,7 +242,7 @@ static int handshake(struct tls *tls, char *plain, size_t capacity)
     if (buffer_len(tls->out) == 0)
         (void)buffer_reserve(tls->out, FLIGHT_ROOM);
     return tls->native != NULL ? tls_native_read(tls, plain, capacity)
-                                : handshake_by_openssl(tls);
+                               : handshake_by_openssl(tls);
 }
 
 void tls_earn(struct tls *tls, size_t len)

@@ -89,4 +89,7 @@ const char *tls_error(const struct tls *tls);
 /* As of now; valid until the next call for any session. */
 const struct tls_info *tls_info(struct tls *tls);
 
+/* Counts a handshake that is done. Numbers are compared, no names. */
+void tls_counts_count(struct tls_counts *counts, const struct tls *tls);
+
 #endif

@@ -57,7 +57,8 @@ static const struct {
         "no cipher in common that fits our certificate's key (its kind; of an EC key "
         "also the "
         "curve)"},
-    {SSL_R_NO_SUITABLE_KEY_SHARE, TLS_FAILURE_NO_GROUP, "no key exchange group in common"},
+    {SSL_R_NO_SUITABLE_KEY_SHARE, TLS_FAILURE_NO_GROUP,
+        "no key exchange group in common"},
     {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, TLS_FAILURE_NO_SIGNATURE,
         "no signature algorithm in common that fits our certificate's key"},
     {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, TLS_FAILURE_NO_SIGNATURE,

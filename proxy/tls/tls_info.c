@@ -179,3 +179,13 @@ void tls_negotiated_free(struct tls_negotiated *outcome)
     free(outcome->peer_sha256);
     free(outcome);
 }
+
+void tls_counts_count(struct tls_counts *tally, const struct tls *tls)
+{
+    const struct tls_negotiated *outcome = tls->outcome;
+
+    tally->versions[outcome->version_kind]++;
+    tally->groups[outcome->group_kind]++;
+    tally->ciphers[outcome->cipher_kind]++;
+    tally->signatures[outcome->signature_kind]++;
+}

@@ -11,7 +11,7 @@ static enum tls_group_kind group_kind(const struct key_exchange_group *group)
         return TLS_GROUP_NONE;
     return group == &key_exchange_groups[KEY_EXCHANGE_X25519] ? TLS_GROUP_X25519
         : group == &key_exchange_groups[KEY_EXCHANGE_P256]    ? TLS_GROUP_P256
-                                                      : TLS_GROUP_P384;
+                                                              : TLS_GROUP_P384;
 }
 
 static enum tls_cipher_kind cipher_kind(const struct suite *suite)

@@ -223,8 +223,8 @@ static void take_messages(struct tls_native *native)
     struct handshake *handshake = native->handshake;
     size_t len;
 
-    while (handshake->state == HANDSHAKE_AWAITS_CLIENT &&
-        (len = next_message(native)) > 0) {
+    while (
+        handshake->state == HANDSHAKE_AWAITS_CLIENT && (len = next_message(native)) > 0) {
         native->expected = false;
         handshake_message(handshake,
             (const unsigned char *)buffer_data(&native->messages), len,

@@ -50,8 +50,8 @@ struct tls_records {
 
 /* tls_takeover.c: TLS 1.3's keys of that direction, from its secret; and from the next
  * one (RFC 8446, 7.2). */
-void tls_direction_begin(
-    struct tls_direction *way, const struct tls_records *records, enum record_cipher cipher);
+void tls_direction_begin(struct tls_direction *way, const struct tls_records *records,
+    enum record_cipher cipher);
 bool tls_direction_next(struct tls_direction *way, const struct tls_records *records);
 
 /* tls_records.c. Nothing is sealed, and that is no failure, once the session is silent.

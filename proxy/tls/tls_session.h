@@ -57,7 +57,8 @@ struct tls {
     struct buffer hello; /* the first bytes of the peer, until the handshake is done */
 
     struct tls_follow read, written; /* by OpenSSL */
-    uint32_t empty_records; /* records that brought no plaintext, against their allowance */
+    uint32_t
+        empty_records; /* records that brought no plaintext, against their allowance */
     uint32_t allowance_bytes;
 
     struct traffic *traffic; /* of a handshake whose records may become ours */
@@ -85,8 +86,7 @@ int tls_used_up(struct tls *tls);
 int tls_native_begin(struct tls *tls);
 int tls_native_read(struct tls *tls, char *plain, size_t capacity);
 /* From the record layer: one that was opened. 0: read on. */
-int tls_native_deliver(
-    struct tls *tls, int type, const unsigned char *plain, size_t len);
+int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len);
 /* May a record of that type come without encryption, although there are keys? */
 bool tls_native_allows_clear(const struct tls *tls, int type);
 const char *tls_native_host_name(const struct tls *tls); /* NULL: none */

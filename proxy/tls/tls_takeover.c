@@ -41,8 +41,8 @@ static bool find_cipher(const SSL *ssl, enum record_cipher *cipher)
     return false;
 }
 
-void tls_direction_begin(
-    struct tls_direction *way, const struct tls_records *records, enum record_cipher cipher)
+void tls_direction_begin(struct tls_direction *way, const struct tls_records *records,
+    enum record_cipher cipher)
 {
     const struct digest *digest = records->digest;
     bool seals = way == &records->out;

@@ -13,16 +13,16 @@
 #include "certstore/credential.h"
 #include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/abort_log.h"
 #include "proxy/base/log.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/worker/sandbox.h"
-#include "proxy/base/abort_log.h"
-#include "proxy/ipc/worker_stats.h"
-#include "proxy/worker/served.h"
 #include "proxy/ipc/wire.h"
-#include "proxy/worker/worker_state.h"
+#include "proxy/ipc/worker_stats.h"
 #include "proxy/session/client.h"
+#include "proxy/worker/sandbox.h"
+#include "proxy/worker/served.h"
+#include "proxy/worker/worker_state.h"
 
 enum {
     DRAIN_DEFAULT = 30000,

@@ -3,17 +3,18 @@
 
 #include "proxy/base/log.h"
 #include "proxy/ipc/worker_stats.h"
-#include "proxy/worker/served.h"
-#include "proxy/worker/worker_state.h"
 #include "proxy/session/client.h"
 #include "proxy/session/pool.h"
+#include "proxy/worker/served.h"
+#include "proxy/worker/worker_state.h"
 
 static void log_generations(const struct worker *w, struct worker_stats *report)
 {
     for (const struct list *node = w->generations.next; node != &w->generations;
          node = node->next) {
         const struct generation *g = container_of(node, struct served, link)->generation;
-        struct worker_generation_stats *entry = &report->generations[report->generation_count];
+        struct worker_generation_stats *entry =
+            &report->generations[report->generation_count];
 
         if (report->generation_count == REPORT_GENERATIONS_MAX)
             return;

@@ -3,15 +3,15 @@
 #include <unistd.h>
 
 #include "config/error.h"
-#include "proxy/base/log.h"
 #include "proxy/base/descriptor_limit.h"
+#include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/worker/sandbox.h"
 #include "proxy/ipc/sealed_memory.h"
-#include "proxy/worker/served.h"
 #include "proxy/ipc/snapshot.h"
-#include "proxy/worker/worker_state.h"
 #include "proxy/session/client.h"
+#include "proxy/worker/sandbox.h"
+#include "proxy/worker/served.h"
+#include "proxy/worker/worker_state.h"
 
 void worker_take_sockets(struct worker *w, struct message *m)
 {
@@ -28,7 +28,8 @@ void worker_take_sockets(struct worker *w, struct message *m)
     w->staged = staged;
     for (size_t i = 0; i < m->fd_count; i++) {
         memcpy(&listener, m->body + i * sizeof(listener), sizeof(listener));
-        w->staged[w->staged_count++] = worker_listeners_stage(&w->listeners, listener, m->fds[i]);
+        w->staged[w->staged_count++] =
+            worker_listeners_stage(&w->listeners, listener, m->fds[i]);
     }
     m->fd_count = 0;
 }

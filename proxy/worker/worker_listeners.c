@@ -12,13 +12,14 @@
 #include "proxy/base/log.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
-#include "proxy/worker/served.h"
 #include "proxy/session/client.h"
+#include "proxy/worker/served.h"
 
 /* No more than this are let in from a backlog that is about to be closed. */
 enum { DRAIN_BACKLOG = 4096, COMPLAINT_PAUSE = 10000 };
 
-/* ms for the last segment of a TCP handshake that began before worker_listeners_shut(). */
+/* ms for the last segment of a TCP handshake that began before worker_listeners_shut().
+ */
 enum { ON_THE_WAY = 250 };
 
 struct worker_listener {
@@ -40,7 +41,8 @@ static ino_t inode_of(int fd)
 
 static void pause_all(struct worker_listeners *listeners)
 {
-    for (struct list *node = listeners->open.next; node != &listeners->open; node = node->next)
+    for (struct list *node = listeners->open.next; node != &listeners->open;
+         node = node->next)
         listener_pause(&container_of(node, struct worker_listener, link)->listener);
 }
 
@@ -78,7 +80,8 @@ static void on_closed(struct listener *l)
 
 static const struct listener_events events = {on_accepted, on_failed, on_closed};
 
-static void open_listener(struct worker_listeners *listeners, const struct staged_listener *key, struct service *service)
+static void open_listener(struct worker_listeners *listeners,
+    const struct staged_listener *key, struct service *service)
 {
     struct worker_listener *listener = calloc(1, sizeof(*listener));
 
@@ -118,11 +121,13 @@ static void close_listener(struct worker_listener *listener, bool handed_over)
 
 static void on_drain_backlog(struct deadline *due)
 {
-    struct worker_listeners *listeners = container_of(due, struct worker_listeners, drain_backlog);
+    struct worker_listeners *listeners =
+        container_of(due, struct worker_listeners, drain_backlog);
     struct list *node, *next;
 
     for (node = listeners->open.next; node != &listeners->open; node = next) {
-        struct worker_listener *listener = container_of(node, struct worker_listener, link);
+        struct worker_listener *listener =
+            container_of(node, struct worker_listener, link);
 
         next = node->next;
         if (listener->held != NULL)
@@ -134,11 +139,13 @@ static void on_room(void *owner)
 {
     struct worker_listeners *listeners = owner;
 
-    for (struct list *node = listeners->open.next; node != &listeners->open; node = node->next)
+    for (struct list *node = listeners->open.next; node != &listeners->open;
+         node = node->next)
         listener_resume(&container_of(node, struct worker_listener, link)->listener);
 }
 
-void worker_listeners_init(struct worker_listeners *listeners, struct loop *loop, struct clients *clients)
+void worker_listeners_init(
+    struct worker_listeners *listeners, struct loop *loop, struct clients *clients)
 {
     listeners->loop = loop;
     listeners->clients = clients;
@@ -147,10 +154,13 @@ void worker_listeners_init(struct worker_listeners *listeners, struct loop *loop
     clients_on_room(clients, on_room, listeners);
 }
 
-static struct worker_listener *listener_with(struct worker_listeners *listeners, ino_t inode)
+static struct worker_listener *listener_with(
+    struct worker_listeners *listeners, ino_t inode)
 {
-    for (struct list *node = listeners->open.next; node != &listeners->open; node = node->next) {
-        struct worker_listener *listener = container_of(node, struct worker_listener, link);
+    for (struct list *node = listeners->open.next; node != &listeners->open;
+         node = node->next) {
+        struct worker_listener *listener =
+            container_of(node, struct worker_listener, link);
 
         if (listener->inode == inode && inode != 0)
             return listener;
@@ -158,7 +168,8 @@ static struct worker_listener *listener_with(struct worker_listeners *listeners,
     return NULL;
 }
 
-static void use_staged(struct worker_listeners *listeners, const struct staged_listener *key, struct service *service)
+static void use_staged(struct worker_listeners *listeners,
+    const struct staged_listener *key, struct service *service)
 {
     struct worker_listener *listener = listener_with(listeners, key->inode);
 
@@ -172,7 +183,8 @@ static void use_staged(struct worker_listeners *listeners, const struct staged_l
     staged_listener_destroy(key);
 }
 
-struct staged_listener worker_listeners_stage(struct worker_listeners *listeners, uint32_t listener, int fd)
+struct staged_listener worker_listeners_stage(
+    struct worker_listeners *listeners, uint32_t listener, int fd)
 {
     struct staged_listener key = {.listener = listener, .fd = fd, .inode = inode_of(fd)};
 
@@ -196,10 +208,11 @@ static void hold(struct worker_listener *listener)
         listener->held = generation_ref(listener->service->generation);
 }
 
-void worker_listeners_switch(struct worker_listeners *listeners, const struct served *served,
-    const struct staged_listener *keys, size_t count)
+void worker_listeners_switch(struct worker_listeners *listeners,
+    const struct served *served, const struct staged_listener *keys, size_t count)
 {
-    for (struct list *node = listeners->open.next; node != &listeners->open; node = node->next)
+    for (struct list *node = listeners->open.next; node != &listeners->open;
+         node = node->next)
         hold(container_of(node, struct worker_listener, link));
     for (size_t i = 0; i < count; i++)
         use_staged(listeners, &keys[i],
@@ -215,5 +228,6 @@ void worker_listeners_close(struct worker_listeners *listeners, bool handed_over
 {
     deadline_disarm(&listeners->drain_backlog);
     while (!list_empty(&listeners->open))
-        close_listener(container_of(listeners->open.next, struct worker_listener, link), handed_over);
+        close_listener(container_of(listeners->open.next, struct worker_listener, link),
+            handed_over);
 }

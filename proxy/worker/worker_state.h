@@ -9,11 +9,11 @@
 
 #include "certstore/context.h"
 #include "proxy/base/list.h"
+#include "proxy/ipc/log_files.h"
+#include "proxy/ipc/worker_setup.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/loop.h"
 #include "proxy/worker/worker_listeners.h"
-#include "proxy/ipc/log_files.h"
-#include "proxy/ipc/worker_setup.h"
 
 struct error;
 struct clients;

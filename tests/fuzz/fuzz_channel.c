@@ -5,9 +5,9 @@
 
 #include "config/error.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/ipc/worker_stats.h"
-#include "proxy/ipc/worker_setup.h"
 #include "proxy/ipc/snapshot.h"
+#include "proxy/ipc/worker_setup.h"
+#include "proxy/ipc/worker_stats.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certstore/read/collect.h"
 #include "certstore/finding.h"
+#include "certstore/read/collect.h"
 
 static void collect(const char *text, size_t len, const char *password)
 {

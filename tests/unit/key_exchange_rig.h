@@ -1,6 +1,6 @@
 /*
- * key_exchange_rig.h - the library for batched key exchange, if there is one, and OpenSSL's
- * X25519 to compare with.
+ * key_exchange_rig.h - the library for batched key exchange, if there is one, and
+ * OpenSSL's X25519 to compare with.
  */
 #ifndef WLBPROXY_TESTS_EXCHANGE_RIG_H
 #define WLBPROXY_TESTS_EXCHANGE_RIG_H

@@ -177,8 +177,7 @@ static void a_source_with_many_failures_is_limited_and_a_completing_one_is_not(
     assert_int_equal(rank_of("192.0.2.9", 1100), SOURCE_NEW);
 }
 
-static void a_source_with_many_handshakes_is_limited_until_they_end(
-    void **state)
+static void a_source_with_many_handshakes_is_limited_until_they_end(void **state)
 {
     static const struct admission_limits none = {0};
     struct sockaddr_storage from = address("192.0.2.1");
@@ -189,7 +188,8 @@ static void a_source_with_many_handshakes_is_limited_until_they_end(
         assert_int_equal(
             admission_enter(table, &none, &from, true, 0, &sources[i]), ADMIT);
         assert_int_equal(source_handshakes(sources[i]), i + 1);
-        assert_int_equal(source_priority(sources[i], 0), i < 16 ? SOURCE_NEW : SOURCE_CROWD);
+        assert_int_equal(
+            source_priority(sources[i], 0), i < 16 ? SOURCE_NEW : SOURCE_CROWD);
     }
     for (int i = 0; i < 4; i++)
         source_handshake_over(sources[i]);
@@ -229,7 +229,8 @@ static void many_sources_never_evict_one_with_connections(void **state)
     assert_ptr_equal(kept, again);
 }
 
-static void a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know(void **state)
+static void a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know(
+    void **state)
 {
     (void)state;
     assert_int_equal(shake(1, false, 1000), ADMIT);
@@ -270,7 +271,8 @@ int main(void)
         FRESH(addresses_of_one_source_count_together),
         FRESH(the_rate_is_held_against_a_source_while_cpu_is_short_only),
         FRESH(a_source_that_slows_down_is_forgiven),
-        FRESH(who_finished_a_handshake_goes_before_unverified_clients_until_it_lets_us_down),
+        FRESH(
+            who_finished_a_handshake_goes_before_unverified_clients_until_it_lets_us_down),
         FRESH(a_source_with_many_failures_is_limited_and_a_completing_one_is_not),
         FRESH(a_source_with_many_handshakes_is_limited_until_they_end),
         FRESH(connections_without_full_handshakes_never_fill_the_bucket),

@@ -15,9 +15,9 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 
+#include "certstore/finding.h"
 #include "certstore/read/collect.h"
 #include "certstore/read/collect_parts.h"
-#include "certstore/finding.h"
 #include "tests/unit/pki.h"
 
 #define RSA "RSA:2048"

@@ -17,11 +17,11 @@
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "config/settings.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/command/command.h"
 #include "proxy/command/print.h"
 #include "proxy/command/status_print.h"
 #include "proxy/master/plan.h"
-#include "proxy/base/utf8_json.h"
 
 /* What went to stdout and stderr since capture_begin(). */
 static char captured[2][64 * 1024];

@@ -205,10 +205,10 @@ static void an_operation_that_is_alone_of_its_kind_is_done(void **state)
     (void)state;
     if (!engine_is_batched())
         skip();
-    assert_true(
-        key_exchange_generate(NULL, engine_libctx(), &key_exchange_groups[KEY_EXCHANGE_P384], many));
-    assert_true(
-        key_exchange_generate(NULL, engine_libctx(), &key_exchange_groups[KEY_EXCHANGE_X25519], few));
+    assert_true(key_exchange_generate(
+        NULL, engine_libctx(), &key_exchange_groups[KEY_EXCHANGE_P384], many));
+    assert_true(key_exchange_generate(
+        NULL, engine_libctx(), &key_exchange_groups[KEY_EXCHANGE_X25519], few));
     submit(&alone, OPERATION_X25519_DERIVE, few, secret);
     for (int i = 0; i < RUNS_MAX; i++) {
         for (int lane = 0; lane < LANES; lane++)

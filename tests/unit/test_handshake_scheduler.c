@@ -242,8 +242,8 @@ static void a_client_with_a_completing_fingerprint_is_not_limited(void **state)
     assert_true(is_answered(&alone));
     disconnect(&alone);
     memset(&alone, 0, sizeof(alone));
-    connect_one(
-        &alone, 2, TLS1_3_VERSION); /* and the many_clients's fingerprint is worth nothing */
+    connect_one(&alone, 2,
+        TLS1_3_VERSION); /* and the many_clients's fingerprint is worth nothing */
     say(&alone);
     see_and_act();
     assert_false(is_answered(&alone));
@@ -276,7 +276,8 @@ static void an_unanswered_client_spoils_no_fingerprint(void **state)
     finish_one(TLS1_3_VERSION);
     open_many_handshakes(2);
     see_and_act();
-    unsigned fingerprint = many_clients[PENDING_HANDSHAKES_MANY - 1].stream.fingerprint, answered = 0;
+    unsigned fingerprint = many_clients[PENDING_HANDSHAKES_MANY - 1].stream.fingerprint,
+             answered = 0;
     assert_true(fingerprints_complete(&loop.fingerprints, fingerprint));
     assert_false(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
     for (int i = 0; i < PENDING_HANDSHAKES_MANY; i++)
@@ -323,7 +324,8 @@ static void who_waits_in_a_queue_is_not_watched(void **state)
     TURN_UNTIL(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
     turn();
     assert_int_not_equal(last->poller.wanted & EPOLLIN, 0);
-    TURN_UNTIL((say(&many_clients[PENDING_HANDSHAKES_MANY - 1]), many_clients[PENDING_HANDSHAKES_MANY - 1].opened));
+    TURN_UNTIL((say(&many_clients[PENDING_HANDSHAKES_MANY - 1]),
+        many_clients[PENDING_HANDSHAKES_MANY - 1].opened));
     close_many_handshakes();
 }
 
@@ -387,7 +389,8 @@ static void unverified_clients_get_half_of_the_time_beside_others(void **state)
     cpu_budget_charge(&loop, now + MS, now + MS + 1); /* a little more changes nothing */
     assert_true(cpu_budget_exhausted(&loop, now + 2 * MS - 1));
     cpu_budget_charge(&loop, now, now + (uint64_t)100 * MS);
-    assert_false(cpu_budget_exhausted(&loop, now + (uint64_t)101 * MS)); /* nobody is about */
+    assert_false(
+        cpu_budget_exhausted(&loop, now + (uint64_t)101 * MS)); /* nobody is about */
 }
 
 int main(void)

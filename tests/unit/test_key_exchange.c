@@ -48,8 +48,9 @@ static bool reference_multiply(const struct key_exchange_group *group,
     return ok;
 }
 
-static bool reference(const struct key_exchange_group *group, const struct key_exchange_key *own,
-    const struct key_exchange_key *peer, unsigned char *secret)
+static bool reference(const struct key_exchange_group *group,
+    const struct key_exchange_key *own, const struct key_exchange_key *peer,
+    unsigned char *secret)
 {
     struct key_exchange_key product;
 
@@ -62,9 +63,11 @@ static bool reference(const struct key_exchange_group *group, const struct key_e
 }
 
 static void assert_agrees(const struct key_exchange_group *group,
-    const struct key_exchange_key *own, const struct key_exchange_key *peers, size_t count)
+    const struct key_exchange_key *own, const struct key_exchange_key *peers,
+    size_t count)
 {
-    unsigned char secrets[LANES][KEY_EXCHANGE_SECRET_MAX], expected[KEY_EXCHANGE_SECRET_MAX];
+    unsigned char secrets[LANES][KEY_EXCHANGE_SECRET_MAX],
+        expected[KEY_EXCHANGE_SECRET_MAX];
     struct key_exchange_job jobs[LANES];
 
     for (size_t i = 0; i < count; i++)
@@ -87,8 +90,10 @@ static void random_keys_agree_with_openssl(void **state)
     need_library();
     for (size_t g = 0; g < KEY_EXCHANGE_GROUPS; g++) {
         for (size_t b = 0; b < batches; b++) {
-            assert_true(key_exchange_generate(&library, NULL, &key_exchange_groups[g], own));
-            assert_true(key_exchange_generate(&library, NULL, &key_exchange_groups[g], peers));
+            assert_true(
+                key_exchange_generate(&library, NULL, &key_exchange_groups[g], own));
+            assert_true(
+                key_exchange_generate(&library, NULL, &key_exchange_groups[g], peers));
             assert_agrees(&key_exchange_groups[g], own, peers, 1 + b % LANES);
         }
     }
@@ -102,10 +107,11 @@ static void public_keys_are_what_openssl_computes(void **state)
     need_library();
     for (size_t g = KEY_EXCHANGE_P384; g <= KEY_EXCHANGE_P256; g++) {
         for (size_t b = 0; b < batches; b++) {
-            assert_true(key_exchange_generate(&library, NULL, &key_exchange_groups[g], keys));
+            assert_true(
+                key_exchange_generate(&library, NULL, &key_exchange_groups[g], keys));
             for (size_t i = 0; i < LANES; i++) {
-                assert_true(
-                    reference_multiply(&key_exchange_groups[g], &keys[i], NULL, &expected));
+                assert_true(reference_multiply(
+                    &key_exchange_groups[g], &keys[i], NULL, &expected));
                 assert_memory_equal(keys[i].x, expected.x, sizeof(expected.x));
                 assert_memory_equal(keys[i].y, expected.y, sizeof(expected.y));
             }
@@ -141,7 +147,8 @@ static void edge_scalars_agree_with_openssl(void **state)
     need_library();
     for (size_t g = KEY_EXCHANGE_P384; g <= KEY_EXCHANGE_P256; g++) {
         for (size_t n = 0; n < 64; n += LANES) {
-            assert_true(key_exchange_generate(&library, NULL, &key_exchange_groups[g], peers));
+            assert_true(
+                key_exchange_generate(&library, NULL, &key_exchange_groups[g], peers));
             for (size_t i = 0; i < LANES; i++)
                 edge_scalar(&key_exchange_groups[g], n + i, &own[i]);
             assert_agrees(&key_exchange_groups[g], own, peers, LANES);

@@ -13,16 +13,16 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "certstore/install/arrange.h"
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
-#include "certstore/install/durable.h"
 #include "certstore/finding.h"
-#include "certstore/judge/judge.h"
+#include "certstore/install/arrange.h"
+#include "certstore/install/durable.h"
 #include "certstore/install/make_certificate.h"
 #include "certstore/install/make_key.h"
-#include "certstore/read/pem_text.h"
 #include "certstore/install/subject.h"
+#include "certstore/judge/judge.h"
+#include "certstore/read/pem_text.h"
 #include "config/error.h"
 #include "config/text_list.h"
 

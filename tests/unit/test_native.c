@@ -115,7 +115,8 @@ static void tickets_of_the_other_do_no_harm(void **state)
 
         for (size_t k = 0; k < 2; k++) {
             begin();
-            SSL_set1_groups_list(client.ssl, retried[k] ? "P-521:X25519" : supported_groups_only);
+            SSL_set1_groups_list(
+                client.ssl, retried[k] ? "P-521:X25519" : supported_groups_only);
             SSL_set_session(client.ssl, session);
             shake(1000);
             assert_true(tls_is_open(server.tls) && native != retried[k]);

@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
+#include "proxy/ipc/wire.h"
 #include "proxy/master/release.h"
 #include "proxy/master/rollout.h"
 #include "proxy/master/supervisor.h"
-#include "proxy/ipc/wire.h"
 
 static struct supervisor supervisor;
 static struct rollout rollout;

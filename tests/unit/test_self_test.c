@@ -16,7 +16,8 @@ static void the_self_test_passes_and_notices_a_broken_library(void **state)
     assert_non_null(strstr(err.text, "secp384r1"));
 }
 
-static void flip_a_bit(const struct key_exchange_group *group, struct key_exchange_job *job)
+static void flip_a_bit(
+    const struct key_exchange_group *group, struct key_exchange_job *job)
 {
     key_exchange_derive_alone(group, job);
     job->secret[47] ^= 1;

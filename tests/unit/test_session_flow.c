@@ -273,7 +273,8 @@ static void half_an_empty_line_is_remembered(void **state)
 static void a_backend_with_a_full_backlog_is_waited_for(void **state)
 {
     struct sockaddr *address = (struct sockaddr *)&rig.endpoints[0].address;
-    int many_clients = socket(AF_UNIX, SOCK_STREAM, 0), backend, client = rig_client(&rig);
+    int many_clients = socket(AF_UNIX, SOCK_STREAM, 0), backend,
+        client = rig_client(&rig);
 
     (void)state;
     listen(rig.listeners[0], 0);

@@ -7,8 +7,8 @@
 
 #include "proxy/http/parser.h"
 #include "proxy/session/access_log.h"
-#include "proxy/session/log_rate_limit.h"
 #include "proxy/session/error_status.h"
+#include "proxy/session/log_rate_limit.h"
 #include "proxy/session/pace.h"
 #include "proxy/session/pool.h"
 
@@ -133,7 +133,8 @@ static void a_flood_is_suppressed_in_the_log_and_counted(void **state)
         allowed += log_rate_limit_allow(&noise, END_HANDSHAKE_FAILED, 1000000);
     assert_int_equal(allowed, NOISE_BURST);
     assert_true(log_rate_limit_allow(&noise, END_BAD_REQUEST, 1000000));
-    assert_int_equal(log_rate_limit_take_suppressed(&noise, END_HANDSHAKE_FAILED), 1000 - NOISE_BURST);
+    assert_int_equal(
+        log_rate_limit_take_suppressed(&noise, END_HANDSHAKE_FAILED), 1000 - NOISE_BURST);
     assert_int_equal(log_rate_limit_take_suppressed(&noise, END_HANDSHAKE_FAILED), 0);
     assert_true(log_rate_limit_allow(&noise, END_HANDSHAKE_FAILED, 1000000 + 1000));
 }

@@ -150,7 +150,8 @@ static void ecdsa_batches_verify(void **state)
     for (size_t k = 3; k < KINDS; k++) {
         EVP_PKEY *key = new_key(&kinds[k]);
         struct signing_key signing = {
-            .curve = &key_exchange_groups[k == 3 ? KEY_EXCHANGE_P256 : KEY_EXCHANGE_P384]};
+            .curve =
+                &key_exchange_groups[k == 3 ? KEY_EXCHANGE_P256 : KEY_EXCHANGE_P384]};
         unsigned char digests[LANES][64], signatures[LANES][SIGNATURE_MAX];
         uint64_t scalar[KEY_EXCHANGE_LIMBS_MAX];
         struct signing_job jobs[LANES];

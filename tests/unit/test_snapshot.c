@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "config/error.h"
-#include "proxy/ipc/worker_stats.h"
-#include "proxy/ipc/worker_setup.h"
 #include "proxy/ipc/snapshot.h"
+#include "proxy/ipc/worker_setup.h"
+#include "proxy/ipc/worker_stats.h"
 
 static struct endpoint endpoints[2] = {
     {.len = 16, .text = "127.0.0.1:8012"}, {.len = 28, .text = "[::1]:8013"}};

@@ -138,7 +138,8 @@ static const struct stream_events ignored = {
     ignore, ignore_data, ignore, ignore, ignore_failure, ignore};
 
 /* Hellos of clients who then say no more, each of which costs much to answer. */
-static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES_MANY], int peers[PENDING_HANDSHAKES_MANY])
+static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES_MANY],
+    int peers[PENDING_HANDSHAKES_MANY])
 {
     SSL *client = SSL_new(client_context);
     BIO *hello = BIO_new(BIO_s_mem());
@@ -152,8 +153,8 @@ static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES
     for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++) {
         tcp_pair(pair);
         peers[i] = pair[1];
-        stream_accept(
-            &many_clients[i], &loop, &ignored, pair[0], (struct tls_context *)server_context);
+        stream_accept(&many_clients[i], &loop, &ignored, pair[0],
+            (struct tls_context *)server_context);
     }
     a_few_turns();
     for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++)

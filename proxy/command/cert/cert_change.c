@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "certstore/credential.h"
-#include "certstore/install/durable.h"
 #include "certstore/finding.h"
+#include "certstore/install/durable.h"
 #include "certstore/read/secret_file.h"
 #include "config/error.h"
 #include "proxy/command/cert/cert_change_tell.h"

@@ -4,10 +4,10 @@
 
 #include <openssl/x509.h>
 
-#include "certstore/read/collect.h"
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge_parts.h"
+#include "certstore/read/collect.h"
 #include "config/error.h"
 #include "config/text_list.h"
 #include "proxy/command/arguments.h"

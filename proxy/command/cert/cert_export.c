@@ -10,21 +10,21 @@
 
 #include "certstore/certificate.h"
 #include "certstore/chain.h"
-#include "certstore/read/collect.h"
 #include "certstore/credential.h"
-#include "certstore/install/durable.h"
 #include "certstore/finding.h"
-#include "certstore/read/pem_text.h"
+#include "certstore/install/durable.h"
 #include "certstore/judge/xenserver.h"
+#include "certstore/read/collect.h"
+#include "certstore/read/pem_text.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "config/text_list.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/new_file.h"
 #include "proxy/command/password_file.h"
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
-#include "proxy/base/utf8_json.h"
 
 enum { FILE_NAME_MAX = 128 };
 

@@ -7,11 +7,11 @@
 
 #include <openssl/x509.h>
 
-#include "certstore/install/arrange.h"
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
-#include "certstore/install/durable.h"
 #include "certstore/finding.h"
+#include "certstore/install/arrange.h"
+#include "certstore/install/durable.h"
 #include "certstore/judge/judge.h"
 #include "config/error.h"
 #include "proxy/command/cert/cert_place.h"

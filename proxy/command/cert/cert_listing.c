@@ -9,8 +9,8 @@
 
 #include "certstore/certificate.h"
 #include "certstore/read/collect.h"
-#include "proxy/master/describe.h"
 #include "proxy/base/utf8_json.h"
+#include "proxy/master/describe.h"
 
 enum { TEXT_MAX = 4096, DAY = 24 * 3600 };
 

@@ -9,13 +9,13 @@
 #include <openssl/x509.h>
 
 #include "certstore/certificate.h"
-#include "certstore/read/collect.h"
 #include "certstore/credential.h"
-#include "certstore/install/durable.h"
 #include "certstore/finding.h"
+#include "certstore/install/durable.h"
 #include "certstore/install/make_certificate.h"
-#include "certstore/read/pem_text.h"
 #include "certstore/install/subject.h"
+#include "certstore/read/collect.h"
+#include "certstore/read/pem_text.h"
 #include "config/error.h"
 #include "config/text_list.h"
 #include "proxy/command/cert/cert.h"

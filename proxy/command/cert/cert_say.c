@@ -7,10 +7,10 @@
 
 #include "certstore/finding.h"
 #include "config/error.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/command/command.h"
 #include "proxy/command/print.h"
 #include "proxy/master/describe.h"
-#include "proxy/base/utf8_json.h"
 
 void cert_say_init(struct cert_say *say, const char *command, bool json, bool dry_run)
 {

@@ -6,20 +6,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "certstore/read/collect.h"
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/read/collect.h"
 #include "config/error.h"
 #include "config/text_list.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
+#include "proxy/command/cert/cert_listing.h"
 #include "proxy/command/cert/cert_show.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/password_file.h"
 #include "proxy/command/peer.h"
-#include "proxy/command/cert/cert_listing.h"
 #include "proxy/command/print.h"
 #include "proxy/master/describe.h"
-#include "proxy/base/utf8_json.h"
 
 /* --- a file ---------------------------------------------------------------------------
  */

@@ -8,7 +8,8 @@
 
 #include <jansson.h>
 
-/* PORTRAIT (cert_listing.h) with "file", "format"?, "findings" and "ok": all of it was read.
+/* PORTRAIT (cert_listing.h) with "file", "format"?, "findings" and "ok": all of it was
+ * read.
  */
 json_t *show_file(const char *path, const char *password);
 void show_file_print(const json_t *shown);

@@ -3,11 +3,11 @@
 
 #include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/command/cert/cert_show.h"
 #include "proxy/command/command.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
-#include "proxy/base/utf8_json.h"
 
 /* The service of that name in the running proxy's answer; NULL: not served. */
 static const json_t *find_served(const json_t *status, const char *name)

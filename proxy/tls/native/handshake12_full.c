@@ -120,8 +120,8 @@ static void submit_derivation(struct handshake12 *h)
     const struct key_exchange_group *group = h->common.group;
 
     h->derivation.kind = (enum operation_kind)(group - key_exchange_groups);
-    h->derivation.job.exchange =
-        (struct key_exchange_job){.own = &h->own, .peer = &h->peer, .secret = h->premaster};
+    h->derivation.job.exchange = (struct key_exchange_job){
+        .own = &h->own, .peer = &h->peer, .secret = h->premaster};
     h->phase = AWAIT_SECRET;
     h->common.state = HANDSHAKE_AWAITS_KEYS;
     handshake_submit(&h->common, &h->derivation);
