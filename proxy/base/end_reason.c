@@ -6,8 +6,9 @@ static const struct {
     const char *text;
     enum log_level level;
     enum fault fault;
+    const char *meaning;
 } reasons[END_REASON_COUNT] = {
-#define X(name, text, level, fault) {text, level, fault},
+#define X(name, text, level, fault, meaning) {text, level, fault, meaning},
     END_REASONS(X)
 #undef X
 };
@@ -28,4 +29,10 @@ enum fault end_reason_fault(enum end_reason reason)
 {
     assert((unsigned)reason < END_REASON_COUNT);
     return reasons[reason].fault;
+}
+
+const char *end_reason_meaning(enum end_reason reason)
+{
+    assert((unsigned)reason < END_REASON_COUNT);
+    return reasons[reason].meaning;
 }

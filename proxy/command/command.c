@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"migrate", "STUNNEL.CONF", "print the wlbproxy configuration for stunnel's",
         migrate_command},
     {"options", "", "print every option of the configuration", options_command},
+    {"events", "", "print every event of the log, and what to do", events_command},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -33,5 +33,6 @@ int status_command(int argc, char **argv);
 int cert_command(int argc, char **argv);
 int migrate_command(int argc, char **argv);
 int options_command(int argc, char **argv);
+int events_command(int argc, char **argv);
 
 #endif

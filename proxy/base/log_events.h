@@ -1,0 +1,145 @@
+/*
+ * log_events.h - every event of the log: one table of name, level, fields, meaning, and
+ * what to do. docs/events.md is printed from it (`wlbproxy events`), and tests/events
+ * fails on an event that the code logs and the table lacks, or the other way round.
+ */
+#ifndef WLBPROXY_BASE_LOG_EVENTS_H
+#define WLBPROXY_BASE_LOG_EVENTS_H
+
+/* name, level, fields, meaning, what to do; extend freely, here only. In alphabetical
+ * order. */
+#define LOG_EVENTS(X)                                                                    \
+    X("aborted", "error", "last_error",                                                  \
+        "The process ends by abort(): a library or an assertion gave up.",               \
+        "Report it, with the lines before it. The master replaces a worker.")            \
+    X("accept_failed", "warning", "service reason times",                                \
+        "The kernel refused a new connection.",                                          \
+        "\"Too many open files\": raise LimitNOFILE or lower max_connections.")          \
+    X("backend_failed", "by reason", "conn service backend reason answered detail",      \
+        "A request could not be served by its backend.",                                 \
+        "Look at the backend; answered= is what the client got.")                        \
+    X("backend_passed_over", "warning", "service backend ms detail",                     \
+        "A backend failed; requests go to the others for backend_retry_after.",          \
+        "Look at the backend.")                                                          \
+    X("confined", "info", "by", "A process has entered its sandbox.", "Nothing.")        \
+    X("control_refused", "warning", "reason", "The control socket refused a client.",    \
+        "Run the command as root, or as the user of the proxy.")                         \
+    X("descriptors", "info, warning", "limit max_connections asked text",                \
+        "How many connections the limit of descriptors allows.",                         \
+        "As a warning: raise LimitNOFILE to the number in the text.")                    \
+    X("drain_ended", "warning", "connections reason",                                    \
+        "drain_timeout is over, and the connections that were left are closed.",         \
+        "Raise drain_timeout if they were worth waiting for.")                           \
+    X("draining", "info", "drain_timeout_ms connections",                                \
+        "The process takes no new connections and lets the busy ones end.", "Nothing.")  \
+    X("draining_already", "info", "",                                                    \
+        "A first stop signal came while the process was draining.",                      \
+        "Send it again to stop at once.")                                                \
+    X("end", "by reason", "conn peer service reason state ...",                          \
+        "A connection ended, or a handshake failed; reason= is one of the end reasons.", \
+        "See the end reasons below.")                                                    \
+    X("exit_with_blocked_task", "info", "text",                                          \
+        "The master ended while a file or a name was still waited for.",                 \
+        "Look for a file system or a resolver that does not answer.")                    \
+    X("file_watch_waits", "info", "reason text",                                         \
+        "watch: the files changed, but cannot be served as they are.",                   \
+        "Finish the rotation; `wlbproxy check` says what is wrong.")                     \
+    X("finding", "by finding", "id text",                                                \
+        "Something about the configuration or a certificate deserves attention.",        \
+        "Do what the text says; `wlbproxy check` shows all of them.")                    \
+    X("kernel_memory", "warning", "waits text",                                          \
+        "The kernel had no memory for epoll and was asked again.",                       \
+        "Give the machine more memory.")                                                 \
+    X("log_suppressed", "info", "reason lines seconds",                                  \
+        "Lines of one reason came too fast; so many were counted instead of written.",   \
+        "Nothing. `status` has the counts.")                                             \
+    X("logs_not_reopened", "error", "reason",                                            \
+        "USR1: the log files could not be opened; the old ones go on.",                  \
+        "Check the path and its permissions, then send USR1 again.")                     \
+    X("logs_reopened", "info", "", "USR1: the log files were opened anew.", "Nothing.")  \
+    X("master_gone", "warning", "text",                                                  \
+        "A worker lost its master; it finishes what it has and ends.",                   \
+        "Find out why the master ended; the service manager starts it again.")           \
+    X("max_connections_reached", "warning", "clients max_connections detail",            \
+        "A worker serves as many clients as it may.",                                    \
+        "Raise max_connections (and LimitNOFILE), or look for one source that "          \
+        "takes them.")                                                                   \
+    X("no_control_socket", "warning", "reason text",                                     \
+        "The control socket could not be opened; the service runs without it.",          \
+        "Mend the reason, then reload by SIGHUP.")                                       \
+    X("no_such_user", "warning", "user text",                                            \
+        "The account of the option user does not exist; workers run as nobody.",         \
+        "Create the account.")                                                           \
+    X("not_watched", "warning", "file reason", "watch: one file cannot be watched.",     \
+        "Reload by hand after a change.")                                                \
+    X("not_watching", "warning", "reason", "watch: nothing can be watched.",             \
+        "Reload by hand after a change.")                                                \
+    X("refused", "by reason", "peer reason",                                             \
+        "A connection was closed right after it was accepted.",                          \
+        "See the end reasons below.")                                                    \
+    X("reload_refused", "error", "serving reason text",                                  \
+        "A reload was refused; the old generation is still served.",                     \
+        "Mend the reason; `wlbproxy check` judges as the reload does.")                  \
+    X("serving", "info",                                                                 \
+        "generation service subject names serial sha256 key chain not_after",            \
+        "A certificate is served from now on, once a line for each.", "Nothing.")        \
+    X("signal_ignored", "info", "signal",                                                \
+        "A signal came at a time when it means nothing.", "Nothing.")                    \
+    X("start_refused", "error", "reason", "The proxy cannot start.",                     \
+        "Mend the reason; `wlbproxy check` says more.")                                  \
+    X("starting", "info", "version pid config workers_run_as",                           \
+        "The master has started.", "Nothing.")                                           \
+    X("state", "debug", "conn from to", "A client changed its state.", "Nothing.")       \
+    X("stopped", "info", "", "The last worker has ended, and so does the master.",       \
+        "Nothing.")                                                                      \
+    X("stopping_now", "warning", "",                                                     \
+        "A second stop signal came: connections are closed at once.", "Nothing.")        \
+    X("successor_died", "error", "status signal",                                        \
+        "The program that took over in an upgrade died while this one drained.",         \
+        "Look at its lines in the log.")                                                 \
+    X("successor_killed", "error", "successor reason",                                   \
+        "The new program of an upgrade did not come to serve and was ended.",            \
+        "Look at its lines in the log; this process goes on.")                           \
+    X("ticket_keys_not_rotated", "error", "reason",                                      \
+        "New ticket keys could not be made; the old ones go on.", "Report it.")          \
+    X("ticket_keys_rotated", "info", "", "New session tickets are sealed by a new key.", \
+        "Nothing.")                                                                      \
+    X("unchanged", "info", "serving text",                                               \
+        "A reload found nothing that differs from what is served.", "Nothing.")          \
+    X("upgrade_abandoned", "info", "successor",                                          \
+        "A stop signal ended an upgrade that was under way.", "Nothing.")                \
+    X("upgrade_failed", "error", "status signal program reason text",                    \
+        "An upgrade failed; this process goes on.", "Mend the reason, send USR2 again.") \
+    X("upgrade_refused", "error", "reason text", "An upgrade is not possible here.",     \
+        "Do what the text says.")                                                        \
+    X("upgrade_running", "warning", "successor",                                         \
+        "An upgrade was asked for while one is under way.", "Wait for its outcome.")     \
+    X("upgraded", "info", "successor", "The new program serves; this one drains.",       \
+        "Nothing.")                                                                      \
+    X("upgrading", "info", "successor program",                                          \
+        "The program on disk was started to take over.", "Nothing.")                     \
+    X("waiting_for_port", "warning", "reason",                                           \
+        "An address is in use; the start waits for it for a while.",                     \
+        "Stop the process that the reason names.")                                       \
+    X("watch_looked", "debug", "", "watch: the files were looked at.", "Nothing.")       \
+    X("watch_reload", "info", "text",                                                    \
+        "watch: the files have changed, and a reload begins.", "Nothing.")               \
+    X("worker_behind", "warning", "worker generation text",                              \
+        "A worker did not come up in time for a reload; the others serve it.",           \
+        "Look at the worker's own lines in the log.")                                    \
+    X("worker_died", "error", "worker pid signal status reason",                         \
+        "A worker ended by itself; it is replaced.",                                     \
+        "Report it, with the core or the lines before it.")                              \
+    X("worker_ended", "info", "worker pid", "A worker ended as it should.", "Nothing.")  \
+    X("worker_killed", "error", "worker pid reason",                                     \
+        "The master killed a worker that did not answer; it is replaced.",               \
+        "Look for what kept it: CPU, memory, a stopped process.")                        \
+    X("worker_not_started", "error", "worker reason",                                    \
+        "A worker could not be started; the master tries again.", "Mend the reason.")    \
+    X("worker_pause", "warning", "worker ms",                                            \
+        "A worker keeps dying young; its next start waits.",                             \
+        "Look at its own lines in the log.")                                             \
+    X("worker_up", "info", "worker pid crypto",                                          \
+        "A worker is ready; crypto= says who does its arithmetic.", "Nothing.")
+
+#endif

@@ -1,0 +1,66 @@
+#include "proxy/base/end_reason.h"
+#include "proxy/base/log_events.h"
+#include "proxy/command/arguments.h"
+#include "proxy/command/print.h"
+
+static const struct {
+    const char *name, *level, *fields, *meaning, *action;
+} events[] = {
+#define X(name, level, fields, meaning, action) {name, level, fields, meaning, action},
+    LOG_EVENTS(X)
+#undef X
+};
+
+static void print_markdown(void)
+{
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    static const char *const faults[] = {
+        "nobody's", "the client's", "the backend's", "ours"};
+
+    puts("| event | level | fields | meaning | what to do |\n|---|---|---|---|---|");
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+        printf("| `%s` | %s | %s | %s | %s |\n", events[i].name, events[i].level,
+            events[i].fields, events[i].meaning, events[i].action);
+    puts("\n| end reason | level | whose fault | meaning |\n|---|---|---|---|");
+    for (enum end_reason reason = 0; reason < END_REASON_COUNT; reason++)
+        printf("| `%s` | %s | %s | %s |\n", end_reason_text(reason),
+            levels[end_reason_level(reason)], faults[end_reason_fault(reason)],
+            end_reason_meaning(reason));
+}
+
+static void print_text(void)
+{
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        printf("event=%s (%s)\n", events[i].name, events[i].level);
+        print_wrapped(stdout, "  ", events[i].meaning);
+        print_wrapped(stdout, "  ", events[i].action);
+    }
+    for (enum end_reason reason = 0; reason < END_REASON_COUNT; reason++) {
+        printf("reason=%s\n", end_reason_text(reason));
+        print_wrapped(stdout, "  ", end_reason_meaning(reason));
+    }
+}
+
+int events_command(int argc, char **argv)
+{
+    bool markdown = false;
+    const struct argument list[] = {
+        {"markdown", 0, NULL, "as tables of docs/events.md", NULL, &markdown, NULL},
+    };
+    const struct arguments arguments = {
+        .command = "events",
+        .summary = "Prints every event of the log and every reason of an end: what it "
+                   "means, and what to do.",
+        .list = list,
+        .count = sizeof(list) / sizeof(list[0]),
+    };
+    int status = arguments_parse(&arguments, argc, argv);
+
+    if (status != EXIT_GO_ON)
+        return status;
+    if (markdown)
+        print_markdown();
+    else
+        print_text();
+    return EXIT_DONE;
+}
