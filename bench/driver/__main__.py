@@ -21,9 +21,9 @@ from certificates import Certificates  # noqa: E402
 from measure import Bench, LoadError  # noqa: E402
 
 SERVER_CPU, CLIENT_CPU = "0", "1"
-# A proxy needs two descriptors for each connection of its crowd, and some of its own.
-CROWD_MAX = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
-CURVES = {"chains": [1, 2, 3, 4, 5], "crowd": [1, 10, 100, 1000, CROWD_MAX],
+# A proxy needs two descriptors for each connection of its idle_beside, and some of its own.
+IDLE_BESIDE_MAX = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
+CURVES = {"chains": [1, 2, 3, 4, 5], "idle_beside": [1, 10, 100, 1000, IDLE_BESIDE_MAX],
           "services": [1, 10, 100, 1000]}
 
 
@@ -153,7 +153,7 @@ class Run:
                                      services=n)
             else:
                 figures = self.fresh(
-                    peer, lambda server: self.bench.crowd(server, scenario, n))  # noqa: B023
+                    peer, lambda server: self.bench.idle_beside(server, scenario, n))  # noqa: B023
             points[n] = figures["cpu_us"]
         return {"curve": points}
 

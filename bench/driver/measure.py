@@ -133,7 +133,7 @@ class Bench:
         return {"alone_p99_us": alone["p99_us"], "beside_p99_us": beside["p99_us"],
                 "flood_per_second": flooded["operations"] / flooded["seconds"]}
 
-    def crowd(self, server, scenario, count):
+    def idle_beside(self, server, scenario, count):
         """CPU of a request while `count` other connections are idle."""
         idle = Load(self.load_program, server.port,
                     ["--idle", str(count), "--concurrency", "16"])

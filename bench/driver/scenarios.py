@@ -10,7 +10,7 @@ class Scenario:
     title: str
     load: list = field(default_factory=list)
     certificate: str = "rsa"
-    kind: str = "load"  # load, idle, reload, flood, workers, chains, services, crowd
+    kind: str = "load"  # load, idle, reload, flood, workers, chains, services, idle_beside
     goal: float = None  # of the best peer's CPU per operation, at most
     resumes: bool = False
 
@@ -56,8 +56,8 @@ ALL = [
              kind="chains"),
     Scenario("services", "1 to 1,000 services on one address",
              [*X25519, "--concurrency", "16"], kind="services"),
-    Scenario("crowd", "requests beside 1 to 10,000 idle connections",
-             ["--keep-alive", "--concurrency", "16"], kind="crowd"),
+    Scenario("idle_beside", "requests beside 1 to 10,000 idle connections",
+             ["--keep-alive", "--concurrency", "16"], kind="idle_beside"),
 ]
 
 BY_NAME = {scenario.name: scenario for scenario in ALL}

@@ -41,7 +41,7 @@ void deadline_disarm(struct deadline *d);
 bool deadline_is_armed(const struct deadline *d);
 
 /* Calls expired() for those that are due (each disarmed first), but for no more than
- * DEADLINES_AT_ONCE of one length: a crowd whose time is up does not hold up the others.
+ * DEADLINES_AT_ONCE of one length: many whose time is up do not hold up the others.
  * Returns the ms until it is to be called again, 1 or more, or UINT64_MAX. */
 uint64_t deadlines_expire(struct deadlines *all, uint64_t now);
 

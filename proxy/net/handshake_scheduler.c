@@ -98,7 +98,7 @@ static void run_verified(struct loop *loop, uint64_t slice)
     } while (uv_hrtime() < stop && (s = next_verified(loop)) != NULL);
 }
 
-/* Now and then one does whatever is owed: accepting alone may use up all of their time.
+/* The starvation guard: one proceeds now and then on an exhausted budget: accepting alone may use up all of their time.
  */
 static bool unverified_may_proceed(const struct loop *loop, uint64_t now)
 {

@@ -71,7 +71,7 @@ uint64_t loop_now(const struct loop *loop);
 void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms);
 
 /* Unverified clients, whose handshakes may be for nothing, get no more than half of the
- * time while others are served: what was spent on them is owed to those. Times in ns,
+ * time while others are served: what was spent on them is charged to their budget. Times in ns,
  * uv_hrtime().
  */
 bool cpu_budget_recently_served(

@@ -41,7 +41,7 @@ struct stream {
     uint64_t peers_turn; /* ms: since when the handshake is the peer's to go on with */
     uint16_t fingerprint; /* as client_hello_fingerprint.h knows it; 0: nobody asked */
     uint8_t priority; /* of its hello */
-    /* With what is held back, with last words, with a full backlog. */
+    /* With what is held back, with a final alert, with a full backlog. */
     struct deadline retry_timer;
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */

@@ -90,7 +90,7 @@ static void read_or_queue(struct stream *s)
         stream_read(s);
 }
 
-/* A client that does not say goodbye is gone, whatever it sent before; unless we did. */
+/* A client that sends no close_notify is gone, whatever it sent before; unless we did. */
 static void fin_while_not_reading(struct stream *s)
 {
     s->fin_judged = true;

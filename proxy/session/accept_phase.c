@@ -51,7 +51,7 @@ static enum tls_failure_kind failure_kind(struct client *c, enum end_reason reas
 
 static void answer_plain_http(struct client *c)
 {
-    const struct own_reply *reply = error_status_of(END_PLAIN_HTTP);
+    const struct error_status *reply = error_status_of(END_PLAIN_HTTP);
 
     handshake_leave(c);
     client_refuse(c, END_PLAIN_HTTP, reply->status, reply->text, false);

@@ -209,7 +209,7 @@ void requests_expired(struct client *c)
     size_t taken;
 
     if (c->in_head) {
-        const struct own_reply *reply = error_status_of(END_HEAD_TIMEOUT);
+        const struct error_status *reply = error_status_of(END_HEAD_TIMEOUT);
 
         client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, false);
     } else if (client_took_some(c, &taken) && c->pending > 0 &&

@@ -192,7 +192,7 @@ bool client_log_suppressed(struct clients *clients)
         if (held > 0)
             log_at(end_reason_level((enum end_reason)reason),
                 "event=log_suppressed reason=%s lines=%u seconds=%u",
-                end_reason_text((enum end_reason)reason), held, NOISE_SUMMARY / 1000);
+                end_reason_text((enum end_reason)reason), held, LOG_LIMIT_SUMMARY / 1000);
         any = any || held > 0;
     }
     return any;

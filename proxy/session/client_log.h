@@ -31,7 +31,7 @@ void client_log_refused_head(struct client *c, enum end_reason reason, unsigned 
 void client_log_backend_failure(struct client *c, const char *backend,
     enum end_reason reason, const char *answered, const char *detail);
 
-/* A connection that was turned away at the door. */
+/* A connection that was refused right after accept(). */
 void client_log_refusal(
     struct clients *clients, enum end_reason reason, const struct sockaddr_storage *peer);
 

@@ -51,7 +51,7 @@ bool clients_may_log(struct clients *clients, enum end_reason reason)
     if (log_rate_limit_allow(&clients->log_limit, reason, loop_now(clients->loop)))
         return true;
     if (!deadline_is_armed(&clients->suppressed_due))
-        loop_arm(clients->loop, &clients->suppressed_due, NOISE_SUMMARY);
+        loop_arm(clients->loop, &clients->suppressed_due, LOG_LIMIT_SUMMARY);
     return false;
 }
 
@@ -202,7 +202,7 @@ uint32_t clients_count(const struct clients *clients)
     return (uint32_t)clients->counters.clients;
 }
 
-/* ---- the door ---- */
+/* ---- admission ---- */
 
 static struct admission_limits limits_of(const struct settings *settings)
 {

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-static const struct own_reply replies[END_REASON_COUNT] = {
+static const struct error_status replies[END_REASON_COUNT] = {
     [END_HEAD_TIMEOUT] = {408, "The request's head did not arrive in time."},
     [END_BODY_TIMEOUT] = {408, "The request's body stopped arriving."},
     [END_TOO_SLOW] = {408, "The request's body arrived too slowly."},
@@ -18,9 +18,9 @@ static const struct own_reply replies[END_REASON_COUNT] = {
         "The service behind this proxy gave an invalid reply."},
 };
 
-const struct own_reply *error_status_of(enum end_reason reason)
+const struct error_status *error_status_of(enum end_reason reason)
 {
-    static const struct own_reply other = {502, "The request could not be passed on."};
+    static const struct error_status other = {502, "The request could not be passed on."};
 
     return replies[reason].text != NULL ? &replies[reason] : &other;
 }

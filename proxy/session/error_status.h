@@ -8,11 +8,11 @@
 
 #include "proxy/base/end_reason.h"
 
-struct own_reply {
+struct error_status {
     unsigned status;
     const char *text; /* one sentence for a person */
 };
 
-const struct own_reply *error_status_of(enum end_reason reason);
+const struct error_status *error_status_of(enum end_reason reason);
 
 #endif

@@ -248,7 +248,7 @@ void exchange_refuse(
 
 void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail)
 {
-    const struct own_reply *reply = error_status_of(reason);
+    const struct error_status *reply = error_status_of(reason);
 
     if (end_reason_fault(reason) == FAULT_BACKEND)
         client_log_backend_failure(

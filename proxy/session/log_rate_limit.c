@@ -4,7 +4,7 @@ bool log_rate_limit_allow(
     struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now)
 {
     uint64_t earned =
-        (now - log_limit->reasons[reason].refilled) * NOISE_PER_SECOND / 1000;
+        (now - log_limit->reasons[reason].refilled) * LOG_LIMIT_PER_SECOND / 1000;
 
     if (earned > 0) {
         uint32_t spent = log_limit->reasons[reason].spent;
@@ -12,7 +12,7 @@ bool log_rate_limit_allow(
         log_limit->reasons[reason].spent = earned >= spent ? 0 : spent - (uint32_t)earned;
         log_limit->reasons[reason].refilled = now;
     }
-    if (log_limit->reasons[reason].spent < NOISE_BURST) {
+    if (log_limit->reasons[reason].spent < LOG_LIMIT_BURST) {
         log_limit->reasons[reason].spent++;
         return true;
     }

@@ -13,9 +13,9 @@
 #include "proxy/base/end_reason.h"
 
 enum {
-    NOISE_BURST = 50, /* lines at once */
-    NOISE_PER_SECOND = 5, /* after that */
-    NOISE_SUMMARY = 10000, /* ms between summaries of what was held back */
+    LOG_LIMIT_BURST = 50, /* lines at once */
+    LOG_LIMIT_PER_SECOND = 5, /* after that */
+    LOG_LIMIT_SUMMARY = 10000, /* ms between summaries of what was held back */
 };
 
 struct log_rate_limit {

@@ -5,7 +5,7 @@
 
 enum {
     LOOKS = 8, /* of those that have kept us waiting longest */
-    TIMEOUT = 200, /* ms a peer gets whose hello we have answered: more, and a crowd of
+    TIMEOUT = 200, /* ms a peer gets whose hello we have answered: more, and many of
                     * them keeps everybody else in the backlog */
     LONG_WAIT = 500, /* ms that a hello has waited for us: CPU is short */
 };

@@ -3,7 +3,7 @@
  * be.
  *
  * Where too many keep us waiting, one of them: the longest of all, but rather one of a
- * crowd than one that comes alone. One that waits for us only if CPU is short, and never
+ * source than one that comes alone. One that waits for us only if CPU is short, and never
  * of a source that is known to finish its handshakes. At most a few are looked at.
  */
 #ifndef WLBPROXY_SESSION_SHED_H

@@ -62,7 +62,7 @@ int tls_refuse(struct tls *tls, int alert, const char *text);
 int tls_refuse_flood(struct tls *tls); /* returns TLS_FLOOD */
 bool tls_rekey_out(struct tls *tls); /* TLS 1.3: tells the peer, and changes keys */
 
-/* tls_post.c: alerts, and what is left of handshaking (RFC 8446, 4.6 and 6). 0: read on;
+/* post_handshake.c: alerts, and what is left of handshaking (RFC 8446, 4.6 and 6). 0: read on;
  * else what tls_read() says. */
 int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len);
 int tls_on_handshake(struct tls *tls, const unsigned char *bytes, size_t len);

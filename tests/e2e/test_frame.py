@@ -9,8 +9,8 @@ from frame.ports import free_port
 def test_a_free_port_is_for_servers_alone():
     """Neither another test's bind() nor a client's own end gets it meanwhile."""
     port = free_port()
-    with socket.socket() as stranger, pytest.raises(OSError):
-        stranger.bind(("127.0.0.1", port))
+    with socket.socket() as other, pytest.raises(OSError):
+        other.bind(("127.0.0.1", port))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
     with socket.create_server(("127.0.0.1", port)) as server:

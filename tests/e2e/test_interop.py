@@ -180,7 +180,7 @@ def test_client_certificates_are_judged_and_the_log_says_how(start, pki, tmp_pat
         "expired": (pki.leaf("late", issuer=pki.root, extensions=CLIENT, san=(),
                              start="20200101000000Z", end="20210101000000Z"),
                     "not acceptable: certificate has expired"),
-        "stranger": (pki.leaf("stranger", issuer=None, extensions=CLIENT, san=()),
+        "unknown": (pki.leaf("unknown", issuer=None, extensions=CLIENT, san=()),
                      "not acceptable: self-signed certificate"),
     }
     proxy = start(verify="required", ca=pki.root.leaf, crl=crl)

@@ -16,7 +16,7 @@ GIGABYTE = 1000000000
 RSS_GROWTH = 2048  # KiB, of all processes together, from the 100th reload to the last
 
 
-class Crowd(threading.Thread):
+class Clients(threading.Thread):
     """`clients` of the load generator at a time, a connection for each request."""
 
     def __init__(self, program, port, clients):
@@ -127,7 +127,7 @@ def test_two_thousand_reloads_under_load(start_proxy, load, origin, pki, crypto)
                         idle_timeout="2h")
     transfer = Download(proxy.port, GIGABYTE, rounds * 0.0001)
     with idle_clients(proxy.port, 100) as idle:
-        many_clients = Crowd(load, proxy.port, 32)
+        many_clients = Clients(load, proxy.port, 32)
         many_clients.start()
         transfer.start()
         reload_many(proxy, (pki.rsa, pki.other), 100, 4, ())

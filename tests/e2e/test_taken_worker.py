@@ -45,8 +45,8 @@ def works(port):
     b"", b"\xff" * 100, message(0), message(REFUSED, 0, text(b"\x1b[2J\n")),
     message(HELLO, 0, text(b"again")), message(HELLO), message(REPORT, 1, b"A" * 100000),
     message(REFUSED, 7, text(b"x") * 3000)],
-    ids=["empty", "noise", "no-type", "cannot-work", "hello-again", "bad-hello", "huge",
-         "stranger"])
+    ids=["empty", "random", "no-type", "cannot-work", "hello-again", "bad-hello", "huge",
+         "unknown-type"])
 def test_nonsense_ends_the_worker_that_speaks_it(start_proxy, origin, words):
     proxy = start_proxy(origin.address)
     (worker,), before = proxy.workers(), proxy.descriptors(proxy.pid)

@@ -176,7 +176,7 @@ def test_a_busy_neighbour_does_not_keep_us_waiting(start_proxy, origin, pki):
     """Another program writes its own files in that folder, all the time."""
     proxy, place = watching(start_proxy, origin, Editor, pki.other)
     before = len(proxy.events("reloaded"))
-    busy = subprocess.Popen(["sh", "-c", "while :; do echo x > noise; done"],
+    busy = subprocess.Popen(["sh", "-c", "while :; do echo x > bytes; done"],
                             cwd=proxy.folder)
     try:
         place.put(pki.rsa)

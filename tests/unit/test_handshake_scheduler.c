@@ -205,7 +205,7 @@ static void a_unverified_clients_keys_are_not_put_off_for_ever(void **state)
     close_many_handshakes();
 }
 
-/* Others are about, who are owed more than there will ever be. */
+/* Others are about, whose budget is larger than there will ever be. */
 static void unverified_clients_proceed_on_an_exhausted_budget(void **state)
 {
     (void)state;

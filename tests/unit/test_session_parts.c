@@ -125,18 +125,18 @@ static void no_rate_means_no_judgement(void **state)
 
 static void a_flood_is_suppressed_in_the_log_and_counted(void **state)
 {
-    static struct log_rate_limit noise;
+    static struct log_rate_limit limit;
     int allowed = 0;
 
     (void)state;
     for (int i = 0; i < 1000; i++)
-        allowed += log_rate_limit_allow(&noise, END_HANDSHAKE_FAILED, 1000000);
-    assert_int_equal(allowed, NOISE_BURST);
-    assert_true(log_rate_limit_allow(&noise, END_BAD_REQUEST, 1000000));
+        allowed += log_rate_limit_allow(&limit, END_HANDSHAKE_FAILED, 1000000);
+    assert_int_equal(allowed, LOG_LIMIT_BURST);
+    assert_true(log_rate_limit_allow(&limit, END_BAD_REQUEST, 1000000));
     assert_int_equal(
-        log_rate_limit_take_suppressed(&noise, END_HANDSHAKE_FAILED), 1000 - NOISE_BURST);
-    assert_int_equal(log_rate_limit_take_suppressed(&noise, END_HANDSHAKE_FAILED), 0);
-    assert_true(log_rate_limit_allow(&noise, END_HANDSHAKE_FAILED, 1000000 + 1000));
+        log_rate_limit_take_suppressed(&limit, END_HANDSHAKE_FAILED), 1000 - LOG_LIMIT_BURST);
+    assert_int_equal(log_rate_limit_take_suppressed(&limit, END_HANDSHAKE_FAILED), 0);
+    assert_true(log_rate_limit_allow(&limit, END_HANDSHAKE_FAILED, 1000000 + 1000));
 }
 
 /* ---- our own replies ---- */
@@ -145,7 +145,7 @@ static void our_own_replies_never_speak_of_passwords(void **state)
 {
     (void)state;
     for (int reason = 0; reason < END_REASON_COUNT; reason++) {
-        const struct own_reply *reply = error_status_of((enum end_reason)reason);
+        const struct error_status *reply = error_status_of((enum end_reason)reason);
 
         assert_true(reply->status >= 400 && reply->status <= 504);
         assert_true(reply->status != 401 && reply->status != 403);

@@ -109,7 +109,7 @@ static void time_is_up(struct deadline *d)
 }
 
 /* A unix socket that listens, with an abstract name; and the connections it takes. */
-static struct sockaddr_un crowded(int *listener, int *many_clients, socklen_t *len)
+static struct sockaddr_un with_full_backlog(int *listener, int *waiting, socklen_t *len)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -131,7 +131,7 @@ static void a_full_backlog_is_asked_again(void **state)
     for (int outcome = TAKEN; outcome < CASES; outcome++) {
         int listener, many_clients;
         socklen_t len;
-        struct sockaddr_un address = crowded(&listener, &many_clients, &len);
+        struct sockaddr_un address = with_full_backlog(&listener, &waiting, &len);
 
         forget(state);
         stream_connect(&owner.stream, &loop, &events, (struct sockaddr *)&address, len);

@@ -94,7 +94,7 @@ static void paused_tls_keeps_what_was_read(void **state)
 }
 
 /* So many bytes wait, in the socket or with us, and then comes the end. */
-static void end_while_paused(int version, size_t len, bool with_us, bool goodbye)
+static void end_while_paused(int version, size_t len, bool with_us, bool close_notify)
 {
     static const char bytes[60 * 1000];
 
@@ -109,9 +109,9 @@ static void end_while_paused(int version, size_t len, bool with_us, bool goodbye
         assert_int_equal(SSL_write(ssl, "first", 5), 5);
     if (len > 0)
         assert_int_equal(SSL_write(ssl, bytes, (int)len), len);
-    if (!goodbye)
+    if (!close_notify)
         a_few_turns();
-    if (goodbye)
+    if (close_notify)
         SSL_shutdown(ssl);
     shutdown(peer, SHUT_WR);
     a_few_turns();
@@ -165,7 +165,7 @@ static void both_may_end_while_paused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        bool goodbye = i / 2 != 0;
+        bool close_notify = i / 2 != 0;
 
         forget(NULL);
         shake_hands(versions[i % 2]);
@@ -174,7 +174,7 @@ static void both_may_end_while_paused(void **state)
         stream_end(&owner.stream);
         TURN_UNTIL(owner.drained);
         assert_int_equal(SSL_write(ssl, "last", 4), 4);
-        if (goodbye)
+        if (close_notify)
             SSL_shutdown(ssl);
         shutdown(peer, SHUT_WR);
         a_few_turns();

@@ -2,7 +2,7 @@
  * cert_listing.h - a heap of certificates, keys and requests as a person wants to see it:
  * each one in words, how they hang together, and what is missing.
  *
- * PORTRAIT: {"certificates": [{"number", "file"?, "line"?, "format"?, "subject", "names":
+ * LISTING: {"certificates": [{"number", "file"?, "line"?, "format"?, "subject", "names":
  * [text], "issuer", "serial", "not_before", "not_after", "days_left", "key", "signature",
  * "sha256", "sha1", "ca", "self_signed", "issued_by"?: number}], "keys": [{"file",
  * "line"?, "key", "of"?: number}], "requests": [{"file", "subject", "names", "key"}],

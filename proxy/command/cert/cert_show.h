@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-/* PORTRAIT (cert_listing.h) with "file", "format"?, "findings" and "ok": all of it was
+/* LISTING (cert_listing.h) with "file", "format"?, "findings" and "ok": all of it was
  * read.
  */
 json_t *show_file(const char *path, const char *password);

@@ -32,7 +32,7 @@ static json_t *files_of(const struct service_settings *service)
     return files;
 }
 
-/* {"services": [{"name", "files": [PORTRAIT], "served"?: [CERT], "differs"?}], "ok"} */
+/* {"services": [{"name", "files": [LISTING], "served"?: [CERT], "differs"?}], "ok"} */
 static json_t *describe(const struct settings *settings, const json_t *status)
 {
     json_t *services = json_array();
