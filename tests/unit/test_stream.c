@@ -119,8 +119,8 @@ static struct sockaddr_un with_full_backlog(int *listener, int *waiting, socklen
     *len = sizeof(address);
     assert_int_equal(getsockname(*listener, (struct sockaddr *)&address, len), 0);
     listen(*listener, 0);
-    *many_clients = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(connect(*many_clients, (struct sockaddr *)&address, *len), 0);
+    *waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(connect(*waiting, (struct sockaddr *)&address, *len), 0);
     return address;
 }
 
@@ -129,7 +129,7 @@ static void a_full_backlog_is_asked_again(void **state)
     enum { TAKEN, GONE, CLOSED, CASES };
 
     for (int outcome = TAKEN; outcome < CASES; outcome++) {
-        int listener, many_clients;
+        int listener, waiting;
         socklen_t len;
         struct sockaddr_un address = with_full_backlog(&listener, &waiting, &len);
 
@@ -157,7 +157,7 @@ static void a_full_backlog_is_asked_again(void **state)
         if (outcome == GONE)
             assert_int_equal(stream_error(&owner.stream), ECONNREFUSED);
         finish();
-        close(many_clients);
+        close(waiting);
         if (outcome != GONE)
             close(listener);
     }
