@@ -321,3 +321,21 @@ bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
     history_free(&history);
     return *name == '\0' || store_read(pair, name, text, err);
 }
+
+bool pair_file_next_kept(const struct pair_file *pair, struct pair_kept *kept)
+{
+    struct history history;
+    struct error ignored;
+    bool found = false;
+
+    if (!history_list(pair, &history, &ignored))
+        return false;
+    while (!found && kept->next <= history.count) {
+        size_t i = kept->next++;
+
+        strcpy(kept->name, i < history.count ? history.names[history.count - 1 - i] : undone);
+        found = store_read(pair, kept->name, &kept->text, &ignored);
+    }
+    history_free(&history);
+    return found;
+}

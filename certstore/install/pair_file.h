@@ -79,6 +79,16 @@ bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
 bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
     struct pair_text *text, struct error *err);
 
+/* What STORE keeps, one after the other from the newest: the history, then the pair that
+ * a rollback left behind. *name is where in STORE it is; false: there are no more. What
+ * cannot be read is passed over. */
+struct pair_kept {
+    size_t next; /* 0 at first */
+    char name[PAIR_NAME_MAX];
+    struct pair_text text; /* the caller destroys it */
+};
+bool pair_file_next_kept(const struct pair_file *pair, struct pair_kept *kept);
+
 void pair_text_destroy(struct pair_text *text);
 bool pair_text_equal(const struct pair_text *a, const struct pair_text *b);
 

@@ -192,6 +192,20 @@ void collection_add_certificate(struct collection *collection, X509 *certificate
     collect_certificate(&c, certificate);
 }
 
+void collection_add_key(struct collection *collection, EVP_PKEY *key, const char *file)
+{
+    struct collecting c = {
+        .collection = collection, .file = file, .label = "", .full = true};
+    const struct collected *one;
+
+    for (size_t i = 0; (one = collection_get(collection, COLLECTED_KEY, i)) != NULL; i++) {
+        if (EVP_PKEY_eq(one->key, key) == 1)
+            return;
+    }
+    (void)EVP_PKEY_up_ref(key);
+    collect_key(&c, key);
+}
+
 const struct collected *collection_get(
     const struct collection *collection, enum collected_kind kind, size_t i)
 {

@@ -57,6 +57,8 @@ bool collect_file(struct collection *collection, const char *path, const char *p
 
 /* One that came another way; takes a reference of its own. Not beyond COLLECT_MAX. */
 void collection_add_certificate(struct collection *collection, X509 *certificate);
+/* Likewise; `file` must outlive the collection. One that is there already is left out. */
+void collection_add_key(struct collection *collection, EVP_PKEY *key, const char *file);
 
 /* How many are of this kind. */
 size_t collection_count(const struct collection *collection, enum collected_kind kind);

@@ -14,6 +14,7 @@
 #include "certstore/install/durable.h"
 #include "certstore/judge/judge.h"
 #include "config/error.h"
+#include "config/text_list.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/password_file.h"
 #include "proxy/master/regression.h"
@@ -24,7 +25,7 @@ struct gathering {
     struct findings *findings;
     struct collection fresh, known; /* borrow the names of their files */
     char *password;
-    char *aside; /* where a waiting key is moved to */
+    struct text_list names; /* of files of which nobody else has them */
 };
 
 /* What is in place anyway may be missing or no good: then it does not help. */
@@ -48,12 +49,48 @@ static void collect_file_if_good(struct collection *collection, const char *file
     findings_destroy(&ignored);
 }
 
-/* Also the one that a newer request has moved aside: the CA may have signed the older. */
+/* The same name, for as long as the collections live. */
+static const char *keep_name(struct gathering *g, char *name)
+{
+    text_list_add(&g->names, name);
+    free(name);
+    return g->names.items[g->names.count - 1];
+}
+
+/* Also those that newer requests have moved aside: the CA may have signed an older one. */
 static void collect_waiting_keys(struct gathering *g)
 {
-    g->aside = path_join(g->place->pending_key, "_orig", "");
-    collect_file_if_good(&g->known, g->place->pending_key);
-    collect_file_if_good(&g->known, g->aside);
+    for (size_t i = 0; i < CERT_WAITING_MAX; i++)
+        collect_file_if_good(
+            &g->known, keep_name(g, cert_place_waiting_key(g->place, i)));
+}
+
+/* The keys of a pair that was replaced or rolled back: an answer to an older request may
+ * be installed again. */
+static void collect_keys_of(struct gathering *g, const struct pair_kept *kept)
+{
+    const char *folder = keep_name(g, path_join(g->place->pair.store, "/", kept->name));
+    const struct collected *one;
+
+    for (int i = 0; i < PAIR_FILES; i++) {
+        struct collection found;
+
+        collection_init(&found);
+        collect_if_good(&found, folder, kept->text.text[i], kept->text.len[i]);
+        for (size_t k = 0; (one = collection_get(&found, COLLECTED_KEY, k)) != NULL; k++)
+            collection_add_key(&g->known, one->key, folder);
+        collection_destroy(&found);
+    }
+}
+
+static void collect_kept_keys(struct gathering *g)
+{
+    struct pair_kept kept = {0};
+
+    while (pair_file_next_kept(&g->place->pair, &kept)) {
+        collect_keys_of(g, &kept);
+        pair_text_destroy(&kept.text);
+    }
 }
 
 /* The chain in place may complete the new one; a key in place may be the new one's too,
@@ -72,6 +109,8 @@ static bool collect_known(struct gathering *g, struct error *err)
             collect_if_good(&g->known, files[i], present.text[i], present.len[i]);
     }
     pair_text_destroy(&present);
+    if (g->source->key == NULL)
+        collect_kept_keys(g);
     return true;
 }
 
@@ -149,19 +188,33 @@ static void summarise(struct cert_fresh *fresh, size_t count, const char *key_fi
         key_file != NULL ? key_file : "");
 }
 
-/* Whether it is this key that waits: it may have come by way of a pending pair. */
-static bool waits(const struct cert_place *place, const struct credential *credential)
+static bool has_key(const char *file, const EVP_PKEY *key)
 {
     struct collection collection;
     const struct collected *one;
     bool same;
 
     collection_init(&collection);
-    collect_file_if_good(&collection, place->pending_key);
+    collect_file_if_good(&collection, file);
     one = collection_get(&collection, COLLECTED_KEY, 0);
-    same = one != NULL && EVP_PKEY_eq(one->key, credential_key(credential)) == 1;
+    same = one != NULL && EVP_PKEY_eq(one->key, key) == 1;
     collection_destroy(&collection);
     return same;
+}
+
+/* The file in which this key waits, if it does: it may have come by way of a pending pair.
+ * The caller frees. */
+static char *where_it_waits(
+    const struct cert_place *place, const struct credential *credential)
+{
+    for (size_t i = 0; i < CERT_WAITING_MAX; i++) {
+        char *file = cert_place_waiting_key(place, i);
+
+        if (has_key(file, credential_key(credential)))
+            return file;
+        free(file);
+    }
+    return NULL;
 }
 
 static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
@@ -181,7 +234,7 @@ static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
     }
     if (!judge(fresh, cert_file, key_file, g->place, g->findings))
         return false;
-    fresh->has_pending_key = waits(g->place, fresh->credential);
+    fresh->waiting_key = where_it_waits(g->place, fresh->credential);
     compare(fresh, cert_file, g->place, g->findings);
     summarise(fresh, arrangement.count, key_file);
     return true;
@@ -202,7 +255,7 @@ bool cert_fresh_gather(struct cert_fresh *fresh, const struct cert_place *place,
     collection_destroy(&g.fresh);
     collection_destroy(&g.known);
     password_free(g.password);
-    free(g.aside);
+    text_list_clear(&g.names);
     if (!good)
         cert_fresh_destroy(fresh);
     return good;
@@ -228,7 +281,8 @@ void cert_fresh_destroy(struct cert_fresh *fresh)
     pem_text_destroy(&fresh->chain);
     pem_text_destroy(&fresh->key);
     credential_unref(fresh->credential);
-    fresh->credential = NULL;
+    free(fresh->waiting_key);
+    *fresh = (struct cert_fresh){0};
 }
 
 struct pair_text cert_fresh_text(struct cert_fresh *fresh, bool merged)

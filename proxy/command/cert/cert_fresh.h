@@ -25,7 +25,7 @@ struct cert_source {
 struct cert_fresh {
     struct pem_text chain, key;
     struct credential *credential;
-    bool has_pending_key; /* the one that waits is now in use */
+    char *waiting_key; /* the file of a request's key that is now in use; NULL: none */
     char summary[512]; /* "3 certificates; RSA 2048 key from FILE" */
 };
 

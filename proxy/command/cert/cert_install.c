@@ -65,7 +65,7 @@ static int put_in(struct install *in, struct cert_fresh *fresh)
         .consumed =
             {
                 in->activate ? in->place.pending_pair : NULL,
-                fresh->has_pending_key ? in->place.pending_key : NULL,
+                fresh->waiting_key,
             },
     });
 }

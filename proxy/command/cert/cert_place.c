@@ -1,6 +1,7 @@
 #include "proxy/command/cert/cert_place.h"
 
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -121,6 +122,17 @@ bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     if (!daemon_find(&place->daemon, flags->config, flags->control, &ignored))
         place->daemon.socket_path = NULL;
     return pair_file_init(&place->pair, place->cert, place->key, err);
+}
+
+char *cert_place_waiting_key(const struct cert_place *place, size_t i)
+{
+    char number[24] = "";
+
+    if (i == 0)
+        return text_copy(place->pending_key);
+    if (i > 1)
+        snprintf(number, sizeof(number), ".%zu", i - 1);
+    return path_join(place->pending_key, "_orig", number);
 }
 
 void cert_place_destroy(struct cert_place *place)

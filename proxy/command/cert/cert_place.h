@@ -2,9 +2,9 @@
  * cert_place.h - which pair a `cert` command is about, and the files that belong to it.
  *
  * The configured pair unless flags say otherwise. Beside it: `<key>.pending`, the key of
- * a request on its way; `<cert>.pending`, a merged pair that is tried before it goes
- * live;
- * `<cert without .pem>.csr`, the request.
+ * a request on its way, and `<key>.pending_orig`, `<key>.pending_orig.1` and so on, the
+ * keys of requests before it; `<cert>.pending`, a merged pair that is tried before it
+ * goes live; `<cert without .pem>.csr`, the request.
  */
 #ifndef WLBPROXY_COMMAND_CERT_CERT_PLACE_H
 #define WLBPROXY_COMMAND_CERT_CERT_PLACE_H
@@ -53,6 +53,11 @@ struct cert_place {
 /* `key` is the path of the key's file if flags name one, else NULL. */
 bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     const char *key, struct error *err);
+/* The file of the i-th key that waits: 0 the newest request's, then the older ones'. The
+ * caller frees. */
+enum { CERT_WAITING_MAX = 100 };
+char *cert_place_waiting_key(const struct cert_place *place, size_t i);
+
 void cert_place_destroy(struct cert_place *place);
 
 #endif

@@ -63,9 +63,8 @@ static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
     else if (r->key.kind_given && !key_kind_fits(&r->key.kind, one->key))
         error_set(err,
             "%s waits for its certificate already, and is of another kind; for a new "
-            "one: "
-            "--force (the waiting one is kept as %s_orig)",
-            path, name_of_path(path));
+            "one: --force (the waiting one is kept)",
+            path);
     else if (EVP_PKEY_up_ref(one->key) == 1)
         key = one->key;
     collection_destroy(&collection);
@@ -87,13 +86,37 @@ static bool write_file(const struct request *r, const char *path,
     return good;
 }
 
-static bool keep_waiting_key(const char *path, struct error *err)
+/* Where the key that waits goes when a newer one comes: the CA may sign for either, so
+ * none is ever overwritten. *kept NULL: none waits. The caller frees. */
+static bool find_free_name(const struct request *r, char **kept, struct error *err)
 {
-    char *kept = path_join(path, "_orig", "");
-    bool good = rename(path, kept) == 0 || errno == ENOENT ||
-        error_set(err, "%s: it cannot be kept as %s: %s", path, name_of_path(kept),
-            error_reason(errno));
+    struct stat state;
 
+    *kept = NULL;
+    if (lstat(r->place.pending_key, &state) != 0)
+        return errno == ENOENT ||
+            error_set(err, "%s: %s", r->place.pending_key, error_reason(errno));
+    for (size_t i = 1; i < CERT_WAITING_MAX; i++) {
+        *kept = cert_place_waiting_key(&r->place, i);
+        if (lstat(*kept, &state) != 0 && errno == ENOENT)
+            return true;
+        free(*kept);
+    }
+    *kept = NULL;
+    return error_set(err,
+        "%s: %d keys wait for their certificates; move those away that no CA will sign",
+        r->place.pending_key, CERT_WAITING_MAX);
+}
+
+static bool keep_waiting_key(struct request *r, struct error *err)
+{
+    char *kept;
+    bool good = find_free_name(r, &kept, err);
+
+    if (kept != NULL && !r->say.dry_run)
+        good = durable_rename(r->place.pending_key, kept, err);
+    if (kept != NULL && good)
+        cert_say_step(&r->say, "keep", "kept", "the key that waited: %s", kept);
     free(kept);
     return good;
 }
@@ -107,8 +130,8 @@ static EVP_PKEY *new_key(struct request *r, struct error *err)
 
     if (good && !pem_text_add_key(&pem, key))
         good = error_set(err, "the key cannot be written");
-    if (good && !r->say.dry_run)
-        good = keep_waiting_key(path, err) && write_file(r, path, &pem, 0600, err);
+    good = good && keep_waiting_key(r, err) &&
+        (r->say.dry_run || write_file(r, path, &pem, 0600, err));
     pem_text_destroy(&pem);
     if (good)
         return key;
