@@ -15,9 +15,12 @@
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
+#include "certstore/password_file.h"
+#include "certstore/read/pem_text.h"
 #include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
 #include "config/error.h"
+#include "config/remedy.h"
 
 enum { PAIR_ATTEMPTS = 5, PAIR_PAUSE_MS = 20 };
 
@@ -57,23 +60,33 @@ struct credential *credential_of_pair(struct judged_pair *pair)
 
 static struct credential *judge_files(const char *cert_path,
     const struct secret_file *cert, const char *key_path, const struct secret_file *key,
-    bool send_root, time_t now, struct findings *findings)
+    const char *password, bool send_root, time_t now, struct findings *findings)
 {
+    const struct secret_file *holds_key = key_path == NULL ? cert : key;
+    struct pem_text unlocked;
+    bool was_locked = password_unlock(key_path == NULL ? cert_path : key_path,
+        holds_key->text, holds_key->len, password, &unlocked);
+    const bool merged = was_locked && key_path == NULL;
     const struct judge_input input = {
         .cert_file = cert_path,
-        .cert_text = cert->text,
-        .cert_len = cert->len,
+        .cert_text = merged ? unlocked.text : cert->text,
+        .cert_len = merged ? unlocked.len : cert->len,
         .key_file = key_path,
-        .key_text = key->text,
-        .key_len = key->len,
+        .key_text = was_locked && !merged ? unlocked.text : key->text,
+        .key_len = was_locked && !merged ? unlocked.len : key->len,
+        .password_given = password != NULL,
         .send_root = send_root,
         .now = now,
     };
     struct judged_pair pair;
+    bool good;
 
     judge_place(key_path == NULL ? cert_path : key_path,
         key_path == NULL ? &cert->state : &key->state, findings);
-    return judge_pair(&input, &pair, findings) ? credential_of_pair(&pair) : NULL;
+    good = judge_pair(&input, &pair, findings);
+    if (was_locked)
+        pem_text_destroy(&unlocked);
+    return good ? credential_of_pair(&pair) : NULL;
 }
 
 /* Both files as they were at one moment: the certificate must still be the one that was
@@ -95,7 +108,7 @@ static bool read_pair(const char *cert_path, struct secret_file *cert,
         if (i == PAIR_ATTEMPTS) {
             findings_add(findings, "changing", SEVERITY_REFUSED, cert_path,
                 "certificate and key must be of one moment",
-                "wait until they have been replaced, then: wlbproxy reload",
+                "wait until they have been replaced, then: " COMMAND("wlbproxy reload"),
                 "it was replaced again and again while its key was read");
             break;
         }
@@ -111,18 +124,29 @@ static bool read_pair(const char *cert_path, struct secret_file *cert,
 struct credential *credential_load(const char *cert_path, const char *key_path,
     bool send_root, time_t now, struct findings *findings, struct error *err)
 {
+    return credential_load_encrypted(
+        cert_path, key_path, NULL, send_root, now, findings, err);
+}
+
+struct credential *credential_load_encrypted(const char *cert_path, const char *key_path,
+    const char *password_path, bool send_root, time_t now, struct findings *findings,
+    struct error *err)
+{
     struct secret_file cert = {0}, key = {0};
     const size_t before = findings->count;
     struct credential *credential = NULL;
+    char *password = NULL;
 
     if (key_path != NULL && (*key_path == '\0' || strcmp(key_path, cert_path) == 0))
         key_path = NULL;
-    if (read_pair(cert_path, &cert, key_path, &key, findings)) {
-        credential =
-            judge_files(cert_path, &cert, key_path, &key, send_root, now, findings);
+    if (password_load(password_path, &password, findings) &&
+        read_pair(cert_path, &cert, key_path, &key, findings)) {
+        credential = judge_files(
+            cert_path, &cert, key_path, &key, password, send_root, now, findings);
         secret_file_destroy(&cert);
         secret_file_destroy(&key);
     }
+    password_free(password);
     for (size_t i = before; credential == NULL && i < findings->count; i++) {
         if (findings->items[i].severity != SEVERITY_REFUSED)
             continue;

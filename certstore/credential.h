@@ -45,6 +45,12 @@ bool secrets_init(struct error *err);
 struct credential *credential_load(const char *cert_path, const char *key_path,
     bool send_root, time_t now, struct findings *findings, struct error *err);
 
+/* Likewise, with the file of the passphrase that the key may be under; NULL or "": none.
+ */
+struct credential *credential_load_encrypted(const char *cert_path, const char *key_path,
+    const char *password_path, bool send_root, time_t now, struct findings *findings,
+    struct error *err);
+
 /* The bytes for another process; secret: free with secrets_free(). NULL never. */
 char *credential_pack(const struct credential *credential, size_t *len);
 struct credential *credential_unpack(

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/remedy.h"
+
 void findings_init(struct findings *findings)
 {
     *findings = (struct findings){0};
@@ -31,24 +33,6 @@ static char *copy(const char *text)
     return own;
 }
 
-/* The word FILE becomes the file's name: a command to paste. */
-static char *name_file(const char *text, const char *file)
-{
-    char *result = copy(text), *at, *longer;
-
-    for (size_t from = 0; file != NULL && result != NULL;) {
-        at = strstr(result + from, "FILE");
-        if (at == NULL)
-            break;
-        from = (size_t)(at - result) + strlen(file);
-        if (asprintf(&longer, "%.*s%s%s", (int)(at - result), result, file, at + 4) < 0)
-            abort();
-        free(result);
-        result = longer;
-    }
-    return result;
-}
-
 static struct finding *append(struct findings *findings)
 {
     if (findings->count == findings->capacity) {
@@ -72,12 +56,29 @@ void findings_add(struct findings *findings, const char *id, enum severity sever
         .severity = severity,
         .file = copy(file),
         .why = copy(why),
-        .remedy = name_file(remedy, file),
+        .remedy = remedy_name_file(remedy, file),
     };
     va_start(args, fact);
     if (vasprintf(&finding->fact, fact, args) < 0)
         abort();
     va_end(args);
+}
+
+void findings_append(struct findings *findings, const struct findings *others)
+{
+    for (size_t i = 0; i < others->count; i++) {
+        const struct finding *other = &others->items[i];
+        struct finding *finding = append(findings);
+
+        *finding = (struct finding){
+            .id = other->id,
+            .severity = other->severity,
+            .file = copy(other->file),
+            .fact = copy(other->fact),
+            .why = copy(other->why),
+            .remedy = copy(other->remedy),
+        };
+    }
 }
 
 enum severity findings_worst(const struct findings *findings)
@@ -104,8 +105,9 @@ const struct finding *findings_first(
 void finding_sentence(const struct finding *finding, char *text, size_t size)
 {
     const char *file = finding->file == NULL ? "" : finding->file;
-    const char *remedy = finding->remedy == NULL ? "" : finding->remedy;
+    char *remedy = remedy_plain(finding->remedy == NULL ? "" : finding->remedy);
 
     (void)snprintf(text, size, "%s%s%s%s%s", file, *file == '\0' ? "" : ": ",
         finding->fact, *remedy == '\0' ? "" : "; ", remedy);
+    free(remedy);
 }

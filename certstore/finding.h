@@ -23,7 +23,7 @@ struct finding {
     char *file; /* where; may be NULL */
     char *fact; /* one sentence: what is so */
     char *why; /* why it matters to XenServer or the operator; may be NULL */
-    char *remedy; /* what to do, a command where one exists; may be NULL */
+    char *remedy; /* what to do, with COMMAND() marks (remedy.h); may be NULL */
 };
 
 struct findings {
@@ -34,11 +34,14 @@ struct findings {
 void findings_init(struct findings *findings);
 void findings_destroy(struct findings *findings);
 
-/* Copies file, why and remedy; in the remedy FILE becomes the file's name. `fact` is
- * formatted. */
+/* Copies file, why and remedy; in the remedy FILE becomes the file's name, within its
+ * COMMAND()s as a word of the shell (remedy.h). `fact` is formatted. */
 void findings_add(struct findings *findings, const char *id, enum severity severity,
     const char *file, const char *why, const char *remedy, const char *fact, ...)
     __attribute__((format(printf, 7, 8)));
+
+/* Copies of all others. */
+void findings_append(struct findings *findings, const struct findings *others);
 
 /* The worst severity in the list; SEVERITY_NOTE if it is empty. */
 enum severity findings_worst(const struct findings *findings);
@@ -47,7 +50,7 @@ enum severity findings_worst(const struct findings *findings);
 const struct finding *findings_first(
     const struct findings *findings, enum severity at_least);
 
-/* "<file>: <fact>; <remedy>" for a log line or a refusal. */
+/* Without marks: "<file>: <fact>; <remedy>" for a log line or a refusal. */
 void finding_sentence(const struct finding *finding, char *text, size_t size);
 
 #endif

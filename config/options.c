@@ -88,6 +88,8 @@ static const struct option options[] = {
     {SERVICE(paths, key), "/etc/ssl/certs/server.key", ANY,
         .help = "PEM file: the key of the cert at its place; cert without key: it is in there",
         .repeatable = true},
+    {SERVICE(file, key_password_file), "none", ANY,
+        .help = "file (mode 0600) with the passphrase of an encrypted key in its first line"},
     {SERVICE(names, sni), NULL, ANY,
         .help = "names that choose this service among those on one address; *.domain too",
         .repeatable = true},

@@ -35,6 +35,7 @@ struct service_settings {
     struct text_list connect; /* "host:port" or "unix:/path" */
     struct text_list cert; /* PEM files; cert[i] goes with key[i] */
     struct text_list key; /* absent: the key is in cert[i] */
+    char *key_password_file; /* "" = the keys are not encrypted */
     struct text_list sni; /* names this service answers to; none: the default service */
     char *pending; /* name (SNI) under which `<cert>.pending` is served; "" = none */
     enum protocol protocol;

@@ -11,6 +11,7 @@
 #include "certstore/chain.h"
 #include "certstore/finding.h"
 #include "certstore/read/pem_text.h"
+#include "config/remedy.h"
 
 enum { TITLE_MAX = 160 };
 
@@ -122,9 +123,8 @@ static bool add_no_leaf(const struct collection *fresh, const struct collection 
     certificate_title(leaf->certificate, title, sizeof(title));
     findings_add(findings, "key-not-found", SEVERITY_REFUSED, leaf->file,
         "with another certificate's key no handshake can be signed",
-        "name the key that the request was made with: --key FILE; if it is lost: "
-        "wlbproxy "
-        "cert request, and have it signed again",
+        "name the key that the request was made with: --key KEYFILE; if it is lost, make "
+        "a new request and have it signed: " COMMAND("wlbproxy cert request"),
         "no key belongs to the certificate of %s; looked at: %s", title, keys);
     return false;
 }

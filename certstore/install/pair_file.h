@@ -46,6 +46,7 @@ struct pair_text {
 struct pair_file {
     char *path[PAIR_FILES]; /* where they really are; [PAIR_KEY] NULL: merged */
     char *store;
+    const char *password; /* of the keys; borrowed; NULL: they are not encrypted */
     int lock; /* -1: not opened */
 };
 

@@ -6,6 +6,8 @@
 #include "certstore/finding.h"
 #include "certstore/install/pair_parts.h"
 #include "certstore/judge/judge.h"
+#include "certstore/password_file.h"
+#include "certstore/read/pem_text.h"
 
 static char *orig_path(const struct pair_file *pair, int which)
 {
@@ -57,7 +59,8 @@ static bool is_filed(const struct pair_file *pair, const struct pair_text *text,
 static bool fits(const struct pair_file *pair, const struct pair_text *text)
 {
     const bool merged = pair->path[PAIR_KEY] == NULL;
-    const struct judge_input input = {
+    const int holder = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
+    struct judge_input input = {
         .cert_text = text->text[PAIR_CERT],
         .cert_len = text->len[PAIR_CERT],
         .key_file = merged ? NULL : pair->path[PAIR_KEY],
@@ -67,14 +70,21 @@ static bool fits(const struct pair_file *pair, const struct pair_text *text)
         .now = time(NULL),
     };
     struct judged_pair judged;
+    struct pem_text unlocked;
     struct findings findings;
     bool good;
 
     if (text->text[PAIR_CERT] == NULL || (!merged && text->text[PAIR_KEY] == NULL))
         return false;
     findings_init(&findings);
+    if (password_unlock(
+            NULL, text->text[holder], text->len[holder], pair->password, &unlocked)) {
+        *(merged ? &input.cert_text : &input.key_text) = unlocked.text;
+        *(merged ? &input.cert_len : &input.key_len) = unlocked.len;
+    }
     good = judge_pair(&input, &judged, &findings);
     findings_destroy(&findings);
+    pem_text_destroy(&unlocked);
     judged_pair_destroy(&judged);
     return good;
 }

@@ -108,8 +108,8 @@ static void try_to_serve(struct judgement *j, const struct judged_pair *pair)
 
         findings_add(j->findings, "not-servable", SEVERITY_REFUSED, j->input->cert_file,
             "no client could finish a handshake",
-            "have the certificate issued again, with a key made by: wlbproxy cert "
-            "request",
+            "have the certificate issued again, with a key made by: " COMMAND(
+                "wlbproxy cert request"),
             "TLS cannot be served with this certificate and key at security level 2 "
             "(OpenSSL says: %s)",
             reason == NULL ? "no reason" : reason);

@@ -27,6 +27,7 @@ struct judge_input {
     const char *key_file; /* NULL: the key is in cert_text */
     const char *key_text;
     size_t key_len;
+    bool password_given; /* one was tried on what is still encrypted */
     bool without_key; /* judge the chain alone; `pair` gets no key */
     bool send_root; /* false: a self-signed root after the leaf is trimmed */
     time_t now;

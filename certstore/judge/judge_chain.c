@@ -7,8 +7,8 @@
 #include "certstore/judge/judge_parts.h"
 
 static const char sort_remedy[] =
-    "put the leaf first: cat leaf.pem intermediate.pem root.pem > FILE; wlbproxy cert "
-    "install FILE does it for you";
+    "have it sorted and put in place, the leaf first: " COMMAND(
+        "wlbproxy cert install FILE");
 
 static bool fits_key(const struct judgement *j, size_t at)
 {
@@ -72,7 +72,9 @@ bool judge_find_leaf(struct judgement *j)
     certificate_title(first, title, sizeof(title));
     findings_add(j->findings, "no-leaf", SEVERITY_REFUSED, j->input->cert_file,
         "a CA's certificate does not say who this server is",
-        "put the server's own certificate in front: cat leaf.pem FILE > server.pem",
+        "install it together with the server's own certificate: wlbproxy cert install "
+        "LEAF "
+        "FILE",
         "there are only certificates of CAs in it (%s%s)", title,
         j->count > 1 ? " and others" : "");
     return false;
@@ -167,7 +169,8 @@ static void judge_top(struct judgement *j)
                 "a client that knows only the root cannot verify it; XenServer 8 with "
                 "the "
                 "root installed refuses it",
-                "append the CA's certificate: cat intermediate.pem >> FILE",
+                "install it together with the CA's certificate: wlbproxy cert install "
+                "FILE INTERMEDIATE",
                 "the issuer of %s is not in the file (%s)", title, issuer);
         else
             findings_add(j->findings, "root-not-included", SEVERITY_NOTE,
@@ -188,8 +191,8 @@ static void judge_root(struct judgement *j)
         findings_add(j->findings, "self-signed", SEVERITY_NOTE, j->input->cert_file,
             "XenServer verifies it only when this very certificate is installed in the "
             "pool",
-            "wlbproxy cert export-for-pool DIR", "the certificate of %s is self-signed",
-            title);
+            COMMAND("wlbproxy cert export-for-pool --cert FILE wlb-pool"),
+            "the certificate of %s is self-signed", title);
     for (size_t i = 1; i < j->sorted; i++) {
         if (!certificate_is_self_signed(j->certs[j->order[i]]))
             continue;

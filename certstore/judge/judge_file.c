@@ -19,39 +19,65 @@ struct format {
 enum {
     EMPTY,
     UTF16,
+    UTF16_LE,
+    UTF16_BE,
     ZIP,
+    GZIP,
     DER_CERT,
     DER_PKCS12,
     DER_PKCS7,
     DER_CSR,
     DER_KEY,
+    DER_LOCKED_KEY,
+    KEYSTORE,
+    PPK,
     BASE64,
     NOT_PEM
 };
 
 static const struct format formats[] = {
     [EMPTY] = {"empty", "the file is empty",
-        "put the PEM text into it, leaf first: cat leaf.pem intermediate.pem root.pem > "
-        "FILE"},
+        "copy it again, whole; the files of a chain are put together by: wlbproxy cert "
+        "install ANSWER..."},
     [UTF16] = {"utf16", "it is UTF-16 text, as Windows editors save it",
-        "iconv -f UTF-16 -t ASCII FILE > FILE.pem"},
-    [ZIP] = {"archive", "it is an archive, not PEM text", "unpack it first: unzip FILE"},
+        COMMAND("(umask 077; set -C; iconv -f UTF-16 -t ASCII FILE > FILE.pem)")},
+    [UTF16_LE] = {"utf16", "it is UTF-16 text, as Windows programs save it",
+        COMMAND("(umask 077; set -C; iconv -f UTF-16LE -t ASCII FILE > FILE.pem)")},
+    [UTF16_BE] = {"utf16", "it is UTF-16 text, as Windows programs save it",
+        COMMAND("(umask 077; set -C; iconv -f UTF-16BE -t ASCII FILE > FILE.pem)")},
+    [ZIP] = {"archive", "it is an archive, not PEM text",
+        "unpack it first: " COMMAND("unzip -n FILE -d FILE.d")},
+    [GZIP] = {"archive", "it is a compressed file, not PEM text",
+        "unpack it first: " COMMAND(
+            "(umask 077; set -C; gzip -dc < FILE > FILE.unpacked)")},
     [DER_CERT] = {"der", "it is a certificate in DER, not PEM",
-        "openssl x509 -inform DER -in FILE -out FILE.pem"},
+        COMMAND("(set -C; openssl x509 -inform DER -in FILE > FILE.pem)")},
     [DER_PKCS12] = {"pkcs12", "it is a PKCS#12 (.pfx) container, not PEM",
-        "openssl pkcs12 -in FILE -nodes -out FILE.pem, or: wlbproxy cert install FILE"},
+        COMMAND("(umask 077; set -C; openssl pkcs12 -in FILE -nodes > FILE.pem)")},
     [DER_PKCS7] = {"pkcs7", "it is a PKCS#7 (.p7b) bundle in DER, not PEM",
-        "openssl pkcs7 -inform DER -in FILE -print_certs -out FILE.pem"},
+        COMMAND("(set -C; openssl pkcs7 -inform DER -in FILE -print_certs > FILE.pem)")},
     [DER_CSR] = {"csr", "it is a signing request (CSR), not what the CA made of it",
         "send it to the CA and install the certificate it returns"},
     [DER_KEY] = {"der-key", "it is a private key in DER, not PEM",
-        "openssl pkey -inform DER -in FILE -out FILE.pem"},
+        COMMAND("(umask 077; set -C; openssl pkey -inform DER -in FILE > FILE.pem)")},
+    [DER_LOCKED_KEY] = {"der-key", "it is an encrypted private key in DER, not PEM",
+        COMMAND("(umask 077; set -C; openssl pkcs8 -inform DER -in FILE > FILE.pem)")},
+    [KEYSTORE] = {"keystore", "it is a Java keystore (JKS), not PEM",
+        "convert it: " COMMAND(
+            "(umask 077; test ! -e FILE.p12 && keytool -importkeystore -srckeystore FILE "
+            "-destkeystore FILE.p12 -deststoretype PKCS12)") " and "
+                                                             "take FILE.p12"},
+    [PPK] = {"putty-key", "it is a key of PuTTY (PPK), not PEM",
+        COMMAND("(umask 077; test ! -e FILE.pem && puttygen FILE -O private-openssh -o "
+                "FILE.pem)")},
     [BASE64] = {"bare-base64", "it is Base64 without the BEGIN and END lines of PEM",
-        "(echo -----BEGIN CERTIFICATE-----; cat FILE; echo -----END CERTIFICATE-----) > "
-        "FILE.pem"},
+        COMMAND("(set -C; base64 -di FILE | openssl x509 -inform DER > FILE.pem)")},
     [NOT_PEM] = {"not-pem", "there is no PEM block (-----BEGIN ...-----) in it",
-        "look at it with: file FILE; the CA's answer as Base64 or PEM is what is needed"},
+        "the CA's answer as Base64 or PEM is what is needed; how this one "
+        "begins: " COMMAND("head -c 64 < FILE | od -c")},
 };
+
+static const char a_server_shows[] = "a server shows its certificate to every client";
 
 static bool is_der_request(const unsigned char *der, size_t len)
 {
@@ -77,6 +103,14 @@ static bool is_der_pkcs7(const unsigned char *der, size_t len)
     return bundle != NULL;
 }
 
+static bool is_der_locked_key(const unsigned char *der, size_t len)
+{
+    X509_SIG *sealed = d2i_X509_SIG(NULL, &der, (long)len);
+
+    X509_SIG_free(sealed);
+    return sealed != NULL;
+}
+
 static int guess_der(const unsigned char *der, size_t len)
 {
     X509 *certificate = certificate_parse(der, len, true, NULL);
@@ -91,6 +125,8 @@ static int guess_der(const unsigned char *der, size_t len)
         return DER_PKCS7;
     if (is_der_request(der, len))
         return DER_CSR;
+    if (is_der_locked_key(der, len))
+        return DER_LOCKED_KEY;
     key = private_key_parse(der, len, NULL);
     EVP_PKEY_free(key);
     return key != NULL ? DER_KEY : NOT_PEM;
@@ -115,21 +151,49 @@ static bool is_bare_base64(const char *text, size_t len)
     return certificate != NULL;
 }
 
+static bool starts(const char *text, size_t len, const char *with, size_t with_len)
+{
+    return len >= with_len && memcmp(text, with, with_len) == 0;
+}
+
+/* What begins with marks of its own; NOT_PEM if it does not. */
+static int guess_by_mark(const char *text, size_t len)
+{
+    static const struct {
+        const char *mark;
+        size_t len;
+        int format;
+    } marks[] = {
+        {"\xff\xfe", 2, UTF16},
+        {"\xfe\xff", 2, UTF16},
+        {"-", 2, UTF16_LE},
+        {"\0-", 2, UTF16_BE},
+        {"PK\x03\x04", 4, ZIP},
+        {"\x1f\x8b", 2, GZIP},
+        {"\xfe\xed\xfe\xed", 4, KEYSTORE},
+        {"\xce\xce\xce\xce", 4, KEYSTORE},
+        {"PuTTY-User-Key-File-", 20, PPK},
+    };
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        if (starts(text, len, marks[i].mark, marks[i].len))
+            return marks[i].format;
+    }
+    return NOT_PEM;
+}
+
 static int guess_format(const char *text, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     size_t blanks = 0;
-    int guess = NOT_PEM;
+    int guess = guess_by_mark(text, len);
 
     while (blanks < len && (text[blanks] == '\0' || strchr(" \t\r\n", text[blanks])))
         blanks++;
     if (blanks == len)
         return EMPTY;
-    if (len >= 2 &&
-        (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
-        return UTF16;
-    if (len >= 2 && (memcmp(bytes, "PK", 2) == 0 || memcmp(bytes, "\x1f\x8b", 2) == 0))
-        return ZIP;
+    if (guess != NOT_PEM)
+        return guess;
     if (bytes[0] == 0x30)
         guess = guess_der(bytes, len);
     else if (len - blanks > 2 && memcmp(text + blanks, "MI", 2) == 0 &&
@@ -137,6 +201,27 @@ static int guess_format(const char *text, size_t len)
         guess = BASE64;
     ERR_clear_error();
     return guess;
+}
+
+void judge_openssh_key(const char *file, struct findings *findings)
+{
+    findings_add(findings, "openssh-key", SEVERITY_REFUSED, file,
+        "OpenSSL does not read it",
+        "convert a copy, and use that: " COMMAND(
+            "(umask 077; set -C; cat FILE > FILE.pem) && ssh-keygen -p -N '' -m PKCS8 -f "
+            "FILE.pem"),
+        "the private key is in the format of OpenSSH, not PKCS#8 or PKCS#1");
+}
+
+/* The bundle's command reads this label, too; but not that of CMS. */
+static void add_pkcs7(
+    const char *file, const char *why, bool is_cms, struct findings *findings)
+{
+    findings_add(findings, "pkcs7", SEVERITY_REFUSED, file, why,
+        is_cms ? COMMAND("(set -C; sed 's/ CMS-/ PKCS7-/' FILE | openssl pkcs7 "
+                         "-print_certs > FILE.pem)")
+               : COMMAND("(set -C; openssl pkcs7 -in FILE -print_certs > FILE.pem)"),
+        "it is a PKCS#7 (.p7b) bundle, not certificates one by one");
 }
 
 static void judge_block(
@@ -170,16 +255,18 @@ static void judge_habits(
     if (pem->byte_order_mark)
         findings_add(findings, "byte-order-mark", SEVERITY_NOTE, file,
             "other programs may not find the first block",
-            "sed -i '1s/^\\xef\\xbb\\xbf//' FILE",
+            COMMAND("sed -i --follow-symlinks '1s/^\\xef\\xbb\\xbf//' FILE"),
             "it begins with a byte order mark, as Windows editors write it");
     if (pem->carriage_returns)
         findings_add(findings, "windows-line-ends", SEVERITY_NOTE, file,
             "they are accepted here; a script may stumble over them",
-            "sed -i 's/\\r$//' FILE", "it has Windows line ends (CR LF)");
+            COMMAND("sed -i --follow-symlinks 's/\\r$//' FILE"),
+            "it has Windows line ends (CR LF)");
     if (glued > 0)
         findings_add(findings, "two-blocks-on-one-line", SEVERITY_NOTE, file,
             "it is accepted here, but openssl and stunnel would not see the second one",
-            "sed -i 's/----------BEGIN/-----\\n-----BEGIN/' FILE",
+            COMMAND(
+                "sed -i --follow-symlinks 's/----------BEGIN/-----\\n-----BEGIN/' FILE"),
             "in line %zu one block begins where another ends: a part had no line end",
             glued);
     if (pem->too_many)
@@ -194,8 +281,8 @@ static void add_stray(const char *file, const struct pem *pem, struct findings *
     findings_add(findings, "begin-within-line",
         pem->count == 0 ? SEVERITY_REFUSED : SEVERITY_WARNING, file,
         "a block begins where a line begins; openssl and stunnel do not see it either",
-        "put a line end before -----BEGIN; what cannot be seen there is shown by: cat -A "
-        "FILE",
+        "put a line end before -----BEGIN; what cannot be seen there is shown "
+        "by: " COMMAND("grep -n -e -----BEGIN FILE | cat -A"),
         "in line %zu a block begins behind something else, and is not read", pem->stray);
 }
 
@@ -220,11 +307,20 @@ void judge_text(const char *file, const char *text, size_t len, const struct pem
     judge_habits(file, pem, findings);
 }
 
+static bool has_pkcs7(const struct pem *pem)
+{
+    for (size_t i = 0; i < pem->count; i++) {
+        if (pem_is_pkcs7(&pem->blocks[i]))
+            return true;
+    }
+    return false;
+}
+
 /* A file without a certificate, but with blocks of some other kind. */
 static void add_no_certificate(struct judgement *j)
 {
     const char *file = j->input->cert_file, *label = "PEM";
-    const char *why = "a server shows its certificate to every client";
+    const char *why = a_server_shows;
 
     if (j->cert_pem.count > 0)
         label = j->cert_pem.blocks[0].label;
@@ -232,11 +328,8 @@ static void add_no_certificate(struct judgement *j)
         pem_find(&j->cert_pem, "NEW CERTIFICATE REQUEST") != NULL)
         findings_add(j->findings, "csr", SEVERITY_REFUSED, file, why,
             formats[DER_CSR].remedy, "%s", formats[DER_CSR].fact);
-    else if (pem_find(&j->cert_pem, "PKCS7") != NULL ||
-        pem_find(&j->cert_pem, "CMS") != NULL)
-        findings_add(j->findings, "pkcs7", SEVERITY_REFUSED, file, why,
-            "openssl pkcs7 -in FILE -print_certs -out FILE.pem",
-            "it is a PKCS#7 (.p7b) bundle, not certificates one by one");
+    else if (has_pkcs7(&j->cert_pem))
+        add_pkcs7(file, why, pem_find(&j->cert_pem, "CMS") != NULL, j->findings);
     else if (pem_is_private_key(&j->cert_pem.blocks[0]))
         findings_add(j->findings, "key-instead-of-certificate", SEVERITY_REFUSED, file,
             why, "are cert and key swapped in the configuration?",
@@ -264,6 +357,8 @@ void judge_certificates(struct judgement *j)
         j->lines[j->count] = block->line;
         if (j->certs[j->count] != NULL)
             j->count++;
+        else if (is_der_pkcs7(block->der, block->der_len))
+            add_pkcs7(j->input->cert_file, a_server_shows, false, j->findings);
         else
             findings_add(j->findings, "bad-certificate", SEVERITY_REFUSED,
                 j->input->cert_file, "bytes were lost or changed on the way here",

@@ -11,9 +11,13 @@ static void add_encrypted(struct judgement *j)
 {
     findings_add(j->findings, "key-encrypted", SEVERITY_REFUSED, judgement_key_file(j),
         "nobody is there to type the passphrase when the proxy starts",
-        "openssl pkey -in FILE -out FILE.clear && chmod 600 FILE.clear, then use that "
-        "file",
-        "the private key is encrypted with a passphrase");
+        "name a file with its passphrase: key_password_file = PASSWORD_FILE; or decrypt "
+        "it, "
+        "and use the file that this makes: " COMMAND(
+            "(umask 077; set -C; openssl pkey -in FILE > FILE.clear)"),
+        j->input->password_given
+            ? "the private key is encrypted, and not with the password that was given"
+            : "the private key is encrypted with a passphrase");
 }
 
 static void add_no_key(struct judgement *j)
@@ -74,14 +78,15 @@ void judge_find_key(struct judgement *j)
         if (!pem_is_private_key(block))
             continue;
         seen++;
-        if (private_key_is_encrypted(block))
+        if (private_key_is_openssh(block))
+            judge_openssh_key(judgement_key_file(j), j->findings);
+        else if (private_key_is_encrypted(block))
             encrypted++;
         else if (block->der != NULL && !take_key(j, block))
             findings_add(j->findings, "bad-key", SEVERITY_REFUSED, judgement_key_file(j),
                 "bytes were lost or changed on the way here",
-                "copy the key again, whole; look at it with: openssl pkey -in FILE "
-                "-noout "
-                "-check",
+                "copy the key again, whole; look at it with: " COMMAND(
+                    "openssl pkey -in FILE -noout -check"),
                 "the %s block in line %zu is not a private key that can be used",
                 block->label, block->line);
     }
@@ -137,10 +142,8 @@ static void add_mismatch(struct judgement *j)
     else
         findings_add(j->findings, "key-mismatch", SEVERITY_REFUSED, judgement_key_file(j),
             "with another certificate's key no handshake can be signed",
-            "use the key that the request for this certificate was made with; both of "
-            "these "
-            "must print the same: openssl pkey -in KEY -pubout, openssl x509 -in CERT "
-            "-noout -pubkey",
+            "use the key that the request for this certificate was made with; what this "
+            "one is: " COMMAND("wlbproxy cert show FILE"),
             "the private key is not the key of the certificate of %s", title);
 }
 
@@ -158,7 +161,7 @@ void judge_key_of_leaf(struct judgement *j)
         findings_add(j->findings, "key-unusable", SEVERITY_REFUSED, judgement_key_file(j),
             "TLS signs with SHA-256, SHA-384 or SHA-512, and a salt of that length (RFC "
             "8446 section 4.2.3): every handshake would fail",
-            "make a new request with a plain RSA key: wlbproxy cert request",
+            "make a new request with a plain RSA key: " COMMAND("wlbproxy cert request"),
             "the RSA-PSS key is restricted to signatures that TLS does not have");
         return;
     }
@@ -177,13 +180,13 @@ static void judge_rsa(
     if (bits < 2048)
         findings_add(j->findings, "key-too-small", SEVERITY_REFUSED, j->input->cert_file,
             "keys under 2048 bits can be broken; no current client accepts them",
-            "make a new request: wlbproxy cert request (RSA 2048)",
+            "make a new request (RSA 2048): " COMMAND("wlbproxy cert request"),
             "%s has an RSA key of %d bits", whose, bits);
     else if (bits > 8192)
         findings_add(j->findings, "key-too-large", large, j->input->cert_file,
             "each handshake would cost a good part of a second; XenServer's own limit is "
             "4096 bits",
-            "make a new request: wlbproxy cert request (RSA 2048)",
+            "make a new request (RSA 2048): " COMMAND("wlbproxy cert request"),
             "%s has an RSA key of %d bits", whose, bits);
     else if (bits > 4096)
         findings_add(j->findings, "key-large", SEVERITY_WARNING, j->input->cert_file,
@@ -200,19 +203,19 @@ static void judge_curve(struct judgement *j, const char *whose, EVP_PKEY *key, b
     if (strcmp(name, "EC unnamed curve") == 0)
         findings_add(j->findings, "unnamed-curve", SEVERITY_REFUSED, j->input->cert_file,
             "TLS needs a curve by its name (RFC 8422 section 5.1.1)",
-            "make a new request: wlbproxy cert request",
+            "make a new request: " COMMAND("wlbproxy cert request"),
             "%s has an EC key on a curve without a name", whose);
     else if (EVP_PKEY_get_security_bits(key) < 112)
         findings_add(j->findings, "key-too-small", SEVERITY_REFUSED, j->input->cert_file,
             "such curves can be broken; no current client accepts them",
-            "make a new request: wlbproxy cert request",
+            "make a new request: " COMMAND("wlbproxy cert request"),
             "%s has an %s key, too weak for TLS", whose, name);
     else if (leaf && strcmp(name, "EC P-256") != 0 && strcmp(name, "EC P-384") != 0 &&
         strcmp(name, "EC P-521") != 0)
         findings_add(j->findings, "unusual-curve", SEVERITY_REFUSED, j->input->cert_file,
             "TLS 1.3 has no place for it, and OpenSSL, GnuTLS, Java, Go and browsers do "
             "not offer it in 1.2: nearly all handshakes would fail",
-            "make a new request: wlbproxy cert request (RSA 2048, or P-256)",
+            "make a new request (RSA 2048, or P-256): " COMMAND("wlbproxy cert request"),
             "%s has an %s key", whose, name);
 }
 
@@ -229,17 +232,19 @@ void judge_strength(struct judgement *j, X509 *certificate, const char *whose)
         judge_curve(j, whose, key, leaf);
     else if (key != NULL && EVP_PKEY_is_a(key, "DSA"))
         findings_add(j->findings, "dsa", SEVERITY_REFUSED, j->input->cert_file,
-            "no current client accepts DSA", "make a new request: wlbproxy cert request",
-            "%s has a DSA key", whose);
+            "no current client accepts DSA",
+            "make a new request: " COMMAND("wlbproxy cert request"), "%s has a DSA key",
+            whose);
     else if (key == NULL ||
         (!EVP_PKEY_is_a(key, "ED25519") && !EVP_PKEY_is_a(key, "ED448")))
         findings_add(j->findings, "key-unknown", SEVERITY_REFUSED, j->input->cert_file,
             "this OpenSSL cannot use it in TLS",
-            "make a new request: wlbproxy cert request", "%s has a key %s", whose, kind);
+            "make a new request: " COMMAND("wlbproxy cert request"), "%s has a key %s",
+            whose, kind);
     if (leaf && key != NULL && EVP_PKEY_is_a(key, "RSA-PSS"))
         findings_add(j->findings, "rsa-pss", SEVERITY_WARNING, j->input->cert_file,
             "OpenSSL, GnuTLS and Java take a key restricted to RSA-PSS; Go, rustls, NSS, "
             "Mbed TLS and others refuse it",
-            "make a new request with a plain RSA key: wlbproxy cert request",
+            "make a new request with a plain RSA key: " COMMAND("wlbproxy cert request"),
             "%s has an RSA-PSS key", whose);
 }

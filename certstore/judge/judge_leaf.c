@@ -12,7 +12,8 @@
 enum { DAY = 24 * 3600, LONGEST_DAYS = 825 };
 
 static const char renew[] =
-    "wlbproxy cert request, have it signed, wlbproxy cert install";
+    COMMAND("wlbproxy cert request") ", have it signed, and then: "
+                                     "wlbproxy cert install ANSWER";
 
 static void add(struct judgement *j, const char *id, enum severity severity,
     const char *why, const char *remedy, const char *fact)
@@ -49,7 +50,7 @@ static void judge_validity(struct judgement *j, const char *title)
     if (not_before > j->input->now)
         findings_add(j->findings, "not-yet-valid", SEVERITY_STALE, j->input->cert_file,
             "clients refuse it until then",
-            "check this machine's clock (date -u), or wait until then",
+            "check this machine's clock, or wait until then: " COMMAND("date -u"),
             "the certificate of %s is not valid before %s", title, date);
     judge_expiry(j, title, not_after);
     if (days > LONGEST_DAYS)
@@ -57,7 +58,7 @@ static void judge_validity(struct judgement *j, const char *title)
             "XenServer does not mind; Apple's clients refuse more than 825 days, "
             "browsers "
             "more than 398 from public CAs",
-            "ask for one year: wlbproxy cert request",
+            "ask for one year: " COMMAND("wlbproxy cert request"),
             "the certificate of %s is valid for %ld days", title, days);
 }
 
@@ -129,7 +130,7 @@ static void judge_names(struct judgement *j, X509 *leaf, const char *title)
         findings_add(j->findings, "wildcard", SEVERITY_NOTE, j->input->cert_file,
             "XenServer accepts it; whoever has its key can pose as any host of the "
             "domain",
-            "a certificate for this host alone: wlbproxy cert request",
+            "a certificate for this host alone: " COMMAND("wlbproxy cert request"),
             "it is a wildcard certificate (%s)", names);
 }
 

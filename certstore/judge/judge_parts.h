@@ -12,6 +12,7 @@
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/pem.h"
+#include "config/remedy.h"
 
 enum { TITLE_MAX = 160 };
 
@@ -37,6 +38,9 @@ const char *judgement_key_file(const struct judgement *j);
  * key is expected in it. */
 void judge_text(const char *file, const char *text, size_t len, const struct pem *pem,
     bool wants_key, struct findings *findings);
+
+/* A key in OpenSSH's own format, and how to convert it. */
+void judge_openssh_key(const char *file, struct findings *findings);
 
 /* Fills certs[]. */
 void judge_certificates(struct judgement *j);

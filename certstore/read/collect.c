@@ -143,14 +143,15 @@ static bool collect_der(struct collecting *c, const char *text, size_t len)
     return taken;
 }
 
-bool collect_text(struct collection *collection, const char *file, const char *text,
-    size_t len, const char *password, struct findings *findings)
+static bool collect_bytes(struct collection *collection, const char *file,
+    const char *text, size_t len, const char *format, const char *password,
+    struct findings *findings)
 {
     struct collecting c = {.collection = collection,
         .findings = findings,
         .file = file,
         .password = password,
-        .format = "PEM",
+        .format = format,
         .label = ""};
     const size_t before = collection->count, told = findings->count;
     struct pem pem;
@@ -159,7 +160,7 @@ bool collect_text(struct collection *collection, const char *file, const char *t
     if (pem.count > 0 || !collect_der(&c, text, len))
         judge_text(file, text, len, &pem, false, findings);
     for (size_t i = 0; i < pem.count; i++) {
-        c.format = "PEM";
+        c.format = format;
         collect_pem_block(&c, &pem.blocks[i], text, len);
     }
     pem_destroy(&pem);
@@ -169,6 +170,23 @@ bool collect_text(struct collection *collection, const char *file, const char *t
             "have it made or exported again",
             "there is no certificate and no key in the container");
     return collection->count > before;
+}
+
+bool collect_text(struct collection *collection, const char *file, const char *text,
+    size_t len, const char *password, struct findings *findings)
+{
+    enum pem_width width = pem_width_of(text, len);
+    size_t narrow_len;
+    char *narrow;
+    bool found;
+
+    if (width == PEM_BYTES)
+        return collect_bytes(collection, file, text, len, "PEM", password, findings);
+    narrow = pem_narrow(text, len, width, &narrow_len);
+    found = collect_bytes(
+        collection, file, narrow, narrow_len, "PEM in UTF-16", password, findings);
+    secrets_free(narrow, len / 2);
+    return found;
 }
 
 bool collect_file(struct collection *collection, const char *path, const char *password,
@@ -198,7 +216,8 @@ void collection_add_key(struct collection *collection, EVP_PKEY *key, const char
         .collection = collection, .file = file, .label = "", .full = true};
     const struct collected *one;
 
-    for (size_t i = 0; (one = collection_get(collection, COLLECTED_KEY, i)) != NULL; i++) {
+    for (size_t i = 0; (one = collection_get(collection, COLLECTED_KEY, i)) != NULL;
+         i++) {
         if (EVP_PKEY_eq(one->key, key) == 1)
             return;
     }

@@ -35,7 +35,7 @@ struct collected {
     EVP_PKEY *key;
     struct X509_req_st *request;
     const char *file; /* borrowed: the name given to collect_text() */
-    const char *format; /* "PEM", "DER", "PKCS#12", "PKCS#7" */
+    const char *format; /* "PEM", "PEM in UTF-16", "DER", "PKCS#12", "PKCS#7" */
     size_t line; /* of its BEGIN; 0 where there are no lines */
     char label[PEM_LABEL_MAX]; /* of its PEM block; "" elsewhere */
 };

@@ -9,6 +9,7 @@
 
 #include "certstore/finding.h"
 #include "certstore/read/collect_parts.h"
+#include "config/remedy.h"
 
 enum { BAG_DEPTH_MAX = 4 };
 
@@ -181,12 +182,12 @@ static void tell_locked(struct opening *o, size_t taken)
     if (taken > 0)
         findings_add(o->c->findings, "container-unreadable", SEVERITY_REFUSED, o->c->file,
             "a part of what it holds is missing then",
-            "have it exported again with AES-256 and SHA-256, or convert it: openssl "
-            "pkcs12 -legacy -in FILE -nodes -out FILE.pem",
+            "have it exported again with AES-256 and SHA-256, or convert it: " COMMAND(
+                "(umask 077; set -C; openssl pkcs12 -legacy -in FILE -nodes > FILE.pem)"),
             "%u part%s of the PKCS#12 container cannot be decrypted by this OpenSSL",
             o->locked, o->locked == 1 ? "" : "s");
     else
-        collect_needs_password(o->c, "the PKCS#12 container");
+        collect_needs_password(o->c, false);
 }
 
 bool collect_pkcs12(struct collecting *c, const unsigned char *der, size_t len)

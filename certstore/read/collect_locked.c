@@ -9,13 +9,21 @@
 #include "certstore/finding.h"
 #include "certstore/read/collect_parts.h"
 #include "certstore/secrets.h"
+#include "config/remedy.h"
 
-void collect_needs_password(struct collecting *c, const char *what)
+void collect_needs_password(struct collecting *c, bool is_key)
 {
+    const char *what = is_key ? "the private key" : "the PKCS#12 container";
+    const char *remedy = is_key
+        ? "write the passphrase into a file and name that: --password-file "
+          "PASSWORD_FILE; or decrypt the key: " COMMAND(
+              "(umask 077; set -C; openssl pkey -in FILE > FILE.clear)")
+        : "write the password into a file and name that: --password-file PASSWORD_FILE; "
+          "or unpack it: " COMMAND(
+              "(umask 077; set -C; openssl pkcs12 -in FILE -nodes > FILE.pem)");
+
     findings_add(c->findings, "key-encrypted", SEVERITY_REFUSED, c->file,
-        "nobody is there to type the passphrase when the proxy starts",
-        "write it into a file and name that: --password-file PASSWORD; a key alone: "
-        "openssl pkey -in FILE -out FILE.clear && chmod 600 FILE.clear",
+        "nobody is there to type the passphrase when the proxy starts", remedy,
         c->password == NULL ? "%s is encrypted with a passphrase"
                             : "%s is encrypted, and not with the password that was given",
         what);
@@ -155,7 +163,7 @@ bool collect_locked_key(struct collecting *c, const unsigned char *der, size_t l
         if (key != NULL)
             collect_key(c, key);
         else
-            collect_needs_password(c, "the private key");
+            collect_needs_password(c, true);
     }
     X509_SIG_free(sealed);
     return true;

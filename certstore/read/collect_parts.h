@@ -39,8 +39,8 @@ bool collect_pkcs7(struct collecting *c, const unsigned char *der, size_t len);
 /* PKCS#8 under a password (RFC 5958 section 3). */
 bool collect_locked_key(struct collecting *c, const unsigned char *der, size_t len);
 
-/* Tells that `what` is under a password that is not known. */
-void collect_needs_password(struct collecting *c, const char *what);
+/* Tells that it, a key or a PKCS#12 container, is under a password that is not known. */
+void collect_needs_password(struct collecting *c, bool is_key);
 
 /* Whether decrypting asks for a bearable number of rounds, together with what was
  * decrypted before; else a finding. */

@@ -8,6 +8,7 @@
 #include "certstore/certificate.h"
 #include "certstore/finding.h"
 #include "certstore/read/collect_parts.h"
+#include "certstore/judge/judge_parts.h"
 #include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
 
@@ -90,7 +91,7 @@ static void take_headed_key(
     if (key != NULL)
         collect_key(c, key);
     else
-        collect_needs_password(c, "the private key");
+        collect_needs_password(c, true);
 }
 
 static void add_bad_block(struct collecting *c, const struct pem_block *block)
@@ -113,7 +114,9 @@ void collect_pem_block(
 
     c->line = block->line;
     c->label = block->label;
-    if (pem_is_private_key(block) && block->encrypted &&
+    if (private_key_is_openssh(block))
+        judge_openssh_key(c->file, c->findings);
+    else if (pem_is_private_key(block) && block->encrypted &&
         strcmp(block->label, "ENCRYPTED PRIVATE KEY") != 0)
         take_headed_key(c, block, text, len);
     else if (block->der == NULL)
@@ -121,14 +124,15 @@ void collect_pem_block(
         taken = block->fault != PEM_DAMAGED || !private_key_is_encrypted(block);
     else if (pem_is_certificate(block))
         taken = take_certificate(c, block->der, block->der_len,
-            strcmp(block->label, "TRUSTED CERTIFICATE") == 0);
+                    strcmp(block->label, "TRUSTED CERTIFICATE") == 0) ||
+            collect_pkcs7(c, block->der, block->der_len);
     else if (private_key_is_encrypted(block))
         taken = collect_locked_key(c, block->der, block->der_len);
     else if (pem_is_private_key(block))
         taken = collect_der_key(c, block->der, block->der_len);
     else if (is_one_of(block->label, "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"))
         taken = collect_der_request(c, block->der, block->der_len);
-    else if (is_one_of(block->label, "PKCS7", "CMS"))
+    else if (pem_is_pkcs7(block))
         taken = collect_pkcs7(c, block->der, block->der_len);
     else if (strcmp(block->label, "PKCS12") == 0)
         taken = collect_pkcs12(c, block->der, block->der_len);

@@ -224,11 +224,49 @@ void pem_destroy(struct pem *pem)
     *pem = (struct pem){0};
 }
 
+enum pem_width pem_width_of(const char *text, size_t len)
+{
+    if (len < 2)
+        return PEM_BYTES;
+    if (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "-", 2) == 0)
+        return PEM_UTF16_LE;
+    if (memcmp(text, "\xfe\xff", 2) == 0 || memcmp(text, "\0-", 2) == 0)
+        return PEM_UTF16_BE;
+    return PEM_BYTES;
+}
+
+char *pem_narrow(const char *text, size_t len, enum pem_width width, size_t *narrow_len)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t high = width == PEM_UTF16_LE ? 1 : 0;
+    char *narrow = secrets_alloc(len / 2);
+
+    *narrow_len = 0;
+    for (size_t i = 0; i + 1 < len; i += 2) {
+        unsigned char page = bytes[i + high], c = bytes[i + 1 - high];
+
+        if (i > 0 || page != 0xfe || c != 0xff)
+            narrow[(*narrow_len)++] = page == 0 && c < 0x80 ? (char)c : '?';
+    }
+    return narrow;
+}
+
 bool pem_is_certificate(const struct pem_block *block)
 {
     return strcmp(block->label, "CERTIFICATE") == 0 ||
         strcmp(block->label, "X509 CERTIFICATE") == 0 ||
         strcmp(block->label, "TRUSTED CERTIFICATE") == 0;
+}
+
+bool pem_is_pkcs7(const struct pem_block *block)
+{
+    static const char *const labels[] = {"PKCS7", "CMS", "PKCS #7 SIGNED DATA"};
+
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        if (strcmp(block->label, labels[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool pem_is_private_key(const struct pem_block *block)

@@ -48,8 +48,19 @@ struct pem {
 void pem_parse(struct pem *pem, const char *text, size_t len);
 void pem_destroy(struct pem *pem);
 
+/* UTF-16, as Windows programs write it: by its byte order mark, or by its first
+ * character, which must then be `-`. */
+enum pem_width { PEM_BYTES, PEM_UTF16_LE, PEM_UTF16_BE };
+enum pem_width pem_width_of(const char *text, size_t len);
+/* Such text in bytes, `?` for what is not ASCII. Secret: secrets_free() it, by the size
+ * len / 2; *narrow_len is without the mark. */
+char *pem_narrow(const char *text, size_t len, enum pem_width width, size_t *narrow_len);
+
 bool pem_is_certificate(const struct pem_block *block);
 bool pem_is_private_key(const struct pem_block *block); /* of any kind, encrypted too */
+
+/* By its label, of which there are several. */
+bool pem_is_pkcs7(const struct pem_block *block);
 
 /* The first block with this label, or NULL. */
 const struct pem_block *pem_find(const struct pem *pem, const char *label);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
 #include "certstore/credential.h"
@@ -78,6 +79,29 @@ bool pem_text_add_key(struct pem_text *pem, EVP_PKEY *key)
     OPENSSL_clear_free(der, len > 0 ? (size_t)len : 0);
     PKCS8_PRIV_KEY_INFO_free(info);
     secrets_wiping_end();
+    return len > 0;
+}
+
+bool pem_text_add_encrypted_key(struct pem_text *pem, EVP_PKEY *key, const char *password)
+{
+    PKCS8_PRIV_KEY_INFO *info;
+    X509_SIG *sealed = NULL;
+    unsigned char *der = NULL;
+    int len = 0;
+
+    secrets_wiping_begin();
+    info = EVP_PKEY2PKCS8(key);
+    if (info != NULL)
+        sealed = PKCS8_encrypt(-1, EVP_aes_256_cbc(), password, (int)strlen(password),
+            NULL, 0, PKCS5_DEFAULT_ITER, info);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    secrets_wiping_end();
+    if (sealed != NULL)
+        len = i2d_X509_SIG(sealed, &der);
+    if (len > 0)
+        pem_text_add(pem, "ENCRYPTED PRIVATE KEY", der, (size_t)len);
+    X509_SIG_free(sealed);
+    OPENSSL_free(der);
     return len > 0;
 }
 

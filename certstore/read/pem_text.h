@@ -25,6 +25,9 @@ void pem_text_add_certificate(struct pem_text *pem, X509 *certificate);
 void pem_text_add_request(struct pem_text *pem, struct X509_req_st *request);
 /* PKCS#8, not encrypted. False if this OpenSSL cannot write it. */
 bool pem_text_add_key(struct pem_text *pem, EVP_PKEY *key);
+/* The same under a passphrase (PBES2, AES-256). */
+bool pem_text_add_encrypted_key(
+    struct pem_text *pem, EVP_PKEY *key, const char *password);
 void pem_text_append(struct pem_text *pem, const struct pem_text *other);
 
 /* Wipes. */

@@ -27,6 +27,11 @@ bool private_key_is_encrypted(const struct pem_block *block)
     return block->encrypted || strcmp(block->label, "ENCRYPTED PRIVATE KEY") == 0;
 }
 
+bool private_key_is_openssh(const struct pem_block *block)
+{
+    return strcmp(block->label, "OPENSSH PRIVATE KEY") == 0;
+}
+
 /* NULL for the kinds that hash by themselves, and what TLS signs with otherwise: a key
  * for RSA-PSS alone may insist on one of them (RFC 8446 section 4.2.3). */
 static const char *digest_for(const EVP_PKEY *key, size_t i)

@@ -9,6 +9,7 @@
 #include "certstore/finding.h"
 #include "certstore/read/pem.h"
 #include "certstore/secrets.h"
+#include "config/remedy.h"
 
 enum { ATTEMPTS = 6, PAUSE_MS = 20 };
 
@@ -26,10 +27,11 @@ static bool same_state(const struct stat *a, const struct stat *b)
 static void add_errno(
     struct findings *findings, const char *path, const char *what, int code)
 {
-    const char *remedy = "look at it with: namei -l FILE";
+    const char *remedy = "look at it with: " COMMAND("namei -l FILE");
 
     if (code == ENOENT)
-        remedy = "check the path, or make a placeholder with: wlbproxy cert create";
+        remedy = "check the path, or make a placeholder with: " COMMAND(
+            "wlbproxy cert create");
     else if ((code == EACCES || code == EPERM) && geteuid() != 0)
         remedy = "run wlbproxy as root, who may read it";
     findings_add(findings, code == ENOENT ? "missing" : "unreadable", SEVERITY_REFUSED,
@@ -149,7 +151,8 @@ bool secret_file_read(
     if (outcome == READ_CHANGED)
         findings_add(findings, "changing", SEVERITY_REFUSED, path,
             "half a file would be half a certificate",
-            "write a new file beside it and mv it into place, then: wlbproxy reload",
+            "write a new file beside it and mv it into place, then: " COMMAND(
+                "wlbproxy reload"),
             "it changed each of the %d times it was read", ATTEMPTS);
     return outcome == READ_DONE;
 }

@@ -41,6 +41,11 @@ int arguments_parse(const struct arguments *arguments, int argc, char **argv);
         .name = "config", .letter = 'c', .value = "FILE",                                \
         .help = "the configuration, else " SETTINGS_DEFAULT_FILE, .text = &(variable)    \
     }
+#define ARGUMENT_PASSWORD(variable)                                                      \
+    {                                                                                    \
+        .name = "password-file", .value = "FILE",                                        \
+        .help = "has the password of a PKCS#12 file or a key", .text = &(variable)       \
+    }
 #define ARGUMENT_JSON(variable)                                                          \
     {                                                                                    \
         .name = "json", .help = "for programs to read", .flag = &(variable)              \

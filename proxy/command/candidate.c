@@ -9,6 +9,7 @@
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
 #include "certstore/judge/judge_parts.h"
+#include "certstore/password_file.h"
 #include "certstore/judge/xenserver.h"
 
 static bool has_pem(const struct secret_file *file)
@@ -61,6 +62,7 @@ static void put_together(struct candidate *c)
 static void run_judgement(struct candidate *c, struct judge_input *input)
 {
     input->send_root = true;
+    input->password_given = c->password != NULL;
     input->now = time(NULL);
     if (c->key != NULL) {
         if (!secret_file_read(&c->key_file, c->key, &c->findings))
@@ -70,6 +72,11 @@ static void run_judgement(struct candidate *c, struct judge_input *input)
         input->key_file = c->key;
         input->key_text = c->key_file.text;
         input->key_len = c->key_file.len;
+        if (password_unlock(
+                c->key, c->key_file.text, c->key_file.len, c->password, &c->unlocked)) {
+            input->key_text = c->unlocked.text;
+            input->key_len = c->unlocked.len;
+        }
     }
     c->servable = judge_pair(input, &c->pair, &c->findings);
 }
@@ -159,6 +166,7 @@ void candidate_destroy(struct candidate *c)
     findings_destroy(&c->findings);
     pem_text_destroy(&c->chain);
     pem_text_destroy(&c->keys);
+    pem_text_destroy(&c->unlocked);
     collection_destroy(&c->collection);
     secret_file_destroy(&c->first);
     secret_file_destroy(&c->key_file);

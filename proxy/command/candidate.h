@@ -22,6 +22,7 @@ struct candidate {
     struct secret_file first, key_file;
     struct collection collection;
     struct pem_text chain, keys; /* of files that must be put together */
+    struct pem_text unlocked; /* what the password made of the key's file */
     struct findings findings;
     struct judged_pair pair;
     bool servable;

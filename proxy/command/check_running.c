@@ -11,6 +11,7 @@
 #include "certstore/finding.h"
 #include "certstore/install/durable.h"
 #include "config/error.h"
+#include "config/remedy.h"
 #include "config/settings.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
@@ -24,7 +25,8 @@ static void add_difference(const json_t *service, struct findings *findings)
 
     findings_add(findings, "differs-from-served", SEVERITY_WARNING,
         json_text(served, "file"),
-        "clients get what was read at the last start or reload", "wlbproxy reload",
+        "clients get what was read at the last start or reload",
+        COMMAND("wlbproxy reload"),
         "what is on disk is not what [%s] serves: %s, serial %s, until %.10s",
         json_text(service, "name"), json_text(served, "subject"),
         json_text(served, "serial"), json_text(served, "not_after"));
@@ -46,7 +48,7 @@ static void compare(const char *config, const json_t *status, struct findings *f
     if (!told && json_is_true(json_object_get(status, "reload_pending")))
         findings_add(findings, "differs-from-served", SEVERITY_WARNING, config,
             "the running proxy goes by what was read at its last start or reload",
-            "wlbproxy reload", "it has changed since it was put into service");
+            COMMAND("wlbproxy reload"), "it has changed since it was put into service");
 }
 
 /* --- could it be read? ----------------------------------------------------------------
@@ -81,8 +83,7 @@ static void try_reading(
             continue;
         findings_add(findings, "unreadable-when-running", SEVERITY_WARNING,
             files->items[i], "its next reload will be refused",
-            "start it as root, who gives up everything but reading these files; or: "
-            "chown",
+            "start it as root, who gives up everything but reading these files",
             "the running proxy is of user %ld, who may not read it", (long)uid);
     }
 }

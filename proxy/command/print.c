@@ -55,6 +55,78 @@ void print_wrapped(FILE *out, const char *lead, const char *text)
     }
 }
 
+/* How much of a command goes into a line: up to a blank that no quote protects. */
+static size_t command_length(const char *command, size_t room)
+{
+    size_t best = 0;
+    char quote = '\0';
+
+    for (size_t i = 0; command[i] != '\0'; i++) {
+        if (quote == '\0' && command[i] == ' ' && i > 0 && (i <= room || best == 0))
+            best = i;
+        if (quote == '\0' && (command[i] == '\'' || command[i] == '"'))
+            quote = command[i];
+        else if (command[i] == quote)
+            quote = '\0';
+    }
+    return strlen(command) <= room + 2 || best == 0 ? strlen(command) : best;
+}
+
+void print_command(FILE *out, const char *lead, const char *command)
+{
+    const int indent = (int)strlen(lead);
+    const size_t room = PRINT_COLUMNS - (size_t)indent - 2; /* for the " \\" */
+    size_t len = command_length(command, room);
+
+    fprintf(out, "%s%.*s", lead, (int)len, command);
+    for (command += len; *command != '\0'; command += len) {
+        command++; /* the blank */
+        len = command_length(command, room - 2);
+        fprintf(out, " \\\n%*s%.*s", indent + 2, "", (int)len, command);
+    }
+    fputc('\n', out);
+}
+
+/* The sentence between two commands, without what only joins them in a line. */
+static bool print_prose(FILE *out, const char *lead, const char *text, size_t len)
+{
+    char prose[1024];
+
+    while (len > 0 && strchr(" ,;", *text) != NULL) {
+        text++;
+        len--;
+    }
+    while (len > 0 && text[len - 1] == ' ')
+        len--;
+    if (len == 0)
+        return false;
+    snprintf(prose, sizeof(prose), "%.*s", (int)len, text);
+    print_wrapped(out, lead, prose);
+    return true;
+}
+
+void print_remedy(FILE *out, const char *lead, const char *text, const json_t *commands)
+{
+    const json_t *command;
+    char blank[32];
+    size_t i;
+
+    snprintf(blank, sizeof(blank), "%*s", (int)strlen(lead), "");
+    json_array_foreach(commands, i, command)
+    {
+        const char *words = json_string_value(command), *at = strstr(text, words);
+
+        if (at == NULL)
+            continue;
+        if (print_prose(out, lead, text, (size_t)(at - text)))
+            lead = blank;
+        print_command(out, lead, words);
+        text = at + strlen(words);
+        lead = blank;
+    }
+    (void)print_prose(out, lead, text, strlen(text));
+}
+
 void span_text(uint64_t seconds, char text[SPAN_MAX])
 {
     static const struct {
@@ -113,7 +185,8 @@ static void print_finding(FILE *out, const json_t *finding)
     if (*json_text(finding, "why") != '\0')
         print_wrapped(out, "    why:  ", json_text(finding, "why"));
     if (*json_text(finding, "remedy") != '\0')
-        print_wrapped(out, "    mend: ", json_text(finding, "remedy"));
+        print_remedy(out, "    mend: ", json_text(finding, "remedy"),
+            json_object_get(finding, "commands"));
 }
 
 void print_findings(FILE *out, const json_t *findings)

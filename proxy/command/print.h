@@ -17,6 +17,13 @@ enum { PRINT_COLUMNS = 79, SPAN_MAX = 32 };
  * told in part. */
 void print_wrapped(FILE *out, const char *lead, const char *text);
 
+/* A command of the shell on lines of its own, each but the last ended by a backslash: it
+ * can be pasted as it stands. */
+void print_command(FILE *out, const char *lead, const char *command);
+
+/* A sentence, and the commands that it holds (an array of texts, or NULL) likewise. */
+void print_remedy(FILE *out, const char *lead, const char *text, const json_t *commands);
+
 /* "3d 4h", "12m 5s" */
 void span_text(uint64_t seconds, char text[SPAN_MAX]);
 

@@ -25,7 +25,8 @@
  *     "certificates": [CERT]}
  * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
  *     "not_after" (both RFC 3339), "days_left", "chain_len"}
- * FINDING: {"id", "severity", "file", "fact", "why", "remedy"}
+ * FINDING: {"id", "severity", "file"?, "fact", "why"?, "remedy"?, "commands"?: [text]};
+ *     the commands stand in the remedy as they are, and can be pasted into a shell.
  * TLS: handshakes done, as chosen, by kind: {"versions", "groups", "ciphers",
  *     "signatures": {name: n}}, and "failures": {cause: n}; every name of
  *     proxy/net/tls_counts.h is there. All of one are as many as handshakes_full +

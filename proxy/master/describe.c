@@ -1,9 +1,11 @@
 #include "proxy/master/describe.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "config/remedy.h"
 #include "proxy/base/log.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/master/plan.h"
@@ -105,6 +107,26 @@ static void set_text(json_t *object, const char *key, const char *text)
         json_object_set_new(object, key, utf8_json(text));
 }
 
+/* The sentence, and the commands in it one by one. */
+static void set_remedy(json_t *object, const char *remedy)
+{
+    json_t *commands = json_array();
+    char *text, *command;
+
+    if (remedy != NULL) {
+        text = remedy_plain(remedy);
+        set_text(object, "remedy", text);
+        free(text);
+        while ((command = remedy_command(&remedy)) != NULL) {
+            json_array_append_new(commands, utf8_json(command));
+            free(command);
+        }
+    }
+    if (json_array_size(commands) > 0)
+        json_object_set(object, "commands", commands);
+    json_decref(commands);
+}
+
 json_t *describe_findings(const struct findings *findings)
 {
     json_t *list = json_array();
@@ -117,7 +139,7 @@ json_t *describe_findings(const struct findings *findings)
         set_text(object, "file", f->file);
         set_text(object, "fact", f->fact);
         set_text(object, "why", f->why);
-        set_text(object, "remedy", f->remedy);
+        set_remedy(object, f->remedy);
         json_array_append_new(list, object);
     }
     return list;

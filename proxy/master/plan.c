@@ -56,15 +56,6 @@ static char *copy_sentence(const struct finding *finding)
     return copy;
 }
 
-static void move_findings(struct findings *to, const struct findings *from)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        const struct finding *f = &from->items[i];
-
-        findings_add(to, f->id, f->severity, f->file, f->why, f->remedy, "%s", f->fact);
-    }
-}
-
 static bool load_credential(struct plan_service *service,
     const struct service_settings *settings, size_t i, struct findings *findings,
     struct error *err)
@@ -74,9 +65,9 @@ static bool load_credential(struct plan_service *service,
     struct credential *credential;
 
     findings_init(&own);
-    credential = credential_load(
-        settings->cert.items[i], key, settings->send_root, time(NULL), &own, err);
-    move_findings(findings, &own);
+    credential = credential_load_encrypted(settings->cert.items[i], key,
+        settings->key_password_file, settings->send_root, time(NULL), &own, err);
+    findings_append(findings, &own);
     if (credential != NULL) {
         service->stale[i] = copy_sentence(findings_first(&own, SEVERITY_STALE));
         service->credentials[service->credential_count++] = credential;

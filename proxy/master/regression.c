@@ -7,6 +7,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "config/error.h"
+#include "config/remedy.h"
 #include "proxy/master/plan.h"
 
 enum { NAMES_TEXT_MAX = 512 };
@@ -76,7 +77,7 @@ static void judge_end(const char *file, const struct credential_summary *served,
     if (fresh->not_after < served->not_after)
         findings_add(findings, "ends-earlier", SEVERITY_WARNING, file,
             "an older file may have been copied over a newer one",
-            "compare the dates with `wlbproxy cert show`",
+            "compare the dates with: " COMMAND("wlbproxy cert show FILE"),
             "the certificate ends on %s, before the served one (%s)",
             day(fresh->not_after, fresh_day), day(served->not_after, served_day));
 }

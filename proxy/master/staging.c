@@ -10,6 +10,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "config/error.h"
+#include "config/remedy.h"
 #include "config/settings.h"
 #include "config/text_list.h"
 
@@ -34,12 +35,14 @@ static bool can_be_served(
     struct credential *credential;
 
     findings_init(&own);
-    credential = credential_load(file, NULL, service->send_root, time(NULL), &own, &err);
+    credential = credential_load_encrypted(file, NULL, service->key_password_file,
+        service->send_root, time(NULL), &own, &err);
     if (credential == NULL)
         findings_add(findings, "pending-unusable", SEVERITY_WARNING, file,
             "it is not served to those who want to try it; what is live is not touched",
-            "wlbproxy cert install --pending FILE..., or remove it: rm FILE", "%s",
-            err.text);
+            "put a good one there: wlbproxy cert install --pending ANSWER; or move it "
+            "away: " COMMAND("mv -n FILE FILE.bad"),
+            "%s", err.text);
     findings_destroy(&own);
     if (credential == NULL)
         return false;

@@ -6,9 +6,14 @@ Everything is made with the openssl command from a small CA of its own.
 """
 import base64
 import dataclasses
+import gzip
+import io
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
+import zipfile
 
 from frame.pki import AUTHORITY, CLIENT, SERVER, Pki, openssl
 
@@ -71,6 +76,29 @@ def openssl_on(make, name, *arguments):
     return out.read_bytes()
 
 
+def tool_on(make, name, *arguments):
+    """What another tool than openssl makes in the file that is its last argument."""
+    out = make.folder / name
+    subprocess.run([*map(str, arguments), str(out)], check=True, capture_output=True,
+                   stdin=subprocess.DEVNULL)
+    return out.read_bytes()
+
+
+def openssh(make):
+    """The leaf's key as ssh-keygen keeps keys."""
+    path = make.file("k.openssh", make.key)
+    subprocess.run(["ssh-keygen", "-p", "-q", "-P", "", "-N", "", "-f", str(path)], check=True,
+                   capture_output=True, stdin=subprocess.DEVNULL)
+    return path.read_bytes()
+
+
+def zipped(content):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("leaf.pem", content)
+    return packed.getvalue()
+
+
 def texts(make):
     """What is no PEM, or not all of it."""
     chain, leaf, key = make.chain, make.leaf, make.key
@@ -83,9 +111,11 @@ def texts(make):
     make.add("html", "not-pem", b"<html><body>404 not found</body></html>")
     make.add("random", "not-pem", os.urandom(3000).replace(b"-----BEGIN", b""))
     make.add("dashes", "not-pem", b"-----BEGIN \n-----BEGIN")
-    make.add("zip", "archive", b"PK\x03\x04" + os.urandom(500))
-    make.add("gzip", "archive", b"\x1f\x8b\x08" + os.urandom(500))
+    make.add("zip", "archive", zipped(leaf))
+    make.add("gzip", "archive", gzip.compress(leaf))
     make.add("utf16", "utf16", leaf.decode().encode("utf-16"))
+    make.add("utf16-no-mark", "utf16", leaf.decode().encode("utf-16-le"))
+    make.add("utf16-big", "utf16", leaf.decode().encode("utf-16-be"))
     make.add("bare-base64", "bare-base64", base64.encodebytes(base64.b64decode(body)))
     make.add("der", "der", make.pki.rsa.der())
     make.add("der-cut", "not-pem", make.pki.rsa.der()[:200])
@@ -141,6 +171,9 @@ def containers(make):
     make.add("pkcs12-cut", "not-pem", modern[:900])
     bundle = openssl("crl2pkcs7", "-nocrl", "-certfile", rsa.cert)
     make.add("pkcs7-pem", "pkcs7", bundle)
+    for label in ("CERTIFICATE", "PKCS #7 SIGNED DATA", "CMS"):
+        make.add(f"pkcs7-as-{label.split()[0].lower()}", "pkcs7",
+                 bundle.replace(b"PKCS7", label.encode()))
     make.add("pkcs7-der", "pkcs7", openssl(
         "crl2pkcs7", "-nocrl", "-certfile", rsa.cert, "-outform", "DER"))
     make.add("pkcs7-empty", "no-certificate", openssl(
@@ -160,6 +193,18 @@ def keys(make):
     make.add("key-encrypted", "key-encrypted", chain, encrypted())
     make.add("key-encrypted-traditional", "key-encrypted", chain, encrypted("-traditional"))
     make.add("key-encrypted-merged", "key-encrypted", chain + encrypted())
+    make.add("key-encrypted-der", "der-key", chain, openssl(
+        "pkcs8", "-topk8", "-in", rsa.key, "-outform", "DER", "-passout", "pass:secret"))
+    make.add("key-utf16", "utf16", chain, make.key.decode().encode("utf-16"))
+    make.add("key-openssh", "openssh-key", chain, openssh(make))
+    if shutil.which("puttygen"):
+        make.add("key-putty", "putty-key", chain, tool_on(
+            make, "k.ppk", "puttygen", make.folder / "k.openssh", "-O", "private", "-o"))
+    if shutil.which("keytool"):
+        make.add("keystore", "keystore", tool_on(
+            make, "k.jks", "keytool", "-importkeystore", "-srckeystore", make.folder / "m.p12",
+            "-srcstorepass", "secret", "-deststoretype", "JKS", "-deststorepass", "secret",
+            "-destkeystore"))
     make.add("key-is-certificate", "certificate-instead-of-key", chain, rsa.leaf)
     make.add("key-is-csr", "key-missing", chain, make.pki.folder / "rsa.csr")
     make.add("key-cut", "truncated", chain, make.key[:700])

@@ -65,8 +65,7 @@ static bool present_leaf(const struct cert_place *place, char sha256[65])
     struct credential *credential;
 
     findings_init(&findings);
-    credential =
-        credential_load(place->cert, place->key, true, time(NULL), &findings, &ignored);
+    credential = cert_place_load(place, &findings, &ignored);
     if (credential != NULL)
         memcpy(sha256, credential_summary(credential)->sha256, 65);
     credential_unref(credential);

@@ -13,6 +13,8 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/install/durable.h"
+#include "certstore/password_file.h"
+#include "certstore/read/pem_text.h"
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/collect.h"
 #include "certstore/read/pem_text.h"
@@ -22,7 +24,6 @@
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/new_file.h"
-#include "proxy/command/password_file.h"
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
 

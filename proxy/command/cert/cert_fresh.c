@@ -13,10 +13,11 @@
 #include "certstore/install/arrange.h"
 #include "certstore/install/durable.h"
 #include "certstore/judge/judge.h"
+#include "certstore/password_file.h"
 #include "config/error.h"
+#include "config/remedy.h"
 #include "config/text_list.h"
 #include "proxy/command/cert/cert_place.h"
-#include "proxy/command/password_file.h"
 #include "proxy/master/regression.h"
 
 struct gathering {
@@ -29,23 +30,24 @@ struct gathering {
 };
 
 /* What is in place anyway may be missing or no good: then it does not help. */
-static void collect_if_good(
-    struct collection *collection, const char *file, const char *text, size_t len)
+static void collect_if_good(struct collection *collection, const char *file,
+    const char *text, size_t len, const char *password)
 {
     struct findings ignored;
 
     findings_init(&ignored);
     if (text != NULL)
-        (void)collect_text(collection, file, text, len, NULL, &ignored);
+        (void)collect_text(collection, file, text, len, password, &ignored);
     findings_destroy(&ignored);
 }
 
-static void collect_file_if_good(struct collection *collection, const char *file)
+static void collect_file_if_good(
+    struct collection *collection, const char *file, const char *password)
 {
     struct findings ignored;
 
     findings_init(&ignored);
-    (void)collect_file(collection, file, NULL, &ignored);
+    (void)collect_file(collection, file, password, &ignored);
     findings_destroy(&ignored);
 }
 
@@ -57,12 +59,13 @@ static const char *keep_name(struct gathering *g, char *name)
     return g->names.items[g->names.count - 1];
 }
 
-/* Also those that newer requests have moved aside: the CA may have signed an older one. */
+/* Also those that newer requests have moved aside: the CA may have signed an older one.
+ */
 static void collect_waiting_keys(struct gathering *g)
 {
     for (size_t i = 0; i < CERT_WAITING_MAX; i++)
-        collect_file_if_good(
-            &g->known, keep_name(g, cert_place_waiting_key(g->place, i)));
+        collect_file_if_good(&g->known, keep_name(g, cert_place_waiting_key(g->place, i)),
+            g->place->password);
 }
 
 /* The keys of a pair that was replaced or rolled back: an answer to an older request may
@@ -76,7 +79,8 @@ static void collect_keys_of(struct gathering *g, const struct pair_kept *kept)
         struct collection found;
 
         collection_init(&found);
-        collect_if_good(&found, folder, kept->text.text[i], kept->text.len[i]);
+        collect_if_good(
+            &found, folder, kept->text.text[i], kept->text.len[i], g->place->password);
         for (size_t k = 0; (one = collection_get(&found, COLLECTED_KEY, k)) != NULL; k++)
             collection_add_key(&g->known, one->key, folder);
         collection_destroy(&found);
@@ -106,7 +110,8 @@ static bool collect_known(struct gathering *g, struct error *err)
         return false;
     for (int i = 0; i < PAIR_FILES; i++) {
         if (i == PAIR_CERT || g->source->key == NULL)
-            collect_if_good(&g->known, files[i], present.text[i], present.len[i]);
+            collect_if_good(
+                &g->known, files[i], present.text[i], present.len[i], g->place->password);
     }
     pair_text_destroy(&present);
     if (g->source->key == NULL)
@@ -127,12 +132,13 @@ static size_t refusals(const struct findings *findings)
 static bool collect_all(struct gathering *g, struct error *err)
 {
     const struct cert_source *source = g->source;
+    const char *password = g->password != NULL ? g->password : g->place->password;
     size_t before = refusals(g->findings);
 
     if (source->key != NULL)
-        (void)collect_file(&g->fresh, source->key, g->password, g->findings);
+        (void)collect_file(&g->fresh, source->key, password, g->findings);
     for (size_t i = 0; i < source->files->count; i++)
-        (void)collect_file(&g->fresh, source->files->items[i], g->password, g->findings);
+        (void)collect_file(&g->fresh, source->files->items[i], password, g->findings);
     if (refusals(g->findings) > before)
         return false;
     return collect_known(g, err);
@@ -171,7 +177,7 @@ static void compare(const struct cert_fresh *fresh, const char *file,
     struct credential *present;
 
     findings_init(&ignored);
-    present = credential_load(place->cert, place->key, true, time(NULL), &ignored, &err);
+    present = cert_place_load(place, &ignored, &err);
     if (present != NULL)
         regression_compare(file, credential_summary(present),
             credential_summary(fresh->credential), findings);
@@ -188,33 +194,43 @@ static void summarise(struct cert_fresh *fresh, size_t count, const char *key_fi
         key_file != NULL ? key_file : "");
 }
 
-static bool has_key(const char *file, const EVP_PKEY *key)
+static bool has_key(const char *file, const char *password, const EVP_PKEY *key)
 {
     struct collection collection;
     const struct collected *one;
     bool same;
 
     collection_init(&collection);
-    collect_file_if_good(&collection, file);
+    collect_file_if_good(&collection, file, password);
     one = collection_get(&collection, COLLECTED_KEY, 0);
     same = one != NULL && EVP_PKEY_eq(one->key, key) == 1;
     collection_destroy(&collection);
     return same;
 }
 
-/* The file in which this key waits, if it does: it may have come by way of a pending pair.
- * The caller frees. */
+/* The file in which this key waits, if it does: it may have come by way of a pending
+ * pair. The caller frees. */
 static char *where_it_waits(
     const struct cert_place *place, const struct credential *credential)
 {
     for (size_t i = 0; i < CERT_WAITING_MAX; i++) {
         char *file = cert_place_waiting_key(place, i);
 
-        if (has_key(file, credential_key(credential)))
+        if (has_key(file, place->password, credential_key(credential)))
             return file;
         free(file);
     }
     return NULL;
+}
+
+/* It was judged in the clear; on the disk it is under the passphrase of the place. */
+static bool lock_key(struct cert_fresh *fresh, const struct cert_place *place)
+{
+    if (place->password == NULL)
+        return true;
+    pem_text_destroy(&fresh->key);
+    return pem_text_add_encrypted_key(
+        &fresh->key, credential_key(fresh->credential), place->password);
 }
 
 static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
@@ -228,11 +244,14 @@ static bool arrange_and_judge(struct cert_fresh *fresh, struct gathering *g)
     key_file = arrangement.key->file;
     if (!arrangement_write(&arrangement, &fresh->chain, &fresh->key)) {
         findings_add(g->findings, "key-unknown", SEVERITY_REFUSED, key_file,
-            "this OpenSSL cannot write it", "make a new request: wlbproxy cert request",
+            "this OpenSSL cannot write it",
+            "make a new request: " COMMAND("wlbproxy cert request"),
             "it is of a kind that cannot be used");
         return false;
     }
     if (!judge(fresh, cert_file, key_file, g->place, g->findings))
+        return false;
+    if (!lock_key(fresh, g->place))
         return false;
     fresh->waiting_key = where_it_waits(g->place, fresh->credential);
     compare(fresh, cert_file, g->place, g->findings);
@@ -268,7 +287,8 @@ bool cert_fresh_of(struct cert_fresh *fresh, X509 *certificate, EVP_PKEY *key,
     pem_text_add_certificate(&fresh->chain, certificate);
     if (!pem_text_add_key(&fresh->key, key) ||
         !judge(fresh, place->cert, place->key != NULL ? place->key : place->cert, place,
-            findings)) {
+            findings) ||
+        !lock_key(fresh, place)) {
         cert_fresh_destroy(fresh);
         return false;
     }

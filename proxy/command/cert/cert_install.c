@@ -3,6 +3,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/password_file.h"
 #include "config/error.h"
 #include "config/text_list.h"
 #include "proxy/command/cert/cert.h"
@@ -11,7 +12,6 @@
 #include "proxy/command/cert/cert_pending.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"
-#include "proxy/command/password_file.h"
 #include "proxy/master/describe.h"
 
 struct install {

@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "certstore/credential.h"
 #include "certstore/install/durable.h"
+#include "certstore/finding.h"
+#include "certstore/password_file.h"
 #include "config/error.h"
 #include "config/text_list.h"
 
@@ -107,6 +111,21 @@ static void find_files(
                                     : replace_suffix(place->cert, ".pem", ".csr");
 }
 
+static bool read_password(struct cert_place *place, struct error *err)
+{
+    struct findings findings;
+    bool good;
+
+    if (place->service == NULL)
+        return true;
+    findings_init(&findings);
+    good = password_load(place->service->key_password_file, &place->password, &findings);
+    if (!good)
+        finding_sentence(&findings.items[0], err->text, sizeof(err->text));
+    findings_destroy(&findings);
+    return good;
+}
+
 bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     const char *key, struct error *err)
 {
@@ -118,10 +137,15 @@ bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     if (place->settings == NULL)
         return false;
     find_files(place, flags, key);
+    if (!read_password(place, err))
+        return false;
     place->name = flags->name != NULL ? text_copy(flags->name) : host_name();
     if (!daemon_find(&place->daemon, flags->config, flags->control, &ignored))
         place->daemon.socket_path = NULL;
-    return pair_file_init(&place->pair, place->cert, place->key, err);
+    if (!pair_file_init(&place->pair, place->cert, place->key, err))
+        return false;
+    place->pair.password = place->password;
+    return true;
 }
 
 char *cert_place_waiting_key(const struct cert_place *place, size_t i)
@@ -135,9 +159,20 @@ char *cert_place_waiting_key(const struct cert_place *place, size_t i)
     return path_join(place->pending_key, "_orig", number);
 }
 
+struct credential *cert_place_load(
+    const struct cert_place *place, struct findings *findings, struct error *err)
+{
+    const char *password =
+        place->service != NULL ? place->service->key_password_file : NULL;
+
+    return credential_load_encrypted(
+        place->cert, place->key, password, true, time(NULL), findings, err);
+}
+
 void cert_place_destroy(struct cert_place *place)
 {
     pair_file_destroy(&place->pair);
+    password_free(place->password);
     daemon_forget(&place->daemon);
     settings_free(place->settings);
     free(place->cert);

@@ -16,7 +16,9 @@
 #include "proxy/command/arguments.h"
 #include "proxy/command/daemon.h"
 
+struct credential;
 struct error;
+struct findings;
 
 /* What the cert commands take alike. */
 struct cert_flags {
@@ -45,6 +47,7 @@ struct cert_place {
     char *pending_key, *pending_pair, *csr;
     char *name; /* FQDN, of --name or of this host */
     const struct service_settings *service; /* that has it; NULL: none has */
+    char *password; /* of its key_password_file: keys are written under it; NULL: none */
     struct settings *settings;
     struct pair_file pair;
     struct daemon daemon; /* no socket_path: control = off */
@@ -57,6 +60,10 @@ bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
  * caller frees. */
 enum { CERT_WAITING_MAX = 100 };
 char *cert_place_waiting_key(const struct cert_place *place, size_t i);
+
+/* The pair in place, loaded as the proxy does; NULL and err if it cannot be served. */
+struct credential *cert_place_load(
+    const struct cert_place *place, struct findings *findings, struct error *err);
 
 void cert_place_destroy(struct cert_place *place);
 

@@ -56,7 +56,7 @@ static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
         return NULL;
     findings_init(&findings);
     collection_init(&collection);
-    (void)collect_file(&collection, path, NULL, &findings);
+    (void)collect_file(&collection, path, r->place.password, &findings);
     one = collection_get(&collection, COLLECTED_KEY, 0);
     if (one == NULL)
         error_set(err, "%s is there, but holds no key; for a new one: --force", path);
@@ -128,7 +128,10 @@ static EVP_PKEY *new_key(struct request *r, struct error *err)
     const char *path = r->place.pending_key;
     bool good = key != NULL;
 
-    if (good && !pem_text_add_key(&pem, key))
+    if (good &&
+        !(r->place.password == NULL
+                ? pem_text_add_key(&pem, key)
+                : pem_text_add_encrypted_key(&pem, key, r->place.password)))
         good = error_set(err, "the key cannot be written");
     good = good && keep_waiting_key(r, err) &&
         (r->say.dry_run || write_file(r, path, &pem, 0600, err));

@@ -5,6 +5,8 @@
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
+#include "certstore/password_file.h"
+#include "certstore/read/pem_text.h"
 #include "config/error.h"
 #include "proxy/command/cert/cert.h"
 #include "proxy/command/cert/cert_change.h"
@@ -22,19 +24,30 @@ static struct credential *judge_text_pair(
     const struct rollback *r, const struct pair_text *text, struct findings *findings)
 {
     const bool merged = text->text[PAIR_KEY] == NULL;
-    const struct judge_input input = {
+    const int holder = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
+    struct judge_input input = {
         .cert_file = r->place.cert,
         .cert_text = text->text[PAIR_CERT],
         .cert_len = text->len[PAIR_CERT],
         .key_file = merged ? NULL : r->place.key,
         .key_text = text->text[PAIR_KEY],
         .key_len = text->len[PAIR_KEY],
+        .password_given = r->place.password != NULL,
         .send_root = true,
         .now = time(NULL),
     };
     struct judged_pair pair;
+    struct pem_text unlocked;
+    bool good;
 
-    return judge_pair(&input, &pair, findings) ? credential_of_pair(&pair) : NULL;
+    if (password_unlock(merged ? r->place.cert : r->place.key, text->text[holder],
+            text->len[holder], r->place.password, &unlocked)) {
+        *(merged ? &input.cert_text : &input.key_text) = unlocked.text;
+        *(merged ? &input.cert_len : &input.key_len) = unlocked.len;
+    }
+    good = judge_pair(&input, &pair, findings);
+    pem_text_destroy(&unlocked);
+    return good ? credential_of_pair(&pair) : NULL;
 }
 
 static bool may_go_back(const struct rollback *r, const char *name,
