@@ -15,7 +15,7 @@
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"
 #include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"

@@ -6,7 +6,7 @@
 #include "certstore/finding.h"
 #include "certstore/install/pair_parts.h"
 #include "certstore/judge/judge.h"
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"
 
 static char *orig_path(const struct pair_file *pair, int which)

@@ -9,7 +9,7 @@
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
 #include "certstore/judge/judge_parts.h"
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 #include "certstore/judge/xenserver.h"
 
 static bool has_pem(const struct secret_file *file)

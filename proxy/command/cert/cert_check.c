@@ -8,7 +8,7 @@
 #include "certstore/finding.h"
 #include "certstore/judge/judge_parts.h"
 #include "certstore/read/collect.h"
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 #include "config/error.h"
 #include "config/text_list.h"
 #include "proxy/command/arguments.h"

@@ -13,7 +13,7 @@
 #include "certstore/install/arrange.h"
 #include "certstore/install/durable.h"
 #include "certstore/judge/judge.h"
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 #include "config/error.h"
 #include "config/remedy.h"
 #include "config/text_list.h"

@@ -3,7 +3,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 #include "config/error.h"
 #include "config/text_list.h"
 #include "proxy/command/cert/cert.h"

@@ -5,7 +5,7 @@
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"
 #include "config/error.h"
 #include "proxy/command/cert/cert.h"

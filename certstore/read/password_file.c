@@ -1,4 +1,4 @@
-#include "certstore/password_file.h"
+#include "certstore/read/password_file.h"
 
 #include <string.h>
 
