@@ -43,8 +43,8 @@ only_in() {
 # Low to high.
 uses config
 uses certstore certstore/judge certstore/read config
-uses certstore/read certstore certstore/judge
-uses certstore/judge certstore certstore/install certstore/read config
+uses certstore/read certstore certstore/judge config
+uses certstore/judge certstore certstore/read config
 uses certstore/install certstore certstore/judge certstore/read config
 uses proxy/base config
 uses proxy/crypto config proxy/base
@@ -57,7 +57,7 @@ uses proxy/ipc config proxy/base
 uses proxy/control config proxy/base proxy/ipc
 uses proxy/worker certstore config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
 uses proxy/master certstore certstore/judge config proxy/base proxy/control proxy/ipc proxy/worker
-uses proxy/command certstore certstore/install certstore/judge certstore/read config proxy/base proxy/control proxy/ipc proxy/master
+uses proxy/command certstore certstore/judge certstore/read config proxy/base proxy/control proxy/ipc proxy/master
 uses proxy/command/cert certstore certstore/install certstore/judge certstore/read config proxy/base proxy/command proxy/master
 
 only_in OpenSSL '^ *# *include <openssl/' certstore/ proxy/crypto/ proxy/tls/ proxy/signer/ proxy/command/

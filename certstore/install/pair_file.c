@@ -2,15 +2,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "certstore/install/mount_point.h"
 #include "certstore/install/pair_parts.h"
 #include "certstore/secrets.h"
 #include "config/error.h"
+#include "config/path.h"
+#include "config/remedy.h"
+#include "config/text_list.h"
+
+const char *const pair_names[PAIR_FILES] = {"server.pem", "server.key"};
 
 /* Names in the store besides the history's: a pair that waits, copies of the present one
  * by what becomes of them, and the link that both paths hang on during a switch. */
@@ -43,103 +50,322 @@ bool pair_text_equal(const struct pair_text *a, const struct pair_text *b)
 
 void pair_file_destroy(struct pair_file *pair)
 {
-    for (int i = 0; i < PAIR_FILES; i++)
+    for (int i = 0; i < PAIR_FILES; i++) {
         free(pair->path[i]);
+        free(pair->name[i]);
+        folder_close(&pair->folder[i]);
+    }
     free(pair->store);
-    if (pair->lock >= 0)
-        (void)close(pair->lock);
-    *pair = (struct pair_file){.lock = -1};
+    folder_close(&pair->store_folder);
+    *pair = (struct pair_file)PAIR_FILE_EMPTY;
 }
 
-void pair_file_owner(const struct pair_file *pair, uid_t *uid, gid_t *gid)
+int pair_count(const struct pair_file *pair)
 {
-    struct stat state;
-
-    *uid = geteuid();
-    *gid = getegid();
-    for (int i = PAIR_FILES - 1; i >= 0; i--) {
-        if (pair->path[i] == NULL || stat(pair->path[i], &state) != 0)
-            continue;
-        *uid = state.st_uid;
-        *gid = state.st_gid;
-        return;
-    }
+    return pair->path[PAIR_KEY] == NULL ? 1 : PAIR_FILES;
 }
 
-struct file_access pair_access(const struct pair_file *pair, int which)
-{
-    bool secret = which == PAIR_KEY || pair->path[PAIR_KEY] == NULL;
-    struct file_access access = {.mode = secret ? 0600 : 0644};
-    struct stat state;
+/* --- where the files are ---------------------------------------------------------------
+ */
 
-    pair_file_owner(pair, &access.uid, &access.gid);
-    if (pair->path[which] != NULL && stat(pair->path[which], &state) == 0) {
-        access.uid = state.st_uid;
-        access.gid = state.st_gid;
+/* The folder in which the store is. */
+static const struct folder *store_parent(const struct pair_file *pair)
+{
+    return &pair->folder[pair->path[PAIR_KEY] != NULL ? PAIR_KEY : PAIR_CERT];
+}
+
+/* What our link in `folder` says; relative where that can be, so that it also leads there
+ * inside of a container. The caller frees. */
+static char *link_text(const char *store, const char *folder, int which)
+{
+    char *store_folder = folder_of_path(store);
+    bool beside = strcmp(folder, store_folder) == 0;
+    char *start = path_join(beside ? name_of_path(store) : store, "/current/", "");
+    char *text = path_join(start, pair_names[which], "");
+
+    free(start);
+    free(store_folder);
+    return text;
+}
+
+static char *link_text_of(const struct pair_file *pair, int which)
+{
+    return link_text(pair->store, pair->folder[which].path, which);
+}
+
+struct own_link {
+    const char *store; /* NULL: beside the file itself */
+    int which;
+};
+
+static bool is_own_link(
+    const void *context, const struct folder *folder, const char *name, const char *text)
+{
+    const struct own_link *own = context;
+    char *start = path_join(folder->path, "/", name);
+    char *beside = path_join(start, "_history", "");
+    char *ours =
+        link_text(own->store != NULL ? own->store : beside, folder->path, own->which);
+    bool same = strcmp(text, ours) == 0;
+
+    free(ours);
+    free(beside);
+    free(start);
+    return same;
+}
+
+static bool folder_is_safe(const struct folder *folder, struct error *err)
+{
+    struct stat state;
+    char *word;
+
+    if (fstat(folder->fd, &state) != 0)
+        return error_set(err, "%s: %s", folder->path, error_reason(errno));
+    if ((state.st_mode & S_IWOTH) == 0 || (state.st_mode & S_ISVTX) != 0)
+        return true;
+    word = shell_word(folder->path);
+    error_set(err,
+        "%s: every user may write in this folder, so anybody could put another key in "
+        "place; first: " COMMAND("chmod o-w %s"),
+        folder->path, word);
+    free(word);
+    return false;
+}
+
+static bool find(struct pair_file *pair, int which, const char *given, struct error *err)
+{
+    const struct own_link own = {pair->store, which};
+    const struct link_rule rule = {is_own_link, &own};
+    struct folder *folder = &pair->folder[which];
+
+    if (!folder_of_file(folder, given, &rule, &pair->name[which], err))
+        return false;
+    pair->path[which] = path_join(
+        strcmp(folder->path, "/") == 0 ? "" : folder->path, "/", pair->name[which]);
+    return folder_is_safe(folder, err) && mount_point_check(pair->path[which], err);
+}
+
+/* The store, if there is one. */
+static bool look_for_store(struct pair_file *pair, struct error *err)
+{
+    bool has;
+
+    return folder_has(store_parent(pair), name_of_path(pair->store), &has, err) &&
+        (!has ||
+            folder_open_in(
+                &pair->store_folder, store_parent(pair), name_of_path(pair->store), err));
+}
+
+static bool look_at_access(struct pair_file *pair, struct error *err);
+
+static bool find_all(
+    struct pair_file *pair, const char *cert, const char *key, struct error *err)
+{
+    bool merged = key == NULL || *key == '\0' || is_same_path(cert, key);
+
+    if (!merged) {
+        if (!find(pair, PAIR_KEY, key, err))
+            return false;
+        pair->store = path_join(pair->path[PAIR_KEY], "_history", "");
     }
-    return access;
+    if (!find(pair, PAIR_CERT, cert, err))
+        return false;
+    if (merged)
+        pair->store = path_join(pair->path[PAIR_CERT], "_history", "");
+    else if (strcmp(pair->path[PAIR_CERT], pair->path[PAIR_KEY]) == 0)
+        return error_set(err, "%s: certificate and key would be one file", cert);
+    return look_for_store(pair, err) && look_at_access(pair, err);
+}
+
+bool pair_file_init(
+    struct pair_file *pair, const char *cert, const char *key, struct error *err)
+{
+    *pair = (struct pair_file)PAIR_FILE_EMPTY;
+    if (find_all(pair, cert, key, err))
+        return true;
+    pair_file_destroy(pair);
+    return false;
+}
+
+/* --- what is there
+ * ----------------------------------------------------------------------
+ */
+
+/* Our link leads to a folder of the store; any other link here is none of ours. */
+static bool read_one(
+    const struct pair_file *pair, int which, struct file_text *file, struct error *err)
+{
+    char *text, *ours, *folder = NULL;
+    bool is_ours, good;
+
+    *file = (struct file_text){0};
+    if (!folder_read_link(&pair->folder[which], pair->name[which], &text, err))
+        return false;
+    ours = link_text_of(pair, which);
+    is_ours = text != NULL && strcmp(text, ours) == 0;
+    free(ours);
+    free(text);
+    if (!is_ours)
+        return folder_read(&pair->folder[which], pair->name[which], file, err);
+    if (pair->store_folder.fd < 0)
+        return true; /* it leads nowhere */
+    good = folder_read_link(&pair->store_folder, current, &folder, err);
+    if (good && folder != NULL && strchr(folder, '/') != NULL)
+        good = error_set(
+            err, "%s/%s: this link is not ours; move it away", pair->store, current);
+    if (good && folder != NULL)
+        good = store_read_file(pair, folder, which, file, err);
+    free(folder);
+    return good;
+}
+
+static void put(struct pair_text *text, int which, struct file_text *file)
+{
+    text->text[which] = file->text;
+    text->len[which] = file->len;
+    text->access[which] = file->access;
 }
 
 bool pair_file_read(
     const struct pair_file *pair, struct pair_text *text, struct error *err)
 {
-    bool good = true;
-
     *text = (struct pair_text){0};
-    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++)
-        good = pair_read_file(pair->path[i], &text->text[i], &text->len[i], err);
-    if (!good)
-        pair_text_destroy(text);
-    return good;
+    for (int i = 0; i < pair_count(pair); i++) {
+        struct file_text file;
+
+        if (!read_one(pair, i, &file, err)) {
+            pair_text_destroy(text);
+            return false;
+        }
+        put(text, i, &file);
+    }
+    return true;
 }
 
 bool pair_file_exists(const struct pair_file *pair)
 {
-    struct stat state;
+    struct error ignored;
+    bool has;
 
-    for (int i = 0; i < PAIR_FILES; i++) {
-        if (pair->path[i] != NULL &&
-            (stat(pair->path[i], &state) == 0 || (errno != ENOENT && errno != ENOTDIR)))
+    for (int i = 0; i < pair_count(pair); i++) {
+        if (!folder_has(&pair->folder[i], pair->name[i], &has, &ignored) || has)
             return true;
     }
     return false;
 }
 
+void pair_file_owner(const struct pair_file *pair, uid_t *uid, gid_t *gid)
+{
+    const struct file_access *access = &pair->access[pair_count(pair) - 1];
+
+    *uid = access->uid;
+    *gid = access->gid;
+}
+
+/* A group that reads the secret was let in by somebody; every user was by mistake, and
+ * then its mode is no wish to be kept. */
+static mode_t mode_to_keep(const struct pair_file *pair, int which, mode_t mode)
+{
+    bool secret = which == PAIR_KEY || pair->path[PAIR_KEY] == NULL;
+
+    if (secret && (mode & S_IRWXO) != 0)
+        return 0600;
+    return (mode & 0777) | S_IRUSR;
+}
+
+/* Of a regular file, also of one that hangs on our link; else it is not known. */
+static bool access_in_place(const struct pair_file *pair, int which,
+    struct file_access *access, struct error *err)
+{
+    struct file_text file;
+    bool is_link;
+
+    if (!folder_look(&pair->folder[which], pair->name[which], access, &is_link, err))
+        return false;
+    if (!is_link)
+        return true;
+    if (!read_one(pair, which, &file, err))
+        return false;
+    *access = file.access;
+    file_text_destroy(&file);
+    return true;
+}
+
+/* A file that is missing gets what the other one has. */
+static bool look_at_access(struct pair_file *pair, struct error *err)
+{
+    const int count = pair_count(pair);
+    struct file_access found[PAIR_FILES];
+
+    for (int i = 0; i < count; i++) {
+        if (!access_in_place(pair, i, &found[i], err))
+            return false;
+    }
+    for (int i = 0; i < count; i++) {
+        const struct file_access *other = &found[count - 1 - i];
+        bool secret = i == PAIR_KEY || count == 1;
+
+        pair->access[i] = found[i].is_known ? found[i]
+            : other->is_known               ? *other
+                              : folder_access_of_new(&pair->folder[i], 0600);
+        pair->access[i].mode = found[i].is_known ? mode_to_keep(pair, i, found[i].mode)
+                                                 : (mode_t)(secret ? 0600 : 0644);
+    }
+    return true;
+}
+
+struct file_access pair_file_access(
+    const struct pair_file *pair, const struct pair_text *text, int which)
+{
+    struct file_access access = text->access[which];
+
+    if (!access.is_known)
+        return pair->access[which];
+    access.mode = mode_to_keep(pair, which, access.mode);
+    return access;
+}
+
+/* --- the switch
+ * --------------------------------------------------------------------------
+ */
+
 static bool sync_folders(const struct pair_file *pair, struct error *err)
 {
     bool good = true;
 
-    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++) {
-        char *folder = folder_of_path(pair->path[i]);
-
-        good = durable_sync(folder, err);
-        free(folder);
-    }
+    for (int i = 0; i < pair_count(pair) && good; i++)
+        good = folder_sync(&pair->folder[i], err);
     return good;
 }
 
 /* Step 5: a regular file in place of our link. */
 static bool settle_file(const struct pair_file *pair, int which, struct error *err)
 {
-    struct file_access access = pair_access(pair, which);
-    const char *path = pair->path[which];
-    char *ours = pair_link_text(path, pair->store, which);
-    bool is_link, good = pair_is_link(path, ours, &is_link, err);
-    size_t len = 0;
-    char *text = NULL;
+    const struct folder *folder = &pair->folder[which];
+    const char *name = pair->name[which];
+    struct pair_text text = {0};
+    struct file_access access;
+    struct file_text file;
+    char *link, *ours;
+    bool is_ours, good;
 
-    free(ours);
-    if (!good)
+    if (!folder_read_link(folder, name, &link, err))
         return false;
-    if (!is_link)
-        return durable_tidy(path, err);
-    good = pair_read_file(path, &text, &len, err);
-    if (good && text == NULL)
-        good = durable_unlink(path, err);
-    else if (good)
-        good = durable_write(path, text, len, &access, err);
-    secrets_free(text, len);
-    return good && durable_tidy(path, err);
+    ours = link_text_of(pair, which);
+    is_ours = link != NULL && strcmp(link, ours) == 0;
+    free(ours);
+    free(link);
+    if (!is_ours)
+        return folder_tidy(folder, name, err);
+    if (!read_one(pair, which, &file, err))
+        return false;
+    put(&text, which, &file);
+    access = pair_file_access(pair, &text, which);
+    good = file.text == NULL
+        ? folder_unlink(folder, name, err)
+        : folder_write(folder, name, file.text, file.len, &access, err);
+    file_text_destroy(&file);
+    return good && folder_tidy(folder, name, err);
 }
 
 /* A copy of what is still present is of no use; of what was replaced, it is. */
@@ -149,7 +375,7 @@ static bool settle_copy(
     struct pair_text copy, present;
     bool good, of_use, has;
 
-    if (!store_has(pair, name, &has, err))
+    if (!folder_has(&pair->store_folder, name, &has, err))
         return false;
     if (!has)
         return true;
@@ -170,54 +396,84 @@ static bool settle_copy(
 
 static bool settle(const struct pair_file *pair, struct error *err)
 {
-    char *link = store_path(pair, current);
+    const struct folder *store = &pair->store_folder;
     bool good = true;
 
-    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++)
+    for (int i = 0; i < pair_count(pair) && good; i++)
         good = settle_file(pair, i, err);
-    good = good && sync_folders(pair, err) && settle_copy(pair, old, false, err) &&
-        settle_copy(pair, back, true, err) && durable_unlink(link, err) &&
-        durable_tidy(link, err) && store_remove(pair, next, err) &&
+    return good && sync_folders(pair, err) && settle_copy(pair, old, false, err) &&
+        settle_copy(pair, back, true, err) && folder_unlink(store, current, err) &&
+        folder_tidy(store, current, err) && store_remove(pair, next, err) &&
         store_remove(pair, "unfinished", err) && store_remove(pair, "adopted", err) &&
         history_drop_present(pair, err) && orig_update(pair, err) &&
-        durable_sync(pair->store, err) && sync_folders(pair, err);
-    free(link);
-    return good;
+        folder_sync(store, err) && sync_folders(pair, err);
+}
+
+/* Nobody else may prepare it for us. */
+static bool store_is_ours(const struct pair_file *pair, struct error *err)
+{
+    const struct folder *store = &pair->store_folder;
+    struct stat state;
+
+    if (fstat(store->fd, &state) != 0)
+        return error_set(err, "%s: %s", pair->store, error_reason(errno));
+    if ((store->uid == geteuid() || store->uid == 0 ||
+            store->uid == store_parent(pair)->uid ||
+            store->uid == pair->access[pair_count(pair) - 1].uid) &&
+        (state.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return true;
+    return error_set(err,
+        "%s: this folder belongs to user %ld, or others may write in it (mode %04o); "
+        "look what is in it, and remove it",
+        pair->store, (long)store->uid, (unsigned)state.st_mode & 07777);
 }
 
 /* What the umask took away; an interrupted command may have left it like that. */
-static bool let_pass(
-    const struct pair_file *pair, const struct stat *state, struct error *err)
+static bool let_pass(const struct pair_file *pair, struct error *err)
 {
-    if ((state->st_mode & STORE_MODE) == STORE_MODE ||
-        (geteuid() != 0 && geteuid() != state->st_uid))
+    const struct folder *store = &pair->store_folder;
+    struct stat state;
+
+    if (fstat(store->fd, &state) != 0)
+        return error_set(err, "%s: %s", pair->store, error_reason(errno));
+    if ((state.st_mode & STORE_MODE) == STORE_MODE ||
+        (geteuid() != 0 && geteuid() != state.st_uid))
         return true;
-    return fchmod(pair->lock, STORE_MODE) == 0 ||
+    return fchmod(store->fd, STORE_MODE) == 0 ||
         error_set(
             err, "%s: its mode cannot be set: %s", pair->store, error_reason(errno));
 }
 
-/* Nobody else may prepare it for us. */
 static bool open_store(struct pair_file *pair, struct error *err)
 {
-    struct stat state;
-    uid_t uid;
-    gid_t gid;
+    const char *name = name_of_path(pair->store);
 
-    if (mkdir(pair->store, STORE_MODE) != 0 && errno != EEXIST)
-        return error_set(
-            err, "%s: it cannot be made: %s", pair->store, error_reason(errno));
-    pair->lock = open(pair->store, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (pair->lock < 0 || fstat(pair->lock, &state) != 0)
-        return error_set(err, "%s: %s", pair->store, error_reason(errno));
-    pair_file_owner(pair, &uid, &gid);
-    if ((state.st_uid != geteuid() && state.st_uid != 0 && state.st_uid != uid) ||
-        (state.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return error_set(err,
-            "%s: this folder belongs to user %ld, or others may write in it (mode %04o); "
-            "look what is in it, and remove it",
-            pair->store, (long)state.st_uid, (unsigned)state.st_mode & 07777);
-    return let_pass(pair, &state, err);
+    if (pair->store_folder.fd < 0 &&
+        !(folder_make(store_parent(pair), name, STORE_MODE, err) &&
+            folder_open_in(&pair->store_folder, store_parent(pair), name, err)))
+        return false;
+    return store_is_ours(pair, err) && let_pass(pair, err);
+}
+
+static bool lock(const struct pair_file *pair, struct error *err)
+{
+    return flock(pair->store_folder.fd, LOCK_EX | LOCK_NB) == 0 ||
+        error_set(err, "%s: another wlbproxy cert command is at work on this pair",
+            pair->path[PAIR_CERT]);
+}
+
+bool pair_file_try(const struct pair_file *pair, struct error *err)
+{
+    for (int i = 0; i < pair_count(pair); i++) {
+        if (!folder_is_writable(&pair->folder[i], err))
+            return false;
+    }
+    if (pair->store_folder.fd < 0)
+        return true;
+    if (!store_is_ours(pair, err) || !lock(pair, err))
+        return false;
+    (void)flock(pair->store_folder.fd, LOCK_UN);
+    return folder_is_writable(&pair->store_folder, err);
 }
 
 bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error *err)
@@ -225,36 +481,30 @@ bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error 
     bool has_current, has_next;
 
     *was_interrupted = false;
-    if (!open_store(pair, err))
-        return false;
-    if (flock(pair->lock, LOCK_EX | LOCK_NB) != 0)
-        return error_set(err, "%s: another wlbproxy cert command is at work on this pair",
-            pair->path[PAIR_CERT]);
-    if (!store_has(pair, current, &has_current, err) ||
-        !store_has(pair, next, &has_next, err))
+    if (!open_store(pair, err) || !lock(pair, err) ||
+        !folder_has(&pair->store_folder, current, &has_current, err) ||
+        !folder_has(&pair->store_folder, next, &has_next, err))
         return false;
     *was_interrupted = has_current || has_next;
+    pair->is_open = true;
     return orig_adopt(pair, err) && settle(pair, err);
 }
 
 static bool point_current(
     const struct pair_file *pair, const char *target, struct error *err)
 {
-    char *link = store_path(pair, current);
-    bool good = durable_link(target, link, err) && durable_sync(pair->store, err);
-
-    free(link);
-    return good;
+    return folder_link(&pair->store_folder, target, current, err) &&
+        folder_sync(&pair->store_folder, err);
 }
 
 static bool hang_on_current(const struct pair_file *pair, struct error *err)
 {
     bool good = true;
 
-    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++) {
-        char *text = pair_link_text(pair->path[i], pair->store, i);
+    for (int i = 0; i < pair_count(pair) && good; i++) {
+        char *text = link_text_of(pair, i);
 
-        good = durable_link(text, pair->path[i], err);
+        good = folder_link(&pair->folder[i], text, pair->name[i], err);
         free(text);
     }
     return good && sync_folders(pair, err);
@@ -289,6 +539,19 @@ static bool tell_what_is(
                 : error_context(err, "the new pair is in place, but not all is done");
 }
 
+/* A folder that was put in the place of the one we opened is not what was meant. */
+static bool still_there(const struct pair_file *pair, struct error *err)
+{
+    for (int i = 0; i < pair_count(pair); i++) {
+        if (!folder_is_at(&pair->folder[i], pair->folder[i].path))
+            return error_set(err,
+                "%s: somebody has put another folder in its place; what is there now was "
+                "not touched",
+                pair->folder[i].path);
+    }
+    return true;
+}
+
 bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
     enum pair_keep keep, struct error *err)
 {
@@ -296,7 +559,7 @@ bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
     struct error later;
     bool good;
 
-    if (!pair_file_read(pair, &present, err))
+    if (!still_there(pair, err) || !pair_file_read(pair, &present, err))
         return false;
     good = switch_over(pair, &present, fresh, keep == PAIR_KEEP_OLD ? old : back, err);
     if (good)
@@ -306,7 +569,7 @@ bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
     if (!good)
         (void)tell_what_is(pair, &present, err);
     pair_text_destroy(&present);
-    return good;
+    return good && still_there(pair, err);
 }
 
 bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
@@ -333,7 +596,8 @@ bool pair_file_next_kept(const struct pair_file *pair, struct pair_kept *kept)
     while (!found && kept->next <= history.count) {
         size_t i = kept->next++;
 
-        strcpy(kept->name, i < history.count ? history.names[history.count - 1 - i] : undone);
+        strcpy(kept->name,
+            i < history.count ? history.names[history.count - 1 - i] : undone);
         found = store_read(pair, kept->name, &kept->text, &ignored);
     }
     history_free(&history);

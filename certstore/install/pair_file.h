@@ -19,7 +19,10 @@
  * links instead of files, which the next pair_open() settles (step 5).
  *
  * A path that is somebody else's symbolic link is followed: the pair is replaced where it
- * really is, and the link stays. In a folder that everybody may write nothing is done.
+ * really is, and the link stays. In a folder that everybody may write nothing is done;
+ * what is done in one that belongs to another user, is done with his rights (folder.h).
+ * Owner, group and mode of a file in place are kept, also by what is filed and brought
+ * back; only a key that every user of the machine may read is its owner's alone then.
  *
  * STORE keeps what was replaced, a folder each: "<number>-<UTC time>". The newest is also
  * laid beside the pair as `*_orig`, where the vendor's guide has it; an `*_orig` pair
@@ -32,6 +35,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "certstore/install/folder.h"
+
 struct error;
 
 enum { PAIR_CERT, PAIR_KEY, PAIR_FILES };
@@ -41,20 +46,35 @@ enum { PAIR_HISTORY_MAX = 10, PAIR_NAME_MAX = 64 };
 struct pair_text {
     char *text[PAIR_FILES];
     size_t len[PAIR_FILES];
+    /* As they were read; if it is not known, the file in place keeps its own. */
+    struct file_access access[PAIR_FILES];
 };
 
 struct pair_file {
     char *path[PAIR_FILES]; /* where they really are; [PAIR_KEY] NULL: merged */
+    char *name[PAIR_FILES]; /* in their folders */
+    struct folder folder[PAIR_FILES];
+    struct file_access access[PAIR_FILES]; /* what a file that replaces them gets */
     char *store;
+    struct folder store_folder; /* fd -1: there is none yet */
     const char *password; /* of the keys; borrowed; NULL: they are not encrypted */
-    int lock; /* -1: not opened */
+    bool is_open;
 };
 
-/* Finds out where the files are; nothing is changed. key "" or NULL, or another way to
- * write cert: merged. */
+#define PAIR_FILE_EMPTY                                                                  \
+    {                                                                                    \
+        .folder = {{.fd = -1}, {.fd = -1}}, .store_folder = {.fd = -1 }                  \
+    }
+
+/* Finds out where the files are, and opens their folders; nothing is changed. key "" or
+ * NULL, or another way to write cert: merged. */
 bool pair_file_init(
     struct pair_file *pair, const char *cert, const char *key, struct error *err);
 void pair_file_destroy(struct pair_file *pair);
+
+/* Whether pair_file_open() and pair_file_replace() could do their work, as far as can be
+ * seen without changing anything. */
+bool pair_file_try(const struct pair_file *pair, struct error *err);
 
 /* Locks out other commands until destroyed, and settles what an interruption left behind;
  * *was_interrupted tells. */
@@ -89,6 +109,10 @@ struct pair_kept {
     struct pair_text text; /* the caller destroys it */
 };
 bool pair_file_next_kept(const struct pair_file *pair, struct pair_kept *kept);
+
+/* The access that a file gets when this text replaces it. */
+struct file_access pair_file_access(
+    const struct pair_file *pair, const struct pair_text *text, int which);
 
 void pair_text_destroy(struct pair_text *text);
 bool pair_text_equal(const struct pair_text *a, const struct pair_text *b);

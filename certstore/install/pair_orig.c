@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "certstore/finding.h"
@@ -8,10 +7,11 @@
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"
+#include "config/path.h"
 
-static char *orig_path(const struct pair_file *pair, int which)
+static char *orig_name(const struct pair_file *pair, int which)
 {
-    return path_join(pair->path[which], "_orig", "");
+    return path_join(pair->name[which], "_orig", "");
 }
 
 static bool orig_read(
@@ -21,14 +21,17 @@ static bool orig_read(
 
     *text = (struct pair_text){0};
     *when = time(NULL);
-    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++) {
-        char *path = orig_path(pair, i);
-        struct stat state;
+    for (int i = 0; i < pair_count(pair) && good; i++) {
+        char *name = orig_name(pair, i);
+        struct file_text file;
 
-        if (i == PAIR_CERT && stat(path, &state) == 0)
-            *when = state.st_mtime;
-        good = pair_read_file(path, &text->text[i], &text->len[i], err);
-        free(path);
+        good = folder_read(&pair->folder[i], name, &file, err);
+        if (good && i == PAIR_CERT && file.text != NULL)
+            *when = file.modified;
+        text->text[i] = file.text;
+        text->len[i] = file.len;
+        text->access[i] = file.access;
+        free(name);
     }
     if (!good)
         pair_text_destroy(text);
@@ -124,14 +127,15 @@ static bool write_orig(
 {
     bool good = true;
 
-    for (int i = 0; i < PAIR_FILES && pair->path[i] != NULL && good; i++) {
-        struct file_access access = pair_access(pair, i);
-        char *path = orig_path(pair, i);
+    for (int i = 0; i < pair_count(pair) && good; i++) {
+        const struct folder *folder = &pair->folder[i];
+        char *name = orig_name(pair, i);
+        struct file_access access = pair_file_access(pair, newest, i);
 
         good = newest->text[i] != NULL
-            ? durable_write(path, newest->text[i], newest->len[i], &access, err)
-            : durable_unlink(path, err) && durable_tidy(path, err);
-        free(path);
+            ? folder_write(folder, name, newest->text[i], newest->len[i], &access, err)
+            : folder_unlink(folder, name, err) && folder_tidy(folder, name, err);
+        free(name);
     }
     return good;
 }

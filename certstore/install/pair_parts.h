@@ -8,34 +8,23 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "certstore/install/durable.h"
+#include "certstore/install/folder.h"
 #include "certstore/install/pair_file.h"
 
 /* How a file of the pair is called inside of the store. */
 extern const char *const pair_names[PAIR_FILES];
 
-/* A path inside of the store; the caller frees. */
-char *store_path(const struct pair_file *pair, const char *name);
+/* How many files the pair has: a merged one is PAIR_CERT alone. */
+int pair_count(const struct pair_file *pair);
 
-/* As the file has it now; the mode is ours. */
-struct file_access pair_access(const struct pair_file *pair, int which);
-
-/* Reads a file into memory for secrets. Missing: true, *text NULL. */
-bool pair_read_file(const char *path, char **text, size_t *len, struct error *err);
-
-/* The text of our link at path[which], see pair_file.h; the caller frees. */
-char *pair_link_text(const char *path, const char *store, int which);
-/* False and err: one cannot know. */
-bool pair_is_link(const char *path, const char *text, bool *is_link, struct error *err);
-
-/* One pair in a folder of the store: whole or not there. */
+/* One pair in a folder of the store: whole or not there. The files get the access that
+ * the text has, else that of the files in place. */
 bool store_write(const struct pair_file *pair, const char *name,
     const struct pair_text *text, struct error *err);
 bool store_read(const struct pair_file *pair, const char *name, struct pair_text *text,
     struct error *err);
-/* False and err: one cannot know. */
-bool store_has(
-    const struct pair_file *pair, const char *name, bool *has, struct error *err);
+bool store_read_file(const struct pair_file *pair, const char *name, int which,
+    struct file_text *file, struct error *err);
 bool store_remove(const struct pair_file *pair, const char *name, struct error *err);
 bool store_rename(
     const struct pair_file *pair, const char *from, const char *to, struct error *err);

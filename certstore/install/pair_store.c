@@ -1,118 +1,55 @@
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "certstore/finding.h"
 #include "certstore/install/pair_parts.h"
-#include "certstore/read/secret_file.h"
-#include "certstore/secrets.h"
 #include "config/error.h"
 
 /* Folders of the store are not listed by others; the chain in them can be read. */
 enum { FOLDER_MODE = 0711, ENTRIES_MAX = 1000 };
 
-char *store_path(const struct pair_file *pair, const char *name)
-{
-    return path_join(pair->store, "/", name);
-}
-
-static char *file_in(const struct pair_file *pair, const char *name, int which)
-{
-    char *folder = store_path(pair, name);
-    char *path = path_join(folder, "/", pair_names[which]);
-
-    free(folder);
-    return path;
-}
-
-bool pair_read_file(const char *path, char **text, size_t *len, struct error *err)
-{
-    struct findings findings;
-    struct secret_file file;
-    struct stat state;
-    bool good;
-
-    *text = NULL;
-    *len = 0;
-    if (stat(path, &state) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        return true;
-    findings_init(&findings);
-    good = secret_file_read(&file, path, &findings);
-    if (good) {
-        *text = file.text;
-        *len = file.len;
-    } else {
-        finding_sentence(&findings.items[0], err->text, sizeof(err->text));
-    }
-    findings_destroy(&findings);
-    return good;
-}
-
-bool store_has(
-    const struct pair_file *pair, const char *name, bool *has, struct error *err)
-{
-    char *path = store_path(pair, name);
-    struct stat state;
-    bool known;
-
-    *has = lstat(path, &state) == 0;
-    known = *has || errno == ENOENT ||
-        error_set(
-            err, "%s: whether it is there cannot be seen: %s", path, error_reason(errno));
-    free(path);
-    return known;
-}
-
 bool store_remove(const struct pair_file *pair, const char *name, struct error *err)
 {
-    char *folder = store_path(pair, name);
-    bool good = true;
+    struct folder folder = {.fd = -1};
+    bool has, good = folder_has(&pair->store_folder, name, &has, err);
 
-    for (int i = 0; i < PAIR_FILES && good; i++) {
-        char *path = file_in(pair, name, i);
-
-        good = durable_tidy(path, err) && durable_unlink(path, err);
-        free(path);
-    }
-    if (good && rmdir(folder) != 0 && errno != ENOENT)
-        good =
-            error_set(err, "%s: it cannot be removed: %s", folder, error_reason(errno));
-    free(folder);
-    return good;
+    if (!good || !has)
+        return good;
+    good = folder_open_in(&folder, &pair->store_folder, name, err);
+    for (int i = 0; i < PAIR_FILES && good; i++)
+        good = folder_tidy(&folder, pair_names[i], err) &&
+            folder_unlink(&folder, pair_names[i], err);
+    folder_close(&folder);
+    return good && folder_remove(&pair->store_folder, name, err);
 }
 
 bool store_rename(
     const struct pair_file *pair, const char *from, const char *to, struct error *err)
 {
-    char *source = store_path(pair, from), *target = store_path(pair, to);
-    bool good = durable_rename(source, target, err) && durable_sync(pair->store, err);
-
-    free(target);
-    free(source);
-    return good;
+    return folder_rename(&pair->store_folder, from, to, err) &&
+        folder_sync(&pair->store_folder, err);
 }
 
 static bool fill(const struct pair_file *pair, const char *name,
     const struct pair_text *text, struct error *err)
 {
-    char *folder = store_path(pair, name);
-    bool good = (mkdir(folder, FOLDER_MODE) == 0 && chmod(folder, FOLDER_MODE) == 0) ||
-        error_set(err, "%s: it cannot be made: %s", folder, error_reason(errno));
+    struct folder folder = {.fd = -1};
+    bool good = folder_make(&pair->store_folder, name, FOLDER_MODE, err) &&
+        folder_open_in(&folder, &pair->store_folder, name, err);
 
     for (int i = 0; i < PAIR_FILES && good; i++) {
-        struct file_access access = pair_access(pair, i);
-        char *path = file_in(pair, name, i);
+        struct file_access access = pair_file_access(pair, text, i);
 
         if (text->text[i] != NULL)
-            good = durable_write(path, text->text[i], text->len[i], &access, err);
-        free(path);
+            good = folder_write(
+                &folder, pair_names[i], text->text[i], text->len[i], &access, err);
     }
-    good = good && durable_sync(folder, err);
-    free(folder);
+    good = good && folder_sync(&folder, err);
+    folder_close(&folder);
     return good;
 }
 
@@ -123,21 +60,37 @@ bool store_write(const struct pair_file *pair, const char *name,
         store_remove(pair, name, err) && store_rename(pair, "unfinished", name, err);
 }
 
+bool store_read_file(const struct pair_file *pair, const char *name, int which,
+    struct file_text *file, struct error *err)
+{
+    struct folder folder = {.fd = -1};
+    bool has, good = folder_has(&pair->store_folder, name, &has, err);
+
+    *file = (struct file_text){0};
+    if (!good || !has)
+        return good;
+    good = folder_open_in(&folder, &pair->store_folder, name, err) &&
+        folder_read(&folder, pair_names[which], file, err);
+    folder_close(&folder);
+    return good;
+}
+
 bool store_read(const struct pair_file *pair, const char *name, struct pair_text *text,
     struct error *err)
 {
-    bool good = true;
-
     *text = (struct pair_text){0};
-    for (int i = 0; i < PAIR_FILES && good; i++) {
-        char *path = file_in(pair, name, i);
+    for (int i = 0; i < PAIR_FILES; i++) {
+        struct file_text file;
 
-        good = pair_read_file(path, &text->text[i], &text->len[i], err);
-        free(path);
+        if (!store_read_file(pair, name, i, &file, err)) {
+            pair_text_destroy(text);
+            return false;
+        }
+        text->text[i] = file.text;
+        text->len[i] = file.len;
+        text->access[i] = file.access;
     }
-    if (!good)
-        pair_text_destroy(text);
-    return good;
+    return true;
 }
 
 /* "0007-20261122T034512Z": 7; 0 for every other name. */
@@ -175,8 +128,11 @@ static bool read_entries(DIR *folder, char (*names)[PAIR_NAME_MAX], size_t *coun
 bool history_list(
     const struct pair_file *pair, struct history *history, struct error *err)
 {
-    DIR *folder = opendir(pair->store);
-    bool good = folder != NULL || errno == ENOENT;
+    int fd = pair->store_folder.fd < 0
+        ? -1
+        : openat(pair->store_folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    bool good = folder != NULL || pair->store_folder.fd < 0;
 
     history->names = calloc(ENTRIES_MAX, PAIR_NAME_MAX);
     history->count = 0;

@@ -2,8 +2,8 @@
 #include <sys/stat.h>
 
 #include "certstore/credential_parts.h"
-#include "certstore/install/durable.h"
 #include "certstore/judge/judge.h"
+#include "config/path.h"
 
 static void judge_one(const char *folder, struct findings *findings)
 {

@@ -138,15 +138,18 @@ static enum outcome try_read(
     return outcome;
 }
 
-bool secret_file_read(
-    struct secret_file *file, const char *path, struct findings *findings)
+/* Again while it changes, a few times. */
+static bool read_until_still(struct secret_file *file,
+    enum outcome (*read_once)(
+        struct secret_file *file, int fd, const char *path, struct findings *findings),
+    int fd, const char *path, struct findings *findings)
 {
     const struct timespec pause = {0, PAUSE_MS * 1000000L};
-    enum outcome outcome = try_read(file, path, findings);
+    enum outcome outcome = read_once(file, fd, path, findings);
 
     for (int i = 1; i < ATTEMPTS && outcome == READ_CHANGED; i++) {
         (void)nanosleep(&pause, NULL);
-        outcome = try_read(file, path, findings);
+        outcome = read_once(file, fd, path, findings);
     }
     if (outcome == READ_CHANGED)
         findings_add(findings, "changing", SEVERITY_REFUSED, path,
@@ -155,6 +158,38 @@ bool secret_file_read(
                 "wlbproxy reload"),
             "it changed each of the %d times it was read", ATTEMPTS);
     return outcome == READ_DONE;
+}
+
+static enum outcome read_path(
+    struct secret_file *file, int fd, const char *path, struct findings *findings)
+{
+    (void)fd;
+    return try_read(file, path, findings);
+}
+
+bool secret_file_read(
+    struct secret_file *file, const char *path, struct findings *findings)
+{
+    return read_until_still(file, read_path, -1, path, findings);
+}
+
+static enum outcome read_again(
+    struct secret_file *file, int fd, const char *path, struct findings *findings)
+{
+    enum outcome outcome;
+
+    *file = (struct secret_file){0};
+    (void)lseek(fd, 0, SEEK_SET); /* a FIFO cannot, and is refused */
+    outcome = read_open(fd, file, path, findings);
+    if (outcome != READ_DONE)
+        secret_file_destroy(file);
+    return outcome;
+}
+
+bool secret_file_read_fd(
+    struct secret_file *file, int fd, const char *path, struct findings *findings)
+{
+    return read_until_still(file, read_again, fd, path, findings);
 }
 
 void secret_file_destroy(struct secret_file *file)

@@ -22,6 +22,10 @@ struct secret_file {
 /* False: the finding says why. */
 bool secret_file_read(
     struct secret_file *file, const char *path, struct findings *findings);
+/* Likewise, of a file that is open for reading, from its beginning; `path` is for the
+ * findings. */
+bool secret_file_read_fd(
+    struct secret_file *file, int fd, const char *path, struct findings *findings);
 void secret_file_destroy(struct secret_file *file);
 
 /* Whether the path still leads to the very bytes that were read. */

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "certstore/finding.h"
-#include "certstore/install/durable.h"
 #include "config/error.h"
+#include "config/path.h"
 #include "config/remedy.h"
 #include "config/settings.h"
 #include "proxy/command/daemon.h"

@@ -276,7 +276,7 @@ def test_a_waiting_key_that_cannot_be_read_again_is_left(wlbproxy, tmp_path, pki
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     waiting = place.folder / "server.key.pending"
     shutil.copy(pki.other.key, waiting)
-    third = tracer("-P", waiting, "-e", "trace=openat", "-e", "inject=openat:error=EIO:when=3")
+    third = tracer("-P", waiting.name, "-e", "trace=openat", "-e", "inject=openat:error=EIO:when=3")
     done = place.run("install", pki.other.cert, wrapper=third)
     assert waiting.exists() and "it is left there" in " ".join(done.stderr.split())
     assert "removed" not in done.stdout and in_place(place, pki.other)

@@ -17,7 +17,6 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/install/arrange.h"
-#include "certstore/install/durable.h"
 #include "certstore/install/make_certificate.h"
 #include "certstore/install/make_key.h"
 #include "certstore/install/subject.h"

@@ -7,8 +7,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/install/durable.h"
-#include "certstore/read/secret_file.h"
+#include "certstore/install/folder.h"
 #include "config/error.h"
 #include "proxy/command/cert/cert_change_tell.h"
 #include "proxy/command/cert/cert_place.h"
@@ -24,7 +23,7 @@ bool cert_change_open(struct cert_place *place, struct cert_say *say, struct err
     bool was_interrupted;
 
     if (say->dry_run)
-        return true;
+        return pair_file_try(&place->pair, err);
     if (!pair_file_open(&place->pair, &was_interrupted, err))
         return false;
     if (was_interrupted)
@@ -141,43 +140,24 @@ static int go_back(const struct cert_change *change, const struct pair_text *bef
     return EXIT_NEGATIVE;
 }
 
-/* A file that is used up, away; its bytes are kept until all is well. */
-struct consumed {
-    char *text;
-    size_t len;
-    struct file_access access;
-};
-
-static bool consume(const char *path, struct consumed *consumed, struct error *err)
+/* A file that is used up, away; its bytes are kept until all is well. Unread, it could
+ * not be put back. */
+static bool consume(const char *path, struct file_text *consumed, struct error *err)
 {
-    struct secret_file file;
-    struct findings findings;
-    bool good = true;
-
-    *consumed = (struct consumed){0};
+    *consumed = (struct file_text){0};
     if (path == NULL)
         return true;
-    findings_init(&findings);
-    if (secret_file_read(&file, path, &findings)) {
-        consumed->text = file.text;
-        consumed->len = file.len;
-        consumed->access = (struct file_access){
-            file.state.st_mode & 07777, file.state.st_uid, file.state.st_gid};
-        good = durable_unlink(path, err);
-    } else if (strcmp(findings.items[0].id, "missing") != 0) {
-        /* Unread, it could not be put back. */
-        good = error_set(err, "%s: it is left there: %s", path, findings.items[0].fact);
-    }
-    findings_destroy(&findings);
-    return good;
+    if (!file_read(path, consumed, err))
+        return error_context(err, "it is left there");
+    return consumed->text == NULL || file_unlink(path, err);
 }
 
-static void restore(const char *path, struct consumed *consumed)
+static void restore(const char *path, const struct file_text *consumed)
 {
     struct error ignored;
 
     if (consumed->text != NULL)
-        (void)durable_write(
+        (void)file_write(
             path, consumed->text, consumed->len, &consumed->access, &ignored);
 }
 
@@ -191,7 +171,7 @@ static void tell_consumed(const struct cert_change *change, const bool gone[])
 
 static int make_live(const struct cert_change *change, const struct pair_text *before)
 {
-    struct consumed consumed[CERT_CONSUMED_MAX];
+    struct file_text consumed[CERT_CONSUMED_MAX];
     bool gone[CERT_CONSUMED_MAX];
     struct live_answer answer;
     struct error err;
@@ -213,7 +193,7 @@ static int make_live(const struct cert_change *change, const struct pair_text *b
         change_tell_live(change, live, &answer);
     }
     for (size_t i = 0; i < CERT_CONSUMED_MAX; i++)
-        secrets_free(consumed[i].text, consumed[i].len);
+        file_text_destroy(&consumed[i]);
     live_answer_destroy(&answer);
     return status;
 }

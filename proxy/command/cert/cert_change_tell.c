@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "certstore/install/durable.h"
+#include "config/path.h"
 #include "proxy/command/cert/cert_change.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"
@@ -15,10 +15,12 @@ void change_tell_written(const struct cert_change *change)
     const char *const *path = (const char *const *)pair->path;
     bool merged = path[PAIR_KEY] == NULL;
 
-    cert_say_step(change->say, "write", "wrote", "%s (%s): %s", path[PAIR_CERT],
-        merged ? "0600, with the key" : "0644", change->summary);
+    cert_say_step(change->say, "write", "wrote", "%s (%04o%s): %s", path[PAIR_CERT],
+        (unsigned)pair_file_access(pair, change->fresh, PAIR_CERT).mode,
+        merged ? ", with the key" : "", change->summary);
     if (!merged)
-        cert_say_step(change->say, "write", "wrote", "%s (0600)", path[PAIR_KEY]);
+        cert_say_step(change->say, "write", "wrote", "%s (%04o)", path[PAIR_KEY],
+            (unsigned)pair_file_access(pair, change->fresh, PAIR_KEY).mode);
 }
 
 void change_tell_kept(const struct cert_change *change, bool existed)

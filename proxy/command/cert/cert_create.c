@@ -128,7 +128,7 @@ failed:
 
 int cert_create_command(int argc, char **argv)
 {
-    struct create c = {.place = {.pair.lock = -1}};
+    struct create c = {.place = {.pair = PAIR_FILE_EMPTY}};
     const struct argument list[] = {
         CERT_FLAGS(c.flags, "replace the pair that is there"),
         {.name = "key", .value = "KIND|FILE", .help = KEY_KINDS, .texts = &c.key.given},

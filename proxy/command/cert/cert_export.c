@@ -1,10 +1,8 @@
 #include "proxy/command/cert/cert.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/x509.h>
 
@@ -12,17 +10,17 @@
 #include "certstore/chain.h"
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/install/durable.h"
-#include "certstore/read/password_file.h"
-#include "certstore/read/pem_text.h"
+#include "certstore/install/folder.h"
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/collect.h"
+#include "certstore/read/password_file.h"
+#include "certstore/read/pem_text.h"
 #include "config/error.h"
+#include "config/path.h"
 #include "config/settings.h"
 #include "config/text_list.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
-#include "proxy/command/new_file.h"
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
 
@@ -124,7 +122,32 @@ static bool load(
 /* --- the files ------------------------------------------------------------------------
  */
 
-static bool export_one(struct cert_export *e, X509 *certificate, struct error *err)
+/* Never over another one; one with just these bytes is as good. */
+static bool write_new(const struct folder *folder, const char *name,
+    const struct pem_text *pem, bool *was_there, struct error *err)
+{
+    const struct file_access access = folder_access_of_new(folder, 0644);
+    struct file_text file;
+
+    if (!folder_write_new(folder, name, pem->text, pem->len, &access, was_there, err))
+        return false;
+    if (!*was_there)
+        return true;
+    if (!folder_read(folder, name, &file, err))
+        return false;
+    if (file.len != pem->len || memcmp(file.text, pem->text, pem->len) != 0)
+        error_set(err,
+            "%s/%s: there is another file of that name; move it away, or export into "
+            "another folder",
+            folder->path, name);
+    else
+        err->text[0] = '\0';
+    file_text_destroy(&file);
+    return *err->text == '\0';
+}
+
+static bool export_one(struct cert_export *e, const struct folder *folder,
+    X509 *certificate, struct error *err)
 {
     struct pem_text pem = {0};
     char name[FILE_NAME_MAX], subject[512];
@@ -135,26 +158,13 @@ static bool export_one(struct cert_export *e, X509 *certificate, struct error *e
     certificate_subject(certificate, subject, sizeof(subject));
     path = path_join(e->folder, "/", name);
     pem_text_add_certificate(&pem, certificate);
-    done = new_file_write(path, pem.text, pem.len, &was_there, err);
+    done = write_new(folder, name, &pem, &was_there, err);
     json_array_append_new(e->files,
         json_pack("{so ss so sb}", "file", utf8_json(path), "name", name, "subject",
             utf8_json(subject), "written", (int)!was_there));
     pem_text_destroy(&pem);
     free(path);
     return done;
-}
-
-static bool make_folder(const char *folder, struct error *err)
-{
-    struct stat state;
-
-    if (mkdir(folder, 0755) == 0)
-        return true;
-    if (errno != EEXIST)
-        return error_set(err, "%s: it cannot be made: %s", folder, strerror(errno));
-    if (stat(folder, &state) != 0 || !S_ISDIR(state.st_mode))
-        return error_set(err, "%s: it is not a folder", folder);
-    return true;
 }
 
 static void judge(struct cert_export *e)
@@ -171,14 +181,16 @@ static void judge(struct cert_export *e)
 
 static bool export_all(struct cert_export *e, struct error *err)
 {
-    if (!make_folder(e->folder, err))
-        return false;
-    for (size_t i = 0; i < e->count; i++) {
-        if (!export_one(e, e->certs[i], err))
-            return false;
-    }
-    judge(e);
-    return true;
+    struct folder folder = {.fd = -1};
+    bool good = folder_make_path(e->folder, err) && folder_open(&folder, e->folder, err);
+
+    for (size_t i = 0; i < e->count && good; i++)
+        good = export_one(e, &folder, e->certs[i], err);
+    good = good && folder_sync(&folder, err);
+    folder_close(&folder);
+    if (good)
+        judge(e);
+    return good;
 }
 
 /* --- what came of it ------------------------------------------------------------------

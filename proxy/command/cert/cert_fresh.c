@@ -11,10 +11,11 @@
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/install/arrange.h"
-#include "certstore/install/durable.h"
+#include "certstore/install/folder.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"
 #include "config/error.h"
+#include "config/path.h"
 #include "config/remedy.h"
 #include "config/text_list.h"
 #include "proxy/command/cert/cert_place.h"
@@ -41,14 +42,17 @@ static void collect_if_good(struct collection *collection, const char *file,
     findings_destroy(&ignored);
 }
 
+/* A file of ours beside the pair: nobody else's by way of a link. */
 static void collect_file_if_good(
-    struct collection *collection, const char *file, const char *password)
+    struct collection *collection, const char *path, const char *password)
 {
-    struct findings ignored;
+    struct file_text file;
+    struct error ignored;
 
-    findings_init(&ignored);
-    (void)collect_file(collection, file, password, &ignored);
-    findings_destroy(&ignored);
+    if (!file_read(path, &file, &ignored))
+        return;
+    collect_if_good(collection, path, file.text, file.len, password);
+    file_text_destroy(&file);
 }
 
 /* The same name, for as long as the collections live. */

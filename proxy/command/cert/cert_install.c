@@ -129,7 +129,7 @@ static int install(struct install *in)
 
 int cert_install_command(int argc, char **argv)
 {
-    struct install in = {.place = {.pair.lock = -1}};
+    struct install in = {.place = {.pair = PAIR_FILE_EMPTY}};
     const struct argument list[] = {
         CERT_FLAGS(in.flags, "install it though it is not valid now"),
         {.name = "key",

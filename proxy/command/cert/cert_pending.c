@@ -6,8 +6,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/install/durable.h"
-#include "certstore/read/secret_file.h"
+#include "certstore/install/folder.h"
 #include "config/error.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"
@@ -16,37 +15,21 @@
 static bool write_pair(
     const struct cert_place *place, const char *text, size_t len, struct error *err)
 {
-    struct file_access access = {.mode = 0600};
-    char *folder = folder_of_path(place->pending_pair);
-    bool good;
+    struct file_access access = {.is_known = true, .mode = 0600};
 
     pair_file_owner(&place->pair, &access.uid, &access.gid);
-    good = durable_write(place->pending_pair, text, len, &access, err) &&
-        durable_sync(folder, err);
-    free(folder);
-    return good;
-}
-
-/* One that is being tried already; empty if there is none. */
-static void read_former(const struct cert_place *place, struct secret_file *former)
-{
-    struct findings ignored;
-
-    findings_init(&ignored);
-    if (!secret_file_read(former, place->pending_pair, &ignored))
-        *former = (struct secret_file){0};
-    findings_destroy(&ignored);
+    return file_write(place->pending_pair, text, len, &access, err);
 }
 
 /* What was there before, again: whoever tries it must not lose it by our failure. */
-static void go_back(const struct cert_place *place, struct cert_say *say,
-    const struct secret_file *former)
+static void go_back(
+    const struct cert_place *place, struct cert_say *say, const struct file_text *former)
 {
     struct live_answer answer = {0};
     struct error err;
 
     if (former->text == NULL) {
-        (void)durable_unlink(place->pending_pair, &err);
+        (void)file_unlink(place->pending_pair, &err);
         cert_say_step(say, "remove", "removed", "%s", place->pending_pair);
     } else if (write_pair(place, former->text, former->len, &err)) {
         cert_say_step(
@@ -136,7 +119,7 @@ static int tell_only(struct cert_say *say)
 int cert_pending_install(struct cert_place *place, struct cert_say *say,
     const struct pair_text *text, const char *sha256)
 {
-    struct secret_file former;
+    struct file_text former;
     struct error err;
     int status;
 
@@ -144,17 +127,20 @@ int cert_pending_install(struct cert_place *place, struct cert_say *say,
         cert_say_error(say, &err);
         return EXIT_FAILED;
     }
-    read_former(place, &former);
+    if (!file_read(place->pending_pair, &former, &err)) {
+        cert_say_error(say, &err);
+        return EXIT_FAILED;
+    }
     if (!say->dry_run &&
         !write_pair(place, text->text[PAIR_CERT], text->len[PAIR_CERT], &err)) {
         cert_say_error(say, &err);
-        secret_file_destroy(&former);
+        file_text_destroy(&former);
         return EXIT_FAILED;
     }
     cert_say_step(say, "write", "wrote", "%s (0600, with the key)", place->pending_pair);
     status = say->dry_run ? tell_only(say) : try(place, say, sha256);
     if (status != EXIT_DONE)
         go_back(place, say, &former);
-    secret_file_destroy(&former);
+    file_text_destroy(&former);
     return status;
 }

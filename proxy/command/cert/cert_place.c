@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
-#include "certstore/install/durable.h"
 #include "certstore/finding.h"
 #include "certstore/read/password_file.h"
 #include "config/error.h"
+#include "config/path.h"
 #include "config/text_list.h"
 
 /* What clients would call this host: its full name if the resolver knows it. */
@@ -132,7 +132,7 @@ bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     const char *config = flags->config != NULL ? flags->config : SETTINGS_DEFAULT_FILE;
     struct error ignored;
 
-    *place = (struct cert_place){.pair.lock = -1};
+    *place = (struct cert_place){.pair = PAIR_FILE_EMPTY};
     place->settings = settings_load(config, flags->config == NULL, err);
     if (place->settings == NULL)
         return false;

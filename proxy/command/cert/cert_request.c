@@ -1,9 +1,6 @@
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -11,12 +8,13 @@
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/install/durable.h"
+#include "certstore/install/folder.h"
 #include "certstore/install/make_certificate.h"
 #include "certstore/install/subject.h"
 #include "certstore/read/collect.h"
 #include "certstore/read/pem_text.h"
 #include "config/error.h"
+#include "config/path.h"
 #include "config/text_list.h"
 #include "proxy/command/cert/cert.h"
 #include "proxy/command/cert/cert_change.h"
@@ -32,18 +30,8 @@ struct request {
     struct cert_say say;
 };
 
-/* False and err: one cannot know. */
-static bool is_there(const char *path, struct error *err)
-{
-    if (access(path, F_OK) == 0)
-        return true;
-    if (errno != ENOENT)
-        error_set(err, "%s: %s", path, error_reason(errno));
-    return false;
-}
-
-/* The key that waits already: a CA may be signing for it just now. NULL: none, or err. */
-static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
+static EVP_PKEY *key_in(
+    const struct request *r, const struct file_text *file, struct error *err)
 {
     const char *path = r->place.pending_key;
     const struct collected *one;
@@ -51,12 +39,10 @@ static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
     struct findings findings;
     EVP_PKEY *key = NULL;
 
-    err->text[0] = '\0';
-    if (r->flags.force || !is_there(path, err))
-        return NULL;
     findings_init(&findings);
     collection_init(&collection);
-    (void)collect_file(&collection, path, r->place.password, &findings);
+    (void)collect_text(
+        &collection, path, file->text, file->len, r->place.password, &findings);
     one = collection_get(&collection, COLLECTED_KEY, 0);
     if (one == NULL)
         error_set(err, "%s is there, but holds no key; for a new one: --force", path);
@@ -72,37 +58,48 @@ static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
     return key;
 }
 
+/* The key that waits already: a CA may be signing for it just now. NULL: none, or err. */
+static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
+{
+    struct file_text file;
+    EVP_PKEY *key = NULL;
+
+    err->text[0] = '\0';
+    if (r->flags.force || !file_read(r->place.pending_key, &file, err))
+        return NULL;
+    if (file.text != NULL)
+        key = key_in(r, &file, err);
+    file_text_destroy(&file);
+    return key;
+}
+
 static bool write_file(const struct request *r, const char *path,
     const struct pem_text *pem, mode_t mode, struct error *err)
 {
-    struct file_access access = {.mode = mode};
-    char *folder = folder_of_path(path);
-    bool good;
+    struct file_access access = {.is_known = true, .mode = mode};
 
     pair_file_owner(&r->place.pair, &access.uid, &access.gid);
-    good = durable_write(path, pem->text, pem->len, &access, err) &&
-        durable_sync(folder, err);
-    free(folder);
-    return good;
+    return file_write(path, pem->text, pem->len, &access, err);
 }
 
-/* Where the key that waits goes when a newer one comes: the CA may sign for either, so
- * none is ever overwritten. *kept NULL: none waits. The caller frees. */
-static bool find_free_name(const struct request *r, char **kept, struct error *err)
+/* Under the first free name: the CA may sign for either key, so none is overwritten. */
+static bool move_aside(
+    const struct request *r, const struct folder *folder, char **kept, struct error *err)
 {
-    struct stat state;
+    const char *name = name_of_path(r->place.pending_key);
 
-    *kept = NULL;
-    if (lstat(r->place.pending_key, &state) != 0)
-        return errno == ENOENT ||
-            error_set(err, "%s: %s", r->place.pending_key, error_reason(errno));
     for (size_t i = 1; i < CERT_WAITING_MAX; i++) {
-        *kept = cert_place_waiting_key(&r->place, i);
-        if (lstat(*kept, &state) != 0 && errno == ENOENT)
-            return true;
+        bool taken, good = true;
+
         free(*kept);
+        *kept = cert_place_waiting_key(&r->place, i);
+        if (r->say.dry_run)
+            good = folder_has(folder, name_of_path(*kept), &taken, err);
+        else
+            good = folder_rename_new(folder, name, name_of_path(*kept), &taken, err);
+        if (!good || !taken)
+            return good;
     }
-    *kept = NULL;
     return error_set(err,
         "%s: %d keys wait for their certificates; move those away that no CA will sign",
         r->place.pending_key, CERT_WAITING_MAX);
@@ -110,14 +107,20 @@ static bool find_free_name(const struct request *r, char **kept, struct error *e
 
 static bool keep_waiting_key(struct request *r, struct error *err)
 {
-    char *kept;
-    bool good = find_free_name(r, &kept, err);
+    char *parent = folder_of_path(r->place.pending_key), *kept = NULL;
+    struct folder folder;
+    bool waits,
+        good = folder_open(&folder, parent, err) &&
+        folder_has(&folder, name_of_path(r->place.pending_key), &waits, err);
 
-    if (kept != NULL && !r->say.dry_run)
-        good = durable_rename(r->place.pending_key, kept, err);
-    if (kept != NULL && good)
-        cert_say_step(&r->say, "keep", "kept", "the key that waited: %s", kept);
+    if (good && waits) {
+        good = move_aside(r, &folder, &kept, err);
+        if (good)
+            cert_say_step(&r->say, "keep", "kept", "the key that waited: %s", kept);
+    }
+    folder_close(&folder);
     free(kept);
+    free(parent);
     return good;
 }
 
@@ -222,21 +225,21 @@ static bool may_write(const char *path, struct error *err)
 {
     struct collection collection;
     struct findings findings;
-    struct stat state;
+    struct file_text file;
     bool good;
 
-    if (stat(path, &state) != 0)
-        return errno == ENOENT || error_set(err, "%s: %s", path, error_reason(errno));
-    if (state.st_size == 0 && S_ISREG(state.st_mode))
-        return true;
+    if (!file_read(path, &file, err))
+        return false;
     findings_init(&findings);
     collection_init(&collection);
-    (void)collect_file(&collection, path, NULL, &findings);
-    good = collection.count > 0;
+    if (file.len > 0)
+        (void)collect_text(&collection, path, file.text, file.len, NULL, &findings);
+    good = file.len == 0 || collection.count > 0;
     for (size_t i = 0; i < collection.count; i++)
         good = good && collection.items[i].kind == COLLECTED_REQUEST;
     collection_destroy(&collection);
     findings_destroy(&findings);
+    file_text_destroy(&file);
     return good ||
         error_set(err,
             "%s: what is there is not a signing request, and is left as it is; give "
@@ -268,7 +271,7 @@ failed:
 
 int cert_request_command(int argc, char **argv)
 {
-    struct request r = {.place = {.pair.lock = -1}};
+    struct request r = {.place = {.pair = PAIR_FILE_EMPTY}};
     const struct argument list[] = {
         CERT_FLAGS(r.flags, "make a new key though one waits"),
         {.name = "key", .value = "KIND|FILE", .help = KEY_KINDS, .texts = &r.key.given},

@@ -128,7 +128,7 @@ static int roll_back(struct rollback *r)
 
 int cert_rollback_command(int argc, char **argv)
 {
-    struct rollback r = {.place = {.pair.lock = -1}};
+    struct rollback r = {.place = {.pair = PAIR_FILE_EMPTY}};
     const struct argument list[] = {
         CERT_FLAGS(r.flags, "go back though it is not valid now")};
     const struct arguments arguments = {
