@@ -92,8 +92,8 @@ struct walk {
     char done[PATH_MAX]; /* where it is, without links */
     char left[2 * PATH_MAX];
     int links;
-    bool has_stranger; /* a link of somebody else was followed */
-    uid_t stranger;
+    bool has_foreign_link; /* a link of somebody else was followed */
+    uid_t foreign_owner;
 };
 
 static bool walk_to(struct walk *walk, int fd, struct error *err)
@@ -135,13 +135,13 @@ static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
 static bool trust(struct walk *walk, uid_t owner, const char *where, struct error *err)
 {
     if (owner == 0 || owner == geteuid() ||
-        (walk->has_stranger && owner == walk->stranger))
+        (walk->has_foreign_link && owner == walk->foreign_owner))
         return true;
-    if (walk->has_stranger)
+    if (walk->has_foreign_link)
         return error_set(err, "%s: this link belongs to user %ld, and is not followed",
             where, (long)owner);
-    walk->has_stranger = true;
-    walk->stranger = owner;
+    walk->has_foreign_link = true;
+    walk->foreign_owner = owner;
     return true;
 }
 
@@ -223,11 +223,11 @@ static bool arrive(const struct walk *walk, struct folder *folder, struct error 
         return failed(err, folder->path, "it cannot be opened");
     if (!set_owner(folder, err))
         return false;
-    if (walk->has_stranger && walk->stranger != folder->uid)
+    if (walk->has_foreign_link && walk->foreign_owner != folder->uid)
         return error_set(err,
             "%s: a symbolic link that belongs to user %ld leads here, and is not "
             "followed; name this folder itself, or have the link made by root",
-            folder->path, (long)walk->stranger);
+            folder->path, (long)walk->foreign_owner);
     return true;
 }
 
