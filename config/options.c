@@ -132,6 +132,8 @@ static const struct option options[] = {
         .help = "for a backend to accept"},
     {SERVICE(duration, response_timeout), "11m", {100, DAY, NULL},
         .help = "for the backend to begin its reply, and between its bytes; tcp: of silence"},
+    {SERVICE(duration, half_closed_timeout), "60s", {100, DAY, NULL},
+        .help = "of silence in a tunnel (tcp, websocket) of which one side has ended"},
     {SERVICE(duration, linger_timeout), "5s", {100, 10 * MINUTE, NULL},
         .help = "after the last reply, for the client to close as well"},
     {SERVICE(size, max_head), "32k", {KB, MB, NULL},

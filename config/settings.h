@@ -54,6 +54,7 @@ struct service_settings {
     uint64_t body_timeout;
     uint64_t connect_timeout;
     uint64_t response_timeout;
+    uint64_t half_closed_timeout; /* silence of a tunnel of which one side has ended */
     uint64_t linger_timeout; /* after the last reply, for the client's own end */
     uint64_t max_head; /* bytes of a request or response head */
     uint64_t max_body; /* bytes of a request body; 0 = no limit */

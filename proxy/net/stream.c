@@ -157,11 +157,6 @@ void stream_reset(struct stream *s)
     stream_close(s);
 }
 
-bool stream_fin_was_bare(const struct stream *s)
-{
-    return s->fin_bare;
-}
-
 int stream_error(const struct stream *s)
 {
     return s->error;

@@ -47,9 +47,8 @@ struct stream {
     const char *problem; /* to be told from the loop */
     bool accepted, connecting, open, paused, full, blocked, resting;
     bool turned_away; /* connecting: the backlog is full, so far */
-    bool peer_ended, fin_known, fin_seen, ending, cut, fin_sent; /* each side's end */
-    bool fin_bare; /* the peer ended without close_notify, after we had */
-    bool fin_judged; /* came while nothing was read: see stream_fin.c */
+    bool close_notify_seen, fin_known, fin_seen, ending, cut, fin_sent; /* the ends */
+    bool fin_noted, fin_told; /* to the owner: that it is known; in its turn */
     bool failed, dead; /* told the owner; the socket is of no use any more */
     bool unwritable; /* the peer takes no more; what it sent may still be read */
     bool final_alert; /* an alert that the peer ought to read */
@@ -97,8 +96,9 @@ void stream_cut(struct stream *s);
 /* Now: what is unsent is lost. Idempotent. */
 void stream_close(struct stream *s);
 void stream_reset(struct stream *s); /* the same, and the peer sees a reset */
-/* After ended(): without close_notify, which once we have ended is no failed(). */
-bool stream_fin_was_bare(const struct stream *s);
+/* After end_known(), which told of a FIN. True: nothing that waits before it can be a
+ * close_notify. False: it may be, or there is no telling. */
+bool stream_fin_is_bare(const struct stream *s);
 /* An errno; 0 if it did not break, or not in the socket. */
 int stream_error(const struct stream *s);
 

@@ -16,13 +16,20 @@ void stream_fail(struct stream *s, enum end_reason reason, const char *detail)
     s->events->failed(s, reason, detail);
 }
 
-void stream_peer_ended(struct stream *s)
+/* Of one that broke, too: its owner may wait for the peer's end. */
+void stream_tell_fin(struct stream *s)
 {
-    if (s->peer_ended || s->closed)
+    if (s->fin_told || s->closed)
         return;
-    s->peer_ended = true;
+    s->fin_told = true;
     stream_touch(s);
-    s->events->ended(s);
+    s->events->fin(s);
+}
+
+void stream_tell_end_known(struct stream *s)
+{
+    if (s->events->end_known != NULL && !s->failed && !s->closed)
+        s->events->end_known(s);
 }
 
 enum end_reason stream_reason(const struct stream *s, bool was_connecting)
@@ -47,7 +54,7 @@ void stream_broken(struct stream *s, int error)
     if (s->closed)
         stream_detach(s);
     else if (s->failed)
-        stream_peer_ended(s);
+        stream_tell_fin(s);
     else
         stream_fail(s, stream_reason(s, was_connecting), strerror(s->error));
 }

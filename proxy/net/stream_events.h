@@ -22,13 +22,19 @@ struct stream_events {
     /* After stream_write() said false: room again. After stream_end() or stream_cut():
      * everything, the FIN too, is with the kernel. */
     void (*drained)(struct stream *s);
-    void (*ended)(struct stream *s); /* close_notify, or FIN without TLS: no more data */
-    /* Broken. An accepted stream says CLIENT_GONE (FIN without close_notify; not after
-     * our own end, where it counts as ended: see stream_fin_was_bare()), CLIENT_RESET,
-     * HANDSHAKE_FAILED, TLS_ERROR, TLS_FLOOD or PLAIN_HTTP; a connecting one
-     * BACKEND_REFUSED, later BACKEND_GONE. `detail` is for the log, borrowed;
-     * stream_error() has the errno. The owner must stream_close() (now or later); until
-     * then ended() may still come, data() not.
+    /* How the peer ends, each in its turn: after the bytes that came before it. TLS: no
+     * more data; its FIN may follow. NULL where there is no TLS. */
+    void (*close_notify)(struct stream *s);
+    void (*fin)(struct stream *s); /* with TLS, without close_notify before it: a cut */
+    /* The peer's FIN has come, or a reset (then stream_error() is not 0), behind bytes
+     * that cannot be told yet. For an owner that owes those bytes to nobody; may be NULL.
+     * At most once for each; the end itself is told in its turn. */
+    void (*end_known)(struct stream *s);
+    /* Broken, after the bytes that came before. An accepted stream says CLIENT_RESET,
+     * CLIENT_GONE (timed out), HANDSHAKE_FAILED, TLS_ERROR, TLS_FLOOD or PLAIN_HTTP; a
+     * connecting one BACKEND_REFUSED, later BACKEND_GONE. `detail` is for the log,
+     * borrowed; stream_error() has the errno. The owner must stream_close() (now or
+     * later); until then fin() may still come, data() not.
      *
      * TLS failed: the alert is on its way, a FIN behind it; stream_close() then waits up
      * to a second for the peer to have read it. PLAIN_HTTP: from here on the stream is

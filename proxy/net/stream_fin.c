@@ -73,6 +73,9 @@ static bool may_be_close_notify(const unsigned char *tail, size_t len)
 bool stream_fin_is_bare(const struct stream *s)
 {
     unsigned char tail[FAREWELL_MAX];
+
+    if (s->tls == NULL)
+        return true;
     int len = tail_of_input(s, tail);
 
     /* The beginning of a short one may have been used up already. */

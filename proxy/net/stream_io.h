@@ -42,21 +42,20 @@ void stream_decrypt(struct stream *s);
 void stream_tell(struct stream *s); /* what was put off: see struct loop.ready */
 void stream_opened(struct stream *s);
 void stream_connected(struct stream *s); /* or not */
-void stream_error_while_paused(struct stream *s);
-
-/* stream_fin.c: a client has ended while it is not read from. True: nothing that waits in
- * the socket can be its close_notify. False: it may be, or there is no telling. */
-bool stream_fin_is_bare(const struct stream *s);
+void stream_error_while_not_reading(struct stream *s);
 
 /* stream_send.c */
 
 void stream_flush(struct stream *s);
+/* The peer takes no more: what it sent before is still read, then comes failed(). */
+void stream_unwritable(struct stream *s, int error);
 void stream_hold(struct stream *s); /* what is to be sent may wait for company, briefly */
 
 /* stream_end.c: how it ends. */
 
 void stream_fail(struct stream *s, enum end_reason reason, const char *detail);
-void stream_peer_ended(struct stream *s);
+void stream_tell_fin(struct stream *s);
+void stream_tell_end_known(struct stream *s);
 void stream_broken(struct stream *s, int error); /* the socket is of no more use */
 void stream_tls_over(struct stream *s, enum end_reason reason);
 void stream_plain_http(struct stream *s);

@@ -28,7 +28,9 @@ static bool tls_event(struct stream *s, int event)
         stream_opened(s);
         return true;
     case TLS_END:
-        stream_peer_ended(s);
+        s->close_notify_seen = true;
+        stream_touch(s);
+        s->events->close_notify(s);
         return false;
     case TLS_NEED_KEYS:
         tls_keep(s->tls);
@@ -94,20 +96,23 @@ static void received(struct stream *s, size_t len)
     s->events->data(s, bytes, len);
 }
 
+/* After a reset the kernel says so once, and then only that there is no more. But EPIPE
+ * is what it calls a reset that came behind a FIN: that came in order. */
+static bool is_end_of_broken(const struct stream *s)
+{
+    return s->unwritable && s->error != EPIPE;
+}
+
 static void fin_received(struct stream *s)
 {
     s->fin_seen = true;
-    s->fin_bare = s->tls != NULL && !s->peer_ended;
     stream_touch(s);
-    if (s->unwritable)
-        stream_broken(s, s->error);
-    else if (s->closed)
+    if (s->closed)
         stream_detach(s);
-    else if (s->tls != NULL && !s->peer_ended && !s->ending && !s->failed)
-        stream_fail(s, END_CLIENT_GONE,
-            s->open ? "closed without close_notify" : "closed during the handshake");
-    else
-        stream_peer_ended(s);
+    else if (!is_end_of_broken(s))
+        stream_tell_fin(s);
+    if (s->unwritable && !s->closed)
+        stream_broken(s, s->error);
 }
 
 void stream_read(struct stream *s)
@@ -148,17 +153,25 @@ void stream_connected(struct stream *s)
         stream_opened(s);
 }
 
-/* A client is gone, whatever it sent before; what a backend sent before is still good and
- * will be read when there is room. */
-void stream_error_while_paused(struct stream *s)
+static bool has_untold_bytes(const struct stream *s)
 {
     char byte;
-    int error = s->tls != NULL ? take_socket_error(s) : 0;
 
-    if (error == 0 && recv(s->poller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
-        error = errno;
-    if (error != 0 && error != EAGAIN)
+    return (s->tls != NULL && tls_has_input(s->tls)) ||
+        recv(s->poller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* What the peer sent before is still good, and will be told when there is room. */
+void stream_error_while_not_reading(struct stream *s)
+{
+    int error = take_socket_error(s);
+
+    if (error == 0)
+        return; /* both sides have ended */
+    if (!s->open || !has_untold_bytes(s))
         stream_broken(s, error);
+    else
+        stream_unwritable(s, error);
 }
 
 void stream_tell(struct stream *s)

@@ -6,17 +6,24 @@
 
 enum { HELD_FOR = 20 /* ms */ };
 
-/* What a backend said before it reset us may be an answer: it is read first. */
-static void send_failed(struct stream *s, int error)
+void stream_unwritable(struct stream *s, int error)
 {
-    bool by_peer = error == EPIPE || error == ECONNRESET;
-
     s->error = error;
     s->unwritable = true;
     s->blocked = false;
     buffer_destroy(&s->out);
-    if (s->tls != NULL || s->connecting || s->fin_seen || !by_peer)
+    stream_touch(s);
+    stream_tell_end_known(s);
+}
+
+static void send_failed(struct stream *s, int error)
+{
+    bool by_peer = error == EPIPE || error == ECONNRESET;
+
+    if (!s->open || s->fin_seen || !by_peer)
         stream_broken(s, error);
+    else
+        stream_unwritable(s, error);
 }
 
 static void send_out(struct stream *s)
@@ -59,6 +66,8 @@ void stream_flush(struct stream *s)
         send_out(s);
     if (s->detached)
         return;
+    if (s->unwritable)
+        buffer_clear(&s->out); /* what TLS answers by itself */
     send_fin(s);
     stream_watch(s);
     if (s->resting && buffer_len(&s->out) == 0) {

@@ -17,7 +17,7 @@ void stream_touch(struct stream *s)
 
 bool stream_discards(const struct stream *s)
 {
-    return s->failed || s->closed || s->peer_ended;
+    return s->failed || s->closed || s->close_notify_seen;
 }
 
 bool stream_wants_read(const struct stream *s)
@@ -40,7 +40,8 @@ bool stream_wants_read(const struct stream *s)
 /* Of a client its end is of interest even when nothing else is. */
 static bool awaits_fin(const struct stream *s)
 {
-    return s->tls != NULL && s->open && !s->fin_judged && !stream_discards(s);
+    return s->events->end_known != NULL && s->open && !s->fin_noted && !s->unwritable &&
+        !stream_discards(s);
 }
 
 static uint32_t wanted_events(const struct stream *s)
@@ -90,14 +91,6 @@ static void read_or_queue(struct stream *s)
         stream_read(s);
 }
 
-/* A client that sends no close_notify is gone, whatever it sent before; unless we did. */
-static void fin_while_not_reading(struct stream *s)
-{
-    s->fin_judged = true;
-    if (!s->ending && stream_fin_is_bare(s))
-        stream_fail(s, END_CLIENT_GONE, "closed without close_notify");
-}
-
 static void on_happened(struct poller *w, uint32_t events)
 {
     struct stream *s = container_of(w, struct stream, poller);
@@ -120,9 +113,11 @@ static void on_happened(struct poller *w, uint32_t events)
         read_or_queue(s);
     } else {
         if ((events & GONE) != 0)
-            stream_error_while_paused(s);
-        if (s->fin_known && awaits_fin(s))
-            fin_while_not_reading(s);
+            stream_error_while_not_reading(s);
+        if (s->fin_known && awaits_fin(s)) {
+            s->fin_noted = true;
+            stream_tell_end_known(s);
+        }
     }
     if (!s->detached && (unwanted & ~wanted_events(s)) != 0)
         watch(s, wanted_events(s));

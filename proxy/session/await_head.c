@@ -15,7 +15,7 @@ enum { DRAIN_GRACE = 1000 }; /* ms a fresh connection has to begin its one reque
 /* No other reply is asked for while the last ones still have to be read. */
 static bool wants_requests(const struct client *c)
 {
-    return (c->state == CLIENT_AWAIT_HEAD && !c->full) ||
+    return (c->state == CLIENT_AWAIT_HEAD && !c->full && c->peer != CLIENT_SENT_FIN) ||
         (c->state == CLIENT_EXCHANGE && exchange_wants_request(c->exchange));
 }
 
@@ -172,7 +172,7 @@ enum end_reason requests_end_reason(const struct client *c)
     return c->requests == 0 ? END_PROBE : END_DONE;
 }
 
-void requests_ended(struct client *c)
+void requests_close_notify(struct client *c)
 {
     if (buffer_len(&c->unparsed) > 0)
         return; /* they are answered first */
@@ -180,6 +180,25 @@ void requests_ended(struct client *c)
         requests_refuse(c);
     else
         client_end(c, requests_end_reason(c));
+}
+
+/* Without close_notify it may have died in the middle of a request. After one it takes no
+ * reply that has not begun: those that have are delivered. */
+void requests_fin(struct client *c, bool bare)
+{
+    if (bare) {
+        requests_failed(c, END_CLIENT_GONE);
+        return;
+    }
+    buffer_destroy(&c->unparsed);
+    client_end(c, requests_end_reason(c));
+}
+
+void requests_failed(struct client *c, enum end_reason reason)
+{
+    bool gone = reason == END_CLIENT_GONE || reason == END_CLIENT_RESET;
+
+    client_close(c, gone && !c->in_head ? requests_end_reason(c) : reason);
 }
 
 void requests_next(struct client *c, bool keep_alive)
@@ -196,8 +215,10 @@ void requests_next(struct client *c, bool keep_alive)
 void requests_drained(struct client *c)
 {
     resume(c);
-    if (c->state == CLIENT_AWAIT_HEAD && c->peer_ended)
-        requests_ended(c);
+    if (c->state == CLIENT_AWAIT_HEAD && c->peer == CLIENT_SENT_FIN)
+        requests_fin(c, false);
+    else if (c->state == CLIENT_AWAIT_HEAD && c->peer == CLIENT_SAID_CLOSE)
+        requests_close_notify(c);
     else if (c->state == CLIENT_AWAIT_HEAD)
         rest(c);
     if (c->state <= CLIENT_EXCHANGE)

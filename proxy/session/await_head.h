@@ -27,7 +27,9 @@ void requests_await(struct client *c);
 void requests_next(struct client *c, bool keep_alive);
 
 /* What happens in AWAIT_HEAD. */
-void requests_ended(struct client *c); /* close_notify */
+void requests_close_notify(struct client *c);
+void requests_fin(struct client *c, bool bare);
+void requests_failed(struct client *c, enum end_reason reason);
 void requests_drained(struct client *c); /* what waited for the replies to be read */
 void requests_expired(struct client *c);
 void requests_drain(struct client *c);

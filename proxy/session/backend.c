@@ -255,7 +255,7 @@ static const struct stream_events stream_events = {
     .opened = on_opened,
     .data = on_data,
     .drained = on_drained,
-    .ended = on_ended,
+    .fin = on_ended,
     .failed = on_failed,
     .closed = on_closed,
 };

@@ -14,6 +14,19 @@
 #include "proxy/session/exchange.h"
 #include "proxy/session/tunnel.h"
 
+/* What the stream and the deadline tell, in each state. */
+struct reactions {
+    void (*data)(struct client *c, const char *bytes, size_t len);
+    void (*drained)(struct client *c);
+    void (*close_notify)(struct client *c);
+    void (*fin)(struct client *c, bool bare); /* bare: without close_notify */
+    void (*end_known)(struct client *c);
+    void (*failed)(struct client *c, enum end_reason reason, const char *detail);
+    void (*expired)(struct client *c);
+};
+
+static const char NO_CLOSE_NOTIFY[] = "closed without close_notify";
+
 static const struct service_settings *settings_of(const struct client *c)
 {
     return c->service->settings;
@@ -104,17 +117,14 @@ static void on_opened(struct stream *s)
     clients_on_gone(c->clients);
 }
 
+static const struct reactions *reactions_of(const struct client *c);
+
 static void on_data(struct stream *s, const char *bytes, size_t len)
 {
     struct client *c = client_of(s);
 
     c->clients->counters.bytes_from_clients += len;
-    if (c->state == CLIENT_TUNNEL)
-        tunnel_client_data(c->tunnel, bytes, len);
-    else if (c->state == CLIENT_LINGER)
-        ending_data(c, len);
-    else
-        requests_data(c, bytes, len);
+    reactions_of(c)->data(c, bytes, len);
 }
 
 static void on_drained(struct stream *s)
@@ -122,52 +132,38 @@ static void on_drained(struct stream *s)
     struct client *c = client_of(s);
 
     c->full = false;
-    if (c->state == CLIENT_EXCHANGE)
-        exchange_client_drained(c->exchange);
-    else if (c->state == CLIENT_AWAIT_HEAD)
-        requests_drained(c);
-    else if (c->state == CLIENT_TUNNEL)
-        tunnel_client_drained(c->tunnel);
-    else if (c->state == CLIENT_LINGER)
-        ending_drained(c);
+    reactions_of(c)->drained(c);
 }
 
-static void on_ended(struct stream *s)
+static void on_close_notify(struct stream *s)
 {
     struct client *c = client_of(s);
 
-    c->peer_ended = true;
-    if (c->state == CLIENT_AWAIT_HEAD)
-        requests_ended(c);
-    else if (c->state == CLIENT_EXCHANGE)
-        exchange_client_ended(c->exchange);
-    else if (c->state == CLIENT_TUNNEL)
-        tunnel_client_ended(c->tunnel);
-    else if (c->state == CLIENT_LINGER)
-        ending_drained(c);
-    else
-        client_close(c, END_PROBE);
+    c->peer = CLIENT_SAID_CLOSE;
+    reactions_of(c)->close_notify(c);
+}
+
+static void on_fin(struct stream *s)
+{
+    struct client *c = client_of(s);
+    bool bare = c->peer == CLIENT_TALKS;
+
+    c->peer = CLIENT_SENT_FIN;
+    reactions_of(c)->fin(c, bare);
+}
+
+static void on_end_known(struct stream *s)
+{
+    struct client *c = client_of(s);
+
+    reactions_of(c)->end_known(c);
 }
 
 static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
 {
     struct client *c = client_of(s);
-    bool gone = reason == END_CLIENT_GONE || reason == END_CLIENT_RESET;
 
-    if (c->state != CLIENT_LINGER)
-        c->detail = detail;
-    if (c->state == CLIENT_HANDSHAKE)
-        handshake_failed(c, reason, detail);
-    else if (c->state == CLIENT_AWAIT_HEAD)
-        client_close(c, gone && !c->in_head ? requests_end_reason(c) : reason);
-    else if (c->state == CLIENT_EXCHANGE)
-        exchange_client_gone(c->exchange, reason);
-    else if (c->state == CLIENT_TUNNEL)
-        tunnel_client_gone(c->tunnel, reason);
-    else
-        client_close(c,
-            c->reason == END_DONE && stream_unsent(s) > 0 ? reason
-                                                          : (enum end_reason)c->reason);
+    reactions_of(c)->failed(c, reason, detail);
 }
 
 static void on_closed(struct stream *s)
@@ -190,7 +186,9 @@ static const struct stream_events stream_events = {
     .opened = on_opened,
     .data = on_data,
     .drained = on_drained,
-    .ended = on_ended,
+    .close_notify = on_close_notify,
+    .fin = on_fin,
+    .end_known = on_end_known,
     .failed = on_failed,
     .closed = on_closed,
 };
@@ -199,16 +197,174 @@ static void on_deadline(struct deadline *deadline)
 {
     struct client *c = container_of(deadline, struct client, deadline);
 
-    if (c->state == CLIENT_HANDSHAKE)
-        handshake_failed(c, END_HANDSHAKE_TIMEOUT, "not done within handshake_timeout");
-    else if (c->state == CLIENT_AWAIT_HEAD)
-        requests_expired(c);
-    else if (c->state == CLIENT_EXCHANGE)
-        exchange_expired(c->exchange);
-    else if (c->state == CLIENT_TUNNEL)
-        tunnel_expired(c->tunnel);
-    else if (c->state == CLIENT_LINGER)
-        ending_expired(c);
+    reactions_of(c)->expired(c);
+}
+
+/* ---- HANDSHAKE ---- */
+
+static void ignore(struct client *c)
+{
+    (void)c;
+}
+
+static void handshake_close_notify(struct client *c)
+{
+    client_close(c, END_PROBE);
+}
+
+static void handshake_fin(struct client *c, bool bare)
+{
+    (void)bare;
+    handshake_failed(c, END_CLIENT_GONE, "closed during the handshake");
+}
+
+static void handshake_expired(struct client *c)
+{
+    handshake_failed(c, END_HANDSHAKE_TIMEOUT, "not done within handshake_timeout");
+}
+
+/* ---- AWAIT_HEAD ---- */
+
+/* Replies that it still has to read are on their way. */
+static void await_head_end_known(struct client *c)
+{
+    if (stream_error(&c->stream) != 0)
+        requests_failed(c, END_CLIENT_RESET);
+    else if (stream_fin_is_bare(&c->stream))
+        requests_failed(c, END_CLIENT_GONE);
+}
+
+static void await_head_fin(struct client *c, bool bare)
+{
+    c->detail = bare ? NO_CLOSE_NOTIFY : c->detail;
+    requests_fin(c, bare);
+}
+
+static void await_head_failed(
+    struct client *c, enum end_reason reason, const char *detail)
+{
+    c->detail = detail;
+    requests_failed(c, reason);
+}
+
+/* ---- EXCHANGE ---- */
+
+static void exchange_drained(struct client *c)
+{
+    exchange_client_drained(c->exchange);
+}
+
+static void exchange_close_notify(struct client *c)
+{
+    exchange_client_ended(c->exchange);
+}
+
+static void exchange_failed(struct client *c, enum end_reason reason, const char *detail)
+{
+    c->detail = detail;
+    exchange_client_gone(c->exchange, reason);
+}
+
+/* A client that sends a FIN before its reply has begun will not read it, however politely
+ * it said so: it is not worth the backend's time. In the middle of a reply it may have
+ * shut down its own half alone. */
+static void exchange_fin(struct client *c, bool bare)
+{
+    if (bare)
+        exchange_failed(c, END_CLIENT_GONE, NO_CLOSE_NOTIFY);
+    else if (!c->exchange->answering)
+        exchange_failed(c, END_CLIENT_GONE, "closed before its reply had begun");
+}
+
+static void exchange_end_known(struct client *c)
+{
+    if (stream_error(&c->stream) != 0)
+        exchange_failed(c, END_CLIENT_RESET, strerror(stream_error(&c->stream)));
+    else
+        exchange_fin(c, stream_fin_is_bare(&c->stream));
+}
+
+static void exchange_deadline(struct client *c)
+{
+    exchange_expired(c->exchange);
+}
+
+/* ---- TUNNEL ---- */
+
+static void tunnel_data(struct client *c, const char *bytes, size_t len)
+{
+    tunnel_client_data(c->tunnel, bytes, len);
+}
+
+static void tunnel_drained(struct client *c)
+{
+    tunnel_client_drained(c->tunnel);
+}
+
+static void tunnel_close_notify(struct client *c)
+{
+    tunnel_client_ended(c->tunnel);
+}
+
+static void tunnel_fin(struct client *c, bool bare)
+{
+    if (bare)
+        tunnel_client_cut(c->tunnel, NO_CLOSE_NOTIFY);
+}
+
+static void tunnel_end_known(struct client *c)
+{
+    tunnel_client_end_known(c->tunnel);
+}
+
+static void tunnel_failed(struct client *c, enum end_reason reason, const char *detail)
+{
+    c->detail = detail;
+    tunnel_client_lost(c->tunnel, reason);
+}
+
+static void tunnel_deadline(struct client *c)
+{
+    tunnel_expired(c->tunnel);
+}
+
+/* ---- LINGER ---- */
+
+static void linger_data(struct client *c, const char *bytes, size_t len)
+{
+    (void)bytes;
+    ending_data(c, len);
+}
+
+static void linger_fin(struct client *c, bool bare)
+{
+    (void)bare;
+    ending_drained(c);
+}
+
+static void linger_failed(struct client *c, enum end_reason reason, const char *detail)
+{
+    (void)detail;
+    ending_failed(c, reason);
+}
+
+static const struct reactions *reactions_of(const struct client *c)
+{
+    static const struct reactions reactions[] = {
+        [CLIENT_HANDSHAKE] = {requests_data, ignore, handshake_close_notify,
+            handshake_fin, ignore, handshake_failed, handshake_expired},
+        [CLIENT_AWAIT_HEAD] = {requests_data, requests_drained, requests_close_notify,
+            await_head_fin, await_head_end_known, await_head_failed, requests_expired},
+        [CLIENT_EXCHANGE] = {requests_data, exchange_drained, exchange_close_notify,
+            exchange_fin, exchange_end_known, exchange_failed, exchange_deadline},
+        [CLIENT_TUNNEL] = {tunnel_data, tunnel_drained, tunnel_close_notify, tunnel_fin,
+            tunnel_end_known, tunnel_failed, tunnel_deadline},
+        [CLIENT_LINGER] = {linger_data, ending_drained, ending_drained, linger_fin,
+            ignore, linger_failed, ending_expired},
+        /* Nothing is told of it any more but closed(). */
+    };
+
+    return &reactions[c->state];
 }
 
 /* ---- the beginning ---- */

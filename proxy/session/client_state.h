@@ -37,6 +37,9 @@ enum client_state {
 #undef X
 };
 
+/* How far the client has ended. */
+enum client_end { CLIENT_TALKS, CLIENT_SAID_CLOSE, CLIENT_SENT_FIN };
+
 struct client {
     struct stream stream;
     struct clients *clients;
@@ -62,9 +65,9 @@ struct client {
     uint32_t ahead; /* requests taken from the batch */
     uint16_t port;
     uint8_t state, reason;
+    uint8_t peer; /* enum client_end */
     uint8_t ended_in; /* state when its end began, for the log */
     bool in_head; /* the head deadline runs */
-    bool peer_ended; /* close_notify: a half-close */
     bool full; /* it does not read as fast as we write */
 };
 

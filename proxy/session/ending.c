@@ -54,7 +54,7 @@ void client_close(struct client *c, enum end_reason reason)
 
 void ending_drained(struct client *c)
 {
-    if (c->peer_ended && stream_unsent(&c->stream) == 0)
+    if (c->peer != CLIENT_TALKS && stream_unsent(&c->stream) == 0)
         client_close(c, (enum end_reason)c->reason);
 }
 
@@ -103,6 +103,14 @@ void ending_data(struct client *c, size_t len)
     c->discarded += (uint32_t)len;
     if (c->discarded > LINGER_MAX)
         client_close(c, (enum end_reason)c->reason);
+}
+
+/* Of bytes that were still on their way it was not told. */
+void ending_failed(struct client *c, enum end_reason reason)
+{
+    bool lost = c->reason == END_DONE && c->stream.fin_sent == false;
+
+    client_close(c, lost ? reason : (enum end_reason)c->reason);
 }
 
 /* Since the last look. To be cut off in the middle might cost it what we said. */

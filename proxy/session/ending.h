@@ -26,6 +26,7 @@ void client_close(struct client *c, enum end_reason reason);
 /* What happens in LINGER. */
 void ending_data(struct client *c, size_t len);
 void ending_drained(struct client *c);
+void ending_failed(struct client *c, enum end_reason reason);
 void ending_expired(struct client *c);
 
 #endif

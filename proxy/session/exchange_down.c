@@ -50,7 +50,7 @@ static bool client_may_stay(const struct exchange *x)
     const struct client *c = x->client;
 
     return x->keep_alive && x->request_part == PART_DONE && !c->clients->draining &&
-        (!c->peer_ended || buffer_len(&c->unparsed) > 0) &&
+        (c->peer == CLIENT_TALKS || buffer_len(&c->unparsed) > 0) &&
         c->ahead < c->service->settings->max_pipelined;
 }
 

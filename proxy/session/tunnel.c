@@ -9,7 +9,14 @@
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
 
-enum { EARLY_MAX = 64 * 1024 }; /* while the backend is not connected */
+enum {
+    EARLY_MAX = 64 * 1024, /* while the backend is not connected */
+    LOOK_FIRST = 2, /* ms: whether the backend has all; each look waits twice as long */
+    LOOK_MAX = 500,
+};
+
+/* What the source of one direction has said last. */
+enum flow { FLOW_OPEN, FLOW_ENDED, FLOW_CUT };
 
 struct tunnel {
     struct client *client;
@@ -18,7 +25,14 @@ struct tunnel {
     const char *backend_text;
     struct buffer early;
     uint64_t heard; /* from the client, when the backend ended */
-    bool client_ended, backend_ended, backend_full, watching;
+    uint64_t stuck; /* ms: the backend has taken nothing of the rest */
+    uint64_t look; /* ms: until the next look; 0: not leaving */
+    size_t rest; /* of the client's bytes, at the last look */
+    enum flow up, down; /* from the client, from the backend */
+    enum end_reason reason; /* of a tunnel that is leaving */
+    bool client_lost; /* it takes no more bytes */
+    bool end_known; /* the client's, which did not come to its turn yet */
+    bool backend_full, watching;
 };
 
 static const struct backend_events events;
@@ -50,29 +64,43 @@ static void destroy(struct tunnel *t, enum end_reason reason)
     free(t);
 }
 
+static bool is_half_closed(const struct tunnel *t)
+{
+    return t->up != FLOW_OPEN || t->down != FLOW_OPEN || t->end_known;
+}
+
+static uint64_t silence_limit(const struct tunnel *t)
+{
+    return is_half_closed(t) ? settings_of(t)->half_closed_timeout
+                             : settings_of(t)->response_timeout;
+}
+
 /* Each byte gives silence its full time again; a client that is behind is looked after in
- * tunnel_expired(). */
+ * tunnel_expired(), and so is a tunnel that is leaving. */
 static void rearm(struct tunnel *t)
 {
     struct client *c = t->client;
 
-    if (c->full && t->watching)
+    if (t->look > 0 || (c->full && t->watching))
         return;
     t->watching = c->full;
     if (c->full)
         client_watch(c);
-    client_arm(
-        c, c->full ? settings_of(t)->body_timeout : settings_of(t)->response_timeout);
+    client_arm(c, c->full ? settings_of(t)->body_timeout : silence_limit(t));
 }
 
 /* A backend that is lost or refuses, or is silent: a cut for both. */
 static void cut(struct tunnel *t, enum end_reason reason)
 {
     struct client *c = t->client;
+    bool lost = t->client_lost;
 
     backend_reset(&t->backend);
     destroy(t, reason);
-    client_cut(c, reason);
+    if (lost)
+        client_close(c, reason);
+    else
+        client_cut(c, reason);
 }
 
 /* Both have said all they had to say: what is still on its way is delivered first. */
@@ -80,23 +108,69 @@ static void finish_if_done(struct tunnel *t)
 {
     struct client *c = t->client;
 
-    if (!t->client_ended || !t->backend_ended || stream_unsent(&t->backend->stream) > 0)
+    if (t->up != FLOW_ENDED || t->down != FLOW_ENDED || t->client_lost ||
+        stream_unsent(&t->backend->stream) > 0)
         return;
     destroy(t, END_DONE);
     client_end(c, END_DONE);
 }
 
-/* Once the backend had ended, too: it has the rest that was written, but may have had
- * more to say to the backend. */
-static void ended_without_goodbye(struct tunnel *t)
+/* ---- leaving: the client is no more, and the backend has not got all of it yet ---- */
+
+static size_t rest_of(const struct tunnel *t)
+{
+    if (t->backend == NULL)
+        return 0;
+    return buffer_len(&t->early) + stream_undelivered(&t->backend->stream);
+}
+
+/* The backend's kernel has all: now it may learn of the end. A close alone would do for a
+ * clean one, which it was told of by a FIN. */
+static void leave_now(struct tunnel *t)
 {
     struct client *c = t->client;
-    bool was_talking = c->stream.bytes_in > t->heard;
-    enum end_reason reason = was_talking ? END_CLIENT_GONE : END_DONE;
+    enum end_reason reason = t->reason;
+    bool lost = t->client_lost, down_ended = t->down == FLOW_ENDED;
 
-    backend_reset(&t->backend);
+    if (t->up == FLOW_CUT)
+        backend_reset(&t->backend);
     destroy(t, reason);
-    client_end(c, reason);
+    if (lost)
+        client_close(c, reason);
+    else if (down_ended)
+        client_end(c, reason);
+    else
+        client_cut(c, reason);
+}
+
+/* A reset overtakes what is still with our kernel, and so may a close: nobody tells when
+ * the other side's has acknowledged it all. */
+static void look_whether_delivered(struct tunnel *t)
+{
+    size_t rest = rest_of(t);
+
+    if (rest == 0) {
+        leave_now(t);
+        return;
+    }
+    t->stuck = rest < t->rest ? 0 : t->stuck + t->look;
+    t->rest = rest;
+    if (t->stuck >= settings_of(t)->half_closed_timeout) {
+        cut(t, t->reason);
+        return;
+    }
+    t->look = t->look < LOOK_MAX / 2 ? 2 * t->look : LOOK_MAX;
+    client_arm(t->client, t->look);
+}
+
+static void leave(struct tunnel *t, enum end_reason reason)
+{
+    if (t->look == 0)
+        t->reason = reason;
+    t->look = LOOK_FIRST;
+    t->stuck = 0;
+    t->rest = SIZE_MAX;
+    client_arm(t->client, t->look);
 }
 
 void tunnel_begin(struct client *c)
@@ -144,7 +218,7 @@ void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
     buffer_destroy(&c->unparsed);
     if (len > 0)
         events.data(t, bytes, len);
-    if (c->peer_ended)
+    if (c->peer != CLIENT_TALKS)
         tunnel_client_ended(t);
     else
         client_update_reading(c);
@@ -171,16 +245,56 @@ void tunnel_client_drained(struct tunnel *t)
 
 void tunnel_client_ended(struct tunnel *t)
 {
-    if (stream_fin_was_bare(&t->client->stream)) {
-        ended_without_goodbye(t);
+    t->up = FLOW_ENDED;
+    if (!backend_is_ready(t->backend)) {
+        rearm(t);
         return;
     }
-    t->client_ended = true;
-    if (!backend_is_ready(t->backend))
-        return;
     backend_end(t->backend);
     rearm(t);
     finish_if_done(t);
+}
+
+/* A client that says nothing after the backend's end has had no more to say to it. */
+static enum end_reason reason_of_cut(const struct tunnel *t, enum end_reason reason)
+{
+    bool was_talking = t->client->stream.bytes_in > t->heard;
+
+    return t->down == FLOW_ENDED && !was_talking ? END_DONE : reason;
+}
+
+void tunnel_client_cut(struct tunnel *t, const char *detail)
+{
+    t->up = FLOW_CUT;
+    t->client->detail = detail;
+    leave(t, reason_of_cut(t, END_CLIENT_GONE));
+}
+
+/* Nobody reads what the backend says: it shall not wait for that before it reads. */
+static void stop_waiting_for_client(struct tunnel *t)
+{
+    t->client->full = false;
+    if (t->backend != NULL)
+        stream_resume(&t->backend->stream);
+}
+
+void tunnel_client_end_known(struct tunnel *t)
+{
+    t->end_known = true;
+    if (stream_error(&t->client->stream) != 0)
+        stop_waiting_for_client(t);
+    rearm(t);
+}
+
+void tunnel_client_lost(struct tunnel *t, enum end_reason reason)
+{
+    bool clean = t->up == FLOW_ENDED;
+
+    t->client_lost = true;
+    if (!clean)
+        t->up = FLOW_CUT;
+    stop_waiting_for_client(t);
+    leave(t, clean && t->down == FLOW_ENDED ? END_DONE : reason_of_cut(t, reason));
 }
 
 void tunnel_client_gone(struct tunnel *t, enum end_reason reason)
@@ -197,8 +311,10 @@ void tunnel_expired(struct tunnel *t)
     struct client *c = t->client;
     size_t taken;
 
-    if (!c->full)
-        cut(t, END_SILENT); /* for response_timeout */
+    if (t->look > 0)
+        look_whether_delivered(t);
+    else if (!c->full)
+        cut(t, END_SILENT);
     else if (!client_took_some(c, &taken))
         tunnel_client_gone(t, END_READ_TIMEOUT);
     else if (pace_is_too_slow(
@@ -223,7 +339,7 @@ static void on_ready(void *user)
         t->backend_full =
             !backend_write(t->backend, buffer_data(&t->early), buffer_len(&t->early));
     buffer_destroy(&t->early);
-    if (t->client_ended)
+    if (t->up == FLOW_ENDED)
         backend_end(t->backend);
     rearm(t);
     client_update_reading(t->client);
@@ -245,7 +361,7 @@ static void on_drained(void *user)
 
     t->backend_full = false;
     rearm(t);
-    if (t->client_ended && t->backend_ended)
+    if (t->up == FLOW_ENDED && t->down == FLOW_ENDED)
         finish_if_done(t);
     else
         client_update_reading(t->client);
@@ -255,7 +371,7 @@ static void on_ended(void *user)
 {
     struct tunnel *t = user;
 
-    t->backend_ended = true;
+    t->down = FLOW_ENDED;
     t->heard = t->client->stream.bytes_in;
     stream_end(&t->client->stream);
     rearm(t);

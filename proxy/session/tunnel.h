@@ -1,8 +1,11 @@
 /*
  * tunnel.h - bytes in, bytes out: protocol = tcp, and a websocket after its 101.
  *
- * Each side's half-close is passed on to the other (close_notify <-> FIN), a cut becomes
- * a cut. Silence in both directions for response_timeout ends it.
+ * All that came before an end is delivered; then the kind of end is passed on. A clean
+ * end (close_notify, the backend's FIN) is a half-close: close_notify <-> FIN. A cut (FIN
+ * without close_notify, a reset, broken TLS) becomes a cut: a reset for the backend, FIN
+ * without close_notify for the client. Silence in both directions for response_timeout
+ * ends a tunnel, once one side has ended silence for half_closed_timeout.
  */
 #ifndef WLBPROXY_SESSION_TUNNEL_H
 #define WLBPROXY_SESSION_TUNNEL_H
@@ -25,8 +28,11 @@ void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len);
 
 void tunnel_client_data(struct tunnel *t, const char *bytes, size_t len);
 void tunnel_client_drained(struct tunnel *t);
-void tunnel_client_ended(struct tunnel *t);
-void tunnel_client_gone(struct tunnel *t, enum end_reason reason);
+void tunnel_client_ended(struct tunnel *t); /* close_notify */
+void tunnel_client_cut(struct tunnel *t, const char *detail); /* FIN without it */
+void tunnel_client_end_known(struct tunnel *t);
+void tunnel_client_lost(struct tunnel *t, enum end_reason reason); /* takes no more */
+void tunnel_client_gone(struct tunnel *t, enum end_reason reason); /* end it now */
 void tunnel_expired(struct tunnel *t);
 bool tunnel_blocks_client(const struct tunnel *t);
 

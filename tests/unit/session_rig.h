@@ -173,6 +173,17 @@ static inline const char *rig_receive(struct rig *rig, int fd)
     return len == 0 && (n == 0 || errno != EAGAIN) ? NULL : text;
 }
 
+/* The newest client says that it has no more to say; a FIN would come on its own. */
+static inline void rig_close_notify(struct rig *rig)
+{
+    struct stream *s =
+        &container_of(rig->clients->clients.prev, struct client, link)->stream;
+
+    rig_turn(rig);
+    s->events->close_notify(s);
+    rig_turn(rig);
+}
+
 static inline bool rig_has_ended(struct rig *rig, int fd)
 {
     char byte;

@@ -19,7 +19,7 @@ static SSL_CTX *client_context;
 /* What the stream under test told its owner. */
 static struct {
     struct stream stream;
-    unsigned opened, drained, ended, failed, closed;
+    unsigned opened, drained, close_notified, fin, end_known, failed, closed;
     enum end_reason reason;
     struct buffer data;
     void (*on_data)(struct stream *s);
@@ -52,10 +52,23 @@ static inline void on_drained(struct stream *s)
         owner.on_drained(s);
 }
 
-static inline void on_ended(struct stream *s)
+static inline void on_close_notify(struct stream *s)
 {
     (void)s;
-    owner.ended++;
+    assert_int_equal(owner.fin, 0);
+    owner.close_notified++;
+}
+
+static inline void on_fin(struct stream *s)
+{
+    (void)s;
+    owner.fin++;
+}
+
+static inline void on_end_known(struct stream *s)
+{
+    (void)s;
+    owner.end_known++;
 }
 
 static inline void on_failed(struct stream *s, enum end_reason reason, const char *detail)
@@ -74,7 +87,7 @@ static inline void on_closed(struct stream *s)
 }
 
 static const struct stream_events events = {
-    on_opened, on_data, on_drained, on_ended, on_failed, on_closed};
+    on_opened, on_data, on_drained, on_close_notify, on_fin, on_end_known, on_failed, on_closed};
 
 static inline void a_few_turns(void)
 {

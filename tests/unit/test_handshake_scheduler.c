@@ -36,7 +36,7 @@ static void on_closed(struct stream *s)
 }
 
 static const struct stream_events events = {
-    on_opened, ignore_data, ignore, ignore, ignore_failure, on_closed};
+    on_opened, ignore_data, ignore, ignore, ignore, ignore, ignore_failure, on_closed};
 
 /* What has come is seen in one turn, and seen to in the next. */
 static void see_and_act(void)

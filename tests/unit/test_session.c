@@ -93,7 +93,7 @@ static void a_clients_half_close_still_gets_all_its_answers(void **state)
 
     (void)state;
     rig_send(&rig, client, GET GET);
-    shutdown(client, SHUT_WR);
+    rig_close_notify(&rig);
     for (int i = 0; i < 2; i++) {
         int backend = rig_backend(&rig, 0);
 

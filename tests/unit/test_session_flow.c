@@ -42,7 +42,7 @@ static void a_tunnel_passes_half_closes_on_both_ways(void **state)
     assert_true(backend >= 0);
     rig_send(&rig, client, "ping");
     assert_string_equal(rig_receive(&rig, backend), "ping");
-    shutdown(client, SHUT_WR);
+    rig_close_notify(&rig);
     assert_true(rig_has_ended(&rig, backend));
     rig_send(&rig, backend, "pong");
     assert_string_equal(rig_receive(&rig, client), "pong");
@@ -162,7 +162,7 @@ static void who_asks_and_never_reads_holds_little(void **state)
     memcpy(reply, "HTTP/1.1 200 OK\r\nContent-Length: 59957\r\n\r\n", 42);
     for (int i = 0; i < requests; i++)
         rig_send(&rig, client, GET);
-    shutdown(client, SHUT_WR);
+    rig_close_notify(&rig);
     for (int backend; (backend = rig_backend(&rig, 0)) >= 0; replies++) {
         rig_send(&rig, backend, reply);
         close(backend);
@@ -242,8 +242,7 @@ static void who_stops_its_request_for_the_reply_gets_all_of_that(void **state)
     (void)rig_receive(&rig, backend);
     rig_send(&rig, backend, "HTTP/1.1 409 No\r\nContent-Length: 5\r\n\r\nhe");
     expect_status(client, "409");
-    shutdown(client, SHUT_WR);
-    rig_turn(&rig);
+    rig_close_notify(&rig);
     rig_send(&rig, backend, "llo");
     assert_string_equal(rig_receive(&rig, client), "llo");
     assert_true(rig_has_ended(&rig, client));

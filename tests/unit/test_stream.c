@@ -17,14 +17,14 @@ static void bytes_go_both_ways(void **state)
     TURN_UNTIL(received("hello"));
     expect_from_peer("before");
     shutdown(peer, SHUT_WR);
-    TURN_UNTIL(owner.ended);
+    TURN_UNTIL(owner.fin);
     stream_write(&owner.stream, "after", 5);
     stream_end(&owner.stream);
     stream_write(&owner.stream, "too late", 8);
     a_few_turns();
     expect_from_peer("after");
     expect_fin();
-    assert_int_equal(owner.ended, 1);
+    assert_int_equal(owner.fin, 1);
     assert_int_equal(owner.failed, 0);
     finish();
 }
@@ -177,7 +177,7 @@ static void a_quiet_stream_has_nothing_to_tell(void **state)
             a_few_turns();
         } else {
             shutdown(peer, SHUT_WR);
-            TURN_UNTIL(owner.ended);
+            TURN_UNTIL(owner.fin);
         }
         assert_false(stream_is_quiet(&owner.stream));
         finish();
@@ -211,7 +211,7 @@ static void a_half_closed_peer_costs_nothing(void **state)
     accept_stream(NULL);
     TURN_UNTIL(owner.opened);
     shutdown(peer, SHUT_WR);
-    TURN_UNTIL(owner.ended);
+    TURN_UNTIL(owner.fin);
     stream_end(&owner.stream);
     a_few_turns();
     loop.events_seen = false;

@@ -1,6 +1,7 @@
 /* A paused stream: it takes nothing, keeps little, and still notices who goes. */
 #include "tests/unit/stream_tls_rig.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -93,6 +94,46 @@ static void paused_tls_keeps_what_was_read(void **state)
     end_tls();
 }
 
+/* And with TLS: all that came before is told first, however the reset was noticed. */
+static void what_a_client_sent_before_a_reset_is_told_first(void **state)
+{
+    static const char bytes[40 * 1000];
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        bool with_us = (i & 2) != 0, by_writing = (i & 4) != 0;
+
+        forget(NULL);
+        shake_hands(versions[i % 2]);
+        a_few_turns();
+        if (with_us)
+            owner.on_data = stream_pause;
+        else
+            stream_pause(&owner.stream);
+        assert_int_equal(SSL_write(ssl, bytes, sizeof(bytes)), sizeof(bytes));
+        a_few_turns();
+        owner.on_data = NULL;
+        if (by_writing) {
+            stream_write(&owner.stream, "x", 1);
+            stream_write(&owner.stream, "x", 1);
+        }
+        reset_peer();
+        TURN_UNTIL(owner.end_known);
+        assert_int_equal(stream_error(&owner.stream), ECONNRESET);
+        a_few_turns();
+        loop.events_seen = false;
+        a_few_turns();
+        assert_false(loop.events_seen);
+        assert_int_equal(owner.failed, 0);
+        stream_resume(&owner.stream);
+        TURN_UNTIL(owner.failed);
+        assert_int_equal(owner.reason, END_CLIENT_RESET);
+        assert_int_equal(buffer_len(&owner.data), sizeof(bytes));
+        assert_int_equal(owner.fin + owner.close_notified, 0);
+        end_tls();
+    }
+}
+
 /* So many bytes wait, in the socket or with us, and then comes the end. */
 static void end_while_paused(int version, size_t len, bool with_us, bool close_notify)
 {
@@ -131,12 +172,19 @@ static void a_client_that_goes_without_goodbye_is_noticed_while_paused(void **st
 
     (void)state;
     for (size_t i = 0; i < 4 * sizeof(lens) / sizeof(lens[0]); i++) {
-        end_while_paused(versions[i % 2], lens[i / 4], i / 2 % 2 != 0, false);
-        TURN_UNTIL(owner.failed);
-        assert_int_equal(owner.reason, END_CLIENT_GONE);
-        assert_int_equal(buffer_len(&owner.data), i / 2 % 2 != 0 ? 5 : 0);
-        a_few_turns();
+        size_t told = i / 2 % 2 != 0 ? 5 : 0;
+
+        end_while_paused(versions[i % 2], lens[i / 4], told > 0, false);
+        TURN_UNTIL(owner.end_known);
+        assert_true(stream_fin_is_bare(&owner.stream));
+        assert_int_equal(buffer_len(&owner.data), told);
         rests();
+        assert_int_equal(owner.fin, 0);
+        stream_resume(&owner.stream);
+        TURN_UNTIL(owner.fin);
+        assert_int_equal(buffer_len(&owner.data), told + lens[i / 4]);
+        assert_int_equal(owner.close_notified + owner.failed, 0);
+        assert_int_equal(owner.end_known, 1);
         end_tls();
     }
 }
@@ -152,8 +200,10 @@ static void a_goodbye_while_paused_is_heard_in_its_turn(void **state)
         end_while_paused(versions[i % 2], lens[i / 4], with_us, true);
         rests();
         assert_int_equal(owner.failed, 0);
+        assert_false(stream_fin_is_bare(&owner.stream));
         stream_resume(&owner.stream);
-        TURN_UNTIL(owner.ended);
+        TURN_UNTIL(owner.fin);
+        assert_int_equal(owner.close_notified, 1);
         assert_int_equal(owner.failed, 0);
         assert_int_equal(buffer_len(&owner.data), lens[i / 4] + (with_us ? 5 : 0));
         end_tls();
@@ -181,7 +231,8 @@ static void both_may_end_while_paused(void **state)
         rests();
         assert_int_equal(owner.failed, 0);
         stream_resume(&owner.stream);
-        TURN_UNTIL(owner.ended);
+        TURN_UNTIL(owner.fin);
+        assert_int_equal(owner.close_notified, goodbye);
         assert_true(received("last"));
         assert_int_equal(owner.failed, 0);
         end_tls();
@@ -248,6 +299,7 @@ int main(void)
         TEST(pause_stops_data_and_costs_nothing),
         TEST(a_reset_is_noticed_while_paused),
         TEST(what_came_before_a_reset_is_read_first),
+        TEST(what_a_client_sent_before_a_reset_is_told_first),
         TEST(a_client_that_goes_without_goodbye_is_noticed_while_paused),
         TEST(a_goodbye_while_paused_is_heard_in_its_turn),
         TEST(both_may_end_while_paused),

@@ -19,7 +19,7 @@ static void tls_is_hidden_and_ends_with_close_notify(void **state)
         TURN_UNTIL(received("ping"));
         assert_int_equal(read_from_ssl(got, sizeof(got)), 5);
         SSL_shutdown(ssl);
-        TURN_UNTIL(owner.ended);
+        TURN_UNTIL(owner.close_notified);
         stream_write(&owner.stream, "pong", 4);
         stream_end(&owner.stream);
         assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
@@ -46,14 +46,41 @@ static void a_cut_has_no_close_notify(void **state)
     }
 }
 
-static void fin_without_close_notify_is_a_client_gone(void **state)
+static void each_end_is_told_for_what_it_is(void **state)
 {
-    forget(state);
-    shake_hands(TLS1_3_VERSION);
-    shutdown(peer, SHUT_WR);
-    TURN_UNTIL(owner.failed);
-    assert_int_equal(owner.reason, END_CLIENT_GONE);
-    end_tls();
+    enum { CLOSE_NOTIFY = 1, FIN = 2, RESET = 4, CASES = 8 };
+
+    for (int v = 0; v < 2; v++)
+        for (int ends = 1; ends < CASES; ends++) {
+            struct linger at_once = {.l_onoff = 1};
+
+            forget(state);
+            shake_hands(versions[v]);
+            a_few_turns();
+            assert_int_equal(SSL_write(ssl, "last", 4), 4);
+            if (ends & CLOSE_NOTIFY)
+                SSL_shutdown(ssl);
+            TURN_UNTIL(received("last"));
+            if (ends & FIN) {
+                shutdown(peer, SHUT_WR);
+                TURN_UNTIL(owner.fin);
+            }
+            if (ends & RESET) {
+                setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+                close(peer);
+                peer = -1;
+            }
+            a_few_turns();
+            stream_write(&owner.stream, "x", 1);
+            if (ends & RESET)
+                TURN_UNTIL(owner.failed);
+            TURN_UNTIL(owner.close_notified == ((ends & CLOSE_NOTIFY) != 0));
+            assert_int_equal(owner.fin, (ends & FIN) != 0);
+            assert_int_equal(owner.failed, (ends & RESET) != 0);
+            if (ends & RESET)
+                assert_int_equal(owner.reason, END_CLIENT_RESET);
+            end_tls();
+        }
 }
 
 /* The last bytes of the handshake and a request in one read. */
@@ -135,7 +162,7 @@ static void what_comes_while_keys_are_awaited_is_read(void **state)
 enum { PENDING_HANDSHAKES_MANY = 40 };
 
 static const struct stream_events ignored = {
-    ignore, ignore_data, ignore, ignore, ignore_failure, ignore};
+    ignore, ignore_data, ignore, ignore, ignore, ignore, ignore_failure, ignore};
 
 /* Hellos of clients who then say no more, each of which costs much to answer. */
 static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES_MANY],
@@ -249,7 +276,7 @@ static void plain_http_is_answered_in_the_clear(void **state)
     expect_fin();
     send(peer, "more", 4, 0);
     shutdown(peer, SHUT_WR);
-    TURN_UNTIL(owner.ended);
+    TURN_UNTIL(owner.fin);
     assert_int_equal(owner.opened, 0);
     finish();
 }
@@ -259,7 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tls_is_hidden_and_ends_with_close_notify),
         TEST(a_cut_has_no_close_notify),
-        TEST(fin_without_close_notify_is_a_client_gone),
+        TEST(each_end_is_told_for_what_it_is),
         TEST(a_ticket_travels_with_the_answer),
         TEST(what_comes_while_keys_are_awaited_is_read),
         TEST(who_was_answered_does_not_queue_behind_those_who_come),
