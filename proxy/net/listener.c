@@ -1,13 +1,12 @@
 #include "proxy/net/listener.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "proxy/net/fault.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/socket_options.h"
 
 enum { RETRY_AFTER = 100 /* ms */ };
 
@@ -55,13 +54,6 @@ static void on_retry(struct deadline *retry)
         watch(l);
 }
 
-static void send_without_delay(int fd)
-{
-    int on = 1;
-
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
 /* False when there is nothing more to take for now. */
 static bool accept_one(struct listener *l)
 {
@@ -72,7 +64,7 @@ static bool accept_one(struct listener *l)
     if (fd >= 0) {
         /* What was in the backlog before the listener got the option has not got it. */
         if (!l->inherited && peer.ss_family != AF_UNIX)
-            send_without_delay(fd);
+            socket_set_options(fd);
         l->events->accepted(l, fd, &peer);
         return true;
     }
@@ -116,7 +108,7 @@ void listener_open(
     deadline_init(&l->retry, on_retry);
     l->poller.happened = on_acceptable;
     l->poller.closed = on_closed;
-    send_without_delay(fd);
+    socket_set_options(fd);
     poller_open(&loop->pollers, &l->poller, fd);
     watch(l);
 }

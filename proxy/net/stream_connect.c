@@ -1,10 +1,9 @@
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "proxy/net/loop.h"
+#include "proxy/net/socket_options.h"
 #include "proxy/net/stream_io.h"
 
 enum { AGAIN_AFTER = 20 /* ms */ };
@@ -45,7 +44,7 @@ static bool try(struct stream *s, int fd)
 
 static int begin_connect(struct stream *s)
 {
-    int family = s->address->sa_family, on = 1;
+    int family = s->address->sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
@@ -53,7 +52,7 @@ static int begin_connect(struct stream *s)
         return -1;
     }
     if (family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        socket_set_options(fd);
     if (try(s, fd))
         return fd;
     close(fd);

@@ -61,13 +61,11 @@ class Case:
 class Tunnel:
     """A tcp or websocket service, and its backend."""
 
-    def __init__(self, start_proxy, backend, kind, receive_buffer=None):
+    def __init__(self, start_proxy, backend, kind):
         self.kind, self.case = kind, None
 
         def script(talk):
             case = self.case
-            if receive_buffer:
-                talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             if kind == "websocket":
                 talk.read_head()
                 talk.send(SWITCHING)
@@ -103,8 +101,8 @@ def test_all_that_came_before_the_clients_end_is_delivered(start_proxy, backend,
 
 
 def test_it_is_delivered_to_a_backend_that_reads_later(start_proxy, backend):
-    """The proxy has paused its client, and its buffer is full, when the end comes."""
-    tunnel, data = Tunnel(start_proxy, backend, "tcp", receive_buffer=4096), pattern(300_000)
+    """What a reset or a close would take back is still with the proxy's kernel."""
+    tunnel, data = Tunnel(start_proxy, backend, "tcp"), pattern(300_000)
     for tls, tickets, how in WAYS:
         with tunnel.client(tls, tickets) as client:
             client.send(data)
@@ -125,8 +123,7 @@ def accept_all_but_the_first(listener):
 
 
 def test_it_is_delivered_to_a_backend_that_accepts_later(start_proxy):
-    """All that the client has to say is there before its backend's connection."""
-    data = pattern(30_000)
+    """The proxy has paused its client, and its buffer is full, when the end comes."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         pathlib.Path(folder).chmod(0o755)
         path = pathlib.Path(folder) / "backend.sock"
@@ -139,6 +136,8 @@ def test_it_is_delivered_to_a_backend_that_accepts_later(start_proxy):
             with socket.socket(socket.AF_UNIX) as many_clients:
                 many_clients.connect(str(path))  # the backlog is full
                 with Wire(proxy.port, tls, tickets) as client:
+                    whole = how.endswith(("notify", "fin"))  # else all must be acknowledged
+                    data = pattern(1_000_000 if whole and tickets else 30_000)
                     client.send(data)
                     end_of_client(client, how)
                     proxy.status()
@@ -234,7 +233,8 @@ def test_a_silent_client_does_not_keep_what_the_backend_has_ended(start_proxy, b
         talk.end()
         ends.append(talk.wait_for_end())
 
-    proxy = start_proxy(backend(script).address, protocol="tcp", half_closed_timeout="300ms")
+    proxy = start_proxy(backend(script).address, protocol="tcp", half_closed_timeout="300ms",
+                        linger_timeout="300ms")
     for count, tls in enumerate((TLS12, TLS13), 1):
         with Wire(proxy.port, tls) as client:
             assert client.read_to_end() == (b"bye", "close_notify")
@@ -250,7 +250,8 @@ def test_a_silent_backend_does_not_keep_what_the_client_has_ended(start_proxy, b
         ends.append(talk.wait_for_end())
         assert over.wait(20)
 
-    proxy = start_proxy(backend(script).address, protocol="tcp", half_closed_timeout="300ms")
+    proxy = start_proxy(backend(script).address, protocol="tcp", half_closed_timeout="300ms",
+                        linger_timeout="300ms")
     hows = ["close_notify", "close_notify+fin", "close_notify+close"]
     for count, how in enumerate(hows, 1):
         with Wire(proxy.port, TLS13) as client:
@@ -277,6 +278,33 @@ def test_half_closed_is_not_over_while_bytes_come(start_proxy, backend):
         while client.raw.recv(65536):
             pass
         assert proxy.wait_for("end", reason="done")
+
+
+# --- long waits ------------------------------------------------------------------------------
+
+def has_keepalive_timer(port, peer):
+    """Of the socket with these ends, as the kernel lists it."""
+    ends = [f":{end:04X}" for end in (port, peer)]
+    with open("/proc/net/tcp") as table:
+        return any(fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]) and
+                   fields[5].startswith("02:") for fields in map(str.split, table))
+
+
+def test_the_kernel_asks_after_silent_peers_on_both_sides(start_proxy, backend):
+    over, peers = threading.Event(), []
+
+    def script(talk):
+        peers.append(talk.socket.getpeername()[1])
+        assert over.wait(30)
+
+    it = backend(script)
+    proxy = start_proxy(it.address, protocol="tcp")
+    with Wire(proxy.port, TLS13) as client:
+        wait_until(lambda: peers, "the backend is connected")
+        port = client.raw.getsockname()[1]
+        wait_until(lambda: has_keepalive_timer(proxy.port, port), "keepalive towards the client")
+        wait_until(lambda: has_keepalive_timer(peers[0], it.port), "and towards the backend")
+    over.set()
 
 
 # --- http ------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ class Wire:
             self.incoming, self.outgoing, server_hostname="localhost")
         self.raw = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.early = b""  # came with the tickets
         self._run(self.side.do_handshake)
         if versions[0] == ssl.TLSVersion.TLSv1_3:
             if read_tickets:
@@ -45,7 +46,7 @@ class Wire:
         self.incoming.write(self.raw.recv(65536))
         while True:
             try:
-                self.side.read(1)
+                self.early += self.side.read(65536)
             except ssl.SSLWantReadError:
                 return
 
@@ -55,6 +56,9 @@ class Wire:
             self._push()
 
     def receive(self, size=65536):
+        if self.early:
+            data, self.early = self.early, b""
+            return data
         return self._run(lambda: self.side.read(size))
 
     def read_to_end(self):
@@ -76,7 +80,7 @@ class Wire:
     def close_notify(self):
         try:
             self.side.unwrap()
-        except ssl.SSLWantReadError:
+        except ssl.SSLError:  # it is said; the other side's is not there yet
             pass
         self._push()
 
