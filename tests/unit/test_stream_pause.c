@@ -232,7 +232,7 @@ static void both_may_end_while_paused(void **state)
         assert_int_equal(owner.failed, 0);
         stream_resume(&owner.stream);
         TURN_UNTIL(owner.fin);
-        assert_int_equal(owner.close_notified, goodbye);
+        assert_int_equal(owner.close_notified, close_notify);
         assert_true(received("last"));
         assert_int_equal(owner.failed, 0);
         end_tls();
