@@ -27,7 +27,7 @@ struct stream_events {
     void (*close_notify)(struct stream *s);
     void (*fin)(struct stream *s); /* with TLS, without close_notify before it: a cut */
     /* The peer's FIN has come, or a reset (then stream_error() is not 0), behind bytes
-     * that cannot be told yet. For an owner that owes those bytes to nobody; may be NULL.
+     * that cannot be told yet. For an owner with whom the end comes first; may be NULL.
      * At most once for each; the end itself is told in its turn. */
     void (*end_known)(struct stream *s);
     /* Broken, after the bytes that came before. An accepted stream says CLIENT_RESET,

@@ -207,7 +207,7 @@ def test_both_may_end_at_once(start_proxy, backend):
 
 def test_a_backend_that_talks_before_it_reads_gets_all_of_a_client_that_has_gone(start_proxy,
                                                                                   backend):
-    """Its own bytes have nowhere to go, and must not hold up those it is owed."""
+    """Its own bytes have nowhere to go, and must not hold up what is to be delivered to it."""
     data, seen = pattern(300_000), []
 
     def script(talk):
