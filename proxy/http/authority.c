@@ -7,10 +7,10 @@
 
 enum { PORT_DIGITS_MAX = 5, PORT_MAX = 65535, ZONE_MAX = 32 };
 
-static bool is_name(struct span text)
+static bool all_are(struct span text, unsigned classes)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (!char_is(text.text[i], CHAR_HOST))
+        if (!char_is(text.text[i], classes))
             return false;
     }
     return text.len > 0;
@@ -26,7 +26,7 @@ static bool is_ipv6(struct span text)
 
     if (percent != NULL) {
         struct span zone = {percent + 1, text.len - address_len - 1};
-        if (!is_name(zone) || zone.len > ZONE_MAX)
+        if (!all_are(zone, CHAR_UNRESERVED) || zone.len > ZONE_MAX)
             return false;
     }
     if (address_len >= sizeof(address))
@@ -84,7 +84,8 @@ bool authority_parse(struct authority *authority, struct span text)
         return is_ipv6(text);
     }
     authority->host = (struct span){text.text, len};
-    return is_name(authority->host) && read_port(&authority->port, after(text, len));
+    return all_are(authority->host, CHAR_UNRESERVED | CHAR_SUB_DELIM) &&
+        read_port(&authority->port, after(text, len));
 }
 
 bool authority_equal(

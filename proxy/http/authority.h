@@ -11,8 +11,9 @@ struct authority {
     unsigned port; /* 0: not given */
 };
 
-/* Letters, digits, "-._~", or an IPv6 address in brackets, or (XAPI's habit) without them
- * and then without a port. No userinfo, no escapes, no empty host or port. */
+/* A reg-name of RFC 3986 without its percent escapes (two parsers may differ on whether
+ * "%61" is "a"), or an IPv6 address in brackets, or (XAPI's habit) without them and then
+ * without a port. No userinfo, no empty host or port. */
 bool authority_parse(struct authority *authority, struct span text);
 
 /* Ports that are not given are the scheme's. */

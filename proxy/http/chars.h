@@ -13,13 +13,15 @@ enum char_class {
     CHAR_VISIBLE = 4, /* VCHAR: targets */
     CHAR_DIGIT = 8,
     CHAR_HEX = 16,
-    CHAR_HOST = 32, /* unreserved of RFC 3986: names of hosts, zones */
+    CHAR_UNRESERVED = 32, /* RFC 3986, 2.3 */
+    CHAR_SUB_DELIM = 64, /* RFC 3986, 2.2: in names of hosts, too */
 };
 
 extern const uint8_t char_classes[256];
 extern const uint8_t char_lower[256]; /* ASCII only */
 
-static inline bool char_is(char c, enum char_class classes)
+/* Is `c` in one of `classes`, ored together? */
+static inline bool char_is(char c, unsigned classes)
 {
     return (char_classes[(uint8_t)c] & classes) != 0;
 }

@@ -25,6 +25,11 @@ static unsigned hex_value(char c)
     return char_is(c, CHAR_DIGIT) ? (unsigned)(c - '0') : (unsigned)(lower(c) - 'a' + 10);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static enum refusal size_byte(struct chunked *c, char byte)
 {
     if (char_is(byte, CHAR_HEX)) {
@@ -33,21 +38,33 @@ static enum refusal size_byte(struct chunked *c, char byte)
         c->left = c->left << 4 | hex_value(byte);
         return ACCEPTED;
     }
-    if (c->digits == 0 || (byte != '\r' && byte != ';'))
+    if (c->digits == 0)
         return REFUSE_CHUNK_SIZE;
     c->symbols = 0;
-    return go(c, byte == ';' ? CHUNK_EXTENSION_NAME : CHUNK_SIZE_LF);
+    if (is_blank(byte))
+        return go(c, CHUNK_SIZE_BLANK);
+    if (byte == ';')
+        return go(c, CHUNK_EXTENSION_NAME);
+    return byte == '\r' ? go(c, CHUNK_SIZE_LF) : REFUSE_CHUNK_SIZE;
 }
 
-/* Where an extension may end: at the next one or at the line's end. */
-static enum refusal extension_end(struct chunked *c, char byte)
+/* Where a size or an extension may end: at blanks, the next one or the line's end. */
+static enum refusal extension_end(
+    struct chunked *c, char byte, enum chunked_state after_blank, enum refusal otherwise)
 {
+    if (is_blank(byte))
+        return go(c, after_blank);
     c->symbols = 0;
     if (byte == ';')
         return go(c, CHUNK_EXTENSION_NAME);
-    if (byte == '\r')
-        return go(c, CHUNK_SIZE_LF);
-    return REFUSE_CHUNK_EXTENSION;
+    return byte == '\r' ? go(c, CHUNK_SIZE_LF) : otherwise;
+}
+
+static enum refusal name_end(struct chunked *c, char byte)
+{
+    if (byte == '=')
+        return go(c, CHUNK_EXTENSION_VALUE);
+    return extension_end(c, byte, CHUNK_EXTENSION_NAMED, REFUSE_CHUNK_EXTENSION);
 }
 
 static enum refusal extension_name_byte(struct chunked *c, char byte)
@@ -57,14 +74,16 @@ static enum refusal extension_name_byte(struct chunked *c, char byte)
         return ACCEPTED;
     }
     if (c->symbols == 0)
-        return REFUSE_CHUNK_EXTENSION;
-    return byte == '=' ? go(c, CHUNK_EXTENSION_VALUE) : extension_end(c, byte);
+        return is_blank(byte) ? ACCEPTED : REFUSE_CHUNK_EXTENSION;
+    return name_end(c, byte);
 }
 
 static enum refusal extension_value_byte(struct chunked *c, char byte)
 {
     if (byte == '"')
         return go(c, CHUNK_EXTENSION_QUOTED);
+    if (is_blank(byte))
+        return ACCEPTED;
     return char_is(byte, CHAR_TOKEN) ? go(c, CHUNK_EXTENSION_TOKEN)
                                      : REFUSE_CHUNK_EXTENSION;
 }
@@ -83,20 +102,27 @@ static enum refusal extension_byte(struct chunked *c, char byte)
     if (++c->extension > EXTENSION_MAX || ++c->extensions > EXTENSIONS_MAX)
         return REFUSE_CHUNK_EXTENSIONS;
     switch (c->state) {
+    case CHUNK_SIZE_BLANK:
+        return extension_end(c, byte, CHUNK_SIZE_BLANK, REFUSE_CHUNK_SIZE);
     case CHUNK_EXTENSION_NAME:
         return extension_name_byte(c, byte);
+    case CHUNK_EXTENSION_NAMED:
+        return name_end(c, byte);
     case CHUNK_EXTENSION_VALUE:
         return extension_value_byte(c, byte);
     case CHUNK_EXTENSION_TOKEN:
-        return char_is(byte, CHAR_TOKEN) ? ACCEPTED : extension_end(c, byte);
+        if (char_is(byte, CHAR_TOKEN))
+            return ACCEPTED;
+        break;
     case CHUNK_EXTENSION_QUOTED:
         return quoted_byte(c, byte);
     case CHUNK_EXTENSION_ESCAPED:
         return char_is(byte, CHAR_TEXT) ? go(c, CHUNK_EXTENSION_QUOTED)
                                         : REFUSE_CHUNK_EXTENSION;
     default:
-        return extension_end(c, byte);
+        break;
     }
+    return extension_end(c, byte, CHUNK_EXTENSION_CLOSED, REFUSE_CHUNK_EXTENSION);
 }
 
 static enum refusal size_lf(struct chunked *c, char byte)

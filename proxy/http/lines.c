@@ -65,7 +65,7 @@ static enum refusal split_request_line(struct head *head, struct span line)
         memchr(line.text, ' ', line.len) != NULL)
         return REFUSE_REQUEST_LINE;
     if (!all_are(head->target, CHAR_VISIBLE))
-        return REFUSE_TARGET;
+        return REFUSE_TARGET_RAW;
     if (head->target.len > TARGET_MAX)
         return REFUSE_TARGET_LONG;
     return read_version(head, line);
@@ -84,7 +84,7 @@ static enum refusal split_status_line(struct head *head, struct span line)
         return REFUSE_STATUS_LINE;
     head->status = (unsigned)((status.text[0] - '0') * 100 + (status.text[1] - '0') * 10 +
         (status.text[2] - '0'));
-    if (head->status < 100 || head->status > 599)
+    if (head->status < 100)
         return REFUSE_STATUS;
     head->reason = line;
     return ACCEPTED;

@@ -19,10 +19,11 @@
     X(VERSION_SYNTAX, 400, "the version is not HTTP/digit.digit")                        \
     X(VERSION, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here")                        \
     X(TARGET, 400, "the request target is malformed")                                    \
+    X(TARGET_RAW, 400, "the request target has bytes that must be percent-encoded")      \
     X(TARGET_LONG, 414, "the request target is too long")                                \
     X(TARGET_HOST, 400, "the request target and Host name different hosts")              \
     X(STATUS_LINE, 400, "the status line is not 'version status reason'")                \
-    X(STATUS, 400, "the status is not between 100 and 599")                              \
+    X(STATUS, 400, "the status is not between 100 and 999")                              \
     X(HEAD_LONG, 431, "the head is too long")                                            \
     X(FIELDS, 431, "the head has too many fields")                                       \
     X(FOLDED, 400, "a field continues on the next line (obs-fold)")                      \
@@ -31,11 +32,12 @@
     X(FIELD_ALIAS, 400, "a framing field is written without its hyphen")                 \
     X(LENGTH, 400, "Content-Length is not one decimal number below 2^63")                \
     X(LENGTH_TWICE, 400, "more than one Content-Length")                                 \
+    X(LENGTHS_DIFFER, 400, "more than one Content-Length, and they differ")              \
     X(LENGTH_AND_CODING, 400, "both Content-Length and Transfer-Encoding")               \
     X(CODING, 400, "Transfer-Encoding is not exactly 'chunked'")                         \
     X(CODING_TWICE, 400, "more than one Transfer-Encoding")                              \
     X(CODING_1_0, 400, "Transfer-Encoding in HTTP/1.0")                                  \
-    X(BODY_FORBIDDEN, 400, "a reply that has no body announces one")                     \
+    X(BODY_FORBIDDEN, 400, "a 1xx reply announces a body")                               \
     X(HOST_MISSING, 400, "HTTP/1.1 without Host")                                        \
     X(HOST_TWICE, 400, "more than one Host")                                             \
     X(HOST, 400, "Host is malformed")                                                    \

@@ -82,7 +82,15 @@ static bool read_length(uint64_t *length, struct span value)
     return *length <= INT64_MAX;
 }
 
-/* Equal repeated lengths are refused like different ones (RFC 9112, 6.3, allows both). */
+/* In a request equal lengths are refused like different ones: RFC 9112, 6.3, allows it,
+ * nginx does so, and no honest client repeats itself. In replies see
+ * judge_reply_lengths(). */
+static enum refusal judge_request_lengths(struct trial *t)
+{
+    return t->count[FIELD_CONTENT_LENGTH] > 1 ? REFUSE_LENGTH_TWICE : ACCEPTED;
+}
+
+/* What names the end of a body stands once, in one spelling. */
 static enum refusal judge_framing_fields(struct trial *t)
 {
     if (t->framing_alias)
@@ -90,9 +98,36 @@ static enum refusal judge_framing_fields(struct trial *t)
     if (t->first[FIELD_CONTENT_LENGTH] != NULL &&
         t->first[FIELD_TRANSFER_ENCODING] != NULL)
         return REFUSE_LENGTH_AND_CODING;
-    if (t->count[FIELD_CONTENT_LENGTH] > 1)
-        return REFUSE_LENGTH_TWICE;
     return t->count[FIELD_TRANSFER_ENCODING] > 1 ? REFUSE_CODING_TWICE : ACCEPTED;
+}
+
+/* Equal lengths in several fields are one length (RFC 9112, 6.3): every reading of such a
+ * reply ends at the same byte. Not so a list in one field, which some read as none. */
+static enum refusal judge_reply_lengths(struct trial *t)
+{
+    uint64_t first = 0, length;
+
+    for (size_t i = 0, seen = 0; seen < t->count[FIELD_CONTENT_LENGTH]; i++) {
+        const struct field *field = &t->head->fields[i];
+
+        if (field->id != FIELD_CONTENT_LENGTH)
+            continue;
+        if (!read_length(&length, field->value))
+            return REFUSE_LENGTH;
+        if (seen++ == 0)
+            first = length;
+        else if (length != first)
+            return REFUSE_LENGTHS_DIFFER;
+    }
+    return ACCEPTED;
+}
+
+/* The old name of "no coding" (RFC 2616, 3.6). Alone in a reply it can only mean what RFC
+ * 9112, 6.3, says of every coding but chunked: until the connection ends. */
+static bool names_no_coding(const struct trial *t)
+{
+    return t->head->status != 0 &&
+        span_is_token(t->first[FIELD_TRANSFER_ENCODING]->value, "identity");
 }
 
 static enum refusal judge_framing(struct trial *t)
@@ -108,10 +143,12 @@ static enum refusal judge_framing(struct trial *t)
         return REFUSE_LENGTH;
     if (coding != NULL && head->minor == 0)
         return REFUSE_CODING_1_0;
-    if (coding != NULL && !span_is_token(coding->value, "chunked"))
-        return REFUSE_CODING;
-    if (coding != NULL)
+    if (coding != NULL && span_is_token(coding->value, "chunked"))
         head->body = BODY_CHUNKED;
+    else if (coding != NULL && names_no_coding(t))
+        head->body = BODY_TO_END;
+    else if (coding != NULL)
+        return REFUSE_CODING;
     else if (head->length > 0)
         head->body = BODY_LENGTH;
     return ACCEPTED;
@@ -204,16 +241,17 @@ static enum refusal judge_target(struct trial *t)
     return target_judge(t->head, t->text, &t->host);
 }
 
-/* RFC 9112, 6.3: replies that have no body, whatever their fields say. One that announces
- * a body all the same is refused where HTTP forbids the announcement. */
+/* RFC 9112, 6.3: replies that have no body, whatever their fields say. A 1xx that
+ * announces a body all the same is refused: another head follows it, and where that begins
+ * would be a guess. After a 204 the connection is not used again. */
 static enum refusal judge_reply_body(struct trial *t)
 {
     struct head *head = t->head;
-    bool bodiless = head->status < 200 || head->status == 204;
 
-    if (bodiless && head->body != BODY_NONE)
+    if (head->status < 200 && head->body != BODY_NONE)
         return REFUSE_BODY_FORBIDDEN;
-    if (bodiless || head->status == 304 || t->question.is_head)
+    if (head->status < 200 || head->status == 204 || head->status == 304 ||
+        t->question.is_head)
         head->body = BODY_NONE;
     else if (head->body == BODY_NONE && !head->has_length)
         head->body = BODY_TO_END;
@@ -224,12 +262,12 @@ static enum refusal judge_reply_body(struct trial *t)
 
 /* In this order: each may rely on those before it. */
 static rule *const request_rules[] = {split_request, judge_method, index_fields,
-    judge_framing_fields, judge_framing, judge_host, judge_single_fields,
+    judge_framing_fields, judge_request_lengths, judge_framing, judge_host, judge_single_fields,
     judge_connection, judge_expect, ask_llhttp_request, judge_upgrade_asked, judge_target,
     NULL};
 
 static rule *const response_rules[] = {split_response, index_fields, judge_framing_fields,
-    judge_framing, judge_connection, ask_llhttp_response, judge_upgrade_agreed,
+    judge_reply_lengths, judge_framing, judge_connection, ask_llhttp_response, judge_upgrade_agreed,
     judge_reply_body, NULL};
 
 enum refusal rules_judge_request(struct head *head, char *text, size_t len)

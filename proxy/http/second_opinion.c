@@ -3,6 +3,8 @@
 #include <llhttp.h>
 #include <string.h>
 
+#include "proxy/http/field_name.h"
+
 struct opinion {
     llhttp_t llhttp;
     struct span target;
@@ -45,18 +47,43 @@ static bool same_framing(const struct head *head, const llhttp_t *llhttp)
     bool chunked = (llhttp->flags & F_CHUNKED) != 0;
     bool length = (llhttp->flags & F_CONTENT_LENGTH) != 0;
 
-    return coded == chunked && chunked == (head->body == BODY_CHUNKED) &&
+    return chunked == (head->body == BODY_CHUNKED) &&
+        (coded && !chunked) == (head->body == BODY_TO_END) && /* identity */
         length == head->has_length && (!length || llhttp->content_length == head->length);
 }
 
-static llhttp_errno_t ask(
-    struct opinion *opinion, llhttp_type_t type, const char *text, size_t len)
+static void prepare(struct opinion *opinion, llhttp_type_t type)
 {
     llhttp_init(&opinion->llhttp, type, &settings);
     opinion->llhttp.data = opinion;
     opinion->fields = 0;
     opinion->target = (struct span){NULL, 0};
-    return llhttp_execute(&opinion->llhttp, text, len);
+}
+
+/* All of the head but its repeated lengths, which were found equal. */
+static llhttp_errno_t show_reply(
+    struct opinion *opinion, const struct head *head, const char *text, size_t len)
+{
+    llhttp_errno_t outcome = HPE_OK;
+    const char *end = text + len;
+    bool seen = false;
+
+    prepare(opinion, HTTP_RESPONSE);
+    for (size_t i = 0; i < head->field_count && outcome == HPE_OK; i++) {
+        const char *line = head->fields[i].name.text;
+
+        if (head->fields[i].id != FIELD_CONTENT_LENGTH)
+            continue;
+        if (seen) {
+            outcome = llhttp_execute(&opinion->llhttp, text, (size_t)(line - text));
+            text = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+            opinion->fields++;
+        }
+        seen = true;
+    }
+    return outcome != HPE_OK
+        ? outcome
+        : llhttp_execute(&opinion->llhttp, text, (size_t)(end - text));
 }
 
 static bool same_head(
@@ -72,8 +99,9 @@ static bool same_head(
 enum refusal second_opinion_request(const struct head *head, const char *text, size_t len)
 {
     struct opinion opinion;
-    llhttp_errno_t outcome = ask(&opinion, HTTP_REQUEST, text, len);
 
+    prepare(&opinion, HTTP_REQUEST);
+    llhttp_errno_t outcome = llhttp_execute(&opinion.llhttp, text, len);
     if (outcome == HPE_INVALID_METHOD)
         return REFUSE_METHOD_UNKNOWN;
     if (outcome != HPE_PAUSED || !same_head(&opinion, head, text, len) ||
@@ -92,7 +120,7 @@ enum refusal second_opinion_response(
 {
     struct opinion opinion;
 
-    if (ask(&opinion, HTTP_RESPONSE, text, len) != HPE_PAUSED ||
+    if (show_reply(&opinion, head, text, len) != HPE_PAUSED ||
         !same_head(&opinion, head, text, len) ||
         opinion.llhttp.status_code != head->status)
         return REFUSE_SECOND_OPINION;

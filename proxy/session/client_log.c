@@ -169,6 +169,16 @@ void client_log_backend_failure(struct client *c, const char *backend,
         end_reason_text(reason), answered, quote(said, detail));
 }
 
+void report_surplus(struct clients *clients, const struct service *service,
+    const char *backend, size_t bytes)
+{
+    if (!clients_may_log(clients, END_BACKEND_NONSENSE))
+        return;
+    log_warning("event=surplus_discarded service=%s backend=%s bytes=%zu detail=\"bytes "
+                "behind the end of a reply; its connection is not used again\"",
+        service->settings->name, backend != NULL ? backend : "-", bytes);
+}
+
 void client_log_refusal(
     struct clients *clients, enum end_reason reason, const struct sockaddr_storage *peer)
 {

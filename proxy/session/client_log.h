@@ -31,6 +31,11 @@ void client_log_refused_head(struct client *c, enum end_reason reason, unsigned 
 void client_log_backend_failure(struct client *c, const char *backend,
     enum end_reason reason, const char *answered, const char *detail);
 
+/* The backend sent bytes behind the end of its last reply: they are discarded, and so is
+ * the connection. */
+void report_surplus(struct clients *clients, const struct service *service,
+    const char *backend, size_t bytes);
+
 /* A connection that was refused right after accept(). */
 void client_log_refusal(
     struct clients *clients, enum end_reason reason, const struct sockaddr_storage *peer);

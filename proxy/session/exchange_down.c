@@ -7,6 +7,7 @@
 #include "proxy/session/backend.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/exchange.h"
+#include "proxy/session/client_log.h"
 #include "proxy/session/tunnel.h"
 
 enum {
@@ -109,14 +110,19 @@ static bool take_body(struct exchange *x, const char *bytes, size_t len)
     return true;
 }
 
+/* Bytes behind the end of a reply are no reason to withhold the reply: what was announced
+ * is whole. They belong to nobody, so that connection serves no other request. */
 static void take_end(struct exchange *x, size_t surplus)
 {
     const char *end = framing_end(&x->to_client);
 
-    if (end == NULL || surplus > 0) {
-        exchange_fail(x, END_BACKEND_NONSENSE,
-            surplus > 0 ? "bytes after the reply" : "fewer bytes than announced");
+    if (end == NULL) {
+        exchange_fail(x, END_BACKEND_NONSENSE, "fewer bytes than announced");
         return;
+    }
+    if (surplus > 0) {
+        report_surplus(x->client->clients, x->client->service, x->backend_text, surplus);
+        x->reply_keeps = false;
     }
     add_to_flight(x, end, strlen(end));
     send_flight(x);

@@ -57,6 +57,18 @@ CUT = {
     "no-trailer-end": CHUNKED + b"5\r\nhello\r\n0\r\n",
     "bad-chunk": CHUNKED + b"5\r\nhello\r\nxyz\r\n",
 }
+BODIES = {"length": b"hello", "crlf": b"hello", "another-reply": b"hello", "chunked": b"hello",
+          "204-chunked": b"", "204-length": b"", "304": b"", "large": b"x" * 300_000}
+SURPLUS = {  # a whole reply, and what comes behind its end
+    "length": (FIVE + b"hello", b"more"),
+    "crlf": (FIVE + b"hello", b"\r\n"),
+    "another-reply": (FIVE + b"hello", FIVE + b"smugg"),
+    "chunked": (CHUNKED + b"5\r\nhello\r\n0\r\n\r\n", b"0\r\n\r\n"),
+    "204-chunked": (b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"),
+    "204-length": (b"HTTP/1.1 204 X\r\nContent-Length: 5\r\n\r\n", b"hello"),
+    "304": (b"HTTP/1.1 304 X\r\n\r\n", b"hello"),
+    "large": (OK + b"Content-Length: 300000\r\n\r\n" + BODIES["large"], b"more"),
+}
 ENDS = {"fin": lambda talk: talk.end(), "reset": lambda talk: talk.reset(),
         "stay": lambda talk: talk.wait_for_end()}
 CLIENTS = {
@@ -168,6 +180,40 @@ def test_a_reset_is_never_the_end_of_a_reply_without_length(stage, tls):
     for client in ("keep-alive", "close", "1.0"):
         reply, ended = visit(stage, "/whole/to-the-end/reset", client, tls)
         assert ended == "cut" or reply.status == 502
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("keepalive", [0, 4])
+def test_bytes_behind_a_reply_cost_their_connection_not_the_reply(
+        start_proxy, backend, tls, keepalive):
+    """However they are cut into segments; the next request is answered by its own reply."""
+    def script(talk):
+        head, _ = talk.read_request()
+        name, cut = head.split(b" ")[1].decode().strip("/").split("/")
+        reply, surplus = SURPLUS[name]
+        if cut == "whole":
+            talk.send(reply + surplus)
+        elif cut == "behind":
+            talk.send(reply)
+            talk.send(surplus)
+        elif cut == "before":
+            talk.send(reply[:-1])
+            talk.send(reply[-1:] + surplus)
+        talk.wait_for_end()
+
+    it = backend(script)
+    proxy = start_proxy(it.address, backend_keepalive=keepalive)
+    with Tls(proxy.port, tls=tls) as client:
+        for name, cut in itertools.product(SURPLUS, ("whole", "behind", "before")):
+            reply = client.request(get(f"/{name}/{cut}"))
+            assert reply.body == BODIES[name], (name, cut)
+            assert reply.status == int(SURPLUS[name][0][9:12]), (name, cut)
+            it.wait_for(lambda _: all(getattr(talk, "done", 0) for talk in it.conversations))
+    assert len(it.conversations) == 3 * len(SURPLUS)
+    small = [name for name in SURPLUS if name != "large"]
+    sizes = [str(len(SURPLUS[name][1])) for name in small for _ in ("whole", "before")]
+    told = [event["bytes"] for event in proxy.events("surplus_discarded", level="warning")]
+    assert not [size for size in set(sizes) if told.count(size) < sizes.count(size)], told
 
 
 # --- slow ones ---------------------------------------------------------------------------------

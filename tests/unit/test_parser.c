@@ -8,6 +8,7 @@
 
 #include "proxy/http/parser.h"
 #include "proxy/http/refusal.h"
+#include "tests/unit/document.h"
 
 static const struct parser_limits limits = {.max_head = 4096};
 
@@ -225,6 +226,18 @@ static void every_refusal_has_a_status_and_a_sentence(void **state)
     }
 }
 
+static void every_refusal_is_documented(void **state)
+{
+    const char *text = document_text(DOCS "/replies.md");
+    char row[128];
+
+    (void)state;
+    for (enum refusal r = ACCEPTED + 1; r <= REFUSE_CUT; r++) {
+        snprintf(row, sizeof(row), "| %u | %s |", refusal_status(r), refusal_text(r));
+        assert_non_null(strstr(text, row));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +252,7 @@ int main(void)
         cmocka_unit_test(bytes_behind_a_101_are_left_for_the_tunnel),
         cmocka_unit_test(the_end_completes_a_reply_without_length),
         cmocka_unit_test(every_refusal_has_a_status_and_a_sentence),
+        cmocka_unit_test(every_refusal_is_documented),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

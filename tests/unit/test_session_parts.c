@@ -11,6 +11,7 @@
 #include "proxy/session/log_rate_limit.h"
 #include "proxy/session/pace.h"
 #include "proxy/session/pool.h"
+#include "tests/unit/document.h"
 
 /* ---- which backend ---- */
 
@@ -153,6 +154,24 @@ static void our_own_replies_never_speak_of_passwords(void **state)
     }
 }
 
+static void our_own_replies_are_documented(void **state)
+{
+    const char *text = document_text(DOCS "/replies.md");
+    char row[256];
+
+    (void)state;
+    for (int i = 0; i < END_REASON_COUNT; i++) {
+        enum end_reason reason = (enum end_reason)i;
+        const struct own_reply *reply = error_status_of(reason);
+        bool other = reply == error_status_of(END_INTERNAL);
+
+        snprintf(row, sizeof(row), "| %s%s%s | %u | %s |", other ? "" : "`",
+            other ? "any other" : end_reason_text(reason), other ? "" : "`",
+            reply->status, reply->text);
+        assert_non_null(strstr(text, row));
+    }
+}
+
 /* ---- the access log ---- */
 
 static const char request[] =
@@ -233,6 +252,7 @@ int main(void)
         cmocka_unit_test(no_rate_means_no_judgement),
         cmocka_unit_test(a_flood_is_suppressed_in_the_log_and_counted),
         cmocka_unit_test(our_own_replies_never_speak_of_passwords),
+        cmocka_unit_test(our_own_replies_are_documented),
         cmocka_unit_test(an_access_line_quotes_what_came_from_outside),
     };
 

@@ -8,11 +8,12 @@ import re
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 REQUEST_LINE = re.compile(TOKEN + rb" [!-~]+ HTTP/1\.[01]")
-STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9] [\t -~\x80-\xff]*")
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9][0-9] [\t -~\x80-\xff]*")
 FIELD = re.compile(rb"(" + TOKEN + rb"):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 LENGTH = re.compile(rb"0|[1-9][0-9]{0,18}")
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})((?:;" + TOKEN + rb"(?:=" + TOKEN + rb")?)*)")
-ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Za-z._~:\[\]%-]+)(?:[/?].*)?")
+HOST = re.compile(rb"[0-9A-Za-z._~:\[\]%!$&'()*+,;=-]+")
+ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://(" + HOST.pattern + rb")(?:[/?].*)?")
 FRAMING = (b"content-length", b"transfer-encoding")
 SINGLE = (*FRAMING, b"host", b"authorization", b"expect", b"location")
 
@@ -138,7 +139,7 @@ def read_request(data):
     _demand(b"#" not in target, "a target with a fragment")
     _demand(b"upgrade" not in options or message.all(b"upgrade") == [b"websocket"],
             "an upgrade to another protocol")
-    _demand(all(re.fullmatch(rb"[0-9A-Za-z._~:\[\]%-]+", host) for host in message.all(b"host")),
+    _demand(all(HOST.fullmatch(host) for host in message.all(b"host")),
             "an odd Host")
     return message, _read_body(message, data, at)
 
