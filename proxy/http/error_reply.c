@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proxy/base/buffer.h"
+#include "proxy/http/date.h"
 
 static const struct {
     unsigned status;
@@ -37,23 +38,12 @@ const char *error_reply_reason(unsigned status)
     return "";
 }
 
-/* RFC 9110, 5.6.7. */
-static void write_date(struct buffer *out, time_t now)
-{
-    char text[64];
-    struct tm tm;
-
-    gmtime_r(&now, &tm);
-    if (strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm) > 0)
-        buffer_append_text(out, text);
-}
-
 void error_reply_write(
     struct buffer *out, unsigned status, const char *text, time_t now, bool to_head)
 {
     assert(status != 401 && status != 403);
-    buffer_printf(out, "HTTP/1.1 %u %s\r\n", status, error_reply_reason(status));
-    write_date(out, now);
+    buffer_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, error_reply_reason(status),
+        date_text(now));
     buffer_printf(out,
         "Content-Type: text/plain; charset=utf-8\r\n"
         "Content-Length: %zu\r\n"

@@ -7,7 +7,7 @@ struct known {
     struct field_kind kind;
 };
 
-enum { NAME_MAX = 19, SINGLE = TRAIT_ONCE | TRAIT_PROTECTED };
+enum { NAME_MAX = 20, SINGLE = TRAIT_ONCE | TRAIT_PROTECTED };
 
 #define END                                                                              \
     {                                                                                    \
@@ -29,15 +29,25 @@ enum { NAME_MAX = 19, SINGLE = TRAIT_ONCE | TRAIT_PROTECTED };
         FIELD_OTHER, traits                                                              \
     }
 
-static const struct known of_2[] = {{"te", OTHER(TRAIT_HOP)}, END};
+/* By length, so that most names are told apart without a look at them. */
+/* clang-format off */
+static const struct known of_2[] = {
+    {"te", OTHER(TRAIT_HOP)},
+    END,
+};
 static const struct known of_4[] = {
     {"host", {FIELD_HOST, SINGLE | TRAIT_FRAMING}},
-    {"date", OTHER(TRAIT_PROTECTED)},
+    {"date", {FIELD_DATE, TRAIT_PROTECTED}},
+    END,
+};
+static const struct known of_5[] = {
+    {"proxy", OURS(TRAIT_FORWARDED)},
     END,
 };
 static const struct known of_6[] = {
     {"expect", {FIELD_EXPECT, TRAIT_HOP | SINGLE}},
     {"cookie", OTHER(TRAIT_PROTECTED)},
+    {"x-host", OURS(TRAIT_FORWARDED)},
     END,
 };
 static const struct known of_7[] = {
@@ -45,8 +55,16 @@ static const struct known of_7[] = {
     {"trailer", OTHER(TRAIT_HOP)},
     END,
 };
-static const struct known of_8[] = {{"location", OTHER(TRAIT_PROTECTED)}, END};
-static const struct known of_9[] = {{"forwarded", OURS(TRAIT_FORWARDED)}, END};
+static const struct known of_8[] = {
+    {"location", OTHER(TRAIT_PROTECTED)},
+    {"x-scheme", OURS(TRAIT_FORWARDED)},
+    END,
+};
+static const struct known of_9[] = {
+    {"forwarded", OURS(TRAIT_FORWARDED)},
+    {"client-ip", OURS(TRAIT_FORWARDED)},
+    END,
+};
 static const struct known of_10[] = {
     {"connection", {FIELD_CONNECTION, TRAIT_HOP}},
     {"soapaction", {FIELD_SOAPACTION, SINGLE}},
@@ -54,32 +72,95 @@ static const struct known of_10[] = {
     {"set-cookie", OTHER(TRAIT_PROTECTED)},
     END,
 };
-static const struct known of_12[] = {{"content-type", {FIELD_CONTENT_TYPE, SINGLE}}, END};
+static const struct known of_11[] = {
+    {"x-client-ip", OURS(TRAIT_FORWARDED)},
+    {"x-remote-ip", OURS(TRAIT_FORWARDED)},
+    {"remote-addr", OURS(TRAIT_FORWARDED)},
+    {"x-forwarded", OURS(TRAIT_FORWARDED)},
+    {"x-client-dn", OURS(TRAIT_FORWARDED)},
+    {"remote-user", OURS(TRAIT_FORWARDED)},
+    {"client-cert", OURS(TRAIT_CERT)},
+    END,
+};
+static const struct known of_12[] = {
+    {"content-type", {FIELD_CONTENT_TYPE, SINGLE}},
+    {"x-url-scheme", OURS(TRAIT_FORWARDED)},
+    END,
+};
 static const struct known of_13[] = {
-    {"authorization", {FIELD_AUTHORIZATION, SINGLE}}, END};
+    {"authorization", {FIELD_AUTHORIZATION, SINGLE}},
+    {"x-rewrite-url", OURS(TRAIT_FORWARDED)},
+    {"x-remote-addr", OURS(TRAIT_FORWARDED)},
+    {"forwarded-for", OURS(TRAIT_FORWARDED)},
+    {"x-forward-for", OURS(TRAIT_FORWARDED)},
+    {"x-client-cert", OURS(TRAIT_FORWARDED)},
+    {"x-remote-user", OURS(TRAIT_FORWARDED)},
+    END,
+};
 static const struct known of_14[] = {
-    {"content-length", FRAMING(FIELD_CONTENT_LENGTH)}, END};
+    {"content-length", FRAMING(FIELD_CONTENT_LENGTH)},
+    {"true-client-ip", OURS(TRAIT_FORWARDED)},
+    {"x-override-url", OURS(TRAIT_FORWARDED)},
+    {"x-proxyuser-ip", OURS(TRAIT_FORWARDED)},
+    END,
+};
+static const struct known of_15[] = {
+    {"proxy-client-ip", OURS(TRAIT_FORWARDED)},
+    {"front-end-https", OURS(TRAIT_FORWARDED)},
+    {"x-client-verify", OURS(TRAIT_FORWARDED)},
+    END,
+};
 static const struct known of_16[] = {
     {"proxy-connection", OTHER(TRAIT_HOP)},
     {"www-authenticate", OTHER(TRAIT_PROTECTED)},
+    {"cf-connecting-ip", OURS(TRAIT_FORWARDED)},
+    {"x-originating-ip", OURS(TRAIT_FORWARDED)},
+    {"fastly-client-ip", OURS(TRAIT_FORWARDED)},
     END,
 };
 static const struct known of_17[] = {
-    {"transfer-encoding", FRAMING(FIELD_TRANSFER_ENCODING)}, END};
-static const struct known of_19[] = {{"proxy-authorization", OTHER(TRAIT_HOP)}, END};
+    {"transfer-encoding", FRAMING(FIELD_TRANSFER_ENCODING)},
+    {"client-cert-chain", OURS(TRAIT_CERT)},
+    END,
+};
+static const struct known of_18[] = {
+    {"cf-connecting-ipv6", OURS(TRAIT_FORWARDED)},
+    END,
+};
+static const struct known of_19[] = {
+    {"proxy-authorization", OTHER(TRAIT_HOP)},
+    {"x-cluster-client-ip", OURS(TRAIT_FORWARDED)},
+    END,
+};
+static const struct known of_20[] = {
+    {"x-http-host-override", OURS(TRAIT_FORWARDED)},
+    END,
+};
 static const struct known of_none[] = {END};
 
-static const struct known *const of_length[NAME_MAX + 1] = {of_none, of_none, of_2,
-    of_none, of_4, of_none, of_6, of_7, of_8, of_9, of_10, of_none, of_12, of_13, of_14,
-    of_none, of_16, of_17, of_none, of_19};
+static const struct known *const of_length[NAME_MAX + 1] = {
+    of_none, of_none, of_2, of_none, of_4, of_5, of_6, of_7, of_8, of_9, of_10, of_11,
+    of_12, of_13, of_14, of_15, of_16, of_17, of_18, of_19, of_20,
+};
 
 /* Whole families of names; the shortest member is longer than the prefix. */
 static const struct known families[] = {
     {"content-", OTHER(TRAIT_PROTECTED)},
     {"x-forwarded-", OURS(TRAIT_FORWARDED)},
     {"x-client-cert-", OURS(TRAIT_CERT)},
+    {"x-ssl-", OURS(TRAIT_FORWARDED)},
+    {"ssl-client-", OURS(TRAIT_FORWARDED)},
+    {"x-original-", OURS(TRAIT_FORWARDED)},
+    {"x-real-", OURS(TRAIT_FORWARDED)},
+    {"x-arr-", OURS(TRAIT_FORWARDED)},
+    {"x-azure-", OURS(TRAIT_FORWARDED)},
+    {"x-envoy-", OURS(TRAIT_FORWARDED)},
+    {"x-appengine-", OURS(TRAIT_FORWARDED)},
+    {"x-amzn-mtls-", OURS(TRAIT_FORWARDED)},
+    {"wl-proxy-", OURS(TRAIT_FORWARDED)},
     END,
 };
+/* clang-format on */
 
 static bool is_alphanumeric(char c)
 {

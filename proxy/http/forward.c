@@ -5,6 +5,7 @@
 
 #include "proxy/base/buffer.h"
 #include "proxy/http/chars.h"
+#include "proxy/http/date.h"
 #include "proxy/http/field_name.h"
 #include "proxy/http/scan.h"
 
@@ -90,6 +91,9 @@ static void write_forwarded(struct pen *pen, const struct head *head, struct spa
         WRITE(pen, "\"");
     }
     WRITE(pen, ";proto=https\r\n");
+    write_span(pen,
+        head->minor == 0 ? LITERAL("Via: 1.0 wlbproxy\r\n")
+                         : LITERAL("Via: 1.1 wlbproxy\r\n"));
 }
 
 /* A subject may hold any byte: those that a field may not are written in hexadecimal, as
@@ -237,6 +241,16 @@ static void write_response_framing(
         write_length(pen, head->length);
 }
 
+/* RFC 9110, 6.6.1: who passes a reply without Date on writes down when it came. */
+static void write_date(struct pen *pen, const struct head *head, time_t now)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (head->fields[i].id == FIELD_DATE)
+            return;
+    }
+    write_field(pen, LITERAL("Date"), as_span(date_text(now)));
+}
+
 static void write_response_connection(
     struct pen *pen, const struct forward_response *how, bool tunnel, bool closes)
 {
@@ -265,6 +279,8 @@ struct framing forward_response(const struct head *head,
     write_span(&pen, head->reason);
     WRITE(&pen, "\r\n");
     write_fields(&pen, head, TRAIT_HOP);
+    if (!tunnel)
+        write_date(&pen, head, how->now);
     write_response_framing(&pen, head, &framing);
     write_response_connection(&pen, how, tunnel, *closes);
     WRITE(&pen, "\r\n");

@@ -2,7 +2,9 @@
  * forward.h - a judged head in, the head we write ourselves out.
  *
  * Hop-by-hop fields and those named by Connection are removed (RFC 9110, 7.6.1), framing
- * is written anew, X-Forwarded-* and Forwarded (RFC 7239) are ours alone.
+ * is written anew, X-Forwarded-* and Forwarded (RFC 7239) are ours alone. A request gets a
+ * Via (RFC 9110, 7.6.3), a reply without Date the time it came (6.6.1); a reply gets no
+ * Via, which a gateway may leave out.
  */
 #ifndef WLBPROXY_HTTP_FORWARD_H
 #define WLBPROXY_HTTP_FORWARD_H
@@ -10,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "proxy/http/chunked_encode.h"
 #include "proxy/http/head.h"
@@ -17,7 +20,7 @@
 struct buffer;
 
 struct forward_request {
-    bool forwarded; /* write X-Forwarded-* and Forwarded */
+    bool forwarded; /* write X-Forwarded-*, Forwarded and Via */
     bool keep_alive; /* towards the backend */
     bool upgrade; /* pass Upgrade: websocket on */
     const char *client_ip; /* "192.0.2.7" or "2001:db8::1", no brackets */
@@ -38,6 +41,7 @@ struct forward_response {
     unsigned client_minor; /* its HTTP/1.minor: 0 never gets chunks */
     bool to_head; /* answers HEAD */
     bool upgrade; /* 101 of a tunnel that was asked for */
+    time_t now; /* for a Date that is missing */
 };
 
 /* Appends the response head for the client. Towards a client that will close, never

@@ -242,8 +242,8 @@ static enum refusal judge_target(struct trial *t)
 }
 
 /* RFC 9112, 6.3: replies that have no body, whatever their fields say. A 1xx that
- * announces a body all the same is refused: another head follows it, and where that begins
- * would be a guess. After a 204 the connection is not used again. */
+ * announces a body all the same is refused: another head follows it, and where that
+ * begins would be a guess. After a 204 the connection is not used again. */
 static enum refusal judge_reply_body(struct trial *t)
 {
     struct head *head = t->head;
@@ -262,13 +262,13 @@ static enum refusal judge_reply_body(struct trial *t)
 
 /* In this order: each may rely on those before it. */
 static rule *const request_rules[] = {split_request, judge_method, index_fields,
-    judge_framing_fields, judge_request_lengths, judge_framing, judge_host, judge_single_fields,
-    judge_connection, judge_expect, ask_llhttp_request, judge_upgrade_asked, judge_target,
-    NULL};
+    judge_framing_fields, judge_request_lengths, judge_framing, judge_host,
+    judge_single_fields, judge_connection, judge_expect, ask_llhttp_request,
+    judge_upgrade_asked, judge_target, NULL};
 
 static rule *const response_rules[] = {split_response, index_fields, judge_framing_fields,
-    judge_reply_lengths, judge_framing, judge_connection, ask_llhttp_response, judge_upgrade_agreed,
-    judge_reply_body, NULL};
+    judge_reply_lengths, judge_framing, judge_connection, ask_llhttp_response,
+    judge_upgrade_agreed, judge_reply_body, NULL};
 
 enum refusal rules_judge_request(struct head *head, char *text, size_t len)
 {

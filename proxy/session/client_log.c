@@ -169,8 +169,8 @@ void client_log_backend_failure(struct client *c, const char *backend,
         end_reason_text(reason), answered, quote(said, detail));
 }
 
-void report_surplus(struct clients *clients, const struct service *service,
-    const char *backend, size_t bytes)
+void report_surplus(
+    struct clients *clients, const struct service *service, const char *backend, size_t bytes)
 {
     if (!clients_may_log(clients, END_BACKEND_NONSENSE))
         return;

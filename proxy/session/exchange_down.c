@@ -1,5 +1,6 @@
 /* The backend's side of an exchange: its bytes, judged and written anew to the client. */
 #include <string.h>
+#include <time.h>
 
 #include "proxy/http/forward.h"
 #include "proxy/http/head.h"
@@ -70,6 +71,7 @@ static void take_final_head(struct exchange *x, const struct head *head)
         .client_minor = x->minor,
         .to_head = x->to_head,
         .upgrade = head->status == 101,
+        .now = time(NULL),
     };
 
     x->to_client = forward_response(head, &how, flight_of(x), &x->closes);

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -68,6 +69,7 @@ static void a_request_keeps_its_fields_order_and_case(void **state)
         "X-Forwarded-Proto: https\r\n"
         "X-Forwarded-Host: fe80::1\r\n"
         "Forwarded: for=192.0.2.7;host=\"fe80::1\";proto=https\r\n"
+        "Via: 1.1 wlbproxy\r\n"
         "Connection: close\r\n\r\n");
     assert_int_equal(framing.kind, BODY_LENGTH);
     assert_int_equal(framing.left, 5);
@@ -102,10 +104,80 @@ static void what_a_client_says_about_itself_is_replaced(void **state)
         "GET / HTTP/1.1\r\nHost: a:8012\r\n"
         "X-Forwarded-For: fe80::1\r\nX-Forwarded-Proto: https\r\n"
         "X-Forwarded-Host: a:8012\r\n"
-        "Forwarded: for=\"[fe80::1]\";host=\"a:8012\";proto=https\r\n\r\n");
+        "Forwarded: for=\"[fe80::1]\";host=\"a:8012\";proto=https\r\n"
+        "Via: 1.1 wlbproxy\r\n\r\n");
     request(text, &plain);
     assert_non_null(
         strstr(text_of(&out), "X-Forwarded-For: 1.2.3.4\r\nForwarded: for=1.2.3.4"));
+    assert_null(strstr(text_of(&out), "Via"));
+}
+
+/* Each is some server's or framework's way to be told by a proxy who the client is,
+ * whether it came by TLS, or which target it asked for. */
+static void what_only_a_proxy_may_say_is_removed_from_a_client(void **state)
+{
+    static const char *const names[] = {"Proxy", "X-Real-IP", "X-Real-Port",
+        "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "CF-Connecting-IPv6",
+        "X-Cluster-Client-IP", "X-SSL-Client-Verify", "X-SSL-Cipher", "X-Original-URL",
+        "X-Original-Host", "X-Rewrite-URL", "x_real_ip", "X.SSL.Client.Cert",
+        "X_REWRITE_URL", "Client-IP", "Proxy-Client-IP", "WL-Proxy-Client-IP",
+        "WL-Proxy-SSL", "Remote-Addr", "X-Remote-Addr", "X-Remote-IP", "X-Originating-IP",
+        "X-Forwarded", "Forwarded-For", "X-Forward-For", "X-Forwarded-User",
+        "Fastly-Client-IP", "X-ProxyUser-Ip", "X-Azure-ClientIP", "X-Appengine-User-IP",
+        "X-Envoy-External-Address", "X-Envoy-Original-Path", "Front-End-Https",
+        "X-Url-Scheme", "X-Scheme", "X-Host", "X-HTTP-Host-Override", "X-Override-URL",
+        "X-ARR-SSL", "X-ARR-ClientCert", "SSL-Client-Cert", "X-Client-Cert",
+        "X-Client-DN", "X-Client-Verify", "X-Amzn-Mtls-Clientcert", "Remote-User",
+        "X-Remote-User"};
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n%s: claim\r\n\r\n",
+            names[i]);
+        request(text, &forwarded);
+        if (strstr(text_of(&out), "claim") != NULL)
+            fail_msg("%s was passed on", names[i]);
+        request(text, &plain);
+        if (strstr(text_of(&out), "claim") == NULL)
+            fail_msg("%s was removed, and nothing put in its place", names[i]);
+    }
+}
+
+static void names_that_only_look_alike_are_passed_on(void **state)
+{
+    static const char *const names[] = {"X-Realm", "X-SSL", "X-Originals", "Proxy-Id",
+        "X-Requested-With", "X-Client", "Client", "X-Hosts", "X-HTTP-Method-Override"};
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n%s: claim\r\n\r\n",
+            names[i]);
+        request(text, &forwarded);
+        if (strstr(text_of(&out), "claim") == NULL)
+            fail_msg("%s was removed", names[i]);
+    }
+}
+
+/* RFC 9440, 2.4: removed by everybody who does not set them. */
+static void a_certificate_that_a_client_tells_of_is_never_passed_on(void **state)
+{
+    (void)state;
+    request("GET / HTTP/1.1\r\nHost: a\r\nClient-Cert: :claim:\r\n"
+            "Client_Cert_Chain: :claim:\r\n\r\n",
+        &plain);
+    assert_null(strstr(text_of(&out), "claim"));
+}
+
+static void a_request_says_by_which_way_it_came(void **state)
+{
+    (void)state;
+    request("GET / HTTP/1.1\r\nHost: a\r\nVia: 1.1 proxy.example\r\n\r\n", &forwarded);
+    assert_non_null(strstr(text_of(&out), "\r\nVia: 1.1 proxy.example\r\n"));
+    assert_non_null(strstr(text_of(&out), "\r\nVia: 1.1 wlbproxy\r\n"));
+    request("GET / HTTP/1.0\r\nHost: a\r\n\r\n", &forwarded);
+    assert_non_null(strstr(text_of(&out), "\r\nVia: 1.0 wlbproxy\r\n"));
 }
 
 static void a_certificate_is_told_without_bytes_that_a_field_may_not_hold(void **state)
@@ -195,6 +267,8 @@ static void a_request_body_keeps_its_framing(void **state)
     assert_non_null(strstr(text_of(&out), "\r\nContent-Length: 0\r\n"));
 }
 
+#define DATE_0 "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+
 static const char OK_LENGTH[] = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
 static const char OK_CHUNKED[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 static const char OK_TO_END[] = "HTTP/1.0 200 OK\r\n\r\n";
@@ -232,7 +306,7 @@ static void a_reply_is_framed_for_what_the_client_will_do(void **state)
         struct forward_response how = {.client_keep_alive = cases[i].keep_alive,
             .client_minor = cases[i].minor,
             .to_head = cases[i].to_head};
-        const char status_line[] = "HTTP/1.1 200 OK\r\n";
+        const char status_line[] = "HTTP/1.1 200 OK\r\n" DATE_0;
         bool closes;
 
         buffer_clear(&out);
@@ -268,9 +342,9 @@ static void a_reply_keeps_what_is_not_framing(void **state)
         "Set-Cookie: b\r\nContent-Length: 0\r\n\r\n");
     assert_string_equal(
         response("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", &how),
-        "HTTP/1.1 204 No Content\r\n\r\n");
+        "HTTP/1.1 204 No Content\r\n" DATE_0 "\r\n");
     assert_string_equal(response("HTTP/1.1 304 Same\r\nContent-Length: 9\r\n\r\n", &how),
-        "HTTP/1.1 304 Same\r\nContent-Length: 9\r\n\r\n");
+        "HTTP/1.1 304 Same\r\n" DATE_0 "Content-Length: 9\r\n\r\n");
 }
 
 static void a_tunnel_that_was_agreed_on_is_passed_on(void **state)
@@ -287,6 +361,32 @@ static void a_tunnel_that_was_agreed_on_is_passed_on(void **state)
     assert_null(strstr(response(OK_LENGTH, &how), "Upgrade"));
 }
 
+static void a_reply_without_date_says_when_it_came(void **state)
+{
+    const struct forward_response how = {
+        .client_keep_alive = true, .client_minor = 1, .now = 784111777};
+
+    (void)state;
+    assert_non_null(
+        strstr(response(OK_LENGTH, &how), "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
+    assert_null(strstr(
+        response("HTTP/1.1 200 OK\r\ndate: then\r\nContent-Length: 0\r\n\r\n", &how),
+        "Date"));
+}
+
+static void each_head_that_announces_bytes_has_one_length(void **state)
+{
+    const struct forward_response how = {.client_keep_alive = false, .client_minor = 1};
+    const char *text = response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+                                "content-length: 5\r\nA: b\r\nContent-Length: 05\r\n\r\n",
+        &how);
+
+    (void)state;
+    assert_string_equal(text,
+        "HTTP/1.1 200 OK\r\nA: b\r\n" DATE_0
+        "Content-Length: 5\r\nConnection: close\r\n\r\n");
+}
+
 static int clean_up(void **state)
 {
     (void)state;
@@ -301,6 +401,10 @@ int main(void)
         cmocka_unit_test(a_request_keeps_its_fields_order_and_case),
         cmocka_unit_test(fields_that_end_here_are_not_passed_on),
         cmocka_unit_test(what_a_client_says_about_itself_is_replaced),
+        cmocka_unit_test(what_only_a_proxy_may_say_is_removed_from_a_client),
+        cmocka_unit_test(names_that_only_look_alike_are_passed_on),
+        cmocka_unit_test(a_certificate_that_a_client_tells_of_is_never_passed_on),
+        cmocka_unit_test(a_request_says_by_which_way_it_came),
         cmocka_unit_test(a_certificate_is_told_without_bytes_that_a_field_may_not_hold),
         cmocka_unit_test(an_absolute_target_becomes_origin_form),
         cmocka_unit_test(http_1_0_without_host_stays_what_it_is),
@@ -309,6 +413,8 @@ int main(void)
         cmocka_unit_test(a_reply_is_framed_for_what_the_client_will_do),
         cmocka_unit_test(a_reply_keeps_what_is_not_framing),
         cmocka_unit_test(a_tunnel_that_was_agreed_on_is_passed_on),
+        cmocka_unit_test(a_reply_without_date_says_when_it_came),
+        cmocka_unit_test(each_head_that_announces_bytes_has_one_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, clean_up);

@@ -153,10 +153,8 @@ static void nonsense_from_the_backend_is_502(void **state)
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: "
         "chunked\r\n\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and more",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
         "upgrade\r\n\r\n",
-        "HTTP/1.1 204 No Content\r\n\r\nbody",
     };
 
     (void)state;
@@ -171,6 +169,28 @@ static void nonsense_from_the_backend_is_502(void **state)
         close(backend);
         rig_turn(&rig);
     }
+}
+
+static void bytes_behind_a_reply_cost_their_connection_only(void **state)
+{
+    static const char *const replies[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and more",
+        "HTTP/1.1 204 No Content\r\n\r\nbody",
+        "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    };
+    int client = rig_client(&rig);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        rig_send(&rig, client, GET);
+        int backend = rig_backend(&rig, 0);
+        assert_non_null(rig_receive(&rig, backend));
+        rig_send(&rig, backend, replies[i]);
+        expect_status(client, i == 0 ? "200" : "204");
+        assert_true(rig_has_ended(&rig, backend));
+        close(backend);
+    }
+    close(client);
 }
 
 static void an_idle_backend_connection_is_used_again(void **state)
@@ -339,6 +359,7 @@ int main(void)
         WITH(start, a_reply_without_length_ends_with_its_connection),
         WITH(start, a_reset_in_a_reply_without_length_is_a_cut),
         WITH(start, nonsense_from_the_backend_is_502),
+        WITH(start_keeping, bytes_behind_a_reply_cost_their_connection_only),
         WITH(start_keeping, an_idle_backend_connection_is_used_again),
         WITH(start_keeping, a_connection_with_a_doubtful_end_serves_no_other_request),
         WITH(start_keeping,
