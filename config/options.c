@@ -145,7 +145,7 @@ static const struct option options[] = {
     {SERVICE(count, max_pipelined), "64", {1, 10000, NULL},
         .help = "requests a client may send ahead of their replies", .http_only = true},
     {SERVICE(flag, forwarded), "on", ANY,
-        .help = "set X-Forwarded-For, -Proto, -Host, Forwarded and Via; the client's own claims are removed",
+        .help = "set X-Forwarded-For, -Proto, -Host, Forwarded, Via, X-Request-Id; a client's own are removed",
         .http_only = true},
     {SERVICE(choice, upgrade), "off", WORDS("off", "websocket"),
         .help = "tunnel after a 101", .http_only = true},

@@ -100,6 +100,9 @@
     X("successor_killed", "error", "successor reason",                                   \
         "The new program of an upgrade did not come to serve and was ended.",            \
         "Look at its lines in the log; this process goes on.")                           \
+    X("surplus_discarded", "warning", "service backend bytes detail",                    \
+        "A backend sent bytes behind the end of a reply; they are not passed on.",       \
+        "Look at the backend: its framing is wrong.")                                    \
     X("ticket_keys_not_rotated", "error", "reason",                                      \
         "New ticket keys could not be made; the old ones go on.", "Report it.")          \
     X("ticket_keys_rotated", "info", "", "New session tickets are sealed by a new key.", \

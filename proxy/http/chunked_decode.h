@@ -2,8 +2,9 @@
  * chunked_decode.h - takes the chunked coding off a body (RFC 9112, 7.1), strictly.
  *
  * 1 to 16 digits of size, CRLF everywhere, extensions by their grammar and bounded,
- * trailers by theirs and bounded. Blanks are allowed where the grammar has BWS, and behind
- * a size or an extension, where many servers pad. Extensions and trailers are dropped.
+ * trailers by theirs and bounded. Blanks are allowed where the grammar has BWS, and
+ * behind a size or an extension, where many servers pad. Extensions and trailers are
+ * dropped.
  */
 #ifndef WLBPROXY_HTTP_CHUNKED_DECODE_H
 #define WLBPROXY_HTTP_CHUNKED_DECODE_H

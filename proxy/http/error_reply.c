@@ -1,7 +1,6 @@
 #include "proxy/http/error_reply.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "proxy/base/buffer.h"
@@ -38,19 +37,24 @@ const char *error_reply_reason(unsigned status)
     return "";
 }
 
+size_t reply_body_length(const char *text, bool to_head)
+{
+    return to_head ? 0 : strlen(text) + 1;
+}
+
 void error_reply_write(
     struct buffer *out, unsigned status, const char *text, time_t now, bool to_head)
 {
     assert(status != 401 && status != 403);
-    buffer_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, error_reply_reason(status),
-        date_text(now));
+    buffer_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status,
+        error_reply_reason(status), date_text(now));
     buffer_printf(out,
         "Content-Type: text/plain; charset=utf-8\r\n"
         "Content-Length: %zu\r\n"
         "Cache-Control: no-store\r\n"
         "Connection: close\r\n"
         "\r\n",
-        strlen(text) + 1);
+        reply_body_length(text, false));
     if (!to_head)
         buffer_printf(out, "%s\n", text);
 }

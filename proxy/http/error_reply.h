@@ -7,6 +7,7 @@
 #define WLBPROXY_HTTP_ERROR_REPLY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <time.h>
 
 struct buffer;
@@ -14,6 +15,9 @@ struct buffer;
 /* `text` is one sentence for a person. to_head: no body bytes, as HEAD requires. */
 void error_reply_write(
     struct buffer *out, unsigned status, const char *text, time_t now, bool to_head);
+
+/* Bytes of its body. */
+size_t reply_body_length(const char *text, bool to_head);
 
 const char *error_reply_reason(unsigned status); /* "Bad Gateway" */
 

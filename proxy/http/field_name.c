@@ -85,6 +85,7 @@ static const struct known of_11[] = {
 static const struct known of_12[] = {
     {"content-type", {FIELD_CONTENT_TYPE, SINGLE}},
     {"x-url-scheme", OURS(TRAIT_FORWARDED)},
+    {"x-request-id", {FIELD_REQUEST_ID, TRAIT_FORWARDED | TRAIT_PROTECTED}},
     END,
 };
 static const struct known of_13[] = {

@@ -17,6 +17,7 @@ enum field_id {
     FIELD_DATE,
     FIELD_EXPECT,
     FIELD_HOST,
+    FIELD_REQUEST_ID,
     FIELD_SOAPACTION,
     FIELD_TRANSFER_ENCODING,
     FIELD_UPGRADE,
@@ -28,8 +29,8 @@ enum field_trait {
     TRAIT_ONCE = 2, /* may not be repeated in a request */
     TRAIT_PROTECTED = 4, /* Connection may not name it */
     TRAIT_FRAMING = 8, /* misread, it would shift where messages end or go */
-    /* What servers take for a proxy's word about the client, its TLS or the request's first
-     * target: ours alone when `forwarded` is on. */
+    /* What servers take for a proxy's word about the client, its TLS or the request's
+     * first target: ours alone when `forwarded` is on. */
     TRAIT_FORWARDED = 16,
     TRAIT_CERT = 32, /* ours alone, always */
     TRAIT_ALIAS = 64, /* equals such a name once '_', '.', ... are read as '-' (CGI) */

@@ -73,7 +73,8 @@ static struct span client_address(const char *ip)
 
 /* RFC 7239, 4: host has no character that a quoted string would need escaped, see
  * authority.h. */
-static void write_forwarded(struct pen *pen, const struct head *head, struct span client)
+static void write_forwarded(struct pen *pen, const struct head *head,
+    const struct forward_request *how, struct span client)
 {
     bool ipv6 = memchr(client.text, ':', client.len) != NULL;
 
@@ -91,6 +92,8 @@ static void write_forwarded(struct pen *pen, const struct head *head, struct spa
         WRITE(pen, "\"");
     }
     WRITE(pen, ";proto=https\r\n");
+    if (how->request_id != NULL)
+        write_field(pen, LITERAL("X-Request-Id"), as_span(how->request_id));
     write_span(pen,
         head->minor == 0 ? LITERAL("Via: 1.0 wlbproxy\r\n")
                          : LITERAL("Via: 1.1 wlbproxy\r\n"));
@@ -198,7 +201,8 @@ struct framing forward_request(
     struct span client = client_address(how->client_ip);
     size_t room = OWN_FIELDS_ROOM + head->method.len + head->target.len +
         fields_room(head) + 3 * head->host.len + 2 * client.len +
-        3 * text_len(how->cert_subject) + text_len(how->cert_sha256);
+        text_len(how->request_id) + 3 * text_len(how->cert_subject) +
+        text_len(how->cert_sha256);
     struct pen pen = begin(out, room);
     const char *start = pen.at;
 
@@ -207,7 +211,7 @@ struct framing forward_request(
         TRAIT_HOP | TRAIT_CERT | (how->forwarded ? (unsigned)TRAIT_FORWARDED : 0));
     write_request_framing(&pen, head);
     if (how->forwarded)
-        write_forwarded(&pen, head, client);
+        write_forwarded(&pen, head, how, client);
     if (how->cert_asked)
         write_certificate(&pen, how);
     write_request_connection(&pen, head, how);

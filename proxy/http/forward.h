@@ -2,8 +2,8 @@
  * forward.h - a judged head in, the head we write ourselves out.
  *
  * Hop-by-hop fields and those named by Connection are removed (RFC 9110, 7.6.1), framing
- * is written anew, X-Forwarded-* and Forwarded (RFC 7239) are ours alone. A request gets a
- * Via (RFC 9110, 7.6.3), a reply without Date the time it came (6.6.1); a reply gets no
+ * is written anew, X-Forwarded-* and Forwarded (RFC 7239) are ours alone. A request gets
+ * a Via (RFC 9110, 7.6.3), a reply without Date the time it came (6.6.1); a reply gets no
  * Via, which a gateway may leave out.
  */
 #ifndef WLBPROXY_HTTP_FORWARD_H
@@ -20,10 +20,11 @@
 struct buffer;
 
 struct forward_request {
-    bool forwarded; /* write X-Forwarded-*, Forwarded and Via */
+    bool forwarded; /* write X-Forwarded-*, Forwarded, Via and X-Request-Id */
     bool keep_alive; /* towards the backend */
     bool upgrade; /* pass Upgrade: websocket on */
     const char *client_ip; /* "192.0.2.7" or "2001:db8::1", no brackets */
+    const char *request_id; /* without a byte that a field may not hold */
     /* Of a verified client certificate, else NULL; the client's own copies of these
      * fields (X-Client-Cert-Subject, X-Client-Cert-SHA256, X-Client-Cert-Verify) always
      * go. */

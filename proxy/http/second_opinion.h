@@ -2,7 +2,8 @@
  * second_opinion.h - llhttp, strict, reads the same head; it must see what we saw: the
  * same end, method, target, version or status, number of fields, and framing.
  *
- * Of equal Content-Lengths in a reply llhttp is shown the first alone: it refuses several.
+ * Of equal Content-Lengths in a reply llhttp is shown the first alone: it refuses
+ * several.
  *
  * The bugs of one parser are rarely those of another: what both read alike, a backend
  * reads so, too.

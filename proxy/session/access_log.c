@@ -1,125 +1,158 @@
 #include "proxy/session/access_log.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "proxy/http/head.h"
+#include "proxy/base/log_target.h"
 
-enum { TEXT_MAX = 2048 }; /* of one value from outside */
+enum {
+    WORD_MAX = 160, /* of a name from the configuration, escaped */
+    ESCAPE_MAX = 6,
+};
 
-static uint32_t keep(struct buffer *text, struct span span)
+static_assert((int)ACCESS_LINE_MAX < (int)LOG_LINE_MAX, "");
+
+struct line {
+    struct buffer *out;
+    bool json;
+};
+
+/* How one byte stands between quotes, in text as in JSON. */
+static size_t escape(char piece[ESCAPE_MAX], unsigned char byte)
 {
-    size_t len = span.text == NULL ? 0 : span.len > TEXT_MAX ? TEXT_MAX : span.len;
+    static const char hex[] = "0123456789abcdef";
 
-    if (len > 0)
-        buffer_append(text, span.text, len);
-    return (uint32_t)len;
-}
-
-void access_entry_fill(struct access_entry *entry, const struct head *head)
-{
-    buffer_clear(&entry->text);
-    entry->method = keep(&entry->text, head->method);
-    entry->target = keep(&entry->text, head->target);
-    entry->host = keep(&entry->text, head->host);
-    entry->agent = keep(&entry->text, head_find(head, "User-Agent"));
-    entry->minor = head->minor;
+    if (byte < 0x20 || byte >= 0x7f) {
+        memcpy(piece, "\\u00", 4);
+        piece[4] = hex[byte >> 4];
+        piece[5] = hex[byte & 15];
+        return 6;
+    }
+    piece[0] = '\\';
+    piece[1] = (char)byte;
+    if (byte == '"' || byte == '\\')
+        return 2;
+    piece[0] = (char)byte;
+    return 1;
 }
 
 /* In quotes; what is not printable ASCII, a quote or a backslash is escaped byte by byte,
- * so that it can neither end a line nor drive a terminal. Good JSON, too. */
-static void append_quoted(struct buffer *out, const char *text, size_t len)
+ * so that it can neither end a line nor drive a terminal. Cut behind the last byte whose
+ * escape fits into `max`. */
+static void append_quoted(struct line *line, struct span text, size_t max)
 {
-    buffer_append(out, "\"", 1);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char byte = (unsigned char)text[i];
+    char *start = buffer_reserve(line->out, max + ESCAPE_MAX + 2), *at = start;
+    const char *end = start + 1 + max;
 
-        if (byte == '"' || byte == '\\')
-            buffer_append(out, "\\", 1);
-        if (byte < 0x20 || byte >= 0x7f)
-            buffer_printf(out, "\\u%04x", byte);
-        else
-            buffer_append(out, &text[i], 1);
+    *at++ = '"';
+    for (size_t i = 0; i < text.len; i++) {
+        size_t len = escape(at, (unsigned char)text.text[i]);
+
+        if (at + len > end)
+            break;
+        at += len;
     }
-    buffer_append(out, "\"", 1);
+    *at++ = '"';
+    buffer_commit(line->out, (size_t)(at - start));
 }
 
 /* ISO 8601, UTC, ms. */
-static void append_time(struct buffer *out, const struct timespec *when)
+static void append_time(struct line *line, const struct timespec *when)
 {
     char text[32];
     struct tm tm;
 
     gmtime_r(&when->tv_sec, &tm);
     strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    buffer_printf(out, "%s.%03ldZ", text, when->tv_nsec / 1000000);
+    buffer_printf(line->out, line->json ? "{\"time\":\"%s.%03ldZ\"" : "%s.%03ldZ", text,
+        when->tv_nsec / 1000000);
 }
 
 /* The two formats differ in how a name stands before its value. */
-static void begin_value(struct buffer *out, enum log_format format, const char *name)
+static void begin_value(struct line *line, const char *name)
 {
-    if (format == LOG_FORMAT_JSON)
-        buffer_printf(out, ",\"%s\":", name);
+    buffer_printf(line->out, line->json ? ",\"%s\":" : " %s=", name);
+}
+
+static void append_number(struct line *line, const char *name, uint64_t value)
+{
+    begin_value(line, name);
+    buffer_printf(line->out, "%llu", (unsigned long long)value);
+}
+
+static void append_duration(struct line *line, const char *name, int64_t ms)
+{
+    if (ms >= 0) {
+        append_number(line, name, (uint64_t)ms);
+        return;
+    }
+    begin_value(line, name);
+    buffer_append_text(line->out, line->json ? "null" : "-");
+}
+
+static void append_value(
+    struct line *line, const char *name, struct span value, size_t max)
+{
+    begin_value(line, name);
+    append_quoted(line, value, max);
+}
+
+static bool needs_quotes(const char *word)
+{
+    for (; *word != '\0'; word++) {
+        if (*word <= ' ' || *word >= 0x7f || *word == '"' || *word == '\\')
+            return true;
+    }
+    return false;
+}
+
+/* A word of ours or of the configuration. */
+static void append_word(struct line *line, const char *name, const char *word)
+{
+    size_t len = strlen(word);
+
+    begin_value(line, name);
+    if (line->json || needs_quotes(word) || len > WORD_MAX)
+        append_quoted(line, (struct span){word, len}, WORD_MAX);
     else
-        buffer_printf(out, " %s=", name);
+        buffer_append_text(line->out, len > 0 ? word : "-");
 }
 
-static void append_number(
-    struct buffer *out, enum log_format format, const char *name, uint64_t value)
+static const char *version_of(const struct access_entry *entry)
 {
-    begin_value(out, format, name);
-    buffer_printf(out, "%llu", (unsigned long long)value);
+    if (!entry->read)
+        return "";
+    return entry->minor == 0 ? "1.0" : "1.1";
 }
 
-static void append_bytes(struct buffer *out, enum log_format format, const char *name,
-    const char *text, size_t len)
-{
-    begin_value(out, format, name);
-    append_quoted(out, text, len);
-}
-
-/* A word of ours: quoted in JSON only. */
-static void append_word(
-    struct buffer *out, enum log_format format, const char *name, const char *word)
-{
-    begin_value(out, format, name);
-    if (format == LOG_FORMAT_JSON)
-        append_quoted(out, word, strlen(word));
-    else
-        buffer_append_text(out, *word != '\0' ? word : "-");
-}
-
-static void append_request(
+void access_format(
     struct buffer *out, enum log_format format, const struct access_entry *entry)
 {
-    const char *text = buffer_len(&entry->text) > 0 ? buffer_data(&entry->text) : "";
+    struct line line = {out, format == LOG_FORMAT_JSON};
 
-    append_bytes(out, format, "method", text, entry->method);
-    text += entry->method;
-    append_bytes(out, format, "target", text, entry->target);
-    text += entry->target;
-    append_bytes(out, format, "host", text, entry->host);
-    text += entry->host;
-    append_bytes(out, format, "agent", text, entry->agent);
-    append_word(out, format, "version", entry->minor == 0 ? "1.0" : "1.1");
-}
-
-void access_format(struct buffer *out, enum log_format format,
-    const struct access_entry *entry, const struct access_facts *facts)
-{
-    buffer_append_text(out, format == LOG_FORMAT_JSON ? "{\"time\":\"" : "");
-    append_time(out, &facts->when);
-    buffer_append_text(out, format == LOG_FORMAT_JSON ? "\"" : "");
-    append_number(out, format, "conn", facts->conn);
-    append_word(out, format, "peer", facts->peer);
-    append_word(out, format, "service", facts->service);
-    append_request(out, format, entry);
-    append_number(out, format, "status", facts->status);
-    append_number(out, format, "in", facts->in);
-    append_number(out, format, "out", facts->out);
-    append_number(out, format, "ms", facts->ms);
-    append_word(out, format, "tls", facts->tls);
-    append_word(out, format, "backend", facts->backend);
-    append_word(out, format, "reason", end_reason_text(facts->reason));
-    buffer_append_text(out, format == LOG_FORMAT_JSON ? "}" : "");
+    append_time(&line, &entry->when);
+    append_number(&line, "conn", entry->conn);
+    append_word(&line, "id", entry->id);
+    append_word(&line, "peer", entry->peer);
+    append_word(&line, "service", entry->service);
+    append_number(&line, "status", entry->status);
+    append_word(&line, "reason", end_reason_text(entry->reason));
+    append_number(&line, "in", entry->in);
+    append_number(&line, "out", entry->out);
+    append_number(&line, "ms", entry->ms);
+    append_duration(&line, "first_byte_ms", entry->first_byte_ms);
+    append_duration(&line, "backend_ms", entry->backend_ms);
+    append_word(&line, "backend", entry->backend);
+    append_word(&line, "tls", entry->tls);
+    append_word(&line, "cipher", entry->cipher);
+    append_word(&line, "group", entry->group);
+    append_word(&line, "version", version_of(entry));
+    append_value(&line, "sni", entry->sni, ACCESS_SNI_MAX);
+    append_value(&line, "cert", entry->cert, ACCESS_CERT_MAX);
+    append_value(&line, "method", entry->method, ACCESS_METHOD_MAX);
+    append_value(&line, "target", entry->target, ACCESS_TARGET_MAX);
+    append_value(&line, "host", entry->host, ACCESS_HOST_MAX);
+    append_value(&line, "agent", entry->agent, ACCESS_AGENT_MAX);
+    buffer_append_text(out, line.json ? "}" : "");
 }

@@ -1,7 +1,10 @@
 /*
- * access_log.h - one line per exchange, as text or JSON.
+ * access_log.h - one line per request, as text or JSON. docs/access-log.md describes it.
  *
- * What came from outside is quoted and bounded; Authorization and bodies are never in it.
+ * What the proxy knows comes first, what a client chose comes last. Each value is bounded
+ * by the length it has once it is escaped, so that a line is always whole: it ends within
+ * ACCESS_LINE_MAX and parses, whatever a client sends. Authorization and bodies are never
+ * in it.
  */
 #ifndef WLBPROXY_SESSION_ACCESS_LOG_H
 #define WLBPROXY_SESSION_ACCESS_LOG_H
@@ -12,37 +15,38 @@
 #include "config/settings.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/end_reason.h"
+#include "proxy/http/head.h"
 
-struct head;
+/* Below LOG_LINE_MAX by what syslog wants in clients. */
+enum { ACCESS_LINE_MAX = 4000 };
 
-/* What is kept of a request until its line is written. */
+/* Bytes of each value from outside, escaped; no more of it need be kept. */
+enum {
+    ACCESS_METHOD_MAX = 32,
+    ACCESS_TARGET_MAX = 1280,
+    ACCESS_HOST_MAX = 300,
+    ACCESS_AGENT_MAX = 400,
+    ACCESS_SNI_MAX = 300,
+    ACCESS_CERT_MAX = 400,
+};
+
+enum { ACCESS_NO_TIME = -1 }; /* of first_byte_ms and backend_ms */
+
 struct access_entry {
-    struct buffer text; /* method, target, host, user agent, one after the other */
-    uint32_t method, target, host, agent; /* their lengths */
-    unsigned minor;
-};
-
-/* And of one that became a tunnel, until that ends. */
-struct access_tunnel {
-    struct access_entry entry;
-    struct timespec when;
-    uint64_t began; /* ms */
-    uint64_t in, out; /* of the client's bytes, those that came and went before */
-    const char *backend;
-};
-
-struct access_facts {
     struct timespec when; /* the request's head was complete */
     uint64_t conn, in, out, ms;
-    const char *peer, *service, *tls, *backend; /* "" if there is none */
+    int64_t first_byte_ms, backend_ms;
+    /* "" if there is none */
+    const char *id, *peer, *service, *backend, *tls, *cipher, *group;
     unsigned status; /* 0: no answer was sent */
     enum end_reason reason;
+    bool read; /* a head was accepted: minor and the values below are known */
+    unsigned minor; /* HTTP/1.minor */
+    struct span sni, cert, method, target, host, agent;
 };
 
-void access_entry_fill(struct access_entry *entry, const struct head *head);
-
 /* Appends one line without its newline. */
-void access_format(struct buffer *out, enum log_format format,
-    const struct access_entry *entry, const struct access_facts *facts);
+void access_format(
+    struct buffer *out, enum log_format format, const struct access_entry *entry);
 
 #endif

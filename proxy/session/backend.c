@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "proxy/base/log.h"
+#include "proxy/session/client_log.h"
 #include "proxy/session/clients.h"
 #include "proxy/session/generation.h"
 #include "proxy/session/pool.h"
-#include "proxy/session/client_log.h"
 
 static const struct stream_events stream_events;
 
@@ -195,7 +195,7 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
     struct backend *b = backend_of(s);
 
     if (is_idle(b)) {
-        report_surplus(b->clients, b->service, text_of(b->service, b->index), len);
+        client_log_surplus(b->clients, b->service, text_of(b->service, b->index), len);
         close_idle(b);
         return;
     }

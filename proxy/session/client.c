@@ -402,6 +402,7 @@ struct client *client_new(struct clients *clients, struct service *service,
     deadline_init(&c->deadline, on_deadline);
     list_init(&c->link);
     list_init(&c->handshaking);
+    list_init(&c->access);
     list_append(&clients->clients, &c->link);
     list_append(&clients->handshaking, &c->handshaking);
     clients->counters.clients++;

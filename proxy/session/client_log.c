@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "proxy/base/log.h"
-#include "proxy/session/access_log.h"
 #include "proxy/session/client_state.h"
-#include "proxy/session/exchange.h"
 #include "proxy/tls/tls.h"
 
 enum { QUOTED_MAX = 320 };
@@ -79,82 +77,6 @@ void client_log_end(struct client *c)
         c->detail != NULL ? quote(said, c->detail) : "");
 }
 
-/* What every line of the access log says of the client. */
-static struct access_facts facts_of(struct client *c, char *peer)
-{
-    const struct tls_info *tls = stream_tls_info(&c->stream);
-
-    return (struct access_facts){
-        .conn = c->id,
-        .peer = client_log_peer(c, peer),
-        .service = c->service->settings->name,
-        .tls = tls != NULL ? tls->version : "",
-        .backend = "",
-    };
-}
-
-static void write_access(const struct client *c, const struct access_entry *entry,
-    const struct access_facts *facts)
-{
-    struct buffer line = {0};
-
-    access_format(&line, c->generation->settings->access_log_format, entry, facts);
-    access_log_write(buffer_data(&line), buffer_len(&line));
-    buffer_destroy(&line);
-}
-
-void client_log_exchange(struct exchange *x, enum end_reason reason)
-{
-    struct client *c = x->client;
-    char peer[REPORT_PEER_MAX];
-
-    if (!access_log_enabled() || x->when.tv_sec == 0)
-        return;
-    struct access_facts facts = facts_of(c, peer);
-    facts.when = x->when;
-    facts.in = x->received;
-    facts.out = x->sent;
-    facts.ms = loop_now(c->clients->loop) - x->began;
-    if (x->backend_text != NULL)
-        facts.backend = x->backend_text;
-    facts.status = x->status;
-    facts.reason = reason;
-    write_access(c, &x->entry, &facts);
-}
-
-void client_log_tunnel(
-    struct client *c, const struct access_tunnel *request, enum end_reason reason)
-{
-    char peer[REPORT_PEER_MAX];
-
-    if (!access_log_enabled() || request->when.tv_sec == 0)
-        return;
-    struct access_facts facts = facts_of(c, peer);
-    facts.when = request->when;
-    facts.in = c->stream.bytes_in - request->in;
-    facts.out = c->stream.bytes_out - request->out;
-    facts.ms = loop_now(c->clients->loop) - request->began;
-    if (request->backend != NULL)
-        facts.backend = request->backend;
-    facts.status = 101;
-    facts.reason = reason;
-    write_access(c, &request->entry, &facts);
-}
-
-void client_log_refused_head(struct client *c, enum end_reason reason, unsigned status)
-{
-    static const struct access_entry nothing = {.minor = 1};
-    char peer[REPORT_PEER_MAX];
-
-    if (!access_log_enabled())
-        return;
-    struct access_facts facts = facts_of(c, peer);
-    clock_gettime(CLOCK_REALTIME, &facts.when);
-    facts.status = status;
-    facts.reason = reason;
-    write_access(c, &nothing, &facts);
-}
-
 void client_log_backend_failure(struct client *c, const char *backend,
     enum end_reason reason, const char *answered, const char *detail)
 {
@@ -169,8 +91,8 @@ void client_log_backend_failure(struct client *c, const char *backend,
         end_reason_text(reason), answered, quote(said, detail));
 }
 
-void report_surplus(
-    struct clients *clients, const struct service *service, const char *backend, size_t bytes)
+void client_log_surplus(struct clients *clients, const struct service *service,
+    const char *backend, size_t bytes)
 {
     if (!clients_may_log(clients, END_BACKEND_NONSENSE))
         return;

@@ -8,9 +8,6 @@
 
 #include "proxy/session/client_state.h"
 
-struct access_tunnel;
-struct exchange;
-
 void client_log_state(
     const struct client *c, enum client_state from, enum client_state to);
 
@@ -19,13 +16,6 @@ void client_log_handshake(struct client *c);
 
 void client_log_end(struct client *c);
 
-/* The access log: a line for each exchange, or the tunnel it became, and for each head
- * that was refused, of which nothing is told but why. */
-void client_log_exchange(struct exchange *x, enum end_reason reason);
-void client_log_tunnel(
-    struct client *c, const struct access_tunnel *request, enum end_reason reason);
-void client_log_refused_head(struct client *c, enum end_reason reason, unsigned status);
-
 /* `backend` may be NULL: none of several could be had. `answered`: what the client saw.
  */
 void client_log_backend_failure(struct client *c, const char *backend,
@@ -33,7 +23,7 @@ void client_log_backend_failure(struct client *c, const char *backend,
 
 /* The backend sent bytes behind the end of its last reply: they are discarded, and so is
  * the connection. */
-void report_surplus(struct clients *clients, const struct service *service,
+void client_log_surplus(struct clients *clients, const struct service *service,
     const char *backend, size_t bytes);
 
 /* A connection that was refused right after accept(). */

@@ -53,6 +53,7 @@ struct client {
     };
     struct buffer unparsed; /* what came ahead of its turn */
     struct list link, handshaking;
+    struct list access; /* access_record.h: records that are closed, not yet written */
     struct deadline deadline;
     struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
     uint64_t accepted; /* ms */

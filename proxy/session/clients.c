@@ -7,6 +7,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/session/accept_phase.h"
+#include "proxy/session/access_record.h"
 #include "proxy/session/admission.h"
 #include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
@@ -169,6 +170,8 @@ struct clients *clients_new(struct loop *loop)
     list_init(&clients->idle);
     list_init(&clients->exchanges.list);
     list_init(&clients->backends.list);
+    list_init(&clients->access_waiting);
+    deadline_init(&clients->access_due, access_on_due);
     deadline_init(&clients->suppressed_due, on_suppressed_due);
     deadline_init(&clients->room_due, on_room_due);
     return clients;
@@ -180,6 +183,7 @@ void clients_free(struct clients *clients)
 
     if (clients == NULL)
         return;
+    deadline_disarm(&clients->access_due);
     deadline_disarm(&clients->suppressed_due);
     deadline_disarm(&clients->room_due);
     client_log_suppressed(clients);

@@ -35,6 +35,8 @@ struct clients {
     struct free_list exchanges, backends;
     struct buffer scratch; /* one flight towards a client, while it is put together */
     struct log_rate_limit log_limit;
+    struct list access_waiting; /* access_record.h: closed records, oldest first */
+    struct deadline access_due; /* for a look at them */
     struct deadline suppressed_due; /* for the summary of what was held back */
     struct deadline room_due; /* for another look, while there is no room */
     unsigned backend_count; /* connections to backends, closing ones too */

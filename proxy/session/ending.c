@@ -4,6 +4,7 @@
 
 #include "proxy/http/error_reply.h"
 #include "proxy/session/accept_phase.h"
+#include "proxy/session/access_record.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/pace.h"
@@ -47,6 +48,7 @@ void client_close(struct client *c, enum end_reason reason)
     client_log_state(c, (enum client_state)c->state, CLIENT_CLOSED);
     c->state = CLIENT_CLOSED;
     deadline_disarm(&c->deadline);
+    access_settle(c, reason);
     if (is_given_up(c))
         reset_if_undelivered(c);
     stream_close(&c->stream);
@@ -83,13 +85,27 @@ void client_cut(struct client *c, enum end_reason reason)
     linger(c, reason);
 }
 
+/* Of a head that was refused nothing is told but why. */
+static void record_refused_head(
+    struct client *c, enum end_reason reason, unsigned status, const char *text)
+{
+    const struct access_outcome outcome = {
+        .reason = reason,
+        .status = status,
+        .out = reply_body_length(text, false),
+        .first_byte = loop_now(c->clients->loop),
+    };
+
+    access_close(access_open(c, NULL, ""), &outcome);
+}
+
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     const char *text, bool to_head)
 {
     struct buffer *reply = &c->clients->scratch;
 
     if (c->state == CLIENT_AWAIT_HEAD)
-        client_log_refused_head(c, reason, status);
+        record_refused_head(c, reason, status, text);
     buffer_clear(reply);
     error_reply_write(reply, status, text, time(NULL), to_head);
     client_write(c, buffer_data(reply), buffer_len(reply));

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/base/log.h"
+#include "proxy/http/error_reply.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
+#include "proxy/session/access_record.h"
 #include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client_log.h"
@@ -78,7 +79,6 @@ static struct exchange *make(struct client *c, const struct head *head)
     struct exchange *x = obtain(c->clients);
 
     x->client = c;
-    x->began = loop_now(c->clients->loop);
     x->minor = head->minor > 0;
     x->to_head = span_is(head->method, "HEAD");
     x->keep_alive = head->keep_alive;
@@ -88,31 +88,27 @@ static struct exchange *make(struct client *c, const struct head *head)
     x->expects = head->expect_continue && head->minor > 0 &&
         (head->body == BODY_CHUNKED || head->length > 0);
     x->request_part = PART_BODY;
-    pace_restart(&x->upload, x->began);
-    if (access_log_enabled()) {
-        access_entry_fill(&x->entry, head);
-        clock_gettime(CLOCK_REALTIME, &x->when);
-    }
+    pace_restart(&x->upload, loop_now(c->clients->loop));
+    x->id = request_id_of(head);
+    x->record = access_open(c, head, x->id.text);
     return x;
 }
 
 /* Everything but what is worth keeping for the next one: the memory of its buffers. */
 static void wipe(struct exchange *x)
 {
-    struct buffer request = x->request, text = x->entry.text;
+    struct buffer request = x->request;
     struct parser *replies = x->replies;
     size_t max_head = x->max_head;
 
     buffer_clear(&request);
     buffer_shrink(&request, BUFFER_KEEP);
-    buffer_clear(&text);
     if (replies != NULL && !parser_is_idle(replies)) {
         parser_free(replies);
         replies = NULL;
     }
     memset(x, 0, sizeof(*x));
     x->request = request;
-    x->entry.text = text;
     x->replies = replies;
     x->max_head = max_head;
     list_init(&x->link);
@@ -124,15 +120,24 @@ void exchange_free_unused(struct list *link)
 
     parser_free(x->replies);
     buffer_destroy(&x->request);
-    buffer_destroy(&x->entry.text);
     free(x);
 }
 
 void exchange_close(struct exchange *x, enum end_reason reason)
 {
     struct client *c = x->client;
+    const struct access_outcome outcome = {
+        .reason = reason,
+        .status = x->status,
+        .in = x->received,
+        .out = x->sent,
+        .first_byte = x->first_byte,
+        .asked = x->asked,
+        .answered = loop_now(c->clients->loop),
+        .backend = x->backend_text,
+    };
 
-    client_log_exchange(x, reason);
+    access_close(x->record, &outcome);
     backend_abort(&x->backend);
     buffer_clear(&c->clients->scratch);
     c->exchange = NULL;
@@ -237,8 +242,11 @@ void exchange_refuse(
     struct client *c = x->client;
     bool answering = x->answering, to_head = x->to_head;
 
-    if (!answering)
+    if (!answering) {
         x->status = status;
+        x->sent = reply_body_length(text, to_head);
+        x->first_byte = loop_now(c->clients->loop);
+    }
     exchange_close(x, reason);
     if (answering)
         client_cut(c, reason);

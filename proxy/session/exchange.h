@@ -15,9 +15,10 @@
 #include "proxy/base/end_reason.h"
 #include "proxy/base/list.h"
 #include "proxy/http/chunked_encode.h"
-#include "proxy/session/access_log.h"
 #include "proxy/session/pace.h"
+#include "proxy/session/request_id.h"
 
+struct access_record;
 struct backend;
 struct backend_events;
 struct client;
@@ -37,10 +38,12 @@ struct exchange {
     struct buffer request; /* for the backend: not yet connected, or kept for one retry */
     struct framing to_backend, to_client;
     struct pace upload;
-    struct access_entry entry;
-    struct timespec when; /* for the access log */
+    struct access_record *record; /* owned; NULL: no access log, or handed on */
+    struct request_id id;
     struct list link; /* in clients->exchanges while spare */
-    uint64_t began; /* ms */
+    uint64_t asked; /* ms: when the backend's connection was acquired */
+    uint64_t
+        first_byte; /* ms: when the first byte of the reply was written; 0: not yet */
     uint64_t received, sent; /* body bytes */
     unsigned status; /* of what the client got or will get, 0: nothing yet */
     size_t max_head; /* that `replies` was made with */

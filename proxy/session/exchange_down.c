@@ -6,9 +6,9 @@
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/backend.h"
+#include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/client_log.h"
 #include "proxy/session/tunnel.h"
 
 enum {
@@ -22,6 +22,8 @@ static struct buffer *flight_of(struct exchange *x)
 
 static void write_to_client(struct exchange *x, const char *bytes, size_t len)
 {
+    if (x->first_byte == 0)
+        x->first_byte = loop_now(x->client->clients->loop);
     x->answering = true;
     client_write(x->client, bytes, len);
 }
@@ -123,7 +125,8 @@ static void take_end(struct exchange *x, size_t surplus)
         return;
     }
     if (surplus > 0) {
-        report_surplus(x->client->clients, x->client->service, x->backend_text, surplus);
+        client_log_surplus(
+            x->client->clients, x->client->service, x->backend_text, surplus);
         x->reply_keeps = false;
     }
     add_to_flight(x, end, strlen(end));

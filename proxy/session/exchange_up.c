@@ -46,6 +46,7 @@ static void write_request_head(struct exchange *x, const struct head *head)
     bool certified = tls != NULL && tls->peer_sha256 != NULL && *tls->peer_sha256 != '\0';
     struct forward_request how = {
         .forwarded = settings->forwarded,
+        .request_id = x->id.text,
         .keep_alive = x->reply_keeps,
         .upgrade = x->upgrade,
         .client_ip = client_ip(c),
@@ -61,6 +62,8 @@ static bool acquire(struct exchange *x, bool fresh)
 {
     struct client *c = x->client;
 
+    if (x->asked == 0)
+        x->asked = now_of(x);
     x->backend_text = backend_only(c->service);
     if (!backend_acquire(
             c->clients, c->service, fresh, &exchange_backend_events, x, &x->backend))

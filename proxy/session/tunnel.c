@@ -1,8 +1,8 @@
 #include "proxy/session/tunnel.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "proxy/session/access_record.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
@@ -21,7 +21,9 @@ enum flow { FLOW_OPEN, FLOW_ENDED, FLOW_CUT };
 struct tunnel {
     struct client *client;
     struct backend *backend; /* slot of backend.h */
-    struct access_tunnel request; /* that became this one; else all zeroes */
+    struct access_record
+        *record; /* owned: of the request that became this one, or NULL */
+    struct access_outcome began; /* what is known of it so far */
     const char *backend_text;
     struct buffer early;
     uint64_t heard; /* from the client, when the backend ended */
@@ -54,10 +56,21 @@ static struct tunnel *make(struct client *c)
     return t;
 }
 
+/* Its line in the access log is written when the tunnel ends. */
+static void close_record(struct tunnel *t, enum end_reason reason)
+{
+    struct access_outcome outcome = t->began;
+
+    outcome.reason = reason;
+    outcome.in = t->client->stream.bytes_in - outcome.in;
+    outcome.out = t->client->stream.bytes_out - outcome.out;
+    outcome.answered = loop_now(t->client->clients->loop);
+    access_close(t->record, &outcome);
+}
+
 static void destroy(struct tunnel *t, enum end_reason reason)
 {
-    client_log_tunnel(t->client, &t->request, reason);
-    buffer_destroy(&t->request.entry.text);
+    close_record(t, reason);
     backend_abort(&t->backend);
     buffer_destroy(&t->early);
     t->client->tunnel = NULL;
@@ -182,37 +195,38 @@ void tunnel_begin(struct client *c)
         cut(t, END_BACKEND_NONE);
 }
 
-/* Its line in the access log is written when the tunnel ends. */
-static struct access_tunnel take_request(struct exchange *x)
+/* Of the client's bytes those that came and went before the tunnel began: what is behind
+ * them is the tunnel's. */
+static struct access_outcome outcome_so_far(const struct exchange *x)
 {
     const struct client *c = x->client;
-    struct access_tunnel request = {
-        .entry = x->entry,
-        .when = x->when,
-        .began = x->began,
+
+    return (struct access_outcome){
+        .status = x->status,
         .in = c->stream.bytes_in - buffer_len(&c->unparsed),
         .out = c->stream.bytes_out,
+        .first_byte = x->first_byte,
+        .asked = x->asked,
         .backend = x->backend_text,
     };
-
-    memset(&x->entry, 0, sizeof(x->entry));
-    x->when.tv_sec = 0;
-    return request;
 }
 
 void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
 {
     struct client *c = x->client;
     struct backend *backend = x->backend;
-    struct access_tunnel request = take_request(x);
+    struct access_outcome began = outcome_so_far(x);
+    struct access_record *record = x->record;
     struct tunnel *t;
 
+    x->record = NULL;
     backend_hand_over(&x->backend);
     exchange_close(x, END_DONE);
     t = make(c);
     backend_attach(backend, &events, t, &t->backend);
     t->backend_text = backend_address(backend);
-    t->request = request;
+    t->record = record;
+    t->began = began;
     if (buffer_len(&c->unparsed) > 0)
         tunnel_client_data(t, buffer_data(&c->unparsed), buffer_len(&c->unparsed));
     buffer_destroy(&c->unparsed);

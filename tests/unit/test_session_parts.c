@@ -1,9 +1,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
-#include <string.h>
 
 #include "proxy/http/parser.h"
 #include "proxy/session/access_log.h"
@@ -11,6 +13,8 @@
 #include "proxy/session/log_rate_limit.h"
 #include "proxy/session/pace.h"
 #include "proxy/session/pool.h"
+#include "proxy/session/request_id.h"
+#include "tests/unit/access_line.h"
 #include "tests/unit/document.h"
 
 /* ---- which backend ---- */
@@ -162,7 +166,7 @@ static void our_own_replies_are_documented(void **state)
     (void)state;
     for (int i = 0; i < END_REASON_COUNT; i++) {
         enum end_reason reason = (enum end_reason)i;
-        const struct own_reply *reply = error_status_of(reason);
+        const struct error_status *reply = error_status_of(reason);
         bool other = reply == error_status_of(END_INTERNAL);
 
         snprintf(row, sizeof(row), "| %s%s%s | %u | %s |", other ? "" : "`",
@@ -174,68 +178,156 @@ static void our_own_replies_are_documented(void **state)
 
 /* ---- the access log ---- */
 
-static const char request[] =
-    "POST /a\"b\\c?q=1 HTTP/1.1\r\nHost: wlb.example.com\r\n"
-    "Authorization: Basic c2VjcmV0\r\n"
-    "User-Agent: evil\xff\tagent\"\r\nContent-Length: 0\r\n\r\n";
-
-static void format(enum log_format how, struct buffer *out)
+static struct span as_span(const char *text)
 {
-    struct parser_limits limits = {.max_head = 32768};
-    struct parser *p = parser_new(PARSER_REQUEST, &limits);
-    const char *bytes = request, *body;
-    size_t len = strlen(request), body_len;
-    struct access_entry entry = {0};
-    struct access_facts facts = {
+    return (struct span){text, strlen(text)};
+}
+
+static struct access_entry entry_of_a_request(void)
+{
+    return (struct access_entry){
         .when = {.tv_sec = 1000000000, .tv_nsec = 5000000},
         .conn = 17,
         .in = 1200,
         .out = 64000,
         .ms = 812,
+        .first_byte_ms = 800,
+        .backend_ms = ACCESS_NO_TIME,
+        .id = "0123456789abcdef",
         .peer = "192.0.2.7:5000",
         .service = "wlb",
-        .tls = "TLSv1.2",
         .backend = "",
+        .tls = "TLSv1.2",
+        .cipher = "ECDHE-RSA-AES256-GCM-SHA384",
+        .group = "P-384",
         .status = 200,
         .reason = END_DONE,
+        .read = true,
+        .minor = 1,
+        .sni = as_span("wlb.example.com"),
+        .cert = as_span(""),
+        .method = as_span("POST"),
+        .target = as_span("/a\"b\\c?q=1"),
+        .host = as_span("wlb.example.com"),
+        .agent = as_span("evil\xff\tagent\""),
     };
-
-    if (parser_next(p, &bytes, &len, &body, &body_len) != PARSE_HEAD)
-        fail_msg("%s", parser_error(p));
-    access_entry_fill(&entry, parser_head(p));
-    access_format(out, how, &entry, &facts);
-    buffer_append(out, "", 1);
-    buffer_destroy(&entry.text);
-    parser_free(p);
 }
 
 static void an_access_line_quotes_what_came_from_outside(void **state)
 {
     static const char *const expected[] = {
         [LOG_FORMAT_TEXT] =
-            "2001-09-09T01:46:40.005Z conn=17 peer=192.0.2.7:5000 "
-            "service=wlb method=\"POST\" target=\"/a\\\"b\\\\c?q=1\" "
-            "host=\"wlb.example.com\" agent=\"evil\\u00ff\\u0009agent\\\"\" "
-            "version=1.1 status=200 in=1200 out=64000 ms=812 tls=TLSv1.2 "
-            "backend=- reason=done",
+            "2001-09-09T01:46:40.005Z conn=17 id=0123456789abcdef peer=192.0.2.7:5000 "
+            "service=wlb status=200 reason=done in=1200 out=64000 ms=812 "
+            "first_byte_ms=800 backend_ms=- backend=- tls=TLSv1.2 "
+            "cipher=ECDHE-RSA-AES256-GCM-SHA384 group=P-384 version=1.1 "
+            "sni=\"wlb.example.com\" cert=\"\" method=\"POST\" "
+            "target=\"/a\\\"b\\\\c?q=1\" host=\"wlb.example.com\" "
+            "agent=\"evil\\u00ff\\u0009agent\\\"\"",
         [LOG_FORMAT_JSON] =
             "{\"time\":\"2001-09-09T01:46:40.005Z\",\"conn\":17,"
-            "\"peer\":\"192.0.2.7:5000\",\"service\":\"wlb\",\"method\":\"POST\","
-            "\"target\":\"/a\\\"b\\\\c?q=1\",\"host\":\"wlb.example.com\","
-            "\"agent\":\"evil\\u00ff\\u0009agent\\\"\",\"version\":\"1.1\",\"status\":"
-            "200,"
-            "\"in\":1200,\"out\":64000,\"ms\":812,\"tls\":\"TLSv1.2\",\"backend\":\"\","
-            "\"reason\":\"done\"}",
+            "\"id\":\"0123456789abcdef\",\"peer\":\"192.0.2.7:5000\","
+            "\"service\":\"wlb\",\"status\":200,\"reason\":\"done\",\"in\":1200,"
+            "\"out\":64000,\"ms\":812,\"first_byte_ms\":800,\"backend_ms\":null,"
+            "\"backend\":\"\",\"tls\":\"TLSv1.2\","
+            "\"cipher\":\"ECDHE-RSA-AES256-GCM-SHA384\",\"group\":\"P-384\","
+            "\"version\":\"1.1\",\"sni\":\"wlb.example.com\",\"cert\":\"\","
+            "\"method\":\"POST\",\"target\":\"/a\\\"b\\\\c?q=1\","
+            "\"host\":\"wlb.example.com\",\"agent\":\"evil\\u00ff\\u0009agent\\\"\"}",
     };
+    struct access_entry entry = entry_of_a_request();
 
     (void)state;
     for (int how = LOG_FORMAT_TEXT; how <= LOG_FORMAT_JSON; how++) {
         struct buffer out = {0};
 
-        format((enum log_format)how, &out);
+        access_format(&out, (enum log_format)how, &entry);
+        buffer_append(&out, "", 1);
         assert_string_equal(buffer_data(&out), expected[how]);
-        assert_null(strstr(buffer_data(&out), "c2VjcmV0"));
         buffer_destroy(&out);
+    }
+}
+
+/* 660 bytes of 0xff as User-Agent once pushed the status out of the line. */
+static void every_access_line_is_whole_whatever_a_client_sends(void **state)
+{
+    static const char fillers[] = "\xff\"\\a \n\x01\x7f=";
+    static char text[8192];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(fillers); i++) { /* its NUL, too */
+        struct access_entry entry = entry_of_a_request();
+
+        for (size_t len = 0; len < sizeof(text); len = 2 * len + 1) {
+            struct span span = {text, len};
+
+            memset(text, fillers[i], sizeof(text) - 1);
+            entry.sni = entry.cert = entry.method = entry.target = entry.host =
+                entry.agent = span;
+            text[len] = '\0';
+            entry.service = entry.backend = text;
+            entry.conn = entry.in = entry.out = entry.ms = UINT64_MAX;
+            entry.first_byte_ms = entry.backend_ms = INT64_MAX;
+            access_check(&entry, LOG_FORMAT_TEXT);
+            access_check(&entry, LOG_FORMAT_JSON);
+        }
+    }
+}
+
+static void every_value_of_an_access_line_is_documented(void **state)
+{
+    const char *text = document_text(DOCS "/access-log.md");
+    char row[64];
+
+    (void)state;
+    for (size_t i = 0; i < ACCESS_NAMES; i++) {
+        snprintf(row, sizeof(row), "\n| `%s` |", access_names[i]);
+        assert_non_null(strstr(text, row));
+    }
+}
+
+/* ---- the request's id ---- */
+
+static struct request_id id_of(const char *fields)
+{
+    struct parser_limits limits = {.max_head = 32768};
+    struct parser *p = parser_new(PARSER_REQUEST, &limits);
+    char text[512];
+    const char *bytes = text, *body;
+    size_t body_len;
+
+    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", fields);
+    size_t len = strlen(text);
+    assert_int_equal(parser_next(p, &bytes, &len, &body, &body_len), PARSE_HEAD);
+    struct request_id id = request_id_of(parser_head(p));
+    parser_free(p);
+    return id;
+}
+
+static void a_usable_request_id_is_kept_and_any_other_replaced(void **state)
+{
+    static const char *const usable[] = {"12345678", "a.b-c_d.0",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+    static const char *const others[] = {"", "X-Request-Id: 1234567\r\n",
+        "X-Request-Id: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
+        "\r\n",
+        "X-Request-Id: 12345678\r\nX-Request-Id: 12345678\r\n",
+        "X-Request-Id: 1234 5678\r\n", "X-Request-Id: 12345678\"\r\n",
+        "X_Request_Id: 12345678\r\n", "X-Request-Id: 1234567\xff\r\n"};
+    char fields[128], last[REQUEST_ID_MAX + 1] = "";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(usable) / sizeof(usable[0]); i++) {
+        snprintf(fields, sizeof(fields), "x-request-id: %s\r\n", usable[i]);
+        assert_string_equal(id_of(fields).text, usable[i]);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct request_id id = id_of(others[i]);
+
+        assert_int_equal(strspn(id.text, "0123456789abcdef"), 32);
+        assert_int_equal(strlen(id.text), 32);
+        assert_string_not_equal(id.text, last);
+        memcpy(last, id.text, sizeof(last));
     }
 }
 
@@ -254,6 +346,9 @@ int main(void)
         cmocka_unit_test(our_own_replies_never_speak_of_passwords),
         cmocka_unit_test(our_own_replies_are_documented),
         cmocka_unit_test(an_access_line_quotes_what_came_from_outside),
+        cmocka_unit_test(every_access_line_is_whole_whatever_a_client_sends),
+        cmocka_unit_test(every_value_of_an_access_line_is_documented),
+        cmocka_unit_test(a_usable_request_id_is_kept_and_any_other_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,269 @@
+#include "proxy/session/access_record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/base/log.h"
+#include "proxy/http/head.h"
+#include "proxy/session/access_log.h"
+#include "proxy/session/client_log.h"
+#include "proxy/session/client_state.h"
+#include "proxy/session/request_id.h"
+#include "proxy/tls/tls.h"
+
+enum {
+    FIRST_LOOK = 1, /* ms: by then the loop has sent what was written */
+    NEXT_LOOK = 50,
+    /* A receiver may have read so much and not yet acknowledged it: two segments (RFC
+     * 1122, 4.2.3.2). One that resets then has not lost them. */
+    UNACKNOWLEDGED_MAX = 2 * 1460,
+};
+
+struct access_record {
+    struct client *client;
+    struct list waiting; /* in clients->access_waiting, once closed */
+    struct list siblings; /* in client->access, once closed */
+    struct timespec when;
+    uint64_t began;
+    uint64_t end; /* the client's bytes_out when the next one began; 0: not yet */
+    struct access_outcome outcome;
+    uint64_t ms; /* from head to the last byte written */
+    struct request_id id;
+    bool read;
+    uint8_t minor;
+    uint16_t method, target, host, agent; /* lengths in `text` */
+    char text[];
+};
+
+static size_t at_most(struct span span, size_t max)
+{
+    return span.text == NULL ? 0 : span.len < max ? span.len : max;
+}
+
+/* Appends to record->text, which has room. */
+static uint16_t keep(char **at, struct span span, size_t max)
+{
+    size_t len = at_most(span, max);
+
+    if (len > 0)
+        memcpy(*at, span.text, len);
+    *at += len;
+    return (uint16_t)len;
+}
+
+static struct access_record *make(size_t text)
+{
+    struct access_record *record = calloc(1, sizeof(*record) + text);
+
+    if (record == NULL)
+        abort();
+    list_init(&record->waiting);
+    list_init(&record->siblings);
+    clock_gettime(CLOCK_REALTIME, &record->when);
+    return record;
+}
+
+static struct access_record *make_for(const struct head *head)
+{
+    struct span agent = head_find(head, "User-Agent");
+    struct access_record *record = make(at_most(head->method, ACCESS_METHOD_MAX) +
+        at_most(head->target, ACCESS_TARGET_MAX) + at_most(head->host, ACCESS_HOST_MAX) +
+        at_most(agent, ACCESS_AGENT_MAX));
+    char *at = record->text;
+
+    record->method = keep(&at, head->method, ACCESS_METHOD_MAX);
+    record->target = keep(&at, head->target, ACCESS_TARGET_MAX);
+    record->host = keep(&at, head->host, ACCESS_HOST_MAX);
+    record->agent = keep(&at, agent, ACCESS_AGENT_MAX);
+    record->minor = (uint8_t)head->minor;
+    record->read = true;
+    return record;
+}
+
+static struct access_record *of_siblings(struct list *node)
+{
+    return container_of(node, struct access_record, siblings);
+}
+
+/* Whatever was written since the newest closed record belongs to it: our own replies are
+ * written after it was closed. */
+static void seal_newest(struct client *c)
+{
+    if (list_empty(&c->access))
+        return;
+    struct access_record *newest = of_siblings(c->access.prev);
+    if (newest->end == 0)
+        newest->end = c->stream.bytes_out;
+}
+
+struct access_record *access_open(
+    struct client *c, const struct head *head, const char *id)
+{
+    struct access_record *record;
+
+    if (!access_log_enabled())
+        return NULL;
+    seal_newest(c);
+    record = head != NULL ? make_for(head) : make(0);
+    record->client = c;
+    record->began = loop_now(c->clients->loop);
+    memcpy(record->id.text, id, strnlen(id, REQUEST_ID_MAX));
+    return record;
+}
+
+void access_close(struct access_record *record, const struct access_outcome *outcome)
+{
+    struct client *c;
+
+    if (record == NULL)
+        return;
+    c = record->client;
+    record->outcome = *outcome;
+    record->ms = loop_now(c->clients->loop) - record->began;
+    list_append(&c->access, &record->siblings);
+    list_append(&c->clients->access_waiting, &record->waiting);
+    if (!deadline_is_armed(&c->clients->access_due))
+        loop_arm(c->clients->loop, &c->clients->access_due, FIRST_LOOK);
+}
+
+/* ---- the line ---- */
+
+static int64_t between(uint64_t from, uint64_t to)
+{
+    return from == 0 || to < from ? ACCESS_NO_TIME : (int64_t)(to - from);
+}
+
+static struct span take(const char **at, size_t len)
+{
+    struct span span = {*at, len};
+
+    *at += len;
+    return span;
+}
+
+static struct span as_span(const char *text)
+{
+    return (struct span){text, strlen(text)};
+}
+
+static void fill_tls(struct access_entry *entry, struct client *c)
+{
+    const struct tls_info *tls = stream_tls_info(&c->stream);
+
+    entry->tls = tls != NULL ? tls->version : "";
+    entry->cipher = tls != NULL ? tls->cipher : "";
+    entry->group = tls != NULL ? tls->group : "";
+    entry->sni = as_span(tls != NULL ? tls->sni : "");
+    entry->cert = as_span(tls != NULL ? tls->peer_subject : "");
+}
+
+static void write_line(struct access_record *record)
+{
+    const struct access_outcome *outcome = &record->outcome;
+    struct client *c = record->client;
+    char peer[REPORT_PEER_MAX];
+    const char *at = record->text;
+    struct access_entry entry = {
+        .when = record->when,
+        .conn = c->id,
+        .in = outcome->in,
+        .out = outcome->out,
+        .ms = record->ms,
+        .first_byte_ms = outcome->first_byte == 0
+            ? ACCESS_NO_TIME
+            : between(record->began, outcome->first_byte),
+        .backend_ms = between(outcome->asked, outcome->answered),
+        .id = record->id.text,
+        .peer = client_log_peer(c, peer),
+        .service = c->service->settings->name,
+        .backend = outcome->backend != NULL ? outcome->backend : "",
+        .status = outcome->status,
+        .reason = outcome->reason,
+        .read = record->read,
+        .minor = record->minor,
+    };
+    struct buffer line = {0};
+
+    fill_tls(&entry, c);
+    entry.method = take(&at, record->method);
+    entry.target = take(&at, record->target);
+    entry.host = take(&at, record->host);
+    entry.agent = take(&at, record->agent);
+    access_format(&line, c->generation->settings->access_log_format, &entry);
+    access_log_write(buffer_data(&line), buffer_len(&line));
+    buffer_destroy(&line);
+}
+
+static void finish(struct access_record *record)
+{
+    write_line(record);
+    list_remove(&record->waiting);
+    list_remove(&record->siblings);
+    free(record);
+}
+
+/* ---- when it is known ---- */
+
+/* How much of what was written the client has not got, now that its connection ends. */
+static uint64_t lost_at_end(const struct client *c)
+{
+    int error = stream_error(&c->stream);
+    uint64_t left = stream_undelivered(&c->stream);
+
+    if ((error == ECONNRESET || error == EPIPE) && left <= UNACKNOWLEDGED_MAX)
+        return stream_unsent(&c->stream);
+    return left;
+}
+
+/* `lost` are the last bytes of the connection; `end` counts plaintext and `lost` what was
+ * sent, so that a record rather loses a few bytes too many. */
+static void take_off(struct access_record *record, uint64_t lost, enum end_reason reason)
+{
+    uint64_t behind = record->client->stream.bytes_out - record->end;
+
+    if (lost <= behind)
+        return;
+    lost -= behind;
+    record->outcome.out -= lost < record->outcome.out ? lost : record->outcome.out;
+    if (end_reason_fault(record->outcome.reason) == FAULT_NONE)
+        record->outcome.reason = reason;
+}
+
+static bool tells_of_a_loss(enum end_reason reason)
+{
+    return end_reason_fault(reason) != FAULT_NONE || reason == END_DRAINED;
+}
+
+void access_settle(struct client *c, enum end_reason reason)
+{
+    if (list_empty(&c->access))
+        return;
+    uint64_t lost = lost_at_end(c);
+    if (!tells_of_a_loss(reason))
+        reason =
+            stream_error(&c->stream) == ECONNRESET ? END_CLIENT_RESET : END_CLIENT_GONE;
+    seal_newest(c);
+    while (!list_empty(&c->access)) {
+        struct access_record *record = of_siblings(c->access.next);
+
+        take_off(record, lost, reason);
+        finish(record);
+    }
+}
+
+void access_on_due(struct deadline *due)
+{
+    struct clients *clients = container_of(due, struct clients, access_due);
+    struct list *node = clients->access_waiting.next;
+
+    while (node != &clients->access_waiting) {
+        struct access_record *record = container_of(node, struct access_record, waiting);
+
+        node = node->next;
+        if (stream_undelivered(&record->client->stream) == 0)
+            finish(record);
+    }
+    if (!list_empty(&clients->access_waiting))
+        loop_arm(clients->loop, due, NEXT_LOOK);
+}

@@ -1,0 +1,78 @@
+#include "proxy/session/request_id.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "proxy/http/chars.h"
+#include "proxy/http/field_name.h"
+#include "proxy/http/head.h"
+
+/* Of this worker. */
+static struct {
+    uint64_t prefix, seed, count;
+} maker;
+
+/* Where random bytes are not to be had at once, time and place must do: an id is no
+ * secret. */
+static void begin(void)
+{
+    struct timespec now;
+
+    if (getrandom(&maker, 2 * sizeof(uint64_t), GRND_NONBLOCK) == 2 * sizeof(uint64_t))
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    maker.prefix = (uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec;
+    maker.seed = (uint64_t)(uintptr_t)&now;
+}
+
+/* splitmix64: each of its inputs has an output of its own. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return x ^ x >> 31;
+}
+
+static void make(struct request_id *id)
+{
+    if (maker.count++ == 0)
+        begin();
+    snprintf(id->text, sizeof(id->text), "%016llx%016llx",
+        (unsigned long long)maker.prefix,
+        (unsigned long long)mix(maker.seed + maker.count));
+}
+
+static bool is_usable(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.text[i];
+
+        if (!char_is(c, CHAR_UNRESERVED) || c == '~')
+            return false;
+    }
+    return value.len >= REQUEST_ID_MIN && value.len <= REQUEST_ID_MAX;
+}
+
+struct request_id request_id_of(const struct head *head)
+{
+    const struct field *own = NULL;
+    struct request_id id;
+    unsigned count = 0;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (head->fields[i].id != FIELD_REQUEST_ID)
+            continue;
+        own = &head->fields[i];
+        count++;
+    }
+    if (count != 1 || !is_usable(own->value)) {
+        make(&id);
+        return id;
+    }
+    memcpy(id.text, own->value.text, own->value.len);
+    id.text[own->value.len] = '\0';
+    return id;
+}
