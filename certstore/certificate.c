@@ -95,6 +95,18 @@ void certificate_sha1(const X509 *certificate, char text[41])
     fingerprint(certificate, EVP_sha1(), text, 41);
 }
 
+uint64_t certificate_key_number(X509 *leaf)
+{
+    unsigned char *der = NULL, hash[EVP_MAX_MD_SIZE];
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
+    uint64_t number = 0;
+
+    if (len > 0 && EVP_Digest(der, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1)
+        memcpy(&number, hash, sizeof(number));
+    OPENSSL_free(der);
+    return number != 0 ? number : 1;
+}
+
 void certificate_signature(const X509 *certificate, char *text, size_t size)
 {
     int kind = X509_get_signature_nid(certificate);

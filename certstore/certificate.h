@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include <openssl/types.h>
@@ -46,6 +47,10 @@ void certificate_date(time_t when, char *text, size_t size);
 /* By name and by signature. */
 bool certificate_issued(X509 *issuer, X509 *subject);
 bool certificate_is_self_signed(X509 *certificate);
+
+/* What the signer and the workers name the leaf's key by: the beginning of its public
+ * key's SHA-256, never 0. */
+uint64_t certificate_key_number(X509 *leaf);
 
 /* "RSA 2048", "EC P-256", "Ed25519" */
 void key_describe(const EVP_PKEY *key, char *text, size_t size);

@@ -204,6 +204,18 @@ EVP_PKEY *credential_key(const struct credential *credential)
     return credential->pair.key;
 }
 
+const unsigned char *credential_key_der(
+    const struct credential *credential, size_t *len)
+{
+    *len = credential->pair.key_der_len;
+    return credential->pair.key_der;
+}
+
+uint64_t credential_key_number(const struct credential *credential)
+{
+    return certificate_key_number(credential->pair.leaf);
+}
+
 const struct judged_pair *credential_pair(const struct credential *credential)
 {
     return &credential->pair;

@@ -51,10 +51,22 @@ struct credential *credential_load_encrypted(const char *cert_path, const char *
     const char *password_path, bool send_root, time_t now, struct findings *findings,
     struct error *err);
 
-/* The bytes for another process; secret: free with secrets_free(). NULL never. */
-char *credential_pack(const struct credential *credential, size_t *len);
-struct credential *credential_unpack(
-    const char *bytes, size_t len, OSSL_LIB_CTX *libctx, struct error *err);
+/* The bytes for another process, the key among them or not: with it secret. NULL never;
+ * free with secrets_free(). */
+char *credential_pack(const struct credential *credential, bool with_key, size_t *len);
+
+/* Without the key in the bytes credential_key() is the public half. `read_key` is
+ * private_key_parse(), or NULL where no private key is to be read. */
+typedef EVP_PKEY *credential_key_reader(
+    const unsigned char *der, size_t len, OSSL_LIB_CTX *libctx);
+struct credential *credential_unpack(const char *bytes, size_t len, OSSL_LIB_CTX *libctx,
+    credential_key_reader *read_key, struct error *err);
+
+/* The private key, as DER: borrowed, secret. NULL where there is the public half only. */
+const unsigned char *credential_key_der(
+    const struct credential *credential, size_t *len);
+/* certificate_key_number() of the leaf. */
+uint64_t credential_key_number(const struct credential *credential);
 
 /* Wipes and frees memory from this module; NULL is fine. */
 void secrets_free(char *bytes, size_t len);

@@ -10,12 +10,11 @@
 #include "certstore/credential_parts.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/pem.h"
-#include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
 #include "config/error.h"
 
-/* Each part is a 32-bit length and DER: the key, the leaf, then the chain. Between
- * processes of one machine and one build, so in its own byte order. */
+/* Each part is a 32-bit length and DER: the key (or nothing), the leaf, then the chain.
+ * Between processes of one machine and one build, so in its own byte order. */
 
 struct reader {
     const char *at;
@@ -27,7 +26,8 @@ static char *put(char *at, const unsigned char *der, size_t len)
     uint32_t prefix = (uint32_t)len;
 
     memcpy(at, &prefix, sizeof(prefix));
-    memcpy(at + sizeof(prefix), der, len);
+    if (len > 0)
+        memcpy(at + sizeof(prefix), der, len);
     return at + sizeof(prefix) + len;
 }
 
@@ -48,16 +48,17 @@ static size_t packed_size(X509 *certificate)
     return sizeof(uint32_t) + (size_t)i2d_X509(certificate, NULL);
 }
 
-char *credential_pack(const struct credential *credential, size_t *len)
+char *credential_pack(const struct credential *credential, bool with_key, size_t *len)
 {
     const struct judged_pair *pair = credential_pair(credential);
+    const size_t key_len = with_key ? pair->key_der_len : 0;
     char *bytes, *at;
 
-    *len = sizeof(uint32_t) + pair->key_der_len + packed_size(pair->leaf);
+    *len = sizeof(uint32_t) + key_len + packed_size(pair->leaf);
     for (int i = 0; i < sk_X509_num(pair->chain); i++)
         *len += packed_size(sk_X509_value(pair->chain, i));
     bytes = secrets_alloc(*len);
-    at = put(bytes, pair->key_der, pair->key_der_len);
+    at = put(bytes, pair->key_der, key_len);
     at = put_certificate(at, pair->leaf);
     for (int i = 0; i < sk_X509_num(pair->chain); i++)
         at = put_certificate(at, sk_X509_value(pair->chain, i));
@@ -89,28 +90,37 @@ static X509 *take_certificate(struct reader *reader, OSSL_LIB_CTX *libctx)
     return der == NULL ? NULL : certificate_parse(der, len, false, libctx);
 }
 
-static bool take_key(
-    struct judged_pair *pair, struct reader *reader, OSSL_LIB_CTX *libctx)
+/* True where there is none, too. */
+static bool take_key(struct judged_pair *pair, struct reader *reader,
+    OSSL_LIB_CTX *libctx, credential_key_reader *read_key)
 {
     size_t len = 0;
     const unsigned char *der = take(reader, &len);
 
-    if (der == NULL)
+    if (der == NULL || len == 0)
+        return der != NULL;
+    if (read_key == NULL || (pair->key = read_key(der, len, libctx)) == NULL)
         return false;
-    pair->key = private_key_parse(der, len, libctx);
     pair->key_der = secrets_alloc(len);
     pair->key_der_len = len;
     memcpy(pair->key_der, der, len);
-    return pair->key != NULL;
+    return true;
 }
 
-static bool take_pair(
-    struct judged_pair *pair, struct reader *reader, OSSL_LIB_CTX *libctx)
+static bool has_its_key(struct judged_pair *pair)
+{
+    if (pair->key == NULL)
+        pair->key = X509_get_pubkey(pair->leaf);
+    return pair->key != NULL && X509_check_private_key(pair->leaf, pair->key) == 1;
+}
+
+static bool take_pair(struct judged_pair *pair, struct reader *reader,
+    OSSL_LIB_CTX *libctx, credential_key_reader *read_key)
 {
     pair->chain = sk_X509_new_null();
     if (pair->chain == NULL)
         abort();
-    if (!take_key(pair, reader, libctx))
+    if (!take_key(pair, reader, libctx, read_key))
         return false;
     pair->leaf = take_certificate(reader, libctx);
     while (pair->leaf != NULL && reader->left > 0) {
@@ -121,16 +131,16 @@ static bool take_pair(
         if (sk_X509_push(pair->chain, certificate) == 0)
             abort();
     }
-    return pair->leaf != NULL && X509_check_private_key(pair->leaf, pair->key) == 1;
+    return pair->leaf != NULL && has_its_key(pair);
 }
 
-struct credential *credential_unpack(
-    const char *bytes, size_t len, OSSL_LIB_CTX *libctx, struct error *err)
+struct credential *credential_unpack(const char *bytes, size_t len, OSSL_LIB_CTX *libctx,
+    credential_key_reader *read_key, struct error *err)
 {
     struct judged_pair pair = {0};
     struct reader reader = {bytes, len};
 
-    if (take_pair(&pair, &reader, libctx))
+    if (take_pair(&pair, &reader, libctx, read_key))
         return credential_of_pair(&pair);
     ERR_clear_error();
     judged_pair_destroy(&pair);

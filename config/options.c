@@ -61,6 +61,8 @@ static const struct option options[] = {
         .help = "socket that reload and status talk to"},
     {GLOBAL(choice, crypto), "auto", WORDS("auto", "openssl", "batched"),
         .help = "key operations: by OpenSSL alone, or as fast as the CPU can"},
+    {GLOBAL(flag, signer), "on", ANY,
+        .help = "private keys in a process of their own, which has no network; off: in workers"},
     {GLOBAL(flag, watch), "off", ANY,
         .help = "reload by itself when a certificate or key on disk has changed"},
     {GLOBAL(flag, strict_reload), "off", ANY,

@@ -76,6 +76,7 @@ struct settings {
     enum log_format access_log_format;
     char *control; /* path of the control socket; "off" = none */
     enum crypto_choice crypto;
+    bool signer; /* private keys are in the signer; false: in the workers */
     bool watch;
     bool strict_reload;
     uint64_t drain_timeout;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "proxy/command/command.h"
+#include "proxy/signer/signer.h"
 #include "proxy/worker/worker.h"
 
 /* One that is closed would become the next file we open, and what is said be written
@@ -23,5 +24,7 @@ int main(int argc, char **argv)
     hold_standard_descriptors();
     if (argc == 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
         return worker_main();
+    if (argc == 2 && strcmp(argv[1], SIGNER_ARGUMENT) == 0)
+        return signer_main();
     return command_dispatch(argc, argv);
 }

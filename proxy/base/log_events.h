@@ -85,6 +85,27 @@
         "A certificate is served from now on, once a line for each.", "Nothing.")        \
     X("signal_ignored", "info", "signal",                                                \
         "A signal came at a time when it means nothing.", "Nothing.")                    \
+    X("signer_died", "error", "signer pid signal status reason",                         \
+        "The signer ended although nobody asked for that.",                              \
+        "It is replaced, and what workers wait for is asked again.")                     \
+    X("signer_ended", "info", "signer pid",                                              \
+        "The signer ended as it should.",                                                \
+        "Nothing.")                                                                      \
+    X("signer_gone", "warning", "text",                                                  \
+        "A worker has lost the signer; its handshakes wait for the next one.",           \
+        "See signer_died.")                                                              \
+    X("signer_killed", "error", "signer pid reason",                                     \
+        "The signer hung, and was killed.",                                              \
+        "Report it if it happens again.")                                                \
+    X("signer_not_started", "error", "signer reason",                                    \
+        "The signer could not be started; it is tried again.",                           \
+        "See the reason: memory, TasksMax.")                                             \
+    X("signer_pause", "warning", "signer ms",                                            \
+        "The signer died young: the next one starts after a pause.",                     \
+        "Look at the lines before.")                                                     \
+    X("signer_up", "info", "signer pid crypto",                                          \
+        "The signer has started.",                                                       \
+        "Nothing.")                                                                      \
     X("start_refused", "error", "reason", "The proxy cannot start.",                     \
         "Mend the reason; `wlbproxy check` says more.")                                  \
     X("starting", "info", "version pid config workers_run_as",                           \
@@ -127,7 +148,7 @@
     X("watch_looked", "debug", "", "watch: the files were looked at.", "Nothing.")       \
     X("watch_reload", "info", "text",                                                    \
         "watch: the files have changed, and a reload begins.", "Nothing.")               \
-    X("worker_behind", "warning", "worker generation text",                              \
+    X("worker_behind", "warning", "who generation text",                              \
         "A worker did not come up in time for a reload; the others serve it.",           \
         "Look at the worker's own lines in the log.")                                    \
     X("worker_died", "error", "worker pid signal status reason",                         \

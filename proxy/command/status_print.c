@@ -114,6 +114,25 @@ static void print_workers(const json_t *workers)
     }
 }
 
+static void print_signer(const json_t *signer)
+{
+    char up[SPAN_MAX];
+
+    if (!json_is_object(signer))
+        return;
+    span_text(json_number(signer, "uptime"), up);
+    printf("\n%-7s %-8s %-11s %-12s %-9s %s\n", "signer", "pid", "signatures",
+        "a second", "restarts", "up");
+    printf("%-7s %-8" PRIu64 " %-11" PRIu64 " %-12" PRIu64 " %-9" PRIu64 " %s%s\n", "",
+        json_number(signer, "pid"), json_number(signer, "signatures"),
+        json_number(signer, "signatures_per_second"), json_number(signer, "restarts"), up,
+        json_is_false(json_object_get(signer, "answers")) ? "  DOES NOT ANSWER" : "");
+    printf("        queue %" PRIu64 " (peak %" PRIu64 "), refused %" PRIu64 ", keys %" PRIu64
+           "\n",
+        json_number(signer, "queue"), json_number(signer, "queue_peak"),
+        json_number(signer, "refused"), json_number(signer, "keys"));
+}
+
 /* A backend is down if any worker found it so: each knows only its own attempts. */
 static bool is_down(const json_t *workers, const char *service, const char *address)
 {
@@ -233,6 +252,7 @@ void status_print(const json_t *status)
     print_backends(status);
     print_generations(json_object_get(status, "generations"));
     print_workers(json_object_get(status, "workers"));
+    print_signer(json_object_get(status, "signer"));
     print_handshakes(status);
     print_counts("counted since the start", json_object_get(status, "counters"), true);
     print_counts("how connections ended", json_object_get(status, "ends"), false);

@@ -25,6 +25,18 @@ EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key)
     return NULL;
 }
 
+EVP_PKEY_CTX *signing_context_check(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(engine_libctx(), key, NULL);
+
+    if (context != NULL && EVP_PKEY_verify_init(context) == 1 &&
+        (!EVP_PKEY_is_a(key, "RSA") ||
+            EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING) == 1))
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
 static EVP_PKEY *import(const char *type, OSSL_PARAM *params)
 {
     EVP_PKEY_CTX *context =
@@ -51,8 +63,7 @@ static bool must_decrypt(const SSL_CTX *context)
     return false;
 }
 
-/* NULL: not one of ours, or not a kind we have. */
-static EVP_PKEY *adopt(EVP_PKEY *key)
+EVP_PKEY *engine_adopt_key(EVP_PKEY *key)
 {
     const char *type = EVP_PKEY_is_a(key, "RSA") ? "RSA" : "EC";
     EVP_PKEY_CTX *alone;
@@ -80,19 +91,29 @@ static EVP_PKEY *adopt(EVP_PKEY *key)
     return adopted;
 }
 
+/* NULL: it stays as it is. */
+static EVP_PKEY *adopt_current(SSL_CTX *context, bool decrypts)
+{
+    EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
+
+    if (key == NULL)
+        return NULL;
+    if (engine_signs_remotely())
+        return remote_key(key, engine_key_number(SSL_CTX_get0_certificate(context)));
+    return decrypts && EVP_PKEY_is_a(key, "RSA") ? NULL : engine_adopt_key(key);
+}
+
 void engine_adopt(SSL_CTX *context)
 {
     bool decrypts = must_decrypt(context);
     long more;
 
-    if (!engine_is_batched())
+    if (!engine_may_pause())
         return;
     ERR_set_mark();
     for (more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST); more == 1;
          more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
-        EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
-        bool stays = key == NULL || (decrypts && EVP_PKEY_is_a(key, "RSA"));
-        EVP_PKEY *adopted = stays ? NULL : adopt(key);
+        EVP_PKEY *adopted = adopt_current(context, decrypts);
 
         if (adopted != NULL)
             (void)SSL_CTX_use_PrivateKey(context, adopted);

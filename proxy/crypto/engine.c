@@ -17,14 +17,21 @@
 #include "proxy/crypto/record_cipher.h"
 #include "proxy/crypto/self_test.h"
 #include "proxy/crypto/signing.h"
+#include "proxy/crypto/signing_remote.h"
 
-enum { STACKS_KEPT = 64 };
+enum {
+    STACKS_KEPT = 64,
+    SIGNER_BUSY = 16, /* signatures on their way that keep it busy until the next come */
+};
 
 static struct engine {
     OSSL_LIB_CTX *libctx;
-    OSSL_PROVIDER *groups, *stock, *keys;
+    OSSL_PROVIDER *groups, *stock, *keys; /* `keys`: or the remote ones */
     struct multibuffer library;
-    bool batched;
+    bool batched, remote;
+    uint64_t (*key_number)(X509 *leaf);
+    void (*flush)(void *owner); /* sends what waits for the signer */
+    void *flush_owner;
     char description[256];
 } engine = {.description = "openssl"};
 
@@ -37,11 +44,29 @@ static bool load_providers(struct error *err)
             1 ||
         OSSL_PROVIDER_add_builtin(engine.libctx, PROVIDER_KEYS, provider_keys_init) !=
             1 ||
+        OSSL_PROVIDER_add_builtin(engine.libctx, PROVIDER_REMOTE, provider_remote_init) !=
+            1 ||
         (engine.groups = OSSL_PROVIDER_load(engine.libctx, PROVIDER_GROUPS)) == NULL ||
         (engine.stock = OSSL_PROVIDER_load(engine.libctx, "default")) == NULL ||
-        (engine.keys = OSSL_PROVIDER_load(engine.libctx, PROVIDER_KEYS)) == NULL)
+        (engine.keys = OSSL_PROVIDER_load(engine.libctx,
+             engine.remote ? PROVIDER_REMOTE : PROVIDER_KEYS)) == NULL)
         return error_set(err, "OpenSSL did not take our provider");
     return true;
+}
+
+/* Beside OpenSSL's own, as it is configured, in its own context: those it loads only when
+ * none was asked for stay. */
+static bool load_remote_provider(struct error *err)
+{
+    static bool added;
+
+    if (OSSL_PROVIDER_available(NULL, "default") == 1)
+        engine.stock = OSSL_PROVIDER_load(NULL, "default");
+    if (!added)
+        added = OSSL_PROVIDER_add_builtin(NULL, PROVIDER_REMOTE, provider_remote_init) == 1;
+    engine.keys = added ? OSSL_PROVIDER_load(NULL, PROVIDER_REMOTE) : NULL;
+    return engine.keys != NULL ||
+        error_set(err, "OpenSSL did not take the provider that asks the signer");
 }
 
 /* An administrator who asked for validated modules gets nothing else. */
@@ -109,29 +134,33 @@ static bool try_batched(struct error *err)
     return true;
 }
 
-/* `why` not batched. */
-static void try_own(const char *why)
+static bool start_stock(const char *why, struct error *err)
 {
-    struct error err;
+    describe("openssl", why);
+    return !engine.remote || load_remote_provider(err);
+}
 
-    if (is_possible(&err) && start_ours(NULL, &err)) {
+/* `why` not batched. */
+static bool try_own(const char *why, struct error *err)
+{
+    struct error why_not;
+
+    if (is_possible(&why_not) && start_ours(NULL, &why_not)) {
         (void)snprintf(engine.description, sizeof(engine.description),
             "openssl, P-384 of our own (%.150s), records by %s", why,
             record_ciphers_description());
-        return;
+        return true;
     }
     engine_stop();
-    describe("openssl", err.text);
+    return start_stock(why_not.text, err);
 }
 
-bool engine_start(enum engine_choice choice, struct error *err)
+static bool start(enum engine_choice choice, struct error *err)
 {
     struct error why;
 
-    if (choice == ENGINE_STOCK) {
-        describe("openssl", "as configured");
-        return true;
-    }
+    if (choice == ENGINE_STOCK)
+        return start_stock("as configured", err);
     if (choice == ENGINE_OWN)
         (void)error_set(&why, "as asked for");
     else if (try_batched(&why))
@@ -140,8 +169,27 @@ bool engine_start(enum engine_choice choice, struct error *err)
         describe("openssl", why.text);
         return error_set(err, "crypto = batched is not possible: %s", why.text);
     }
-    try_own(why.text);
-    return true;
+    return try_own(why.text, err);
+}
+
+void engine_use_signer(uint64_t (*key_number)(X509 *leaf))
+{
+    engine.remote = true;
+    engine.key_number = key_number;
+}
+
+uint64_t engine_key_number(X509 *leaf)
+{
+    return engine.key_number(leaf);
+}
+
+bool engine_start(enum engine_choice choice, struct error *err)
+{
+    if (engine.remote && ASYNC_is_capable() != 1)
+        return error_set(err,
+            "this OpenSSL has no ASYNC jobs, so that no handshake can wait for the signer: "
+            "signer = off");
+    return start(choice, err);
 }
 
 void engine_stop(void)
@@ -171,6 +219,16 @@ bool engine_seals_records(void)
 bool engine_is_batched(void)
 {
     return engine.batched;
+}
+
+bool engine_signs_remotely(void)
+{
+    return engine.remote;
+}
+
+bool engine_may_pause(void)
+{
+    return engine.batched || engine.remote;
 }
 
 const char *engine_description(void)
@@ -203,6 +261,28 @@ size_t engine_run_urgent(void)
     return engine.batched ? operations_run(true) : 0;
 }
 
+void engine_flush_by(void (*flush)(void *owner), void *owner)
+{
+    engine.flush = flush;
+    engine.flush_owner = owner;
+}
+
+void engine_flush(void)
+{
+    if (engine.flush != NULL && signing_remote_has_unsent())
+        engine.flush(engine.flush_owner);
+}
+
+bool engine_signatures_came(void)
+{
+    return signing_remote_came();
+}
+
+bool engine_signer_is_busy(void)
+{
+    return signing_remote_pending(false) - signing_remote_pending(true) >= SIGNER_BUSY;
+}
+
 void engine_hurry(bool on)
 {
     operations_hurry(on);
@@ -221,5 +301,5 @@ static bool release_stacks(void)
 
 bool engine_refill(void)
 {
-    return engine.libctx != NULL && (key_pool_refill() || release_stacks());
+    return (engine.libctx != NULL && key_pool_refill()) || release_stacks();
 }

@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <openssl/types.h>
 
@@ -33,8 +34,15 @@ enum engine_choice {
     ENGINE_OWN, /* as AUTO without AVX-512: for tests and measurements */
 };
 
+/* Before engine_start(), in a worker whose private keys are the signer's: engine_adopt()
+ * then takes public keys, which the signer
+ * knows by their `key_number`, and any handshake may report that it awaits a key operation. */
+void engine_use_signer(uint64_t (*key_number)(X509 *leaf));
+uint64_t engine_key_number(X509 *leaf);
+bool engine_signs_remotely(void);
+
 /* Chooses, loads, self-tests. Call before the process gives up reading files. False only
- * when it must be batched and cannot. */
+ * when it must be batched and cannot, or the signer cannot be used. */
 bool engine_start(enum engine_choice choice, struct error *err);
 void engine_stop(void);
 
@@ -44,13 +52,18 @@ OSSL_LIB_CTX *engine_libctx(void);
 /* Lets the engine sign with a finished context's RSA and P-256/P-384 keys, and its
  * sessions pause for it (SSL_MODE_ASYNC; clear it when the handshake is done:
  * SSL_clear_mode()). Keys it has nothing faster for stay as they are, and RSA keys where
- * the context's ciphers allow RSA key exchange. No-op unless batched. */
+ * the context's ciphers allow RSA key exchange. No-op unless batched. With the signer all
+ * keys go, and none may be used for RSA key exchange. */
 void engine_adopt(SSL_CTX *context);
 
 /* The same key for an operation (signing_request.h); lives as long as `key`. NULL: the
  * engine does not sign with it. */
 struct signing_key;
 const struct signing_key *engine_signing_key(EVP_PKEY *key);
+/* The signer's: of a private key of its own; lives as long as that and `holder` (NULL:
+ * nothing to be freed). NULL: OpenSSL alone signs with it. */
+const struct signing_key *engine_private_key(EVP_PKEY *key, EVP_PKEY **holder);
+EVP_PKEY *engine_adopt_key(EVP_PKEY *key);
 
 /* A session that awaits a key operation must not be freed as it is, for its stack is
  * still in use: this ends its handshake in failure. It may write to the session's BIO.
@@ -58,6 +71,8 @@ const struct signing_key *engine_signing_key(EVP_PKEY *key);
 void engine_abandon(SSL *ssl);
 
 bool engine_is_batched(void);
+/* Sessions may report that they await a key operation. */
+bool engine_may_pause(void);
 /* Records of established sessions may be ours (record_cipher.h), for the key schedule
  * that traffic.h listens to is. */
 bool engine_seals_records(void);
@@ -80,6 +95,15 @@ size_t engine_run(void);
  * rest; engine_run_urgent(): nothing else is. */
 void engine_hurry(bool on);
 size_t engine_run_urgent(void);
+
+/* What waits for the signer leaves by `flush`, called by engine_flush(): once a turn of
+ * the loop, before it waits. */
+void engine_flush_by(void (*flush)(void *owner), void *owner);
+void engine_flush(void);
+/* Whether the signer answered since this was asked last: some sessions may go on. */
+bool engine_signatures_came(void);
+/* Has enough to do for now, with what is not urgent. */
+bool engine_signer_is_busy(void);
 
 /* For an idle loop: makes eight ephemeral keys ahead of need, or gives back the memory of
  * sessions that paused. True if it did work. */

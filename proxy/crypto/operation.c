@@ -4,6 +4,8 @@
 
 #include <openssl/async.h>
 
+#include "proxy/crypto/signing_remote.h"
+
 /* Who does what. A batch by crypto_mb, where that is there, costs the same with one lane
  * in use as with eight, so below `batch_from` one by one is cheaper. From measurements:
  * alone against a batch, in us, on a 2.6 GHz server core: P-384 derive 145/410 (by
@@ -123,6 +125,10 @@ static void enqueue(struct operation *operation)
 
     operation->done = false;
     operation->urgent = hurry;
+    if (operation->kind == OPERATION_REMOTE_SIGN) {
+        signing_remote_submit(operation);
+        return;
+    }
     if (hurry) {
         for (size_t i = 0; i <= queue->urgent; i++)
             next = next->next;
@@ -147,7 +153,11 @@ static void dequeue(struct operation *operation)
 
 void operation_withdraw(struct operation *operation)
 {
-    if (!operation->done && !list_empty(&operation->waiting))
+    if (operation->done)
+        return;
+    if (operation->kind == OPERATION_REMOTE_SIGN)
+        signing_remote_withdraw(operation);
+    else if (!list_empty(&operation->waiting))
         dequeue(operation);
 }
 
@@ -189,6 +199,8 @@ bool operation_perform(struct operation *operation)
         return false;
     if (job != NULL) {
         await(operation, job);
+    } else if (operation->kind == OPERATION_REMOTE_SIGN) {
+        return false; /* nobody could wait for it */
     } else {
         operation->told = NULL;
         run(&operation, 1);
@@ -201,7 +213,7 @@ void operation_submit(struct operation *operation)
     void (*told)(struct operation *) = operation->told;
 
     list_init(&operation->waiting);
-    if (library != NULL) {
+    if (library != NULL || operation->kind == OPERATION_REMOTE_SIGN) {
         enqueue(operation);
         return;
     }

@@ -4,7 +4,8 @@
  * Where there are batches, an operation waits in a queue for operations_run(): one that
  * was submitted, and one that is performed within a handshake that may pause (an OpenSSL
  * ASYNC job). Anywhere else it is done at once. It waits for the loop to come round,
- * never for company: a batch runs with whatever there is.
+ * never for company: a batch runs with whatever there is. What another process signs
+ * (signing_remote.h) waits for its answer, batches or none.
  */
 #ifndef WLBPROXY_CRYPTO_OPERATION_H
 #define WLBPROXY_CRYPTO_OPERATION_H
@@ -26,6 +27,7 @@ enum operation_kind {
     OPERATION_P384_SIGN,
     OPERATION_P256_SIGN,
     OPERATION_KINDS,
+    OPERATION_REMOTE_SIGN = OPERATION_KINDS, /* in no queue here: signing_remote.h */
 };
 
 struct operation {
@@ -40,6 +42,7 @@ struct operation {
     /* The queue's. */
     struct list waiting;
     bool done, urgent;
+    int place; /* signing_remote.c's */
 };
 
 /* NULL: there are no batches, and nobody waits. */

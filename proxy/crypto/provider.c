@@ -72,6 +72,15 @@ static const OSSL_ALGORITHM *query_keys(void *provider, int operation, int *no_c
     return operation == OSSL_OP_SIGNATURE ? signing_signature : NULL;
 }
 
+static const OSSL_ALGORITHM *query_remote(void *provider, int operation, int *no_cache)
+{
+    (void)provider;
+    *no_cache = 0;
+    if (operation == OSSL_OP_KEYMGMT)
+        return remote_keymgmt;
+    return operation == OSSL_OP_SIGNATURE ? remote_signature : NULL;
+}
+
 /* The one state there is, is the engine's; so any pointer does as the provider's own. */
 int provider_groups_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core,
     const OSSL_DISPATCH **functions, void **provider)
@@ -93,6 +102,20 @@ int provider_keys_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core
 {
     static const OSSL_DISPATCH table[] = {
         DISPATCH(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query_keys),
+        DISPATCH_END,
+    };
+
+    (void)core;
+    *functions = table;
+    *provider = (void *)(uintptr_t)handle;
+    return 1;
+}
+
+int provider_remote_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core,
+    const OSSL_DISPATCH **functions, void **provider)
+{
+    static const OSSL_DISPATCH table[] = {
+        DISPATCH(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query_remote),
         DISPATCH_END,
     };
 

@@ -1,13 +1,17 @@
-/* SIGNATURE (provider-signature(7)): digests, pads, and hands on to an operation. */
+/* SIGNATURE (provider-signature(7)): digests, pads, and hands on to an operation. With a
+ * remote key the signer pads. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
+#include "proxy/crypto/engine.h"
 #include "proxy/crypto/provider.h"
+#include "proxy/crypto/signature_scheme.h"
 #include "proxy/crypto/signing_request.h"
 
 struct signature_context {
@@ -25,6 +29,11 @@ static void *context_new(void *provider, const char *query)
     if (context != NULL)
         context->padding = RSA_PKCS1_PADDING;
     return context;
+}
+
+static bool is_named(const char *digest)
+{
+    return digest != NULL && digest[0] != '\0' && strcmp(digest, "UNDEF") != 0;
 }
 
 static void context_free(void *context)
@@ -102,13 +111,83 @@ static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM
         context->digest != NULL && set_params(context, params);
 }
 
+/* Whether the key may sign like that is its public half's to say: one for RSA-PSS alone
+ * may insist on a digest. */
+static int remote_init(
+    void *data, const char *digest, void *key, const OSSL_PARAM params[])
+{
+    struct signature_context *context = data;
+
+    if (key != NULL)
+        context->key = key;
+    if (context->key == NULL || context->key->remote == 0)
+        return 0;
+    if (key != NULL && EVP_PKEY_is_a(context->key->public, "RSA-PSS"))
+        context->padding = RSA_PKCS1_PSS_PADDING;
+    context->digest = is_named(digest) ? digest_find(digest) : NULL;
+    if (is_named(digest) &&
+        (context->digest == NULL ||
+            EVP_PKEY_digestsign_supports_digest(
+                context->key->public, engine_libctx(), digest, NULL) != 1))
+        return 0;
+    return set_params(context, params);
+}
+
+static const struct signature_scheme *remote_scheme(
+    const struct signature_context *context)
+{
+    const EVP_PKEY *public = context->key->public;
+    const char *digest = context->digest != NULL ? context->digest->names[0] : NULL;
+
+    return signature_scheme_for(EVP_PKEY_get0_type_name(public),
+        digest == NULL                                       ? SIGNATURE_EDDSA
+            : EVP_PKEY_is_a(public, "EC")                    ? SIGNATURE_ECDSA
+            : context->padding == RSA_PKCS1_PSS_PADDING      ? SIGNATURE_PSS
+                                                             : SIGNATURE_PKCS1,
+        digest);
+}
+
 /* The request is on the stack of the handshake, which stays while it pauses. */
+static bool perform(struct signing_request *request, unsigned char *signature,
+    size_t *len, size_t room)
+{
+    const struct signing_job *job = &request->operation.job.signing;
+
+    if (!operation_perform(&request->operation) || job->signature_len > room)
+        return false;
+    memcpy(signature, request->signature, job->signature_len);
+    *len = job->signature_len;
+    return true;
+}
+
+/* What EdDSA signs is the caller's, who waits as well. */
+static int remote_sign(void *data, unsigned char *signature, size_t *len, size_t room,
+    const unsigned char *message, size_t message_len)
+{
+    const struct signature_context *context = data;
+    const struct signature_scheme *scheme = remote_scheme(context);
+    const struct digest_part all = {message, message_len};
+    struct signing_request request = {0};
+
+    if (signature == NULL) {
+        *len = (size_t)EVP_PKEY_get_size(context->key->public);
+        return 1;
+    }
+    if (scheme == NULL ||
+        (context->digest != NULL &&
+            !digest_parts(context->digest, &all, 1, request.hash)))
+        return 0;
+    signing_request_init_remote(&request, context->key, scheme->id,
+        context->digest != NULL ? request.hash : message,
+        context->digest != NULL ? context->digest->len : message_len);
+    return perform(&request, signature, len, room);
+}
+
 static int sign(void *data, unsigned char *signature, size_t *len, size_t room,
     const unsigned char *message, size_t message_len)
 {
     const struct signature_context *context = data;
     const struct digest_part all = {message, message_len};
-    const struct signing_job *job;
     struct signing_request request = {0};
 
     if (signature == NULL) {
@@ -116,17 +195,10 @@ static int sign(void *data, unsigned char *signature, size_t *len, size_t room,
                                            : (size_t)context->key->bits / 8;
         return 1;
     }
-    if (!digest_parts(context->digest, &all, 1, request.hash) ||
-        !signing_request_init(&request, context->key, context->digest,
-            context->padding == RSA_PKCS1_PSS_PADDING) ||
-        !operation_perform(&request.operation))
-        return 0;
-    job = &request.operation.job.signing;
-    if (job->signature_len > room)
-        return 0;
-    memcpy(signature, request.signature, job->signature_len);
-    *len = job->signature_len;
-    return 1;
+    return digest_parts(context->digest, &all, 1, request.hash) &&
+        signing_request_init(&request, context->key, context->digest,
+            context->padding == RSA_PKCS1_PSS_PADDING) &&
+        perform(&request, signature, len, room);
 }
 
 static const OSSL_DISPATCH functions[] = {
@@ -143,5 +215,21 @@ static const OSSL_DISPATCH functions[] = {
 const OSSL_ALGORITHM signing_signature[] = {
     {"wlb-RSA", PROVIDER_KEYS_QUERY, functions, NULL},
     {"wlb-ECDSA", PROVIDER_KEYS_QUERY, functions, NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const OSSL_DISPATCH remote_functions[] = {
+    DISPATCH(OSSL_FUNC_SIGNATURE_NEWCTX, context_new),
+    DISPATCH(OSSL_FUNC_SIGNATURE_FREECTX, context_free),
+    DISPATCH(OSSL_FUNC_SIGNATURE_DUPCTX, context_dup),
+    DISPATCH(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, remote_init),
+    DISPATCH(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, remote_sign),
+    DISPATCH(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, set_params),
+    DISPATCH(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, settable),
+    DISPATCH_END,
+};
+
+const OSSL_ALGORITHM remote_signature[] = {
+    {REMOTE_SIGNATURE, PROVIDER_REMOTE_PROPERTIES, remote_functions, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -1,5 +1,6 @@
 #include "proxy/crypto/signing.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "proxy/crypto/secret_pages.h"
@@ -42,5 +43,15 @@ void signing_alone(struct signing_job *job)
 {
     job->signature_len = SIGNATURE_MAX;
     job->ok = EVP_PKEY_sign(job->key->alone, job->signature, &job->signature_len,
-                  job->input, job->input_len) == 1;
+                  job->input, job->input_len) == 1 &&
+        signing_is_right(job);
+    if (!job->ok)
+        OPENSSL_cleanse(job->signature, SIGNATURE_MAX);
+}
+
+bool signing_is_right(const struct signing_job *job)
+{
+    return job->key->check != NULL &&
+        EVP_PKEY_verify(job->key->check, job->signature, job->signature_len, job->input,
+            job->input_len) == 1;
 }

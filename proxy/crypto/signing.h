@@ -3,8 +3,12 @@
  * operation on an already padded block, RFC 8017, 5.2.1) and ECDSA on P-256 and P-384
  * (FIPS 186-4, 6.4), eight at a time or one by one through OpenSSL.
  *
- * An RSA result is checked with the public key before it leaves: a faulty one would give
- * the factors away (Boneh, DeMillo, Lipton). One that fails is done again by OpenSSL.
+ * Every result is verified with the public key before it leaves: a faulty one of RSA would
+ * give the factors away (Boneh, DeMillo, Lipton), one of ECDSA the scalar. A result of a
+ * batch that fails is done again by OpenSSL; one of OpenSSL's that fails is none.
+ *
+ * A key may be remote: its private half is the signer's alone, and here are a number to
+ * name it by and its public half.
  */
 #ifndef WLBPROXY_CRYPTO_SIGNING_H
 #define WLBPROXY_CRYPTO_SIGNING_H
@@ -18,7 +22,7 @@
 #include "proxy/crypto/key_exchange.h"
 
 enum { RSA_BITS_MAX = 4096, RSA_LIMBS_MAX = RSA_BITS_MAX / 64 };
-enum { SIGNATURE_MAX = RSA_BITS_MAX / 8 };
+enum { SIGNATURE_MAX = 1024 /* RSA 8192, the largest that is served */ };
 
 struct rsa_numbers {
     uint64_t p[RSA_LIMBS_MAX / 2], q[RSA_LIMBS_MAX / 2];
@@ -33,20 +37,30 @@ struct signing_key {
     /* Secret, in the secure heap; NULL in a public key. */
     struct rsa_numbers *rsa;
     uint64_t *scalar;
-    EVP_PKEY_CTX *alone; /* signs with the same key by OpenSSL; NULL in a public key */
+    /* Sign with the same key by OpenSSL, and verify that; NULL in a public key. */
+    EVP_PKEY_CTX *alone, *check;
+    /* Remote. */
+    uint64_t remote; /* 0: it is not */
+    EVP_PKEY *public;
 };
 
 struct signing_job {
     const struct signing_key *key;
-    const unsigned char *input; /* RSA: the padded block; ECDSA: the digest */
+    /* RSA: the padded block; ECDSA: the digest. With a remote key: the digest. */
+    const unsigned char *input;
     size_t input_len;
+    uint16_t scheme; /* with a remote key: signature_scheme.h */
     unsigned char *signature; /* SIGNATURE_MAX of room */
     size_t signature_len;
     bool ok;
 };
 
-/* Raw signatures by OpenSSL with the same key; RSA blocks come padded. NULL: none. */
+/* Raw signatures by OpenSSL with the same key, and their verification; RSA blocks come
+ * padded. NULL: none. */
 EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key);
+EVP_PKEY_CTX *signing_context_check(EVP_PKEY *key);
+/* Whether a job's signature is one. */
+bool signing_is_right(const struct signing_job *job);
 
 /* Once, before the rest; all keys of one call are of one kind and size. */
 bool signing_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx);

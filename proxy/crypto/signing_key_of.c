@@ -32,6 +32,7 @@ static void free_alone(
     if (key == NULL)
         return;
     EVP_PKEY_CTX_free(key->alone);
+    EVP_PKEY_CTX_free(key->check);
     free(key);
 }
 
@@ -63,10 +64,14 @@ static struct signing_key *make_alone(EVP_PKEY *from)
         abort();
     key->curve = EVP_PKEY_is_a(from, "EC") ? curve_of(from) : NULL;
     key->bits = EVP_PKEY_get_bits(from);
-    if (is_of_a_kind(key, from))
+    if (is_of_a_kind(key, from)) {
         key->alone = signing_context_alone(from);
-    if (key->alone != NULL)
+        key->check = signing_context_check(from);
+    }
+    if (key->alone != NULL && key->check != NULL)
         return key;
+    EVP_PKEY_CTX_free(key->alone);
+    EVP_PKEY_CTX_free(key->check);
     free(key);
     return NULL;
 }
@@ -93,9 +98,23 @@ static const struct signing_key *alone(EVP_PKEY *from)
     return key;
 }
 
+/* Handshakes of our own know two curves and three sizes; the rest is for OpenSSL's. */
+static const struct signing_key *known_kind(const struct signing_key *key, EVP_PKEY *from)
+{
+    return key != NULL && is_of_a_kind(key, from) ? key : NULL;
+}
+
 const struct signing_key *engine_signing_key(EVP_PKEY *key)
 {
+    if (engine_signs_remotely())
+        return known_kind(adopted(key), key);
     if (engine_is_batched())
         return adopted(key);
     return engine_seals_records() ? alone(key) : NULL;
+}
+
+const struct signing_key *engine_private_key(EVP_PKEY *key, EVP_PKEY **holder)
+{
+    *holder = engine_is_batched() ? engine_adopt_key(key) : NULL;
+    return *holder != NULL ? adopted(*holder) : alone(key);
 }

@@ -27,6 +27,7 @@ static void key_free(void *data)
     OPENSSL_secure_clear_free(key->rsa, sizeof(*key->rsa));
     OPENSSL_secure_clear_free(key->scalar, KEY_EXCHANGE_LIMBS_MAX * LIMB_BYTES);
     EVP_PKEY_CTX_free(key->alone);
+    EVP_PKEY_CTX_free(key->check);
     OPENSSL_free(key);
 }
 
@@ -72,7 +73,10 @@ static bool take_alone(struct signing_key *key, const OSSL_PARAM params[])
     if (p == NULL || p->data_type != OSSL_PARAM_OCTET_PTR)
         return false;
     memcpy(&key->alone, p->data, sizeof(key->alone));
-    return key->alone != NULL;
+    if (key->alone == NULL)
+        return false;
+    key->check = signing_context_check(EVP_PKEY_CTX_get0_pkey(key->alone));
+    return key->check != NULL;
 }
 
 static bool import_rsa_private(struct signing_key *key, const OSSL_PARAM params[])

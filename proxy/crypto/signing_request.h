@@ -19,8 +19,14 @@ struct signing_request {
 };
 
 /* `hash` is there already, and a digest's; PSS means the salt length of RFC 8446, 4.2.3.
- * False: the key is too short for the digest, or OpenSSL has no random bytes. */
+ * False: the key is too short for the digest, or OpenSSL has no random bytes, or TLS has
+ * no such scheme. */
 bool signing_request_init(struct signing_request *request, const struct signing_key *key,
     const struct digest *digest, bool pss);
+
+/* The same with a remote key; `input` stays where it is as long as the request. */
+void signing_request_init_remote(struct signing_request *request,
+    const struct signing_key *key, uint16_t scheme, const unsigned char *input,
+    size_t input_len);
 
 #endif

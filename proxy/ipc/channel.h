@@ -1,5 +1,6 @@
 /*
- * channel.h - messages between the master and a worker, or between two masters.
+ * channel.h - messages between the master and a worker or the signer, or between two
+ * masters.
  *
  * A SOCK_SEQPACKET socket: one message is one datagram, with up to CHANNEL_FDS
  * descriptors. Bodies are small; what is big travels in a memfd. message_parse() is pure.
@@ -16,6 +17,10 @@
  *                        <---------------- COMMITTED n, when nothing older is shown
  *       SHUT  (all have committed) ------->   empties and closes the sockets n lacks
  *
+ * The signer is told the same, with its keys in place of the snapshot: what it is offered
+ * signs from READY on. FORGET and RETIRE_KEYS take keys away. SIGNER and REQUESTER bring
+ * the two ends of a channel (signing_wire.h) to a worker and to it.
+ *
  * At any time: PING and PONG; ASK_REPORT and REPORT; LOGS, TICKETS, PROBE. In the end
  * DRAIN or STOP. A worker that takes another one's place gets the current n the same way.
  */
@@ -27,6 +32,7 @@
 #include <stdint.h>
 
 enum {
+    CHANNEL_FD = 3, /* a child's end, when it starts */
     CHANNEL_FDS = 253, /* the kernel's SCM_MAX_FD */
     CHANNEL_SOCKETS = 48, /* for a worker: not more at a time than it has in reserve */
     CHANNEL_BODY_MAX = 60 * 1024,
@@ -59,6 +65,13 @@ enum message_type {
     MESSAGE_INHERIT, /* an address; its listening sockets */
     MESSAGE_INHERITED_ALL,
     MESSAGE_TAKEN_OVER,
+    /* master to worker: its channel to the signer, in place of one before */
+    MESSAGE_SIGNER,
+    /* master to signer */
+    MESSAGE_REQUESTER, /* worker's slot; the channel to it */
+    MESSAGE_RETIRE_KEYS, /* id: those of older generations */
+    /* signer to master */
+    MESSAGE_MISBEHAVED, /* worker's slot: what it sends are no requests */
     MESSAGE_LAST,
 };
 

@@ -15,6 +15,7 @@ enum { SETUP_BYTES = 256 };
 struct setup {
     uint32_t slot;
     uint32_t crypto; /* enum crypto_choice */
+    uint32_t signer; /* a worker's private keys are there */
     struct identity identity;
 };
 

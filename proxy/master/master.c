@@ -11,19 +11,20 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
-#include "proxy/base/abort_log.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/epoll_retry.h"
 #include "proxy/base/log.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/ipc/worker_setup.h"
 #include "proxy/master/control_requests.h"
+#include "proxy/base/abort_log.h"
+#include "proxy/ipc/worker_setup.h"
+#include "proxy/master/master_signer.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
 #include "proxy/master/ticket_keys.h"
-#include "proxy/worker/sandbox.h"
 
 enum { GRACE = 2000, LOOK_AROUND = 5000, STARTUP_FAILED = 2, RESERVE = 4 << 20 };
 
@@ -41,6 +42,7 @@ static void on_drain_timeout(uv_timer_t *timer)
     struct master *m = timer->data;
 
     supervisor_kill_all(&m->supervisor);
+    supervisor_kill_all(&m->signers);
 }
 
 static void hurry(struct master *m)
@@ -101,7 +103,8 @@ static void on_started(struct supervisor *s, struct child *child)
     char body[SETUP_BYTES];
     struct setup setup = {.slot = child->slot,
         .identity = m->identity,
-        .crypto = m->reload.started_with.crypto};
+        .crypto = m->reload.started_with.crypto,
+        .signer = m->reload.started_with.signer};
     struct message message = {.type = MESSAGE_SETUP, .body = body};
 
     message.len = setup_encode(&setup, body, sizeof(body));
@@ -111,6 +114,7 @@ static void on_started(struct supervisor *s, struct child *child)
         .body = (const char *)&m->tickets,
         .len = sizeof(m->tickets)};
     supervisor_send(child, &message);
+    master_signer_join(m, child);
 }
 
 static void on_hello(struct supervisor *s, struct child *child)
@@ -138,12 +142,15 @@ static void on_gone(struct supervisor *s, struct child *child)
         rollout_gone(&m->reload.rollout, child);
 }
 
-static void on_all_gone(struct supervisor *s)
+void master_stopped(struct master *m)
 {
-    struct master *m = s->owner;
-
     log_info("event=stopped");
     end(m, m->exit_status);
+}
+
+static void on_all_gone(struct supervisor *s)
+{
+    master_signer_end(s->owner);
 }
 
 static const struct supervisor_events supervisor_events = {
@@ -175,6 +182,8 @@ static bool on_begin(struct reload *reload, const struct plan *plan, struct erro
         WLB_VERSION, (int)getpid(), m->config_path, m->identity.name);
     reload->slots = slots_for(plan->settings);
     m->supervisor.count = reload->slots;
+    if (plan->settings->signer)
+        master_signer_start(m);
     supervisor_start(&m->supervisor, reload->slots);
     return true;
 }
@@ -222,7 +231,8 @@ static void on_watchdog(uv_timer_t *timer)
 {
     struct master *m = timer->data;
 
-    if (supervisor_is_well(&m->supervisor) || m->stopping)
+    if ((supervisor_is_well(&m->supervisor) && supervisor_is_well(&m->signers)) ||
+        m->stopping)
         notify_send("WATCHDOG=1");
 }
 
@@ -254,6 +264,7 @@ static void on_released(struct reload *reload, bool first)
     uint64_t interval = notify_watchdog_interval(upgrade_is_successor(&m->upgrade));
 
     master_send_logs(m, NULL);
+    master_signer_retire_keys(m);
     tell_budget(m, plan);
     plan_rotation(m, plan->settings);
     expiry_watch(&m->expiry, plan);
@@ -278,7 +289,7 @@ static void on_start_failed(struct reload *reload, const struct error *err)
     notify_status("Cannot start", err->text);
     m->exit_status = STARTUP_FAILED;
     m->stopping = true;
-    if (supervisor_is_empty(&m->supervisor)) {
+    if (supervisor_is_empty(&m->supervisor) && supervisor_is_empty(&m->signers)) {
         end(m, STARTUP_FAILED);
         return;
     }
@@ -332,6 +343,7 @@ static void on_signal(void *owner, int number)
 
     if (number == SIGCHLD) {
         supervisor_look_for_ended(&m->supervisor);
+        supervisor_look_for_ended(&m->signers);
         upgrade_look_for_ended(&m->upgrade);
     } else if (number == SIGTERM || number == SIGINT)
         on_stop_signal(m);
@@ -394,6 +406,8 @@ static bool init(
     m->supervisor.owner = m;
     m->supervisor.loop = &m->loop;
     m->supervisor.program = &m->program;
+    m->supervisor.kind = SUPERVISED_WORKERS;
+    master_signer_init(m);
     begin_timer(m, &m->rotation);
     begin_timer(m, &m->watchdog);
     begin_timer(m, &m->drain_timer);
@@ -417,6 +431,7 @@ static _Noreturn void exit_with_blocked_task(struct master *m)
 static void destroy(struct master *m)
 {
     supervisor_kill_all(&m->supervisor);
+    supervisor_kill_all(&m->signers);
     control_server_stop(&m->control);
     reload_stop(&m->reload);
     if (!task_queue_end(&m->tasks))
@@ -448,7 +463,7 @@ static bool prepare(struct master *m, struct error *err)
     privileges_harden();
     descriptor_raise_limit();
     return program_find(&m->program, err) && secrets_init(err) &&
-        sandbox_enter_early(err);
+        sandbox_enter_early(uv_version(), err);
 }
 
 /* `status` is asked from other folders, and a successor starts with it. */

@@ -26,7 +26,8 @@
 struct master {
     uv_loop_t loop;
     struct reload reload;
-    struct supervisor supervisor;
+    struct supervisor supervisor; /* of the workers */
+    struct supervisor signers; /* of the signer; no slots where there is none */
     struct program program;
     struct identity identity;
     struct ticket_keys tickets;
@@ -50,6 +51,9 @@ struct master {
     bool reload_wanted, reopen_wanted; /* since before we served */
     int exit_status;
 };
+
+/* The last process is gone. */
+void master_stopped(struct master *m);
 
 /* master_logs.c. Hands the logs to a worker; NULL: to all. */
 void master_send_logs(struct master *m, struct child *child);

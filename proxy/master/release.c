@@ -4,8 +4,9 @@
 
 #include "certstore/credential.h"
 #include "config/error.h"
-#include "proxy/ipc/snapshot.h"
+#include "proxy/ipc/key_snapshot.h"
 #include "proxy/master/plan.h"
+#include "proxy/ipc/snapshot.h"
 
 static void *array(size_t count, size_t size)
 {
@@ -16,17 +17,19 @@ static void *array(size_t count, size_t size)
     return memory;
 }
 
-static void pack_credentials(struct snapshot_service *to, const struct plan_service *from)
+static void pack_credentials(
+    struct snapshot_service *to, const struct plan_service *from, bool with_keys)
 {
     to->credential_count = from->credential_count;
     to->credentials = array(from->credential_count, sizeof(*to->credentials));
     for (size_t i = 0; i < from->credential_count; i++)
         to->credentials[i].bytes =
-            credential_pack(from->credentials[i], &to->credentials[i].len);
+            credential_pack(from->credentials[i], with_keys, &to->credentials[i].len);
 }
 
 /* Borrows from the plan all but the packed credentials. */
-static void describe(struct snapshot *snapshot, uint32_t id, const struct plan *plan)
+static void describe(
+    struct snapshot *snapshot, uint32_t id, const struct plan *plan, bool with_keys)
 {
     *snapshot = (struct snapshot){
         .id = id,
@@ -41,7 +44,7 @@ static void describe(struct snapshot *snapshot, uint32_t id, const struct plan *
         snapshot->services[i].backend_count = plan->services[i].backend_count;
         snapshot->services[i].ca = plan->services[i].ca;
         snapshot->services[i].crl = plan->services[i].crl;
-        pack_credentials(&snapshot->services[i], &plan->services[i]);
+        pack_credentials(&snapshot->services[i], &plan->services[i], with_keys);
     }
 }
 
@@ -58,22 +61,64 @@ static void forget(struct snapshot *snapshot)
     free(snapshot->services);
 }
 
-struct release *release_new(uint32_t id, struct plan *plan, struct error *err)
+static bool make_snapshot(struct release *release, bool with_keys, struct error *err)
 {
-    struct release *release = array(1, sizeof(*release));
     struct snapshot snapshot;
     size_t size;
     bool made;
 
-    release->id = id;
-    release->plan = plan;
-    describe(&snapshot, id, plan);
+    describe(&snapshot, release->id, release->plan, with_keys);
     size = snapshot_size(&snapshot);
     made = sealed_make(&release->snapshot, size, err);
     if (made)
         snapshot_encode(&snapshot, release->snapshot.bytes, size);
     forget(&snapshot);
+    return made;
+}
+
+static size_t count_credentials(const struct plan *plan)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->settings->service_count; i++)
+        count += plan->services[i].credential_count;
+    return count;
+}
+
+static bool make_keys(struct release *release, struct error *err)
+{
+    const struct plan *plan = release->plan;
+    struct key_snapshot keys = {.id = release->id,
+        .keys = array(count_credentials(plan), sizeof(*keys.keys))};
+    size_t size;
+    bool made;
+
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        for (size_t k = 0; k < plan->services[i].credential_count; k++) {
+            const struct credential *from = plan->services[i].credentials[k];
+            struct key_snapshot_key *to = &keys.keys[keys.count++];
+
+            to->number = credential_key_number(from);
+            to->der = (const char *)credential_key_der(from, &to->len);
+        }
+    }
+    size = key_snapshot_size(&keys);
+    made = sealed_make(&release->keys, size, err);
     if (made)
+        key_snapshot_encode(&keys, release->keys.bytes, size);
+    free(keys.keys);
+    return made;
+}
+
+struct release *release_new(
+    uint32_t id, struct plan *plan, bool signer, struct error *err)
+{
+    struct release *release = array(1, sizeof(*release));
+
+    release->id = id;
+    release->plan = plan;
+    release->snapshot.fd = release->keys.fd = -1;
+    if (make_snapshot(release, !signer, err) && (!signer || make_keys(release, err)))
         return release;
     release_free(release);
     return NULL;
@@ -84,6 +129,7 @@ void release_free(struct release *release)
     if (release == NULL)
         return;
     sealed_wipe(&release->snapshot);
+    sealed_wipe(&release->keys);
     plan_free(release->plan);
     free(release);
 }

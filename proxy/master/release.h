@@ -5,6 +5,7 @@
 #ifndef WLBPROXY_MASTER_RELEASE_H
 #define WLBPROXY_MASTER_RELEASE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,13 +18,16 @@ struct release {
     uint32_t id;
     struct plan *plan; /* owned */
     struct sealed snapshot;
+    struct sealed keys; /* the signer's: key_snapshot.h; fd -1: they are in `snapshot` */
     time_t released; /* when it was committed; 0: not yet */
 };
 
-/* Takes over the plan, on failure too (NULL and err). */
-struct release *release_new(uint32_t id, struct plan *plan, struct error *err);
+/* Takes over the plan, on failure too (NULL and err). With a `signer` the keys are apart.
+ */
+struct release *release_new(
+    uint32_t id, struct plan *plan, bool signer, struct error *err);
 
-/* Wipes the snapshot: no worker may still be about to read it. */
+/* Wipes both: no process may still be about to read it. */
 void release_free(struct release *release);
 
 #endif

@@ -200,7 +200,8 @@ static void on_rolling_too_long(uv_timer_t *timer)
 
 static void roll_out(struct reload *r)
 {
-    struct release *release = release_new(++r->last_id, r->plan, &r->err);
+    struct release *release = 
+        release_new(++r->last_id, r->plan, r->started_with.signer, &r->err);
 
     r->plan = NULL;
     if (release == NULL) {

@@ -20,6 +20,7 @@ void started_with_init(struct started_with *started, const struct settings *sett
 {
     started->workers = settings->workers;
     started->crypto = settings->crypto;
+    started->signer = settings->signer;
     started->user = copy(settings->user);
     started->control = copy(settings->control);
 }
@@ -45,6 +46,7 @@ void restart_needed(const struct started_with *started, const struct settings *f
 {
     warn(started->workers != fresh->workers, "workers", findings);
     warn(started->crypto != (uint32_t)fresh->crypto, "crypto", findings);
+    warn(started->signer != fresh->signer, "signer", findings);
     warn(strcmp(started->user, fresh->user) != 0, "user", findings);
     warn(strcmp(started->control, fresh->control) != 0, "control", findings);
 }

@@ -4,6 +4,7 @@
 #ifndef WLBPROXY_MASTER_RESTART_NEEDED_H
 #define WLBPROXY_MASTER_RESTART_NEEDED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct findings;
@@ -12,6 +13,7 @@ struct settings;
 /* What the processes were started with. */
 struct started_with {
     uint32_t workers, crypto;
+    bool signer;
     char *user, *control;
 };
 

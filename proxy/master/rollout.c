@@ -1,6 +1,7 @@
 #include "proxy/master/rollout.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,7 +14,7 @@
 #include "proxy/master/supervisor.h"
 
 /* A worker may die for reasons of its own; more often it is the new generation. */
-enum { DEATHS_MAX = 3 };
+enum { DEATHS_MAX = 3, STRAGGLER_SIZE = 32 };
 
 static void tell(struct child *child, enum message_type type, uint32_t id)
 {
@@ -53,13 +54,22 @@ static void send_sockets(
     flush_sockets(child, &m);
 }
 
+static bool is_signer(const struct rollout *rollout, const struct child *child)
+{
+    return child->supervisor != NULL && child->supervisor == rollout->signers;
+}
+
 static void offer(
     const struct rollout *rollout, struct child *child, const struct release *release)
 {
     struct message m = {.type = MESSAGE_OFFER, .id = release->id};
 
-    send_sockets(rollout, child, release);
-    m.fds[m.fd_count++] = release->snapshot.fd;
+    if (is_signer(rollout, child)) {
+        m.fds[m.fd_count++] = release->keys.fd;
+    } else {
+        send_sockets(rollout, child, release);
+        m.fds[m.fd_count++] = release->snapshot.fd;
+    }
     supervisor_send(child, &m);
     child->offered = release->id;
     child->waiting_since = uv_now(rollout->supervisor->loop);
@@ -89,20 +99,43 @@ static void advance(const struct rollout *rollout, struct child *child)
     }
 }
 
+/* All slots, the signer's last; the child is NULL where none is alive. */
+static unsigned slot_count(const struct rollout *rollout)
+{
+    return rollout->supervisor->count +
+        (rollout->signers != NULL ? rollout->signers->count : 0);
+}
+
+static struct child *child_at(const struct rollout *rollout, unsigned i)
+{
+    unsigned workers = rollout->supervisor->count;
+
+    return i < workers ? rollout->supervisor->slots[i].child
+                       : rollout->signers->slots[i - workers].child;
+}
+
 static void advance_all(const struct rollout *rollout)
 {
-    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
-        if (rollout->supervisor->slots[i].child != NULL)
-            advance(rollout, rollout->supervisor->slots[i].child);
+    for (unsigned i = 0; i < slot_count(rollout); i++) {
+        if (child_at(rollout, i) != NULL)
+            advance(rollout, child_at(rollout, i));
     }
+}
+
+static bool is_ready(const struct rollout *rollout, const struct child *child)
+{
+    return child != NULL && child->up && child->ready == rollout->next->id;
+}
+
+static bool serves(const struct rollout *rollout, const struct child *child)
+{
+    return child != NULL && child->up && child->serving == rollout->current->id;
 }
 
 static bool all_are_ready(const struct rollout *rollout)
 {
-    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
-        const struct child *child = rollout->supervisor->slots[i].child;
-
-        if (child == NULL || !child->up || child->ready != rollout->next->id)
+    for (unsigned i = 0; i < slot_count(rollout); i++) {
+        if (!is_ready(rollout, child_at(rollout, i)))
             return false;
     }
     return true;
@@ -110,10 +143,8 @@ static bool all_are_ready(const struct rollout *rollout)
 
 static bool all_serve(const struct rollout *rollout)
 {
-    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
-        const struct child *child = rollout->supervisor->slots[i].child;
-
-        if (child == NULL || !child->up || child->serving != rollout->current->id)
+    for (unsigned i = 0; i < slot_count(rollout); i++) {
+        if (!serves(rollout, child_at(rollout, i)))
             return false;
     }
     return true;
@@ -144,9 +175,9 @@ static void refuse(struct rollout *rollout)
     struct release *refused = rollout->next;
 
     rollout->next = NULL;
-    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
-        if (rollout->supervisor->slots[i].child != NULL)
-            forget(rollout->supervisor->slots[i].child, refused->id);
+    for (unsigned i = 0; i < slot_count(rollout); i++) {
+        if (child_at(rollout, i) != NULL)
+            forget(child_at(rollout, i), refused->id);
     }
     release_free(refused);
     rollout->finished(rollout, &rollout->refusal);
@@ -175,31 +206,35 @@ bool rollout_is_busy(const struct rollout *rollout)
     return rollout->next != NULL || rollout->confirming;
 }
 
-/* The first slot that keeps the others waiting. */
-static unsigned straggler(const struct rollout *rollout)
+/* The first slot that keeps the others waiting, in words: "worker 0", "signer". */
+static const char *straggler(const struct rollout *rollout, char text[STRAGGLER_SIZE])
 {
-    for (unsigned i = 0; i < rollout->supervisor->count; i++) {
-        const struct child *child = rollout->supervisor->slots[i].child;
+    unsigned i = 0;
 
-        if (child == NULL || !child->up ||
-            (rollout->next != NULL ? child->ready != rollout->next->id
-                                   : child->serving != rollout->current->id))
-            return i;
-    }
-    return 0;
+    while (i + 1 < slot_count(rollout) &&
+        (rollout->next != NULL ? is_ready(rollout, child_at(rollout, i))
+                               : serves(rollout, child_at(rollout, i))))
+        i++;
+    if (i < rollout->supervisor->count)
+        snprintf(text, STRAGGLER_SIZE, "worker %u", i);
+    else
+        snprintf(text, STRAGGLER_SIZE, "the signer");
+    return text;
 }
 
 void rollout_give_up(struct rollout *rollout)
 {
+    char text[STRAGGLER_SIZE];
+
     if (rollout->next != NULL) {
         error_set(&rollout->refusal,
-            "worker %u does not come up, its own lines in the log say why",
-            straggler(rollout));
+            "%s does not come up, its own lines in the log say why",
+            straggler(rollout, text));
         refuse(rollout);
     } else if (rollout->confirming) {
-        log_warning("event=worker_behind worker=%u generation=%u text=\"the others serve "
+        log_warning("event=worker_behind who=\"%s\" generation=%u text=\"the others serve "
                     "it, this one will when it comes up\"",
-            straggler(rollout), rollout->current->id);
+            straggler(rollout, text), rollout->current->id);
         rollout->confirming = false;
         rollout->finished(rollout, NULL);
     }
@@ -217,8 +252,8 @@ void rollout_gone(struct rollout *rollout, struct child *child)
     if (++rollout->deaths < DEATHS_MAX)
         return;
     error_set(&rollout->refusal,
-        "workers died %u times while they prepared it (the last one was worker %u)",
-        rollout->deaths, child->slot);
+        "processes died %u times while they prepared it (the last one was %s %u)",
+        rollout->deaths, is_signer(rollout, child) ? "signer" : "worker", child->slot);
     refuse(rollout);
 }
 

@@ -1,5 +1,5 @@
 /*
- * rollout.h - brings every worker to one generation, in two phases.
+ * rollout.h - brings every worker, and the signer, to one generation, in two phases.
  *
  * All workers prepare the next release beside the current one; only when every slot's
  * worker said yes it is decided: from then on it is the current one, workers commit, and
@@ -21,7 +21,8 @@ struct sockets;
 struct supervisor;
 
 struct rollout {
-    struct supervisor *supervisor;
+    struct supervisor *supervisor; /* of the workers */
+    struct supervisor *signers; /* NULL: there is none */
     const struct sockets *sockets;
     struct release *current; /* owned; NULL before the first */
     struct release *next; /* owned; NULL: none on its way */

@@ -7,6 +7,7 @@
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
+#include "proxy/ipc/signing_stats.h"
 #include "proxy/master/status_json.h"
 
 enum { ANSWER_TIMEOUT = 3000 };
@@ -17,7 +18,7 @@ static bool is_complete(const struct status *s)
         if (s->due[i])
             return false;
     }
-    return s->disk == NULL || s->disk->done;
+    return !s->signer_due && (s->disk == NULL || s->disk->done);
 }
 
 static void forget(struct status *s)
@@ -25,6 +26,9 @@ static void forget(struct status *s)
     uv_timer_stop(&s->answer_timer);
     disk_look_end(s->disk);
     s->disk = NULL;
+    free(s->signer);
+    s->signer = NULL;
+    s->signer_due = false;
     for (unsigned i = 0; i < SUPERVISOR_SLOTS_MAX; i++) {
         free(s->reports[i]);
         s->reports[i] = NULL;
@@ -35,7 +39,7 @@ static void forget(struct status *s)
 
 static void answer(struct status *s)
 {
-    json_t *json = status_json(s->master, s->reports, s->disk);
+    json_t *json = status_json(s->master, s->reports, s->signer, s->disk);
     struct list *node;
 
     forget(s);
@@ -83,6 +87,8 @@ static void begin(struct status *s)
     s->disk = disk_look_begin(&m->tasks, m->config_path, !m->config_given, on_looked, s);
     uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
     supervisor_broadcast(&m->supervisor, &question);
+    s->signer_due = !supervisor_is_empty(&m->signers) && m->signers.slots[0].child->up;
+    supervisor_broadcast(&m->signers, &question);
 }
 
 void status_ask(struct status *s, struct status_waiter *waiter)
@@ -112,5 +118,28 @@ void status_take(struct status *s, struct child *child, const struct message *m)
 void status_gone(struct status *s, const struct child *child)
 {
     s->due[child->slot] = false;
+    look_whether_complete(s);
+}
+
+void status_take_signer(struct status *s, const struct message *m)
+{
+    struct signing_stats *stats;
+
+    if (!s->asking || m->id != s->question || !s->signer_due)
+        return;
+    stats = malloc(sizeof(*stats));
+    if (stats == NULL)
+        abort();
+    s->signer_due = false;
+    if (signing_stats_decode(stats, m->body, m->len))
+        s->signer = stats;
+    else
+        free(stats);
+    look_whether_complete(s);
+}
+
+void status_signer_gone(struct status *s)
+{
+    s->signer_due = false;
     look_whether_complete(s);
 }

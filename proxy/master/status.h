@@ -1,5 +1,5 @@
 /*
- * status.h - answers `status`: asks every worker for its report and the disk for what a
+ * status.h - answers `status`: asks every worker and the signer for a report and the disk for what a
  * reload would bring, waits for neither longer than moments, and puts it together.
  */
 #ifndef WLBPROXY_MASTER_STATUS_H
@@ -19,6 +19,7 @@ struct disk_look;
 struct master;
 struct message;
 struct worker_stats;
+struct signing_stats;
 
 struct status_waiter {
     struct list link;
@@ -33,6 +34,8 @@ struct status {
     bool asking;
     bool due[SUPERVISOR_SLOTS_MAX];
     struct worker_stats *reports[SUPERVISOR_SLOTS_MAX]; /* NULL: no answer */
+    bool signer_due;
+    struct signing_stats *signer; /* NULL: no answer */
     struct disk_look *disk; /* NULL: not looked at */
 };
 
@@ -43,5 +46,7 @@ void status_ask(struct status *status, struct status_waiter *waiter);
 
 void status_take(struct status *status, struct child *child, const struct message *m);
 void status_gone(struct status *status, const struct child *child);
+void status_take_signer(struct status *status, const struct message *m);
+void status_signer_gone(struct status *status);
 
 #endif

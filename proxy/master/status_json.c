@@ -14,6 +14,7 @@
 #include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
+#include "proxy/ipc/signing_stats.h"
 
 struct generation_sum {
     uint32_t id;
@@ -190,8 +191,47 @@ static json_t *descriptors_json(const struct plan *plan)
         (json_int_t)plan->max_connections_asked);
 }
 
+static json_t *requesters_json(const struct signing_stats *stats)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < stats->worker_count; i++)
+        json_array_append_new(list,
+            json_pack("{sI sI sI sI sI}", "worker", (json_int_t)stats->workers[i].slot,
+                "signatures", (json_int_t)stats->workers[i].signatures, "queue",
+                (json_int_t)stats->workers[i].queued, "refused",
+                (json_int_t)stats->workers[i].refused, "over_quota",
+                (json_int_t)stats->workers[i].over_quota));
+    return list;
+}
+
+static json_t *signer_json(const struct master *m, const struct signing_stats *stats)
+{
+    const struct child *child = m->signers.slots[0].child;
+    json_t *object;
+
+    if (m->signers.count == 0)
+        return json_null();
+    object = json_pack("{si sb}", "restarts", (int)m->signers.slots[0].restarts, "answers",
+        stats != NULL);
+    if (child != NULL)
+        json_object_update_new(object,
+            json_pack("{si sI ss}", "pid", (int)child->pid, "uptime",
+                (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
+                child->crypto));
+    if (stats != NULL)
+        json_object_update_new(object,
+            json_pack("{sI sI sI sI sI sI so}", "signatures",
+                (json_int_t)stats->signatures, "signatures_per_second",
+                (json_int_t)stats->per_second, "queue", (json_int_t)stats->queued,
+                "queue_peak", (json_int_t)stats->queued_peak, "refused",
+                (json_int_t)stats->refused, "keys", (json_int_t)stats->keys, "workers",
+                requesters_json(stats)));
+    return object;
+}
+
 json_t *status_json(const struct master *m, struct worker_stats *const *reports,
-    const struct disk_look *disk)
+    const struct signing_stats *signer, const struct disk_look *disk)
 {
     const struct release *current = m->reload.rollout.current;
     json_t *services = describe_services(current->plan);
@@ -211,6 +251,7 @@ json_t *status_json(const struct master *m, struct worker_stats *const *reports,
     json_object_set_new(status, "descriptors", descriptors_json(current->plan));
     json_object_set_new(status, "generations", generations_json(m, reports, current->id));
     json_object_set_new(status, "workers", workers_json(m, reports));
+    json_object_set_new(status, "signer", signer_json(m, signer));
     set_disk(status, services, current->plan, disk);
     json_object_set_new(status, "services", services);
     set_sums(status, m, reports);

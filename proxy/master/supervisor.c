@@ -11,7 +11,6 @@
 #include "proxy/ipc/wire.h"
 #include "proxy/master/spawn.h"
 #include "proxy/master/worker_environment.h"
-#include "proxy/worker/worker.h"
 
 enum {
     TICK_MS = 500,
@@ -43,6 +42,26 @@ static void kill_now(const struct child *child)
         kill(child->pid, SIGKILL);
 }
 
+enum event { DIED, ENDED, KILLED, NOT_STARTED, PAUSE, UP, EVENTS };
+
+/* By enum supervised. */
+static const struct kind {
+    const char *name; /* its argument, and its slot's field in events */
+    const char *events[EVENTS];
+} kinds[] = {
+    {"worker",
+        {"event=worker_died", "event=worker_ended", "event=worker_killed",
+            "event=worker_not_started", "event=worker_pause", "event=worker_up"}},
+    {"signer",
+        {"event=signer_died", "event=signer_ended", "event=signer_killed",
+            "event=signer_not_started", "event=signer_pause", "event=signer_up"}},
+};
+
+static const struct kind *kind_of(const struct child *child)
+{
+    return &kinds[child->supervisor->kind];
+}
+
 void supervisor_kill(struct child *child, const char *why)
 {
     char quoted[ERROR_TEXT_MAX + 64];
@@ -51,8 +70,8 @@ void supervisor_kill(struct child *child, const char *why)
         return;
     child->ending = true;
     log_quote(quoted, sizeof(quoted), why, strlen(why));
-    log_error("event=worker_killed worker=%u pid=%d reason=%s", child->slot, child->pid,
-        quoted);
+    log_error("%s %s=%u pid=%d reason=%s", kind_of(child)->events[KILLED],
+        kind_of(child)->name, child->slot, child->pid, quoted);
     kill_now(child);
 }
 
@@ -87,14 +106,17 @@ static uint64_t pause_before_next(struct slot *slot, uint64_t lived)
 
 static void log_end(const struct child *child, int status, int signal)
 {
+    const struct kind *kind = kind_of(child);
+
     if (child->supervisor->draining && status == 0 && signal == 0)
-        log_info("event=worker_ended worker=%u pid=%d", child->slot, child->pid);
+        log_info(
+            "%s %s=%u pid=%d", kind->events[ENDED], kind->name, child->slot, child->pid);
     else if (signal != 0)
-        log_error("event=worker_died worker=%u pid=%d signal=%d reason=\"%s\"",
-            child->slot, child->pid, signal, strsignal(signal));
+        log_error("%s %s=%u pid=%d signal=%d reason=\"%s\"", kind->events[DIED],
+            kind->name, child->slot, child->pid, signal, strsignal(signal));
     else
-        log_error("event=worker_died worker=%u pid=%d status=%d", child->slot, child->pid,
-            status);
+        log_error("%s %s=%u pid=%d status=%d", kind->events[DIED], kind->name, child->slot,
+            child->pid, status);
 }
 
 static void spawn(struct supervisor *s, unsigned index);
@@ -118,8 +140,8 @@ static void ended(struct child *child, const struct spawn_end *end)
         if (pause == 0)
             spawn(s, child->slot);
         else
-            log_warning("event=worker_pause worker=%u ms=%llu", child->slot,
-                (unsigned long long)pause);
+            log_warning("%s %s=%u ms=%llu", kind_of(child)->events[PAUSE],
+                kind_of(child)->name, child->slot, (unsigned long long)pause);
     } else if (supervisor_is_empty(s)) {
         s->events->empty(s);
     }
@@ -147,8 +169,8 @@ static void take_hello(struct child *child, const struct message *m)
     }
     take_crypto(child, crypto);
     child->up = true;
-    log_info("event=worker_up worker=%u pid=%d crypto=\"%s\"", child->slot, child->pid,
-        child->crypto);
+    log_info("%s %s=%u pid=%d crypto=\"%s\"", kind_of(child)->events[UP],
+        kind_of(child)->name, child->slot, child->pid, child->crypto);
     child->supervisor->events->hello(child->supervisor, child);
 }
 
@@ -197,25 +219,25 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static int start_process(struct child *child, int worker_end)
 {
     char *environment[WORKER_ENVIRONMENT_MAX];
-    char *arguments[] = {(char *)"wlbproxy", (char *)WORKER_ARGUMENT, NULL};
+    char *arguments[] = {(char *)"wlbproxy", (char *)(uintptr_t)kind_of(child)->name, NULL};
     const struct spawn spawn = {
         .program = program_running(child->supervisor->program),
         .arguments = arguments,
         .environment = environment,
-        .fds = {SPAWN_NULL, SPAWN_NULL, STDERR_FILENO, [WORKER_CHANNEL_FD] = worker_end},
+        .fds = {SPAWN_NULL, SPAWN_NULL, STDERR_FILENO, [CHANNEL_FD] = worker_end},
     };
 
     worker_environment(environment);
     return spawn_process(&spawn, &child->pid);
 }
 
-static void plan_retry(struct supervisor *s, unsigned index, const char *what, int error)
+static void plan_retry(struct supervisor *s, unsigned index, const char *step, int error)
 {
     struct slot *slot = &s->slots[index];
 
     slot->due = now_ms(s) + 1 + pause_before_next(slot, 0);
-    log_error("event=worker_not_started worker=%u reason=\"%s: %s%s\"", index, what,
-        strerror(error),
+    log_error("%s %s=%u reason=\"%s: %s%s\"", kinds[s->kind].events[NOT_STARTED],
+        kinds[s->kind].name, index, step, strerror(error),
         error == EAGAIN ? "; too many processes: raise TasksMax, or ulimit -u" : "");
 }
 

@@ -1,9 +1,9 @@
 /*
- * supervisor.h - keeps one worker process alive in each slot.
+ * supervisor.h - keeps one process alive in each slot: the workers', or the signer's.
  *
- * A worker that ends is replaced at once, with a pause that doubles up to two seconds
+ * A process that ends is replaced at once, with a pause that doubles up to two seconds
  * only while it keeps ending young. One that no longer answers its heartbeat is killed
- * and replaced. What the workers are to serve is not known here: see rollout.h.
+ * and replaced. What they are to serve is not known here: see rollout.h.
  */
 #ifndef WLBPROXY_MASTER_SUPERVISOR_H
 #define WLBPROXY_MASTER_SUPERVISOR_H
@@ -23,7 +23,7 @@ enum { SUPERVISOR_SLOTS_MAX = 256, CRYPTO_TEXT_MAX = 192 };
 
 struct supervisor;
 
-/* One worker process; the fields below the line are rollout's. */
+/* One process; the fields below the line are rollout's. */
 struct child {
     struct supervisor *supervisor;
     unsigned slot;
@@ -64,15 +64,16 @@ struct supervisor {
     uv_loop_t *loop;
     uv_timer_t tick;
     const struct program *program;
+    enum supervised { SUPERVISED_WORKERS, SUPERVISED_SIGNER } kind;
     struct slot slots[SUPERVISOR_SLOTS_MAX];
     unsigned count;
     bool draining;
 };
 
-/* Starts `count` workers. */
+/* Starts `count` of them. */
 void supervisor_start(struct supervisor *s, unsigned count);
 
-/* Sends; a worker that does not even take it is killed. */
+/* Sends; a process that does not even take it is killed. */
 void supervisor_send(struct child *child, const struct message *m);
 void supervisor_broadcast(struct supervisor *s, const struct message *m);
 void supervisor_kill(struct child *child, const char *why);

@@ -64,7 +64,7 @@ static struct stream *next_unverified(struct loop *loop)
 {
     struct stream *s = take_queued(&loop->keys_done);
 
-    if (s != NULL || engine_fullest(false) >= KEYS_BATCH)
+    if (s != NULL || engine_fullest(false) >= KEYS_BATCH || engine_signer_is_busy())
         return s;
     bool last_first = ++loop->picks % LOWEST_PRIORITY_EVERY == 0;
     for (unsigned priority = 1; priority < LOOP_PRIORITIES && s == NULL; priority++)
@@ -201,7 +201,7 @@ static bool run_batches(struct loop *loop, bool quiet)
 
 static void run_key_operations(struct loop *loop, bool quiet)
 {
-    if (list_empty(&loop->awaiting_keys) || !run_batches(loop, quiet))
+    if (engine_pending() == 0 || !run_batches(loop, quiet))
         return;
     sort_by_keys(loop);
     run_verified(loop, SHORT_SLICE);
@@ -224,6 +224,8 @@ bool handshake_scheduler_run(struct loop *loop, bool quiet)
     /* What the events wrote does not wait for handshakes, which take milliseconds. */
     tell_ready(loop);
     flush_all(loop);
+    if (engine_signatures_came())
+        sort_by_keys(loop);
     run_verified(loop, SLICE);
     if (loop->serving)
         loop->served_at = uv_hrtime();
@@ -234,7 +236,6 @@ bool handshake_scheduler_run(struct loop *loop, bool quiet)
     flush_all(loop);
     pollers_tell_closed(&loop->pollers);
     return verified_wait(loop) || unverified_wait(loop) || !list_empty(&loop->ready) ||
-        (!list_empty(&loop->awaiting_keys) &&
-            (!loop->holding || engine_pending_urgent() > 0)) ||
+        (engine_pending() > 0 && (!loop->holding || engine_pending_urgent() > 0)) ||
         !list_empty(&loop->unflushed);
 }

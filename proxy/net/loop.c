@@ -19,6 +19,7 @@ static void on_before_wait(uv_prepare_t *prepare)
 
     loop->events_seen = false;
     bool more = handshake_scheduler_run(loop, quiet);
+    engine_flush();
     /* Keys are made ahead of need only when a whole turn brought nothing else to do. */
     if (!more && loop->keys_used) {
         if (quiet)

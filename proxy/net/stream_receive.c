@@ -34,7 +34,8 @@ static bool tls_event(struct stream *s, int event)
         return false;
     case TLS_NEED_KEYS:
         tls_keep(s->tls);
-        stream_queue(s, &s->loop->awaiting_keys);
+        stream_queue(s,
+            tls_keys_are_ready(s->tls) ? &s->loop->keys_done : &s->loop->awaiting_keys);
         return false;
     case TLS_PLAIN_HTTP:
         stream_plain_http(s);

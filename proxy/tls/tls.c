@@ -64,7 +64,7 @@ static void use_openssl(struct tls *tls)
     SSL_set_app_data(tls->ssl, tls);
     SSL_set_info_callback(tls->ssl, on_info);
     SSL_set_accept_state(tls->ssl);
-    if (engine_is_batched()) {
+    if (engine_may_pause()) {
         SSL_set_mode(tls->ssl, SSL_MODE_ASYNC);
         SSL_set_async_callback(tls->ssl, on_keys_ready);
         SSL_set_async_callback_arg(tls->ssl, tls);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "certstore/credential.h"
+#include "certstore/read/private_key.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "proxy/crypto/engine.h"
@@ -51,8 +52,9 @@ static bool unpack(const struct snapshot_service *from, struct credential **cred
     struct error *err)
 {
     for (size_t i = 0; i < from->credential_count; i++) {
-        credentials[i] = credential_unpack(
-            from->credentials[i].bytes, from->credentials[i].len, engine_libctx(), err);
+        credentials[i] = credential_unpack(from->credentials[i].bytes,
+            from->credentials[i].len, engine_libctx(),
+            engine_signs_remotely() ? NULL : private_key_parse, err);
         if (credentials[i] == NULL)
             return false;
     }

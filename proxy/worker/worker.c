@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certstore/certificate.h"
 #include "certstore/credential.h"
 #include "config/error.h"
 #include "config/settings.h"
@@ -17,11 +18,11 @@
 #include "proxy/base/log.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/ipc/wire.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/ipc/worker_stats.h"
-#include "proxy/session/client.h"
-#include "proxy/worker/sandbox.h"
 #include "proxy/worker/served.h"
+#include "proxy/ipc/wire.h"
+#include "proxy/session/client.h"
 #include "proxy/worker/worker_state.h"
 
 enum {
@@ -136,6 +137,14 @@ static void take_tickets(struct worker *w, const struct message *m)
         memcpy(&w->tickets, m->body, m->len);
 }
 
+static void take_signer(struct worker *w, struct message *m)
+{
+    if (m->fd_count != 1)
+        return;
+    m->fd_count = 0;
+    worker_signer_use(&w->signer, m->fds[0]);
+}
+
 /* A connection that the master made, to see with its own eyes what we serve. */
 static void take_probe(struct worker *w, struct message *m)
 {
@@ -203,6 +212,9 @@ static void take(struct worker *w, struct message *m)
         break;
     case MESSAGE_ASK_STATS:
         send_stats(w, m->id);
+        break;
+    case MESSAGE_SIGNER:
+        take_signer(w, m);
         break;
     case MESSAGE_PROBE:
         take_probe(w, m);
@@ -277,6 +289,8 @@ static bool start(struct worker *w, struct error *err)
         [CRYPTO_BATCHED] = ENGINE_BATCHED};
 
     tzset();
+    if (w->setup.signer)
+        engine_use_signer(certificate_key_number);
     if (!secrets_init(err) || !engine_start(choices[w->setup.crypto % 3], err))
         return false;
     privileges_volunteer();
@@ -284,7 +298,7 @@ static bool start(struct worker *w, struct error *err)
         return false;
     privileges_harden();
     privileges_freeze();
-    return sandbox_enter_early(err);
+    return sandbox_enter_early(uv_version(), err);
 }
 
 static void say_hello(struct worker *w)
@@ -304,6 +318,7 @@ static void serve(struct worker *w)
     w->clients = clients_new(&w->loop);
     worker_listeners_init(&w->listeners, &w->loop, w->clients);
     list_init(&w->generations);
+    worker_signer_init(&w->signer, &w->loop.uv);
     deadline_init(&w->drain_due, on_drain_due);
     deadline_init(&w->confirm_due, on_confirm_due);
     w->poll.data = w;
@@ -319,6 +334,7 @@ static void finish(struct worker *w)
     deadline_disarm(&w->drain_due);
     deadline_disarm(&w->confirm_due);
     uv_close((uv_handle_t *)&w->poll, NULL);
+    worker_signer_close(&w->signer);
     worker_release_generations(w);
     loop_run(&w->loop);
     clients_free(w->clients);
@@ -331,7 +347,7 @@ static void finish(struct worker *w)
 int worker_main(void)
 {
     static struct worker worker = {
-        .channel = WORKER_CHANNEL_FD, .logs = {.log = -1, .access = -1}};
+        .channel = CHANNEL_FD, .logs = {.log = -1, .access = -1}};
     struct error err;
 
     ignore_signals();

@@ -3,14 +3,12 @@
  * files.
  *
  * The master starts it as `<this program> WORKER_ARGUMENT` with its channel as descriptor
- * WORKER_CHANNEL_FD; main() calls worker_main() when it sees that argument.
+ * CHANNEL_FD; main() calls worker_main() when it sees that argument.
  */
 #ifndef WLBPROXY_WORKER_WORKER_H
 #define WLBPROXY_WORKER_WORKER_H
 
 #define WORKER_ARGUMENT "worker"
-
-enum { WORKER_CHANNEL_FD = 3 };
 
 /* Returns the exit status; 2 with a sentence on stderr if descriptor 3 is no channel. */
 int worker_main(void);

@@ -6,10 +6,10 @@
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/ipc/sealed_memory.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/session/client.h"
-#include "proxy/worker/sandbox.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 
@@ -62,7 +62,7 @@ static bool sandbox_once(struct worker *w, struct error *err)
 
     if (w->confined)
         return true;
-    w->confined = sandbox_enter(&how, err);
+    w->confined = sandbox_enter(SANDBOX_WORKER, &how, err);
     if (w->confined)
         log_info("event=confined by=\"%s\"", how);
     return w->confined;

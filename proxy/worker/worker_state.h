@@ -14,6 +14,7 @@
 #include "proxy/net/deadline.h"
 #include "proxy/net/loop.h"
 #include "proxy/worker/worker_listeners.h"
+#include "proxy/worker/worker_signer.h"
 
 struct error;
 struct clients;
@@ -29,6 +30,7 @@ struct worker {
     uv_poll_t poll;
     struct setup setup;
     struct logs logs;
+    struct worker_signer signer;
     struct ticket_keys tickets;
     struct list
         generations; /* struct served.link, the oldest first; the prepared one not */

@@ -102,7 +102,7 @@ def masters_end(proxy):
 
 
 def test_a_worker_that_talks_and_does_not_listen(start_proxy, origin):
-    proxy = start_proxy(origin.address)
+    proxy = start_proxy(origin.address, signer="off")
     (worker,) = proxy.workers()
     os.kill(worker, signal.SIGSTOP)
     with taken(worker) as channel, masters_end(proxy) as full:

@@ -15,6 +15,7 @@
 #include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
+#include "certstore/read/private_key.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "tests/unit/pki.h"
@@ -324,13 +325,14 @@ static void a_packed_credential_is_the_same_one(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct credential *before = make_credential(kinds[i], "host"), *after;
         size_t len;
-        char *bytes = credential_pack(before, &len);
+        char *bytes = credential_pack(before, true, &len);
 
-        after = credential_unpack(bytes, len, NULL, &err);
+        after = credential_unpack(bytes, len, NULL, private_key_parse, &err);
         assert_non_null(after);
         assert_true(credential_equal(before, after));
         for (size_t cut = 0; cut < len; cut += 1 + cut / 16)
-            assert_null(credential_unpack(bytes, cut, NULL, &err));
+            assert_null(
+                credential_unpack(bytes, cut, NULL, private_key_parse, &err));
         secrets_free(bytes, len);
         credential_unref(before);
         credential_unref(after);

@@ -32,7 +32,7 @@ static struct release *release(uint32_t id)
 
     assert_non_null(made);
     made->id = id;
-    made->snapshot.fd = -1;
+    made->snapshot.fd = made->keys.fd = -1;
     return made;
 }
 

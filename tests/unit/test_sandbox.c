@@ -24,7 +24,7 @@
 #include <cmocka.h>
 
 #include "config/error.h"
-#include "proxy/worker/sandbox.h"
+#include "proxy/base/sandbox.h"
 
 static int pair[2];
 
@@ -219,7 +219,7 @@ static int attempt(long (*what)(void))
     struct error err;
 
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (!sandbox_enter(&how, &err))
+    if (!sandbox_enter(SANDBOX_WORKER, &how, &err))
         return 1;
     if (strcmp(how, "seccomp") != 0)
         return 2;

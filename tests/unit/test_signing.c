@@ -96,6 +96,7 @@ static void import_rsa(
     signing->alone = EVP_PKEY_CTX_new(key, NULL);
     assert_int_equal(EVP_PKEY_sign_init(signing->alone), 1);
     assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(signing->alone, RSA_NO_PADDING), 1);
+    signing->check = signing_context_check(key);
 }
 
 /* Different keys in the lanes; one of them with a coefficient that is wrong, as if a bit
@@ -120,7 +121,7 @@ static void rsa_batches_equal_openssl_even_after_a_fault(void **state)
             memset(blocks[i], (int)(round * 31 + i), sizeof(blocks[i]));
             blocks[i][0] = 0;
             jobs[i] = (struct signing_job){
-                &keys[i % 2], blocks[i], sizeof(blocks[i]), got[i], 0, false};
+                &keys[i % 2], blocks[i], sizeof(blocks[i]), 0, got[i], 0, false};
         }
         if (round == 2)
             rsa[1].qinv[3] ^= 1;
@@ -137,6 +138,7 @@ static void rsa_batches_equal_openssl_even_after_a_fault(void **state)
     }
     for (size_t k = 0; k < 2; k++) {
         EVP_PKEY_CTX_free(keys[k].alone);
+        EVP_PKEY_CTX_free(keys[k].check);
         EVP_PKEY_free(openssl[k]);
     }
     free(rsa);
@@ -165,6 +167,7 @@ static void ecdsa_batches_verify(void **state)
         signing.scalar = scalar;
         signing.alone = EVP_PKEY_CTX_new(key, NULL);
         assert_int_equal(EVP_PKEY_sign_init(signing.alone), 1);
+        signing.check = verify;
         assert_int_equal(EVP_PKEY_verify_init(verify), 1);
         for (size_t i = 0; i < LANES; i++) {
             memset(digests[i],
@@ -173,7 +176,7 @@ static void ecdsa_batches_verify(void **state)
                              : (int)i * 37,
                 sizeof(digests[i]));
             jobs[i] = (struct signing_job){
-                &signing, digests[i], i % 2 ? 64 : 20 + i * 4, signatures[i], 0, false};
+                &signing, digests[i], i % 2 ? 64 : 20 + i * 4, 0, signatures[i], 0, false};
         }
         signing_ecdsa(jobs, LANES);
         for (size_t i = 0; i < LANES; i++) {

@@ -65,6 +65,9 @@ class Pki:
         "ec": {"key": "P-256"},
         "ec384": {"key": "P-384"},
         "ed25519": {"key": "ED25519"},
+        "ed448": {"key": "ED448"},
+        "ec521": {"key": "P-521"},
+        "rsa_pss": {"key": "rsa-pss:2048"},
         "expired": {"start": "20200101000000Z", "end": "20210101000000Z"},
         "not_yet": {"start": "20900101000000Z", "end": "20910101000000Z"},
         "wrong_name": {"san": ["DNS:elsewhere.example"]},
@@ -90,6 +93,8 @@ class Pki:
     def _key(self, pair, kind):
         if kind.startswith("rsa:"):
             how = ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{kind[4:]}"]
+        elif kind.startswith("rsa-pss:"):
+            how = ["-algorithm", "RSA-PSS", "-pkeyopt", f"rsa_keygen_bits:{kind[8:]}"]
         elif kind.startswith("P-"):
             how = ["-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
         else:

@@ -16,7 +16,7 @@ CRASH = re.compile(
     r"|SUMMARY: \w+Sanitizer|signal=(SIGSEGV|SIGABRT|SIGILL|SIGBUS)\b")
 
 GLOBAL = {"workers", "user", "log", "log_level", "access_log", "access_log_format", "control",
-          "crypto", "watch", "strict_reload", "drain_timeout", "max_connections",
+          "crypto", "signer", "watch", "strict_reload", "drain_timeout", "max_connections",
           "max_connections_per_source", "max_handshakes", "handshake_rate",
           "ticket_rotation"}
 
@@ -124,7 +124,7 @@ class Proxy:
         return None
 
     def kill_all(self):
-        for pid in [*self.workers(), self.pid]:
+        for pid in [*self.workers(), *self.children("signer"), self.pid]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -209,14 +209,29 @@ class Proxy:
 
     # --- processes -----------------------------------------------------------------------
 
-    def workers(self):
-        """Process ids of the workers."""
+    def children(self, kind):
+        """Process ids of the master's children of that kind: "worker" or "signer"."""
         pids = []
         for task in os.listdir(f"/proc/{self.pid}/task"):
             with (contextlib.suppress(FileNotFoundError),  # a thread may just have ended
                   open(f"/proc/{self.pid}/task/{task}/children") as children):
                 pids += map(int, children.read().split())
-        return pids
+        return [pid for pid in pids if self._is_a(pid, kind)]
+
+    @staticmethod
+    def _is_a(pid, kind):
+        """By its name, or by its first argument."""
+        with (contextlib.suppress(FileNotFoundError, ProcessLookupError),
+              open(f"/proc/{pid}/cmdline", "rb") as words):
+            return any(word.endswith(kind.encode()) for word in words.read().split(b"\0")[:2])
+        return False
+
+    def workers(self):
+        return self.children("worker")
+
+    def signer(self):
+        (pid,) = self.children("signer")
+        return pid
 
     def rss(self, pid=None):
         """KiB of resident memory of a worker (the first one unless said)."""

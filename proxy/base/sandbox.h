@@ -6,8 +6,8 @@
  * Anything else fails with EPERM instead of killing: a library that probes for a feature
  * must not end the service.
  */
-#ifndef WLBPROXY_WORKER_SANDBOX_H
-#define WLBPROXY_WORKER_SANDBOX_H
+#ifndef WLBPROXY_BASE_SANDBOX_H
+#define WLBPROXY_BASE_SANDBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,10 +17,14 @@ struct error;
 /* Before the event loop is made, in the master, too. libuv 1.45 and later would hand its
  * epoll_ctl(2) to io_uring, whose requests no filter sees (confine() therefore forbids
  * them) and epoll_retry.h cannot repeat; without a ring it does without. */
-bool sandbox_enter_early(struct error *err);
+bool sandbox_enter_early(unsigned uv_version, struct error *err);
 
 /* For good. False only if the kernel refused the filter. `how` tells what came of it, for
  * the log: sanitizers and valgrind need the file system and go unconfined. */
-bool sandbox_enter(const char **how, struct error *err);
+enum sandbox_kind {
+    SANDBOX_WORKER,
+    SANDBOX_SIGNER, /* bytes on the sockets it has, and its own memory */
+};
+bool sandbox_enter(enum sandbox_kind kind, const char **how, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "proxy/worker/sandbox.h"
+#include "proxy/base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,21 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <uv.h>
-
 #include "config/error.h"
 
-static const int allowed[] = {
-    /* bytes and descriptors */
-    SCMP_SYS(read),
-    SCMP_SYS(readv),
-    SCMP_SYS(write),
-    SCMP_SYS(writev),
-    SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(close),
-    SCMP_SYS(fstat),
-    SCMP_SYS(lseek),
+/* A worker's alone. */
+static const int allowed_worker[] = {
     /* connections */
     SCMP_SYS(accept4),
     SCMP_SYS(connect),
@@ -39,6 +28,20 @@ static const int allowed[] = {
     SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait),
     SCMP_SYS(epoll_pwait2),
+};
+
+static const int allowed[] = {
+    /* bytes and descriptors */
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(lseek),
+    /* waiting */
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(nanosleep),
@@ -93,7 +96,6 @@ static const struct exact exactly[] = {
     {SCMP_SYS(fcntl), 1, F_SETFD}, {SCMP_SYS(ioctl), 1, FIONBIO},
     {SCMP_SYS(ioctl), 1, FIOCLEX}, {SCMP_SYS(ioctl), 1, FIONREAD},
     {SCMP_SYS(ioctl), 1, SIOCOUTQ}, /* what the client's kernel has not acknowledged */
-    {SCMP_SYS(setsockopt), 1, IPPROTO_TCP},
     {SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH}, /* fstat() of glibc 2.33 to 2.38 */
 };
 
@@ -112,7 +114,8 @@ static int add_sockets(scmp_filter_ctx filter)
 {
     static const int families[] = {AF_INET, AF_INET6, AF_UNIX};
     static const int options[] = {SO_LINGER, SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF};
-    int failed = 0;
+    int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 1,
+        ARGUMENT_IS(1, IPPROTO_TCP));
 
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
@@ -126,7 +129,7 @@ static int add_sockets(scmp_filter_ctx filter)
 
 static int add_with_arguments(scmp_filter_ctx filter)
 {
-    int failed = add_sockets(filter) | add_exact(filter);
+    int failed = add_exact(filter);
 
     /* Memory, but no code. */
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -151,14 +154,22 @@ static bool forbid_io_uring(scmp_filter_ctx filter)
                filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0;
 }
 
-static bool allow_what_is_needed(scmp_filter_ctx filter)
+static bool allow_signer(scmp_filter_ctx filter)
 {
     int failed = 0;
 
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    failed |= add_with_arguments(filter);
-    return failed == 0;
+    return (failed | add_with_arguments(filter)) == 0;
+}
+
+static bool allow_worker(scmp_filter_ctx filter)
+{
+    int failed = add_sockets(filter);
+
+    for (size_t i = 0; i < sizeof(allowed_worker) / sizeof(allowed_worker[0]); i++)
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_worker[i], 0);
+    return failed == 0 && allow_signer(filter);
 }
 
 static const char *exemption(void)
@@ -189,20 +200,21 @@ static bool install(
         error_set(err, "the kernel refuses the system call filter: %s", strerror(errno));
 }
 
-bool sandbox_enter_early(struct error *err)
+bool sandbox_enter_early(unsigned uv_version, struct error *err)
 {
     enum { FIRST_WITH_IO_URING = 1 << 16 | 45 << 8 };
 
-    if (exemption() != NULL || uv_version() < FIRST_WITH_IO_URING)
+    if (exemption() != NULL || uv_version < FIRST_WITH_IO_URING)
         return true;
     return install(SCMP_ACT_ALLOW, forbid_io_uring, err);
 }
 
-bool sandbox_enter(const char **how, struct error *err)
+bool sandbox_enter(enum sandbox_kind kind, const char **how, struct error *err)
 {
     *how = exemption();
     if (*how != NULL)
         return true;
     *how = "seccomp";
-    return install(SCMP_ACT_ERRNO(EPERM), allow_what_is_needed, err);
+    return install(SCMP_ACT_ERRNO(EPERM),
+        kind == SANDBOX_SIGNER ? allow_signer : allow_worker, err);
 }

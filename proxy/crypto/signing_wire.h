@@ -1,0 +1,55 @@
+/*
+ * signing_wire.h - what a worker and the signer say to each other: requests one way,
+ * answers the other, as many in a datagram as there are. Pure encoding, between processes
+ * of one machine and one build; the reader believes nothing.
+ */
+#ifndef WLBPROXY_CRYPTO_SIGNING_WIRE_H
+#define WLBPROXY_CRYPTO_SIGNING_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SIGNING_INPUT_MAX = 256, /* a digest, or what EdDSA signs */
+    SIGNING_ANSWER_MAX = 2048, /* RSA 16384 */
+    SIGNING_DATAGRAM_MAX = 48 * 1024,
+    SIGNING_ASKS_MAX = 128, /* in a datagram */
+};
+
+struct signing_ask {
+    uint64_t key; /* certificate_key_number() */
+    uint32_t id; /* the worker's own */
+    uint16_t scheme; /* signature_scheme.h */
+    bool urgent; /* before this worker's others */
+    const unsigned char *input; /* the digest; borrowed */
+    size_t input_len;
+};
+
+struct signing_answer {
+    uint32_t id;
+    const unsigned char *signature; /* borrowed */
+    size_t len; /* 0: refused */
+};
+
+struct signing_writer {
+    unsigned char bytes[SIGNING_DATAGRAM_MAX];
+    size_t len;
+    unsigned count;
+};
+
+/* False, and nothing is added, if there is no room. */
+bool signing_put_ask(struct signing_writer *w, const struct signing_ask *ask);
+bool signing_put_answer(struct signing_writer *w, const struct signing_answer *answer);
+
+struct signing_reader {
+    const unsigned char *bytes;
+    size_t left;
+    bool failed; /* what came is not of this format */
+};
+
+/* False at the end, and when it failed. */
+bool signing_get_ask(struct signing_reader *r, struct signing_ask *ask);
+bool signing_get_answer(struct signing_reader *r, struct signing_answer *answer);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * signing_stats.h - what the signer tells about itself when asked. Pure encoding.
+ */
+#ifndef WLBPROXY_IPC_SIGNING_STATS_H
+#define WLBPROXY_IPC_SIGNING_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SIGNING_WORKERS_MAX = 512, SIGNING_STATS_BYTES = 64 + SIGNING_WORKERS_MAX * 32 };
+
+struct signing_worker_stats {
+    uint32_t slot, queued;
+    uint64_t signatures;
+    uint64_t refused; /* no such key or scheme, or no digest of it */
+    uint64_t over_quota; /* times that its requests had to wait for room in its queue */
+};
+
+struct signing_stats {
+    uint64_t signatures, refused;
+    uint32_t per_second; /* over the last seconds */
+    uint32_t queued, queued_peak;
+    uint32_t keys;
+    struct signing_worker_stats workers[SIGNING_WORKERS_MAX];
+    uint32_t worker_count;
+};
+
+/* At most SIGNING_STATS_BYTES. */
+size_t signing_stats_encode(
+    const struct signing_stats *stats, char *bytes, size_t capacity);
+bool signing_stats_decode(struct signing_stats *stats, const char *bytes, size_t len);
+
+#endif

@@ -1,0 +1,304 @@
+"""The signer: private keys in a process of their own, whatever becomes of it."""
+import os
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from frame.client import TLS12, TLS13, Tls, context, get
+from frame.memory import found_in, key_secrets
+from frame.wait import wait_until
+from test_taken_worker import taken
+
+pytestmark = pytest.mark.core
+
+RSA_PSS_SHA256, RSA_PKCS1_SHA256, ECDSA_SHA256 = 0x0804, 0x0401, 0x0403
+
+
+def shake_hands(port, versions=(TLS12, TLS13), **options):
+    for version in versions:
+        with Tls(port, tls=context(versions=version, **options)) as client:
+            assert client.request(get("/", close=True)).status == 200
+
+
+def signatures(proxy):
+    return proxy.status()["signer"]["signatures"]
+
+
+@pytest.mark.parametrize("crypto", ["openssl", "auto"])
+@pytest.mark.parametrize("kind", ["rsa", "ec", "ec384"])
+def test_no_private_key_is_in_a_workers_memory(start_proxy, origin, pki, full, kind, crypto):
+    pairs = [getattr(pki, kind), pki.leaf(f"{kind}-next-{crypto}", **pki.KINDS[kind])]
+    secrets = [key_secrets(pair.key) for pair in pairs]
+    proxy = start_proxy(origin.address, pairs[0], crypto=crypto)
+    (worker,), rounds = proxy.workers(), 250 if full else 5
+    for turn in range(4):
+        for _ in range(rounds):
+            shake_hands(proxy.port)
+        for one in secrets:
+            assert found_in(worker, one) == set()
+        assert found_in(proxy.signer(), secrets[turn % 2])
+        pairs[(turn + 1) % 2].install(proxy.cert, proxy.key)
+        proxy.reload()
+    assert proxy.workers() == [worker]
+    assert signatures(proxy) >= 4 * 2 * rounds
+
+
+def test_without_a_signer_the_search_finds_the_key_in_the_worker(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address, signer="off")
+    shake_hands(proxy.port)
+    assert found_in(proxy.workers()[0], key_secrets(pki.rsa.key))
+    assert proxy.children("signer") == [] and proxy.status()["signer"] is None
+
+
+@pytest.mark.parametrize("crypto", ["openssl", "auto"])
+@pytest.mark.parametrize("kind", ["rsa", "rsa3072", "rsa_pss", "ec", "ec384", "ec521",
+                                  "ed25519", "ed448"])
+def test_keys_of_every_kind_sign(start_proxy, origin, pki, kind, crypto):
+    proxy = start_proxy(origin.address, getattr(pki, kind), crypto=crypto)
+    for version in TLS12, TLS13:
+        # Python's own client does not offer RSA-PSS keys and Ed448 everywhere.
+        offered = "-tls1_2" if version == TLS12 else "-tls1_3"
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.port}", offered,
+             "-CAfile", pki.root.leaf, "-verify_return_error", "-brief"],
+            input=b"", capture_output=True, timeout=60)
+        assert b"Verification: OK" in done.stderr, (version, done.stderr)
+    status = proxy.status()["signer"]
+    assert status["signatures"] == 2 and status["refused"] == 0
+
+
+@pytest.mark.parametrize("scheme", ["rsa_pkcs1_sha256", "rsa_pss_rsae_sha384", "RSA+SHA512",
+                                    "RSA+SHA1"])
+@pytest.mark.parametrize("crypto", ["openssl", "auto"])
+def test_every_padding_of_tls_1_2_is_the_signers(start_proxy, origin, pki, scheme, crypto):
+    proxy = start_proxy(origin.address, crypto=crypto)
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.port}", "-tls1_2",
+         "-cipher", "DEFAULT@SECLEVEL=0", "-sigalgs", scheme,
+         "-CAfile", pki.root.leaf, "-verify_return_error", "-brief"],
+        input=b"", capture_output=True, timeout=60)
+    status = proxy.status()["signer"]
+    if scheme == "RSA+SHA1":  # our own security level has none
+        assert status["signatures"] == 0
+    else:
+        assert b"Verification: OK" in done.stderr, done.stderr
+        assert status["signatures"] == 1
+
+
+def test_rsa_key_exchange_is_not_offered(start_proxy, origin):
+    """It would have the key decrypt."""
+    proxy = start_proxy(origin.address, ciphers="ALL")
+    with pytest.raises(ssl.SSLError):
+        shake_hands(proxy.port, [TLS12], ciphers="kRSA")
+    shake_hands(proxy.port, [TLS12])
+
+
+class Pending:
+    """A handshake on a thread; ok() is its outcome."""
+
+    def __init__(self, port):
+        self.result = None
+        self.thread = threading.Thread(target=self._run, args=(port,))
+        self.thread.start()
+
+    def _run(self, port):
+        try:
+            shake_hands(port, [TLS13])
+            self.result = True
+        except OSError as error:
+            self.result = error
+
+    def ok(self):
+        self.thread.join()
+        return self.result
+
+
+@pytest.mark.parametrize("crypto", ["openssl", "auto"])
+def test_a_killed_signer_is_replaced_and_nobody_notices(start_proxy, origin, crypto):
+    proxy = start_proxy(origin.address, crypto=crypto, workers=2)
+    with Tls(proxy.port) as established:
+        assert established.request(get("/")).status == 200
+        for turn in range(3):
+            before = proxy.signer()
+            os.kill(before, signal.SIGKILL)
+            pending = [Pending(proxy.port) for _ in range(8)]
+            assert [one.ok() for one in pending] == [True] * 8
+            assert established.request(get("/")).status == 200
+            proxy.wait_for("signer_died", turn + 1)
+    assert proxy.signer() != before
+    assert proxy.status()["signer"]["restarts"] == 3
+
+
+def test_handshakes_wait_for_a_stopped_signer(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    with Tls(proxy.port) as established:
+        os.kill(proxy.signer(), signal.SIGSTOP)
+        pending = Pending(proxy.port)
+        assert established.request(get("/")).status == 200
+        assert pending.result is None
+        os.kill(proxy.signer(), signal.SIGCONT)
+        assert pending.ok() is True
+
+
+def test_a_signer_that_stays_stopped_is_replaced(start_proxy, origin):
+    proxy = start_proxy(origin.address, handshake_timeout="60s")
+    before = proxy.signer()
+    os.kill(before, signal.SIGSTOP)
+    assert Pending(proxy.port).ok() is True
+    assert proxy.events("signer_killed", reason="does not answer its heartbeat")
+    assert proxy.signer() != before
+
+
+def test_a_handshake_that_waits_too_long_ends_by_its_deadline(start_proxy, origin):
+    proxy = start_proxy(origin.address, handshake_timeout="300ms")
+    os.kill(proxy.signer(), signal.SIGSTOP)
+    assert Pending(proxy.port).ok() is not True
+    os.kill(proxy.signer(), signal.SIGCONT)
+    shake_hands(proxy.port)
+
+
+def test_a_reload_survives_the_signers_death(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address)
+    for pair in pki.other, pki.ec, pki.rsa:
+        pair.install(proxy.cert, proxy.key)
+        os.kill(proxy.signer(), signal.SIGKILL)
+        proxy.reload()
+        with Tls(proxy.port) as client:
+            assert client.certificate() == pair.der()
+    assert proxy.status()["signer"]["keys"] == 1
+
+
+def test_many_handshakes_while_it_is_killed_again_and_again(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=2)
+    over = threading.Event()
+
+    def kill():
+        while not over.is_set():
+            seen = len(proxy.events("signer_up"))
+            for pid in proxy.children("signer"):
+                os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: len(proxy.events("signer_up")) > seen)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        for _ in range(5):
+            pending = [Pending(proxy.port) for _ in range(10)]
+            assert [one.ok() for one in pending] == [True] * 10
+    finally:
+        over.set()
+        thread.join()
+
+
+# --- a worker in somebody else's hands ------------------------------------------------------
+
+def signers_channel(proxy, worker):
+    """The worker's end of the channel to the signer: the other SOCK_SEQPACKET that it has."""
+    def look():
+        for fd in sorted(map(int, os.listdir(f"/proc/{worker}/fd"))):
+            if fd > 3 and os.readlink(f"/proc/{worker}/fd/{fd}").startswith("socket:"):
+                one = taken(worker, fd)
+                if one.family == socket.AF_UNIX and one.type & 0xF == socket.SOCK_SEQPACKET:
+                    return one
+                one.close()
+        return None
+
+    return wait_until(look, "a channel to the signer")
+
+
+def key_number(pair):
+    from frame.pki import openssl
+    import hashlib
+    public = openssl("x509", "-in", pair.leaf, "-noout", "-pubkey")
+    der = openssl("pkey", "-pubin", "-outform", "DER", stdin=public)
+    return int.from_bytes(hashlib.sha256(der).digest()[:8], "little")
+
+
+def ask(number, identity, scheme, digest, urgent=False):
+    return struct.pack("<QIHH", number, identity, scheme, len(digest) | urgent << 15) + digest
+
+
+def answers(datagram):
+    found = {}
+    while datagram:
+        identity, length = struct.unpack_from("<II", datagram)
+        found[identity] = datagram[8:8 + length]
+        datagram = datagram[8 + length:]
+    return found
+
+
+@pytest.mark.parametrize("number,scheme,digest", [
+    (None, RSA_PKCS1_SHA256, b"\0" * 256), (None, RSA_PSS_SHA256, b""),
+    (None, RSA_PSS_SHA256, b"x" * 31), (None, RSA_PKCS1_SHA256, b"x" * 33),
+    (None, ECDSA_SHA256, b"x" * 32), (None, 0, b"x" * 32), (None, 0xFFFF, b"x" * 32),
+    (12345, RSA_PSS_SHA256, b"x" * 32)],
+    ids=["raw-block", "nothing", "short", "long", "other-kind", "no-scheme", "unknown-scheme",
+         "no-such-key"])
+def test_the_signer_signs_digests_of_a_scheme_and_nothing_else(
+        start_proxy, origin, pki, number, scheme, digest):
+    proxy = start_proxy(origin.address)
+    worker = proxy.workers()[0]
+    good = ask(key_number(pki.rsa), 8, RSA_PSS_SHA256, b"x" * 32)
+    with signers_channel(proxy, worker) as channel:
+        os.kill(worker, signal.SIGSTOP)  # or it would read the answer
+        try:
+            channel.setblocking(True)
+            channel.send(ask(number or key_number(pki.rsa), 7, scheme, digest) + good)
+            got = answers(channel.recv(65536))
+        finally:
+            os.kill(worker, signal.SIGCONT)
+    assert got[7] == b"" and len(got[8]) == 256
+    assert proxy.status()["signer"]["refused"] == 1
+
+
+@pytest.mark.parametrize("words", [b"x", b"\xff" * 100, b"\0" * 40000],
+                         ids=["short", "random", "too-many"])
+def test_a_worker_that_says_nonsense_to_the_signer_is_ended(start_proxy, origin, words):
+    proxy = start_proxy(origin.address)
+    (worker,), signer = proxy.workers(), proxy.signer()
+    with signers_channel(proxy, worker) as channel:
+        channel.send(words)
+    proxy.wait_for("worker_killed", reason="sends the signer what are no requests")
+    proxy.wait_for("worker_up", count=2)
+    assert proxy.signer() == signer
+    shake_hands(proxy.port)
+
+
+def fill(channel, datagram):
+    """Sends until nothing more is taken for a while."""
+    taken_at = time.monotonic()
+    while time.monotonic() - taken_at < 0.3:
+        try:
+            channel.send(datagram)
+            taken_at = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+
+
+def test_a_worker_that_asks_for_too_much_holds_up_itself(start_proxy, origin, pki):
+    proxy = start_proxy(origin.address, workers=2)
+    greedy, polite = proxy.workers()
+    number = key_number(pki.rsa)
+    with signers_channel(proxy, greedy) as many, signers_channel(proxy, polite) as one:
+        for worker in greedy, polite:
+            os.kill(worker, signal.SIGSTOP)  # neither reads what comes for it
+        try:
+            many.setblocking(False)
+            fill(many, b"".join(ask(number, i, RSA_PSS_SHA256, b"x" * 32, True)
+                                for i in range(100)))
+            one.settimeout(10)
+            one.send(ask(number, 7, RSA_PSS_SHA256, b"x" * 32))
+            assert len(answers(one.recv(65536))[7]) == 256
+        finally:
+            for worker in greedy, polite:
+                os.kill(worker, signal.SIGCONT)
+    status = proxy.status()["signer"]
+    assert sum(one["over_quota"] for one in status["workers"]) > 0
+    assert 0 < status["queue_peak"] <= 2 * 512
+    shake_hands(proxy.port)
