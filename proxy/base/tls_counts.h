@@ -54,6 +54,7 @@
     X(WRONG_HOST, "wrong-host") /* internal_error: stunnel's way to say so */            \
     X(OTHER_ALERT, "other-alert")                                                        \
     X(PLAIN_HTTP, "plain-http")                                                          \
+    X(PROXY_PROTOCOL, "proxy-protocol")                                                  \
     X(NOT_TLS, "not-tls")                                                                \
     X(PROTOCOL, "protocol-error")                                                        \
     X(FLOOD, "flood")                                                                    \

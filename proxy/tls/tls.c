@@ -132,6 +132,32 @@ void tls_keep(struct tls *tls)
     tls->in = buffer_data(&tls->kept);
 }
 
+/* A load balancer in front tells whom it speaks for: "PROXY TCP4 ...", or in binary, by
+ * this signature. TLS_NEED_INPUT: it may be one. */
+static int look_for_proxy_protocol(struct tls *tls)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } signatures[] = {{"PROXY ", 6}, {"\r\n\r\n\0\r\nQUIT\n", 12}};
+    const char *bytes = buffer_data(&tls->hello);
+    size_t len = buffer_len(&tls->hello);
+
+    for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+        size_t common = len < signatures[i].len ? len : signatures[i].len;
+
+        if (memcmp(bytes, signatures[i].bytes, common) != 0)
+            continue;
+        if (common < signatures[i].len)
+            return TLS_NEED_INPUT;
+        tls->dead = tls->proxy_protocol = true;
+        tls->text = "a PROXY protocol header before TLS: the load balancer in front must "
+                    "not send one (send-proxy, proxy_protocol)";
+        return TLS_FAILED;
+    }
+    return TLS_OPENED;
+}
+
 /* A method and a space in the clear: somebody typed http:// for https://. */
 static int look_for_plain_http(struct tls *tls)
 {
@@ -217,11 +243,21 @@ static int handshake_by_openssl(struct tls *tls)
     return TLS_OPENED;
 }
 
+/* What is not TLS, and worth to be named. TLS_OPENED: nothing of the kind. */
+static int look_for_clear_text(struct tls *tls)
+{
+    int seen = look_for_proxy_protocol(tls);
+
+    return seen == TLS_OPENED ? look_for_plain_http(tls) : seen;
+}
+
 /* TLS_OPENED: it is known who shakes hands. */
 static int choose_who(struct tls *tls)
 {
-    int seen = tls->recognised ? TLS_OPENED : look_for_plain_http(tls);
+    int seen = tls->recognised ? TLS_OPENED : look_for_clear_text(tls);
 
+    if (tls->dead)
+        return seen;
     if (seen == TLS_OPENED)
         seen = engine_seals_records() ? tls_native_begin(tls) : TLS_FAILED;
     if (seen == TLS_FAILED)

@@ -137,7 +137,9 @@ enum tls_failure_kind tls_failure_find(
     struct cause cause = {
         tls->alert_received > 0 ? TLS_FAILURE_OTHER_ALERT : TLS_FAILURE_OTHER, tls->text};
 
-    if (!cause_from_alert(tls, &cause) && !cause_from_offer(tls, hello, &cause)) {
+    if (tls->proxy_protocol)
+        cause.kind = TLS_FAILURE_PROXY_PROTOCOL;
+    else if (!cause_from_alert(tls, &cause) && !cause_from_offer(tls, hello, &cause)) {
         if (tls->error != 0 &&
             ERR_GET_REASON(tls->error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
             return tell_client_certificate(tls, text, size);

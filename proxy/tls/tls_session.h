@@ -67,6 +67,7 @@ struct tls {
     struct tls_negotiated *outcome; /* NULL: not open yet */
 
     bool recognised, answered, open, ended, dead, awaiting, keys_ready, flooded;
+    bool proxy_protocol; /* came in place of TLS */
     int alert_received, alert_sent; /* -1: none */
     unsigned long error; /* OpenSSL's, packed */
     const char *text;

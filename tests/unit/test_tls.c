@@ -110,6 +110,36 @@ static void plain_http_is_recognised_at_any_split(void **state)
     }
 }
 
+static void a_proxy_protocol_header_is_named_at_any_split(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        bool complete;
+    } cases[] = {
+        {"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n", 41, true},
+        {"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 16, true},
+        {"PROX", 4, false},
+        {"\r\n\r\n\0\r\nQUI", 10, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (size_t step = 1; step < 30; step += 4) {
+            begin();
+            feed(cases[i].bytes, cases[i].len, step);
+            assert_int_equal(
+                server.last, cases[i].complete ? TLS_FAILED : TLS_NEED_INPUT);
+            if (cases[i].complete) {
+                assert_int_equal(
+                    tls_info(server.tls)->cause_kind, TLS_FAILURE_PROXY_PROTOCOL);
+                assert_non_null(strstr(tls_error(server.tls), "PROXY protocol"));
+            }
+            end();
+        }
+    }
+}
+
 static void a_failure_sends_its_alert(void **state)
 {
     (void)state;
@@ -383,6 +413,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_is_read_later),
         cmocka_unit_test(after_close_notify_our_answer_still_arrives),
         cmocka_unit_test(plain_http_is_recognised_at_any_split),
+        cmocka_unit_test(a_proxy_protocol_header_is_named_at_any_split),
         cmocka_unit_test(a_failure_sends_its_alert),
         cmocka_unit_test(no_common_group_is_said_so),
         cmocka_unit_test(a_client_that_distrusts_us_is_explained),
