@@ -136,6 +136,12 @@ static enum refusal split_fields(struct head *head, struct span rest)
     return ACCEPTED;
 }
 
+enum refusal lines_split_first(struct head *head, bool request, struct span text)
+{
+    return request ? split_request_line(head, take_line(&text))
+                   : split_status_line(head, take_line(&text));
+}
+
 enum refusal lines_split_request(struct head *head, struct span text)
 {
     enum refusal refusal = split_request_line(head, take_line(&text));

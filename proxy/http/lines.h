@@ -7,9 +7,13 @@
 #ifndef WLBPROXY_HTTP_LINES_H
 #define WLBPROXY_HTTP_LINES_H
 
+#include <stdbool.h>
+
 #include "proxy/http/head.h"
 #include "proxy/http/refusal.h"
 
+/* The first line alone, of `text` that has at least that one. */
+enum refusal lines_split_first(struct head *head, bool request, struct span text);
 enum refusal lines_split_request(struct head *head, struct span text);
 enum refusal lines_split_response(struct head *head, struct span text);
 

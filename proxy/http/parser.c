@@ -6,6 +6,7 @@
 
 #include "proxy/http/chars.h"
 #include "proxy/http/chunked_decode.h"
+#include "proxy/http/lines.h"
 #include "proxy/http/message.h"
 #include "proxy/http/rules.h"
 #include "proxy/http/scan.h"
@@ -25,6 +26,7 @@ struct parser {
     uint64_t left; /* BODY_LENGTH: bytes still to come */
     uint8_t skipped; /* of the one empty line that may precede a request */
     uint8_t interims;
+    bool first_line_judged; /* of a head that comes in pieces */
     bool expecting; /* responses: there is a request to answer */
     struct question question;
 };
@@ -106,6 +108,7 @@ static enum refusal begin_head(struct parser *p, const char **bytes, size_t *len
     }
     p->message = message_acquire();
     p->scan = (struct scan){0};
+    p->first_line_judged = false;
     return ACCEPTED;
 }
 
@@ -119,6 +122,19 @@ static enum refusal too_long(const struct parser *p)
                                                 : REFUSE_METHOD_SYNTAX;
 }
 
+/* Before the rest comes: a line of HTTP/0.9 is all that its client sends, and what has no
+ * status line may go on for ever. */
+static enum refusal judge_first_line(struct parser *p)
+{
+    struct message *m = p->message;
+
+    if (memchr(m->text, '\n', m->len) == NULL)
+        return ACCEPTED;
+    p->first_line_judged = true;
+    return lines_split_first(
+        &m->head, p->kind == PARSER_REQUEST, (struct span){m->text, m->len});
+}
+
 static enum refusal gather_head(struct parser *p, const char **bytes, size_t *len)
 {
     struct message *m = p->message;
@@ -129,6 +145,10 @@ static enum refusal gather_head(struct parser *p, const char **bytes, size_t *le
         return refusal;
     message_append(m, *bytes, used);
     advance(bytes, len, used);
+    if (!p->scan.complete && !p->first_line_judged)
+        refusal = judge_first_line(p);
+    if (refusal != ACCEPTED)
+        return refusal;
     return !p->scan.complete && m->len == p->max_head ? too_long(p) : ACCEPTED;
 }
 

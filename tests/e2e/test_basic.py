@@ -249,6 +249,25 @@ def test_plain_http_on_the_tls_port_is_told_so(proxy):
     assert data.startswith(b"HTTP/1.1 400 ") and b"https" in data.lower()
 
 
+@pytest.mark.parametrize("header", [
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12)], ids=["v1", "v2"])
+def test_a_proxy_protocol_header_is_named_as_such(proxy, header):
+    with socket.create_connection(("127.0.0.1", proxy.port)) as plain:
+        plain.sendall(header)
+        while plain.recv(4096):
+            pass
+    assert "PROXY protocol" in proxy.wait_for("end", reason="handshake_failed")["cause"]
+    assert proxy.status()["tls"]["failures"]["proxy-protocol"] == 1
+
+
+def test_a_line_of_http_09_is_refused_at_once(proxy, pki):
+    with Tls(proxy.port, pki) as client:
+        client.send(b"GET /\r\n")
+        data, end = client.read_to_end()
+    assert data.startswith(b"HTTP/1.1 400 ") and end == "close_notify"
+
+
 # --- clients ---------------------------------------------------------------------------------
 
 

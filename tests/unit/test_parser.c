@@ -55,6 +55,41 @@ static void body_parts_are_borrowed_from_the_input(void **state)
     parser_free(f.parser);
 }
 
+/* An HTTP/0.9 client sends no more than that. */
+static void a_bad_first_line_is_refused_before_the_rest_comes(void **state)
+{
+    static const struct {
+        enum parser_kind kind;
+        const char *text;
+        enum refusal refusal;
+    } cases[] = {
+        {PARSER_REQUEST, "GET /\r\n", REFUSE_REQUEST_LINE},
+        {PARSER_REQUEST, "GET / HTTP/2.0\r\n", REFUSE_VERSION},
+        {PARSER_REQUEST, "GET / HTTP/1.1 x\r\nHost: a", REFUSE_REQUEST_LINE},
+        {PARSER_RESPONSE, "HTTP/1.1 20 OK\r\n", REFUSE_STATUS_LINE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (size_t step = 1; step <= strlen(cases[i].text); step++) {
+            struct feed f = feed_begin(cases[i].kind, cases[i].text);
+            size_t len = f.len;
+            enum parse_result result = PARSE_NEED_INPUT;
+
+            if (cases[i].kind == PARSER_RESPONSE)
+                parser_expect_response(f.parser, false, false);
+            for (size_t at = 0; at < len && result == PARSE_NEED_INPUT; at += step) {
+                f.bytes = cases[i].text + at;
+                f.len = len - at < step ? len - at : step;
+                result = next(&f);
+            }
+            assert_int_equal(result, PARSE_ERROR);
+            assert_string_equal(parser_error(f.parser), refusal_text(cases[i].refusal));
+            parser_free(f.parser);
+        }
+    }
+}
+
 static void it_knows_where_in_a_message_it_is(void **state)
 {
     struct feed f = feed_begin(PARSER_REQUEST, "\r\n");
@@ -242,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(body_parts_are_borrowed_from_the_input),
+        cmocka_unit_test(a_bad_first_line_is_refused_before_the_rest_comes),
         cmocka_unit_test(it_knows_where_in_a_message_it_is),
         cmocka_unit_test(what_a_request_asks_for_is_told),
         cmocka_unit_test(fields_are_found_without_case),
