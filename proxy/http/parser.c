@@ -297,11 +297,6 @@ const struct head *parser_head(const struct parser *p)
     return &p->message->head;
 }
 
-bool parser_in_head(const struct parser *p)
-{
-    return p->stage == AWAIT_HEAD && p->message != NULL;
-}
-
 const char *parser_error(const struct parser *p)
 {
     return refusal_text(p->refusal);

@@ -52,8 +52,6 @@ enum parse_result parser_end(struct parser *p);
 /* From PARSE_HEAD until PARSE_DONE, also after an error in the body; at no other time. */
 const struct head *parser_head(const struct parser *p);
 
-/* True from the first byte of a head until its end: the head deadline runs. */
-bool parser_in_head(const struct parser *p);
 /* True if nothing of a next message was seen, but for an empty line. */
 bool parser_is_idle(const struct parser *p);
 

@@ -189,11 +189,6 @@ bool stream_is_quiet(const struct stream *s)
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-bool stream_is_tls(const struct stream *s)
-{
-    return s->tls != NULL;
-}
-
 const struct tls_info *stream_tls_info(struct stream *s)
 {
     return s->tls != NULL ? tls_info(s->tls) : NULL;

@@ -124,7 +124,6 @@ struct stream *stream_lowest_priority(const struct loop *loop);
 
 /* Neither bytes nor an end have come that were not told yet, as of this turn. */
 bool stream_is_quiet(const struct stream *s);
-bool stream_is_tls(const struct stream *s);
 
 /* For logs; NULL without TLS. Borrowed, as of now. */
 const struct tls_info *stream_tls_info(struct stream *s);

@@ -130,7 +130,7 @@ bool requests_too_far_ahead(const struct client *c)
     return buffer_len(&c->unparsed) >= UNPARSED_MAX;
 }
 
-static uint64_t idle_time(const struct client *c)
+uint64_t requests_idle_limit(const struct client *c)
 {
     uint64_t idle = c->service->settings->idle_timeout;
 
@@ -141,7 +141,7 @@ void requests_await(struct client *c)
 {
     c->in_head = false;
     c->pending = SIZE_MAX;
-    client_enter(c, CLIENT_AWAIT_HEAD, idle_time(c));
+    client_enter(c, CLIENT_AWAIT_HEAD);
 }
 
 /* The turn of what waited. */
@@ -234,8 +234,9 @@ void requests_expired(struct client *c)
 
         client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, false);
     } else if (client_took_some(c, &taken) && c->pending > 0 &&
-        !pace_is_too_slow(taken, idle_time(c), c->service->settings->min_rate)) {
-        client_arm(c, idle_time(c)); /* still reading the last reply */
+        !pace_is_too_slow(
+            taken, requests_idle_limit(c), c->service->settings->min_rate)) {
+        client_arm(c, requests_idle_limit(c)); /* still reading the last reply */
     } else if (c->pending > 0) {
         client_close(c, END_READ_TIMEOUT);
     } else {
@@ -250,5 +251,5 @@ void requests_drain(struct client *c)
     if (c->requests > 0)
         client_end(c, END_DRAINED);
     else
-        client_arm(c, idle_time(c)); /* it came for one: let it */
+        client_arm(c, requests_idle_limit(c)); /* it came for one: let it */
 }

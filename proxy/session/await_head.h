@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proxy/base/end_reason.h"
 
@@ -27,6 +28,7 @@ void requests_await(struct client *c);
 void requests_next(struct client *c, bool keep_alive);
 
 /* What happens in AWAIT_HEAD. */
+uint64_t requests_idle_limit(const struct client *c); /* ms it may last */
 void requests_close_notify(struct client *c);
 void requests_fin(struct client *c, bool bare);
 void requests_failed(struct client *c, enum end_reason reason);

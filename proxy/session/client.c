@@ -14,8 +14,11 @@
 #include "proxy/session/exchange.h"
 #include "proxy/session/tunnel.h"
 
-/* What the stream and the deadline tell, in each state. */
+/* A state: how long it may last, whether the client is read from, and what is done about
+ * what the stream and the deadline tell. */
 struct reactions {
+    uint64_t (*limit)(const struct client *c); /* ms */
+    bool (*reads)(const struct client *c);
     void (*data)(struct client *c, const char *bytes, size_t len);
     void (*drained)(struct client *c);
     void (*close_notify)(struct client *c);
@@ -24,6 +27,8 @@ struct reactions {
     void (*failed)(struct client *c, enum end_reason reason, const char *detail);
     void (*expired)(struct client *c);
 };
+
+static const struct reactions *reactions_of(const struct client *c);
 
 static const char NO_CLOSE_NOTIFY[] = "closed without close_notify";
 
@@ -39,11 +44,11 @@ void client_arm(struct client *c, uint64_t deadline_ms)
     loop_arm(c->clients->loop, &c->deadline, deadline_ms);
 }
 
-void client_enter(struct client *c, enum client_state next, uint64_t deadline_ms)
+void client_enter(struct client *c, enum client_state next)
 {
     client_log_state(c, (enum client_state)c->state, next);
     c->state = (uint8_t)next;
-    client_arm(c, deadline_ms);
+    client_arm(c, reactions_of(c)->limit(c));
 }
 
 void client_watch(struct client *c)
@@ -69,12 +74,10 @@ void client_write(struct client *c, const char *bytes, size_t len)
 
 void client_update_reading(struct client *c)
 {
-    if ((c->state == CLIENT_EXCHANGE && c->exchange->backend_full) ||
-        (c->state == CLIENT_TUNNEL && tunnel_blocks_client(c->tunnel)) ||
-        (c->state <= CLIENT_EXCHANGE && requests_too_far_ahead(c)))
-        stream_pause(&c->stream);
-    else
+    if (reactions_of(c)->reads(c))
         stream_resume(&c->stream);
+    else
+        stream_pause(&c->stream);
 }
 
 static void print_address(const struct in6_addr *address, char *text)
@@ -116,8 +119,6 @@ static void on_opened(struct stream *s)
         requests_await(c);
     clients_on_gone(c->clients);
 }
-
-static const struct reactions *reactions_of(const struct client *c);
 
 static void on_data(struct stream *s, const char *bytes, size_t len)
 {
@@ -207,6 +208,17 @@ static void ignore(struct client *c)
     (void)c;
 }
 
+static bool always(const struct client *c)
+{
+    (void)c;
+    return true;
+}
+
+static uint64_t handshake_limit(const struct client *c)
+{
+    return settings_of(c)->handshake_timeout;
+}
+
 static void handshake_close_notify(struct client *c)
 {
     client_close(c, END_PROBE);
@@ -224,6 +236,11 @@ static void handshake_expired(struct client *c)
 }
 
 /* ---- AWAIT_HEAD ---- */
+
+static bool await_head_reads(const struct client *c)
+{
+    return !requests_too_far_ahead(c);
+}
 
 /* Replies that it still has to read are on their way. */
 static void await_head_end_known(struct client *c)
@@ -248,6 +265,16 @@ static void await_head_failed(
 }
 
 /* ---- EXCHANGE ---- */
+
+static uint64_t response_limit(const struct client *c)
+{
+    return settings_of(c)->response_timeout;
+}
+
+static bool exchange_reads(const struct client *c)
+{
+    return !c->exchange->backend_full && !requests_too_far_ahead(c);
+}
 
 static void exchange_drained(struct client *c)
 {
@@ -291,6 +318,11 @@ static void exchange_deadline(struct client *c)
 
 /* ---- TUNNEL ---- */
 
+static bool tunnel_reads(const struct client *c)
+{
+    return !tunnel_blocks_client(c->tunnel);
+}
+
 static void tunnel_data(struct client *c, const char *bytes, size_t len)
 {
     tunnel_client_data(c->tunnel, bytes, len);
@@ -330,6 +362,11 @@ static void tunnel_deadline(struct client *c)
 
 /* ---- LINGER ---- */
 
+static uint64_t linger_limit(const struct client *c)
+{
+    return settings_of(c)->linger_timeout;
+}
+
 static void linger_data(struct client *c, const char *bytes, size_t len)
 {
     (void)bytes;
@@ -351,17 +388,21 @@ static void linger_failed(struct client *c, enum end_reason reason, const char *
 static const struct reactions *reactions_of(const struct client *c)
 {
     static const struct reactions reactions[] = {
-        [CLIENT_HANDSHAKE] = {requests_data, ignore, handshake_close_notify,
-            handshake_fin, ignore, handshake_failed, handshake_expired},
-        [CLIENT_AWAIT_HEAD] = {requests_data, requests_drained, requests_close_notify,
-            await_head_fin, await_head_end_known, await_head_failed, requests_expired},
-        [CLIENT_EXCHANGE] = {requests_data, exchange_drained, exchange_close_notify,
-            exchange_fin, exchange_end_known, exchange_failed, exchange_deadline},
-        [CLIENT_TUNNEL] = {tunnel_data, tunnel_drained, tunnel_close_notify, tunnel_fin,
-            tunnel_end_known, tunnel_failed, tunnel_deadline},
-        [CLIENT_LINGER] = {linger_data, ending_drained, ending_drained, linger_fin,
-            ignore, linger_failed, ending_expired},
-        /* Nothing is told of it any more but closed(). */
+        [CLIENT_HANDSHAKE] = {handshake_limit, always, requests_data, ignore,
+            handshake_close_notify, handshake_fin, ignore, handshake_failed,
+            handshake_expired},
+        [CLIENT_AWAIT_HEAD] = {requests_idle_limit, await_head_reads, requests_data,
+            requests_drained, requests_close_notify, await_head_fin, await_head_end_known,
+            await_head_failed, requests_expired},
+        [CLIENT_EXCHANGE] = {response_limit, exchange_reads, requests_data,
+            exchange_drained, exchange_close_notify, exchange_fin, exchange_end_known,
+            exchange_failed, exchange_deadline},
+        [CLIENT_TUNNEL] = {response_limit, tunnel_reads, tunnel_data, tunnel_drained,
+            tunnel_close_notify, tunnel_fin, tunnel_end_known, tunnel_failed,
+            tunnel_deadline},
+        [CLIENT_LINGER] = {linger_limit, always, linger_data, ending_drained,
+            ending_drained, linger_fin, ignore, linger_failed, ending_expired},
+        [CLIENT_CLOSED] = {.reads = always}, /* nothing is told of it but closed() */
     };
 
     return &reactions[c->state];
@@ -414,7 +455,7 @@ void client_start(struct client *c, int fd)
 {
     stream_accept(&c->stream, c->clients->loop, &stream_events, fd, c->service->tls);
     stream_set_priority(&c->stream, source_priority(c->source, c->accepted));
-    client_arm(c, settings_of(c)->handshake_timeout);
+    client_arm(c, reactions_of(c)->limit(c));
 }
 
 void client_adopt(struct client *c, struct service *service)

@@ -72,8 +72,8 @@ struct client {
     bool full; /* it does not read as fast as we write */
 };
 
-/* The one place that changes the state; arms the deadline. */
-void client_enter(struct client *c, enum client_state next, uint64_t deadline_ms);
+/* The one place that changes the state; arms that state's deadline. */
+void client_enter(struct client *c, enum client_state next);
 void client_arm(struct client *c, uint64_t deadline_ms);
 
 void client_write(struct client *c, const char *bytes, size_t len);

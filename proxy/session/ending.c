@@ -67,7 +67,7 @@ static void linger(struct client *c, enum end_reason reason)
     c->reason = (uint8_t)reason;
     c->ended_in = c->state;
     c->stalled = 0;
-    client_enter(c, CLIENT_LINGER, settings_of(c)->linger_timeout);
+    client_enter(c, CLIENT_LINGER);
     c->pending = SIZE_MAX;
     stream_resume(&c->stream);
     ending_drained(c);

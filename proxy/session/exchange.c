@@ -151,7 +151,7 @@ void exchange_begin(struct client *c, const struct head *head)
     struct exchange *x = make(c, head);
     const struct service_settings *settings = settings_of(x);
 
-    client_enter(c, CLIENT_EXCHANGE, settings->response_timeout);
+    client_enter(c, CLIENT_EXCHANGE);
     c->exchange = x;
     c->requests++;
     c->clients->counters.requests++;

@@ -51,7 +51,7 @@ static struct tunnel *make(struct client *c)
     if (t == NULL)
         abort();
     t->client = c;
-    client_enter(c, CLIENT_TUNNEL, c->service->settings->response_timeout);
+    client_enter(c, CLIENT_TUNNEL);
     c->tunnel = t;
     return t;
 }

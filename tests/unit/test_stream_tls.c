@@ -268,7 +268,7 @@ static void plain_http_is_answered_in_the_clear(void **state)
     send(peer, "GET / HTTP/1.1\r\n\r\n", 18, 0);
     TURN_UNTIL(owner.failed);
     assert_int_equal(owner.reason, END_PLAIN_HTTP);
-    assert_false(stream_is_tls(&owner.stream));
+    assert_null(owner.stream.tls);
     stream_write(&owner.stream, "HTTP/1.1 400 ", 13);
     stream_end(&owner.stream);
     a_few_turns();
