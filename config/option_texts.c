@@ -6,7 +6,9 @@
 #include "config/endpoint.h"
 #include "config/error.h"
 #include "config/excerpt.h"
+#include "config/network.h"
 #include "config/option_types.h"
+#include "config/path_rule.h"
 #include "config/text_list.h"
 
 enum { TOKEN_MAX = 1024, NAME_MAX_LEN = 253, LIST_MAX = 64 };
@@ -162,6 +164,24 @@ static bool names_parse(
     return list_append(field, text, err);
 }
 
+static bool networks_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    struct network network;
+
+    (void)limits;
+    return network_parse(text, &network, err) && list_append(field, text, err);
+}
+
+static bool requests_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    struct path_rule rule;
+
+    (void)limits;
+    return path_rule_parse(text, &rule, err) && list_append(field, text, err);
+}
+
 static bool host_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
@@ -201,4 +221,8 @@ const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
 const struct option_type type_accept = {.name = "[address:]port", LIST(accept_parse)};
 const struct option_type type_connect = {
     .name = "host:port or unix:/path", LIST(connect_parse)};
+const struct option_type type_networks = {
+    .name = "address or network", LIST(networks_parse)};
+const struct option_type type_requests = {
+    .name = "[METHOD,...] /path", LIST(requests_parse)};
 const struct option_type type_names = {.name = "host name", LIST(names_parse)};

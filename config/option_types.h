@@ -44,6 +44,8 @@ extern const struct option_type type_token; /* char *: OpenSSL lists, account na
 extern const struct option_type type_paths;
 extern const struct option_type type_accept;
 extern const struct option_type type_connect;
+extern const struct option_type type_networks; /* addresses, networks */
+extern const struct option_type type_requests; /* methods and a path's prefix */
 extern const struct option_type type_names; /* DNS names, "*." in front allowed */
 
 #endif

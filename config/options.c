@@ -32,6 +32,8 @@
 #define IS_accept(object, field) IS(struct text_list, object, field)
 #define IS_connect(object, field) IS(struct text_list, object, field)
 #define IS_names(object, field) IS(struct text_list, object, field)
+#define IS_networks(object, field) IS(struct text_list, object, field)
+#define IS_requests(object, field) IS(struct text_list, object, field)
 
 #define FIELD(object, kind, field)                                                       \
 #field, &type_##kind, offsetof(object, field) + IS_##kind(object, field)
@@ -146,6 +148,17 @@ static const struct option options[] = {
         .help = "bytes a second a client must average while a body is sent; 0: off"},
     {SERVICE(count, max_pipelined), "64", {1, 10000, NULL},
         .help = "requests a client may send ahead of their replies", .http_only = true},
+    {SERVICE(networks, allow), NULL, ANY,
+        .help = "addresses and networks that may connect; without it all may",
+        .repeatable = true},
+    {SERVICE(networks, deny), NULL, ANY,
+        .help = "addresses and networks that may not, allowed or not", .repeatable = true},
+    {SERVICE(requests, paths), NULL, ANY,
+        .help = "what is passed on: GET,POST /prefix; else 404, 405; without it all is",
+        .repeatable = true, .http_only = true},
+    {SERVICE(count, auth_failures), "0", {0, 1000000, NULL},
+        .help = "401s a minute a source may earn, each worker; 429 beyond; 0: no limit",
+        .http_only = true},
     {SERVICE(flag, forwarded), "on", ANY,
         .help = "set X-Forwarded-For, -Proto, -Host, Forwarded, Via, X-Request-Id; a client's own are removed",
         .http_only = true},

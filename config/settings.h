@@ -60,6 +60,9 @@ struct service_settings {
     uint64_t max_body; /* bytes of a request body; 0 = no limit */
     uint64_t min_rate; /* bytes/s a peer must at least average in a body; 0 = off */
     uint32_t max_pipelined; /* requests a client may send ahead of their replies */
+    struct text_list allow, deny; /* addresses and networks; none: everybody, nobody */
+    struct text_list paths; /* "[METHOD,...] /prefix"; none: all */
+    uint32_t auth_failures; /* 401s a source may earn a minute; 0 = no limit */
     bool forwarded;
     enum upgrade_choice upgrade;
     uint32_t backend_keepalive; /* idle backend connections kept per worker */

@@ -55,6 +55,14 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "The request's body is larger than max_body.")                                   \
     X(TOO_MANY, "too_many_connections", LOG_LEVEL_WARNING, FAULT_CLIENT,                 \
         "max_connections_per_source was reached for this address.")                      \
+    X(DENIED, "denied", LOG_LEVEL_INFO, FAULT_CLIENT,                                    \
+        "allow and deny do not let this address in.")                                    \
+    X(PATH_REFUSED, "path_refused", LOG_LEVEL_INFO, FAULT_CLIENT,                        \
+        "paths does not pass this path on: 404.")                                        \
+    X(METHOD_REFUSED, "method_refused", LOG_LEVEL_INFO, FAULT_CLIENT,                    \
+        "paths does not pass this method on for this path: 405.")                        \
+    X(AUTH_FAILURES, "auth_failures", LOG_LEVEL_INFO, FAULT_CLIENT,                      \
+        "auth_failures was reached for this address: 429.")                              \
     X(BACKEND_REFUSED, "backend_refused", LOG_LEVEL_WARNING, FAULT_BACKEND,              \
         "The backend refused the connection.")                                           \
     X(BACKEND_NONE, "backend_none", LOG_LEVEL_WARNING, FAULT_BACKEND,                    \

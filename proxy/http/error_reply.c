@@ -12,6 +12,7 @@ static const struct {
 } reasons[] = {
     {100, "Continue"},
     {400, "Bad Request"},
+    {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
     {411, "Length Required"},
@@ -42,8 +43,8 @@ size_t reply_body_length(const char *text, bool to_head)
     return to_head ? 0 : strlen(text) + 1;
 }
 
-void error_reply_write(
-    struct buffer *out, unsigned status, const char *text, time_t now, bool to_head)
+void error_reply_write(struct buffer *out, unsigned status, const char *text,
+    const char *fields, time_t now, bool to_head)
 {
     assert(status != 401 && status != 403);
     buffer_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status,
@@ -52,9 +53,10 @@ void error_reply_write(
         "Content-Type: text/plain; charset=utf-8\r\n"
         "Content-Length: %zu\r\n"
         "Cache-Control: no-store\r\n"
+        "%s"
         "Connection: close\r\n"
         "\r\n",
-        reply_body_length(text, false));
+        reply_body_length(text, false), fields != NULL ? fields : "");
     if (!to_head)
         buffer_printf(out, "%s\n", text);
 }

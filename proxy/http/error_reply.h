@@ -12,9 +12,10 @@
 
 struct buffer;
 
-/* `text` is one sentence for a person. to_head: no body bytes, as HEAD requires. */
-void error_reply_write(
-    struct buffer *out, unsigned status, const char *text, time_t now, bool to_head);
+/* `text` is one sentence for a person. to_head: no body bytes, as HEAD requires.
+ * `fields`: whole lines for the head besides the usual ones, or NULL. */
+void error_reply_write(struct buffer *out, unsigned status, const char *text,
+    const char *fields, time_t now, bool to_head);
 
 /* Bytes of its body. */
 size_t reply_body_length(const char *text, bool to_head);

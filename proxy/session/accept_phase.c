@@ -1,5 +1,6 @@
 #include "proxy/session/accept_phase.h"
 
+#include "proxy/session/access_rules.h"
 #include "proxy/session/admission.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
@@ -54,7 +55,7 @@ static void answer_plain_http(struct client *c)
     const struct error_status *reply = error_status_of(END_PLAIN_HTTP);
 
     handshake_leave(c);
-    client_refuse(c, END_PLAIN_HTTP, reply->status, reply->text, false);
+    client_refuse(c, END_PLAIN_HTTP, reply->status, reply->text, NULL, false);
 }
 
 void handshake_failed(struct client *c, enum end_reason reason, const char *detail)
@@ -93,6 +94,8 @@ void handshake_done(struct client *c)
         c->source, tls_is_resumed(tls), loop_now(c->clients->loop));
     if (tls_service(tls) != NULL)
         c->service = tls_service(tls);
+    if (c->generation->has_names && !access_rules_admit(c->service->rules, &c->address))
+        client_close(c, END_DENIED);
 }
 
 void handshake_shed(struct client *c)

@@ -10,7 +10,8 @@
 enum {
     SETS = 2048, /* a power of two */
     WAYS = 8,
-    MILLI = 1000, /* a full handshake in the bucket's unit */
+    MILLI = 1000, /* a full handshake, a failed login in its bucket's unit */
+    MINUTE = 60 * 1000, /* ms */
     HANDSHAKES_LIMITED_FROM = 16, /* handshakes in progress: more than a browser, or a
                                    * pool's hosts behind one address, have at a time */
     REMEMBERED = 3600 * 1000, /* ms that a finished handshake speaks for its source */
@@ -21,6 +22,8 @@ struct source {
     uint64_t drained; /* ms: when the bucket was last emptied a bit */
     uint64_t bucket; /* full handshakes, in thousandths */
     uint64_t verified_until; /* ms */
+    uint64_t logins_leaked; /* ms: when its failed logins were last made fewer */
+    uint64_t failed_logins; /* in thousandths */
     uint32_t connections; /* a source with connections keeps its place */
     uint32_t handshakes; /* of them, in progress */
     uint32_t rate; /* the bucket's leak, per second */
@@ -212,4 +215,28 @@ void source_handshake_failed(struct source *source, uint64_t now)
         return;
     source->verified_until = 0;
     count_full_handshake(source, now);
+}
+
+static void leak_logins(struct source *source, uint32_t limit, uint64_t now)
+{
+    uint64_t gone = (now - source->logins_leaked) * limit * MILLI / MINUTE;
+
+    source->failed_logins -= gone < source->failed_logins ? gone : source->failed_logins;
+    source->logins_leaked = now;
+}
+
+void source_login_failed(struct source *source, uint32_t limit, uint64_t now)
+{
+    if (source == NULL || limit == 0)
+        return;
+    leak_logins(source, limit, now);
+    source->failed_logins += MILLI;
+}
+
+bool source_logins_exhausted(struct source *source, uint32_t limit, uint64_t now)
+{
+    if (source == NULL || limit == 0)
+        return false;
+    leak_logins(source, limit, now);
+    return source->failed_logins + MILLI > (uint64_t)limit * MILLI;
 }

@@ -50,6 +50,10 @@ void source_handshake_over(struct source *source);
 uint32_t source_handshakes(const struct source *source); /* in progress */
 enum source_priority source_priority(struct source *source, uint64_t now);
 
+/* Failed logins: `limit` a minute, in a leaky bucket; 0 = no limit. */
+void source_login_failed(struct source *source, uint32_t limit, uint64_t now);
+bool source_logins_exhausted(struct source *source, uint32_t limit, uint64_t now);
+
 /* How a handshake that cost us something ended. */
 void source_handshake_completed(struct source *source, bool resumed, uint64_t now);
 void source_handshake_failed(struct source *source, uint64_t now);

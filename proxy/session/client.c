@@ -113,6 +113,8 @@ static void on_opened(struct stream *s)
     struct client *c = client_of(s);
 
     handshake_done(c);
+    if (c->state == CLIENT_CLOSED)
+        return;
     if (settings_of(c)->protocol == PROTOCOL_TCP)
         tunnel_begin(c);
     else

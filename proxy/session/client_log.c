@@ -46,6 +46,9 @@ void client_log_handshake(struct client *c)
 
     if (!log_enabled(end_reason_level(reason)) || !clients_may_log(c->clients, reason))
         return;
+    if (reason == END_DENIED &&
+        !denied_log_may(&c->clients->denied, &c->address, loop_now(c->clients->loop)))
+        return;
     if (tls == NULL)
         tls = &none;
     log_at(end_reason_level(reason),

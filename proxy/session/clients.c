@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/network.h"
 #include "proxy/base/log.h"
 #include "proxy/session/accept_phase.h"
 #include "proxy/session/access_record.h"
+#include "proxy/session/access_rules.h"
 #include "proxy/session/admission.h"
 #include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
@@ -234,6 +236,27 @@ static bool admit(struct clients *clients, const struct settings *settings,
     return false;
 }
 
+static void deny(struct clients *clients, const struct in6_addr *address,
+    const struct sockaddr_storage *peer)
+{
+    clients->counters.ends[END_DENIED]++;
+    if (denied_log_may(&clients->denied, address, loop_now(clients->loop)))
+        client_log_refusal(clients, END_DENIED, peer);
+}
+
+/* Where clients choose a service by name, it is asked once that is known: see
+ * accept_phase.c. */
+static bool is_denied(struct clients *clients, const struct service *service,
+    const struct sockaddr_storage *peer)
+{
+    struct in6_addr address = network_address(peer);
+
+    if (service->generation->has_names || access_rules_admit(service->rules, &address))
+        return false;
+    deny(clients, &address, peer);
+    return true;
+}
+
 static void make_room_for_handshake(struct clients *clients)
 {
     if (!shed_is_due(clients))
@@ -252,7 +275,7 @@ void client_accept(struct clients *clients, struct service *service, int fd,
     clients->counters.accepted++;
     clients->max_connections = settings->max_connections;
     clients->max_handshakes = settings->max_handshakes;
-    if (!admit(clients, settings, peer, &source)) {
+    if (is_denied(clients, service, peer) || !admit(clients, settings, peer, &source)) {
         close(fd);
         return;
     }

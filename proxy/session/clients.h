@@ -11,6 +11,7 @@
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/loop.h"
+#include "proxy/session/denied_log.h"
 #include "proxy/session/log_rate_limit.h"
 
 struct admission;
@@ -37,6 +38,7 @@ struct clients {
     struct log_rate_limit log_limit;
     struct list access_waiting; /* access_record.h: closed records, oldest first */
     struct deadline access_due; /* for a look at them */
+    struct denied_log denied;
     struct deadline suppressed_due; /* for the summary of what was held back */
     struct deadline room_due; /* for another look, while there is no room */
     unsigned backend_count; /* connections to backends, closing ones too */

@@ -100,14 +100,14 @@ static void record_refused_head(
 }
 
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,
-    const char *text, bool to_head)
+    const char *text, const char *fields, bool to_head)
 {
     struct buffer *reply = &c->clients->scratch;
 
     if (c->state == CLIENT_AWAIT_HEAD)
         record_refused_head(c, reason, status, text);
     buffer_clear(reply);
-    error_reply_write(reply, status, text, time(NULL), to_head);
+    error_reply_write(reply, status, text, fields, time(NULL), to_head);
     client_write(c, buffer_data(reply), buffer_len(reply));
     buffer_clear(reply);
     c->clients->counters.responses_own++;

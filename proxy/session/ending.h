@@ -16,9 +16,9 @@ struct client;
 void client_end(struct client *c, enum end_reason reason);
 void client_cut(struct client *c, enum end_reason reason);
 
-/* One of our own replies, then the end. */
+/* One of our own replies, then the end. `fields` as in error_reply.h. */
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,
-    const char *text, bool to_head);
+    const char *text, const char *fields, bool to_head);
 
 /* Nothing more can be delivered. */
 void client_close(struct client *c, enum end_reason reason);

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "proxy/http/error_reply.h"
+#include "proxy/http/field_name.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/access_record.h"
+#include "proxy/session/access_rules.h"
+#include "proxy/session/admission.h"
 #include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client_log.h"
@@ -60,6 +63,15 @@ static bool asks_websocket(const struct exchange *x, const struct head *head)
         span_is_token(head_find(head, "Upgrade"), "websocket");
 }
 
+static bool is_authorized(const struct head *head)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (head->fields[i].id == FIELD_AUTHORIZATION)
+            return true;
+    }
+    return false;
+}
+
 static struct exchange *obtain(struct clients *clients)
 {
     struct list *spare = free_list_take(&clients->exchanges);
@@ -89,6 +101,7 @@ static struct exchange *make(struct client *c, const struct head *head)
         (head->body == BODY_CHUNKED || head->length > 0);
     x->request_part = PART_BODY;
     pace_restart(&x->upload, loop_now(c->clients->loop));
+    x->authorized = is_authorized(head);
     x->id = request_id_of(head);
     x->record = access_open(c, head, x->id.text);
     return x;
@@ -146,6 +159,30 @@ void exchange_close(struct exchange *x, enum end_reason reason)
         exchange_free_unused(&x->link);
 }
 
+/* By `paths` and `auth_failures`. False: it was answered, and the exchange is gone. */
+static bool is_let_through(struct exchange *x, const struct head *head)
+{
+    struct client *c = x->client;
+
+    switch (access_rules_judge(c->service->rules, head->method, head->target)) {
+    case PATH_UNKNOWN:
+        exchange_fail(x, END_PATH_REFUSED, "");
+        return false;
+    case PATH_METHOD_NOT_ALLOWED:
+        x->reply_fields = access_rules_allowed(c->service->rules, head->target);
+        exchange_fail(x, END_METHOD_REFUSED, "");
+        return false;
+    default:
+        break;
+    }
+    if (!source_logins_exhausted(
+            c->source, settings_of(x)->auth_failures, loop_now(c->clients->loop)))
+        return true;
+    x->reply_fields = "Retry-After: 60\r\n";
+    exchange_fail(x, END_AUTH_FAILURES, "");
+    return false;
+}
+
 void exchange_begin(struct client *c, const struct head *head)
 {
     struct exchange *x = make(c, head);
@@ -160,7 +197,8 @@ void exchange_begin(struct client *c, const struct head *head)
         exchange_fail(x, END_BODY_TOO_LARGE, "");
         return;
     }
-    exchange_forward(x, head);
+    if (is_let_through(x, head))
+        exchange_forward(x, head);
 }
 
 static enum awaited awaited_now(const struct exchange *x)
@@ -241,6 +279,7 @@ void exchange_refuse(
 {
     struct client *c = x->client;
     bool answering = x->answering, to_head = x->to_head;
+    const char *fields = x->reply_fields;
 
     if (!answering) {
         x->status = status;
@@ -251,7 +290,7 @@ void exchange_refuse(
     if (answering)
         client_cut(c, reason);
     else
-        client_refuse(c, reason, status, text, to_head);
+        client_refuse(c, reason, status, text, fields, to_head);
 }
 
 void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail)

@@ -46,6 +46,7 @@ struct exchange {
         first_byte; /* ms: when the first byte of the reply was written; 0: not yet */
     uint64_t received, sent; /* body bytes */
     unsigned status; /* of what the client got or will get, 0: nothing yet */
+    const char *reply_fields; /* of an own reply, besides the usual ones; or NULL */
     size_t max_head; /* that `replies` was made with */
     enum part request_part, response_part;
     enum awaited awaited;
@@ -55,6 +56,7 @@ struct exchange {
     bool closes; /* the head we sent said that it will not */
     bool reply_keeps; /* the backend's connection may serve another request */
     bool idempotent; /* and without a body: may be sent again over a fresh connection */
+    bool authorized; /* the request has Authorization */
     bool reused; /* the backend's connection was an idle one */
     bool heard; /* a byte of the reply came */
     bool upgrade; /* a 101 may come */

@@ -5,6 +5,7 @@
 #include "proxy/http/forward.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
+#include "proxy/session/admission.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
@@ -68,6 +69,7 @@ static bool says_its_length(const struct head *head)
 
 static void take_final_head(struct exchange *x, const struct head *head)
 {
+    struct client *c = x->client;
     struct forward_response how = {
         .client_keep_alive = client_may_stay(x),
         .client_minor = x->minor,
@@ -77,6 +79,9 @@ static void take_final_head(struct exchange *x, const struct head *head)
     };
 
     x->to_client = forward_response(head, &how, flight_of(x), &x->closes);
+    if (head->status == 401 && x->authorized)
+        source_login_failed(
+            c->source, c->service->settings->auth_failures, loop_now(c->clients->loop));
     x->status = head->status;
     x->reply_keeps = x->reply_keeps && head->keep_alive && says_its_length(head);
     x->response_part = PART_BODY;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "proxy/session/access_rules.h"
 #include "proxy/session/pool.h"
 
 struct generation *generation_new(uint32_t id, struct settings *settings)
@@ -20,6 +21,8 @@ struct generation *generation_new(uint32_t id, struct settings *settings)
     for (size_t i = 0; i < settings->service_count; i++) {
         g->services[i].settings = &settings->services[i];
         g->services[i].generation = g;
+        g->has_names = g->has_names || settings->services[i].sni.count > 0;
+        g->services[i].rules = access_rules_new(&settings->services[i]);
         g->services[i].pool = pool_new();
     }
     return g;
@@ -37,6 +40,7 @@ static void destroy(struct generation *g)
     for (size_t i = 0; i < g->settings->service_count; i++) {
         struct service *service = &g->services[i];
 
+        access_rules_free(service->rules);
         pool_free(service->pool);
         free(service->backends);
         if (service->tls != NULL && g->free_tls != NULL)

@@ -9,12 +9,14 @@
 #ifndef WLBPROXY_SESSION_GENERATION_H
 #define WLBPROXY_SESSION_GENERATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config/endpoint.h"
 #include "config/settings.h"
 
+struct access_rules;
 struct backend_pool;
 struct tls_context;
 
@@ -25,6 +27,7 @@ struct service {
     struct tls_context *tls; /* owned: an SSL_CTX */
     struct endpoint *backends; /* owned: resolved `connect`, in order */
     size_t backend_count;
+    struct access_rules *rules; /* owned */
     struct backend_pool *pool; /* owned: health and idle connections */
 };
 
@@ -34,6 +37,7 @@ struct generation {
     uint64_t began; /* ms, monotonic: when it was committed */
     uint32_t clients;
     struct settings *settings; /* owned */
+    bool has_names; /* a service is chosen by its name (sni) */
     struct service *services; /* owned, generation->settings->service_count of them */
     void (*free_tls)(struct tls_context *tls); /* given by the builder */
     void (*freed)(struct generation *generation, void *owner);

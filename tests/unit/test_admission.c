@@ -263,6 +263,26 @@ static void a_unix_peer_is_not_limited(void **state)
     assert_int_equal(source_priority(source, 0), SOURCE_NEW);
 }
 
+static void failed_logins_are_limited_by_the_minute(void **state)
+{
+    struct source *one, *other;
+
+    (void)state;
+    assert_int_equal(enter("192.0.2.1", false, 1000, &one), ADMIT);
+    assert_int_equal(enter("192.0.2.2", false, 1000, &other), ADMIT);
+    for (int i = 0; i < 6; i++) {
+        assert_false(source_logins_exhausted(one, 6, 1000));
+        source_login_failed(one, 6, 1000);
+    }
+    assert_true(source_logins_exhausted(one, 6, 1000));
+    assert_true(source_logins_exhausted(one, 6, 10000));
+    assert_false(source_logins_exhausted(one, 6, 11000)); /* one more each ten seconds */
+    assert_false(source_logins_exhausted(other, 6, 1000));
+    assert_false(source_logins_exhausted(one, 0, 1000));
+    assert_false(source_logins_exhausted(NULL, 1, 1000));
+    source_login_failed(NULL, 1, 1000);
+}
+
 int main(void)
 {
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -279,6 +299,7 @@ int main(void)
         FRESH(many_sources_never_evict_one_with_connections),
         FRESH(a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know),
         FRESH(a_unix_peer_is_not_limited),
+        FRESH(failed_logins_are_limited_by_the_minute),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

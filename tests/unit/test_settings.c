@@ -198,7 +198,9 @@ static void what_is_printed_reads_the_same(void **state)
     assert_round_trip("control = off\naccess_log = /var/log/a b.log\n"
                       "[a]\nprotocol = tcp\n"
                       "[b]\nsni = *.b.example\nverify = optional\nca = /ca.pem\n"
-                      "verify_depth = 1\n");
+                      "verify_depth = 1\n"
+                      "allow = 10.0.0.0/8\nallow = ::1\ndeny = 10.1.2.3\n"
+                      "paths = GET,POST /a\npaths = /b\nauth_failures = 10\n");
     /* Inherited by services that could not write them. */
     assert_round_trip("max_head = 64k\nca = /ca.pem\ncrl = /crl.pem\nverify_depth = 9\n"
                       "verify = required\n"

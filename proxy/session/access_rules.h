@@ -1,0 +1,35 @@
+/*
+ * access_rules.h - what a service lets in: addresses (`allow`, `deny`), and requests by
+ * path and method (`paths`). Pure, made once from the settings.
+ */
+#ifndef WLBPROXY_SESSION_ACCESS_RULES_H
+#define WLBPROXY_SESSION_ACCESS_RULES_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "config/settings.h"
+#include "proxy/http/head.h"
+
+struct access_rules;
+
+/* Borrows the settings' text. */
+struct access_rules *access_rules_new(const struct service_settings *settings);
+void access_rules_free(struct access_rules *rules);
+
+/* `deny` wins over `allow`; with neither everybody may come. IPv4 as ::ffff:a.b.c.d.
+ * A peer without an address (::) is the master, which tries what is served. */
+bool access_rules_admit(const struct access_rules *rules, const struct in6_addr *address);
+
+enum path_verdict { PATH_PASSED, PATH_UNKNOWN, PATH_METHOD_NOT_ALLOWED };
+
+/* A prefix ends at a '/', the query or the target's end. A path that two readers may take
+ * for different ones (dot segments, escaped slashes, dots and percent signs, backslashes)
+ * is unknown. HEAD is allowed where GET is. */
+enum path_verdict access_rules_judge(
+    const struct access_rules *rules, struct span method, struct span target);
+
+/* For a 405: the methods that the first matching rule allows, "Allow: GET, POST\r\n". */
+const char *access_rules_allowed(const struct access_rules *rules, struct span target);
+
+#endif
