@@ -62,15 +62,17 @@ class Bench:
     def load(self, server, scenario, cpu=CLIENT_CPU):
         load = self._load(server, scenario.load, cpu=cpu)
         load.begun()
-        before = server.cpu_ns()
+        before, faults = server.cpu_ns(), server.page_faults()
         result = load.result()
         after = server.cpu_ns()
         spent = _spent(before, after)
+        faults = _spent(faults, server.page_faults())
         if scenario.resumes and result["resumed"] < 0.9 * result["handshakes"]:
             raise LoadError("sessions are not resumed")
         operations = max(result["operations"], 1)
         return {
             "cpu_us": spent / 1000 / operations,
+            "page_faults": faults / operations,
             "per_second": operations / result["seconds"],
             "busy": spent / 1e9 / result["seconds"],
             "largest_share": max(ns - before.get(pid, 0) for pid, ns in after.items()) / spent,

@@ -114,6 +114,11 @@ class Server:
         has that of its threads, also of those that have ended (clock_getcpuclockid(3))."""
         return {pid: time.clock_gettime_ns((~pid << 3) | 2) for pid in family(self.process.pid)}
 
+    def page_faults(self):
+        """Minor ones of each of its processes: pages that the kernel had to map."""
+        return {pid: int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1]
+                         .split()[7]) for pid in family(self.process.pid)}
+
     def memory_kb(self):
         """Proportional set size of all its processes."""
         total = 0

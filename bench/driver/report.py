@@ -81,6 +81,15 @@ class Results:
             rows.append([scenario.name, *cells])
         return rows
 
+    def page_fault_rows(self):
+        rows = [["page faults per operation", *self.peers]]
+        for scenario in self.scenarios:
+            if scenario.kind == "load":
+                rows.append([scenario.name,
+                             *(number(self.of(peer, scenario, "page_faults"), 2)
+                               for peer in self.peers)])
+        return rows
+
     OTHERS = {
         "idle": [("kb_each", "KB per idle connection")],
         "reload": [("failed", "failed requests"), ("slowest_us", "slowest request, us"),
@@ -115,7 +124,8 @@ class Results:
         return [["CPU us per operation", "by number"], *rows] if rows else []
 
     def tables(self):
-        return [rows for rows in (self.cpu_rows(), self.latency_rows(), self.other_rows(),
+        return [rows for rows in (self.cpu_rows(), self.latency_rows(),
+                                  self.page_fault_rows(), self.other_rows(),
                                   self.curve_rows()) if len(rows) > 1]
 
     def table(self):

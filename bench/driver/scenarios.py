@@ -43,6 +43,10 @@ ALL = [
     _full("keep-alive-small", "kept-alive requests, 600 bytes", "--keep-alive", goal=0.9),
     _full("keep-alive-16k", "kept-alive requests, 16 KB", "--keep-alive", "--path",
           "/?size=16384", "--reply", "16384", goal=0.8),
+    # As many as their freed memory is more than an allocator keeps by itself.
+    Scenario("keep-alive-16k-64", "kept-alive requests, 16 KB, 64 at a time",
+             ["--keep-alive", "--path", "/?size=16384", "--reply", "16384",
+              "--concurrency", "64"], goal=0.8),
     Scenario("reply-1m", "kept-alive requests, 1 MB",
              ["--keep-alive", "--path", "/?size=1000000", "--reply", "1000000",
               "--concurrency", "4"], goal=0.7),

@@ -69,6 +69,7 @@ static const int allowed[] = {
     SCMP_SYS(getgid),
     SCMP_SYS(getegid),
     SCMP_SYS(getrlimit),
+    SCMP_SYS(getrusage),
     SCMP_SYS(sched_getaffinity),
     SCMP_SYS(sysinfo),
     /* signals and the end */

@@ -15,7 +15,7 @@
  *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?}],
  *     "generations": [{"generation", "age", "connections", "current"}],
  *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "answers",
- *         "connections", "log_lines_lost", "crypto", "counters": {name: n},
+ *         "connections", "log_lines_lost", "page_faults", "crypto", "counters": {name: n},
  *         "ends": {name: n}, "backends": [{"service", "address", "up"}]}],
  *     "signer": null or {"pid", "uptime", "restarts", "answers", "crypto", "signatures",
  *         "signatures_per_second", "queue", "queue_peak", "refused", "keys",

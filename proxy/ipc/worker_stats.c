@@ -14,6 +14,7 @@ size_t worker_stats_encode(
 
     wire_put_bytes(&w, &report->counters, sizeof(report->counters));
     wire_put_u64(&w, report->log_lost);
+    wire_put_u64(&w, report->page_faults);
     wire_put_u32(&w, (uint32_t)report->generation_count);
     for (size_t i = 0; i < report->generation_count; i++) {
         wire_put_u32(&w, report->generations[i].id);
@@ -77,6 +78,7 @@ bool worker_stats_decode(struct worker_stats *report, const char *bytes, size_t 
         return false;
     memcpy(&report->counters, counters, counters_len);
     report->log_lost = wire_get_u64(&r);
+    report->page_faults = wire_get_u64(&r);
     get_generations(&r, report);
     get_backends(&r, report);
     return wire_ended(&r);

@@ -28,6 +28,7 @@ struct worker_backend_stats {
 struct worker_stats {
     struct counters counters;
     uint64_t log_lost;
+    uint64_t page_faults; /* minor ones: memory that the kernel had to map */
     struct worker_generation_stats
         generations[REPORT_GENERATIONS_MAX]; /* the oldest first */
     size_t generation_count;

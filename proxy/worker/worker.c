@@ -1,5 +1,6 @@
 #include "proxy/worker/worker.h"
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@ enum {
     REPLY_MAX = 32 * 1024,
     CONFIRM_LOOK = 1, /* ms */
     CONFIRM_LOOKS = 1000,
+    HEAP_KEPT = 4 << 20, /* bytes of freed memory at the end of the heap */
+    MAPPED_FROM = 1 << 20, /* bytes of one allocation; no buffer of a stream has as many */
 };
 
 static void reply(struct worker *w, enum message_type type, uint32_t id, const char *text)
@@ -282,6 +285,15 @@ static bool introduced(struct worker *w)
     return good;
 }
 
+/* Each reply allocates and frees its buffers. With glibc's thresholds the kernel would take
+ * their pages back each time, and map them again for the next one. After many clients
+ * have gone, malloc_trim() gives everything back, see clients.c. */
+static void keep_freed_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+}
+
 static bool start(struct worker *w, struct error *err)
 {
     static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
@@ -350,6 +362,7 @@ int worker_main(void)
         .channel = CHANNEL_FD, .logs = {.log = -1, .access = -1}};
     struct error err;
 
+    keep_freed_memory();
     ignore_signals();
     abort_log_to_log();
     prctl(PR_SET_NAME, "wlbproxy-worker", 0, 0, 0);

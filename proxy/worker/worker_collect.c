@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "proxy/base/log.h"
 #include "proxy/ipc/worker_stats.h"
@@ -40,11 +41,19 @@ static void client_log_service(
     }
 }
 
+static uint64_t page_faults(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_minflt : 0;
+}
+
 void worker_collect(const struct worker *w, struct worker_stats *report)
 {
     memset(report, 0, sizeof(*report));
     report->counters = *clients_counters(w->clients);
     report->log_lost = log_lost();
+    report->page_faults = page_faults();
     log_generations(w, report);
     for (size_t i = 0;
          w->current != NULL && i < w->current->generation->settings->service_count; i++)

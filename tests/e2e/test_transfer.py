@@ -168,3 +168,24 @@ def test_both_directions_at_once(proxy, pki):
         client.send(get(f"/?size={5 * MB}&early=1", "Content-Length: 100", method="POST"))
         reply = client.read_reply()
     assert len(reply.body) == 5 * MB
+
+
+def test_kept_alive_replies_reuse_freed_memory(proxy):
+    """The kernel neither takes a reply's memory back nor maps it again for the next one."""
+    clients = [Tls(proxy.port) for _ in range(64)]
+
+    def round_of_replies():
+        for client in clients:
+            client.send(get("/?size=16384"))
+        for client in clients:
+            assert len(client.read_reply().body) == 16384
+
+    for _ in range(5):
+        round_of_replies()
+    before = proxy.status()["workers"][0]["page_faults"]
+    for _ in range(20):
+        round_of_replies()
+    faults = proxy.status()["workers"][0]["page_faults"] - before
+    for client in clients:
+        client.close()
+    assert faults < 20 * len(clients) / 4

@@ -119,6 +119,7 @@ static void a_report_comes_back_as_it_was(void **state)
     (void)state;
     report.counters.requests = 42;
     report.log_lost = 3;
+    report.page_faults = 1234;
     report.generation_count = 1;
     report.generations[0] =
         (struct worker_generation_stats){.id = 5, .clients = 2, .age_ms = 9};
