@@ -25,7 +25,8 @@
 #include "proxy/net/poller.h"
 
 enum {
-    LOOP_READ_SIZE = 64 * 1024,
+    /* Half of it makes 1 MB cost a fifth more CPU, twice as much saves nothing. */
+    LOOP_READ_SIZE = 128 * 1024,
     LOOP_PRIORITIES = 3, /* of streams whose hellos wait: 0 is answered first */
 };
 

@@ -59,7 +59,7 @@ struct stream {
     bool closed, detached; /* by the owner; from the loop */
 };
 
-/* Unsent bytes at which stream_write() says false: both directions stay below 256 KiB. */
+/* Unsent bytes at which stream_write() says false: each direction stays below 192 KiB. */
 enum { STREAM_HIGH_WATER = 48 * 1024 };
 
 /* Takes over fd (non-blocking, accepted). With a context: the server side of TLS. */

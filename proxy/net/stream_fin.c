@@ -14,7 +14,7 @@ enum {
     ENCRYPTED = 23,
     FAREWELL_MIN = RECORD_HEADER + 18, /* 2 bytes and a tag of 16 */
     FAREWELL_MAX = 256, /* padded, even */
-    PIECES = 128, /* of LOOP_READ_SIZE: 8 MB, more than a receive buffer has */
+    PIECES = 64, /* of LOOP_READ_SIZE: 8 MB, more than a receive buffer has */
 };
 
 /* The end of what waits in the socket, which goes on having it. What comes before that is

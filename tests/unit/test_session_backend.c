@@ -307,8 +307,8 @@ static void what_follows_a_reply_unseen_is_no_reply_to_the_next(void **state)
     (void)state;
     memset(reply, 'x', LOOP_READ_SIZE);
     head = (size_t)snprintf(reply, sizeof(reply),
-        "HTTP/1.1 200 OK\r\nContent-Length: %05d\r\n\r\n", LOOP_READ_SIZE - 42);
-    assert_int_equal(head, 42);
+        "HTTP/1.1 200 OK\r\nContent-Length: %06d\r\n\r\n", LOOP_READ_SIZE - 43);
+    assert_int_equal(head, 43);
     reply[head] = 'x';
     rig_send(&rig, client, GET GET);
     backend = rig_backend(&rig, 0);

@@ -192,12 +192,13 @@ static void expect_more(struct stream *s)
 static void what_one_read_did_not_take_may_be_told_yet(void **state)
 {
     static char much[LOOP_READ_SIZE + 1];
-    int waiting = 0;
+    int waiting = 0, room = 2 * (int)sizeof(much);
 
     (void)state;
     accept_stream(NULL);
     TURN_UNTIL(owner.opened);
     owner.on_data = expect_more;
+    (void)setsockopt(owner.stream.poller.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     assert_int_equal(send(peer, much, sizeof(much), 0), sizeof(much));
     while (waiting < (int)sizeof(much))
         assert_int_equal(ioctl(owner.stream.poller.fd, FIONREAD, &waiting), 0);
