@@ -145,7 +145,7 @@ static const struct option options[] = {
     {SERVICE(size, max_body), "8m", {0, 1024 * GB, NULL},
         .help = "a request's body; 413 beyond; 0: no limit", .http_only = true},
     {SERVICE(size, min_rate), "128b", {0, GB, NULL},
-        .help = "bytes a second a client must average while a body is sent; 0: off"},
+        .help = "bytes a second a client must average in each body_timeout of a body; 0: off"},
     {SERVICE(count, max_pipelined), "64", {1, 10000, NULL},
         .help = "requests a client may send ahead of their replies", .http_only = true},
     {SERVICE(networks, allow), NULL, ANY,

@@ -56,7 +56,7 @@ void requests_refuse(struct client *c)
 /* The head's deadline runs from its first byte and is not extended. */
 static void watch_head(struct client *c)
 {
-    if (c->state != CLIENT_AWAIT_HEAD || c->in_head || parser_is_idle(c->parser))
+    if (c->in_head || parser_is_idle(c->parser))
         return;
     c->in_head = true;
     client_arm(c, c->service->settings->head_timeout);
@@ -71,7 +71,10 @@ static size_t parse(struct client *c, const char *bytes, size_t len)
     while (wants_requests(c)) {
         switch (parser_next(parser_of(c), &at, &left, &body, &body_len)) {
         case PARSE_NEED_INPUT:
-            watch_head(c);
+            if (c->state == CLIENT_EXCHANGE)
+                exchange_request_incomplete(c->exchange);
+            else
+                watch_head(c);
             return len;
         case PARSE_HEAD:
             exchange_begin(c, parser_head(c->parser));

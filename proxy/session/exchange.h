@@ -68,6 +68,7 @@ struct exchange {
 /* The head is complete. Afterwards the client may be in any state. */
 void exchange_begin(struct client *c, const struct head *head);
 void exchange_body(struct exchange *x, const char *bytes, size_t len);
+void exchange_request_incomplete(struct exchange *x); /* no more of it has come so far */
 void exchange_request_done(struct exchange *x);
 bool exchange_wants_request(const struct exchange *x);
 

@@ -135,10 +135,7 @@ void exchange_body(struct exchange *x, const char *bytes, size_t len)
         exchange_fail(x, END_BODY_TOO_LARGE, "");
         return;
     }
-    if (!pace_keeps(&x->upload, len, settings->min_rate, now_of(x))) {
-        exchange_fail(x, END_TOO_SLOW, "");
-        return;
-    }
+    x->upload.bytes += len;
     if (!framing_part(&x->to_backend, len, before, &before_len, after, &after_len)) {
         exchange_fail(x, END_BAD_REQUEST, "");
         return;
@@ -147,6 +144,14 @@ void exchange_body(struct exchange *x, const char *bytes, size_t len)
     give(x, bytes, len);
     give(x, after, after_len);
     exchange_rearm(x);
+}
+
+void exchange_request_incomplete(struct exchange *x)
+{
+    const struct service_settings *settings = settings_of(x);
+
+    if (!pace_keeps(&x->upload, settings->min_rate, settings->body_timeout, now_of(x)))
+        exchange_fail(x, END_TOO_SLOW, "");
 }
 
 void exchange_request_done(struct exchange *x)

@@ -20,13 +20,12 @@ uint64_t pace_stalled(uint64_t stalled, uint64_t ms, uint64_t bytes, uint64_t mi
     return stalled - bytes * 1000 / min_rate;
 }
 
-bool pace_keeps(struct pace *pace, uint64_t bytes, uint64_t min_rate, uint64_t now)
+bool pace_keeps(struct pace *pace, uint64_t min_rate, uint64_t length, uint64_t now)
 {
     uint64_t ms = now - pace->since;
     bool keeps;
 
-    pace->bytes += bytes;
-    if (ms < PACE_GRACE)
+    if (ms < length)
         return true;
     keeps = !pace_is_too_slow(pace->bytes, ms, min_rate);
     pace_restart(pace, now);

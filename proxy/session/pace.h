@@ -1,14 +1,13 @@
 /*
- * pace.h - a peer that must keep up an average: `min_rate`, judged over a grace period,
- * so that a hiccup is no crime and a trickle no way to hold a connection. Pure.
+ * pace.h - a peer must keep up an average, `min_rate`. The average is judged over periods
+ * of `body_timeout`, so that a pause is no offence and a trickle no way to hold a
+ * connection. Pure.
  */
 #ifndef WLBPROXY_SESSION_PACE_H
 #define WLBPROXY_SESSION_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { PACE_GRACE = 30 * 1000 /* ms */ };
 
 struct pace {
     uint64_t since; /* ms: when this period began */
@@ -18,8 +17,9 @@ struct pace {
 /* A new period: at the start, and when it was we who held the peer up. */
 void pace_restart(struct pace *pace, uint64_t now);
 
-/* `bytes` more have come. False: the period is over and the average was too low. */
-bool pace_keeps(struct pace *pace, uint64_t bytes, uint64_t min_rate, uint64_t now);
+/* False: a period of `length` ms is over, and the average in it was too low. Not to be
+ * asked about bytes that complete a body: there is nothing left to wait for. */
+bool pace_keeps(struct pace *pace, uint64_t min_rate, uint64_t length, uint64_t now);
 
 /* Is `bytes` in `ms` below the rate? */
 bool pace_is_too_slow(uint64_t bytes, uint64_t ms, uint64_t min_rate);

@@ -317,6 +317,52 @@ static void clients_beyond_max_connections_wait(void **state)
     }
 }
 
+/* Half of a body of 10 bytes comes, and a minute and a half later `rest`. */
+static void send_after_a_pause(int client, const char *rest)
+{
+    enum { PAUSE = 90 * 1000 /* ms; body_timeout is a minute */ };
+
+    rig_send(&rig, client, POST_HEAD "hello");
+    last_client()->exchange->upload.since -= PAUSE;
+    rig_send(&rig, client, rest);
+}
+
+static void the_piece_that_completes_a_body_is_not_too_slow(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    send_after_a_pause(client, "world");
+    backend = rig_backend(&rig, 0);
+    rig_send(&rig, backend, OK_5);
+    expect_status(client, "200");
+    assert_int_equal(ended(END_TOO_SLOW), 0);
+    close(client);
+    close(backend);
+}
+
+static void a_piece_that_completes_no_body_is_too_slow(void **state)
+{
+    int client = rig_client(&rig);
+
+    (void)state;
+    send_after_a_pause(client, "w");
+    expect_status(client, "408");
+    close(client);
+}
+
+static void a_body_is_judged_by_each_body_timeout(void **state)
+{
+    int client = rig_client(&rig);
+
+    (void)state;
+    rig.generation->settings->services[0].body_timeout = 300 * 1000;
+    send_after_a_pause(client, "w");
+    rig_send(&rig, client, "o");
+    assert_int_equal(last_client()->state, CLIENT_EXCHANGE);
+    close(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +378,9 @@ int main(void)
         WITH(start, half_an_empty_line_is_remembered),
         WITH(start, a_backend_with_a_full_backlog_is_waited_for),
         WITH(start, clients_beyond_max_connections_wait),
+        WITH(start, the_piece_that_completes_a_body_is_not_too_slow),
+        WITH(start, a_piece_that_completes_no_body_is_too_slow),
+        WITH(start, a_body_is_judged_by_each_body_timeout),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

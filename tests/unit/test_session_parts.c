@@ -17,6 +17,8 @@
 #include "tests/unit/access_line.h"
 #include "tests/unit/document.h"
 
+enum { PERIOD = 60 * 1000 /* ms */ };
+
 /* ---- which backend ---- */
 
 static void backends_are_tried_in_order_each_once(void **state)
@@ -101,9 +103,10 @@ static void a_trickle_is_too_slow_only_after_the_grace_period(void **state)
 
     (void)state;
     pace_restart(&pace, 1000);
-    assert_true(pace_keeps(&pace, 1, 100, 2000));
-    assert_true(pace_keeps(&pace, 1, 100, 1000 + PACE_GRACE - 1));
-    assert_false(pace_keeps(&pace, 1, 100, 1000 + PACE_GRACE));
+    pace.bytes += 2;
+    assert_true(pace_keeps(&pace, 100, PERIOD, 2000));
+    assert_true(pace_keeps(&pace, 100, PERIOD, 1000 + PERIOD - 1));
+    assert_false(pace_keeps(&pace, 100, PERIOD, 1000 + PERIOD));
 }
 
 static void each_period_is_judged_by_itself(void **state)
@@ -112,9 +115,11 @@ static void each_period_is_judged_by_itself(void **state)
 
     (void)state;
     pace_restart(&pace, 0);
-    assert_true(pace_keeps(&pace, 1000000, 100, 5));
-    assert_true(pace_keeps(&pace, 0, 100, PACE_GRACE));
-    assert_false(pace_keeps(&pace, 10, 100, 2 * PACE_GRACE));
+    pace.bytes += 1000000;
+    assert_true(pace_keeps(&pace, 100, PERIOD, 5));
+    assert_true(pace_keeps(&pace, 100, PERIOD, PERIOD));
+    pace.bytes += 10;
+    assert_false(pace_keeps(&pace, 100, PERIOD, 2 * PERIOD));
 }
 
 static void no_rate_means_no_judgement(void **state)
@@ -123,7 +128,7 @@ static void no_rate_means_no_judgement(void **state)
 
     (void)state;
     pace_restart(&pace, 0);
-    assert_true(pace_keeps(&pace, 0, 0, 100 * PACE_GRACE));
+    assert_true(pace_keeps(&pace, 0, PERIOD, 100 * PERIOD));
 }
 
 /* ---- floods in the log ---- */
