@@ -131,7 +131,12 @@ static void size_print(const void *field, const struct option_limits *limits, FI
     fputs(measure_text(*(const uint64_t *)field, &sizes).text, out);
 }
 
-/* With a word of its own for 0, the number 0 is out of range. */
+/* What the word stands for: a value that no number of the option's has. */
+static uint32_t word_value(const struct option_limits *limits)
+{
+    return limits->min > 0 ? 0 : UINT32_MAX;
+}
+
 static bool count_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
@@ -141,7 +146,7 @@ static bool count_parse(
     const char *word = limits->words != NULL ? limits->words[0] : NULL;
 
     if (word != NULL && strcmp(text, word) == 0) {
-        *count = 0;
+        *count = word_value(limits);
         return true;
     }
     if (!read_digits(text, &value, &end) || *end != '\0')
@@ -158,7 +163,7 @@ static void count_print(const void *field, const struct option_limits *limits, F
 {
     uint32_t count = *(const uint32_t *)field;
 
-    if (count == 0 && limits->words != NULL)
+    if (limits->words != NULL && count == word_value(limits))
         fputs(limits->words[0], out);
     else
         fprintf(out, "%" PRIu32, count);

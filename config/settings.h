@@ -84,13 +84,16 @@ struct settings {
     bool strict_reload;
     uint64_t drain_timeout;
     uint32_t max_connections; /* client connections per worker */
-    uint32_t max_connections_per_source; /* 0 = no limit */
+    uint32_t max_connections_per_source; /* 0 = no limit, or CONNECTIONS_PER_SOURCE_AUTO */
     uint32_t max_handshakes; /* in progress, per worker */
     uint32_t handshake_rate; /* full handshakes per source and second; 0 = off */
     uint64_t ticket_rotation; /* life of a session ticket key */
     struct service_settings *services;
     size_t service_count;
 };
+
+/* Half of max_connections. */
+#define CONNECTIONS_PER_SOURCE_AUTO UINT32_MAX
 
 /* Parses INI text; `name` is used in messages only. NULL and err on any fault. */
 struct settings *settings_parse(const char *text, const char *name, struct error *err);

@@ -17,6 +17,8 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "The client finished the handshake and left without a request.")                 \
     X(IDLE_TIMEOUT, "idle_timeout", LOG_LEVEL_DEBUG, FAULT_NONE,                         \
         "No further request came within idle_timeout.")                                  \
+    X(MADE_ROOM, "made_room", LOG_LEVEL_INFO, FAULT_NONE,                                \
+        "The client was the longest idle one when a new one needed its place.")          \
     X(SILENT, "silent_tunnel", LOG_LEVEL_INFO, FAULT_NONE,                               \
         "Neither side of a tunnel sent anything for response_timeout.")                  \
     X(DRAINED, "drained", LOG_LEVEL_INFO, FAULT_NONE,                                    \

@@ -10,7 +10,9 @@
 /* Below it reading goes on, if only to notice a client that goes away. */
 enum { UNPARSED_MAX = 32 * 1024 };
 
-enum { DRAIN_GRACE = 1000 }; /* ms a fresh connection has to begin its one request */
+/* ms a fresh connection has to begin its first request, while the worker is drained, and
+ * where there is no room for another. */
+enum { FIRST_REQUEST_GRACE = 1000 };
 
 /* No other reply is asked for while the last ones still have to be read. */
 static bool wants_requests(const struct client *c)
@@ -59,6 +61,7 @@ static void watch_head(struct client *c)
     if (c->in_head || parser_is_idle(c->parser))
         return;
     c->in_head = true;
+    list_remove(&c->idle);
     client_arm(c, c->service->settings->head_timeout);
 }
 
@@ -137,7 +140,7 @@ uint64_t requests_idle_limit(const struct client *c)
 {
     uint64_t idle = c->service->settings->idle_timeout;
 
-    return c->clients->draining && idle > DRAIN_GRACE ? DRAIN_GRACE : idle;
+    return c->clients->draining && idle > FIRST_REQUEST_GRACE ? FIRST_REQUEST_GRACE : idle;
 }
 
 void requests_await(struct client *c)
@@ -173,6 +176,16 @@ static void rest(struct client *c)
 enum end_reason requests_end_reason(const struct client *c)
 {
     return c->requests == 0 ? END_PROBE : END_DONE;
+}
+
+bool requests_may_make_room(const struct client *c)
+{
+    uint64_t left = c->deadline.due - loop_now(c->clients->loop);
+
+    if (c->requests == 0 && left + FIRST_REQUEST_GRACE > requests_idle_limit(c))
+        return false;
+    return buffer_len(&c->unparsed) == 0 && stream_undelivered(&c->stream) == 0 &&
+        stream_is_quiet(&c->stream);
 }
 
 void requests_close_notify(struct client *c)

@@ -29,6 +29,8 @@ void requests_next(struct client *c, bool keep_alive);
 
 /* What happens in AWAIT_HEAD. */
 uint64_t requests_idle_limit(const struct client *c); /* ms it may last */
+/* It has been served, all of it has been read, and no request is on its way. */
+bool requests_may_make_room(const struct client *c);
 void requests_close_notify(struct client *c);
 void requests_fin(struct client *c, bool bare);
 void requests_failed(struct client *c, enum end_reason reason);

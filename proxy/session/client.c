@@ -48,6 +48,9 @@ void client_enter(struct client *c, enum client_state next)
 {
     client_log_state(c, (enum client_state)c->state, next);
     c->state = (uint8_t)next;
+    list_remove(&c->idle);
+    if (next == CLIENT_AWAIT_HEAD)
+        list_append(&c->clients->idle_clients, &c->idle);
     client_arm(c, reactions_of(c)->limit(c));
 }
 
@@ -176,6 +179,7 @@ static void on_closed(struct stream *s)
 
     list_remove(&c->link);
     clients->counters.clients--;
+    clients->leaving -= c->makes_room;
     c->generation->clients--;
     source_leave(c->source);
     parser_free(c->parser);
@@ -446,6 +450,7 @@ struct client *client_new(struct clients *clients, struct service *service,
     list_init(&c->link);
     list_init(&c->handshaking);
     list_init(&c->access);
+    list_init(&c->idle);
     list_append(&clients->clients, &c->link);
     list_append(&clients->handshaking, &c->handshaking);
     clients->counters.clients++;

@@ -54,6 +54,7 @@ struct client {
     struct buffer unparsed; /* what came ahead of its turn */
     struct list link, handshaking;
     struct list access; /* access_record.h: records that are closed, not yet written */
+    struct list idle; /* in clients->idle_clients while it awaits a request */
     struct deadline deadline;
     struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
     uint64_t accepted; /* ms */
@@ -69,6 +70,7 @@ struct client {
     uint8_t peer; /* enum client_end */
     uint8_t ended_in; /* state when its end began, for the log */
     bool in_head; /* the head deadline runs */
+    bool makes_room; /* LINGER: ended for a new one, counted in clients->leaving */
     bool full; /* it does not read as fast as we write */
 };
 

@@ -16,6 +16,7 @@
 #include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
+#include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
 #include "proxy/session/pool.h"
 #include "proxy/session/shed.h"
@@ -24,6 +25,8 @@
 enum {
     ROOM_TICK = 50, /* ms between looks at handshakes that can be shed */
     FULL_AGAIN = 60 * 1000, /* ms between two lines that say so */
+    IDLE_LOOKS = 8, /* at the longest idle, for one that may make room */
+    LEAVING_MAX = 32, /* beyond max_connections, for a moment: descriptors are reserved */
     PENDING_HANDSHAKES_MANY = 256, /* clients whose memory is worth giving back */
 };
 
@@ -65,9 +68,33 @@ static void on_suppressed_due(struct deadline *due)
 
 /* ---- room ---- */
 
+static bool is_full(const struct clients *clients)
+{
+    return clients->counters.clients - clients->leaving >= clients->max_connections;
+}
+
+static struct client *longest_idle(const struct clients *clients)
+{
+    const struct list *node = clients->idle_clients.next;
+
+    for (int i = 0; i < IDLE_LOOKS && node != &clients->idle_clients; i++) {
+        struct client *c = container_of(node, struct client, idle);
+
+        if (requests_may_make_room(c))
+            return c;
+        node = node->next;
+    }
+    return NULL;
+}
+
+static bool idle_may_make_room(const struct clients *clients)
+{
+    return clients->leaving < LEAVING_MAX && longest_idle(clients) != NULL;
+}
+
 static bool has_room(const struct clients *clients)
 {
-    return clients->counters.clients < clients->max_connections &&
+    return (!is_full(clients) || idle_may_make_room(clients)) &&
         (!shed_is_due(clients) || shed_candidate(clients) != NULL);
 }
 
@@ -96,7 +123,7 @@ static void wait_for_room(struct clients *clients)
         return;
     clients->waiting_for_room = true;
     loop_arm(clients->loop, &clients->room_due, ROOM_TICK);
-    if (clients->counters.clients >= clients->max_connections)
+    if (is_full(clients))
         log_max_connections_reached(clients);
 }
 
@@ -169,6 +196,7 @@ struct clients *clients_new(struct loop *loop)
     clients->max_connections = clients->max_handshakes = UINT32_MAX;
     list_init(&clients->clients);
     list_init(&clients->handshaking);
+    list_init(&clients->idle_clients);
     list_init(&clients->idle);
     list_init(&clients->exchanges.list);
     list_init(&clients->backends.list);
@@ -210,10 +238,18 @@ uint32_t clients_count(const struct clients *clients)
 
 /* ---- admission ---- */
 
+/* By default half of all: whoever has one address does not have the whole worker. */
+static uint32_t connections_per_source(const struct settings *settings)
+{
+    return settings->max_connections_per_source == CONNECTIONS_PER_SOURCE_AUTO
+        ? (settings->max_connections + 1) / 2
+        : settings->max_connections_per_source;
+}
+
 static struct admission_limits limits_of(const struct settings *settings)
 {
     return (struct admission_limits){
-        .connections_per_source = settings->max_connections_per_source,
+        .connections_per_source = connections_per_source(settings),
         .handshake_rate = settings->handshake_rate,
     };
 }
@@ -257,6 +293,14 @@ static bool is_denied(struct clients *clients, const struct service *service,
     return true;
 }
 
+static void make_room_for_client(struct clients *clients)
+{
+    struct client *one = is_full(clients) ? longest_idle(clients) : NULL;
+
+    if (one != NULL)
+        client_make_room(one);
+}
+
 static void make_room_for_handshake(struct clients *clients)
 {
     if (!shed_is_due(clients))
@@ -279,6 +323,7 @@ void client_accept(struct clients *clients, struct service *service, int fd,
         close(fd);
         return;
     }
+    make_room_for_client(clients);
     if (clients_count(clients) >= clients->clients_peak)
         clients->clients_peak = clients_count(clients) + 1;
     make_room_for_handshake(clients);

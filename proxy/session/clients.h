@@ -32,6 +32,7 @@ struct clients {
     struct admission *admission;
     struct list clients; /* struct client.link */
     struct list handshaking; /* struct client.handshaking: oldest first */
+    struct list idle_clients; /* struct client.idle: the longest idle first */
     struct list idle; /* struct backend.everywhere: idle ones of all pools */
     struct free_list exchanges, backends;
     struct buffer scratch; /* one flight towards a client, while it is put together */
@@ -44,6 +45,7 @@ struct clients {
     unsigned backend_count; /* connections to backends, closing ones too */
     uint32_t last_id;
     uint64_t full_told; /* ms: when the house was last full; 0: never */
+    uint32_t leaving; /* clients that were ended to make room, not closed yet */
     uint32_t clients_peak; /* most clients at a time, since memory was last given back */
     uint32_t max_connections, max_handshakes; /* of the generation that last accepted */
     bool draining, waiting_for_room;

@@ -13,6 +13,8 @@
  * linger_timeout, unless it reads slowly, too. */
 enum { LINGER_MAX = 256 * 1024 * 1024 };
 
+enum { MAKE_ROOM_LINGER = 200 /* ms */ };
+
 static const struct service_settings *settings_of(const struct client *c)
 {
     return c->service->settings;
@@ -47,6 +49,7 @@ void client_close(struct client *c, enum end_reason reason)
         client_log_end(c);
     client_log_state(c, (enum client_state)c->state, CLIENT_CLOSED);
     c->state = CLIENT_CLOSED;
+    list_remove(&c->idle);
     deadline_disarm(&c->deadline);
     access_settle(c, reason);
     if (is_given_up(c))
@@ -83,6 +86,17 @@ void client_cut(struct client *c, enum end_reason reason)
 {
     stream_cut(&c->stream);
     linger(c, reason);
+}
+
+/* Its close_notify and FIN are on their way: a peer that does not answer at once is not
+ * waited for as long as others are. */
+void client_make_room(struct client *c)
+{
+    c->makes_room = true;
+    c->clients->leaving++;
+    client_end(c, END_MADE_ROOM);
+    if (c->state == CLIENT_LINGER)
+        client_arm(c, MAKE_ROOM_LINGER);
 }
 
 /* Of a head that was refused nothing is told but why. */
@@ -147,6 +161,10 @@ void ending_expired(struct client *c)
     const struct service_settings *settings = settings_of(c);
     size_t taken;
 
+    if (c->makes_room) {
+        client_close(c, END_MADE_ROOM);
+        return;
+    }
     (void)client_took_some(c, &taken);
     c->stalled = (uint32_t)pace_stalled(
         c->stalled, settings->linger_timeout, taken, settings->min_rate);

@@ -16,6 +16,9 @@ struct client;
 void client_end(struct client *c, enum end_reason reason);
 void client_cut(struct client *c, enum end_reason reason);
 
+/* Of a client that awaits a request: politely, and soon, for there is another. */
+void client_make_room(struct client *c);
+
 /* One of our own replies, then the end. `fields` as in error_reply.h. */
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     const char *text, const char *fields, bool to_head);

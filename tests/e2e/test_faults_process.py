@@ -132,7 +132,8 @@ def test_a_log_pipe_whose_reader_is_gone_stops_nothing(start_proxy, origin, tmp_
 
 def test_few_descriptors_are_a_small_house_not_a_broken_one(start_proxy, origin):
     """ulimit -n 96: fewer connections, told at start; beyond them the backlog waits."""
-    proxy = start_proxy(origin.address, wrapper=["prlimit", "--nofile=96:96", "--"])
+    proxy = start_proxy(origin.address, max_connections_per_source=0,
+                        wrapper=["prlimit", "--nofile=96:96", "--"])
     room = int(proxy.wait_for("descriptors")["max_connections"])
     assert room < 48
     inside = [Tls(proxy.port) for _ in range(room)]
@@ -173,7 +174,8 @@ def test_a_reload_needs_no_second_descriptor_for_a_socket(start_proxy, origin):
 
 
 def test_a_worker_without_room_for_its_listeners_says_so(start_proxy, origin):
-    proxy = start_proxy(origin.address, wrapper=["prlimit", "--nofile=100:100", "--"])
+    proxy = start_proxy(origin.address, max_connections_per_source=0,
+                        wrapper=["prlimit", "--nofile=100:100", "--"])
     (worker,), quiet = proxy.workers(), proxy.descriptors()
     room = int(proxy.wait_for("descriptors")["max_connections"])
     inside = [Tls(proxy.port) for _ in range(room)]

@@ -128,18 +128,38 @@ def test_connections_of_one_source_are_bounded(start_proxy, origin):
 
 
 def test_a_full_house_waits_in_the_backlog_and_is_told_once(start_proxy, origin):
-    proxy = start_proxy(origin.address, max_connections=10)
+    proxy = start_proxy(origin.address, max_connections=10, max_connections_per_source=0)
     inside = [Tls(proxy.port) for _ in range(10)]
-    proxy.wait_for("full")
+    for one in inside:
+        one.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
+    proxy.wait_for("max_connections_reached")
     outside = many_clients(proxy.port, 20, b"")
-    assert inside[0].request(get("/")).status == 200
     assert counters(proxy)["accepted"] == 10
+    inside[0].send(b"\r\n")
+    assert inside[0].read_reply().status == 200
     for one in inside:
         one.close()
     wait_until(lambda: counters(proxy)["accepted"] >= 20)
     close_all(outside)
     assert works(proxy.port)
-    assert len(proxy.events("full")) == 1
+    assert len(proxy.events("max_connections_reached")) == 1
+
+
+def test_the_longest_idle_client_makes_room_for_a_new_one(start_proxy, origin):
+    proxy = start_proxy(origin.address, max_connections=10, idle_timeout="1h")
+    idle = [Tls(proxy.port) for _ in range(5)]
+    for one in idle:
+        assert one.request(get("/")).status == 200
+    others = [Tls(proxy.port, source="127.0.0.2") for _ in range(5)]
+    for one in others:
+        assert one.request(get("/")).status == 200
+    with Tls(proxy.port, source="127.0.0.3") as fresh:
+        assert fresh.request(get("/")).status == 200
+        assert idle[0].read_to_end() == (b"", "close_notify")
+        for one in idle[1:] + others:
+            assert one.request(get("/")).status == 200
+    wait_until(lambda: ends(proxy).get("made_room") == 1)
+    close_all(idle + others)
 
 
 RECORDS = {

@@ -303,6 +303,7 @@ static void clients_beyond_max_connections_wait(void **state)
     int clients[100], room = 0;
 
     (void)state;
+    rig.generation->settings->max_connections_per_source = 0;
     clients_on_room(rig.clients, note, &room);
     for (int i = 0; i < 100; i++) {
         assert_true(clients_have_room(rig.clients));

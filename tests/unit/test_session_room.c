@@ -44,6 +44,84 @@ static void who_hears_that_there_is_no_room_hears_when_there_is(void **state)
     assert_int_equal(room, 1);
 }
 
+/* A client whose one request was answered, and who awaits nothing. */
+static int idle_client(void)
+{
+    int client = rig_client(&rig), backend;
+
+    rig_send(&rig, client, GET);
+    backend = rig_backend(&rig, 0);
+    rig_send(&rig, backend, OK_5);
+    expect_status(client, "200");
+    close(backend);
+    return client;
+}
+
+static void the_longest_idle_client_makes_room(void **state)
+{
+    int clients[3];
+
+    (void)state;
+    rig.generation->settings->max_connections = 2;
+    rig.generation->settings->max_connections_per_source = 0;
+    clients[0] = idle_client();
+    clients[1] = idle_client();
+    assert_true(clients_have_room(rig.clients));
+    clients[2] = rig_client(&rig);
+    assert_true(rig_has_ended(&rig, clients[0]));
+    assert_false(rig_has_ended(&rig, clients[1]));
+    assert_false(rig_has_ended(&rig, clients[2]));
+    rig_wait(&rig, 250); /* it does not close */
+    assert_int_equal(ended(END_MADE_ROOM), 1);
+    assert_int_equal(clients_count(rig.clients), 2);
+    assert_int_equal(rig.clients->leaving, 0);
+    for (int i = 0; i < 3; i++)
+        close(clients[i]);
+}
+
+/* One asks, one has just come for its first request, one has not read its reply. */
+static void nobody_makes_room_who_is_not_idle(void **state)
+{
+    int asks = rig_client(&rig), fresh = rig_client(&rig);
+
+    (void)state;
+    rig_send(&rig, asks, "GET / ");
+    rig.generation->settings->max_connections = 3;
+    rig.generation->settings->max_connections_per_source = 0;
+    int reads_not = rig_client(&rig), backend;
+    rig_send(&rig, reads_not, GET);
+    backend = rig_backend(&rig, 0);
+    rig_send(&rig, backend, OK_5);
+    assert_false(clients_have_room(rig.clients));
+    expect_status(reads_not, "200");
+    assert_true(clients_have_room(rig.clients));
+    rig_send(&rig, reads_not, "GET");
+    assert_false(clients_have_room(rig.clients));
+    rig_wait(&rig, 2000); /* it came for nothing, it seems */
+    assert_true(clients_have_room(rig.clients));
+    close(asks);
+    close(fresh);
+    close(reads_not);
+    close(backend);
+}
+
+static void one_source_has_half_of_the_room_unless_it_is_said(void **state)
+{
+    int clients[4];
+
+    (void)state;
+    rig.generation->settings->max_connections = 6;
+    for (int i = 0; i < 4; i++)
+        clients[i] = rig_client(&rig);
+    assert_int_equal(ended(END_TOO_MANY), 1);
+    rig.generation->settings->max_connections_per_source = 0;
+    close(clients[3]);
+    clients[3] = rig_client(&rig);
+    assert_int_equal(ended(END_TOO_MANY), 1);
+    for (int i = 0; i < 4; i++)
+        close(clients[i]);
+}
+
 /* Seen in one turn, and seen to in the next. */
 static void say_something(const int *clients, int count)
 {
@@ -101,6 +179,9 @@ int main(void)
 #define SECURE(test) cmocka_unit_test_setup_teardown(test, start_secure, stop_secure)
     const struct CMUnitTest tests[] = {
         WITH(start, who_hears_that_there_is_no_room_hears_when_there_is),
+        WITH(start, the_longest_idle_client_makes_room),
+        WITH(start, nobody_makes_room_who_is_not_idle),
+        WITH(start, one_source_has_half_of_the_room_unless_it_is_said),
         SECURE(a_byte_now_and_then_is_no_progress),
         SECURE(who_waits_for_us_is_not_replaced_by_who_is_about_to_speak),
     };
