@@ -59,7 +59,7 @@ def wait_until_alone(proxy):
 @pytest.mark.parametrize("said", ["nothing", "half a hello", "a hello"])
 def test_half_open_handshakes_end_by_their_deadline(start_proxy, origin, full, said):
     timeout = {**DEADLINES, "handshake_timeout": "10s" if full else "3s"}
-    proxy = start_proxy(origin.address, **timeout)
+    proxy = start_proxy(origin.address, handshake_rate=0, **timeout)
     hello = client_hello()
     first = {"nothing": b"", "half a hello": hello[:len(hello) // 2], "a hello": hello}[said]
     assert works(proxy.port)
