@@ -39,6 +39,10 @@
 #field, &type_##kind, offsetof(object, field) + IS_##kind(object, field)
 #define GLOBAL(kind, field) OPTION_GLOBAL, FIELD(struct settings, kind, field)
 #define SERVICE(kind, field) OPTION_SERVICE, FIELD(struct service_settings, kind, field)
+#define SERVICE_AS(text, kind, field)                                                    \
+    OPTION_SERVICE, text, &type_##kind,                                                  \
+        offsetof(struct service_settings, field) +                                       \
+            IS_##kind(struct service_settings, field)
 
 /* clang-format off */
 #define LIST(...) (const char *const[]){__VA_ARGS__, NULL}
@@ -82,6 +86,8 @@ static const struct option options[] = {
     {GLOBAL(duration, ticket_rotation), "12h", {MINUTE, 7 * DAY, NULL},
         .help = "how long one key seals session tickets"},
 
+    {SERVICE_AS("name", host, host_name), "none", ANY,
+        .help = "host in the pool's WLB URL: what certificates are made and checked for"},
     {SERVICE(accept, accept), "8012", ANY,
         .help = "where clients connect", .repeatable = true},
     {SERVICE(connect, connect), "127.0.0.1:8013", ANY,

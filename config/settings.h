@@ -31,6 +31,7 @@ enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
 
 struct service_settings {
     char *name; /* the section's name */
+    char *host_name; /* option `name`: the host in the pool's WLB URL; "" = not told */
     struct text_list accept; /* "[address:]port" */
     struct text_list connect; /* "host:port" or "unix:/path" */
     struct text_list cert; /* PEM files; cert[i] goes with key[i] */

@@ -139,12 +139,148 @@ void subject_judge(const struct subject *subject, struct findings *findings)
     }
 }
 
+/* In the order in which they stand in a subject; the limits are those of RFC 5280,
+ * appendix A.1, in characters. */
+static const struct {
+    const char *name;
+    int nid;
+    size_t max;
+} part_kinds[SUBJECT_PARTS] = {
+    [SUBJECT_C] = {"C", NID_countryName, 2},
+    [SUBJECT_ST] = {"ST", NID_stateOrProvinceName, 128},
+    [SUBJECT_L] = {"L", NID_localityName, 128},
+    [SUBJECT_O] = {"O", NID_organizationName, 64},
+    [SUBJECT_OU] = {"OU", NID_organizationalUnitName, 64},
+};
+
+static size_t characters(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text != '\0'; text++)
+        count += (*text & 0xc0) != 0x80;
+    return count;
+}
+
+/* Copies up to the separator, without backslashes, blanks around it left out; returns
+ * what follows. */
+static const char *take_part(const char *text, char separator, char *part, size_t size)
+{
+    size_t len = 0;
+
+    text += strspn(text, " ");
+    for (; *text != '\0' && *text != separator; text++) {
+        if (*text == '\\' && text[1] != '\0')
+            text++;
+        if (len + 1 < size)
+            part[len++] = *text;
+    }
+    while (len > 0 && part[len - 1] == ' ')
+        len--;
+    part[len] = '\0';
+    return *text == separator ? text + 1 : text;
+}
+
+static bool is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    int left = (int)strlen(text), len;
+    unsigned long code;
+
+    for (; left > 0; at += len, left -= len) {
+        len = UTF8_getc(at, left, &code);
+        if (len <= 0)
+            return false;
+    }
+    return true;
+}
+
+static bool part_check(int kind, const char *value, struct error *err)
+{
+    const char *name = part_kinds[kind].name;
+
+    if (*value == '\0')
+        return error_set(err, "--subject: %s is empty", name);
+    for (const char *at = value; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return error_set(err, "--subject: %s has a control character in it", name);
+    }
+    if (!is_utf8(value))
+        return error_set(err, "--subject: %s is not UTF-8 text", name);
+    if (kind == SUBJECT_C &&
+        (strlen(value) != 2 || !isupper((unsigned char)value[0]) ||
+            !isupper((unsigned char)value[1])))
+        return error_set(err,
+            "--subject: C is a country's two capital letters (ISO 3166), as in C=DE, not "
+            "'%.40s'",
+            value);
+    if (characters(value) > part_kinds[kind].max)
+        return error_set(err, "--subject: %s has more than %zu characters", name,
+            part_kinds[kind].max);
+    return true;
+}
+
+static bool set_part(struct subject_parts *parts, char *one, struct error *err)
+{
+    char *equals = strchr(one, '=');
+    size_t len = equals == NULL ? 0 : (size_t)(equals - one);
+
+    while (len > 0 && one[len - 1] == ' ')
+        len--;
+    if (len == 2 && strncasecmp(one, "CN", 2) == 0)
+        return error_set(err, "--subject: the CN is what --name says; leave it out here");
+    for (int i = 0; i < SUBJECT_PARTS; i++) {
+        const char *value;
+
+        if (len != strlen(part_kinds[i].name) ||
+            strncasecmp(one, part_kinds[i].name, len) != 0)
+            continue;
+        value = equals + 1 + strspn(equals + 1, " ");
+        if (*parts->text[i] != '\0')
+            return error_set(err, "--subject: %s is there twice", part_kinds[i].name);
+        if (!part_check(i, value, err))
+            return false;
+        snprintf(parts->text[i], SUBJECT_PART_MAX, "%s", value);
+        return true;
+    }
+    return error_set(err,
+        "--subject: '%.40s' is none of C=, ST=, L=, O= and OU=; a comma within a value "
+        "is "
+        "written \\,",
+        one);
+}
+
+bool subject_parts_parse(const char *text, struct subject_parts *parts, struct error *err)
+{
+    const char separator = *text == '/' ? '/' : ',';
+    char one[SUBJECT_PART_MAX + 8];
+
+    *parts = (struct subject_parts){0};
+    text += *text == '/';
+    while (*text != '\0') {
+        text = take_part(text, separator, one, sizeof(one));
+        if (!set_part(parts, one, err))
+            return false;
+    }
+    return true;
+}
+
+static void add_part(X509_NAME *name, int nid, const char *text)
+{
+    if (*text != '\0' &&
+        X509_NAME_add_entry_by_NID(
+            name, nid, MBSTRING_UTF8, (const unsigned char *)text, -1, -1, 0) != 1)
+        abort();
+}
+
 X509_NAME *subject_name(const struct subject *subject)
 {
     X509_NAME *name = X509_NAME_new();
 
     if (name == NULL)
         abort();
+    for (int i = 0; i < SUBJECT_PARTS && subject->parts != NULL; i++)
+        add_part(name, part_kinds[i].nid, subject->parts->text[i]);
     if (strlen(subject->name) <= COMMON_NAME_MAX &&
         X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
             (const unsigned char *)subject->name, -1, -1, 0) != 1)

@@ -19,10 +19,23 @@ struct findings;
 struct stack_st_X509_EXTENSION;
 struct text_list;
 
+/* What an organisation's CA wants to see in the subject beside the CN; "" = not given. */
+enum { SUBJECT_C, SUBJECT_ST, SUBJECT_L, SUBJECT_O, SUBJECT_OU, SUBJECT_PARTS };
+enum { SUBJECT_PART_MAX = 4 * 128 + 1 }; /* bytes of UTF-8 */
+struct subject_parts {
+    char text[SUBJECT_PARTS][SUBJECT_PART_MAX];
+};
+
 struct subject {
     const char *name; /* host name or address */
     const struct text_list *others; /* likewise; with or without "DNS:" or "IP:" */
+    const struct subject_parts *parts; /* NULL: none */
 };
+
+/* "C=DE, ST=Bavaria, O=Example\, Inc.", or "/C=DE/ST=Bavaria" as openssl has it; each at
+ * most once, in any order. False and err: what is wrong. */
+bool subject_parts_parse(
+    const char *text, struct subject_parts *parts, struct error *err);
 
 /* False and err if one of them is neither a host name nor an address. */
 bool subject_check(const struct subject *subject, struct error *err);

@@ -55,14 +55,18 @@ static void print_help(const struct arguments *a)
 
 static int complain(const struct arguments *a, const char *what, const char *word)
 {
-    fprintf(stderr, "wlbproxy %s: %s '%s'; see wlbproxy %s --help\n", a->command, what,
-        word, a->command);
+    char text[1024];
+
+    snprintf(text, sizeof(text), "wlbproxy %s: %s '%s'; see wlbproxy %s --help",
+        a->command, what, word, a->command);
+    print_wrapped(stderr, "", text);
     return EXIT_FAILED;
 }
 
 static int unknown(const struct arguments *a, const char *word)
 {
     struct nearest nearest;
+    char text[1024];
 
     if (strncmp(word, "--", 2) != 0)
         return complain(a, "there is no option", word);
@@ -71,8 +75,10 @@ static int unknown(const struct arguments *a, const char *word)
         nearest_offer(&nearest, a->list[i].name);
     if (nearest.word == NULL)
         return complain(a, "there is no option", word);
-    fprintf(stderr, "wlbproxy %s: there is no option '%s'; did you mean '--%s'?\n",
-        a->command, word, nearest.word);
+    snprintf(text, sizeof(text),
+        "wlbproxy %s: there is no option '%s'; did you mean '--%s'?", a->command, word,
+        nearest.word);
+    print_wrapped(stderr, "", text);
     return EXIT_FAILED;
 }
 
@@ -83,7 +89,10 @@ static void to_getopt(const struct arguments *a, struct option *longs, char *sho
         const struct argument *argument = &a->list[i];
         int needs = argument->value != NULL ? required_argument : no_argument;
 
-        longs[i] = (struct option){argument->name, needs, NULL, FIRST_LONG + (int)i};
+        *longs++ = (struct option){argument->name, needs, NULL, FIRST_LONG + (int)i};
+        if (argument->former != NULL)
+            *longs++ =
+                (struct option){argument->former, needs, NULL, FIRST_LONG + (int)i};
         if (argument->letter == 0)
             continue;
         *shorts++ = argument->letter;
@@ -92,8 +101,8 @@ static void to_getopt(const struct arguments *a, struct option *longs, char *sho
     }
     *shorts++ = HELP;
     *shorts = '\0';
-    longs[a->count] = (struct option){"help", no_argument, NULL, HELP};
-    longs[a->count + 1] = (struct option){0};
+    *longs++ = (struct option){"help", no_argument, NULL, HELP};
+    *longs = (struct option){0};
 }
 
 static void set(const struct argument *argument)
@@ -135,7 +144,7 @@ static int take_operands(const struct arguments *a, int argc, char **argv)
 
 int arguments_parse(const struct arguments *a, int argc, char **argv)
 {
-    struct option longs[ARGUMENTS_MAX + 2];
+    struct option longs[2 * ARGUMENTS_MAX + 2];
     char shorts[2 * ARGUMENTS_MAX + 3];
     int code;
 

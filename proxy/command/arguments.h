@@ -18,6 +18,7 @@ struct argument {
     const char **text; /* set to the value */
     bool *flag; /* or set to true */
     struct text_list *texts; /* or the value added: the flag may be repeated */
+    const char *former; /* a name that it had, and that still works; NULL: none */
 };
 
 enum { ARGUMENTS_MAX = 16 };

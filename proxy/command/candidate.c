@@ -9,8 +9,8 @@
 #include "certstore/credential.h"
 #include "certstore/credential_parts.h"
 #include "certstore/judge/judge_parts.h"
-#include "certstore/read/password_file.h"
 #include "certstore/judge/xenserver.h"
+#include "certstore/read/password_file.h"
 
 static bool has_pem(const struct secret_file *file)
 {

@@ -92,6 +92,8 @@ static void judge(struct check *c)
     if (!load(c))
         return;
     judge_control(c->plan->settings->control, &c->findings);
+    if (c->address == NULL && *c->plan->settings->services[0].host_name != '\0')
+        c->address = c->plan->settings->services[0].host_name;
     if (c->address != NULL)
         judge_addresses(c);
     check_running(c->config, c->control, c->plan->settings, &c->findings);
@@ -172,8 +174,11 @@ int check_command(int argc, char **argv)
     const struct argument list[] = {
         ARGUMENT_CONFIG(config),
         ARGUMENT_CONTROL(control),
-        {"address", 0, "HOST", "of the pool's WLB URL: would XenServer accept it?",
-            &address, NULL, NULL},
+        {.name = "name",
+            .value = "HOST",
+            .help = "the host in the WLB URL, else the configured one",
+            .text = &address,
+            .former = "address"},
         ARGUMENT_JSON(json),
     };
     const struct arguments arguments = {

@@ -45,7 +45,7 @@ int events_command(int argc, char **argv)
 {
     bool markdown = false;
     const struct argument list[] = {
-        {"markdown", 0, NULL, "as tables of docs/events.md", NULL, &markdown, NULL},
+        {.name = "markdown", .help = "as tables of docs/events.md", .flag = &markdown},
     };
     const struct arguments arguments = {
         .command = "events",

@@ -6,8 +6,8 @@ int options_command(int argc, char **argv)
 {
     bool markdown = false, man = false;
     const struct argument list[] = {
-        {"markdown", 0, NULL, "as tables of the README", NULL, &markdown, NULL},
-        {"man", 0, NULL, "as sections of the manual page", NULL, &man, NULL},
+        {.name = "markdown", .help = "as tables of the README", .flag = &markdown},
+        {.name = "man", .help = "as sections of the manual page", .flag = &man},
     };
     const struct arguments arguments = {
         .command = "options",

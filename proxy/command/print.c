@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "config/error.h"
 #include "proxy/base/utf8_json.h"
 
 /* Longer than any path that somebody would copy: it is told in part. */
@@ -235,6 +236,14 @@ static void join(const json_t *list, char *text, size_t size)
     }
 }
 
+/* A heading without anything behind it says nothing. */
+static void print_field(
+    FILE *out, const char *lead, const json_t *object, const char *key)
+{
+    if (*json_text(object, key) != '\0')
+        print_wrapped(out, lead, json_text(object, key));
+}
+
 static void print_validity(FILE *out, const json_t *certificate)
 {
     json_int_t days = json_integer_value(json_object_get(certificate, "days_left"));
@@ -249,10 +258,10 @@ static void print_validity(FILE *out, const json_t *certificate)
 
 void print_certificate(FILE *out, const json_t *certificate)
 {
-    print_wrapped(out, "  ", json_text(certificate, "file"));
-    print_wrapped(out, "    subject  ", json_text(certificate, "subject"));
-    print_wrapped(out, "    names    ", json_text(certificate, "names"));
-    print_wrapped(out, "    issuer   ", json_text(certificate, "issuer"));
+    print_field(out, "  ", certificate, "file");
+    print_field(out, "    subject  ", certificate, "subject");
+    print_field(out, "    names    ", certificate, "names");
+    print_field(out, "    issuer   ", certificate, "issuer");
     print_validity(out, certificate);
     fprintf(out, "    key      %s, %" PRIu64 " certificate%s sent\n",
         json_text(certificate, "key"), json_number(certificate, "chain_len"),
@@ -285,9 +294,11 @@ void print_json(const json_t *json)
 void print_failure(const char *command, bool json, const char *why)
 {
     json_t *answer;
+    char text[ERROR_TEXT_MAX + 64];
 
     if (!json) {
-        fprintf(stderr, "wlbproxy %s: %s\n", command, why);
+        snprintf(text, sizeof(text), "wlbproxy %s: %s", command, why);
+        print_wrapped(stderr, "", text);
         return;
     }
     answer = json_pack("{sb so}", "ok", 0, "error", utf8_json(why));

@@ -26,6 +26,8 @@ ELSEWHERE = {
     "openssl pkey -in FILE -noout -check", "namei -l FILE", "chmod o-w FILE",
     "(umask 077; set -C; openssl pkcs12 -legacy -in FILE -nodes > FILE.pem)",
 }
+# Offered by errors of the commands, and run below.
+OF_ERRORS = {"chmod o-w %s", "mv -n %s %s"}
 
 
 def templates():
@@ -147,7 +149,7 @@ def test_every_remedy_can_be_pasted(wlbproxy, pki, rows, tmp_path):
     assert not wrong, "\n".join(wrong)
     absent = {one for one in wanted for tool in ("keytool", "puttygen")
               if tool in one and not shutil.which(tool)}
-    assert set(wanted) - seen - ELSEWHERE - absent == set()
+    assert set(wanted) - seen - ELSEWHERE - OF_ERRORS - absent == set()
 
 
 @pytest.mark.parametrize("command", sorted(ELSEWHERE))
@@ -167,6 +169,27 @@ def test_what_is_offered_elsewhere_can_be_pasted(wlbproxy, pki, tmp_path, comman
         assert "none.sock" in done.stderr  # nobody runs, and that is told
     else:
         assert done.returncode == 0, done.stderr
+
+
+def commands_of(place, *arguments, check):
+    return json.loads(place.run(*arguments, "--json", check=check).stdout)["commands"]
+
+
+def test_what_errors_offer_can_be_pasted(wlbproxy, pki, tmp_path):
+    place = Place(wlbproxy, tmp_path / "it's a $(touch pwned)", pki.rsa)
+    install = ("install", pki.other.cert, "--key", pki.other.key)
+    place.folder.chmod(0o777)
+    for command in commands_of(place, *install, check=2):
+        subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path)
+    place.run(*install)
+    place.run("install", pki.rsa3072.cert, "--key", pki.rsa3072.key)
+    newest = sorted((place.folder / "server.key_history").glob("0*"))[-1]
+    (newest / "server.pem").write_text("spoilt")
+    for command in commands_of(place, "rollback", check=1):
+        subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path)
+    place.run("rollback")
+    assert place.fingerprint() == pki.rsa.fingerprint()
+    assert not list(tmp_path.rglob("pwned"))
 
 
 CONVERTED = {

@@ -48,7 +48,7 @@ static EVP_PKEY *ec_key(void)
 static X509 *make(const char *name, const char *const *others, EVP_PKEY *key)
 {
     struct text_list list = list_of(others);
-    struct subject subject = {name, &list};
+    struct subject subject = {.name = name, .others = &list};
     struct error err;
     X509 *certificate = certificate_make(&subject, 398, key, NOW, &err);
 
@@ -95,7 +95,7 @@ static void names_are_host_names_or_addresses(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct text_list none = {0};
-        struct subject subject = {names[i].text, &none};
+        struct subject subject = {.name = names[i].text, .others = &none};
         struct error err;
 
         if (subject_check(&subject, &err) != names[i].good)
@@ -122,7 +122,7 @@ static void what_xenserver_would_not_match_is_told(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++) {
         struct text_list list = list_of(warnings[i].others);
-        struct subject subject = {warnings[i].name, &list};
+        struct subject subject = {.name = warnings[i].name, .others = &list};
         struct findings findings;
         const struct finding *first;
 

@@ -157,10 +157,11 @@ int cert_check_command(int argc, char **argv)
 {
     struct cert_check c = {0};
     const struct argument list[] = {
-        {.name = "address",
+        {.name = "name",
             .value = "HOST",
-            .help = "of the pool's WLB URL; else each name it has",
-            .text = &c.address},
+            .help = "the host in the pool's WLB URL",
+            .text = &c.address,
+            .former = "address"},
         {.name = "key",
             .value = "FILE",
             .help = "its private key",
@@ -178,7 +179,7 @@ int cert_check_command(int argc, char **argv)
             "Judges certificates, in one file or several, as start and reload would, and "
             "tells for each generation of XenServer whether it would accept them and "
             "what to type for it. Changes nothing. Exit status 1: they cannot be served, "
-            "are not valid now, or XenServer would not accept them at --address.",
+            "are not valid now, or XenServer would not accept them under --name.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
         .operand = "FILE...",

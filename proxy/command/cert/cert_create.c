@@ -106,6 +106,7 @@ static int create(struct create *c)
     struct error err;
     int status;
 
+    c->flags.makes_folder = !c->say.dry_run;
     if (!secrets_init(&err) || !cert_key_parse(&c->key, &err) || !parse_days(c, &err) ||
         !cert_place_find(&c->place, &c->flags, c->key.file, &err))
         goto failed;

@@ -9,6 +9,7 @@
 #include "proxy/command/cert/cert.h"
 #include "proxy/command/cert/cert_change.h"
 #include "proxy/command/cert/cert_fresh.h"
+#include "proxy/command/cert/cert_next.h"
 #include "proxy/command/cert/cert_pending.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"
@@ -52,10 +53,11 @@ static int put_in(struct install *in, struct cert_fresh *fresh)
 {
     const struct credential_summary *s = credential_summary(fresh->credential);
     struct pair_text text = cert_fresh_text(fresh, in->pending || in->place.key == NULL);
+    int status;
 
     if (in->pending)
         return cert_pending_install(&in->place, &in->say, &text, s->sha256);
-    return cert_change_apply(&(struct cert_change){
+    status = cert_change_apply(&(struct cert_change){
         .place = &in->place,
         .say = &in->say,
         .fresh = &text,
@@ -68,6 +70,9 @@ static int put_in(struct install *in, struct cert_fresh *fresh)
                 fresh->waiting_key,
             },
     });
+    if (status == EXIT_DONE && !in->say.dry_run)
+        cert_next_tell(&in->say, &in->place, fresh->credential);
+    return status;
 }
 
 static int judge_and_put_in(struct install *in)

@@ -10,6 +10,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/install/folder.h"
 #include "certstore/read/password_file.h"
 #include "config/error.h"
 #include "config/path.h"
@@ -111,6 +112,15 @@ static void find_files(
                                     : replace_suffix(place->cert, ".pem", ".csr");
 }
 
+/* Of the pair's service; one that no service has is for the first one's clients. */
+static const char *configured_name(const struct cert_place *place)
+{
+    const struct service_settings *service =
+        place->service != NULL ? place->service : &place->settings->services[0];
+
+    return *service->host_name != '\0' ? service->host_name : NULL;
+}
+
 static bool read_password(struct cert_place *place, struct error *err)
 {
     struct findings findings;
@@ -126,6 +136,21 @@ static bool read_password(struct cert_place *place, struct error *err)
     return good;
 }
 
+static bool make_folder_of(const char *path, struct error *err)
+{
+    char *folder = folder_of_path(path);
+    bool good = folder_make_path(folder, err);
+
+    free(folder);
+    return good;
+}
+
+static bool make_folders(const struct cert_place *place, struct error *err)
+{
+    return make_folder_of(place->cert, err) &&
+        (place->key == NULL || make_folder_of(place->key, err));
+}
+
 bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     const char *key, struct error *err)
 {
@@ -139,9 +164,13 @@ bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     find_files(place, flags, key);
     if (!read_password(place, err))
         return false;
-    place->name = flags->name != NULL ? text_copy(flags->name) : host_name();
+    place->name = flags->name != NULL    ? text_copy(flags->name)
+        : configured_name(place) != NULL ? text_copy(configured_name(place))
+                                         : host_name();
     if (!daemon_find(&place->daemon, flags->config, flags->control, &ignored))
         place->daemon.socket_path = NULL;
+    if (flags->makes_folder && !make_folders(place, err))
+        return false;
     if (!pair_file_init(&place->pair, place->cert, place->key, err))
         return false;
     place->pair.password = place->password;

@@ -24,6 +24,7 @@ struct findings;
 struct cert_flags {
     const char *config, *control, *name, *cert, *csr;
     bool json, force, dry_run;
+    bool makes_folder; /* the folders of the pair are made if they are missing */
 };
 
 #define CERT_FLAGS(flags, force_help)                                                    \
@@ -38,14 +39,14 @@ struct cert_flags {
             .help = "tell what would be done, and do nothing",                           \
             .flag = &(flags).dry_run},                                                   \
     {                                                                                    \
-        .name = "name", .value = "FQDN", .help = "else the name of this host",           \
+        .name = "name", .value = "FQDN", .help = "the host in the WLB URL",              \
         .text = &(flags).name                                                            \
     }
 
 struct cert_place {
     char *cert, *key; /* as configured; key NULL: merged */
     char *pending_key, *pending_pair, *csr;
-    char *name; /* FQDN, of --name or of this host */
+    char *name; /* of --name, of the option `name`, or of this host */
     const struct service_settings *service; /* that has it; NULL: none has */
     char *password; /* of its key_password_file: keys are written under it; NULL: none */
     struct settings *settings;

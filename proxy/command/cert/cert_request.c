@@ -26,6 +26,8 @@ struct request {
     struct cert_flags flags;
     struct cert_key key;
     struct text_list names;
+    const char *subject_text; /* NULL: not given */
+    struct subject_parts parts;
     struct cert_place place;
     struct cert_say say;
 };
@@ -256,6 +258,9 @@ static int request(struct request *r)
         !cert_place_find(&r->place, &r->flags, r->key.file, &err))
         goto failed;
     subject.name = r->place.name;
+    subject.parts = &r->parts;
+    if (r->subject_text != NULL && !subject_parts_parse(r->subject_text, &r->parts, &err))
+        goto failed;
     if (!subject_check(&subject, &err) || !cert_change_open(&r->place, &r->say, &err))
         goto failed;
     if (!may_write(r->place.csr, &err)) {
@@ -276,6 +281,10 @@ int cert_request_command(int argc, char **argv)
         CERT_FLAGS(r.flags, "make a new key though one waits"),
         {.name = "key", .value = "KIND|FILE", .help = KEY_KINDS, .texts = &r.key.given},
         {.name = "san", .value = "NAME", .help = "one more name", .texts = &r.names},
+        {.name = "subject",
+            .value = "C=..,O=..",
+            .help = "C, ST, L, O, OU, as the CA wants them",
+            .text = &r.subject_text},
         {.name = "csr", .value = "FILE", .help = "the request", .text = &r.flags.csr},
     };
     const struct arguments arguments = {

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "certstore/credential.h"
@@ -8,6 +9,8 @@
 #include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"
 #include "config/error.h"
+#include "config/path.h"
+#include "config/remedy.h"
 #include "proxy/command/cert/cert.h"
 #include "proxy/command/cert/cert_change.h"
 #include "proxy/command/cert/cert_place.h"
@@ -50,6 +53,24 @@ static struct credential *judge_text_pair(
     return good ? credential_of_pair(&pair) : NULL;
 }
 
+/* Moved aside it is still there, and is the history's no more. */
+static bool refuse_unusable(const struct rollback *r, const char *name, struct error *err)
+{
+    char *start = path_join(r->place.pair.store, "/", name);
+    char *aside = path_join(r->place.pair.store, "/unusable-", name);
+    char *from = shell_word(start), *to = shell_word(aside);
+
+    error_set(err,
+        "the pair before cannot be served, so what is in place stays; to go further "
+        "back, move it aside first: " COMMAND("mv -n %s %s"),
+        from, to);
+    free(from);
+    free(to);
+    free(start);
+    free(aside);
+    return false;
+}
+
 static bool may_go_back(const struct rollback *r, const char *name,
     const struct credential *credential, const struct findings *findings,
     struct error *err)
@@ -57,10 +78,7 @@ static bool may_go_back(const struct rollback *r, const char *name,
     const struct finding *stale = findings_first(findings, SEVERITY_STALE);
 
     if (credential == NULL)
-        return error_set(err,
-            "the pair before cannot be served, so what is in place stays; to go further "
-            "back, remove it first: rm -r %s/%s",
-            r->place.pair.store, name);
+        return refuse_unusable(r, name, err);
     if (stale == NULL || r->flags.force)
         return true;
     return error_set(err,

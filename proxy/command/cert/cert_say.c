@@ -2,11 +2,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "certstore/finding.h"
 #include "config/error.h"
+#include "config/remedy.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/command.h"
 #include "proxy/command/print.h"
@@ -63,16 +65,34 @@ void cert_say_result(
         print_wrapped(stdout, "", text);
 }
 
+/* The commands in it are marked (remedy.h). */
+static json_t *commands_in(const char *text)
+{
+    json_t *commands = json_array();
+    char *command;
+
+    while ((command = remedy_command(&text)) != NULL) {
+        json_array_append_new(commands, utf8_json(command));
+        free(command);
+    }
+    return commands;
+}
+
 void cert_say_error(struct cert_say *say, const struct error *err)
 {
-    char text[ERROR_TEXT_MAX + 64];
+    char text[ERROR_TEXT_MAX + 64], *plain = remedy_plain(err->text);
+    json_t *commands = commands_in(err->text);
 
-    json_object_set_new(say->answer, "error", utf8_json(err->text));
-    if (say->json)
-        return;
-    fflush(stdout);
-    snprintf(text, sizeof(text), "wlbproxy %s: %s", say->command, err->text);
-    print_wrapped(stderr, "", text);
+    json_object_set_new(say->answer, "error", utf8_json(plain));
+    if (json_array_size(commands) > 0)
+        json_object_set(say->answer, "commands", commands);
+    if (!say->json) {
+        fflush(stdout);
+        snprintf(text, sizeof(text), "wlbproxy %s: %s", say->command, plain);
+        print_remedy(stderr, "", text, commands);
+    }
+    json_decref(commands);
+    free(plain);
 }
 
 void cert_say_progress(const char *text)

@@ -168,9 +168,9 @@ static int show(const struct text_list *operands, const char *config, const char
     struct error err;
 
     if (operands->count > 1) {
-        fprintf(stderr,
-            "wlbproxy cert show: one file or server at a time, not '%s' too\n",
-            operands->items[1]);
+        error_set(
+            &err, "one file or server at a time, not '%.200s' too", operands->items[1]);
+        print_failure("cert show", json, err.text);
         return EXIT_FAILED;
     }
     if (operands->count == 0)
