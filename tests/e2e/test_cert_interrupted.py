@@ -276,8 +276,14 @@ def test_a_waiting_key_that_cannot_be_read_again_is_left(wlbproxy, tmp_path, pki
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     waiting = place.folder / "server.key.pending"
     shutil.copy(pki.other.key, waiting)
-    third = tracer("-P", waiting.name, "-e", "trace=openat", "-e", "inject=openat:error=EIO:when=3")
-    done = place.run("install", pki.other.cert, wrapper=third)
+    rewound = Rewound(place, tmp_path / "aside")
+    place.run("install", pki.other.cert, wrapper=tracer("-e", "trace=openat",
+                                                        output=tmp_path / "trace"))
+    opened = [f'"{waiting.name}"' in line for line in
+              (tmp_path / "trace").read_text().splitlines() if "openat(" in line]
+    third = [i for i, is_waiting in enumerate(opened) if is_waiting][2]
+    rewound.again()
+    done = place.run("install", pki.other.cert, wrapper=at("openat", third + 1, "error=EIO"))
     assert waiting.exists() and "it is left there" in " ".join(done.stderr.split())
     assert "removed" not in done.stdout and in_place(place, pki.other)
     done = place.run("install", pki.other.cert)
@@ -290,7 +296,7 @@ def test_install_that_cannot_see_what_is_there(wlbproxy, tmp_path, pki):
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     new = ("install", pki.other.cert, "--key", pki.other.key)
     seen = failing(place, tmp_path, new, True, "EIO", old_or_new(place, pki, new),
-                   {"readlink", "newfstatat"})
+                   {"readlinkat", "newfstatat"})
     assert sum(seen.values()) > 20 and seen["refused, rsa"], seen
 
 

@@ -7,10 +7,11 @@ IDLE = {"brk", "mmap", "munmap", "mprotect", "madvise", "futex", "getpid", "gete
         "getegid"}
 # What changes files.
 CHANGING = {"write", "fsync", "fchown", "fchmod", "chmod", "mkdir", "rename", "symlink",
-            "unlink", "rmdir", "flock"}
+            "unlink", "rmdir", "flock", "mkdirat", "renameat", "symlinkat", "linkat",
+            "unlinkat"}
 # What takes a path or a descriptor, so that a disk can make it fail.
-ON_FILES = CHANGING | {"openat", "read", "readlink", "newfstatat", "access", "getdents64",
-                       "close"}
+ON_FILES = CHANGING | {"openat", "read", "readlink", "readlinkat", "newfstatat", "access",
+                       "getdents64", "close"}
 
 
 def tracer(*options, output="/dev/null"):
