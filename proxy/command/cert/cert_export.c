@@ -21,14 +21,17 @@
 #include "config/text_list.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
+#include "proxy/command/cert/cert_pool.h"
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
 
 enum { FILE_NAME_MAX = 128 };
 
 struct cert_export {
-    const char *config, *cert, *folder, *password_path;
-    bool json;
+    const char *config, *cert, *password_path;
+    const char *folder, *to; /* one of the two */
+    struct text_list folders;
+    bool json, yes, dry_run;
     struct collection collection;
     X509 *certs[COLLECT_MAX]; /* borrowed; the leaf first, each after one it issued */
     size_t count;
@@ -245,16 +248,47 @@ static void print_export(const struct cert_export *e)
             "8), then: xe pool-certificate-sync");
 }
 
+static int trust_it(struct cert_export *e)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    struct pool_task task = {e->to, e->yes, e->dry_run, e->certs[0], chain};
+    int status;
+
+    for (size_t i = 1; i < e->count; i++)
+        (void)sk_X509_push(chain, e->certs[i]);
+    status = pool_trust(&task);
+    sk_X509_free(chain); /* borrowed certificates */
+    return status;
+}
+
+static bool read_operands(struct cert_export *e, struct error *err)
+{
+    e->folder = e->folders.count > 0 ? e->folders.items[0] : NULL;
+    if (e->folders.count > 1)
+        return error_set(err, "there is one word too many: '%s'", e->folders.items[1]);
+    if ((e->folder != NULL) == (e->to != NULL))
+        return error_set(
+            err, "name the folder DIR for the files, or the pool: --to root@HOST");
+    if (e->to != NULL && e->json)
+        return error_set(err, "--to shows and asks, and has no --json");
+    return e->to == NULL || pool_host_check(e->to, err);
+}
+
 static int run_export(struct cert_export *e)
 {
     struct error err = {""};
     char *file = NULL, *password = NULL;
-    bool done = secrets_init(&err) && password_read(e->password_path, &password, &err);
+    int status = EXIT_DONE;
+    bool done = read_operands(e, &err) && secrets_init(&err) &&
+        password_read(e->password_path, &password, &err);
 
     if (done)
         file = e->cert != NULL ? text_copy(e->cert) : configured_file(e->config, &err);
-    done = done && file != NULL && load(e, file, password, &err) && export_all(e, &err);
-    if (done)
+    done = done && file != NULL && load(e, file, password, &err) &&
+        (e->to != NULL || export_all(e, &err));
+    if (done && e->to != NULL)
+        status = trust_it(e);
+    else if (done)
         print_export(e);
     else
         print_failure("cert export-for-pool", e->json, err.text);
@@ -263,7 +297,8 @@ static int run_export(struct cert_export *e)
     collection_destroy(&e->collection);
     json_decref(e->files);
     json_decref(e->verdicts);
-    return done ? EXIT_DONE : EXIT_FAILED;
+    text_list_clear(&e->folders);
+    return done ? status : EXIT_FAILED;
 }
 
 int cert_export_command(int argc, char **argv)
@@ -275,6 +310,14 @@ int cert_export_command(int argc, char **argv)
             .value = "FILE",
             .help = "the chain, else the configured one",
             .text = &e.cert},
+        {.name = "to",
+            .value = "root@HOST",
+            .help = "the pool's coordinator: do it there, by ssh",
+            .text = &e.to},
+        {.name = "yes", .help = "with --to: do not ask", .flag = &e.yes},
+        {.name = "dry-run",
+            .help = "with --to: ask the pool, show, change nothing",
+            .flag = &e.dry_run},
         ARGUMENT_PASSWORD(e.password_path),
         ARGUMENT_JSON(e.json),
     };
@@ -283,11 +326,15 @@ int cert_export_command(int argc, char **argv)
         .summary =
             "Writes the certificates of the chain into DIR as XenServer takes them: one "
             "per file, under names it accepts, without the key; and prints the xe "
-            "commands that install them. Overwrites nothing.",
+            "commands that install them. Overwrites nothing. With --to it does so: asks "
+            "the pool's coordinator for its generation, shows each command and asks, "
+            "then "
+            "copies, installs, synchronises, switches verification on and looks whether "
+            "it is.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
         .operand = "DIR",
-        .operand_text = &e.folder,
+        .operands = &e.folders,
     };
     int status = arguments_parse(&arguments, argc, argv);
 
