@@ -118,7 +118,7 @@ static bool walk_begin(struct walk *walk, const char *path, struct error *err)
     return true;
 }
 
-/* Takes the next name of what is left; false: there is none. */
+/* Takes the next name of what is left; false: there is none, or it is no name. */
 static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
 {
     size_t start = strspn(walk->left, "/"), len = strcspn(walk->left + start, "/");
@@ -204,14 +204,20 @@ static bool walk_on(struct walk *walk, const char *path, struct error *err)
 {
     char name[NAME_MAX + 1];
 
-    snprintf(walk->left, sizeof(walk->left), "%s", path);
+    if (snprintf(walk->left, sizeof(walk->left), "%s", path) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return failed(err, path, "it cannot be opened");
+    }
     if (!walk_begin(walk, path, err))
         return false;
     while (take_name(walk, name)) {
         if (!step(walk, name, err))
             return false;
     }
-    return true;
+    if (walk->left[strspn(walk->left, "/")] == '\0')
+        return true;
+    errno = ENAMETOOLONG;
+    return failed(err, path, "it cannot be opened");
 }
 
 /* The folder that was reached. */
@@ -287,9 +293,11 @@ bool folder_of_file(struct folder *folder, const char *path, const struct link_r
             break;
         free(target);
         target = text;
+        text = NULL;
         if (links == LINKS_MAX)
             good = error_set(err, "%s: there are too many symbolic links", path);
     }
+    free(text);
     free(target);
     good = good && arrive(&walk, folder, err);
     if (walk.fd >= 0)

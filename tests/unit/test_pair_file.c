@@ -253,9 +253,46 @@ static void the_same_pair_again_leaves_no_trace(void **state)
     pair_file_destroy(&pair);
 }
 
+/* The walk along a path, by links and without. */
+static void the_way_to_a_file_is_walked(void **state)
+{
+    char link[160], long_name[400], path[600], *name;
+    struct folder found;
+    struct error err;
+
+    (void)state;
+    snprintf(link, sizeof(link), "%s/a link", folder);
+    assert_int_equal(symlink("server.pem", link), 0);
+    assert_true(folder_of_file(&found, link, NULL, &name, &err));
+    assert_string_equal(name, "server.pem");
+    assert_string_equal(found.path, folder);
+    free(name);
+    folder_close(&found);
+
+    snprintf(path, sizeof(path), "%s/./server.key_history/../server.key", folder);
+    assert_true(folder_of_file(&found, path, NULL, &name, &err));
+    assert_string_equal(found.path, folder);
+    free(name);
+    folder_close(&found);
+
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink("a link", link), 0);
+    assert_false(folder_of_file(&found, link, NULL, &name, &err));
+    assert_non_null(strstr(err.text, "too many"));
+    folder_close(&found);
+
+    memset(long_name, 'x', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = '\0';
+    snprintf(path, sizeof(path), "%s/%s/server.pem", folder, long_name);
+    assert_false(folder_of_file(&found, path, NULL, &name, &err));
+    assert_non_null(strstr(err.text, "too long"));
+    folder_close(&found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_way_to_a_file_is_walked, begin, end),
         cmocka_unit_test_setup_teardown(nothing_to_settle, begin, end),
         cmocka_unit_test_setup_teardown(interrupted_before_the_links, begin, end),
         cmocka_unit_test_setup_teardown(interrupted_between_the_links, begin, end),
