@@ -12,6 +12,7 @@ import pytest
 import bad_inputs
 from frame.pki import openssl
 from frame.wait import TIMEOUT
+from test_cert_install import Place
 
 pytestmark = pytest.mark.xdist_group("bad inputs")
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
