@@ -186,6 +186,8 @@ def test_what_errors_offer_can_be_pasted(wlbproxy, pki, tmp_path):
     place.run("install", pki.rsa3072.cert, "--key", pki.rsa3072.key)
     newest = sorted((place.folder / "server.key_history").glob("0*"))[-1]
     (newest / "server.pem").write_text("spoilt")
+    for one in place.folder.glob("*_orig"):
+        one.unlink()  # or it would be filed, and gone back to
     for command in commands_of(place, "rollback", check=1):
         subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path)
     place.run("rollback")
