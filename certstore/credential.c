@@ -42,6 +42,7 @@ static void summarise(struct credential *c)
     key_describe(c->pair.key, s->key, sizeof(s->key));
     s->not_before = certificate_not_before(c->pair.leaf);
     s->not_after = certificate_not_after(c->pair.leaf);
+    s->self_signed = certificate_is_self_signed(c->pair.leaf);
     s->chain_len = 1 + (size_t)sk_X509_num(c->pair.chain);
 }
 

@@ -29,6 +29,7 @@ struct credential_summary {
     char key[32]; /* "RSA 2048", "EC P-256", "Ed25519" */
     time_t not_before, not_after;
     size_t chain_len; /* certificates sent, leaf included */
+    bool self_signed; /* the leaf is, as the placeholder of a setup wizard is */
 };
 
 struct credential;

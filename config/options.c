@@ -130,6 +130,8 @@ static const struct option options[] = {
         .help = "longest chain of a client certificate"},
     {SERVICE(flag, send_root), "on", ANY,
         .help = "send the self-signed root if it is in the file"},
+    {SERVICE(flag, xenserver), "on", ANY,
+        .help = "XenServer connects here: a reload takes over nothing that it could not use"},
     {SERVICE(duration, handshake_timeout), "10s", {100, HOUR, NULL},
         .help = "from accept to the end of the TLS handshake"},
     {SERVICE(duration, head_timeout), "30s", {100, HOUR, NULL},

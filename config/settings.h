@@ -49,6 +49,7 @@ struct service_settings {
     char *crl; /* "" = none */
     uint32_t verify_depth;
     bool send_root;
+    bool xenserver; /* XenServer connects here */
     uint64_t handshake_timeout;
     uint64_t head_timeout;
     uint64_t idle_timeout;

@@ -58,7 +58,7 @@ uses proxy/control config proxy/base proxy/ipc
 uses proxy/signer certstore certstore/read config proxy/base proxy/crypto proxy/ipc
 uses proxy/worker certstore certstore/read config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
 uses proxy/master certstore certstore/judge config proxy/base proxy/control proxy/ipc
-uses proxy/command certstore certstore/judge certstore/read config proxy/base proxy/control proxy/ipc proxy/master
+uses proxy/command certstore certstore/judge certstore/read config proxy/base proxy/control proxy/crypto proxy/master
 uses proxy/command/cert certstore certstore/install certstore/judge certstore/read config proxy/base proxy/command proxy/master
 
 only_in OpenSSL '^ *# *include <openssl/' certstore/ proxy/crypto/ proxy/tls/ proxy/signer/ proxy/command/

@@ -16,8 +16,9 @@
 
 #include <openssl/types.h>
 
+#include "certstore/finding.h"
+
 struct credential;
-struct findings;
 struct service_settings;
 
 struct judge_input {
@@ -60,6 +61,25 @@ void judge_folder(
  */
 void judge_service(const struct service_settings *service,
     struct credential *const *credentials, size_t count, struct findings *findings);
+
+/* XenServer connects to it: it does not name a service (SNI), and is told not to where
+ * `xenserver = off`. */
+bool judge_serves_xenserver(const struct service_settings *service);
+
+/* The one of these that XenServer gets; NULL if there is none. */
+struct credential *judge_presented(struct credential *const *credentials, size_t count);
+
+/* A service as it is, or is to be. */
+struct judged_service {
+    const struct service_settings *settings;
+    struct credential *const *credentials;
+    size_t count;
+};
+
+/* What XenServer can use of `served` and could not use of `fresh`: a finding
+ * "xenserver-lost" of this severity for each. False: there is none. */
+bool judge_lost(const struct judged_service *served, const struct judged_service *fresh,
+    time_t now, enum severity severity, struct findings *findings);
 
 /* Whether the leaf answers to the address clients use (the text in their URL). */
 void judge_address(

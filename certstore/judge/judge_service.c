@@ -9,6 +9,7 @@
 
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
+#include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/judge/xenserver.h"
@@ -17,13 +18,25 @@
 static const char connection_reset[] =
     "XenServer's client then fails with no more than \"connection reset\"";
 
-static bool has_rsa(struct credential *const *credentials, size_t count)
+bool judge_serves_xenserver(const struct service_settings *service)
+{
+    return service->xenserver && service->sni.count == 0;
+}
+
+/* XAPI's algorithms choose the RSA certificate where there are two. */
+struct credential *judge_presented(struct credential *const *credentials, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (xenserver_takes_key(credential_key(credentials[i])))
-            return true;
+            return credentials[i];
     }
-    return count == 0;
+    return count > 0 ? credentials[0] : NULL;
+}
+
+static bool has_rsa(struct credential *const *credentials, size_t count)
+{
+    return count == 0 ||
+        xenserver_takes_key(credential_key(judge_presented(credentials, count)));
 }
 
 /* Either of the two that XAPI offers will do. What the list means only OpenSSL knows; an
@@ -72,6 +85,8 @@ static bool groups_have_p384(const char *groups)
 void judge_service(const struct service_settings *service,
     struct credential *const *credentials, size_t count, struct findings *findings)
 {
+    if (!service->xenserver)
+        return;
     if (service->tls_min == TLS_MIN_1_3)
         findings_add(findings, "tls13-only", SEVERITY_WARNING, NULL, connection_reset,
             "write tls_min = 1.2, or leave it out",
@@ -96,6 +111,64 @@ void judge_service(const struct service_settings *service,
             connection_reset,
             "write verify = optional, or give XenServer another service",
             "[%s] requires a client certificate; XenServer has none", service->name);
+}
+
+static void add_lost(
+    const char *file, const char *fact, enum severity severity, struct findings *findings)
+{
+    findings_add(findings, "xenserver-lost", severity, file,
+        "the certificate and settings that are served work for XenServer; with these it "
+        "could not connect, or would refuse the certificate",
+        "if it is meant so: wlbproxy reload --force; if XenServer does not connect here: "
+        "xenserver = off",
+        "XenServer could not use it any more: %s", fact);
+}
+
+static struct xenserver_offer offer_of(const struct judged_service *service)
+{
+    const struct judged_pair *pair =
+        credential_pair(judge_presented(service->credentials, service->count));
+
+    return (struct xenserver_offer){pair->leaf, pair->chain, pair->unsent};
+}
+
+static const char *file_presented(const struct judged_service *service)
+{
+    const struct credential *presented =
+        judge_presented(service->credentials, service->count);
+    size_t i = 0;
+
+    while (service->credentials[i] != presented)
+        i++;
+    return service->settings->cert.items[i];
+}
+
+bool judge_lost(const struct judged_service *served, const struct judged_service *fresh,
+    time_t now, enum severity severity, struct findings *findings)
+{
+    const size_t first = findings->count;
+    struct findings before, after;
+    char reason[320];
+
+    if (!judge_serves_xenserver(served->settings) ||
+        !judge_serves_xenserver(fresh->settings) || served->count == 0 ||
+        fresh->count == 0)
+        return false;
+    findings_init(&before);
+    findings_init(&after);
+    judge_service(served->settings, served->credentials, served->count, &before);
+    judge_service(fresh->settings, fresh->credentials, fresh->count, &after);
+    for (size_t i = 0; before.count == 0 && i < after.count; i++)
+        add_lost(after.items[i].file, after.items[i].fact, severity, findings);
+    if (before.count == 0 && after.count == 0) {
+        const struct xenserver_offer old = offer_of(served), new = offer_of(fresh);
+
+        if (xenserver_loses(&old, &new, now, reason, sizeof(reason)))
+            add_lost(file_presented(fresh), reason, severity, findings);
+    }
+    findings_destroy(&before);
+    findings_destroy(&after);
+    return findings->count > first;
 }
 
 void judge_address(

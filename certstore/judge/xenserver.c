@@ -12,7 +12,7 @@
 
 #include "certstore/certificate.h"
 
-enum { AUTH_LEVEL = 2, NAME_PART_MAX = 48 };
+enum { AUTH_LEVEL = 2, NAME_PART_MAX = 48, NAMES_TEXT_MAX = 4096 };
 
 static const char *const release_names[XENSERVER_RELEASES] = {
     [XENSERVER_8_2] = "Citrix Hypervisor 8.2 (verify=2)",
@@ -53,6 +53,13 @@ bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_
         (void)snprintf(
             reason, size, "the certificate is for %.150s, not for %s", names, address);
     return false;
+}
+
+void xenserver_name_to_ask(const char *name, char *address, size_t size)
+{
+    bool wild = strncmp(name, "*.", 2) == 0;
+
+    (void)snprintf(address, size, "%s%s", wild ? "wlb" : "", wild ? name + 1 : name);
 }
 
 /* stunnel's verifyPeer overlooks that no CA is known, nothing else about the leaf. */
@@ -267,6 +274,126 @@ X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
             return root;
     }
     return NULL;
+}
+
+/* Borrowed certificates; the caller frees the stack. */
+static STACK_OF(X509) * all_of(const struct xenserver_offer *offer)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+
+    if (all == NULL)
+        abort();
+    for (int i = 0; i < sk_X509_num(offer->chain); i++)
+        (void)sk_X509_push(all, sk_X509_value(offer->chain, i));
+    for (int i = 0; i < sk_X509_num(offer->unsent); i++)
+        (void)sk_X509_push(all, sk_X509_value(offer->unsent, i));
+    return all;
+}
+
+struct xenserver_verdict xenserver_judge_prepared(enum xenserver_release release,
+    const struct xenserver_offer *offer, const char *address, time_t now, X509 **install)
+{
+    STACK_OF(X509) *all = all_of(offer), *installed;
+    struct xenserver_verdict verdict;
+
+    *install = xenserver_to_install(release, offer->leaf, all, now);
+    sk_X509_free(all);
+    if (*install == NULL)
+        return xenserver_judge_rootless(release, offer->leaf, offer->chain, address, now);
+    installed = sk_X509_new_null();
+    if (installed == NULL || sk_X509_push(installed, *install) == 0)
+        abort();
+    verdict =
+        xenserver_judge(release, offer->leaf, offer->chain, address, installed, now);
+    sk_X509_free(installed);
+    return verdict;
+}
+
+/* By one of its names at least; else *verdict is that of the first one. */
+static bool is_usable(enum xenserver_release release, const struct xenserver_offer *offer,
+    time_t now, struct xenserver_verdict *verdict)
+{
+    char names[NAMES_TEXT_MAX], *rest = names, *name;
+    X509 *install;
+
+    *verdict = (struct xenserver_verdict){.reason = "the certificate has no name"};
+    certificate_names(offer->leaf, names, sizeof(names));
+    for (bool first = true; (name = strsep(&rest, ",")) != NULL; first = false) {
+        char address[NAMES_TEXT_MAX + 4];
+        struct xenserver_verdict one;
+
+        xenserver_name_to_ask(name, address, sizeof(address));
+        one = xenserver_judge_prepared(release, offer, address, now, &install);
+
+        if (one.accepted || first)
+            *verdict = one;
+        if (one.accepted)
+            return true;
+    }
+    return false;
+}
+
+static X509 *issuer_among(const STACK_OF(X509) * certificates, X509 *subject)
+{
+    for (int i = 0; i < sk_X509_num(certificates); i++) {
+        X509 *one = sk_X509_value(certificates, i);
+
+        if (certificate_issued(one, subject))
+            return one;
+    }
+    return NULL;
+}
+
+static bool has_intermediate(const struct xenserver_offer *offer)
+{
+    for (int i = 0; i < sk_X509_num(offer->chain); i++) {
+        if (!certificate_is_self_signed(sk_X509_value(offer->chain, i)))
+            return true;
+    }
+    return false;
+}
+
+/* What `served` sent tells a root, which a pool has, from an intermediate, which it has
+ * not. Of an issuer that `served` does not know only this is sure: a leaf that comes
+ * alone where one came with its intermediates is `cert.pem` for `fullchain.pem`. */
+static bool lacks_intermediate(const struct xenserver_offer *served,
+    const struct xenserver_offer *fresh, time_t now, char *reason, size_t size)
+{
+    X509 *top = top_of(fresh->leaf, fresh->chain, now), *issuer;
+    STACK_OF(X509) *known = all_of(served);
+    char title[160], missing[160];
+    bool lacks;
+
+    issuer = issuer_among(known, top);
+    lacks = !certificate_is_self_signed(top) && issuer_among(fresh->unsent, top) == NULL &&
+        (issuer != NULL ? !certificate_is_self_signed(issuer)
+                        : top == fresh->leaf && has_intermediate(served));
+    sk_X509_free(known);
+    if (!lacks)
+        return false;
+    certificate_title(top, title, sizeof(title));
+    certificate_issuer(top, missing, sizeof(missing));
+    (void)snprintf(reason, size,
+        "the intermediate that issued the certificate of %s (%s) is not sent any more",
+        title, missing);
+    return true;
+}
+
+bool xenserver_loses(const struct xenserver_offer *served,
+    const struct xenserver_offer *fresh, time_t now, char *reason, size_t size)
+{
+    struct xenserver_verdict verdict;
+
+    for (int r = 0; r < XENSERVER_RELEASES; r++) {
+        if (!is_usable((enum xenserver_release)r, served, now, &verdict) ||
+            is_usable((enum xenserver_release)r, fresh, now, &verdict))
+            continue;
+        (void)snprintf(reason, size, "%s", verdict.reason);
+        return true;
+    }
+    return is_usable(XENSERVER_CHAIN, served, now, &verdict) &&
+        !certificate_is_self_signed(served->leaf) &&
+        lacks_intermediate(served, fresh, now, reason, size);
 }
 
 void xenserver_file_name(const X509 *certificate, char *name, size_t size)

@@ -43,9 +43,30 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
 struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
     X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now);
 
+/* What a server shows to XenServer: all borrowed. */
+struct xenserver_offer {
+    X509 *leaf;
+    const struct stack_st_X509 *chain; /* sent after the leaf; may be NULL */
+    const struct stack_st_X509 *unsent; /* roots in the file that are not sent, or NULL */
+};
+
+/* The verdict in a pool that has been prepared: what xenserver_to_install() names is
+ * installed. *install becomes that certificate; NULL if it is not in the file. */
+struct xenserver_verdict xenserver_judge_prepared(enum xenserver_release release,
+    const struct xenserver_offer *offer, const char *address, time_t now, X509 **install);
+
+/* True if XenServer, in a prepared pool and by some name of the certificate, could verify
+ * `served` and cannot verify `fresh`; then `reason` says why, for a person. An
+ * intermediate that is sent by `served` and missing from `fresh` counts. */
+bool xenserver_loses(const struct xenserver_offer *served,
+    const struct xenserver_offer *fresh, time_t now, char *reason, size_t size);
+
 /* XAPI's host rule: X509_check_host() with the text, be it a name or an address; IP
  * alternative names are never looked at. `reason` says why, for a person. */
 bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_t size);
+
+/* An address to try a name of a certificate by: itself; of a wildcard one of its names. */
+void xenserver_name_to_ask(const char *name, char *address, size_t size);
 
 /* Which certificate must be installed in the pool: borrowed; of several roots one that
  * does. NULL if it is not among them (then it is the root that xenserver_judge_rootless()

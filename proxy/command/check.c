@@ -41,14 +41,15 @@ static bool can_read_config(const struct check *c, struct error *err)
     return text != NULL || (missing && c->optional);
 }
 
-/* Services with sni are not what XenServer is served by. */
 static void judge_addresses(struct check *c)
 {
     for (size_t i = 0; i < c->plan->settings->service_count; i++) {
         const struct service_settings *service = &c->plan->settings->services[i];
-        const struct credential *credential = verdict_presented(&c->plan->services[i]);
+        const struct credential *credential =
+            judge_presented(c->plan->services[i].credentials,
+                c->plan->services[i].credential_count);
 
-        if (service->sni.count == 0 && credential != NULL)
+        if (judge_serves_xenserver(service) && credential != NULL)
             judge_address(credential_leaf(credential), service->cert.items[0], c->address,
                 &c->findings);
     }

@@ -45,6 +45,11 @@ static void compare(const char *config, const json_t *status, struct findings *f
         add_difference(service, findings);
         told = true;
     }
+    /* The plan is good in itself: what is wrong with it is what is served. */
+    if (*json_text(status, "disk_error") != '\0')
+        findings_add(findings, "reload-would-be-refused", SEVERITY_STALE, NULL,
+            "what is served stays in service; a restart would take over what is on disk",
+            NULL, "a reload would be refused: %s", json_text(status, "disk_error"));
     if (!told && json_is_true(json_object_get(status, "reload_pending")))
         findings_add(findings, "differs-from-served", SEVERITY_WARNING, config,
             "the running proxy goes by what was read at its last start or reload",

@@ -101,6 +101,16 @@ static void explain(const struct daemon *daemon, struct error *err)
         error_set(err, "%s (the default socket, for %s)", why.text, daemon->doubt.text);
 }
 
+/* Takes the question over. */
+static bool ask(const struct daemon *daemon, json_t *question,
+    struct control_answer *answer, struct error *err)
+{
+    if (control_ask(daemon->socket_path, question, daemon_timeout(daemon), answer, err))
+        return true;
+    explain(daemon, err);
+    return false;
+}
+
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
     struct control_answer *answer, struct error *err)
 {
@@ -108,23 +118,33 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 
     if (service != NULL)
         json_object_set_new(question, "service", json_string(service));
-    if (control_ask(daemon->socket_path, question, daemon_timeout(daemon), answer, err))
-        return true;
-    explain(daemon, err);
-    return false;
+    return ask(daemon, question, answer, err);
+}
+
+bool daemon_reload(const struct daemon *daemon, bool force, struct control_answer *answer,
+    struct error *err)
+{
+    json_t *question =
+        json_pack("{ss sb}", "request", "reload", "force", (int)force);
+
+    return ask(daemon, question, answer, err);
 }
 
 int daemon_command(const struct daemon_command *command, int argc, char **argv)
 {
     const char *config = NULL, *control = NULL;
-    bool json = false;
+    bool json = false, force = false;
     const struct argument list[] = {
-        ARGUMENT_CONFIG(config), ARGUMENT_CONTROL(control), ARGUMENT_JSON(json)};
+        ARGUMENT_CONFIG(config),
+        ARGUMENT_CONTROL(control),
+        ARGUMENT_JSON(json),
+        {.name = "force", .help = command->force, .flag = &force},
+    };
     const struct arguments arguments = {
         .command = command->name,
         .summary = command->summary,
         .list = list,
-        .count = sizeof(list) / sizeof(list[0]),
+        .count = sizeof(list) / sizeof(list[0]) - (command->force == NULL),
     };
     int status = arguments_parse(&arguments, argc, argv);
     struct daemon daemon;
@@ -136,7 +156,7 @@ int daemon_command(const struct daemon_command *command, int argc, char **argv)
         print_failure(command->name, json, err.text);
         return EXIT_FAILED;
     }
-    status = command->talk(&daemon, json);
+    status = command->talk(&daemon, force, json);
     daemon_forget(&daemon);
     return status;
 }

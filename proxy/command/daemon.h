@@ -37,10 +37,16 @@ int daemon_timeout(const struct daemon *daemon);
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
     struct control_answer *answer, struct error *err);
 
+/* `force`: take over also what XenServer cannot use any more. */
+bool daemon_reload(const struct daemon *daemon, bool force, struct control_answer *answer,
+    struct error *err);
+
 /* A command that does nothing but talk to it. */
 struct daemon_command {
     const char *name, *summary;
-    int (*talk)(const struct daemon *daemon, bool json); /* returns the exit status */
+    const char *force; /* what --force does; NULL: there is no --force */
+    /* Returns the exit status. */
+    int (*talk)(const struct daemon *daemon, bool force, bool json);
 };
 
 /* All of it, from its arguments to its exit status. */

@@ -49,7 +49,7 @@ static bool confirm(const struct daemon *daemon, struct wanted *wanted,
 }
 
 enum live live_reload(const struct daemon *daemon, const char *file, const char *sha256,
-    struct live_answer *answer, struct error *err)
+    bool force, struct live_answer *answer, struct error *err)
 {
     struct wanted wanted = {.file = file, .sha256 = sha256};
     struct control_answer control;
@@ -57,7 +57,7 @@ enum live live_reload(const struct daemon *daemon, const char *file, const char 
     *answer = (struct live_answer){0};
     if (daemon_is_absent(daemon))
         return LIVE_ABSENT;
-    if (!daemon_ask(daemon, "reload", NULL, &control, err))
+    if (!daemon_reload(daemon, force, &control, err))
         return LIVE_REFUSED;
     answer->verdict = json_incref(control.json);
     control_answer_destroy(&control);

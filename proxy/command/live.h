@@ -25,9 +25,10 @@ struct live_answer {
     size_t workers; /* that presented it, of the service with the most */
 };
 
-/* `file` is what the configuration calls the chain's file, `sha256` its new leaf. */
+/* `file` is what the configuration calls the chain's file, `sha256` its new leaf. `force`
+ * as daemon_reload() has it. */
 enum live live_reload(const struct daemon *daemon, const char *file, const char *sha256,
-    struct live_answer *answer, struct error *err);
+    bool force, struct live_answer *answer, struct error *err);
 void live_answer_destroy(struct live_answer *answer);
 
 #endif

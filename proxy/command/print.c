@@ -213,7 +213,11 @@ bool is_told_by_a_finding(const char *sentence, const json_t *findings)
     json_array_foreach(findings, i, finding)
     {
         const char *fact = json_text(finding, "fact");
+        const char *severity = json_text(finding, "severity");
 
+        /* A warning does not say that it was the reason. */
+        if (strcmp(severity, "refused") != 0 && strcmp(severity, "stale") != 0)
+            continue;
         if (*fact != '\0' && strstr(sentence, fact) != NULL)
             return true;
     }

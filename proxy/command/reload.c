@@ -109,14 +109,14 @@ static void print_answer(const json_t *answer, bool json)
     print_services(json_object_get(answer, "services"));
 }
 
-static int reload(const struct daemon *daemon, bool json)
+static int reload(const struct daemon *daemon, bool force, bool json)
 {
     struct control_answer answer;
     struct error err;
     bool done, confirmed, again;
 
     for (int left = OVERTAKEN_MAX;; left--) {
-        if (!daemon_ask(daemon, "reload", NULL, &answer, &err)) {
+        if (!daemon_reload(daemon, force, &answer, &err)) {
             print_failure("reload", json, err.text);
             return EXIT_FAILED;
         }
@@ -142,6 +142,7 @@ int reload_command(int argc, char **argv)
                    "served before still is; or a worker did not present what it should "
                    "(NOT CONFIRMED). 2: nobody could be asked. No connection is lost in "
                    "any case.",
+        .force = "also what XenServer cannot use any more, or strict_reload refuses",
         .talk = reload,
     };
 

@@ -4,12 +4,13 @@
 #include "proxy/command/print.h"
 #include "proxy/command/status_print.h"
 
-static int show(const struct daemon *daemon, bool json)
+static int show(const struct daemon *daemon, bool force, bool json)
 {
     struct control_answer answer;
     struct error err;
     bool good;
 
+    (void)force;
     if (!daemon_ask(daemon, "status", NULL, &answer, &err)) {
         print_failure("status", json, err.text);
         return EXIT_FAILED;

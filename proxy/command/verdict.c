@@ -29,40 +29,18 @@ static json_t *lines_json(char *text)
     return list;
 }
 
+/* *install: what must be in the pool; NULL also if what is there was given. */
 static struct xenserver_verdict judge(const struct verdict_question *question,
-    enum xenserver_release release, const char *address, X509 *install)
+    enum xenserver_release release, const char *address, X509 **install)
 {
-    STACK_OF(X509) *installed = question->installed;
-    struct xenserver_verdict verdict;
+    const struct xenserver_offer offer = {
+        question->leaf, question->chain, question->unsent};
 
-    if (installed == NULL && install == NULL)
-        return xenserver_judge_rootless(
-            release, question->leaf, question->chain, address, time(NULL));
-    if (installed == NULL) {
-        installed = sk_X509_new_null();
-        (void)sk_X509_push(installed, install);
-    }
-    verdict = xenserver_judge(
-        release, question->leaf, question->chain, address, installed, time(NULL));
-    if (installed != question->installed)
-        sk_X509_free(installed); /* the certificate is borrowed */
-    return verdict;
-}
-
-/* NULL: it is not in the file. A client that has the root needs none to be sent. */
-static X509 *to_install(
-    const struct verdict_question *question, enum xenserver_release release)
-{
-    STACK_OF(X509) *all = sk_X509_new_null();
-    X509 *install;
-
-    for (int i = 0; i < sk_X509_num(question->chain); i++)
-        (void)sk_X509_push(all, sk_X509_value(question->chain, i));
-    for (int i = 0; i < sk_X509_num(question->unsent); i++)
-        (void)sk_X509_push(all, sk_X509_value(question->unsent, i));
-    install = xenserver_to_install(release, question->leaf, all, time(NULL));
-    sk_X509_free(all); /* borrowed certificates */
-    return install;
+    *install = NULL;
+    if (question->installed == NULL)
+        return xenserver_judge_prepared(release, &offer, address, time(NULL), install);
+    return xenserver_judge(release, question->leaf, question->chain, address,
+        question->installed, time(NULL));
 }
 
 static void set_install(json_t *verdict, enum xenserver_release release, X509 *install)
@@ -83,11 +61,9 @@ static void add_address(
     json_t *verdicts, const struct verdict_question *question, const char *address)
 {
     for (int release = 0; release < XENSERVER_RELEASES; release++) {
-        X509 *install = question->installed != NULL
-            ? NULL
-            : to_install(question, (enum xenserver_release)release);
+        X509 *install;
         struct xenserver_verdict said =
-            judge(question, (enum xenserver_release)release, address, install);
+            judge(question, (enum xenserver_release)release, address, &install);
         json_t *verdict = json_pack("{so ss sb so}", "address", utf8_json(address),
             "release", xenserver_release_name((enum xenserver_release)release),
             "accepted", (int)said.accepted, "reason", utf8_json(said.reason));
@@ -98,14 +74,6 @@ static void add_address(
             set_install(verdict, (enum xenserver_release)release, install);
         json_array_append_new(verdicts, verdict);
     }
-}
-
-/* The name itself; a wildcard is asked by one of its names. */
-static void name_to_ask(char *address, size_t size, const char *name)
-{
-    bool wild = strncmp(name, "*.", 2) == 0;
-
-    snprintf(address, size, "%s%s", wild ? "wlb" : "", wild ? name + 1 : name);
 }
 
 void verdicts_add(json_t *verdicts, const struct verdict_question *question)
@@ -122,20 +90,10 @@ void verdicts_add(json_t *verdicts, const struct verdict_question *question)
     while ((name = strsep(&rest, ",")) != NULL && count < ADDRESSES_MAX) {
         if (*name == '\0')
             continue;
-        name_to_ask(address, sizeof(address), name);
+        xenserver_name_to_ask(name, address, sizeof(address));
         add_address(verdicts, question, address);
         count++;
     }
-}
-
-/* XAPI's algorithms choose the RSA certificate where there are two. */
-const struct credential *verdict_presented(const struct plan_service *service)
-{
-    for (size_t i = 0; i < service->credential_count; i++) {
-        if (xenserver_takes_key(credential_key(service->credentials[i])))
-            return service->credentials[i];
-    }
-    return service->credential_count > 0 ? service->credentials[0] : NULL;
 }
 
 json_t *verdicts_for(const struct plan *plan, const char *address)
@@ -144,9 +102,10 @@ json_t *verdicts_for(const struct plan *plan, const char *address)
 
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         const struct service_settings *settings = &plan->settings->services[i];
-        const struct credential *credential = verdict_presented(&plan->services[i]);
+        const struct credential *credential = judge_presented(
+            plan->services[i].credentials, plan->services[i].credential_count);
 
-        if (settings->sni.count > 0 || credential == NULL)
+        if (!judge_serves_xenserver(settings) || credential == NULL)
             continue;
         verdicts_add(verdicts,
             &(struct verdict_question){

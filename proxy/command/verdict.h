@@ -15,9 +15,7 @@
 #include <jansson.h>
 #include <openssl/types.h>
 
-struct credential;
 struct plan;
-struct plan_service;
 struct stack_st_X509;
 
 struct verdict_question {
@@ -32,10 +30,7 @@ struct verdict_question {
 /* Appends a VERDICT for each address and release. */
 void verdicts_add(json_t *verdicts, const struct verdict_question *question);
 
-/* The certificate that XenServer gets of a service; NULL if there is none. */
-const struct credential *verdict_presented(const struct plan_service *service);
-
-/* Of each service without sni: XenServer is served by no other. A new reference. */
+/* Of each service that XenServer connects to. A new reference. */
 json_t *verdicts_for(const struct plan *plan, const char *address);
 
 bool verdicts_are_good(const json_t *verdicts);

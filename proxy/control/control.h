@@ -2,6 +2,7 @@
  * control.h - the client's side of the control socket: one request, one answer.
  *
  * A request is one line of JSON, {"request": "reload" | "status" | "probe" | "reopen"};
+ * "reload" takes "force": true, for what is worse for XenServer than what is served;
  * "probe" takes "service", a section's name. The answer is one line of JSON with at least
  * "ok"; a refusal has "error", a sentence. Answers:
  *

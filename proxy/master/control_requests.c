@@ -122,6 +122,7 @@ static void on_request(struct control_client *client, json_t *request)
         struct task *task = task_for(client);
 
         task->reload.verdict = on_verdict;
+        task->reload.force = json_is_true(json_object_get(request, "force"));
         reload_ask(&m->reload, &task->reload);
     } else if (strcmp(name, "status") == 0) {
         struct task *task = task_for(client);

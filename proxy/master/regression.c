@@ -6,6 +6,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/judge/judge.h"
 #include "config/error.h"
 #include "config/remedy.h"
 #include "proxy/master/plan.h"
@@ -85,6 +86,8 @@ static void judge_end(const char *file, const struct credential_summary *served,
 void regression_compare(const char *file, const struct credential_summary *served,
     const struct credential_summary *fresh, struct findings *findings)
 {
+    if (served->self_signed && !fresh->self_signed)
+        return;
     judge_names(file, served, fresh, findings);
     judge_end(file, served, fresh, findings);
 }
@@ -94,51 +97,83 @@ static bool is_good(const struct credential_summary *summary, time_t now)
     return summary->not_before <= now && now <= summary->not_after;
 }
 
-static bool judge_service(const struct plan_service *served,
-    const struct plan_service *fresh, const struct service_settings *settings, time_t now,
-    struct findings *findings, struct error *err)
+/* One service as it is served, and as it would be. */
+struct comparison {
+    const struct plan_service *served, *fresh;
+    const struct service_settings *served_settings, *fresh_settings;
+    bool force, strict;
+    time_t now;
+    struct findings *findings;
+};
+
+static bool compare_certificates(const struct comparison *c, struct error *err)
 {
+    const struct plan_service *served = c->served, *fresh = c->fresh;
+
     for (size_t i = 0; i < fresh->credential_count && i < served->credential_count; i++) {
         const struct credential_summary *old = credential_summary(served->credentials[i]);
         const struct credential_summary *new = credential_summary(fresh->credentials[i]);
 
         if (credential_equal(served->credentials[i], fresh->credentials[i]))
             continue;
-        if (fresh->stale[i] != NULL && is_good(old, now))
+        if (fresh->stale[i] != NULL && is_good(old, c->now))
             return error_set(err, "%s", fresh->stale[i]);
-        regression_compare(settings->cert.items[i], old, new, findings);
+        regression_compare(c->fresh_settings->cert.items[i], old, new, c->findings);
     }
     return true;
 }
 
-/* strict_reload: what was only a warning so far. */
-static bool refuse_first(
-    const struct findings *findings, size_t from, const char *name, struct error *err)
+static bool refuse(const struct findings *findings, size_t i, const char *why_refused,
+    struct error *err)
 {
     char text[ERROR_TEXT_MAX];
 
-    if (from == findings->count)
-        return true;
-    finding_sentence(&findings->items[from], text, sizeof(text));
-    error_set(err, "%s (strict_reload is on)", text);
-    return error_context(err, "service %s", name);
+    finding_sentence(&findings->items[i], text, sizeof(text));
+    return error_set(err, "%s%s", text, why_refused);
 }
 
-bool regression_judge(const struct plan *served, const struct plan *fresh, time_t now,
-    struct findings *findings, struct error *err)
+static bool compare_services(const struct comparison *c, struct error *err)
+{
+    const struct judged_service served = {
+        c->served_settings, c->served->credentials, c->served->credential_count};
+    const struct judged_service fresh = {
+        c->fresh_settings, c->fresh->credentials, c->fresh->credential_count};
+    size_t first = c->findings->count;
+
+    if (!compare_certificates(c, err))
+        return false;
+    if (c->strict && !c->force && c->findings->count > first)
+        return refuse(c->findings, first, " (strict_reload is on)", err);
+    first = c->findings->count;
+    if (judge_lost(&served, &fresh, c->now, c->force ? SEVERITY_WARNING : SEVERITY_REFUSED,
+            c->findings) &&
+        !c->force)
+        return refuse(c->findings, first, "", err);
+    return true;
+}
+
+bool regression_judge(const struct plan *served, const struct plan *fresh, bool force,
+    time_t now, struct findings *findings, struct error *err)
 {
     for (size_t i = 0; i < fresh->settings->service_count; i++) {
         const struct service_settings *settings = &fresh->settings->services[i];
         const struct plan_service *old = plan_service(served, settings->name);
-        size_t before = findings->count;
 
         if (old == NULL)
             continue;
-        if (!judge_service(old, &fresh->services[i], settings, now, findings, err))
+        const struct comparison comparison = {
+            .served = old,
+            .fresh = &fresh->services[i],
+            .served_settings = &served->settings->services[old - served->services],
+            .fresh_settings = settings,
+            .force = force,
+            .strict = fresh->settings->strict_reload,
+            .now = now,
+            .findings = findings,
+        };
+
+        if (!compare_services(&comparison, err))
             return error_context(err, "service %s", settings->name);
-        if (fresh->settings->strict_reload &&
-            !refuse_first(findings, before, settings->name, err))
-            return false;
     }
     return true;
 }

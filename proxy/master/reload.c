@@ -262,7 +262,8 @@ static bool accept_next(struct reload *r)
 {
     const struct plan *current = r->rollout.current->plan;
 
-    if (!regression_judge(current, r->plan, time(NULL), &r->findings, &r->err))
+    if (!regression_judge(
+            current, r->plan, r->forced, time(NULL), &r->findings, &r->err))
         return false;
     return !logs_differ(current->settings, r->plan->settings) ||
         logs_open(&r->fresh_logs, r->plan->settings, &r->err);
@@ -325,8 +326,11 @@ static void take_waiting(struct reload *r)
 {
     struct list *node;
 
-    while ((node = list_take(&r->waiting)) != NULL)
+    r->forced = false;
+    while ((node = list_take(&r->waiting)) != NULL) {
+        r->forced |= container_of(node, struct reload_waiter, link)->force;
         list_append(&r->answered, node);
+    }
 }
 
 static void begin(struct reload *r)

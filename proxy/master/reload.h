@@ -29,6 +29,7 @@ struct plan;
 
 struct reload_waiter {
     struct list link;
+    bool force; /* see regression_judge() */
     void (*verdict)(struct reload_waiter *waiter, json_t *verdict); /* borrowed */
 };
 
@@ -67,6 +68,7 @@ struct reload {
         RELOAD_ROLLING
     } state;
     bool again;
+    bool forced; /* the one on its way, by one of those that asked for it */
     unsigned bind_attempts;
     uint32_t last_id;
     struct plan *plan; /* loaded, not yet handed to the rollout */

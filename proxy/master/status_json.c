@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
+#include "certstore/finding.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/ipc/worker_stats.h"
@@ -13,6 +14,7 @@
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
+#include "proxy/master/regression.h"
 #include "proxy/master/release.h"
 #include "proxy/ipc/signing_stats.h"
 
@@ -134,6 +136,19 @@ static void add_disk_error(json_t *services, const char *sentence)
     }
 }
 
+/* A reload compares what is on disk with what is served. */
+static void add_refusal(
+    json_t *status, const struct plan *served, const struct plan *disk)
+{
+    struct findings ignored;
+    struct error err;
+
+    findings_init(&ignored);
+    if (!regression_judge(served, disk, false, time(NULL), &ignored, &err))
+        json_object_set_new(status, "disk_error", utf8_json(err.text));
+    findings_destroy(&ignored);
+}
+
 static void set_disk(json_t *status, json_t *services, const struct plan *served,
     const struct disk_look *disk)
 {
@@ -146,6 +161,7 @@ static void set_disk(json_t *status, json_t *services, const struct plan *served
         json_object_set_new(status, "disk_error", utf8_json(disk->err.text));
     } else {
         add_disk(services, served, disk->plan);
+        add_refusal(status, served, disk->plan);
         pending = !plan_equal(served, disk->plan);
     }
     json_object_set_new(status, "reload_pending", json_boolean(pending));

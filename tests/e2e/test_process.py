@@ -238,7 +238,7 @@ def test_the_control_socket_is_private_and_bounded(start_proxy, origin):
 @needs_root
 def test_a_worker_cannot_read_files_but_reload_can(start_proxy, origin, pki):
     """The key stays 0600 root; a reload under confinement still works, twice."""
-    proxy = start_proxy(origin.address)
+    proxy = start_proxy(origin.address, xenserver="off")
     for pair in (pki.other, pki.ec, pki.rsa):
         pair.install(proxy.cert, proxy.key)
         assert proxy.key.stat().st_mode & 0o777 == 0o600

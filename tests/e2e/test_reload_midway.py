@@ -57,7 +57,8 @@ def heard(proxy, count=1):
 
 @pytest.mark.parametrize("versions", [TLS12, TLS13], ids=["1.2", "1.3"])
 @pytest.mark.parametrize("part", [1, 5, 60, -1])
-def test_a_client_within_its_hello(proxy, pki, versions, part):
+def test_a_client_within_its_hello(start_proxy, origin, pki, versions, part):
+    proxy = start_proxy(origin.address, xenserver="off")
     with Halting(proxy.port, versions=versions) as client:
         hello = client.flight()
         client.socket.sendall(hello[:part])
@@ -72,7 +73,7 @@ def test_a_client_within_its_hello(proxy, pki, versions, part):
 
 def test_a_client_that_was_asked_for_another_hello(start_proxy, origin, pki):
     """HelloRetryRequest (RFC 8446 section 4.1.4): the certificate comes after the second."""
-    proxy = start_proxy(origin.address, groups="P-384")
+    proxy = start_proxy(origin.address, groups="P-384", xenserver="off")
     with Halting(proxy.port, versions=TLS13) as client:
         client.socket.sendall(client.flight())
         client.hear()

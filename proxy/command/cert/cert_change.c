@@ -46,14 +46,14 @@ static void hold_signals(bool hold)
     (void)signal(SIGPIPE, hold ? SIG_IGN : SIG_DFL);
 }
 
-static enum live go_live(const struct cert_change *change, const char *sha256,
+static enum live go_live(const struct cert_change *change, const char *sha256, bool force,
     struct live_answer *answer, struct error *err)
 {
     *answer = (struct live_answer){0};
     if (change->place->daemon.socket_path == NULL)
         return LIVE_ABSENT;
     cert_say_progress("waiting for the proxy to reload ...");
-    return live_reload(&change->place->daemon, change->place->cert, sha256, answer, err);
+    return live_reload(&change->place->daemon, change->place->cert, sha256, force, answer, err);
 }
 
 /* The leaf of the pair on the disk, loaded as the proxy does; false if it is no good. */
@@ -101,7 +101,7 @@ static void tell_back(const struct cert_change *change)
     char sha256[65] = "", text[ERROR_TEXT_MAX + 256];
 
     if (present_leaf(change->place, sha256)) {
-        enum live live = go_live(change, sha256, &answer, &err);
+        enum live live = go_live(change, sha256, true, &answer, &err);
 
         describe_back(live, &answer, &err, text, sizeof(text));
     } else {
@@ -183,7 +183,7 @@ static int make_live(const struct cert_change *change, const struct pair_text *b
         if (!gone[i])
             cert_say_error(change->say, &err);
     }
-    live = go_live(change, change->sha256, &answer, &err);
+    live = go_live(change, change->sha256, change->force, &answer, &err);
     if (live == LIVE_REFUSED) {
         for (size_t i = 0; i < CERT_CONSUMED_MAX; i++)
             restore(change->consumed[i], &consumed[i]);

@@ -21,6 +21,7 @@ struct cert_change {
     const char *sha256; /* of its leaf */
     const char *summary; /* "3 certificates, RSA 2048 key from ..." */
     enum pair_keep keep;
+    bool force; /* of the reload */
     /* Files removed before the reload, and put back if all goes back; NULL: none. */
     const char *consumed[CERT_CONSUMED_MAX];
 };

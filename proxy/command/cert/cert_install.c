@@ -35,7 +35,8 @@ static const char summary[] =
     "any "
     "point, the old or the new pair is in place, never a mixture.";
 
-/* What is stale cannot replace a good one in the running proxy, whoever wants it. */
+/* What is expired or not valid yet cannot replace a good one in the running proxy, whoever
+ * wants it. */
 static bool may_install(
     const struct install *in, const struct findings *findings, struct error *err)
 {
@@ -44,9 +45,10 @@ static bool may_install(
     if (stale == NULL || in->flags.force)
         return true;
     return error_set(err,
-        "not installed: %s; --force installs it all the same (a running proxy still "
-        "refuses it while it serves a good one)",
-        stale->fact);
+        "not installed: %s; --force installs it all the same%s", stale->fact,
+        strcmp(stale->id, "xenserver-lost") == 0
+            ? ""
+            : " (a running proxy still refuses it while it serves a good one)");
 }
 
 static int put_in(struct install *in, struct cert_fresh *fresh)
@@ -64,6 +66,7 @@ static int put_in(struct install *in, struct cert_fresh *fresh)
         .sha256 = s->sha256,
         .summary = fresh->summary,
         .keep = PAIR_KEEP_OLD,
+        .force = in->flags.force,
         .consumed =
             {
                 in->activate ? in->place.pending_pair : NULL,
@@ -136,7 +139,7 @@ int cert_install_command(int argc, char **argv)
 {
     struct install in = {.place = {.pair = PAIR_FILE_EMPTY}};
     const struct argument list[] = {
-        CERT_FLAGS(in.flags, "install it though it is not valid now"),
+        CERT_FLAGS(in.flags, "install it though it is not valid now, or of no use to XenServer"),
         {.name = "key",
             .value = "FILE",
             .help = "the key, if it is elsewhere",

@@ -112,6 +112,7 @@ static int go_back_to(struct rollback *r, const char *name, const struct pair_te
             .sha256 = credential_summary(credential)->sha256,
             .summary = summary,
             .keep = PAIR_KEEP_UNDONE,
+            .force = r->flags.force,
         });
     else
         cert_say_error(&r->say, &err);
