@@ -15,10 +15,9 @@
 #include "proxy/command/summary.h"
 #include "proxy/command/verdict.h"
 #include "proxy/control/control_path.h"
-#include "proxy/ipc/log_files.h"
+#include "proxy/crypto/engine.h"
 #include "proxy/master/describe.h"
 #include "proxy/master/plan.h"
-#include "proxy/master/sockets.h"
 
 struct check {
     const char *config;
@@ -66,22 +65,22 @@ static void judge_control(const char *path, struct findings *findings)
             "give control another path, or leave it out for the default", "%s", err.text);
 }
 
-static bool can_listen(const struct plan *plan, struct error *err)
+/* The workers would find it out, and refuse to start. */
+static bool can_compute(const struct settings *settings, struct error *err)
 {
-    for (size_t i = 0; i < plan->listener_count; i++) {
-        if (!sockets_check(&plan->listeners[i].address, err))
-            return false;
-    }
+    if (settings->crypto != CRYPTO_BATCHED)
+        return true;
+    if (!engine_start(ENGINE_BATCHED, err))
+        return false;
+    engine_stop();
     return true;
 }
 
 static bool load(struct check *c)
 {
-    c->plan = plan_load(c->config, c->optional, &c->findings, &c->err);
-    if (c->plan == NULL)
-        return false;
-    if (can_listen(c->plan, &c->err) && logs_check(c->plan->settings, &c->err))
-        return true;
+    c->plan = plan_try(c->config, c->optional, &c->findings, &c->err);
+    if (c->plan == NULL || can_compute(c->plan->settings, &c->err))
+        return c->plan != NULL;
     plan_free(c->plan);
     c->plan = NULL;
     return false;

@@ -16,7 +16,7 @@ static void on_look(struct work *work)
     struct disk_look *look = container_of(work, struct disk_look, work);
 
     look->plan =
-        plan_load(look->config_path, look->optional, &look->findings, &look->err);
+        plan_try(look->config_path, look->optional, &look->findings, &look->err);
 }
 
 static void on_looked(struct work *work)

@@ -169,13 +169,8 @@ static unsigned slots_for(const struct settings *settings)
 static bool on_begin(struct reload *reload, const struct plan *plan, struct error *err)
 {
     struct master *m = reload->owner;
-    bool fallback;
 
-    if (!identity_find(&m->identity, plan->settings->user, &fallback, err))
-        return false;
-    if (fallback)
-        log_warning("event=no_such_user user=\"%s\" text=\"workers run as nobody\"",
-            plan->settings->user);
+    m->identity = plan->identity;
     if (m->tickets.count == 0 && !tickets_make(&m->tickets, err))
         return false;
     log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"",

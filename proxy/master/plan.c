@@ -9,9 +9,13 @@
 #include "certstore/judge/judge.h"
 #include "config/error.h"
 #include "proxy/base/descriptor_limit.h"
+#include "proxy/ipc/log_files.h"
 #include "proxy/master/plan_tls.h"
+#include "proxy/master/sockets.h"
 #include "proxy/master/staging.h"
 #include "proxy/master/trust_file.h"
+
+static const char default_user[] = "wlbproxy";
 
 enum { ADDRESSES_MAX = 16, BACKENDS_MAX = 64 };
 
@@ -189,6 +193,24 @@ static bool plan_listeners(struct plan *plan, struct error *err)
     return true;
 }
 
+/* The account is looked up by whoever plans, so that `check` and a reload know what the
+ * next start will say. */
+static bool find_account(struct plan *plan, struct findings *findings, struct error *err)
+{
+    const char *user = plan->settings->user;
+    bool fallback;
+
+    if (!identity_find(&plan->identity, user, &fallback, err))
+        return false;
+    if (fallback)
+        findings_add(findings, "no-such-user",
+            strcmp(user, default_user) == 0 ? SEVERITY_NOTE : SEVERITY_WARNING, NULL,
+            "an account of its own keeps the workers apart from other services",
+            "make it: adduser --system --group ACCOUNT; or name another one: user = ACCOUNT",
+            "there is no account '%s': the workers run as nobody", user);
+    return true;
+}
+
 struct plan *plan_load(
     const char *config_path, bool optional, struct findings *findings, struct error *err)
 {
@@ -197,7 +219,8 @@ struct plan *plan_load(
     plan->settings = settings_load(config_path, optional, err);
     if (plan->settings != NULL)
         staging_add_services(plan->settings, findings);
-    if (plan->settings == NULL || !plan_listeners(plan, err) ||
+    if (plan->settings == NULL || !find_account(plan, findings, err) ||
+        !plan_listeners(plan, err) ||
         !load_services(plan, findings, err) || !plan_tls_check(plan, err)) {
         plan_free(plan);
         return NULL;
@@ -206,6 +229,26 @@ struct plan *plan_load(
     plan->settings->max_connections = descriptor_connections(plan->settings);
     plan->text = settings_print(plan->settings);
     return plan;
+}
+
+static bool can_be_opened(const struct plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < plan->listener_count; i++) {
+        if (!sockets_check(&plan->listeners[i].address, err))
+            return false;
+    }
+    return logs_check(plan->settings, err);
+}
+
+struct plan *plan_try(
+    const char *config_path, bool optional, struct findings *findings, struct error *err)
+{
+    struct plan *plan = plan_load(config_path, optional, findings, err);
+
+    if (plan == NULL || can_be_opened(plan, err))
+        return plan;
+    plan_free(plan);
+    return NULL;
 }
 
 static void free_service(struct plan_service *service)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "config/settings.h"
+#include "proxy/base/privileges.h"
 #include "proxy/ipc/snapshot.h"
 
 struct credential;
@@ -32,6 +33,7 @@ struct plan {
     struct settings *settings;
     char *text; /* settings_print(): equal texts, equal settings */
     uint32_t max_connections_asked; /* what was written; settings may have less */
+    struct identity identity; /* of the workers */
     struct plan_service *services; /* settings->service_count of them */
     struct snapshot_listener *listeners;
     size_t listener_count;
@@ -40,6 +42,11 @@ struct plan {
 /* `optional`: without the file, the defaults. All findings of all services are added to
  * `findings`, also when the plan is refused. */
 struct plan *plan_load(
+    const char *config_path, bool optional, struct findings *findings, struct error *err);
+
+/* plan_load(), and what start and reload find out only when they open logs and sockets:
+ * nothing is opened for good. For those who tell beforehand. */
+struct plan *plan_try(
     const char *config_path, bool optional, struct findings *findings, struct error *err);
 void plan_free(struct plan *plan);
 

@@ -71,6 +71,30 @@ def test_all_three_refuse_an_address_that_is_not_this_machines(start_proxy, orig
                    f"cannot listen on {address}: this machine has no such address")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes the identity")
+def test_all_three_refuse_workers_that_are_root(start_proxy, origin):
+    refused_by_all(start_proxy(origin.address), {"user": "root"},
+                   "user: 'root' is root; the workers must not be")
+
+
+def test_check_and_start_refuse_batches_that_cannot_be_had(start_proxy, origin):
+    """The workers would find it out; a reload does not change it."""
+    proxy = start_proxy(origin.address)
+    proxy.write_config(crypto="batched")
+    checked = proxy.command("check", "-c", proxy.config)
+    if checked.returncode == 0:
+        pytest.skip("they can be had here")
+    assert "crypto = batched is not possible" in said(checked)
+    proxy.stop()
+    assert "crypto = batched is not possible" in start(proxy, proxy.config).stderr
+
+
+def test_status_tells_what_a_reload_could_not_open(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    proxy.write_config(log="/nonexistent/x.log")
+    assert "log: /nonexistent/x.log" in proxy.status()["disk_error"]
+
+
 def test_the_log_is_not_made_by_a_check(start_proxy, origin, tmp_path):
     proxy = start_proxy(origin.address)
     proxy.write_config(access_log=tmp_path / "access.log")

@@ -39,7 +39,10 @@ def test_workers_are_not_root_and_cannot_come_back(start_proxy, origin):
 @needs_root
 def test_an_unknown_user_means_nobody_and_is_told(start_proxy, origin):
     proxy = start_proxy(origin.address, user="nosuchuser")
-    assert "nosuchuser" in proxy.wait_for("no_such_user")["user"]
+    told = proxy.wait_for("finding", id="no-such-user")
+    assert "nosuchuser" in told["text"] and told["level"] == "warning"
+    checked = proxy.command("check", "-c", proxy.config, check=0).stdout
+    assert "there is no account 'nosuchuser'" in checked
     assert works(proxy.port)
 
 
