@@ -123,8 +123,7 @@ void certificate_signature(const X509 *certificate, char *text, size_t size)
         (void)snprintf(text, size, "of an unknown kind");
 }
 
-/* The most specific CN; "" if there is none. */
-static void common_name(const X509 *certificate, char *text, size_t size)
+void certificate_common_name(const X509 *certificate, char *text, size_t size)
 {
     const X509_NAME *name = X509_get_subject_name(certificate);
     int at = -1, last = -1;
@@ -169,20 +168,35 @@ static GENERAL_NAMES *alternative_names(const X509 *certificate)
     return X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 }
 
-void general_names_text(const GENERAL_NAMES *names, char *text, size_t size)
+/* `kind`: GEN_DNS for those alone, -1 for all that have a text. */
+static void join_names(const GENERAL_NAMES *names, int kind, char *text, size_t size)
 {
     size_t used = 0;
 
     text[0] = '\0';
     for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
         char one[256];
 
-        if (!general_name_text(sk_GENERAL_NAME_value(names, i), one, sizeof(one)) ||
-            used + strlen(one) + 2 > size)
+        if ((kind != -1 && name->type != kind) ||
+            !general_name_text(name, one, sizeof(one)) || used + strlen(one) + 2 > size)
             continue;
         used +=
             (size_t)snprintf(text + used, size - used, "%s%s", used == 0 ? "" : ",", one);
     }
+}
+
+void general_names_text(const GENERAL_NAMES *names, char *text, size_t size)
+{
+    join_names(names, -1, text, size);
+}
+
+void certificate_dns_names(const X509 *certificate, char *text, size_t size)
+{
+    GENERAL_NAMES *names = alternative_names(certificate);
+
+    join_names(names, GEN_DNS, text, size);
+    GENERAL_NAMES_free(names);
 }
 
 void certificate_names(const X509 *certificate, char *text, size_t size)
@@ -192,7 +206,7 @@ void certificate_names(const X509 *certificate, char *text, size_t size)
     general_names_text(names, text, size);
     GENERAL_NAMES_free(names);
     if (*text == '\0')
-        common_name(certificate, text, size);
+        certificate_common_name(certificate, text, size);
 }
 
 bool certificate_has_dns_name(const X509 *certificate)
@@ -210,7 +224,7 @@ void certificate_title(const X509 *certificate, char *text, size_t size)
 {
     char *comma;
 
-    common_name(certificate, text, size);
+    certificate_common_name(certificate, text, size);
     if (*text != '\0')
         return;
     certificate_names(certificate, text, size);

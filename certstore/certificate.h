@@ -37,6 +37,10 @@ void name_text(const X509_NAME *name, char *text, size_t size);
 void general_names_text(
     const struct stack_st_GENERAL_NAME *names, char *text, size_t size);
 bool certificate_has_dns_name(const X509 *certificate);
+/* Only those, comma separated; "" if there is none. */
+void certificate_dns_names(const X509 *certificate, char *text, size_t size);
+/* The most specific CN; "" if there is none. */
+void certificate_common_name(const X509 *certificate, char *text, size_t size);
 
 time_t certificate_not_before(const X509 *certificate);
 time_t certificate_not_after(const X509 *certificate);

@@ -12,6 +12,7 @@
 #include "certstore/certificate.h"
 #include "certstore/judge/judge_parts.h"
 #include "certstore/secrets.h"
+#include "certstore/judge/xenserver.h"
 
 /* In a Certificate message: its own lengths, and those of each certificate in it. */
 enum { SIZE_OF_LIST = 4, SIZE_OF_ENTRY = 5 };
@@ -118,6 +119,45 @@ static void try_to_serve(struct judgement *j, const struct judged_pair *pair)
     SSL_CTX_free(context);
 }
 
+/* Of these XenServer's verdict says the same in other words. */
+static bool tells_why_refused(const char *id)
+{
+    static const char *const ids[] = {"expired", "not-yet-valid", "issuer-expired",
+        "issuer-not-yet-valid", "issuer-no-ca", "critical-extension", "bad-extension",
+        "explicit-curve", "wrong-usage"};
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        if (strcmp(ids[i], id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A chain that XenServer would refuse is never good without a finding: what none of the
+ * rules above knows, OpenSSL's verification does. */
+static void try_to_verify(
+    struct judgement *j, const struct judged_pair *pair, size_t first)
+{
+    const struct xenserver_offer offer = {pair->leaf, pair->chain, pair->unsent};
+    char reason[320];
+
+    for (size_t i = first; i < j->findings->count; i++) {
+        if (tells_why_refused(j->findings->items[i].id))
+            return;
+    }
+    for (int r = 0; r < XENSERVER_RELEASES; r++) {
+        if (xenserver_verifies((enum xenserver_release)r, &offer, j->input->now, reason,
+                sizeof(reason)))
+            continue;
+        findings_add(j->findings, "verification-fails", SEVERITY_WARNING,
+            j->input->cert_file,
+            "XenServer and other clients refuse it when they verify certificates",
+            "tell the CA, and have it issued again: wlbproxy cert request",
+            "the chain does not pass verification: %s", reason);
+        return;
+    }
+}
+
 static void destroy(struct judgement *j)
 {
     for (size_t i = 0; i < j->count; i++)
@@ -159,6 +199,7 @@ bool judge_pair(
         judge_size(&j, pair);
         if (!input->without_key)
             try_to_serve(&j, pair);
+        try_to_verify(&j, pair, first);
         served = !is_refused(&j, first);
     }
     if (!served)

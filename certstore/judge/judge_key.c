@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -195,12 +196,28 @@ static void judge_rsa(
             "%s has an RSA key of %d bits", whose, bits);
 }
 
+static bool is_explicit(const EVP_PKEY *key)
+{
+    int written_out = 0;
+
+    return EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+               &written_out) == 1 &&
+        written_out == 1;
+}
+
 static void judge_curve(struct judgement *j, const char *whose, EVP_PKEY *key, bool leaf)
 {
     char name[32];
 
     key_describe(key, name, sizeof(name));
-    if (strcmp(name, "EC unnamed curve") == 0)
+    if (is_explicit(key))
+        findings_add(j->findings, "explicit-curve",
+            leaf ? SEVERITY_REFUSED : SEVERITY_WARNING, j->input->cert_file,
+            "TLS and RFC 5480 (section 2.1.1) want a curve by its name; OpenSSL refuses a "
+            "chain with such a key, and so does XenServer",
+            "make a new request: wlbproxy cert request",
+            "%s has an EC key with the curve's parameters written out", whose);
+    else if (strcmp(name, "EC unnamed curve") == 0)
         findings_add(j->findings, "unnamed-curve", SEVERITY_REFUSED, j->input->cert_file,
             "TLS needs a curve by its name (RFC 8422 section 5.1.1)",
             "make a new request: " COMMAND("wlbproxy cert request"),

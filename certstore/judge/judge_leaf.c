@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -8,6 +9,7 @@
 
 #include "certstore/certificate.h"
 #include "certstore/judge/judge_parts.h"
+#include "certstore/judge/xenserver.h"
 
 enum { DAY = 24 * 3600, LONGEST_DAYS = 825 };
 
@@ -109,9 +111,52 @@ static void judge_purpose(struct judgement *j, X509 *leaf)
             "handshakes are signed with this key; strict clients refuse it",
             "have it issued again as a server certificate: wlbproxy cert request",
             "the certificate's key usage does not include digitalSignature");
-    if ((X509_get_extension_flags(leaf) & EXFLAG_INVALID) != 0)
-        add(j, "bad-extension", SEVERITY_WARNING, "clients that verify refuse it", renew,
-            "the certificate has an extension that cannot be read");
+}
+
+/* RFC 5280 4.2: a certificate with a critical extension that is not known, or cannot be
+ * read, is to be refused. */
+static void judge_extensions(struct judgement *j, X509 *certificate, const char *whose)
+{
+    uint32_t flags = X509_get_extension_flags(certificate);
+    char name[80];
+
+    if ((flags & EXFLAG_INVALID) != 0)
+        findings_add(j->findings, "bad-extension", SEVERITY_WARNING, j->input->cert_file,
+            "clients that verify refuse it", renew,
+            "%s has an extension that cannot be read", whose);
+    for (int i = 0; i < X509_get_ext_count(certificate); i++) {
+        X509_EXTENSION *extension = X509_get_ext(certificate, i);
+
+        if (X509_EXTENSION_get_critical(extension) != 1 ||
+            X509_supported_extension(extension) == 1)
+            continue;
+        (void)OBJ_obj2txt(name, sizeof(name), X509_EXTENSION_get_object(extension), 0);
+        findings_add(j->findings, "critical-extension", SEVERITY_WARNING,
+            j->input->cert_file,
+            "clients that verify must refuse what they do not know: XenServer does",
+            "ask the CA for a certificate without it, or with it not critical",
+            "%s has the critical extension %s, which OpenSSL does not know", whose, name);
+    }
+}
+
+/* XenServer's host rule, for each of its names. */
+static void judge_host_rule(struct judgement *j, X509 *leaf)
+{
+    char names[512], reason[320], *rest = names, *name;
+
+    xenserver_names(leaf, names, sizeof(names));
+    while ((name = strsep(&rest, ",")) != NULL) {
+        char address[520];
+
+        xenserver_name_to_ask(name, address, sizeof(address));
+        if (*name == '\0' ||
+            xenserver_host_matches(leaf, address, reason, sizeof(reason)))
+            return;
+    }
+    findings_add(j->findings, "no-usable-name", SEVERITY_WARNING, j->input->cert_file,
+        "XenServer compares the host of its WLB URL with DNS names, else with the CN; "
+        "never with IP names",
+        renew, "XenServer can match no name of the certificate: %s", reason);
 }
 
 static void judge_names(struct judgement *j, X509 *leaf, const char *title)
@@ -145,7 +190,9 @@ void judge_leaf(struct judgement *j)
     judge_signature(j, leaf, whose);
     judge_validity(j, title);
     judge_purpose(j, leaf);
+    judge_extensions(j, leaf, whose);
     judge_names(j, leaf, title);
+    judge_host_rule(j, leaf);
 }
 
 void judge_issuer(struct judgement *j, X509 *issuer)
@@ -157,6 +204,14 @@ void judge_issuer(struct judgement *j, X509 *issuer)
     (void)snprintf(whose, sizeof(whose), "the CA certificate of %s", title);
     judge_strength(j, issuer, whose);
     judge_signature(j, issuer, whose);
+    judge_extensions(j, issuer, whose);
+    if (certificate_not_before(issuer) > j->input->now) {
+        certificate_date(certificate_not_before(issuer), date, sizeof(date));
+        findings_add(j->findings, "issuer-not-yet-valid", SEVERITY_WARNING,
+            j->input->cert_file, "chains over it are refused until then",
+            "check this machine's clock (date -u), or get the CA's current certificate",
+            "%s is not valid before %s", whose, date);
+    }
     certificate_date(not_after, date, sizeof(date));
     if (not_after < j->input->now)
         findings_add(j->findings, "issuer-expired", SEVERITY_WARNING, j->input->cert_file,

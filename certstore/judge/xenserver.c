@@ -55,6 +55,15 @@ bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_
     return false;
 }
 
+void xenserver_names(const X509 *leaf, char *text, size_t size)
+{
+    certificate_dns_names(leaf, text, size);
+    if (*text == '\0')
+        certificate_common_name(leaf, text, size);
+    if (*text == '\0')
+        certificate_names(leaf, text, size);
+}
+
 void xenserver_name_to_ask(const char *name, char *address, size_t size)
 {
     bool wild = strncmp(name, "*.", 2) == 0;
@@ -309,6 +318,21 @@ struct xenserver_verdict xenserver_judge_prepared(enum xenserver_release release
     return verdict;
 }
 
+bool xenserver_verifies(enum xenserver_release release,
+    const struct xenserver_offer *offer, time_t now, char *reason, size_t size)
+{
+    STACK_OF(X509) *all = all_of(offer);
+    X509 *install = xenserver_to_install(release, offer->leaf, all, now);
+    int error = install != NULL
+        ? verify_with(release, offer->leaf, offer->chain, install, now, 0)
+        : verify_with(release, offer->leaf, offer->chain,
+              top_of(offer->leaf, offer->chain, now), now, X509_V_FLAG_PARTIAL_CHAIN);
+
+    sk_X509_free(all);
+    explain(error, reason, size);
+    return error == X509_V_OK;
+}
+
 /* By one of its names at least; else *verdict is that of the first one. */
 static bool is_usable(enum xenserver_release release, const struct xenserver_offer *offer,
     time_t now, struct xenserver_verdict *verdict)
@@ -317,7 +341,7 @@ static bool is_usable(enum xenserver_release release, const struct xenserver_off
     X509 *install;
 
     *verdict = (struct xenserver_verdict){.reason = "the certificate has no name"};
-    certificate_names(offer->leaf, names, sizeof(names));
+    xenserver_names(offer->leaf, names, sizeof(names));
     for (bool first = true; (name = strsep(&rest, ",")) != NULL; first = false) {
         char address[NAMES_TEXT_MAX + 4];
         struct xenserver_verdict one;

@@ -61,9 +61,17 @@ struct xenserver_verdict xenserver_judge_prepared(enum xenserver_release release
 bool xenserver_loses(const struct xenserver_offer *served,
     const struct xenserver_offer *fresh, time_t now, char *reason, size_t size);
 
+/* The chain rule alone, in a prepared pool: whatever the kind of key and the names. */
+bool xenserver_verifies(enum xenserver_release release,
+    const struct xenserver_offer *offer, time_t now, char *reason, size_t size);
+
 /* XAPI's host rule: X509_check_host() with the text, be it a name or an address; IP
  * alternative names are never looked at. `reason` says why, for a person. */
 bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_t size);
+
+/* The names by which XenServer's client could know it: the DNS names, else the CN; comma
+ * separated. Where there is neither, the IP names: none will do. */
+void xenserver_names(const X509 *leaf, char *text, size_t size);
 
 /* An address to try a name of a certificate by: itself; of a wildcard one of its names. */
 void xenserver_name_to_ask(const char *name, char *address, size_t size);

@@ -86,7 +86,7 @@ void verdicts_add(json_t *verdicts, const struct verdict_question *question)
         add_address(verdicts, question, question->address);
         return;
     }
-    certificate_names(question->leaf, names, sizeof(names));
+    xenserver_names(question->leaf, names, sizeof(names));
     while ((name = strsep(&rest, ",")) != NULL && count < ADDRESSES_MAX) {
         if (*name == '\0')
             continue;

@@ -23,7 +23,7 @@ struct verdict_question {
     X509 *leaf;
     struct stack_st_X509 *chain; /* sent after the leaf; may be NULL */
     struct stack_st_X509 *unsent; /* roots in the file that are not sent; may be NULL */
-    const char *address; /* host part of the pool's WLB URL; NULL: each name it has */
+    const char *address; /* host part of the pool's WLB URL; NULL: its names */
     struct stack_st_X509 *installed; /* what is in the pool; NULL: what must be */
 };
 

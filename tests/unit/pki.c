@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -47,6 +48,20 @@ static struct kept *keep(void)
     return one;
 }
 
+/* "P-256", or "P-256:explicit": with the curve's parameters written out. */
+static EVP_PKEY *make_ec_key(const char *curve)
+{
+    char name[32];
+    EVP_PKEY *key;
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(curve, ":"), curve);
+    key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", name);
+    if (strchr(curve, ':') != NULL &&
+        EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, "explicit") != 1)
+        abort();
+    return key;
+}
+
 static EVP_PKEY *make_key(const char *kind)
 {
     const char *argument = strchr(kind, ':'), *digest;
@@ -56,7 +71,7 @@ static EVP_PKEY *make_key(const char *kind)
     if (argument == NULL)
         return EVP_PKEY_Q_keygen(NULL, NULL, type);
     if (strcmp(type, "EC") == 0)
-        return EVP_PKEY_Q_keygen(NULL, NULL, type, argument + 1);
+        return make_ec_key(argument + 1);
     if (strcmp(type, "RSA") == 0)
         return EVP_PKEY_Q_keygen(NULL, NULL, type, (size_t)atoi(argument + 1));
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -105,6 +120,27 @@ static void extend(X509 *certificate, X509 *issuer, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
+static void extend_more(X509 *certificate, X509 *issuer, const char *extensions)
+{
+    char text[512], *rest = text, *one;
+
+    if (extensions == NULL)
+        return;
+    (void)snprintf(text, sizeof(text), "%s", extensions);
+    while ((one = strsep(&rest, "|")) != NULL) {
+        char *value = strchr(one, '=');
+        X509V3_CTX ctx;
+        X509_EXTENSION *extension;
+
+        *value++ = '\0';
+        X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
+        extension = X509V3_EXT_conf(NULL, &ctx, one, value);
+        if (extension == NULL || X509_add_ext(certificate, extension, -1) != 1)
+            abort();
+        X509_EXTENSION_free(extension);
+    }
+}
+
 X509 *pki_certificate(
     const struct pki_request *request, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
 {
@@ -131,6 +167,7 @@ X509 *pki_certificate(
         request->ca ? "critical,CA:TRUE" : "CA:FALSE");
     extend(certificate, issuer, NID_subject_alt_name, request->alternative);
     extend(certificate, issuer, NID_ext_key_usage, request->usage);
+    extend_more(certificate, issuer, request->extensions);
     if (X509_sign(certificate, issuer_key == NULL ? key : issuer_key,
             edwards ? NULL
                     : EVP_get_digestbyname(

@@ -16,6 +16,7 @@ struct pki_request {
     const char *alternative; /* "DNS:a,IP:1.2.3.4"; NULL: none */
     const char *usage; /* extended key usage; NULL: none */
     const char *digest; /* NULL: SHA256 */
+    const char *extensions; /* more of them: "NAME=VALUE|NAME=VALUE"; NULL: none */
     bool ca;
     long from_days, to_days; /* from PKI_NOW; both 0: -1 and 365 */
 };

@@ -393,6 +393,12 @@ static void wrong_leaves_are_told(void **state)
     expect_leaf(
         LEAF(.ca = false), "EC:brainpoolP256r1", "unusual-curve", SEVERITY_REFUSED);
     expect_leaf(LEAF(.ca = false), "EC:P-521", "no-dns-name", SEVERITY_NOTE);
+    expect_leaf(
+        LEAF(.ca = false), "EC:P-256:explicit", "explicit-curve", SEVERITY_REFUSED);
+    expect_leaf(LEAF(.extensions = "1.2.3.4=critical,DER:0500"), RSA,
+        "critical-extension", SEVERITY_WARNING);
+    expect_leaf(&(struct pki_request){.alternative = "IP:10.0.0.7"}, RSA,
+        "no-usable-name", SEVERITY_WARNING);
     expect_leaf(LEAF(.ca = false), "ED25519", "no-dns-name", SEVERITY_NOTE);
     expect_leaf(LEAF(.ca = false), "ED448", "no-dns-name", SEVERITY_NOTE);
     expect_text(
