@@ -223,7 +223,7 @@ const struct judged_pair *credential_pair(const struct credential *credential)
 }
 
 bool credential_member(const struct credential *credential, size_t i, char *subject,
-    size_t size, time_t *not_after)
+    size_t size, time_t *not_before, time_t *not_after)
 {
     const X509 *member = credential->pair.leaf;
 
@@ -232,6 +232,7 @@ bool credential_member(const struct credential *credential, size_t i, char *subj
     if (i > 0)
         member = sk_X509_value(credential->pair.chain, (int)i - 1);
     certificate_subject(member, subject, size);
+    *not_before = certificate_not_before(member);
     *not_after = certificate_not_after(member);
     return true;
 }

@@ -86,9 +86,9 @@ struct stack_st_X509 *credential_chain(
     const struct credential *credential); /* without the leaf */
 EVP_PKEY *credential_key(const struct credential *credential);
 
-/* The i-th certificate sent, 0 the leaf: its subject and when it ends, for those who do
- * not speak OpenSSL. False beyond the last. */
+/* The i-th certificate sent, 0 the leaf: its subject and its life, for those who do not
+ * speak OpenSSL. False beyond the last. */
 bool credential_member(const struct credential *credential, size_t i, char *subject,
-    size_t size, time_t *not_after);
+    size_t size, time_t *not_before, time_t *not_after);
 
 #endif

@@ -126,6 +126,12 @@ static bool paths_parse(
     return path_check(text, limits, err) && list_append(field, text, err);
 }
 
+static bool files_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    return strcmp(text, "none") == 0 || paths_parse(text, limits, field, err);
+}
+
 static bool accept_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
@@ -218,6 +224,7 @@ const struct option_type type_file = {.name = "path", TEXT(file_parse)};
 const struct option_type type_host = {.name = "host name", TEXT(host_parse)};
 const struct option_type type_token = {.name = "text", TEXT(token_parse)};
 const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
+const struct option_type type_files = {.name = "path", LIST(files_parse)};
 const struct option_type type_accept = {.name = "[address:]port", LIST(accept_parse)};
 const struct option_type type_connect = {
     .name = "host:port or unix:/path", LIST(connect_parse)};

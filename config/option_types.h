@@ -42,6 +42,7 @@ extern const struct option_type type_host; /* char *: a name; "none" is kept as 
 extern const struct option_type type_token; /* char *: OpenSSL lists, account names */
 /* struct text_list, for repeatable options; parse appends. */
 extern const struct option_type type_paths;
+extern const struct option_type type_files; /* paths; "none" adds nothing */
 extern const struct option_type type_accept;
 extern const struct option_type type_connect;
 extern const struct option_type type_networks; /* addresses, networks */

@@ -28,6 +28,7 @@
 #define IS_file(object, field) IS(char *, object, field)
 #define IS_host(object, field) IS(char *, object, field)
 #define IS_token(object, field) IS(char *, object, field)
+#define IS_files(object, field) IS(struct text_list, object, field)
 #define IS_paths(object, field) IS(struct text_list, object, field)
 #define IS_accept(object, field) IS(struct text_list, object, field)
 #define IS_connect(object, field) IS(struct text_list, object, field)
@@ -70,7 +71,7 @@ static const struct option options[] = {
     {GLOBAL(flag, signer), "on", ANY,
         .help = "private keys in a process of their own, which has no network; off: in workers"},
     {GLOBAL(flag, watch), "off", ANY,
-        .help = "reload by itself when a certificate or key on disk has changed"},
+        .help = "reload by itself when a certificate, key, ca or crl on disk has changed"},
     {GLOBAL(flag, strict_reload), "off", ANY,
         .help = "refuse a reload that loses names or ends earlier than what is served"},
     {GLOBAL(duration, drain_timeout), "11m", {0, DAY, NULL},
@@ -124,8 +125,9 @@ static const struct option options[] = {
         .help = "ask clients for a certificate"},
     {SERVICE(file, ca), "none", ANY,
         .help = "PEM file: issuers whose client certificates are trusted"},
-    {SERVICE(file, crl), "none", ANY,
-        .help = "PEM file: what those issuers have revoked"},
+    {SERVICE(files, crl), NULL, ANY,
+        .help = "PEM file: what those issuers have revoked; all of them, or none, in one or more",
+        .repeatable = true},
     {SERVICE(count, verify_depth), "4", {0, 100, NULL},
         .help = "longest chain of a client certificate"},
     {SERVICE(flag, send_root), "on", ANY,

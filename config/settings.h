@@ -46,7 +46,7 @@ struct service_settings {
     char *groups; /* "auto" or colon-separated, OpenSSL names */
     enum verify_mode verify;
     char *ca; /* PEM file of trusted issuers of client certificates; "" = none */
-    char *crl; /* "" = none */
+    struct text_list crl; /* PEM files; none: nothing is revoked */
     uint32_t verify_depth;
     bool send_root;
     bool xenserver; /* XenServer connects here */

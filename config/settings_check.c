@@ -40,7 +40,7 @@ static bool clients_can_be_verified(
     }
     for (size_t i = 0; service->verify == VERIFY_OFF && i < 3; i++) {
         *line = written_at(build, index, unused[i]);
-        if (*line != 0 && !(i < 2 && *(i == 0 ? service->ca : service->crl) == '\0'))
+        if (*line != 0 && (i == 0 ? *service->ca != '\0' : i == 2 || service->crl.count > 0))
             return error_set(err,
                 "%s has no effect while verify = off: write verify = required or "
                 "optional",

@@ -11,8 +11,8 @@
 
 #include "certstore/certificate.h"
 #include "certstore/judge/judge_parts.h"
-#include "certstore/secrets.h"
 #include "certstore/judge/xenserver.h"
+#include "certstore/secrets.h"
 
 /* In a Certificate message: its own lengths, and those of each certificate in it. */
 enum { SIZE_OF_LIST = 4, SIZE_OF_ENTRY = 5 };

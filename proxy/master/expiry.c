@@ -1,54 +1,94 @@
 #include "proxy/master/expiry.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "certstore/credential.h"
+#include "certstore/trust.h"
 #include "proxy/base/log.h"
 #include "proxy/master/plan.h"
 
 enum { DAY = 24 * 60 * 60, HOUR_MS = 60 * 60 * 1000, LAST_THRESHOLD = 4 };
 
-long expiry_threshold(time_t not_after, time_t now)
+long expiry_threshold(time_t from, time_t to, time_t now)
 {
     static const int days[LAST_THRESHOLD] = {30, 14, 7, 1};
-    time_t left = not_after - now;
+    time_t left = to - now;
     long threshold = 0;
 
     if (left < 0)
         return LAST_THRESHOLD + 1 + (long)(-left / DAY);
-    while (threshold < LAST_THRESHOLD && left <= (time_t)days[threshold] * DAY)
-        threshold++;
+    for (int i = 0; i < LAST_THRESHOLD; i++) {
+        if (left <= (time_t)days[i] * DAY && 2 * (time_t)days[i] * DAY <= to - from)
+            threshold = i + 1;
+    }
     return threshold;
 }
 
-static void warn(const char *service, const char *subject, time_t not_after, time_t now)
+/* Something that ends, and what its events are called. */
+struct ending {
+    const char *ends, *ended;
+    const char *service, *subject;
+    time_t from, to;
+};
+
+static void warn(const struct ending *it, time_t now)
 {
     char quoted[600], until[32];
     struct tm utc;
-    time_t left = not_after - now;
+    time_t left = it->to - now;
+    const bool near = left < 7 * DAY && 14 * DAY <= it->to - it->from;
 
-    gmtime_r(&not_after, &utc);
+    gmtime_r(&it->to, &utc);
     strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    log_at(left < 7 * DAY ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+    log_at(left < 0 || near ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
         "event=%s service=%s subject=%s not_after=%s days_left=%ld",
-        left < 0 ? "certificate_expired" : "certificate_expires", service,
-        log_quote(quoted, sizeof(quoted), subject, strlen(subject)), until,
+        left < 0 ? it->ended : it->ends, it->service,
+        log_quote(quoted, sizeof(quoted), it->subject, strlen(it->subject)), until,
         (long)(left / DAY));
 }
 
-static void look_at(struct expiry *e, const char *service,
+static void look_at(const struct expiry *e, const struct ending *it, time_t now)
+{
+    long before = e->looked != 0 ? expiry_threshold(it->from, it->to, e->looked) : 0;
+
+    if (expiry_threshold(it->from, it->to, now) > before)
+        warn(it, now);
+}
+
+static void look_at_certificates(const struct expiry *e, const char *service,
     const struct credential *credential, time_t now)
 {
+    struct ending it = {.ends = "certificate_expires", .ended = "certificate_expired",
+        .service = service};
     char subject[256];
-    time_t not_after;
 
-    for (size_t i = 0;
-         credential_member(credential, i, subject, sizeof(subject), &not_after); i++) {
-        long before = e->looked != 0 ? expiry_threshold(not_after, e->looked) : 0;
+    it.subject = subject;
+    for (size_t i = 0; credential_member(
+             credential, i, subject, sizeof(subject), &it.from, &it.to);
+         i++)
+        look_at(e, &it, now);
+}
 
-        if (expiry_threshold(not_after, now) > before)
-            warn(service, subject, not_after, now);
+static void look_at_trust(const struct expiry *e, const char *name,
+    const struct plan_service *service, time_t now)
+{
+    struct trust_member *members;
+    size_t count = trust_members(service->ca, service->crl, &members);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct ending it = {
+            .ends = members[i].is_list ? "crl_expires" : "ca_expires",
+            .ended = members[i].is_list ? "crl_expired" : "ca_expired",
+            .service = name,
+            .subject = members[i].title,
+            .from = members[i].from,
+            .to = members[i].to,
+        };
+
+        look_at(e, &it, now);
     }
+    free(members);
 }
 
 static void look(struct expiry *e)
@@ -56,9 +96,12 @@ static void look(struct expiry *e)
     time_t now = time(NULL);
 
     for (size_t i = 0; e->plan != NULL && i < e->plan->settings->service_count; i++) {
-        for (size_t k = 0; k < e->plan->services[i].credential_count; k++)
-            look_at(e, e->plan->settings->services[i].name,
-                e->plan->services[i].credentials[k], now);
+        const struct plan_service *service = &e->plan->services[i];
+        const char *name = e->plan->settings->services[i].name;
+
+        for (size_t k = 0; k < service->credential_count; k++)
+            look_at_certificates(e, name, service->credentials[k], now);
+        look_at_trust(e, name, service, now);
     }
     e->looked = now;
 }

@@ -57,13 +57,18 @@ static void complain(struct file_watch *w, const char *file)
     w->complained = true;
 }
 
+/* "": there is none. */
+static void add_file(struct file_watch *w, struct watch_paths *paths, const char *file)
+{
+    if (*file != '\0' && !watch_paths_add(paths, file))
+        complain(w, file);
+}
+
 static void add_files(
     struct file_watch *w, struct watch_paths *paths, const struct text_list *files)
 {
-    for (size_t i = 0; i < files->count; i++) {
-        if (!watch_paths_add(paths, files->items[i]))
-            complain(w, files->items[i]);
-    }
+    for (size_t i = 0; i < files->count; i++)
+        add_file(w, paths, files->items[i]);
 }
 
 /* A pending pair lies beside the one that is live, or will. */
@@ -85,6 +90,8 @@ static void renew(struct file_watch *w, const struct settings *settings)
     for (size_t i = 0; i < settings->service_count; i++) {
         add_files(w, &fresh, &settings->services[i].cert);
         add_files(w, &fresh, &settings->services[i].key);
+        add_file(w, &fresh, settings->services[i].ca);
+        add_files(w, &fresh, &settings->services[i].crl);
         add_pending(&fresh, &settings->services[i].cert);
     }
     watch_paths_replace(&w->paths, &fresh);

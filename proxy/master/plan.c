@@ -7,6 +7,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
+#include "certstore/trust.h"
 #include "config/error.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/ipc/log_files.h"
@@ -93,8 +94,9 @@ static bool load_service(struct plan_service *service,
     }
     if (settings->ca[0] != '\0' && !trust_file_read(settings->ca, &service->ca, err))
         return error_context(err, "ca");
-    if (settings->crl[0] != '\0' && !trust_file_read(settings->crl, &service->crl, err))
+    if (settings->crl.count > 0 && !trust_files_read(&settings->crl, &service->crl, err))
         return error_context(err, "crl");
+    judge_trust(settings, service->ca, service->crl, time(NULL), findings);
     judge_service(settings, service->credentials, service->credential_count, findings);
     return true;
 }

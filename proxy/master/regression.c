@@ -7,6 +7,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
+#include "certstore/trust.h"
 #include "config/error.h"
 #include "config/remedy.h"
 #include "proxy/master/plan.h"
@@ -132,6 +133,36 @@ static bool refuse(const struct findings *findings, size_t i, const char *why_re
     return error_set(err, "%s%s", text, why_refused);
 }
 
+/* Adds what is wrong with whom the service trusts; true if it is no worse than stale. */
+static bool trust_is_good(const struct plan_service *service,
+    const struct service_settings *settings, time_t now, struct findings *findings)
+{
+    judge_trust(settings, service->ca, service->crl, now, findings);
+    return findings_worst(findings) < SEVERITY_STALE;
+}
+
+/* A list or a CA that would lock clients out does not replace one that lets them in. */
+static bool compare_trust(const struct comparison *c, struct error *err)
+{
+    struct findings served, fresh;
+    bool good;
+
+    findings_init(&served);
+    findings_init(&fresh);
+    good = c->force || c->served_settings->verify == VERIFY_OFF ||
+        trust_is_good(c->fresh, c->fresh_settings, c->now, &fresh) ||
+        !trust_is_good(c->served, c->served_settings, c->now, &served);
+    if (!good) {
+        char text[ERROR_TEXT_MAX];
+
+        finding_sentence(findings_first(&fresh, SEVERITY_STALE), text, sizeof(text));
+        error_set(err, "%s", text);
+    }
+    findings_destroy(&served);
+    findings_destroy(&fresh);
+    return good;
+}
+
 static bool compare_services(const struct comparison *c, struct error *err)
 {
     const struct judged_service served = {
@@ -144,6 +175,8 @@ static bool compare_services(const struct comparison *c, struct error *err)
         return false;
     if (c->strict && !c->force && c->findings->count > first)
         return refuse(c->findings, first, " (strict_reload is on)", err);
+    if (!compare_trust(c, err))
+        return false;
     first = c->findings->count;
     if (judge_lost(&served, &fresh, c->now, c->force ? SEVERITY_WARNING : SEVERITY_REFUSED,
             c->findings) &&

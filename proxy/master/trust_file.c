@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/error.h"
+#include "config/settings.h"
 
 enum { TRUST_FILE_MAX = 16 * 1024 * 1024 };
 
@@ -57,4 +59,23 @@ bool trust_file_read(const char *path, char **text, struct error *err)
     if (fd >= 0)
         close(fd);
     return good || error_context(err, "%s", path);
+}
+
+bool trust_files_read(const struct text_list *paths, char **text, struct error *err)
+{
+    char *all = NULL, *longer, *one;
+
+    for (size_t i = 0; i < paths->count; i++) {
+        if (!trust_file_read(paths->items[i], &one, err)) {
+            free(all);
+            return false;
+        }
+        if (asprintf(&longer, "%s%s\n", all != NULL ? all : "", one) < 0)
+            abort();
+        free(one);
+        free(all);
+        all = longer;
+    }
+    *text = all;
+    return true;
 }

@@ -57,7 +57,7 @@ def test_each_rung_is_told_once_while_the_proxy_runs(start_proxy, origin, pki, t
 def test_both_certificates_of_a_service_have_their_ladder(start_proxy, origin, pki, tmp_path):
     clock = Clock(tmp_path)
     rsa = chain_that_ends(pki, leaf=20.5, intermediate=200, name="dual-rsa")
-    ec = pki.leaf("dual-ec", key="P-256", cn="ec.localhost", start=day(-1), end=day(14.5))
+    ec = pki.leaf("dual-ec", key="P-256", cn="ec.localhost", start=day(-100), end=day(14.5))
     ec_cert, ec_key = tmp_path / "ec.pem", tmp_path / "ec.key"
     ec.install(ec_cert, ec_key)
     proxy = start_proxy(origin.address, environment=clock.environment, pair=rsa,

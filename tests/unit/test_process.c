@@ -30,7 +30,13 @@ static void expiry_warns_at_its_thresholds(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_int_equal(expiry_threshold(now + cases[i].left, now), cases[i].threshold);
+        assert_int_equal(expiry_threshold(now - 365L * DAY, now + cases[i].left, now),
+            cases[i].threshold);
+    /* A list of a week, and one of a day: only what is at most half of that counts. */
+    assert_int_equal(expiry_threshold(now - DAY, now + 6 * DAY, now), 0);
+    assert_int_equal(expiry_threshold(now - 6 * DAY, now + DAY, now), 4);
+    assert_int_equal(expiry_threshold(now - DAY / 2, now + DAY / 2, now), 0);
+    assert_int_equal(expiry_threshold(now - 2 * DAY, now - DAY, now), 6);
 }
 
 static void lost_names_are_named(void **state)
