@@ -14,6 +14,7 @@
 #include "certstore/ticket.h"
 #include "config/error.h"
 #include "config/settings.h"
+#include "config/text_list.h"
 
 enum { SECURITY_LEVEL = 2 };
 
@@ -36,6 +37,8 @@ static void free_policy(
     SSL_CTX_free(policy->successor);
     free(policy->groups);
     free(policy->ciphersuites);
+    text_list_clear(&policy->pins);
+    text_list_clear(&policy->names);
     free(policy);
 }
 
@@ -139,6 +142,17 @@ static int on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen
     return SSL_TLSEXT_ERR_OK;
 }
 
+static bool hash_list(EVP_MD_CTX *hash, const struct text_list *list)
+{
+    const uint32_t count = (uint32_t)list->count;
+    bool done = EVP_DigestUpdate(hash, &count, sizeof(count)) == 1;
+
+    for (size_t i = 0; done && i < list->count; i++)
+        done =
+            EVP_DigestUpdate(hash, list->items[i], strlen(list->items[i]) + 1) == 1;
+    return done;
+}
+
 /* A session is resumed only where its service, whom that trusts, and how it verifies are
  * the same as when it was made (CVE-2025-23419). */
 static bool set_session_id_context(SSL_CTX *context, struct context_policy *policy,
@@ -158,6 +172,8 @@ static bool set_session_id_context(SSL_CTX *context, struct context_policy *poli
 
         done = EVP_DigestUpdate(hash, text, strlen(text) + 1) == 1;
     }
+    done = done && hash_list(hash, &service->verify_pins) &&
+        hash_list(hash, &service->verify_names);
     done = done && EVP_DigestFinal_ex(hash, digest, &len) == 1 &&
         SSL_CTX_set_session_id_context(context, digest, SESSION_BINDING) == 1;
     EVP_MD_CTX_free(hash);

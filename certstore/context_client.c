@@ -1,12 +1,20 @@
+#include <stdio.h>
+#include <string.h>
+
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
+#include "certstore/certificate.h"
 #include "certstore/context_parts.h"
 #include "certstore/trust.h"
 #include "config/error.h"
 #include "config/settings.h"
+#include "config/text_list.h"
 
 /* The names are sent in the CertificateRequest, so that a client can choose. */
 static void trust(SSL_CTX *context, const struct trust *trusted)
@@ -16,16 +24,98 @@ static void trust(SSL_CTX *context, const struct trust *trusted)
         (void)SSL_CTX_add_client_CA(context, sk_X509_value(trusted->authorities, i));
 }
 
+/* Without issuers to trust the pinned certificate is what is trusted: that no issuer is
+ * known is overlooked, nothing else about the certificate itself. */
+static int on_verify_pinned(int ok, X509_STORE_CTX *store)
+{
+    switch (X509_STORE_CTX_get_error(store)) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_CERT_UNTRUSTED:
+        return 1;
+    default:
+        return ok || X509_STORE_CTX_get_error_depth(store) > 0;
+    }
+}
+
+static void to_hex(const unsigned char *bytes, size_t len, char *text)
+{
+    for (size_t i = 0; i < len; i++)
+        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static bool is_pinned(const struct text_list *pins, X509 *certificate)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
+    char text[2 * EVP_MAX_MD_SIZE + 1];
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key);
+    bool found;
+
+    certificate_sha256(certificate, text);
+    found = text_list_has(pins, text);
+    if (!found && len > 0 &&
+        EVP_Digest(key, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1) {
+        to_hex(digest, SHA256_DIGEST_LENGTH, text);
+        found = text_list_has(pins, text);
+    }
+    OPENSSL_free(key);
+    return found;
+}
+
+/* A name of a client is not a pattern, be it in the certificate or in the option. */
+static bool has_name(X509 *certificate, const char *name)
+{
+    const unsigned flags = X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;
+    char common[256];
+
+    certificate_common_name(certificate, common, sizeof(common));
+    return strcmp(common, name) == 0 ||
+        (*name != '.' && X509_check_host(certificate, name, 0, flags, NULL) == 1) ||
+        X509_check_email(certificate, name, 0, 0) == 1 ||
+        X509_check_ip_asc(certificate, name, 0) == 1;
+}
+
+static bool has_one_of(X509 *certificate, const struct text_list *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (has_name(certificate, names->items[i]))
+            return true;
+    }
+    return names->count == 0;
+}
+
+/* The chain, then what is asked of the certificate besides. */
+static int on_verify_client(X509_STORE_CTX *store, void *data)
+{
+    const struct context_policy *policy = data;
+    X509 *certificate = X509_STORE_CTX_get0_cert(store);
+    int error = X509_V_OK;
+
+    if (policy->trusts_pins_alone)
+        X509_STORE_CTX_set_verify_cb(store, on_verify_pinned);
+    if (X509_verify_cert(store) != 1)
+        return 0;
+    if (policy->pins.count > 0 && !is_pinned(&policy->pins, certificate))
+        error = X509_V_ERR_CERT_REJECTED;
+    else if (!has_one_of(certificate, &policy->names))
+        error = X509_V_ERR_HOSTNAME_MISMATCH;
+    /* What was overlooked on the way is not what SSL_get_verify_result() is to say. */
+    X509_STORE_CTX_set_error(store, error);
+    return error == X509_V_OK;
+}
+
 bool context_set_client_verification(SSL_CTX *context, OSSL_LIB_CTX *libctx,
     const struct service_settings *service, const char *ca_pem, const char *crl_pem,
     struct error *err)
 {
+    struct context_policy *policy = context_policy(context);
     struct trust trusted;
 
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
     if (service->verify == VERIFY_OFF)
         return true;
-    if (ca_pem == NULL)
+    if (ca_pem == NULL && service->verify_pins.count == 0)
         return error_set(err,
             "verify needs the issuers of the client certificates; add: "
             "ca = FILE");
@@ -33,6 +123,10 @@ bool context_set_client_verification(SSL_CTX *context, OSSL_LIB_CTX *libctx,
         return false;
     trust(context, &trusted);
     trust_destroy(&trusted);
+    text_list_copy(&policy->pins, &service->verify_pins);
+    text_list_copy(&policy->names, &service->verify_names);
+    policy->trusts_pins_alone = ca_pem == NULL;
+    SSL_CTX_set_cert_verify_callback(context, on_verify_client, policy);
     SSL_CTX_set_verify_depth(context, (int)service->verify_depth);
     SSL_CTX_set_verify(context,
         service->verify == VERIFY_REQUIRED

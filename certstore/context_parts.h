@@ -11,6 +11,7 @@
 #include <openssl/types.h>
 
 #include "certstore/context.h"
+#include "config/settings.h"
 
 /* Lives as long as the SSL_CTX: an SSL may outlive context_free(). */
 struct context_policy {
@@ -20,6 +21,8 @@ struct context_policy {
     void *owner; /* see context_owner() */
     SSL_CTX *successor; /* whose certificates are shown instead; NULL: its own */
     char *groups, *ciphersuites; /* as given to the library */
+    struct text_list pins, names; /* of clients; none: any that is trusted */
+    bool trusts_pins_alone; /* there is no ca */
     const struct sni_choice *choices; /* borrowed */
     size_t choice_count;
     unsigned char binding[SESSION_BINDING];

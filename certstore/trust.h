@@ -12,10 +12,9 @@
 #include <openssl/types.h>
 
 struct error;
-struct findings;
-struct service_settings;
 struct stack_st_X509;
 struct stack_st_X509_CRL;
+struct text_list;
 
 struct trust {
     struct stack_st_X509 *authorities;
@@ -31,9 +30,7 @@ void trust_destroy(struct trust *trust);
  * list where there is any list: a missing one would pass for an empty one. */
 void trust_fill_store(const struct trust *trust, X509_STORE *store);
 
-/* What would lock clients out, now or soon. What cannot be read is told elsewhere. */
-void judge_trust(const struct service_settings *service, const char *ca_pem,
-    const char *crl_pem, time_t now, struct findings *findings);
+time_t trust_time(const ASN1_TIME *when); /* NULL: 0 */
 
 /* One thing that ends, for those who do not speak OpenSSL. */
 struct trust_member {
@@ -45,5 +42,8 @@ struct trust_member {
 /* *members is the caller's to free; lists without a next update do not end. */
 size_t trust_members(
     const char *ca_pem, const char *crl_pem, struct trust_member **members);
+
+/* Adds the SHA-256 of each certificate in the text, in lower-case hex. */
+bool trust_add_pins(const char *pem_text, struct text_list *pins, struct error *err);
 
 #endif

@@ -11,7 +11,7 @@
 #include "config/path_rule.h"
 #include "config/text_list.h"
 
-enum { TOKEN_MAX = 1024, NAME_MAX_LEN = 253, LIST_MAX = 64 };
+enum { TOKEN_MAX = 1024, NAME_MAX_LEN = 253, LIST_MAX = 64, PINS_MAX = 1000, SHA256_HEX = 64 };
 
 static void text_assign(char **field, const char *text)
 {
@@ -112,10 +112,11 @@ static bool token_parse(
     return true;
 }
 
-static bool list_append(struct text_list *list, const char *text, struct error *err)
+static bool list_append(
+    struct text_list *list, const char *text, size_t max, struct error *err)
 {
-    if (list->count == LIST_MAX)
-        return error_set(err, "there are more than %d of them", LIST_MAX);
+    if (list->count == max)
+        return error_set(err, "there are more than %zu of them", max);
     text_list_add(list, text);
     return true;
 }
@@ -123,7 +124,7 @@ static bool list_append(struct text_list *list, const char *text, struct error *
 static bool paths_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
-    return path_check(text, limits, err) && list_append(field, text, err);
+    return path_check(text, limits, err) && list_append(field, text, LIST_MAX, err);
 }
 
 static bool files_parse(
@@ -132,18 +133,50 @@ static bool files_parse(
     return strcmp(text, "none") == 0 || paths_parse(text, limits, field, err);
 }
 
+static bool pins_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    char digest[SHA256_HEX + 1];
+    size_t len = 0;
+
+    if (*text == '/')
+        return path_check(text, limits, err) && list_append(field, text, PINS_MAX, err);
+    for (const char *c = text; *c != '\0' && len <= SHA256_HEX; c++) {
+        if (isxdigit((unsigned char)*c) && len < SHA256_HEX)
+            digest[len++] = (char)tolower((unsigned char)*c);
+        else if (*c != ':')
+            len = SHA256_HEX + 1;
+    }
+    if (len != SHA256_HEX)
+        return error_set(err,
+            "'%s' is neither an absolute path nor a SHA-256 of 64 hexadecimal digits",
+            excerpt_of_text(text).text);
+    digest[len] = '\0';
+    return list_append(field, digest, PINS_MAX, err);
+}
+
+static bool texts_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    (void)limits;
+    if (strlen(text) > NAME_MAX_LEN)
+        return error_set(err, "'%s' is longer than %d bytes", excerpt_of_text(text).text,
+            NAME_MAX_LEN);
+    return list_append(field, text, LIST_MAX, err);
+}
+
 static bool accept_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
     (void)limits;
-    return endpoint_check(text, ENDPOINT_ACCEPT, err) && list_append(field, text, err);
+    return endpoint_check(text, ENDPOINT_ACCEPT, err) && list_append(field, text, LIST_MAX, err);
 }
 
 static bool connect_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
     (void)limits;
-    return endpoint_check(text, ENDPOINT_CONNECT, err) && list_append(field, text, err);
+    return endpoint_check(text, ENDPOINT_CONNECT, err) && list_append(field, text, LIST_MAX, err);
 }
 
 static bool is_host_name(const char *text)
@@ -167,7 +200,7 @@ static bool names_parse(
     if (!is_host_name(strncmp(text, "*.", 2) == 0 ? text + 2 : text))
         return error_set(err, "'%s' is not a host name, nor '*.' and a domain",
             excerpt_of_text(text).text);
-    return list_append(field, text, err);
+    return list_append(field, text, LIST_MAX, err);
 }
 
 static bool networks_parse(
@@ -176,7 +209,7 @@ static bool networks_parse(
     struct network network;
 
     (void)limits;
-    return network_parse(text, &network, err) && list_append(field, text, err);
+    return network_parse(text, &network, err) && list_append(field, text, LIST_MAX, err);
 }
 
 static bool requests_parse(
@@ -185,7 +218,7 @@ static bool requests_parse(
     struct path_rule rule;
 
     (void)limits;
-    return path_rule_parse(text, &rule, err) && list_append(field, text, err);
+    return path_rule_parse(text, &rule, err) && list_append(field, text, LIST_MAX, err);
 }
 
 static bool host_parse(
@@ -225,6 +258,8 @@ const struct option_type type_host = {.name = "host name", TEXT(host_parse)};
 const struct option_type type_token = {.name = "text", TEXT(token_parse)};
 const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
 const struct option_type type_files = {.name = "path", LIST(files_parse)};
+const struct option_type type_pins = {.name = "path or SHA-256", LIST(pins_parse)};
+const struct option_type type_texts = {.name = "text", LIST(texts_parse)};
 const struct option_type type_accept = {.name = "[address:]port", LIST(accept_parse)};
 const struct option_type type_connect = {
     .name = "host:port or unix:/path", LIST(connect_parse)};

@@ -29,6 +29,8 @@
 #define IS_host(object, field) IS(char *, object, field)
 #define IS_token(object, field) IS(char *, object, field)
 #define IS_files(object, field) IS(struct text_list, object, field)
+#define IS_pins(object, field) IS(struct text_list, object, field)
+#define IS_texts(object, field) IS(struct text_list, object, field)
 #define IS_paths(object, field) IS(struct text_list, object, field)
 #define IS_accept(object, field) IS(struct text_list, object, field)
 #define IS_connect(object, field) IS(struct text_list, object, field)
@@ -130,6 +132,12 @@ static const struct option options[] = {
         .repeatable = true},
     {SERVICE(count, verify_depth), "4", {0, 100, NULL},
         .help = "longest chain of a client certificate"},
+    {SERVICE(pins, verify_pins), NULL, ANY,
+        .help = "only these client certificates: a PEM file of them, or SHA-256 of one or its key",
+        .repeatable = true},
+    {SERVICE(texts, verify_names), NULL, ANY,
+        .help = "only client certificates with one of these: CN, DNS, e-mail or IP name",
+        .repeatable = true},
     {SERVICE(flag, send_root), "on", ANY,
         .help = "send the self-signed root if it is in the file"},
     {SERVICE(flag, xenserver), "on", ANY,

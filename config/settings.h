@@ -48,6 +48,8 @@ struct service_settings {
     char *ca; /* PEM file of trusted issuers of client certificates; "" = none */
     struct text_list crl; /* PEM files; none: nothing is revoked */
     uint32_t verify_depth;
+    struct text_list verify_pins; /* PEM files, and digests; a plan has digests alone */
+    struct text_list verify_names;
     bool send_root;
     bool xenserver; /* XenServer connects here */
     uint64_t handshake_timeout;

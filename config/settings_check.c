@@ -27,26 +27,49 @@ static bool keys_fit(
         service->name, service->cert.count, service->key.count);
 }
 
-static bool clients_can_be_verified(
+/* Whether what was written there says something. */
+static bool says_something(const struct service_settings *service, const char *option)
+{
+    if (strcmp(option, "ca") == 0)
+        return *service->ca != '\0';
+    return strcmp(option, "crl") != 0 || service->crl.count > 0;
+}
+
+static bool nothing_is_for_verify(
     const struct settings_build *build, size_t index, unsigned *line, struct error *err)
 {
-    const struct service_settings *service = &build->settings->services[index];
-    static const char *const unused[] = {"ca", "crl", "verify_depth"};
+    static const char *const unused[] = {
+        "ca", "crl", "verify_depth", "verify_pins", "verify_names"};
 
-    if (service->verify != VERIFY_OFF && *service->ca == '\0') {
-        *line = build_line(build, index, "verify");
-        return error_set(err,
-            "[%s] verifies clients, but ca does not say by which issuers", service->name);
-    }
-    for (size_t i = 0; service->verify == VERIFY_OFF && i < 3; i++) {
+    for (size_t i = 0; i < sizeof(unused) / sizeof(unused[0]); i++) {
         *line = written_at(build, index, unused[i]);
-        if (*line != 0 && (i == 0 ? *service->ca != '\0' : i == 2 || service->crl.count > 0))
+        if (*line != 0 && says_something(&build->settings->services[index], unused[i]))
             return error_set(err,
                 "%s has no effect while verify = off: write verify = required or "
                 "optional",
                 unused[i]);
     }
     return true;
+}
+
+static bool clients_can_be_verified(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+
+    if (service->verify == VERIFY_OFF)
+        return nothing_is_for_verify(build, index, line, err);
+    if (*service->ca != '\0')
+        return true;
+    if (service->verify_pins.count == 0) {
+        *line = build_line(build, index, "verify");
+        return error_set(err,
+            "[%s] verifies clients, but neither ca nor verify_pins says which",
+            service->name);
+    }
+    *line = build_line(build, index, "crl");
+    return service->crl.count == 0 ||
+        error_set(err, "crl needs ca: the certificates of the issuers that signed it");
 }
 
 static bool protocol_takes_options(

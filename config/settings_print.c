@@ -36,11 +36,12 @@ static void print_global(const struct settings *settings, FILE *out)
  * not write them itself. */
 static bool is_used(const struct option *option, const struct service_settings *service)
 {
-    static const char *const for_verify[] = {"ca", "crl", "verify_depth"};
+    static const char *const for_verify[] = {
+        "ca", "crl", "verify_depth", "verify_pins", "verify_names"};
 
     if (option->http_only && service->protocol != PROTOCOL_HTTP)
         return false;
-    for (size_t i = 0; service->verify == VERIFY_OFF && i < 3; i++) {
+    for (size_t i = 0; service->verify == VERIFY_OFF && i < 5; i++) {
         if (strcmp(option->name, for_verify[i]) == 0)
             return false;
     }

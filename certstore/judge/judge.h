@@ -62,6 +62,12 @@ void judge_folder(
 void judge_service(const struct service_settings *service,
     struct credential *const *credentials, size_t count, struct findings *findings);
 
+/* What would lock the clients of a service with `verify` out, now or soon: issuers and
+ * revocation lists, from the texts of its files (trust.h). What cannot be read is told
+ * elsewhere. */
+void judge_trust(const struct service_settings *service, const char *ca_pem,
+    const char *crl_pem, time_t now, struct findings *findings);
+
 /* XenServer connects to it: it does not name a service (SNI), and is told not to where
  * `xenserver = off`. */
 bool judge_serves_xenserver(const struct service_settings *service);

@@ -83,8 +83,9 @@ static void add_pending(struct watch_paths *paths, const struct text_list *certs
 }
 
 /* As the paths lead now: what leads there may have changed, and the content not. */
-static void renew(struct file_watch *w, const struct settings *settings)
+static void renew(struct file_watch *w, const struct plan *plan)
 {
+    const struct settings *settings = plan->settings;
     struct watch_paths fresh = {.fd = w->paths.fd};
 
     for (size_t i = 0; i < settings->service_count; i++) {
@@ -94,6 +95,7 @@ static void renew(struct file_watch *w, const struct settings *settings)
         add_files(w, &fresh, &settings->services[i].crl);
         add_pending(&fresh, &settings->services[i].cert);
     }
+    add_files(w, &fresh, &plan->pin_files);
     watch_paths_replace(&w->paths, &fresh);
 }
 
@@ -101,7 +103,7 @@ static void on_quiet(uv_timer_t *timer)
 {
     struct file_watch *w = timer->data;
 
-    renew(w, w->master->reload.rollout.current->plan->settings);
+    renew(w, w->master->reload.rollout.current->plan);
     look(w);
 }
 
@@ -169,7 +171,7 @@ void file_watch_update(struct file_watch *w, const struct plan *plan)
     if (w->paths.fd < 0 && !begin(w))
         return;
     w->complained = false;
-    renew(w, plan->settings);
+    renew(w, plan);
     /* What changed between reading the files and now has had no watcher. */
     uv_timer_start(&w->quiet, on_quiet, QUIET_MS, 0);
 }

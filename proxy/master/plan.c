@@ -9,6 +9,7 @@
 #include "certstore/judge/judge.h"
 #include "certstore/trust.h"
 #include "config/error.h"
+#include "config/text_list.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/master/plan_tls.h"
@@ -213,6 +214,43 @@ static bool find_account(struct plan *plan, struct findings *findings, struct er
     return true;
 }
 
+/* From here on a pin is a digest: the workers open no file, and a file with another
+ * content makes another plan. */
+static bool read_pins(struct plan *plan, struct text_list *pins, struct error *err)
+{
+    struct text_list digests = {0};
+    bool good = true;
+
+    for (size_t i = 0; good && i < pins->count; i++) {
+        const char *pin = pins->items[i];
+        char *text = NULL;
+
+        if (*pin != '/') {
+            text_list_add(&digests, pin);
+            continue;
+        }
+        text_list_add(&plan->pin_files, pin);
+        good = trust_file_read(pin, &text, err) &&
+            (trust_add_pins(text, &digests, err) || error_context(err, "%s", pin));
+        free(text);
+    }
+    text_list_clear(pins);
+    *pins = digests;
+    return good || error_context(err, "verify_pins");
+}
+
+static bool read_all_pins(struct plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        struct service_settings *service = &plan->settings->services[i];
+
+        if (service->verify != VERIFY_OFF &&
+            !read_pins(plan, &service->verify_pins, err))
+            return error_context(err, "service %s", service->name);
+    }
+    return true;
+}
+
 struct plan *plan_load(
     const char *config_path, bool optional, struct findings *findings, struct error *err)
 {
@@ -222,6 +260,7 @@ struct plan *plan_load(
     if (plan->settings != NULL)
         staging_add_services(plan->settings, findings);
     if (plan->settings == NULL || !find_account(plan, findings, err) ||
+        !read_all_pins(plan, err) ||
         !plan_listeners(plan, err) ||
         !load_services(plan, findings, err) || !plan_tls_check(plan, err)) {
         plan_free(plan);
@@ -276,6 +315,7 @@ void plan_free(struct plan *plan)
         free(plan->listeners[i].services);
     free(plan->listeners);
     free(plan->services);
+    text_list_clear(&plan->pin_files);
     free(plan->text);
     settings_free(plan->settings);
     free(plan);

@@ -33,6 +33,7 @@ struct plan {
     struct settings *settings;
     char *text; /* settings_print(): equal texts, equal settings */
     uint32_t max_connections_asked; /* what was written; settings may have less */
+    struct text_list pin_files; /* of verify_pins; the settings have the digests */
     struct identity identity; /* of the workers */
     struct plan_service *services; /* settings->service_count of them */
     struct snapshot_listener *listeners;

@@ -1,11 +1,13 @@
 """Client certificates: whom a service trusts is judged, counted down, and watched."""
 import datetime
+import hashlib
+import re
 import ssl
 
 import pytest
 
-from frame.client import Tls, context, get
-from frame.pki import openssl
+from frame.client import TLS12, Tls, context, get
+from frame.pki import CLIENT, openssl
 
 pytestmark = pytest.mark.core
 
@@ -129,3 +131,101 @@ def test_lists_and_cas_are_counted_down(trusting, pki):
     told = proxy.wait_for("crl_expires")
     assert (told["subject"], told["days_left"]) == ("CN=Test Intermediate", "0")
     assert not proxy.events("ca_expires")
+
+
+def key_digest(pair):
+    return hashlib.sha256(openssl("pkey", "-in", pair.key, "-pubout", "-outform", "DER")).hexdigest()
+
+
+def clients(pki):
+    """Two of one CA, and one that signed itself."""
+    return (pki.client, pki.leaf("client2", extensions=CLIENT, cn="client two", san=[]),
+            pki.leaf("alone", issuer=None, extensions=CLIENT, cn="alone", san=[]))
+
+
+WAYS = {
+    "a file": lambda pair, folder: folder / "pins.pem",
+    "the digest of the certificate": lambda pair, folder: pair.fingerprint(),
+    "with colons": lambda pair, folder: ":".join(re.findall("..", pair.fingerprint().upper())),
+    "the digest of its key": lambda pair, folder: key_digest(pair),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_only_a_pinned_certificate_gets_in(start_proxy, origin, pki, tmp_path, way):
+    one, two, alone = clients(pki)
+    for pinned, ca in ((one, pki.root.leaf), (one, None), (alone, None)):
+        (tmp_path / "pins.pem").write_text(pinned.leaf.read_text())
+        proxy = start_proxy(origin.address, verify="required", ca=ca, xenserver="off",
+                            verify_pins=WAYS[way](pinned, tmp_path))
+        for client in (one, two, alone):
+            assert gets_in(proxy, client) == (client is pinned), (client.name, pinned.name)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            with Tls(proxy.port) as nobody:
+                nobody.request(get("/"))
+
+
+def test_a_pin_does_not_replace_the_ca_or_the_date(start_proxy, origin, pki):
+    _, _, alone = clients(pki)
+    old = pki.leaf("old_client", extensions=CLIENT, san=[], start="20200101000000Z",
+                   end="20210101000000Z")
+    for pinned, ca in ((alone, pki.root.leaf), (old, None)):
+        proxy = start_proxy(origin.address, verify="required", ca=ca, xenserver="off",
+                            verify_pins=pinned.fingerprint())
+        assert not gets_in(proxy, pinned)
+
+
+def test_a_pin_that_is_taken_away_takes_its_tickets_with_it(start_proxy, origin, pki, tmp_path):
+    one, two, _ = clients(pki)
+    pins = tmp_path / "pins.pem"
+    pins.write_text(one.leaf.read_text() + two.leaf.read_text())
+    proxy = start_proxy(origin.address, verify="required", verify_pins=pins, watch="on",
+                        xenserver="off")
+    it = context(versions=TLS12)
+    it.load_cert_chain(one.cert, one.key)
+    with Tls(proxy.port, tls=it) as client:
+        assert client.request(get("/", close=True)).status == 200
+        session = client.tls.session
+    proxy.wait_for("watch_looked")
+    pins.write_text(two.leaf.read_text())
+    proxy.wait_for("reloaded")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        with Tls(proxy.port, tls=it, session=session) as client:
+            client.request(get("/"))
+    assert gets_in(proxy, two)
+
+
+def test_only_a_certificate_with_one_of_the_names_gets_in(start_proxy, origin, pki):
+    by_cn = pki.leaf("by_cn", extensions=CLIENT, cn="Jane Doe", san=[])
+    by_dns = pki.leaf("by_dns", extensions=CLIENT, cn="x", san=["DNS:host.example"])
+    by_mail = pki.leaf("by_mail", extensions=CLIENT, cn="y", san=["email:a@b.example"])
+    by_ip = pki.leaf("by_ip", extensions=CLIENT, cn="z", san=["IP:10.0.0.7"])
+    wild = pki.leaf("wild", extensions=CLIENT, cn="w", san=["DNS:*.example"])
+    names = {by_cn: "Jane Doe", by_dns: "HOST.example", by_mail: "a@b.example",
+             by_ip: "10.0.0.7"}
+    proxy = start_proxy(origin.address, verify="required", ca=pki.root.leaf, xenserver="off",
+                        verify_names=list(names.values()))
+    assert all(gets_in(proxy, one) for one in names)
+    assert not gets_in(proxy, wild) and not gets_in(proxy, pki.client)
+    assert "hostname mismatch" in proxy.wait_for("end", 2, reason="handshake_failed")["cause"]
+    for wanted in names:
+        proxy.write_config(verify_names=names[wanted])
+        proxy.reload()
+        assert [one.name for one in names if gets_in(proxy, one)] == [wanted.name]
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"verify_names": "a"}, "verify_names has no effect while verify = off"),
+    ({"verify_pins": "0" * 64}, "verify_pins has no effect while verify = off"),
+    ({"verify": "required", "verify_names": "a"}, "neither ca nor verify_pins says which"),
+    ({"verify": "required", "verify_pins": "abc"}, "neither an absolute path nor a SHA-256"),
+    ({"verify": "required", "verify_pins": "/nowhere.pem"}, "verify_pins: /nowhere.pem"),
+    ({"verify": "required", "verify_pins": "{key}"}, "there is no certificate in the file"),
+    ({"verify": "required", "verify_pins": "0" * 64, "crl": "{cert}"}, "crl needs ca"),
+])
+def test_what_would_let_everybody_in_is_refused(proxy, options, words):
+    proxy.write_config(**{name: value.format(cert=proxy.cert, key=proxy.key)
+                          for name, value in options.items()})
+    assert words in said(proxy.command("check", "-c", proxy.config, check=1))
+    assert words in said(proxy.command("reload", "-c", proxy.config, "--control",
+                                       proxy.control, check=1))

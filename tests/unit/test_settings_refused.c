@@ -123,7 +123,7 @@ static const struct {
         "a "
         "merged file, the same path twice)"},
     {IN_A "verify = required\n",
-        "f:3: [a] verifies clients, but ca does not say by which issuers"},
+        "f:3: [a] verifies clients, but neither ca nor verify_pins says which"},
     {IN_A "ca = /ca.pem\n",
         "f:3: ca has no effect while verify = off: write verify = required or optional"},
     {IN_A "crl = /crl.pem\n",

@@ -15,6 +15,7 @@
 #include <openssl/x509v3.h>
 
 #include "certstore/finding.h"
+#include "certstore/judge/judge.h"
 #include "certstore/trust.h"
 #include "config/error.h"
 #include "config/settings.h"
