@@ -21,9 +21,27 @@
     X("backend_passed_over", "warning", "service backend ms detail",                     \
         "A backend failed; requests go to the others for backend_retry_after.",          \
         "Look at the backend.")                                                          \
+    X("ca_expired", "error", "service subject not_after days_left",                      \
+        "A CA whose client certificates are trusted has expired: its clients are turned away.", \
+        "Put the current certificate of the CA into the file of ca.")                    \
+    X("ca_expires", "warning, error", "service subject not_after days_left",             \
+        "A CA whose client certificates are trusted will expire.",                       \
+        "Put the new certificate of the CA into the file of ca.")                        \
+    X("certificate_expired", "error", "service subject not_after days_left",             \
+        "A certificate of a served chain has expired.",                                  \
+        "wlbproxy cert request, have it signed, wlbproxy cert install.")                 \
+    X("certificate_expires", "warning, error", "service subject not_after days_left",    \
+        "A certificate of a served chain will expire.",                                  \
+        "wlbproxy cert request, have it signed, wlbproxy cert install.")                 \
     X("confined", "info", "by", "A process has entered its sandbox.", "Nothing.")        \
     X("control_refused", "warning", "reason", "The control socket refused a client.",    \
         "Run the command as root, or as the user of the proxy.")                         \
+    X("crl_expired", "error", "service subject not_after days_left",                     \
+        "A revocation list is old: the clients of its issuer are turned away.",          \
+        "Fetch the current list of the CA.")                                             \
+    X("crl_expires", "warning", "service subject not_after days_left",                   \
+        "A revocation list is to be replaced soon.",                                     \
+        "Fetch the next list of the CA.")                                                \
     X("descriptors", "info, warning", "limit max_connections asked text",                \
         "How many connections the limit of descriptors allows.",                         \
         "As a warning: raise LimitNOFILE to the number in the text.")                    \
@@ -67,9 +85,6 @@
     X("no_control_socket", "warning", "reason text",                                     \
         "The control socket could not be opened; the service runs without it.",          \
         "Mend the reason, then reload by SIGHUP.")                                       \
-    X("no_such_user", "warning", "user text",                                            \
-        "The account of the option user does not exist; workers run as nobody.",         \
-        "Create the account.")                                                           \
     X("not_watched", "warning", "file reason", "watch: one file cannot be watched.",     \
         "Reload by hand after a change.")                                                \
     X("not_watching", "warning", "reason", "watch: nothing can be watched.",             \

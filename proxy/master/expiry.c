@@ -25,7 +25,7 @@ long expiry_threshold(time_t from, time_t to, time_t now)
     return threshold;
 }
 
-/* Something that ends, and what its events are called. */
+/* Something that ends, and its events. */
 struct ending {
     const char *ends, *ended;
     const char *service, *subject;
@@ -42,7 +42,7 @@ static void warn(const struct ending *it, time_t now)
     gmtime_r(&it->to, &utc);
     strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", &utc);
     log_at(left < 0 || near ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
-        "event=%s service=%s subject=%s not_after=%s days_left=%ld",
+        "%s service=%s subject=%s not_after=%s days_left=%ld",
         left < 0 ? it->ended : it->ends, it->service,
         log_quote(quoted, sizeof(quoted), it->subject, strlen(it->subject)), until,
         (long)(left / DAY));
@@ -59,7 +59,7 @@ static void look_at(const struct expiry *e, const struct ending *it, time_t now)
 static void look_at_certificates(const struct expiry *e, const char *service,
     const struct credential *credential, time_t now)
 {
-    struct ending it = {.ends = "certificate_expires", .ended = "certificate_expired",
+    struct ending it = {.ends = "event=certificate_expires", .ended = "event=certificate_expired",
         .service = service};
     char subject[256];
 
@@ -78,8 +78,8 @@ static void look_at_trust(const struct expiry *e, const char *name,
 
     for (size_t i = 0; i < count; i++) {
         const struct ending it = {
-            .ends = members[i].is_list ? "crl_expires" : "ca_expires",
-            .ended = members[i].is_list ? "crl_expired" : "ca_expired",
+            .ends = members[i].is_list ? "event=crl_expires" : "event=ca_expires",
+            .ended = members[i].is_list ? "event=crl_expired" : "event=ca_expired",
             .service = name,
             .subject = members[i].title,
             .from = members[i].from,
