@@ -142,7 +142,7 @@ int reload_command(int argc, char **argv)
                    "served before still is; or a worker did not present what it should "
                    "(NOT CONFIRMED). 2: nobody could be asked. No connection is lost in "
                    "any case.",
-        .force = "also what XenServer cannot use any more, or strict_reload refuses",
+        .force = "take over what XenServer cannot use any more",
         .talk = reload,
     };
 
