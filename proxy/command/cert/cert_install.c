@@ -139,7 +139,7 @@ int cert_install_command(int argc, char **argv)
 {
     struct install in = {.place = {.pair = PAIR_FILE_EMPTY}};
     const struct argument list[] = {
-        CERT_FLAGS(in.flags, "install it though it is not valid now, or of no use to XenServer"),
+        CERT_FLAGS(in.flags, "though it is not valid now, or no use to XenServer"),
         {.name = "key",
             .value = "FILE",
             .help = "the key, if it is elsewhere",
