@@ -1,241 +1,394 @@
 #include "proxy/net/handshake_scheduler.h"
 
-#include "proxy/crypto/engine.h"
-#include "proxy/net/loop.h"
-#include "proxy/net/stream_io.h"
-#include "proxy/tls/tls.h"
-
 enum {
-    SLICE = 300 * 1000, /* ns at a time: more, and who is past it feels the others' */
-    SHORT_SLICE = 100 * 1000,
-    STARVED = 20 * 1000 * 1000, /* ns without one step of a unverified client's */
-    PENDING_HANDSHAKES_MANY = 64, /* handshakes that their peers do not go on with */
-    HOLD = 8, /* ms that operations of unverified clients may be held back */
-    KEYS_BATCH = 8, /* operations that are worth starting at once */
-    GATHER_ITERATIONS_MAX = 2, /* turns in a row that operations may wait for others */
-    GATHER_ITERATIONS_HELLOS = 8, /* the same while hellos wait that bring others */
-    LOWEST_PRIORITY_EVERY =
-        8, /* one hello in so many is of the last priority: it shall not starve */
-    FLUSH_ROUNDS = 3, /* drained() may write, which must not wait, nor go on for ever */
+    US = 1000, /* ns */
+    MS = 1000 * US,
+    SLICE = 300 * US, /* of one class, before others are looked at */
+    SHORT_SLICE = 100 * US, /* after a batch */
+    RECENTLY = 2 * MS, /* since verified clients were served */
+    STARVED = 20 * MS, /* without one step of an unverified client's */
+    HOLD = 8 * MS, /* that operations of unverified clients may be held back */
+    MANY_PENDING = 64, /* handshakes that await their peers */
+    BATCH_FULL = 8, /* operations */
+    GATHER_ITERATIONS = 2, /* in a row in which a batch may wait for more */
+    GATHER_ITERATIONS_HELLOS = 8, /* the same while ClientHellos wait that bring more */
+    LOWEST_PRIORITY_EVERY = 8, /* one ClientHello in so many is of the last class */
 };
 
-static struct stream *take_queued(struct list *list)
+static uint64_t now_of(const struct handshake_scheduler *hs)
 {
-    struct list *node = list_take(list);
-
-    return node != NULL ? container_of(node, struct stream, queued) : NULL;
+    return hs->environment->now();
 }
 
-/* All of `from`, so that what is added meanwhile waits for the next round. */
-static void move_all(struct list *from, struct list *to)
+/* ---- what a handshake waits for ---- */
+
+static struct scheduled_handshake *of_link(const struct list *link)
 {
-    list_init(to);
-    if (list_empty(from))
+    return container_of(link, struct scheduled_handshake, link);
+}
+
+static void leave(struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    if (h->waits == HANDSHAKE_AWAITS_PEER)
+        hs->awaiting_peer_count--;
+    if (h->waits != HANDSHAKE_IS_RUNNING)
+        list_remove(&h->link);
+    h->waits = HANDSHAKE_IS_RUNNING;
+}
+
+static void enter(struct handshake_scheduler *hs, struct scheduled_handshake *h,
+    enum handshake_wait waits, struct list *list)
+{
+    leave(hs, h);
+    h->waits = (uint8_t)waits;
+    list_append(list, &h->link);
+    if (waits == HANDSHAKE_AWAITS_PEER)
+        hs->awaiting_peer_count++;
+}
+
+static struct scheduled_handshake *take(struct handshake_scheduler *hs, struct list *list)
+{
+    struct scheduled_handshake *h;
+
+    if (list_empty(list))
+        return NULL;
+    h = of_link(list->next);
+    leave(hs, h);
+    return h;
+}
+
+void handshake_scheduler_init(
+    struct handshake_scheduler *hs, const struct handshake_environment *environment)
+{
+    *hs = (struct handshake_scheduler){.environment = environment};
+    for (unsigned priority = 0; priority < HANDSHAKE_PRIORITIES; priority++)
+        list_init(&hs->hellos[priority]);
+    list_init(&hs->answered);
+    list_init(&hs->keys_ready);
+    list_init(&hs->awaiting_keys);
+    list_init(&hs->awaiting_peer);
+}
+
+void handshake_accepted(struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    *h = (struct scheduled_handshake){.peers_turn = now_of(hs)};
+    handshake_awaits_peer(hs, h);
+}
+
+void handshake_awaits_peer(struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    if (h->waits == HANDSHAKE_IS_RUNNING)
+        enter(hs, h, HANDSHAKE_AWAITS_PEER, &hs->awaiting_peer);
+}
+
+void handshake_is_ready(struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    if (!handshake_may_read(h))
         return;
-    *to = *from;
-    to->next->prev = to->prev->next = to;
-    list_init(from);
+    h->ready_at = now_of(hs);
+    enter(hs, h, HANDSHAKE_AWAITS_CPU,
+        h->answered ? &hs->answered : &hs->hellos[h->priority]);
 }
 
-static bool unverified_wait(const struct loop *loop)
+/* Its key operation is done. */
+static void enter_with_keys(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
-    for (unsigned priority = 1; priority < LOOP_PRIORITIES; priority++)
-        if (!list_empty(&loop->hellos[priority]))
-            return true;
-    return !list_empty(&loop->keys_done);
+    h->ready_at = now_of(hs);
+    enter(hs, h, HANDSHAKE_AWAITS_CPU,
+        handshake_is_verified(h) ? &hs->answered : &hs->keys_ready);
 }
 
-static bool verified_wait(const struct loop *loop)
+void handshake_awaits_keys(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
-    return !list_empty(&loop->answered) || !list_empty(&loop->hellos[0]);
-}
-
-/* Who was answered has cost what it costs: it does not wait behind those who come. Nor
- * does a hello wait for its keys behind those that came before it, but matter less. */
-static struct stream *next_verified(struct loop *loop)
-{
-    struct stream *s = take_queued(&loop->answered);
-
-    return s == NULL && engine_fullest(true) < KEYS_BATCH ? take_queued(&loop->hellos[0])
-                                                          : s;
-}
-
-static struct stream *next_unverified(struct loop *loop)
-{
-    struct stream *s = take_queued(&loop->keys_done);
-
-    if (s != NULL || engine_fullest(false) >= KEYS_BATCH || engine_signer_is_busy())
-        return s;
-    bool last_first = ++loop->picks % LOWEST_PRIORITY_EVERY == 0;
-    for (unsigned priority = 1; priority < LOOP_PRIORITIES && s == NULL; priority++)
-        s = take_queued(
-            &loop->hellos[last_first ? LOOP_PRIORITIES - priority : priority]);
-    return s;
-}
-
-static void go_on(struct stream *s)
-{
-    engine_hurry(stream_is_verified(s));
-    if (s->tls == NULL || !tls_awaits_keys(s->tls))
-        stream_read(s);
+    if (hs->environment->keys_are_ready(h))
+        enter_with_keys(hs, h);
     else
-        stream_decrypt(s);
-    engine_hurry(false);
-    stream_await_peer(s);
-    stream_touch(s); /* to be read from again: more may have come meanwhile */
+        enter(hs, h, HANDSHAKE_AWAITS_KEYS, &hs->awaiting_keys);
 }
 
-static void run_verified(struct loop *loop, uint64_t slice)
+void handshake_answered(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
-    struct stream *s = next_verified(loop);
+    h->answered = true;
+    h->peers_turn = now_of(hs);
+}
 
-    if (s == NULL)
+void handshake_completed(struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    leave(hs, h);
+    if (!h->completed)
+        fingerprints_count(&hs->fingerprints, h->fingerprint, true);
+    h->completed = true;
+}
+
+void handshake_over(struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    leave(hs, h);
+    if (h->answered && !h->completed) /* else it was not its turn */
+        fingerprints_count(&hs->fingerprints, h->fingerprint, false);
+    h->completed = true;
+}
+
+void handshake_stops_awaiting_peer(
+    struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    if (h->waits == HANDSHAKE_AWAITS_PEER)
+        leave(hs, h);
+}
+
+void handshake_recognise(struct handshake_scheduler *hs, struct scheduled_handshake *h,
+    const unsigned char *bytes, size_t len)
+{
+    h->fingerprint = (uint16_t)fingerprint_of(bytes, len);
+    if (fingerprints_complete(&hs->fingerprints, h->fingerprint))
+        h->priority = 0;
+}
+
+bool handshake_is_verified(const struct scheduled_handshake *h)
+{
+    return h->priority == 0 || h->answered;
+}
+
+bool handshake_may_read(const struct scheduled_handshake *h)
+{
+    return h->waits == HANDSHAKE_IS_RUNNING || h->waits == HANDSHAKE_AWAITS_PEER;
+}
+
+/* ---- the CPU budget of unverified clients ---- */
+
+static bool recently_served(const struct handshake_scheduler *hs)
+{
+    return now_of(hs) - hs->served_at < RECENTLY;
+}
+
+void handshake_scheduler_served(struct handshake_scheduler *hs)
+{
+    hs->serving = true;
+}
+
+/* What was spent on unverified clients is for the others to spend now. A small charge
+ * does not settle a great one. */
+void cpu_budget_charge(struct handshake_scheduler *hs, uint64_t began)
+{
+    uint64_t now = now_of(hs), until = now + (now - began);
+
+    if (until > hs->budget_exhausted_until)
+        hs->budget_exhausted_until = until;
+}
+
+bool cpu_budget_exhausted(const struct handshake_scheduler *hs)
+{
+    return now_of(hs) < hs->budget_exhausted_until && recently_served(hs);
+}
+
+/* With the starvation guard: accepting alone may use up all of their time. */
+static bool unverified_may_proceed(const struct handshake_scheduler *hs)
+{
+    return !cpu_budget_exhausted(hs) || now_of(hs) - hs->unverified_ran_at >= STARVED;
+}
+
+/* ---- who is next ---- */
+
+static bool verified_wait(const struct handshake_scheduler *hs)
+{
+    return !list_empty(&hs->answered) || !list_empty(&hs->hellos[0]);
+}
+
+static bool unverified_wait(const struct handshake_scheduler *hs)
+{
+    for (unsigned priority = 1; priority < HANDSHAKE_PRIORITIES; priority++)
+        if (!list_empty(&hs->hellos[priority]))
+            return true;
+    return !list_empty(&hs->keys_ready);
+}
+
+static bool batch_is_full(const struct handshake_scheduler *hs, bool urgent_only)
+{
+    return hs->environment->fullest_batch(urgent_only) >= BATCH_FULL;
+}
+
+/* An answered handshake has cost what it costs: it does not wait behind new ones. Nor
+ * does a ClientHello wait for keys behind those that came earlier and matter less. */
+static struct scheduled_handshake *next_verified(struct handshake_scheduler *hs)
+{
+    struct scheduled_handshake *h = take(hs, &hs->answered);
+
+    return h == NULL && !batch_is_full(hs, true) ? take(hs, &hs->hellos[0]) : h;
+}
+
+static struct scheduled_handshake *next_unverified(struct handshake_scheduler *hs)
+{
+    struct scheduled_handshake *h = take(hs, &hs->keys_ready);
+
+    if (h != NULL || batch_is_full(hs, false) || hs->environment->signer_is_busy())
+        return h;
+    bool last_first = ++hs->picks % LOWEST_PRIORITY_EVERY == 0;
+    for (unsigned priority = 1; priority < HANDSHAKE_PRIORITIES && h == NULL; priority++)
+        h = take(
+            hs, &hs->hellos[last_first ? HANDSHAKE_PRIORITIES - priority : priority]);
+    return h;
+}
+
+static void run_one(struct handshake_scheduler *hs, struct scheduled_handshake *h)
+{
+    hs->environment->run(h, handshake_is_verified(h));
+}
+
+static void run_verified(struct handshake_scheduler *hs, uint64_t slice)
+{
+    struct scheduled_handshake *h = next_verified(hs);
+
+    if (h == NULL)
         return;
-    loop->serving = true;
-    uint64_t stop = uv_hrtime() + slice;
+    uint64_t stop = now_of(hs) + slice;
+    hs->serving = true;
     do {
-        go_on(s);
-    } while (uv_hrtime() < stop && (s = next_verified(loop)) != NULL);
+        run_one(hs, h);
+    } while (now_of(hs) < stop && (h = next_verified(hs)) != NULL);
 }
 
-/* The starvation guard: one proceeds now and then on an exhausted budget: accepting alone may use up all of their time.
- */
-static bool unverified_may_proceed(const struct loop *loop, uint64_t now)
+static void run_unverified(struct handshake_scheduler *hs, uint64_t slice)
 {
-    return !cpu_budget_exhausted(loop, now) || now - loop->unverified_ran_at >= STARVED;
-}
+    struct scheduled_handshake *h;
+    uint64_t stop = now_of(hs) + slice;
 
-static void run_unverified(struct loop *loop, uint64_t slice)
-{
-    struct stream *s;
-    uint64_t began = uv_hrtime(), now = began;
+    while (unverified_may_proceed(hs) && now_of(hs) < stop &&
+        (h = next_unverified(hs)) != NULL) {
+        uint64_t began = now_of(hs);
 
-    while (unverified_may_proceed(loop, now) && now - began < slice &&
-        (s = next_unverified(loop)) != NULL) {
-        uint64_t before = now;
-
-        go_on(s);
-        now = loop->unverified_ran_at = uv_hrtime();
-        cpu_budget_charge(loop, before, now);
+        run_one(hs, h);
+        cpu_budget_charge(hs, began);
+        hs->unverified_ran_at = now_of(hs);
     }
 }
 
-static void tell_ready(struct loop *loop)
-{
-    struct list now;
-    struct stream *s;
-
-    move_all(&loop->ready, &now);
-    while ((s = take_queued(&now)) != NULL)
-        stream_tell(s);
-}
+/* ---- batches ---- */
 
 /* A batch costs the same with one operation as with eight, and while events come in, more
  * of them may be on their way: another look at the sockets, without waiting, costs next
- * to nothing. A loop that saw nothing new runs what it has. */
-static bool may_gather(struct loop *loop, bool quiet)
+ * to nothing. An iteration without events runs what there is. */
+static bool gather(struct handshake_scheduler *hs, bool quiet)
 {
+    const struct handshake_environment *environment = hs->environment;
     bool more =
-        verified_wait(loop) || (unverified_wait(loop) && engine_pending_urgent() == 0);
-    unsigned retry_timer = more ? GATHER_ITERATIONS_HELLOS
-        : quiet                 ? 0
-                                : GATHER_ITERATIONS_MAX;
+        verified_wait(hs) || (unverified_wait(hs) && environment->operations(true) == 0);
+    unsigned iterations = more ? GATHER_ITERATIONS_HELLOS : quiet ? 0 : GATHER_ITERATIONS;
 
-    if (engine_pending() == 0 || engine_fullest(false) >= KEYS_BATCH ||
-        loop->gathering >= retry_timer) {
-        loop->gathering = 0;
+    if (environment->operations(false) == 0 || batch_is_full(hs, false) ||
+        hs->gathered >= iterations) {
+        hs->gathered = 0;
         return false;
     }
-    loop->gathering++;
+    hs->gathered++;
     return true;
 }
 
-/* Where many handshakes stand still, most of what unverified clients have us do is for
- * nothing: then it is done as cheaply as can be, while anybody is about who would feel
- * it. */
-static bool may_hold(struct loop *loop)
+/* Where many handshakes await their peers, most of what unverified clients ask for is in
+ * vain: it is done as cheaply as can be, while verified clients are there to feel it. */
+static bool hold(struct handshake_scheduler *hs)
 {
-    bool hold = engine_pending() > 0 && engine_fullest(false) < KEYS_BATCH &&
-        loop->awaiting_peer_count >= PENDING_HANDSHAKES_MANY &&
-        cpu_budget_recently_served(loop, uv_hrtime());
-
-    if (hold && !loop->holding)
-        loop_arm(loop, &loop->held, HOLD);
-    else if (!hold)
-        deadline_disarm(&loop->held);
-    loop->holding = hold && deadline_is_armed(&loop->held);
-    return loop->holding;
+    if (hs->environment->operations(false) == 0 || batch_is_full(hs, false) ||
+        hs->awaiting_peer_count < MANY_PENDING || !recently_served(hs)) {
+        hs->hold_until = 0;
+        return false;
+    }
+    if (hs->hold_until == 0)
+        hs->hold_until = now_of(hs) + HOLD;
+    else if (now_of(hs) >= hs->hold_until)
+        hs->hold_until = 0;
+    return hs->hold_until != 0;
 }
 
-static void sort_by_keys(struct loop *loop)
+static void sort_by_keys(struct handshake_scheduler *hs)
 {
-    struct list now;
-    struct stream *s;
+    struct list *next, *node;
 
-    move_all(&loop->awaiting_keys, &now);
-    while ((s = take_queued(&now)) != NULL) {
-        if (!tls_keys_are_ready(s->tls))
-            stream_queue(s, &loop->awaiting_keys);
-        else if (stream_is_verified(s))
-            stream_queue(s, &loop->answered);
-        else
-            stream_queue(s, &loop->keys_done);
+    for (node = hs->awaiting_keys.next; node != &hs->awaiting_keys; node = next) {
+        struct scheduled_handshake *h = of_link(node);
+
+        next = node->next;
+        if (hs->environment->keys_are_ready(h))
+            enter_with_keys(hs, h);
     }
 }
 
 /* Whether any ran. */
-static bool run_batches(struct loop *loop, bool quiet)
+static bool run_batches(struct handshake_scheduler *hs, bool quiet)
 {
-    uint64_t now = uv_hrtime();
-    bool urgent = engine_pending_urgent() > 0, hold = may_hold(loop);
+    bool urgent = hs->environment->operations(true) > 0, held = hold(hs);
 
-    if (!urgent && (hold || !unverified_may_proceed(loop, now)))
+    if (!urgent && (held || !unverified_may_proceed(hs)))
         return false;
-    if (may_gather(loop, quiet))
+    if (gather(hs, quiet))
         return false;
-    (void)(hold ? engine_run_urgent() : engine_run());
+    uint64_t began = now_of(hs);
+    hs->environment->run_batch(held);
     if (!urgent)
-        cpu_budget_charge(loop, now, uv_hrtime());
+        cpu_budget_charge(hs, began);
     return true;
 }
 
-static void run_key_operations(struct loop *loop, bool quiet)
+void handshake_scheduler_run(struct handshake_scheduler *hs, bool quiet)
 {
-    if (engine_pending() == 0 || !run_batches(loop, quiet))
-        return;
-    sort_by_keys(loop);
-    run_verified(loop, SHORT_SLICE);
-    run_unverified(loop, SHORT_SLICE);
-}
-
-static void flush_all(struct loop *loop)
-{
-    for (int round = 0; round < FLUSH_ROUNDS && !list_empty(&loop->unflushed); round++) {
-        struct list now, *node;
-
-        move_all(&loop->unflushed, &now);
-        while ((node = list_take(&now)) != NULL)
-            stream_flush(container_of(node, struct stream, unflushed));
+    if (hs->environment->signatures_came())
+        sort_by_keys(hs);
+    run_verified(hs, SLICE);
+    if (hs->serving)
+        hs->served_at = now_of(hs);
+    run_unverified(hs, SLICE);
+    if (hs->environment->operations(false) > 0 && run_batches(hs, quiet)) {
+        sort_by_keys(hs);
+        run_verified(hs, SHORT_SLICE);
+        run_unverified(hs, SHORT_SLICE);
     }
+    hs->serving = false;
 }
 
-bool handshake_scheduler_run(struct loop *loop, bool quiet)
+uint64_t handshake_scheduler_wait(const struct handshake_scheduler *hs)
 {
-    /* What the events wrote does not wait for handshakes, which take milliseconds. */
-    tell_ready(loop);
-    flush_all(loop);
-    if (engine_signatures_came())
-        sort_by_keys(loop);
-    run_verified(loop, SLICE);
-    if (loop->serving)
-        loop->served_at = uv_hrtime();
-    run_unverified(loop, SLICE);
-    run_key_operations(loop, quiet);
-    tell_ready(loop); /* a backend on this machine is connected already */
-    loop->serving = false;
-    flush_all(loop);
-    pollers_tell_closed(&loop->pollers);
-    return verified_wait(loop) || unverified_wait(loop) || !list_empty(&loop->ready) ||
-        (engine_pending() > 0 && (!loop->holding || engine_pending_urgent() > 0)) ||
-        !list_empty(&loop->unflushed);
+    if (verified_wait(hs) || unverified_wait(hs))
+        return 0;
+    if (hs->environment->operations(false) == 0)
+        return UINT64_MAX; /* the signer's answer is an event */
+    if (hs->hold_until == 0 || hs->environment->operations(true) > 0)
+        return 0;
+    return hs->hold_until > now_of(hs) ? (hs->hold_until - now_of(hs)) / MS + 1 : 0;
+}
+
+/* ---- what may be shed ---- */
+
+struct scheduled_handshake *handshake_next_awaiting_peer(
+    const struct handshake_scheduler *hs, const struct scheduled_handshake *h)
+{
+    const struct list *next = h != NULL ? h->link.next : hs->awaiting_peer.next;
+
+    return next != &hs->awaiting_peer ? of_link(next) : NULL;
+}
+
+uint64_t handshake_awaiting_peer_ms(
+    const struct handshake_scheduler *hs, const struct scheduled_handshake *h)
+{
+    return (now_of(hs) - h->peers_turn) / MS;
+}
+
+uint64_t handshake_longest_wait_ms(
+    const struct handshake_scheduler *hs, unsigned priorities)
+{
+    uint64_t now = now_of(hs), since = now;
+
+    for (unsigned priority = 0; priority < priorities; priority++) {
+        const struct list *hellos = &hs->hellos[priority];
+
+        if (!list_empty(hellos) && of_link(hellos->next)->ready_at < since)
+            since = of_link(hellos->next)->ready_at;
+    }
+    return (now - since) / MS;
+}
+
+struct scheduled_handshake *handshake_lowest_priority(
+    const struct handshake_scheduler *hs)
+{
+    for (unsigned priority = HANDSHAKE_PRIORITIES - 1; priority > 0; priority--)
+        if (!list_empty(&hs->hellos[priority]))
+            return of_link(hs->hellos[priority].next);
+    return NULL;
 }

@@ -91,7 +91,7 @@ static void on_acceptable(struct poller *w, uint32_t events)
     for (int i = 0; i < LISTENER_BATCH && !l->paused && !l->closing; i++)
         if (!accept_one(l))
             break;
-    cpu_budget_charge(l->loop, began, uv_hrtime());
+    cpu_budget_charge(&l->loop->handshakes, began);
 }
 
 static void on_closed(struct poller *w)

@@ -5,9 +5,7 @@
 #include <stdlib.h>
 
 #include "proxy/crypto/engine.h"
-#include "proxy/net/handshake_scheduler.h"
-
-enum { SERVED_LATELY = 2 * 1000 * 1000 /* ns */ };
+#include "proxy/net/stream_iteration.h"
 
 /* Runs just before the loop waits for events: whatever the last events made us write to
  * one peer leaves in one system call. A uv_check_t would run too early: callbacks that
@@ -18,7 +16,7 @@ static void on_before_wait(uv_prepare_t *prepare)
     bool quiet = !loop->events_seen;
 
     loop->events_seen = false;
-    bool more = handshake_scheduler_run(loop, quiet);
+    bool more = streams_iterate(loop, quiet);
     engine_flush();
     /* Keys are made ahead of need only when a whole turn brought nothing else to do. */
     if (!more && loop->keys_used) {
@@ -32,9 +30,9 @@ static void on_before_wait(uv_prepare_t *prepare)
         uv_idle_stop(&loop->again);
 }
 
-static void on_held(struct deadline *held)
+static void on_handshakes_due(struct deadline *due)
 {
-    (void)held; /* the turn that follows finds it not armed */
+    (void)due; /* the iteration is what was asked for */
 }
 
 static void on_again(uv_idle_t *idle)
@@ -99,14 +97,9 @@ void loop_init(struct loop *loop)
     uv_unref((uv_handle_t *)&loop->before_wait);
     uv_unref((uv_handle_t *)&loop->timer);
     list_init(&loop->unflushed);
-    for (unsigned priority = 0; priority < LOOP_PRIORITIES; priority++)
-        list_init(&loop->hellos[priority]);
-    list_init(&loop->answered);
-    list_init(&loop->awaiting_keys);
-    list_init(&loop->keys_done);
-    list_init(&loop->awaiting_peer);
-    deadline_init(&loop->held, on_held);
-    list_init(&loop->ready);
+    list_init(&loop->to_tell);
+    handshake_scheduler_init(&loop->handshakes, &stream_handshake_environment);
+    deadline_init(&loop->handshakes_due, on_handshakes_due);
     loop->read_buffer = read_memory();
     loop->plain_buffer = read_memory();
 }
@@ -129,26 +122,6 @@ void loop_destroy(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-}
-
-bool cpu_budget_recently_served(const struct loop *loop, uint64_t now)
-{
-    return now - loop->served_at < SERVED_LATELY;
-}
-
-bool cpu_budget_exhausted(const struct loop *loop, uint64_t now)
-{
-    return now < loop->cpu_budget_exhausted_until &&
-        cpu_budget_recently_served(loop, now);
-}
-
-void cpu_budget_charge(struct loop *loop, uint64_t began, uint64_t now)
-{
-    uint64_t until = now + (now - began);
-
-    /* A small debt does not settle a great one. */
-    if (until > loop->cpu_budget_exhausted_until)
-        loop->cpu_budget_exhausted_until = until;
 }
 
 void loop_stop(struct loop *loop)

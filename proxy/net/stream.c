@@ -30,7 +30,7 @@ void stream_prepare(
 {
     *s = (struct stream){.events = events, .loop = loop};
     list_init(&s->unflushed);
-    list_init(&s->queued);
+    list_init(&s->told_later);
     deadline_init(&s->retry_timer, on_retry_due);
 }
 
@@ -39,19 +39,19 @@ void stream_accept(struct stream *s, struct loop *loop,
 {
     stream_prepare(s, loop, events);
     s->accepted = true;
-    s->peers_turn = loop_now(loop);
     if (context != NULL)
         s->tls = tls_server(context, &s->out);
     stream_attach(s, fd);
     if (s->tls == NULL)
-        stream_queue(s, &loop->ready); /* opened() follows from the loop */
-    stream_await_peer(s);
+        stream_tell_later(s); /* opened() follows from the loop */
+    else
+        handshake_accepted(&loop->handshakes, &s->handshake);
 }
 
 void stream_set_priority(struct stream *s, unsigned priority)
 {
-    assert(priority < LOOP_PRIORITIES);
-    s->priority = (uint8_t)priority;
+    assert(priority < HANDSHAKE_PRIORITIES);
+    s->handshake.priority = (uint8_t)priority;
 }
 
 bool stream_restart_tls(struct stream *s, struct tls_context *context)
@@ -73,7 +73,7 @@ static void write_encrypted(struct stream *s, const char *bytes, size_t len)
     if (tls_write(s->tls, bytes, len))
         return;
     s->problem = tls_error(s->tls);
-    stream_queue(s, &s->loop->ready);
+    stream_tell_later(s);
 }
 
 bool stream_write(struct stream *s, const char *bytes, size_t len)
@@ -107,7 +107,7 @@ void stream_resume(struct stream *s)
     s->paused = false;
     stream_touch(s);
     if (s->open && s->tls != NULL && tls_has_input(s->tls))
-        stream_queue(s, &s->loop->ready);
+        stream_tell_later(s);
 }
 
 void stream_end(struct stream *s)
@@ -135,7 +135,7 @@ void stream_close(struct stream *s)
     if (s->closed)
         return;
     s->closed = true;
-    stream_peer_answered(s);
+    handshake_stops_awaiting_peer(&s->loop->handshakes, &s->handshake);
     if (!s->final_alert || s->dead || s->fin_seen) {
         stream_detach(s);
         return;

@@ -16,6 +16,7 @@
 #include "proxy/base/buffer.h"
 #include "proxy/base/list.h"
 #include "proxy/net/deadline.h"
+#include "proxy/net/handshake_scheduler.h"
 #include "proxy/net/poller.h"
 #include "proxy/net/stream_events.h"
 
@@ -36,11 +37,8 @@ struct stream {
     struct buffer out; /* bytes for the socket */
     struct buffer early; /* plaintext written before a TLS handshake was done */
     struct list unflushed; /* in loop->unflushed */
-    struct list queued; /* in one of the loop's lists */
-    uint64_t queued_at; /* ms */
-    uint64_t peers_turn; /* ms: since when the handshake is the peer's to go on with */
-    uint16_t fingerprint; /* as client_hello_fingerprint.h knows it; 0: nobody asked */
-    uint8_t priority; /* of its hello */
+    struct list told_later; /* in loop->to_tell */
+    struct scheduled_handshake handshake; /* of TLS, until it is open */
     /* With what is held back, with a final alert, with a full backlog. */
     struct deadline retry_timer;
     uint64_t bytes_in, bytes_out; /* plaintext */
@@ -54,7 +52,6 @@ struct stream {
     bool final_alert; /* an alert that the peer ought to read */
     bool more; /* the last read took all it could: not all there was, perhaps */
     bool urgent; /* out-of-band data came: a short read is not all there is */
-    bool awaiting_peer; /* in loop->awaiting_peer */
     bool held; /* a session ticket that travels with the answer */
     bool closed, detached; /* by the owner; from the loop */
 };
@@ -66,8 +63,8 @@ enum { STREAM_HIGH_WATER = 48 * 1024 };
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context);
 
-/* 0 to LOOP_PRIORITIES - 1: whose hello is answered first, and last. For a stream that
- * was just accepted; by default the first. */
+/* The class of its ClientHello, see handshake_scheduler.h. For a stream that was just
+ * accepted; by default 0, the first. */
 void stream_set_priority(struct stream *s, unsigned priority);
 
 /* An accepted client that has not said a byte yet shakes hands under another context.
@@ -107,20 +104,7 @@ int stream_error(const struct stream *s);
 size_t stream_unsent(const struct stream *s);
 size_t stream_undelivered(const struct stream *s);
 
-/* Handshakes whose peers have to go on, the longest silent first: the next after `s`, or
- * the first; NULL: no more. */
-struct stream *stream_next_awaiting_peer(const struct loop *loop, const struct stream *s);
-uint32_t stream_awaiting_peer_count(const struct loop *loop);
-/* For so many ms: since it was accepted, or its hello answered; half a hello is no
- * progress. */
-uint64_t stream_awaiting_peer_ms(const struct stream *s);
-bool stream_is_answered(const struct stream *s); /* its hello is */
-
-/* Of the hellos that wait for us, as of this turn: for how long (ms) the one does that
- * has waited longest, of the first so many priorities; and the first in line of the last
- * priority, if that is not 0. */
-uint64_t stream_longest_wait(const struct loop *loop, unsigned priorities);
-struct stream *stream_lowest_priority(const struct loop *loop);
+bool stream_is_answered(const struct stream *s); /* its ClientHello is */
 
 /* Neither bytes nor an end have come that were not told yet, as of this turn. */
 bool stream_is_quiet(const struct stream *s);

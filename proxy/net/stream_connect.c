@@ -72,7 +72,7 @@ void stream_connect(struct stream *s, struct loop *loop,
         s->problem = strerror(s->error);
     }
     if (fd < 0 || !s->connecting)
-        stream_queue(s, &loop->ready); /* loopback and unix sockets are that fast */
+        stream_tell_later(s); /* loopback and unix sockets are that fast */
 }
 
 void stream_connect_again(struct stream *s)
@@ -81,7 +81,7 @@ void stream_connect_again(struct stream *s)
         s->connecting = true;
         stream_broken(s, s->error);
     } else if (!s->connecting) {
-        stream_queue(s, &s->loop->ready);
+        stream_tell_later(s);
     } else {
         stream_touch(s);
     }

@@ -11,7 +11,7 @@ void stream_fail(struct stream *s, enum end_reason reason, const char *detail)
         return;
     s->failed = true;
     s->held = false;
-    stream_peer_answered(s);
+    handshake_stops_awaiting_peer(&s->loop->handshakes, &s->handshake);
     stream_touch(s);
     s->events->failed(s, reason, detail);
 }
@@ -83,10 +83,8 @@ void stream_detach(struct stream *s)
     s->detached = s->dead = true;
     deadline_disarm(&s->retry_timer);
     list_remove(&s->unflushed);
-    stream_peer_answered(s);
-    list_remove(&s->queued);
-    if (!s->open && stream_is_answered(s)) /* else it was not its turn */
-        fingerprints_count(&s->loop->fingerprints, s->fingerprint, false);
+    list_remove(&s->told_later);
+    handshake_over(&s->loop->handshakes, &s->handshake);
     buffer_destroy(&s->out);
     buffer_destroy(&s->early);
     poller_close(&s->loop->pollers, &s->poller);

@@ -23,23 +23,20 @@ void stream_ignore(struct stream *s); /* nothing any more */
 /* The stream has something to send, or waits for something else than before. */
 void stream_touch(struct stream *s);
 
-/* stream_line.c: who waits for whom. A handshake is in one of the loop's lists at any
- * time: in one where the loop finds it, or in `silent` where the peer has to go on. */
+/* stream_iteration.c */
 
-void stream_queue(struct stream *s, struct list *list); /* unless in such a list */
-/* Handshakes cost much: how many go on in one turn is bounded. */
+void stream_tell_later(struct stream *s); /* stream_tell(), from the loop */
+/* Bytes of a handshake have come: it goes on when the scheduler says so. */
 void stream_queue_handshake(struct stream *s);
-bool stream_is_verified(const struct stream *s); /* answered, or of priority 0 */
 void stream_await_peer(
-    struct stream *s); /* it is the peer's turn, unless something waits */
-void stream_peer_answered(struct stream *s);
+    struct stream *s); /* unless its handshake waits for something else */
 
 /* stream_receive.c. From the turn of the loop, never from inside a call of the owner's.
  */
 
 void stream_read(struct stream *s);
 void stream_decrypt(struct stream *s);
-void stream_tell(struct stream *s); /* what was put off: see struct loop.ready */
+void stream_tell(struct stream *s); /* what was put off: see struct loop.to_tell */
 void stream_opened(struct stream *s);
 void stream_connected(struct stream *s); /* or not */
 void stream_error_while_not_reading(struct stream *s);

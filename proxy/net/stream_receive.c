@@ -9,7 +9,7 @@
 void stream_opened(struct stream *s)
 {
     s->open = true;
-    fingerprints_count(&s->loop->fingerprints, s->fingerprint, true);
+    handshake_completed(&s->loop->handshakes, &s->handshake);
     s->connecting = s->blocked = false;
     if (s->tls != NULL && buffer_len(&s->early) > 0)
         tls_write(s->tls, buffer_data(&s->early), buffer_len(&s->early));
@@ -34,8 +34,7 @@ static bool tls_event(struct stream *s, int event)
         return false;
     case TLS_NEED_KEYS:
         tls_keep(s->tls);
-        stream_queue(s,
-            tls_keys_are_ready(s->tls) ? &s->loop->keys_done : &s->loop->awaiting_keys);
+        handshake_awaits_keys(&s->loop->handshakes, &s->handshake);
         return false;
     case TLS_PLAIN_HTTP:
         stream_plain_http(s);
@@ -73,7 +72,7 @@ void stream_decrypt(struct stream *s)
         }
     } while (n > 0 || tls_event(s, n));
     if (!was_answered && s->tls != NULL && tls_is_answered(s->tls))
-        s->peers_turn = loop_now(s->loop);
+        handshake_answered(&s->loop->handshakes, &s->handshake);
     if (buffer_len(&s->out) == 0)
         return;
     /* A request came with the end of the handshake: its answer takes the ticket along. */

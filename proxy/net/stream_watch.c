@@ -29,7 +29,7 @@ bool stream_wants_read(const struct stream *s)
     if (stream_discards(s))
         return true;
     if (!s->open) /* without TLS, opened() comes first; in a queue, its turn does */
-        return s->tls != NULL && (s->awaiting_peer || list_empty(&s->queued));
+        return s->tls != NULL && handshake_may_read(&s->handshake);
     if (s->paused || s->tls == NULL)
         return !s->paused;
     /* What a pause left over is used up first, or it would grow with each pause. And TLS
@@ -84,7 +84,8 @@ void stream_ignore(struct stream *s)
 
 static void read_or_queue(struct stream *s)
 {
-    s->loop->serving |= s->open;
+    if (s->open)
+        handshake_scheduler_served(&s->loop->handshakes);
     if (s->tls != NULL && !s->open && !stream_discards(s))
         stream_queue_handshake(s);
     else

@@ -27,7 +27,7 @@ enum {
     FULL_AGAIN = 60 * 1000, /* ms between two lines that say so */
     IDLE_LOOKS = 8, /* at the longest idle, for one that may make room */
     LEAVING_MAX = 32, /* beyond max_connections, for a moment: descriptors are reserved */
-    PENDING_HANDSHAKES_MANY = 256, /* clients whose memory is worth giving back */
+    MANY_CLIENTS = 256, /* whose memory is worth giving back */
 };
 
 /* ---- free_list ---- */
@@ -169,8 +169,7 @@ static void give_back_memory(struct clients *clients)
 {
     uint32_t count = clients_count(clients);
 
-    if (clients->clients_peak < PENDING_HANDSHAKES_MANY ||
-        count > clients->clients_peak / 4)
+    if (clients->clients_peak < MANY_CLIENTS || count > clients->clients_peak / 4)
         return;
     clients->clients_peak = count;
     malloc_trim(0);

@@ -10,24 +10,41 @@ enum {
     LONG_WAIT = 500, /* ms that a hello has waited for us: CPU is short */
 };
 
+static const struct handshake_scheduler *handshakes_of(const struct clients *clients)
+{
+    return &clients->loop->handshakes;
+}
+
 static bool too_many_await_peer(const struct clients *clients)
 {
-    return stream_awaiting_peer_count(clients->loop) >= clients->max_handshakes;
+    return handshakes_of(clients)->awaiting_peer_count >= clients->max_handshakes;
 }
 
 bool shed_is_due(const struct clients *clients)
 {
-    uint64_t silent = stream_awaiting_peer_count(clients->loop);
+    uint64_t awaiting_peer = handshakes_of(clients)->awaiting_peer_count;
 
     return too_many_await_peer(clients) ||
-        clients->counters.handshakes_in_progress - silent >= clients->max_handshakes;
+        clients->counters.handshakes_in_progress - awaiting_peer >=
+        clients->max_handshakes;
+}
+
+static uint64_t awaiting_peer_ms(const struct client *c)
+{
+    return handshake_awaiting_peer_ms(handshakes_of(c->clients), &c->stream.handshake);
+}
+
+static struct client *client_of(const struct scheduled_handshake *h)
+{
+    struct stream *s = container_of(h, struct stream, handshake);
+
+    return container_of(s, struct client, stream);
 }
 
 /* One that has not even said hello costs nobody anything. */
 static bool has_had_its_time(const struct client *c)
 {
-    return !stream_is_answered(&c->stream) ||
-        stream_awaiting_peer_ms(&c->stream) >= TIMEOUT;
+    return !stream_is_answered(&c->stream) || awaiting_peer_ms(c) >= TIMEOUT;
 }
 
 /* Who says a byte now and then comes late among the silent, and is none the dearer. */
@@ -40,20 +57,20 @@ static bool is_dearer(const struct client *one, const struct client *other, uint
 
     if (a != b || many != others)
         return a != b ? a < b : many < others;
-    return stream_awaiting_peer_ms(&one->stream) <=
-        stream_awaiting_peer_ms(&other->stream);
+    return awaiting_peer_ms(one) <= awaiting_peer_ms(other);
 }
 
 static struct client *longest_awaiting_peer(const struct clients *clients)
 {
     uint64_t now = loop_now(clients->loop);
+    const struct scheduled_handshake *h = NULL;
     struct client *found = NULL;
-    struct stream *s = NULL;
 
-    for (int i = 0;
-         i < LOOKS && (s = stream_next_awaiting_peer(clients->loop, s)) != NULL; i++) {
-        struct client *c = container_of(s, struct client, stream);
-
+    for (int i = 0; i < LOOKS; i++) {
+        h = handshake_next_awaiting_peer(handshakes_of(clients), h);
+        if (h == NULL)
+            break;
+        struct client *c = client_of(h);
         if (has_had_its_time(c) && (found == NULL || !is_dearer(c, found, now)))
             found = c;
     }
@@ -62,17 +79,19 @@ static struct client *longest_awaiting_peer(const struct clients *clients)
 
 bool cpu_saturated(const struct clients *clients)
 {
-    return stream_longest_wait(clients->loop, 1) >= LONG_WAIT;
+    return handshake_longest_wait_ms(handshakes_of(clients), 1) >= LONG_WAIT;
 }
 
 struct client *shed_candidate(const struct clients *clients)
 {
+    const struct handshake_scheduler *handshakes = handshakes_of(clients);
     struct client *found =
         too_many_await_peer(clients) ? longest_awaiting_peer(clients) : NULL;
-    struct stream *last;
+    const struct scheduled_handshake *last;
 
-    if (found != NULL || stream_longest_wait(clients->loop, LOOP_PRIORITIES) < LONG_WAIT)
+    if (found != NULL ||
+        handshake_longest_wait_ms(handshakes, HANDSHAKE_PRIORITIES) < LONG_WAIT)
         return found;
-    last = stream_lowest_priority(clients->loop);
-    return last != NULL ? container_of(last, struct client, stream) : NULL;
+    last = handshake_lowest_priority(handshakes);
+    return last != NULL ? client_of(last) : NULL;
 }

@@ -1,415 +1,500 @@
-/* Who is served first, in a turn of the loop, while many hellos wait. */
-#include "tests/unit/loop_rig.h"
+/* Which handshake gets the CPU next, on a clock of the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 
-#include <poll.h>
+#include <cmocka.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/net/handshake_scheduler.h"
 
-enum { PENDING_HANDSHAKES_MANY = 70, KNOWN = 400 };
-
-/* A stream, and its peer, who says what it is told to. */
-struct one {
-    struct stream stream;
-    SSL *client;
-    int peer;
-    bool opened, closed;
+enum {
+    MANY = 70,
+    ORDER_MAX = 1024,
+    BATCH = 8,
+    US = 1000, /* ns */
+    MS = 1000 * US,
 };
 
-static struct one many_clients[PENDING_HANDSHAKES_MANY], alone;
+enum keys { KEYS_NOT_NEEDED, KEYS_NEEDED, KEYS_PENDING, KEYS_READY, KEYS_BY_SIGNER };
 
-static struct one *one_of(struct stream *s)
+struct one {
+    struct scheduled_handshake h;
+    enum keys keys;
+    bool urgent;
+    unsigned ran;
+};
+
+static struct handshake_scheduler hs;
+static struct one many[MANY], alone;
+static struct one *order[ORDER_MAX]; /* in which they ran */
+static size_t order_len;
+static uint64_t now, cost; /* ns: the time, and what one step takes */
+static unsigned batches;
+static bool signed_by_signer, busy;
+
+static uint64_t clock_of_the_test(void)
 {
-    return container_of(s, struct one, stream);
+    return now;
 }
 
-static void on_opened(struct stream *s)
+static struct one *one_of(const struct scheduled_handshake *h)
 {
-    one_of(s)->opened = true;
+    return container_of(h, struct one, h);
 }
 
-static void on_closed(struct stream *s)
+/* The first step answers the ClientHello, if need be after a key operation. */
+static void run(struct scheduled_handshake *h, bool urgent)
 {
-    one_of(s)->closed = true;
+    struct one *one = one_of(h);
+
+    assert_true(order_len < ORDER_MAX);
+    order[order_len++] = one;
+    one->ran++;
+    now += cost;
+    if (one->keys == KEYS_NEEDED) {
+        one->keys = KEYS_PENDING;
+        one->urgent = urgent;
+        handshake_awaits_keys(&hs, h);
+        return;
+    }
+    if (one->keys == KEYS_BY_SIGNER) {
+        handshake_awaits_keys(&hs, h);
+        return;
+    }
+    if (!h->answered)
+        handshake_answered(&hs, h);
+    handshake_awaits_peer(&hs, h);
 }
 
-static const struct stream_events events = {
-    on_opened, ignore_data, ignore, ignore, ignore, ignore, ignore_failure, on_closed};
-
-/* What has come is seen in one turn, and seen to in the next. */
-static void see_and_act(void)
+static bool keys_are_ready(const struct scheduled_handshake *h)
 {
-    turn();
-    turn();
+    return one_of(h)->keys == KEYS_READY;
 }
+
+static bool is_pending(const struct one *one, bool urgent_only)
+{
+    return one->keys == KEYS_PENDING && (one->urgent || !urgent_only);
+}
+
+static size_t operations(bool urgent_only)
+{
+    size_t count = is_pending(&alone, urgent_only);
+
+    for (int i = 0; i < MANY; i++)
+        count += is_pending(&many[i], urgent_only);
+    return count;
+}
+
+static void run_batch(bool urgent_only)
+{
+    size_t left = BATCH;
+
+    batches++;
+    now += cost;
+    if (is_pending(&alone, urgent_only)) {
+        alone.keys = KEYS_READY;
+        left--;
+    }
+    for (int i = 0; i < MANY && left > 0; i++) {
+        if (!is_pending(&many[i], urgent_only))
+            continue;
+        many[i].keys = KEYS_READY;
+        left--;
+    }
+}
+
+static bool signatures_came(void)
+{
+    bool came = signed_by_signer;
+
+    signed_by_signer = false;
+    return came;
+}
+
+static bool signer_is_busy(void)
+{
+    return busy;
+}
+
+static const struct handshake_environment environment = {clock_of_the_test, run,
+    keys_are_ready, signatures_came, signer_is_busy, operations, operations, run_batch};
 
 static int start(void **state)
 {
     (void)state;
-    loop_init(&loop);
-    make_server_context();
-    memset(many_clients, 0, sizeof(many_clients));
+    now = (uint64_t)3600 * 1000 * MS;
+    cost = 100 * US;
+    order_len = 0;
+    batches = 0;
+    signed_by_signer = busy = false;
+    memset(many, 0, sizeof(many));
     memset(&alone, 0, sizeof(alone));
+    handshake_scheduler_init(&hs, &environment);
     return 0;
 }
 
-static void connect_one(struct one *one, unsigned priority, int tls)
+static void accept_one(struct one *one, unsigned priority, enum keys keys)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    int pair[2];
-
-    assert_int_equal(
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-    one->peer = pair[1];
-    stream_accept(
-        &one->stream, &loop, &events, pair[0], (struct tls_context *)server_context);
-    stream_set_priority(&one->stream, priority);
-    SSL_CTX_set_max_proto_version(context, tls);
-    one->client = SSL_new(context);
-    SSL_CTX_free(context);
-    SSL_set_fd(one->client, one->peer);
-    SSL_set_connect_state(one->client);
+    handshake_accepted(&hs, &one->h);
+    one->h.priority = (uint8_t)priority;
+    one->keys = keys;
 }
 
-static void say(struct one *one)
+static void hello(struct one *one, unsigned priority, enum keys keys)
 {
-    (void)SSL_do_handshake(one->client);
+    accept_one(one, priority, keys);
+    handshake_is_ready(&hs, &one->h);
 }
 
-static void disconnect(struct one *one)
+static void many_hellos(unsigned priority, enum keys keys)
 {
-    stream_close(&one->stream);
-    TURN_UNTIL(one->closed);
-    SSL_free(one->client);
-    close(one->peer);
+    for (int i = 0; i < MANY; i++)
+        hello(&many[i], priority, keys);
 }
 
-static bool is_answered(const struct one *one)
+static void accept_many(unsigned priority)
 {
-    struct pollfd answer = {.fd = one->peer, .events = POLLIN};
-
-    return poll(&answer, 1, 0) == 1;
+    for (int i = 0; i < MANY; i++)
+        accept_one(&many[i], priority, KEYS_NOT_NEEDED);
 }
 
-static void open_many_handshakes(unsigned priority)
-{
-    for (int i = 0; i < PENDING_HANDSHAKES_MANY; i++)
-        connect_one(&many_clients[i], priority, TLS1_3_VERSION);
-    turn();
-    for (int i = 0; i < PENDING_HANDSHAKES_MANY; i++)
-        say(&many_clients[i]);
-}
-
-static void close_many_handshakes(void)
-{
-    for (int i = 0; i < PENDING_HANDSHAKES_MANY; i++)
-        disconnect(&many_clients[i]);
-}
-
-static int stop(void **state)
+static void verified_clients_go_first_and_each_class_has_a_slice(void **state)
 {
     (void)state;
-    loop_destroy(&loop);
-    SSL_CTX_free(server_context);
-    return 0;
+    many_hellos(2, KEYS_NOT_NEEDED);
+    hello(&alone, 0, KEYS_NOT_NEEDED);
+    handshake_scheduler_run(&hs, false);
+    assert_ptr_equal(order[0], &alone);
+    assert_ptr_equal(order[1], &many[0]);
+    assert_in_range(order_len, 2, 4); /* 300 us, of 100 us each */
+    assert_int_equal(handshake_scheduler_wait(&hs), 0);
 }
 
-static int start_batched(void **state)
-{
-    struct error err;
-
-    assert_true(engine_start(ENGINE_AUTO, &err));
-    return start(state);
-}
-
-static int stop_batched(void **state)
-{
-    (void)stop(state);
-    engine_stop();
-    return 0;
-}
-
-static void a_verified_client_does_not_wait_behind_many_handshakes(void **state)
+static void an_answered_client_goes_before_any_hello(void **state)
 {
     (void)state;
-    open_many_handshakes(LOOP_PRIORITIES - 1);
-    connect_one(&alone, 0, TLS1_3_VERSION);
-    say(&alone);
-    see_and_act();
-    assert_true(is_answered(&alone));
-    assert_false(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
-    disconnect(&alone);
-    close_many_handshakes();
+    for (int i = 0; i < MANY; i++)
+        hello(&many[i], 0, KEYS_NOT_NEEDED);
+    accept_one(&alone, 2, KEYS_NOT_NEEDED);
+    handshake_answered(&hs, &alone.h);
+    handshake_is_ready(&hs, &alone.h);
+    handshake_scheduler_run(&hs, false);
+    assert_ptr_equal(order[0], &alone);
 }
 
-static void a_priority_goes_before_the_next(void **state)
+static void a_class_goes_before_the_next(void **state)
 {
     (void)state;
-    open_many_handshakes(2);
-    connect_one(&alone, 1, TLS1_3_VERSION);
-    say(&alone);
-    see_and_act();
-    assert_true(is_answered(&alone));
-    disconnect(&alone);
-    close_many_handshakes();
+    many_hellos(2, KEYS_NOT_NEEDED);
+    hello(&alone, 1, KEYS_NOT_NEEDED);
+    handshake_scheduler_run(&hs, false);
+    assert_ptr_equal(order[0], &alone);
 }
 
-static void the_lowest_priority_does_not_starve(void **state)
+static void the_last_class_does_not_starve(void **state)
 {
     (void)state;
-    connect_one(&alone, 2, TLS1_3_VERSION);
-    open_many_handshakes(1);
-    say(&alone);
-    TURN_UNTIL(is_answered(&alone));
-    assert_false(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
-    disconnect(&alone);
-    close_many_handshakes();
+    hello(&alone, 2, KEYS_NOT_NEEDED);
+    many_hellos(1, KEYS_NOT_NEEDED);
+    while (alone.ran == 0)
+        handshake_scheduler_run(&hs, false);
+    assert_in_range(order_len, 2, 10);
 }
 
-/* As if all the time had gone by that it may. */
-static void do_not_hold_any_longer(void)
+/* Streams that are open use 100 us in each iteration; all who are not verified return. */
+static void unverified_clients_get_half_of_the_time_beside_others(void **state)
 {
-    loop.held.due = 0;
-    deadlines_expire(&loop.deadlines, loop_now(&loop));
-}
-
-/* Many stand still, and in each turn there is one who is known, and comes first. */
-static void a_unverified_clients_keys_are_not_put_off_for_ever(void **state)
-{
-    static struct one known[KNOWN];
-    int turns = 0;
+    uint64_t began = now, served = 0, ran;
 
     (void)state;
-    if (!engine_is_batched())
-        skip();
-    memset(known, 0, sizeof(known));
-    for (int i = 0; i < PENDING_HANDSHAKES_MANY; i++)
-        connect_one(&many_clients[i], 2, TLS1_3_VERSION);
-    connect_one(&alone, 1, TLS1_3_VERSION);
-    turn();
-    for (; turns < KNOWN && !is_answered(&alone); turns++) {
-        connect_one(&known[turns], 0, TLS1_3_VERSION);
-        say(&known[turns]);
-        if (turns == 2)
-            say(&alone);
-        turn();
-        if (turns > KNOWN / 2)
-            do_not_hold_any_longer();
+    many_hellos(1, KEYS_NOT_NEEDED);
+    for (int i = 0; i < 300; i++) {
+        now += 100 * US;
+        served += 100 * US;
+        handshake_scheduler_served(&hs);
+        order_len = 0;
+        handshake_scheduler_run(&hs, false);
+        for (size_t k = 0; k < order_len; k++) {
+            order[k]->h.answered = false;
+            handshake_is_ready(&hs, &order[k]->h);
+        }
     }
-    assert_true(is_answered(&alone));
-    disconnect(&alone);
-    while (turns-- > 0)
-        disconnect(&known[turns]);
-    close_many_handshakes();
+    ran = now - began - served;
+    assert_in_range(ran, (now - began) * 2 / 5, (now - began) / 2 + 300 * US);
 }
 
-/* Others are about, whose budget is larger than there will ever be. */
-static void unverified_clients_proceed_on_an_exhausted_budget(void **state)
+static void a_budget_is_exhausted_only_while_others_are_served(void **state)
 {
     (void)state;
-    connect_one(&alone, 1, TLS1_3_VERSION);
-    turn();
-    say(&alone);
-    for (int i = 0; i < 20; i++) {
-        loop.served_at = uv_hrtime();
-        loop.cpu_budget_exhausted_until = UINT64_MAX;
-        loop.unverified_ran_at = 0;
-        turn();
+    now += MS;
+    cpu_budget_charge(&hs, now - MS);
+    assert_false(cpu_budget_exhausted(&hs));
+    handshake_scheduler_served(&hs);
+    handshake_scheduler_run(&hs, false);
+    assert_true(cpu_budget_exhausted(&hs));
+    cpu_budget_charge(&hs, now - 1); /* a small debt does not settle a great one */
+    now += MS - 1;
+    assert_true(cpu_budget_exhausted(&hs));
+    now += 1;
+    assert_false(cpu_budget_exhausted(&hs));
+    cpu_budget_charge(&hs, now - (uint64_t)100 * MS);
+    assert_true(cpu_budget_exhausted(&hs));
+    now += 2 * MS;
+    assert_false(cpu_budget_exhausted(&hs)); /* nobody has been served since */
+}
+
+static void the_starvation_guard_lets_one_go_on_whatever_the_budget(void **state)
+{
+    uint64_t began;
+
+    (void)state;
+    hello(&alone, 1, KEYS_NOT_NEEDED);
+    hs.unverified_ran_at = began = now;
+    while (alone.ran == 0) {
+        now += MS;
+        cpu_budget_charge(&hs, now - (uint64_t)10 * MS);
+        handshake_scheduler_served(&hs);
+        handshake_scheduler_run(&hs, false);
+        assert_true(now - began < (uint64_t)30 * MS);
     }
-    assert_true(is_answered(&alone));
-    disconnect(&alone);
+    assert_true(now - began >= (uint64_t)20 * MS);
 }
 
-static void finish_one(int tls)
-{
-    connect_one(&alone, 1, tls);
-    TURN_UNTIL((say(&alone), alone.opened));
-    disconnect(&alone);
-    memset(&alone, 0, sizeof(alone));
-}
-
-/* Even if it comes from where the many_clients does. */
-static void a_client_with_a_completing_fingerprint_is_not_limited(void **state)
+static void no_more_hellos_are_answered_than_fill_a_batch(void **state)
 {
     (void)state;
-    finish_one(TLS1_2_VERSION);
-    open_many_handshakes(2);
-    connect_one(&alone, 2, TLS1_2_VERSION);
-    say(&alone);
-    see_and_act();
-    assert_true(is_answered(&alone));
-    disconnect(&alone);
-    memset(&alone, 0, sizeof(alone));
-    connect_one(&alone, 2,
-        TLS1_3_VERSION); /* and the many_clients's fingerprint is worth nothing */
-    say(&alone);
-    see_and_act();
-    assert_false(is_answered(&alone));
-    disconnect(&alone);
-    close_many_handshakes();
+    cost = US;
+    many_hellos(1, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, false);
+    assert_int_equal(batches, 1);
+    for (int i = 0; i < BATCH; i++)
+        assert_int_equal(many[i].ran, 2); /* before and after it */
+    assert_int_equal(operations(false), BATCH); /* the next ones */
 }
 
-static void a_fingerprint_without_completions_is_worth_nothing(void **state)
+static void a_batch_waits_for_more_while_events_come(void **state)
 {
-    (void)state;
-    finish_one(TLS1_3_VERSION);
-    open_many_handshakes(2);
-    TURN_UNTIL(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
-    close_many_handshakes();
-    memset(many_clients, 0, sizeof(many_clients));
-    open_many_handshakes(2);
-    connect_one(&alone, 1, TLS1_2_VERSION);
-    say(&alone);
-    see_and_act();
-    turn(); /* every now and then one of the many_clients is first */
-    assert_true(is_answered(&alone));
-    assert_false(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
-    disconnect(&alone);
-    close_many_handshakes();
-}
-
-static void an_unanswered_client_spoils_no_fingerprint(void **state)
-{
-    (void)state;
-    finish_one(TLS1_3_VERSION);
-    open_many_handshakes(2);
-    see_and_act();
-    unsigned fingerprint = many_clients[PENDING_HANDSHAKES_MANY - 1].stream.fingerprint,
-             answered = 0;
-    assert_true(fingerprints_complete(&loop.fingerprints, fingerprint));
-    assert_false(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
-    for (int i = 0; i < PENDING_HANDSHAKES_MANY; i++)
-        answered += stream_is_answered(&many_clients[i].stream);
-    for (int i = 0; i < PENDING_HANDSHAKES_MANY; i++)
-        stream_close(&many_clients[i].stream);
-    assert_int_equal(loop.fingerprints.of[fingerprint].broken, answered);
-    close_many_handshakes();
-}
-
-static void who_waits_for_whom_is_known(void **state)
-{
-    (void)state;
-    assert_int_equal(stream_longest_wait(&loop, LOOP_PRIORITIES), 0);
-    assert_null(stream_lowest_priority(&loop));
-    open_many_handshakes(2);
-    assert_int_equal(stream_awaiting_peer_count(&loop), PENDING_HANDSHAKES_MANY);
-    see_and_act();
-    assert_int_not_equal(stream_awaiting_peer_count(&loop), PENDING_HANDSHAKES_MANY);
-    struct stream *first = stream_lowest_priority(&loop);
-    assert_ptr_not_equal(first, &many_clients[0].stream);
-    assert_non_null(first);
-    first->queued_at -= 700;
-    assert_in_range(stream_longest_wait(&loop, LOOP_PRIORITIES), 700, 60 * 1000);
-    assert_int_equal(stream_longest_wait(&loop, 2), 0);
-    TURN_UNTIL(stream_awaiting_peer_count(&loop) == PENDING_HANDSHAKES_MANY);
-    assert_null(stream_lowest_priority(&loop));
-    assert_true(stream_is_answered(first));
-    close_many_handshakes();
-    assert_int_equal(stream_awaiting_peer_count(&loop), 0);
-}
-
-/* The loop is not told again and again of what waits for its turn anyway. */
-static void who_waits_in_a_queue_is_not_watched(void **state)
-{
-    struct stream *last = &many_clients[PENDING_HANDSHAKES_MANY - 1].stream;
+    unsigned iterations = 0;
 
     (void)state;
-    open_many_handshakes(2);
-    see_and_act();
-    turn();
-    assert_false(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
-    assert_int_equal(last->poller.wanted & EPOLLIN, 0);
-    TURN_UNTIL(is_answered(&many_clients[PENDING_HANDSHAKES_MANY - 1]));
-    turn();
-    assert_int_not_equal(last->poller.wanted & EPOLLIN, 0);
-    TURN_UNTIL((say(&many_clients[PENDING_HANDSHAKES_MANY - 1]),
-        many_clients[PENDING_HANDSHAKES_MANY - 1].opened));
-    close_many_handshakes();
+    hello(&alone, 0, KEYS_NEEDED);
+    for (; batches == 0; iterations++)
+        handshake_scheduler_run(&hs, false);
+    assert_int_equal(iterations, 3);
+    assert_int_equal(alone.ran, 2);
+    hello(&many[0], 0, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true); /* nothing is on its way */
+    assert_int_equal(batches, 2);
+    assert_int_equal(many[0].ran, 2);
 }
 
-static void expect_silent(const int *order)
+static void serve_for_a_millisecond(void)
 {
-    struct stream *s = NULL;
+    now += MS;
+    handshake_scheduler_served(&hs);
+    handshake_scheduler_run(&hs, true);
+}
 
-    for (; *order >= 0; order++) {
-        s = stream_next_awaiting_peer(&loop, s);
-        assert_ptr_equal(s, &many_clients[*order].stream);
+static void operations_of_unverified_clients_are_held_but_not_for_ever(void **state)
+{
+    uint64_t began;
+
+    (void)state;
+    accept_many(2);
+    hello(&alone, 1, KEYS_NEEDED);
+    began = now;
+    serve_for_a_millisecond();
+    assert_int_equal(alone.keys, KEYS_PENDING);
+    assert_in_range(handshake_scheduler_wait(&hs), 1, 9); /* ms, and not 0 */
+    while (alone.ran < 2) {
+        serve_for_a_millisecond();
+        assert_true(now - began < (uint64_t)15 * MS);
     }
-    assert_null(stream_next_awaiting_peer(&loop, s));
+    assert_true(now - began >= (uint64_t)8 * MS);
+}
+
+/* In each iteration there is one who is verified, and whose operation is done first. */
+static void urgent_operations_do_not_put_the_others_off_for_ever(void **state)
+{
+    uint64_t began;
+
+    (void)state;
+    accept_many(2);
+    hello(&alone, 1, KEYS_NEEDED);
+    began = now;
+    for (int i = 0; alone.ran < 2; i = (i + 1) % MANY) {
+        handshake_over(&hs, &many[i].h);
+        hello(&many[i], 0, KEYS_NEEDED);
+        serve_for_a_millisecond();
+        assert_true(now - began < (uint64_t)40 * MS);
+    }
+}
+
+static void operations_are_not_held_where_nobody_is_served(void **state)
+{
+    (void)state;
+    accept_many(2);
+    hello(&alone, 1, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(alone.ran, 2);
+}
+
+static void what_the_signer_does_is_waited_for_without_work(void **state)
+{
+    (void)state;
+    hello(&alone, 1, KEYS_BY_SIGNER);
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(alone.ran, 1);
+    assert_true(handshake_scheduler_wait(&hs) == UINT64_MAX);
+    alone.keys = KEYS_READY;
+    signed_by_signer = true;
+    handshake_scheduler_run(&hs, false);
+    assert_int_equal(alone.ran, 2);
+    hello(&many[0], 1, KEYS_READY);
+    handshake_awaits_keys(&hs, &many[0].h); /* they came before it could wait */
+    assert_int_equal(handshake_scheduler_wait(&hs), 0);
+}
+
+static void a_busy_signer_gets_no_more_hellos_of_unverified_clients(void **state)
+{
+    (void)state;
+    busy = true;
+    hello(&alone, 1, KEYS_NOT_NEEDED);
+    hello(&many[0], 0, KEYS_NOT_NEEDED);
+    handshake_scheduler_run(&hs, false);
+    assert_int_equal(alone.ran, 0);
+    assert_int_equal(many[0].ran, 1);
+    busy = false;
+    handshake_scheduler_run(&hs, false);
+    assert_int_equal(alone.ran, 1);
+}
+
+static const unsigned char client_hello[] = {22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3, 0, 1, 2,
+    3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1,
+    0, 0, 2, 0xc0, 0x2f, 1, 0, 0, 0};
+
+static void recognise(struct one *one)
+{
+    accept_one(one, 2, KEYS_NOT_NEEDED);
+    handshake_recognise(&hs, &one->h, client_hello, sizeof(client_hello));
+    assert_int_not_equal(one->h.fingerprint, 0);
+}
+
+static void a_fingerprint_counts_by_its_completion_rate(void **state)
+{
+    (void)state;
+    recognise(&many[0]);
+    assert_int_equal(many[0].h.priority, 2); /* nothing is known of it */
+    handshake_answered(&hs, &many[0].h);
+    handshake_completed(&hs, &many[0].h);
+    handshake_over(&hs, &many[0].h); /* no failure any more */
+    recognise(&many[1]);
+    assert_int_equal(many[1].h.priority, 0);
+    handshake_over(&hs, &many[1].h); /* was not answered: its client is not to blame */
+    recognise(&many[2]);
+    assert_int_equal(many[2].h.priority, 0);
+    handshake_answered(&hs, &many[2].h);
+    handshake_over(&hs, &many[2].h);
+    recognise(&many[3]);
+    assert_int_equal(many[3].h.priority, 2);
+}
+
+static void expect_awaited(const int *expected)
+{
+    struct scheduled_handshake *h = NULL;
+
+    for (; *expected >= 0; expected++) {
+        h = handshake_next_awaiting_peer(&hs, h);
+        assert_ptr_equal(h, &many[*expected].h);
+    }
+    assert_null(handshake_next_awaiting_peer(&hs, h));
 }
 
 static void the_longest_awaited_peer_comes_first(void **state)
 {
-    static const int all[] = {0, 1, 2, -1}, spoke[] = {1, 2, 0, -1}, left[] = {2, 0, -1};
-    static const int open[] = {2, -1};
+    static const int all[] = {0, 1, 2, -1}, one_spoke[] = {1, 2, 0, -1},
+                     left[] = {2, 0, -1};
+    static const int none[] = {-1};
 
     (void)state;
     for (int i = 0; i < 3; i++)
-        connect_one(&many_clients[i], 1, TLS1_3_VERSION);
-    turn();
-    expect_silent(all);
-    many_clients[0].stream.peers_turn -= 50; /* long before it speaks */
-    assert_int_equal(send(many_clients[0].peer, "\x16", 1, 0), 1);
-    see_and_act();
-    see_and_act();
-    expect_silent(spoke);
-    assert_in_range(stream_awaiting_peer_ms(&many_clients[0].stream), 50, 60 * 1000);
-    stream_close(&many_clients[1].stream);
-    expect_silent(left);
-    disconnect(&many_clients[0]);
-    memset(&many_clients[0], 0, sizeof(many_clients[0]));
-    connect_one(&many_clients[0], 1, TLS1_3_VERSION);
-    uint64_t accepted = many_clients[0].stream.peers_turn;
-    many_clients[0].stream.peers_turn -= 50;
-    say(&many_clients[0]);
-    TURN_UNTIL(stream_is_answered(&many_clients[0].stream));
-    expect_silent(left);
-    assert_true(many_clients[0].stream.peers_turn >= accepted);
-    TURN_UNTIL((say(&many_clients[0]), many_clients[0].opened));
-    expect_silent(open);
-    for (int i = 0; i < 3; i++)
-        disconnect(&many_clients[i]);
+        accept_one(&many[i], 1, KEYS_NOT_NEEDED);
+    expect_awaited(all);
+    now += (uint64_t)50 * MS;
+    handshake_is_ready(&hs, &many[0].h);
+    assert_int_equal(hs.awaiting_peer_count, 2);
+    handshake_awaits_peer(&hs, &many[0].h); /* no: it waits for us */
+    handshake_scheduler_run(&hs, false);
+    expect_awaited(one_spoke);
+    assert_int_equal(handshake_awaiting_peer_ms(&hs, &many[0].h), 0); /* answered */
+    assert_int_equal(handshake_awaiting_peer_ms(&hs, &many[1].h), 50);
+    handshake_over(&hs, &many[1].h);
+    expect_awaited(left);
+    handshake_completed(&hs, &many[2].h);
+    handshake_stops_awaiting_peer(&hs, &many[0].h);
+    expect_awaited(none);
+    assert_int_equal(hs.awaiting_peer_count, 0);
 }
 
-static void unverified_clients_get_half_of_the_time_beside_others(void **state)
+static void the_longest_wait_and_the_last_in_line_are_known(void **state)
 {
-    enum { MS = 1000 * 1000 };
-    uint64_t now = (uint64_t)1000 * MS;
-
     (void)state;
-    cpu_budget_charge(&loop, now, now + MS);
-    assert_false(cpu_budget_exhausted(&loop, now + MS));
-    loop.served_at = now;
-    assert_true(cpu_budget_exhausted(&loop, now + MS));
-    loop.served_at = now + MS;
-    assert_true(cpu_budget_exhausted(&loop, now + 2 * MS - 1));
-    assert_false(cpu_budget_exhausted(&loop, now + 2 * MS));
-    cpu_budget_charge(&loop, now + MS, now + MS + 1); /* a little more changes nothing */
-    assert_true(cpu_budget_exhausted(&loop, now + 2 * MS - 1));
-    cpu_budget_charge(&loop, now, now + (uint64_t)100 * MS);
-    assert_false(
-        cpu_budget_exhausted(&loop, now + (uint64_t)101 * MS)); /* nobody is about */
+    assert_int_equal(handshake_longest_wait_ms(&hs, HANDSHAKE_PRIORITIES), 0);
+    assert_null(handshake_lowest_priority(&hs));
+    hello(&many[0], 0, KEYS_NOT_NEEDED);
+    assert_null(handshake_lowest_priority(&hs));
+    hello(&many[1], 1, KEYS_NOT_NEEDED);
+    now += (uint64_t)700 * MS;
+    hello(&many[2], 2, KEYS_NOT_NEEDED);
+    hello(&many[3], 2, KEYS_NOT_NEEDED);
+    assert_ptr_equal(handshake_lowest_priority(&hs), &many[2].h);
+    assert_int_equal(handshake_longest_wait_ms(&hs, 1), 700);
+    handshake_over(&hs, &many[0].h);
+    assert_int_equal(handshake_longest_wait_ms(&hs, 1), 0);
+    assert_int_equal(handshake_longest_wait_ms(&hs, 2), 700);
+}
+
+static void a_handshake_that_waits_for_us_is_not_read_from(void **state)
+{
+    (void)state;
+    accept_one(&alone, 0, KEYS_NEEDED);
+    assert_true(handshake_may_read(&alone.h));
+    handshake_is_ready(&hs, &alone.h);
+    assert_false(handshake_may_read(&alone.h));
+    hello(&many[0], 2, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, false);
+    assert_int_equal(alone.keys, KEYS_PENDING);
+    handshake_is_ready(&hs, &alone.h); /* no-op */
+    assert_false(handshake_may_read(&alone.h));
+    handshake_over(&hs, &alone.h);
+    handshake_over(&hs, &many[0].h);
+    alone.keys = many[0].keys = KEYS_NOT_NEEDED;
+    assert_true(handshake_scheduler_wait(&hs) == UINT64_MAX);
 }
 
 int main(void)
 {
-#define FRESH(test) cmocka_unit_test_setup_teardown(test, start, stop)
-#define BATCHED(test) cmocka_unit_test_setup_teardown(test, start_batched, stop_batched)
+#define TEST(test) cmocka_unit_test_setup(test, start)
     const struct CMUnitTest tests[] = {
-        FRESH(a_verified_client_does_not_wait_behind_many_handshakes),
-        FRESH(a_priority_goes_before_the_next),
-        FRESH(the_lowest_priority_does_not_starve),
-        BATCHED(a_unverified_clients_keys_are_not_put_off_for_ever),
-        FRESH(unverified_clients_proceed_on_an_exhausted_budget),
-        FRESH(a_client_with_a_completing_fingerprint_is_not_limited),
-        FRESH(a_fingerprint_without_completions_is_worth_nothing),
-        FRESH(an_unanswered_client_spoils_no_fingerprint),
-        FRESH(who_waits_for_whom_is_known),
-        FRESH(who_waits_in_a_queue_is_not_watched),
-        FRESH(the_longest_awaited_peer_comes_first),
-        FRESH(unverified_clients_get_half_of_the_time_beside_others),
+        TEST(verified_clients_go_first_and_each_class_has_a_slice),
+        TEST(an_answered_client_goes_before_any_hello),
+        TEST(a_class_goes_before_the_next),
+        TEST(the_last_class_does_not_starve),
+        TEST(unverified_clients_get_half_of_the_time_beside_others),
+        TEST(a_budget_is_exhausted_only_while_others_are_served),
+        TEST(the_starvation_guard_lets_one_go_on_whatever_the_budget),
+        TEST(no_more_hellos_are_answered_than_fill_a_batch),
+        TEST(a_batch_waits_for_more_while_events_come),
+        TEST(operations_of_unverified_clients_are_held_but_not_for_ever),
+        TEST(urgent_operations_do_not_put_the_others_off_for_ever),
+        TEST(operations_are_not_held_where_nobody_is_served),
+        TEST(what_the_signer_does_is_waited_for_without_work),
+        TEST(a_busy_signer_gets_no_more_hellos_of_unverified_clients),
+        TEST(a_fingerprint_counts_by_its_completion_rate),
+        TEST(the_longest_awaited_peer_comes_first),
+        TEST(the_longest_wait_and_the_last_in_line_are_known),
+        TEST(a_handshake_that_waits_for_us_is_not_read_from),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

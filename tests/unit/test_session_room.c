@@ -4,6 +4,8 @@
 #include "proxy/session/shed.h"
 #include "session_case.h"
 
+enum { MS = 1000 * 1000 /* ns */ };
+
 static void note(void *owner)
 {
     ++*(int *)owner;
@@ -150,10 +152,10 @@ static void who_waits_for_us_is_not_replaced_by_who_is_about_to_speak(void **sta
     rig.clients->max_handshakes = 2;
     assert_ptr_equal(shed_candidate(rig.clients), client_number(0)); /* all are silent */
     say_something(clients + 1, 2);
-    assert_int_equal(stream_awaiting_peer_count(&rig.loop), 1);
+    assert_int_equal(rig.loop.handshakes.awaiting_peer_count, 1);
     assert_true(shed_is_due(rig.clients));
     assert_null(shed_candidate(rig.clients));
-    client_number(1)->stream.queued_at -= 700; /* CPU is short */
+    client_number(1)->stream.handshake.ready_at -= (uint64_t)700 * MS; /* CPU is short */
     assert_ptr_equal(shed_candidate(rig.clients), client_number(1));
     for (int i = 0; i < 3; i++)
         close(clients[i]);
@@ -168,7 +170,8 @@ static void a_byte_now_and_then_is_no_progress(void **state)
         clients[i] = rig_client(&rig);
     rig.clients->max_handshakes = 2;
     assert_ptr_equal(shed_candidate(rig.clients), client_number(0));
-    client_number(1)->stream.peers_turn = client_number(0)->stream.peers_turn - 50;
+    client_number(1)->stream.handshake.peers_turn =
+        client_number(0)->stream.handshake.peers_turn - (uint64_t)50 * MS;
     assert_ptr_equal(shed_candidate(rig.clients), client_number(1));
     for (int i = 0; i < 2; i++)
         close(clients[i]);
