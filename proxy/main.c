@@ -2,12 +2,9 @@
  * wlbproxy - the TLS front end of XenServer's Workload Balancing appliance.
  */
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "proxy/command/command.h"
-#include "proxy/signer/signer.h"
-#include "proxy/worker/worker.h"
 
 /* One that is closed would become the next file we open, and what is said be written
  * there: into a key, or libuv's own pipe. */
@@ -22,9 +19,5 @@ static void hold_standard_descriptors(void)
 int main(int argc, char **argv)
 {
     hold_standard_descriptors();
-    if (argc == 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
-        return worker_main();
-    if (argc == 2 && strcmp(argv[1], SIGNER_ARGUMENT) == 0)
-        return signer_main();
     return command_dispatch(argc, argv);
 }

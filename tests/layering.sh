@@ -56,7 +56,7 @@ uses proxy/session config proxy/base proxy/http proxy/net proxy/tls
 uses proxy/ipc config proxy/base
 uses proxy/control config proxy/base proxy/ipc
 uses proxy/signer certstore certstore/read config proxy/base proxy/crypto proxy/ipc
-uses proxy/worker certstore certstore/read config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
+uses proxy/worker certstore config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
 uses proxy/master certstore certstore/judge config proxy/base proxy/control proxy/ipc
 uses proxy/command certstore certstore/judge certstore/read config proxy/base proxy/control proxy/crypto proxy/master
 uses proxy/command/cert certstore certstore/install certstore/judge certstore/read config proxy/base proxy/command proxy/master

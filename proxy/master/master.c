@@ -177,6 +177,8 @@ static bool on_begin(struct reload *reload, const struct plan *plan, struct erro
         WLB_VERSION, (int)getpid(), m->config_path, m->identity.name);
     reload->slots = slots_for(plan->settings);
     m->supervisor.count = reload->slots;
+    m->supervisor.child_program =
+        plan->settings->signer ? PROGRAM_WORKER : PROGRAM_WORKER_WITH_KEYS;
     if (plan->settings->signer)
         master_signer_start(m);
     supervisor_start(&m->supervisor, reload->slots);

@@ -114,6 +114,7 @@ void master_signer_init(struct master *m)
     m->signers.loop = &m->loop;
     m->signers.program = &m->program;
     m->signers.kind = SUPERVISED_SIGNER;
+    m->signers.child_program = PROGRAM_SIGNER;
 }
 
 void master_signer_start(struct master *m)

@@ -1,34 +1,70 @@
 #include "proxy/master/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/error.h"
+#include "proxy/master/spawn.h"
+
+static const char *const names[PROGRAM_CHILDREN] = {
+    [PROGRAM_WORKER] = "wlbproxy-worker",
+    [PROGRAM_WORKER_WITH_KEYS] = "wlbproxy-worker-with-keys",
+    [PROGRAM_SIGNER] = "wlbproxy-signer",
+};
+
+/* After our own folder; CMake says which. */
+static const char *const folders[] = {WLB_PROGRAM_FOLDERS};
+
+const char *program_name(enum program_child child)
+{
+    return names[child];
+}
+
+/* Out of the way of the descriptors that a child is given. */
+static int open_high(const char *path)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    int high = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, SPAWN_FDS) : -1;
+
+    if (fd >= 0)
+        close(fd);
+    return high;
+}
+
+static int open_in(const char *folder, size_t folder_len, const char *name)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%.*s/%s", (int)folder_len, folder, name);
+
+    return len > 0 && len < (int)sizeof(path) ? open_high(path) : -1;
+}
+
+static int open_child(const struct program *program, const char *name)
+{
+    const char *slash = strrchr(program->path, '/');
+    int fd = open_in(program->path, slash != NULL ? (size_t)(slash - program->path) : 0,
+        name);
+
+    for (size_t i = 0; fd < 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+        fd = open_in(folders[i], strlen(folders[i]), name);
+    return fd;
+}
 
 bool program_find(struct program *program, struct error *err)
 {
     ssize_t len = readlink("/proc/self/exe", program->path, sizeof(program->path) - 1);
-    struct stat state;
 
     if (len < 0)
         return error_set(err, "/proc/self/exe: %s; is /proc mounted?", strerror(errno));
     program->path[len] = '\0';
-    if (stat(program->path, &state) != 0)
-        return error_set(err, "%s: %s", program->path, strerror(errno));
-    program->device = state.st_dev;
-    program->inode = state.st_ino;
+    for (int i = 0; i < PROGRAM_CHILDREN; i++) {
+        program->children[i] = open_child(program, names[i]);
+        if (program->children[i] < 0)
+            return error_set(err, "%s is neither beside %s nor in %s: %s", names[i],
+                program->path, folders[0], strerror(errno));
+    }
     return true;
-}
-
-/* Not always /proc/self/exe: under valgrind that is valgrind. */
-const char *program_running(const struct program *program)
-{
-    struct stat state;
-
-    if (stat(program->path, &state) == 0 && state.st_dev == program->device &&
-        state.st_ino == program->inode)
-        return program->path;
-    return "/proc/self/exe";
 }

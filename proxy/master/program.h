@@ -1,25 +1,35 @@
 /*
- * program.h - this program's own file, to start workers from the very binary that runs,
- * and a successor from what lies at its place by then.
+ * program.h - this program's own file, from which a successor is started, and the
+ * programs of its children.
+ *
+ * Those are opened once, at start: a child that replaces another one is of the running
+ * master's build, whatever a package upgrade has put in its file's place.
  */
 #ifndef WLBPROXY_MASTER_PROGRAM_H
 #define WLBPROXY_MASTER_PROGRAM_H
 
 #include <limits.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
 struct error;
 
-struct program {
-    char path[PATH_MAX]; /* where it was when we started */
-    dev_t device;
-    ino_t inode;
+enum program_child {
+    PROGRAM_WORKER,
+    PROGRAM_WORKER_WITH_KEYS, /* signer = off: the one that can read private keys */
+    PROGRAM_SIGNER,
+    PROGRAM_CHILDREN,
 };
 
+struct program {
+    char path[PATH_MAX]; /* where it was when we started */
+    int children[PROGRAM_CHILDREN]; /* O_PATH */
+};
+
+/* The children's programs lie beside ours, in the build tree, or where they were installed.
+ */
 bool program_find(struct program *program, struct error *err);
 
-/* The path while our own file is still there, else /proc/self/exe. */
-const char *program_running(const struct program *program);
+/* "wlbproxy-worker" */
+const char *program_name(enum program_child child);
 
 #endif

@@ -2,62 +2,115 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int with_plain_signals(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-    int error;
+enum { EXEC_FAILED = 127, OUT_OF_THE_WAY = 10 };
 
+/* ---- in the child, which shares our memory until exec: system calls and no more ---- */
+
+static void use_plain_signals(void)
+{
+    struct sigaction plain = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        (void)sigaction(number, &plain, NULL);
     sigemptyset(&none);
-    sigfillset(&all);
-    error = posix_spawnattr_setflags(
-        attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (error == 0)
-        error = posix_spawnattr_setsigmask(attributes, &none);
-    if (error == 0)
-        error = posix_spawnattr_setsigdefault(attributes, &all);
-    return error;
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The highest first: what is to be 3 is not one of 0, 1, 2. */
-static int with_descriptors(
-    posix_spawn_file_actions_t *actions, const struct spawn *spawn)
+static int open_null(void)
 {
-    const bool has_null = access("/dev/null", R_OK | W_OK) == 0;
-    const char *null = has_null ? "/dev/null" : "/"; /* which gives and takes nothing */
-    const int flags = has_null ? O_RDWR : O_PATH;
-    int error = 0;
+    int null = open("/dev/null", O_RDWR);
 
-    for (int i = SPAWN_FDS - 1; i >= 0 && error == 0; i--)
-        error = spawn->fds[i] == SPAWN_NULL
-            ? posix_spawn_file_actions_addopen(actions, i, null, flags, 0)
-            : posix_spawn_file_actions_adddup2(actions, spawn->fds[i], i);
-    return error;
+    return null >= 0 ? null : open("/", O_PATH); /* which gives and takes nothing */
 }
+
+/* First all of them above those that they become. */
+static bool place_descriptors(const struct spawn *spawn)
+{
+    int above[SPAWN_FDS];
+
+    for (int i = 0; i < SPAWN_FDS; i++) {
+        int fd = spawn->fds[i] == SPAWN_NULL ? open_null() : spawn->fds[i];
+
+        above[i] = fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+        if (above[i] < 0)
+            return false;
+    }
+    for (int i = 0; i < SPAWN_FDS; i++) {
+        if (dup2(above[i], i) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* Kernels before 5.9 have no close_range(), before 5.11 not this flag. */
+static void close_others_on_exec(void)
+{
+    struct rlimit limit;
+
+    if (syscall(SYS_close_range, SPAWN_FDS, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        limit.rlim_cur = 1 << 16;
+    for (int fd = SPAWN_FDS; fd < (int)limit.rlim_cur; fd++)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void execute(const struct spawn *spawn)
+{
+    char path[] = "/proc/self/fd/0000000000";
+
+    if (spawn->program != NULL) {
+        (void)execve(spawn->program, spawn->arguments, spawn->environment);
+        return;
+    }
+    (void)syscall(SYS_execveat, spawn->program_fd, "", spawn->arguments,
+        spawn->environment, AT_EMPTY_PATH);
+    if (errno != ENOSYS)
+        return;
+    for (int at = (int)sizeof(path) - 2, fd = spawn->program_fd; path[at] != '/'; at--) {
+        path[at] = (char)('0' + fd % 10);
+        fd /= 10;
+    }
+    (void)execve(path, spawn->arguments, spawn->environment);
+}
+
+static _Noreturn void become(const struct spawn *spawn, volatile int *error)
+{
+    use_plain_signals();
+    if (place_descriptors(spawn)) {
+        close_others_on_exec();
+        execute(spawn);
+    }
+    *error = errno;
+    _exit(EXEC_FAILED);
+}
+
+/* ---- in the parent ---- */
 
 int spawn_process(const struct spawn *spawn, pid_t *pid)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int error = posix_spawn_file_actions_init(&actions);
+    volatile int error = 0;
+    sigset_t all, before;
 
-    if (error != 0)
-        return error;
-    error = posix_spawnattr_init(&attributes);
-    if (error == 0) {
-        error = with_plain_signals(&attributes);
-        if (error == 0)
-            error = with_descriptors(&actions, spawn);
-        if (error == 0)
-            error = posix_spawn(pid, spawn->program, &actions, &attributes,
-                spawn->arguments, spawn->environment);
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&actions);
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    *pid = vfork();
+    if (*pid == 0)
+        become(spawn, &error);
+    if (*pid < 0)
+        error = errno;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    if (*pid > 0 && error != 0)
+        (void)waitpid(*pid, NULL, 0);
     return error;
 }
 

@@ -1,7 +1,8 @@
 /*
  * spawn.h - starts another program, and asks whether it has ended.
  *
- * Not libuv's: that ends the process when a pipe of its own fails it half-way.
+ * Not libuv's: that ends the process when a pipe of its own fails it half-way. Not
+ * posix_spawn(): that cannot start a program by its descriptor, nor close all others.
  */
 #ifndef WLBPROXY_MASTER_SPAWN_H
 #define WLBPROXY_MASTER_SPAWN_H
@@ -12,10 +13,12 @@
 enum { SPAWN_FDS = 4, SPAWN_NULL = -1 /* /dev/null */ };
 
 struct spawn {
-    const char *program;
+    const char *program; /* NULL: `program_fd` */
+    int program_fd;
     char *const *arguments;
     char *const *environment;
-    int fds[SPAWN_FDS]; /* what it gets as 0, 1, 2, 3; nothing else that is ours */
+    /* What it gets as 0, 1, 2, 3: nothing else, not even what we were started with. */
+    int fds[SPAWN_FDS];
 };
 
 /* Signals are as the system has them, none blocked. 0, or an errno, also of exec. */

@@ -46,7 +46,7 @@ enum event { DIED, ENDED, KILLED, NOT_STARTED, PAUSE, UP, EVENTS };
 
 /* By enum supervised. */
 static const struct kind {
-    const char *name; /* its argument, and its slot's field in events */
+    const char *name; /* its slot's field in events */
     const char *events[EVENTS];
 } kinds[] = {
     {"worker",
@@ -219,9 +219,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static int start_process(struct child *child, int worker_end)
 {
     char *environment[WORKER_ENVIRONMENT_MAX];
-    char *arguments[] = {(char *)"wlbproxy", (char *)(uintptr_t)kind_of(child)->name, NULL};
+    const struct supervisor *s = child->supervisor;
+    char *arguments[] = {(char *)(uintptr_t)program_name(s->child_program), NULL};
     const struct spawn spawn = {
-        .program = program_running(child->supervisor->program),
+        .program_fd = s->program->children[s->child_program],
         .arguments = arguments,
         .environment = environment,
         .fds = {SPAWN_NULL, SPAWN_NULL, STDERR_FILENO, [CHANNEL_FD] = worker_end},
@@ -282,7 +283,7 @@ static void spawn(struct supervisor *s, unsigned index)
     result = start_process(child, theirs);
     close(theirs);
     if (result != 0) {
-        plan_retry(s, index, program_running(s->program), result);
+        plan_retry(s, index, program_name(s->child_program), result);
         uv_close((uv_handle_t *)&child->poll, release);
         return;
     }

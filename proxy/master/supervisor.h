@@ -65,6 +65,7 @@ struct supervisor {
     uv_timer_t tick;
     const struct program *program;
     enum supervised { SUPERVISED_WORKERS, SUPERVISED_SIGNER } kind;
+    enum program_child child_program;
     struct slot slots[SUPERVISOR_SLOTS_MAX];
     unsigned count;
     bool draining;

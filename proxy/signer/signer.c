@@ -231,9 +231,7 @@ int signer_main(void)
     prctl(PR_SET_NAME, "wlbproxy-signer", 0, 0, 0);
     if (!introduced()) {
         fprintf(stderr,
-            "wlbproxy: '%s' is for the program's own use: start it as "
-            "`wlbproxy run`\n",
-            SIGNER_ARGUMENT);
+            "wlbproxy-signer is wlbproxy's own, which starts it: `wlbproxy run`\n");
         return 2;
     }
     if (!start(&err)) {

@@ -9,8 +9,6 @@
 #ifndef WLBPROXY_SIGNER_SIGNER_H
 #define WLBPROXY_SIGNER_SIGNER_H
 
-#define SIGNER_ARGUMENT "signer"
-
 /* Returns the exit status; 2 with a sentence on stderr if descriptor 3 is no channel. */
 int signer_main(void);
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "certstore/credential.h"
-#include "certstore/read/private_key.h"
 #include "config/error.h"
 #include "config/settings.h"
 #include "proxy/crypto/engine.h"
@@ -49,12 +48,12 @@ static void on_freed(struct generation *generation, void *owner)
 }
 
 static bool unpack(const struct snapshot_service *from, struct credential **credentials,
-    struct error *err)
+    credential_key_reader *read_key, struct error *err)
 {
     for (size_t i = 0; i < from->credential_count; i++) {
         credentials[i] = credential_unpack(from->credentials[i].bytes,
             from->credentials[i].len, engine_libctx(),
-            engine_signs_remotely() ? NULL : private_key_parse, err);
+            read_key, err);
         if (credentials[i] == NULL)
             return false;
     }
@@ -62,7 +61,8 @@ static bool unpack(const struct snapshot_service *from, struct credential **cred
 }
 
 static bool build_service(struct service *service, const struct snapshot_service *from,
-    const struct ticket_keys *tickets, struct error *err)
+    const struct ticket_keys *tickets, credential_key_reader *read_key,
+    struct error *err)
 {
     struct credential **credentials = array(from->credential_count, sizeof(*credentials));
 
@@ -70,7 +70,7 @@ static bool build_service(struct service *service, const struct snapshot_service
     service->backends = array(from->backend_count, sizeof(*service->backends));
     memcpy(
         service->backends, from->backends, from->backend_count * sizeof(*from->backends));
-    if (unpack(from, credentials, err))
+    if (unpack(from, credentials, read_key, err))
         service->tls = opaque(context_new(engine_libctx(), service->settings, credentials,
             from->credential_count, tickets, from->ca, from->crl, err));
     if (service->tls != NULL)
@@ -134,14 +134,16 @@ static void choose_by_name(
 }
 
 static bool fill(struct served *served, const struct snapshot *snapshot,
-    const struct ticket_keys *tickets, struct error *err)
+    const struct ticket_keys *tickets, credential_key_reader *read_key,
+    struct error *err)
 {
     struct generation *g = served->generation;
 
     if (g->settings->service_count != snapshot->service_count)
         return error_set(err, "the snapshot's services are not those of its settings");
     for (size_t i = 0; i < snapshot->service_count; i++) {
-        if (!build_service(&g->services[i], &snapshot->services[i], tickets, err))
+        if (!build_service(&g->services[i], &snapshot->services[i], tickets,
+                read_key, err))
             return false;
     }
     for (uint32_t i = 0; i < snapshot->service_count; i++)
@@ -151,8 +153,8 @@ static bool fill(struct served *served, const struct snapshot *snapshot,
     return true;
 }
 
-struct served *served_build(
-    const struct snapshot *snapshot, const struct ticket_keys *tickets, struct error *err)
+struct served *served_build(const struct snapshot *snapshot,
+    const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
 {
     struct settings *settings = settings_parse(snapshot->settings, "snapshot", err);
     struct served *served;
@@ -168,7 +170,7 @@ struct served *served_build(
     served->choices = array(settings->service_count, sizeof(*served->choices));
     served->listeners = array(snapshot->listener_count, sizeof(*served->listeners));
     served->listener_count = snapshot->listener_count;
-    if (fill(served, snapshot, tickets, err))
+    if (fill(served, snapshot, tickets, read_key, err))
         return served;
     served_release(served);
     return NULL;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "certstore/context.h"
+#include "certstore/credential.h"
 #include "proxy/base/list.h"
 #include "proxy/session/generation.h"
 
@@ -26,7 +27,8 @@ struct served {
 /* Settings parsed, TLS contexts made; nothing is shared with the snapshot's memory
  * afterwards. `tickets` is borrowed for good. */
 struct served *served_build(const struct snapshot *snapshot,
-    const struct ticket_keys *tickets, struct error *err);
+    const struct ticket_keys *tickets, credential_key_reader *read_key,
+    struct error *err);
 
 /* Handshakes of `old` that have not chosen their certificate show those of `fresh`. */
 void served_supersede(const struct served *old, const struct served *fresh);

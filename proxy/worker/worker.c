@@ -356,21 +356,20 @@ static void finish(struct worker *w)
     logs_close(&w->logs);
 }
 
-int worker_main(void)
+int worker_main(credential_key_reader *read_key)
 {
     static struct worker worker = {
         .channel = CHANNEL_FD, .logs = {.log = -1, .access = -1}};
     struct error err;
 
     keep_freed_memory();
+    worker.read_key = read_key;
     ignore_signals();
     abort_log_to_log();
     prctl(PR_SET_NAME, "wlbproxy-worker", 0, 0, 0);
     if (!introduced(&worker)) {
         fprintf(stderr,
-            "wlbproxy: '%s' is for the program's own use: start it as "
-            "`wlbproxy run`\n",
-            WORKER_ARGUMENT);
+            "wlbproxy-worker is wlbproxy's own, which starts it: `wlbproxy run`\n");
         return 2;
     }
     if (!start(&worker, &err)) {

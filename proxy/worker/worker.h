@@ -2,15 +2,15 @@
  * worker.h - the process that talks to the network: unprivileged, confined, without
  * files.
  *
- * The master starts it as `<this program> WORKER_ARGUMENT` with its channel as descriptor
- * CHANNEL_FD; main() calls worker_main() when it sees that argument.
+ * The master starts its program with its channel as descriptor CHANNEL_FD.
  */
 #ifndef WLBPROXY_WORKER_WORKER_H
 #define WLBPROXY_WORKER_WORKER_H
 
-#define WORKER_ARGUMENT "worker"
+#include "certstore/credential.h"
 
-/* Returns the exit status; 2 with a sentence on stderr if descriptor 3 is no channel. */
-int worker_main(void);
+/* `read_key` reads the private keys where there is no signer; NULL: this program cannot.
+ * Returns the exit status; 2 with a sentence on stderr if descriptor 3 is no channel. */
+int worker_main(credential_key_reader *read_key);
 
 #endif

@@ -49,7 +49,7 @@ static bool build(struct worker *w, const struct sealed *sealed, struct error *e
 
     if (!snapshot_decode(&snapshot, sealed->bytes, sealed->len, err))
         return false;
-    w->prepared = served_build(&snapshot, &w->tickets, err);
+    w->prepared = served_build(&snapshot, &w->tickets, w->read_key, err);
     snapshot_destroy(&snapshot);
     return w->prepared != NULL && staged_fit(w, err);
 }

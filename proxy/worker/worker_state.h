@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "certstore/context.h"
+#include "certstore/credential.h"
 #include "proxy/base/list.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/ipc/worker_setup.h"
@@ -31,6 +32,7 @@ struct worker {
     struct setup setup;
     struct logs logs;
     struct worker_signer signer;
+    credential_key_reader *read_key; /* see worker.h */
     struct ticket_keys tickets;
     struct list
         generations; /* struct served.link, the oldest first; the prepared one not */

@@ -220,10 +220,9 @@ class Proxy:
 
     @staticmethod
     def _is_a(pid, kind):
-        """By its name, or by its first argument."""
         with (contextlib.suppress(FileNotFoundError, ProcessLookupError),
               open(f"/proc/{pid}/cmdline", "rb") as words):
-            return any(word.endswith(kind.encode()) for word in words.read().split(b"\0")[:2])
+            return words.read().startswith(f"wlbproxy-{kind}".encode())
         return False
 
     def workers(self):
