@@ -12,6 +12,8 @@
 
 #include "config/error.h"
 
+enum { CAPABILITY_MAX = 63, MEMORY_MAX = 16 /* GiB of addresses */ };
+
 static bool take_account(struct identity *identity, const char *user)
 {
     const struct passwd *account;
@@ -60,12 +62,21 @@ bool identity_find(
     return true;
 }
 
+/* Nothing that is executed, were anything, gets a capability back. Without CAP_SETPCAP
+ * somebody has seen to it. */
+static void drop_bounding_set(void)
+{
+    for (unsigned long capability = 0; capability <= CAPABILITY_MAX; capability++)
+        (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+}
+
 bool privileges_drop(const struct identity *identity, struct error *err)
 {
     uid_t real, effective, saved;
 
     if (!identity->drop)
         return true;
+    drop_bounding_set();
     if (setgroups(0, NULL) != 0 ||
         setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
         setresuid(identity->uid, identity->uid, identity->uid) != 0)
@@ -78,6 +89,28 @@ bool privileges_drop(const struct identity *identity, struct error *err)
         effective != identity->uid || saved != identity->uid || setuid(0) == 0)
         return error_set(err, "became %s, but not for good", identity->name);
     return true;
+}
+
+static void limit(int resource, rlim_t value)
+{
+    struct rlimit current;
+
+    if (getrlimit((__rlimit_resource_t)resource, &current) != 0 ||
+        current.rlim_max < value)
+        return;
+    current = (struct rlimit){value, value};
+    (void)setrlimit((__rlimit_resource_t)resource, &current);
+}
+
+void privileges_limit(bool may_write_files)
+{
+#ifndef WLB_SANITIZE
+    limit(RLIMIT_AS, (rlim_t)MEMORY_MAX << 30);
+#endif
+    limit(RLIMIT_NPROC, 0);
+    limit(RLIMIT_MSGQUEUE, 0);
+    if (!may_write_files)
+        limit(RLIMIT_FSIZE, 0);
 }
 
 void privileges_harden(void)

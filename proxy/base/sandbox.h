@@ -3,8 +3,9 @@
  * it has, connect to backends, manage its own memory. Not: open a file, start a program,
  * touch another process, make code.
  *
- * Anything else fails with EPERM instead of killing: a library that probes for a feature
- * must not end the service.
+ * What no library probes for ends the process. Anything else fails with EPERM: a library
+ * that looks for a feature must not end the service. Nothing in the environment changes
+ * any of it.
  */
 #ifndef WLBPROXY_BASE_SANDBOX_H
 #define WLBPROXY_BASE_SANDBOX_H
@@ -20,7 +21,7 @@ struct error;
 bool sandbox_enter_early(unsigned uv_version, struct error *err);
 
 /* For good. False only if the kernel refused the filter. `how` tells what came of it, for
- * the log: sanitizers and valgrind need the file system and go unconfined. */
+ * the log: sanitizers need the file system, and such a build goes unconfined. */
 enum sandbox_kind {
     SANDBOX_WORKER,
     SANDBOX_SIGNER, /* bytes on the sockets it has, and its own memory */

@@ -36,7 +36,7 @@ static void get_text(struct wire_reader *r, char *text, size_t size)
 
     snprintf(text, size, "%s", got != NULL ? got : "");
     for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
             *text = '?'; /* it goes to a terminal */
     }
 }

@@ -198,6 +198,7 @@ void rollout_begin(struct rollout *rollout, struct release *release)
     assert(!rollout_is_busy(rollout));
     rollout->next = release;
     rollout->deaths = 0;
+    rollout->asked_anew = false;
     advance_all(rollout);
 }
 
@@ -261,8 +262,54 @@ void rollout_gone(struct rollout *rollout, struct child *child)
 static void make_printable(char *text)
 {
     for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
             *text = '?';
+    }
+}
+
+/* Of the next release. */
+static unsigned count_refusals(const struct rollout *rollout)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < slot_count(rollout); i++)
+        count += child_at(rollout, i) != NULL &&
+            child_at(rollout, i)->refused == rollout->next->id;
+    return count;
+}
+
+static bool others_are_ready(const struct rollout *rollout, const struct child *refuses)
+{
+    for (unsigned i = 0; i < slot_count(rollout); i++) {
+        if (child_at(rollout, i) != refuses && !is_ready(rollout, child_at(rollout, i)))
+            return false;
+    }
+    return true;
+}
+
+static struct child *first_refuser(const struct rollout *rollout)
+{
+    for (unsigned i = 0; i < slot_count(rollout); i++) {
+        if (child_at(rollout, i) != NULL &&
+            child_at(rollout, i)->refused == rollout->next->id)
+            return child_at(rollout, i);
+    }
+    return NULL;
+}
+
+/* Somebody has refused: is it to count? */
+static void weigh_refusal(struct rollout *rollout)
+{
+    struct child *refuser = rollout->next != NULL ? first_refuser(rollout) : NULL;
+
+    if (refuser == NULL || refuser->ending)
+        return;
+    if (rollout->supervisor->count < 2 || rollout->asked_anew ||
+        is_signer(rollout, refuser) || count_refusals(rollout) > 1) {
+        refuse(rollout);
+    } else if (others_are_ready(rollout, refuser)) {
+        rollout->asked_anew = true;
+        supervisor_kill(refuser, rollout->refusal.text);
     }
 }
 
@@ -271,14 +318,20 @@ static void take_refusal(
 {
     struct wire_reader r = {.bytes = m->body, .len = m->len};
     const char *sentence = wire_get_text(&r);
+    bool cannot_work = m->id == 0 && !child->up;
 
     if (sentence == NULL)
         sentence = "no reason given";
     child->waiting_since = 0;
-    if (rollout->next != NULL && (m->id == rollout->next->id || m->id == 0)) {
+    if (rollout->next != NULL &&
+        ((m->id == rollout->next->id && child->offered == m->id) || cannot_work)) {
         error_set(&rollout->refusal, "%s", sentence);
         make_printable(rollout->refusal.text);
-        refuse(rollout);
+        child->refused = rollout->next->id;
+        if (cannot_work)
+            refuse(rollout);
+        else
+            weigh_refusal(rollout);
     } else if (m->id == 0 || child->serving != m->id) {
         /* What the others could take: something is wrong with this one. */
         supervisor_kill(child, sentence);
@@ -303,6 +356,7 @@ bool rollout_message(
     }
     advance(rollout, child);
     look_at_all(rollout);
+    weigh_refusal(rollout);
     return true;
 }
 

@@ -3,7 +3,9 @@
  *
  * All workers prepare the next release beside the current one; only when every slot's
  * worker said yes it is decided: from then on it is the current one, workers commit, and
- * whoever is started anew gets it. One refusal, and all forget it. What a worker is to be
+ * whoever is started anew gets it. When it is refused, all forget it; but a worker that
+ * refuses what all the others accept is replaced first, and its successor asked: a bad one
+ * has no veto. (Where it is the only one, its word counts.) What a worker is to be
  * told next follows from the fields of struct child alone, so that replacements in any
  * phase need no cases of their own.
  */
@@ -27,6 +29,7 @@ struct rollout {
     struct release *current; /* owned; NULL before the first */
     struct release *next; /* owned; NULL: none on its way */
     bool confirming; /* decided, and not yet committed by every worker */
+    bool asked_anew; /* a worker that refused the next one alone was replaced */
     unsigned deaths; /* of workers, while the next one was prepared */
     struct error refusal;
     void *owner;

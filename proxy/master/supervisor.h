@@ -39,7 +39,7 @@ struct child {
     uint64_t log_lost;
     char crypto[CRYPTO_TEXT_MAX];
     /* generation ids; 0: none */
-    uint32_t offered, ready, committing, serving;
+    uint32_t offered, ready, committing, serving, refused;
     uint64_t waiting_since; /* an answer to an offer or a commit is due */
 };
 

@@ -219,6 +219,7 @@ static bool start(struct error *err)
         !privileges_drop(&signer.setup.identity, err))
         return false;
     privileges_harden();
+    privileges_limit(false);
     privileges_freeze();
     return true;
 }

@@ -309,6 +309,7 @@ static bool start(struct worker *w, struct error *err)
     if (!privileges_drop(&w->setup.identity, err))
         return false;
     privileges_harden();
+    privileges_limit(true);
     privileges_freeze();
     return sandbox_enter_early(uv_version(), err);
 }

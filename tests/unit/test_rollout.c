@@ -84,7 +84,7 @@ static void what_is_decided_counts_as_done(void **state)
 
 static void a_refusal_can_be_shown_on_a_terminal(void **state)
 {
-    struct child refuses = {.up = true, .offered = 2, .channel = -1, .ending = true};
+    struct child refuses = {.up = true, .offered = 2, .channel = -1};
     char body[64];
     struct wire_writer w = {.bytes = body, .capacity = sizeof(body)};
     struct message m = {.type = MESSAGE_REFUSED, .id = 2, .body = body};
@@ -92,10 +92,59 @@ static void a_refusal_can_be_shown_on_a_terminal(void **state)
     (void)state;
     wire_put_text(&w, "no\033[2J\nMAINPID=1");
     m.len = w.len;
+    supervisor.count = 1;
+    refuses.supervisor = &supervisor;
     supervisor.slots[0].child = &refuses;
     rollout.next = release(2);
     assert_true(rollout_message(&rollout, &refuses, &m));
     assert_string_equal(refusal, "no?[2J?MAINPID=1");
+}
+
+static struct message refusal_of(uint32_t id)
+{
+    static const char no[] = "\3\0\0\0\0\0\0\0no";
+
+    return (struct message){
+        .type = MESSAGE_REFUSED, .id = id, .body = no, .len = sizeof(no)};
+}
+
+static void a_worker_that_refuses_alone_is_replaced_and_asked_anew(void **state)
+{
+    struct child accepts = {.up = true, .offered = 2, .ready = 2, .channel = -1};
+    struct child refuses = {.up = true, .offered = 2, .channel = -1, .slot = 1};
+    struct child next = {.up = true, .offered = 2, .channel = -1, .slot = 1};
+    const struct message no = refusal_of(2);
+
+    (void)state;
+    accepts.supervisor = refuses.supervisor = next.supervisor = &supervisor;
+    supervisor.slots[0].child = &accepts;
+    supervisor.slots[1].child = &refuses;
+    rollout.next = release(2);
+    assert_true(rollout_message(&rollout, &refuses, &no));
+    assert_true(refuses.ending);
+    assert_int_equal(finished, 0);
+
+    supervisor.slots[1].child = &next;
+    assert_true(rollout_message(&rollout, &next, &no));
+    assert_int_equal(finished, 1);
+    assert_string_equal(refusal, "no");
+}
+
+static void two_refusals_count(void **state)
+{
+    struct child one = {.up = true, .offered = 2, .channel = -1};
+    struct child other = {.up = true, .offered = 2, .channel = -1, .slot = 1};
+    const struct message no = refusal_of(2);
+
+    (void)state;
+    one.supervisor = other.supervisor = &supervisor;
+    supervisor.slots[0].child = &one;
+    supervisor.slots[1].child = &other;
+    rollout.next = release(2);
+    assert_true(rollout_message(&rollout, &one, &no));
+    assert_int_equal(finished, 0);
+    assert_true(rollout_message(&rollout, &other, &no));
+    assert_int_equal(finished, 1);
 }
 
 static void with_nothing_on_its_way_nothing_is_given_up(void **state)
@@ -113,6 +162,9 @@ int main(void)
             without_workers_it_goes_on_until_given_up, start, end),
         cmocka_unit_test_setup_teardown(what_is_decided_counts_as_done, start, end),
         cmocka_unit_test_setup_teardown(a_refusal_can_be_shown_on_a_terminal, start, end),
+        cmocka_unit_test_setup_teardown(
+            a_worker_that_refuses_alone_is_replaced_and_asked_anew, start, end),
+        cmocka_unit_test_setup_teardown(two_refusals_count, start, end),
         cmocka_unit_test_setup_teardown(
             with_nothing_on_its_way_nothing_is_given_up, start, end),
     };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,75 +184,143 @@ static long no_names_of_files(void)
     return unlink("/nowhere");
 }
 
-static long (*const forbidden[])(void) = {
-    no_file,
-    no_program,
-    no_child,
-    no_tracing,
-    no_reading_of_others,
-    no_killing,
-    no_code,
-    no_code_later,
-    no_datagrams,
-    no_netlink,
-    no_packets,
-    no_listening,
-    no_binding,
-    no_filter_on_sockets,
-    no_passing_of_descriptors,
-    no_sending_elsewhere,
-    no_bpf,
-    no_ring,
-    no_kernel_keys,
-    no_prctl,
-    no_limits,
-    no_signals_by_descriptor,
-    no_rewriting_of_the_log,
-    no_namespace,
-    no_other_identity,
-    no_names_of_files,
-};
+static long no_multipath(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 262 /* IPPROTO_MPTCP */);
+}
 
-/* 0: refused; 1: not; 2: no filter in this build. */
-static int attempt(long (*what)(void))
+static long no_other_types(void)
+{
+    return socket(AF_UNIX, SOCK_SEQPACKET, 0);
+}
+
+static long no_other_tcp_options(void)
+{
+    return setsockopt(pair[0], IPPROTO_TCP, 31 /* TCP_ULP */, "tls", 3);
+}
+
+static long no_stream(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static long no_connection(void)
+{
+    struct sockaddr_un address = {AF_UNIX, "/nowhere"};
+
+    return connect(pair[0], (struct sockaddr *)&address, sizeof(address));
+}
+
+static long no_accepting(void)
+{
+    return accept4(pair[0], NULL, NULL, 0);
+}
+
+typedef long trial(void);
+
+/* Refused with EPERM: a library may try them. */
+static trial *const refused[] = {no_file, no_code, no_code_later, no_datagrams,
+    no_netlink, no_packets, no_filter_on_sockets, no_passing_of_descriptors,
+    no_sending_elsewhere, no_ring, no_prctl, no_limits, no_signals_by_descriptor,
+    no_rewriting_of_the_log, no_names_of_files, no_multipath, no_other_types,
+    no_other_tcp_options};
+
+/* The signer's, besides. */
+static trial *const refused_signer[] = {no_stream, no_connection, no_accepting};
+
+/* The end of the process. */
+static trial *const deadly[] = {no_program, no_child, no_tracing, no_reading_of_others, no_killing,
+    no_listening, no_binding, no_bpf, no_kernel_keys, no_namespace, no_other_identity};
+
+enum outcome { REFUSED, POSSIBLE, NO_FILTER, KILLED };
+
+static bool under_valgrind; /* which a filter would stop */
+
+static enum outcome attempt(enum sandbox_kind kind, trial *what)
 {
     const char *how;
     struct error err;
 
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (!sandbox_enter(SANDBOX_WORKER, &how, &err))
-        return 1;
+    if (under_valgrind)
+        return NO_FILTER;
+    if (!sandbox_enter(kind, &how, &err))
+        return POSSIBLE;
     if (strcmp(how, "seccomp") != 0)
-        return 2;
+        return NO_FILTER;
     errno = 0;
-    return what() == -1 && errno == EPERM ? 0 : 1;
+    return what() == -1 && errno == EPERM ? REFUSED : POSSIBLE;
 }
 
-static int in_a_child(int (*what)(long (*)(void)), long (*argument)(void))
+static enum outcome in_a_child(enum sandbox_kind kind, trial *what)
 {
     int status;
     pid_t child = fork();
 
     if (child == 0)
-        _exit(what(argument));
+        _exit(attempt(kind, what));
     assert_true(waitpid(child, &status, 0) == child);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        return KILLED;
     assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return (enum outcome)WEXITSTATUS(status);
+}
+
+static void try_all(enum sandbox_kind kind, trial *const *trials, size_t count,
+    enum outcome expected)
+{
+    for (size_t i = 0; i < count; i++) {
+        enum outcome outcome = in_a_child(kind, trials[i]);
+
+        if (outcome == NO_FILTER)
+            skip();
+        if (outcome != expected)
+            print_message("number %zu of the forbidden things: outcome %d\n", i, outcome);
+        assert_int_equal(outcome, expected);
+    }
+}
+
+#define TRY(kind, trials, outcome)                                                       \
+    try_all(kind, trials, sizeof(trials) / sizeof((trials)[0]), outcome)
+
+static void make_pair(void)
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 }
 
 static void a_worker_cannot(void **state)
 {
     (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
-        int outcome = in_a_child(attempt, forbidden[i]);
+    make_pair();
+    TRY(SANDBOX_WORKER, refused, REFUSED);
+    TRY(SANDBOX_WORKER, deadly, KILLED);
+    close(pair[0]);
+    close(pair[1]);
+}
 
-        if (outcome == 2)
-            skip();
-        if (outcome != 0)
-            print_message("number %zu of the forbidden things is possible\n", i);
-        assert_int_equal(outcome, 0);
-    }
+static void the_signer_cannot(void **state)
+{
+    (void)state;
+    make_pair();
+    TRY(SANDBOX_SIGNER, refused, REFUSED);
+    TRY(SANDBOX_SIGNER, refused_signer, REFUSED);
+    TRY(SANDBOX_SIGNER, deadly, KILLED);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void the_environment_switches_nothing_off(void **state)
+{
+    (void)state;
+    if (under_valgrind)
+        skip();
+    setenv("LD_PRELOAD", "vgpreload_core.so", 1);
+    make_pair();
+    enum outcome outcome = in_a_child(SANDBOX_WORKER, no_file);
+    if (outcome == NO_FILTER)
+        skip(); /* an instrumented build */
+    assert_int_equal(outcome, REFUSED);
+    unsetenv("LD_PRELOAD");
     close(pair[0]);
     close(pair[1]);
 }
@@ -268,17 +337,22 @@ static void a_worker_can_still_abort(void **state)
 
     (void)state;
     if (child == 0)
-        _exit(attempt(abort_itself));
+        _exit((int)attempt(SANDBOX_WORKER, abort_itself));
     assert_true(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_FILTER)
         skip();
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 int main(void)
 {
+    const char *preload = getenv("LD_PRELOAD");
+
+    under_valgrind = preload != NULL && strstr(preload, "vgpreload") != NULL;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_cannot),
+        cmocka_unit_test(the_signer_cannot),
+        cmocka_unit_test(the_environment_switches_nothing_off),
         cmocka_unit_test(a_worker_can_still_abort),
     };
 
