@@ -24,12 +24,16 @@ static bool read_port(const char *text, struct endpoint_text *parts)
     return port >= 1 && port <= 65535;
 }
 
+static bool is_numeric(const char *host)
+{
+    return host[strspn(host, "0123456789.")] == '\0';
+}
+
 static bool is_host(const char *host)
 {
     struct in_addr address;
-    bool numeric = host[strspn(host, "0123456789.")] == '\0';
 
-    if (numeric)
+    if (is_numeric(host))
         return inet_pton(AF_INET, host, &address) == 1;
     for (const char *c = host; *c != '\0'; c++) {
         if (!isalnum((unsigned char)*c) && strchr("-._", *c) == NULL)
@@ -150,6 +154,15 @@ bool endpoint_check(const char *text, enum endpoint_use use, struct error *err)
     struct endpoint_text parts;
 
     return endpoint_parse(text, use, &parts, err);
+}
+
+bool endpoint_is_name(const char *text, enum endpoint_use use)
+{
+    struct endpoint_text parts;
+    struct error ignored;
+
+    return endpoint_parse(text, use, &parts, &ignored) && parts.kind == ENDPOINT_NAME &&
+        !is_numeric(parts.host);
 }
 
 static void describe_ipv4(struct endpoint *endpoint, const void *address, in_port_t port)

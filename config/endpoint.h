@@ -30,6 +30,9 @@ bool endpoint_check(const char *text, enum endpoint_use use, struct error *err);
 size_t endpoint_resolve(const char *text, enum endpoint_use use, struct endpoint *list,
     size_t max, struct error *err);
 
+/* Is it a name, whose addresses may change? */
+bool endpoint_is_name(const char *text, enum endpoint_use use);
+
 /* Fills text from address. */
 void endpoint_describe(struct endpoint *endpoint);
 

@@ -86,6 +86,8 @@ static const struct option options[] = {
         .help = "TLS handshakes that wait for their clients, each worker; as many wait for us"},
     {GLOBAL(count, handshake_rate), "200", {0, 1000000, NULL},
         .help = "full handshakes a source and second under pressure; 0: no limit"},
+    {GLOBAL(duration, resolve_interval), "30s", {0, DAY, NULL},
+        .help = "how often the names in connect are resolved again; 0: at start and reload only"},
     {GLOBAL(duration, ticket_rotation), "12h", {MINUTE, 7 * DAY, NULL},
         .help = "how long one key seals session tickets"},
 
@@ -184,6 +186,9 @@ static const struct option options[] = {
         .help = "tunnel after a 101", .http_only = true},
     {SERVICE(count, backend_keepalive), "0", {0, 10000, NULL},
         .help = "idle backend connections kept, each worker; 0: one for each request",
+        .http_only = true},
+    {SERVICE(flag, backend_keepalive_post), "off", ANY,
+        .help = "POST and the like may use an idle one, at the risk of a 502 when it just closed",
         .http_only = true},
     {SERVICE(duration, backend_idle_timeout), "10s", {100, HOUR, NULL},
         .help = "how long an idle one is trusted (the WLB service closes it after 15 s)",

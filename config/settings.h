@@ -70,6 +70,7 @@ struct service_settings {
     bool forwarded;
     enum upgrade_choice upgrade;
     uint32_t backend_keepalive; /* idle backend connections kept per worker */
+    bool backend_keepalive_post; /* also for what may not be sent twice */
     uint64_t backend_idle_timeout; /* how long such a one is trusted */
     uint64_t backend_retry_after; /* how long a refusing backend is passed over */
 };
@@ -91,6 +92,7 @@ struct settings {
     uint32_t max_connections_per_source; /* 0 = no limit, or CONNECTIONS_PER_SOURCE_AUTO */
     uint32_t max_handshakes; /* in progress, per worker */
     uint32_t handshake_rate; /* full handshakes per source and second; 0 = off */
+    uint64_t resolve_interval; /* between two looks at the names in `connect`; 0: none */
     uint64_t ticket_rotation; /* life of a session ticket key */
     struct service_settings *services;
     size_t service_count;

@@ -173,6 +173,7 @@ ciphers = {CIPHERS}
 groups = {GROUPS}
 max_body = 0
 backend_keepalive = {BACKEND_CONNECTIONS}
+backend_keepalive_post = on
 """ + "".join(f"""
 [bench{i}]
 accept = 127.0.0.1:{self.port}

@@ -15,12 +15,17 @@
     X("accept_failed", "warning", "service reason times",                                \
         "The kernel refused a new connection.",                                          \
         "\"Too many open files\": raise LimitNOFILE or lower max_connections.")          \
+    X("addresses_changed", "info", "connect addresses",                                  \
+        "A name in connect resolves to other addresses; they are used from now on.",     \
+        "Nothing.")                                                                      \
     X("backend_failed", "by reason", "conn service backend reason answered detail",      \
         "A request could not be served by its backend.",                                 \
         "Look at the backend; answered= is what the client got.")                        \
-    X("backend_passed_over", "warning", "service backend ms detail",                     \
-        "A backend failed; requests go to the others for backend_retry_after.",          \
+    X("backend_marked_down", "warning", "service backend retry_ms detail",               \
+        "A backend failed; requests go to the others until it is found to be well.",     \
         "Look at the backend.")                                                          \
+    X("backend_marked_up", "info", "service backend",                                    \
+        "A backend that was down serves again.", "Nothing.")                             \
     X("ca_expired", "error", "service subject not_after days_left",                      \
         "A CA whose client certificates are trusted has expired: its clients are turned away.", \
         "Put the current certificate of the CA into the file of ca.")                    \
@@ -82,6 +87,11 @@
         "A worker serves as many clients as it may.",                                    \
         "Raise max_connections (and LimitNOFILE), or look for one source that "          \
         "takes them.")                                                                   \
+    X("name_not_resolved", "warning", "connect reason text",                             \
+        "A name in connect cannot be resolved any more; its known addresses stay.",      \
+        "Look at DNS or /etc/hosts.")                                                    \
+    X("name_resolved", "info", "connect",                                                \
+        "A name in connect that could not be resolved is resolved again.", "Nothing.")   \
     X("no_control_socket", "warning", "reason text",                                     \
         "The control socket could not be opened; the service runs without it.",          \
         "Mend the reason, then reload by SIGHUP.")                                       \

@@ -44,7 +44,7 @@ size_t reply_body_length(const char *text, bool to_head)
 }
 
 void error_reply_write(struct buffer *out, unsigned status, const char *text,
-    const char *fields, time_t now, bool to_head)
+    const char *fields, time_t now, bool to_head, bool keep_alive)
 {
     assert(status != 401 && status != 403);
     buffer_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status,
@@ -54,9 +54,10 @@ void error_reply_write(struct buffer *out, unsigned status, const char *text,
         "Content-Length: %zu\r\n"
         "Cache-Control: no-store\r\n"
         "%s"
-        "Connection: close\r\n"
+        "Connection: %s\r\n"
         "\r\n",
-        reply_body_length(text, false), fields != NULL ? fields : "");
+        reply_body_length(text, false), fields != NULL ? fields : "",
+        keep_alive ? "keep-alive" : "close");
     if (!to_head)
         buffer_printf(out, "%s\n", text);
 }

@@ -140,11 +140,17 @@ static void write_request_line(struct pen *pen, const struct head *head)
         write_field(pen, LITERAL("Host"), head->host);
 }
 
+/* RFC 9110, 8.6: without content they say so, or IIS and others answer 411. */
+static bool expects_content(struct span method)
+{
+    return span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH");
+}
+
 static void write_request_framing(struct pen *pen, const struct head *head)
 {
     if (head->body == BODY_CHUNKED)
         WRITE(pen, "Transfer-Encoding: chunked\r\n");
-    else if (head->has_length)
+    else if (head->has_length || expects_content(head->method))
         write_length(pen, head->length);
 }
 

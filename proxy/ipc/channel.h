@@ -21,8 +21,9 @@
  * signs from READY on. FORGET and RETIRE_KEYS take keys away. SIGNER and REQUESTER bring
  * the two ends of a channel (signing_wire.h) to a worker and to it.
  *
- * At any time: PING and PONG; ASK_REPORT and REPORT; LOGS, TICKETS, PROBE. In the end
- * DRAIN or STOP. A worker that takes another one's place gets the current n the same way.
+ * At any time: PING and PONG; ASK_REPORT and REPORT; LOGS, TICKETS, ADDRESSES, PROBE. In
+ * the end DRAIN or STOP. A worker that takes another one's place gets the current n the
+ * same way.
  */
 #ifndef WLBPROXY_IPC_CHANNEL_H
 #define WLBPROXY_IPC_CHANNEL_H
@@ -51,6 +52,7 @@ enum message_type {
     MESSAGE_SHUT, /* nobody new comes to the sockets that are not used any more */
     MESSAGE_PING,
     MESSAGE_ASK_STATS, /* id of the question */
+    MESSAGE_ADDRESSES, /* addresses.h: what a name resolves to now */
     MESSAGE_PROBE, /* service name; a connection to be served */
     MESSAGE_DRAIN,
     MESSAGE_STOP,

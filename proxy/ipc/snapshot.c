@@ -10,19 +10,15 @@
 enum { SNAPSHOT_MAGIC = 0x31424c57 }; /* "WLB1" */
 
 /* The least that one of each takes on the wire. */
-enum { ENDPOINT_BYTES = 16, BLOB_BYTES = 8, SERVICE_BYTES = 24, LISTENER_BYTES = 20 };
-
-static void put_endpoint(struct wire_writer *w, const struct endpoint *endpoint)
-{
-    wire_put_bytes(w, &endpoint->address, endpoint->len);
-    wire_put_text(w, endpoint->text);
-}
+enum { BACKEND_BYTES = 20, BLOB_BYTES = 8, SERVICE_BYTES = 24, LISTENER_BYTES = 20 };
 
 static void put_service(struct wire_writer *w, const struct snapshot_service *service)
 {
     wire_put_u32(w, (uint32_t)service->backend_count);
-    for (size_t i = 0; i < service->backend_count; i++)
-        put_endpoint(w, &service->backends[i]);
+    for (size_t i = 0; i < service->backend_count; i++) {
+        wire_put_u32(w, service->backends[i].connect);
+        wire_put_endpoint(w, &service->backends[i].endpoint);
+    }
     wire_put_u32(w, (uint32_t)service->credential_count);
     for (size_t i = 0; i < service->credential_count; i++)
         wire_put_bytes(w, service->credentials[i].bytes, service->credentials[i].len);
@@ -32,7 +28,7 @@ static void put_service(struct wire_writer *w, const struct snapshot_service *se
 
 static void put_listener(struct wire_writer *w, const struct snapshot_listener *listener)
 {
-    put_endpoint(w, &listener->address);
+    wire_put_endpoint(w, &listener->address);
     wire_put_u32(w, (uint32_t)listener->service_count);
     for (size_t i = 0; i < listener->service_count; i++)
         wire_put_u32(w, listener->services[i]);
@@ -76,28 +72,14 @@ static void *array(size_t count, size_t size)
     return memory;
 }
 
-static void get_endpoint(struct wire_reader *r, struct endpoint *endpoint)
-{
-    size_t len;
-    const char *address = wire_get_bytes(r, &len);
-    const char *text = wire_get_text(r);
-
-    if (len > sizeof(endpoint->address) || text == NULL ||
-        strlen(text) >= sizeof(endpoint->text))
-        r->failed = true;
-    if (r->failed)
-        return;
-    memcpy(&endpoint->address, address, len);
-    endpoint->len = (socklen_t)len;
-    memcpy(endpoint->text, text, strlen(text) + 1);
-}
-
 static void get_service(struct wire_reader *r, struct snapshot_service *service)
 {
-    service->backend_count = wire_get_count(r, ENDPOINT_BYTES);
+    service->backend_count = wire_get_count(r, BACKEND_BYTES);
     service->backends = array(service->backend_count, sizeof(*service->backends));
-    for (size_t i = 0; i < service->backend_count; i++)
-        get_endpoint(r, &service->backends[i]);
+    for (size_t i = 0; i < service->backend_count; i++) {
+        service->backends[i].connect = wire_get_u32(r);
+        wire_get_endpoint(r, &service->backends[i].endpoint);
+    }
 
     service->credential_count = wire_get_count(r, BLOB_BYTES);
     service->credentials =
@@ -114,7 +96,7 @@ static void get_service(struct wire_reader *r, struct snapshot_service *service)
 static void get_listener(
     struct wire_reader *r, struct snapshot_listener *listener, size_t services)
 {
-    get_endpoint(r, &listener->address);
+    wire_get_endpoint(r, &listener->address);
     listener->service_count = wire_get_count(r, sizeof(uint32_t));
     listener->services = array(listener->service_count, sizeof(*listener->services));
     if (listener->service_count == 0)

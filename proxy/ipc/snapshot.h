@@ -21,9 +21,14 @@ struct snapshot_blob {
     size_t len;
 };
 
+struct snapshot_backend {
+    struct endpoint endpoint;
+    uint32_t connect; /* which of the service's `connect` lines it comes from */
+};
+
 /* In the order of the settings' services. */
 struct snapshot_service {
-    struct endpoint *backends; /* resolved, in the order of preference */
+    struct snapshot_backend *backends; /* in the order of those lines */
     size_t backend_count;
     struct snapshot_blob *credentials; /* credential_pack() */
     size_t credential_count;

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "config/endpoint.h"
+
 static void put(struct wire_writer *w, const void *data, size_t len)
 {
     if (w->bytes != NULL && len > 0) {
@@ -110,4 +112,26 @@ size_t wire_get_count(struct wire_reader *r, size_t least)
 bool wire_ended(const struct wire_reader *r)
 {
     return !r->failed && r->at == r->len;
+}
+
+void wire_put_endpoint(struct wire_writer *w, const struct endpoint *endpoint)
+{
+    wire_put_bytes(w, &endpoint->address, endpoint->len);
+    wire_put_text(w, endpoint->text);
+}
+
+void wire_get_endpoint(struct wire_reader *r, struct endpoint *endpoint)
+{
+    size_t len;
+    const char *address = wire_get_bytes(r, &len);
+    const char *text = wire_get_text(r);
+
+    if (len > sizeof(endpoint->address) || text == NULL ||
+        strlen(text) >= sizeof(endpoint->text))
+        r->failed = true;
+    if (r->failed)
+        return;
+    memcpy(&endpoint->address, address, len);
+    endpoint->len = (socklen_t)len;
+    memcpy(endpoint->text, text, strlen(text) + 1);
 }

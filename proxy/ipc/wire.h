@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct endpoint;
+
 struct wire_writer {
     char *bytes; /* NULL: only count */
     size_t len, capacity;
@@ -22,6 +24,8 @@ void wire_put_u64(struct wire_writer *w, uint64_t value);
 void wire_put_bytes(struct wire_writer *w, const void *data, size_t len);
 /* With its NUL. NULL is another thing than "". */
 void wire_put_text(struct wire_writer *w, const char *text);
+
+void wire_put_endpoint(struct wire_writer *w, const struct endpoint *endpoint);
 
 struct wire_reader {
     const char *bytes;
@@ -34,6 +38,8 @@ uint64_t wire_get_u64(struct wire_reader *r);
 /* Borrowed from the reader's memory. */
 const char *wire_get_bytes(struct wire_reader *r, size_t *len);
 const char *wire_get_text(struct wire_reader *r);
+
+void wire_get_endpoint(struct wire_reader *r, struct endpoint *endpoint);
 
 /* A number of things that follow, each at least `least` bytes long: never more than the
  * rest can hold, so that it is safe to allocate for. */

@@ -74,7 +74,7 @@ static json_t *describe_connect(const struct plan_service *service)
     json_t *list = json_array();
 
     for (size_t i = 0; i < service->backend_count; i++)
-        json_array_append_new(list, utf8_json(service->backends[i].text));
+        json_array_append_new(list, utf8_json(service->backends[i].endpoint.text));
     return list;
 }
 

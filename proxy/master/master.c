@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
+#include "proxy/base/abort_log.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/epoll_retry.h"
 #include "proxy/base/log.h"
 #include "proxy/base/sandbox.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/master/control_requests.h"
-#include "proxy/base/abort_log.h"
 #include "proxy/ipc/worker_setup.h"
+#include "proxy/master/control_requests.h"
 #include "proxy/master/master_signer.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
@@ -68,6 +68,7 @@ bool master_drain(struct master *m, bool handed_over)
     }
     log_info("event=draining drain_timeout_ms=%llu", (unsigned long long)drain_timeout);
     file_watch_stop(&m->watch);
+    resolver_stop(&m->resolver);
     reload_asked = reload_stop(&m->reload);
     control_server_stop(&m->control);
     uv_timer_start(&m->drain_timer, on_drain_timeout, drain_timeout + GRACE, 0);
@@ -128,6 +129,8 @@ static void on_message(struct supervisor *s, struct child *child, struct message
 {
     struct master *m = s->owner;
 
+    if (message->type == MESSAGE_COMMITTED)
+        resolver_tell(&m->resolver, child);
     if (!rollout_message(&m->reload.rollout, child, message) &&
         message->type == MESSAGE_STATS)
         status_take(&m->status, child, message);
@@ -266,6 +269,7 @@ static void on_released(struct reload *reload, bool first)
     plan_rotation(m, plan->settings);
     expiry_watch(&m->expiry, plan);
     file_watch_update(&m->watch, plan);
+    resolver_begin(&m->resolver);
     if (!first)
         return;
     m->serving = true;
@@ -275,6 +279,13 @@ static void on_released(struct reload *reload, bool first)
     if (interval > 0)
         uv_timer_start(&m->watchdog, on_watchdog, 0, interval);
     follow_up(m);
+}
+
+static void on_unchanged(struct reload *reload)
+{
+    struct master *m = reload->owner;
+
+    resolver_begin(&m->resolver);
 }
 
 static void on_start_failed(struct reload *reload, const struct error *err)
@@ -295,7 +306,7 @@ static void on_start_failed(struct reload *reload, const struct error *err)
 }
 
 static const struct reload_events reload_events = {
-    on_begin, on_released, on_start_failed};
+    on_begin, on_released, on_unchanged, on_start_failed};
 
 static void on_look_around(uv_timer_t *timer)
 {
@@ -405,6 +416,7 @@ static bool init(
     m->supervisor.program = &m->program;
     m->supervisor.kind = SUPERVISED_WORKERS;
     master_signer_init(m);
+    resolver_init(&m->resolver, &m->loop, &m->reload, &m->supervisor);
     begin_timer(m, &m->rotation);
     begin_timer(m, &m->watchdog);
     begin_timer(m, &m->drain_timer);
@@ -431,7 +443,8 @@ static void destroy(struct master *m)
     supervisor_kill_all(&m->signers);
     control_server_stop(&m->control);
     reload_stop(&m->reload);
-    if (!task_queue_end(&m->tasks))
+    resolver_stop(&m->resolver);
+    if (!task_queue_end(&m->tasks) || !resolver_end(&m->resolver))
         exit_with_blocked_task(m);
     uv_walk(&m->loop, close_handle, NULL);
     uv_run(&m->loop, UV_RUN_DEFAULT);

@@ -17,6 +17,7 @@
 #include "proxy/master/file_watch.h"
 #include "proxy/master/program.h"
 #include "proxy/master/reload.h"
+#include "proxy/master/resolver.h"
 #include "proxy/master/signals.h"
 #include "proxy/master/status.h"
 #include "proxy/master/supervisor.h"
@@ -38,6 +39,7 @@ struct master {
     struct file_watch watch;
     struct signals signals;
     struct task_queue tasks;
+    struct resolver resolver;
     uv_timer_t rotation, watchdog, drain_timer, look_around;
     const char *config_path;
     bool config_given;

@@ -12,6 +12,7 @@
 #include "config/text_list.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/ipc/log_files.h"
+#include "proxy/master/plan_backends.h"
 #include "proxy/master/plan_tls.h"
 #include "proxy/master/sockets.h"
 #include "proxy/master/staging.h"
@@ -19,7 +20,7 @@
 
 static const char default_user[] = "wlbproxy";
 
-enum { ADDRESSES_MAX = 16, BACKENDS_MAX = 64 };
+enum { ADDRESSES_MAX = 16 };
 
 static void *array(size_t count, size_t size)
 {
@@ -28,24 +29,6 @@ static void *array(size_t count, size_t size)
     if (memory == NULL)
         abort();
     return memory;
-}
-
-static bool resolve_backends(struct plan_service *service,
-    const struct service_settings *settings, struct error *err)
-{
-    service->backends = array(BACKENDS_MAX, sizeof(*service->backends));
-    for (size_t i = 0; i < settings->connect.count; i++) {
-        size_t found = endpoint_resolve(settings->connect.items[i], ENDPOINT_CONNECT,
-            service->backends + service->backend_count,
-            BACKENDS_MAX - service->backend_count, err);
-
-        if (found == 0 && service->backend_count == BACKENDS_MAX)
-            return error_set(err, "connect: more than %d addresses", BACKENDS_MAX);
-        if (found == 0)
-            return error_context(err, "connect");
-        service->backend_count += found;
-    }
-    return true;
 }
 
 static char *copy_sentence(const struct finding *finding)
@@ -85,7 +68,7 @@ static bool load_credential(struct plan_service *service,
 static bool load_service(struct plan_service *service,
     const struct service_settings *settings, struct findings *findings, struct error *err)
 {
-    if (!resolve_backends(service, settings, err))
+    if (!plan_backends_resolve(service, settings, findings, err))
         return false;
     service->credentials = array(settings->cert.count, sizeof(*service->credentials));
     service->stale = array(settings->cert.count, sizeof(*service->stale));
@@ -328,14 +311,9 @@ static bool text_equal(const char *a, const char *b)
 
 static bool service_equal(const struct plan_service *a, const struct plan_service *b)
 {
-    if (a->backend_count != b->backend_count ||
-        a->credential_count != b->credential_count || !text_equal(a->ca, b->ca) ||
+    if (a->credential_count != b->credential_count || !text_equal(a->ca, b->ca) ||
         !text_equal(a->crl, b->crl))
         return false;
-    for (size_t i = 0; i < a->backend_count; i++) {
-        if (!endpoint_equal(&a->backends[i], &b->backends[i]))
-            return false;
-    }
     for (size_t i = 0; i < a->credential_count; i++) {
         if (!credential_equal(a->credentials[i], b->credentials[i]))
             return false;

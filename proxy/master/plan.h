@@ -21,7 +21,7 @@ struct error;
 struct findings;
 
 struct plan_service {
-    struct endpoint *backends;
+    struct snapshot_backend *backends;
     size_t backend_count;
     struct credential **credentials;
     char **stale; /* per credential: why it is not to replace a good one; NULL: it may */
@@ -51,6 +51,7 @@ struct plan *plan_try(
     const char *config_path, bool optional, struct findings *findings, struct error *err);
 void plan_free(struct plan *plan);
 
+/* What a name resolves to is no part of it: resolver.h keeps that up to date. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 
 /* The service of that name, or NULL; its index is its place in plan->services. */

@@ -285,6 +285,7 @@ static void on_loaded(struct work *work)
         log_info("event=unchanged serving=%u text=\"nothing has changed\"", serving(r));
         plan_free(r->plan);
         r->plan = NULL;
+        r->events->unchanged(r);
         finish(r, NULL, true);
         return;
     }

@@ -40,6 +40,8 @@ struct reload_events {
     bool (*begin)(struct reload *reload, const struct plan *plan, struct error *err);
     /* Every worker serves a new generation; `first`: it is the start. */
     void (*released)(struct reload *reload, bool first);
+    /* A reload found nothing that has changed but, perhaps, what names resolve to. */
+    void (*unchanged)(struct reload *reload);
     void (*start_failed)(struct reload *reload, const struct error *err);
 };
 

@@ -1,9 +1,11 @@
 #include "proxy/session/access_record.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/endpoint.h"
 #include "proxy/base/log.h"
 #include "proxy/http/head.h"
 #include "proxy/session/access_log.h"
@@ -30,6 +32,7 @@ struct access_record {
     struct access_outcome outcome;
     uint64_t ms; /* from head to the last byte written */
     struct request_id id;
+    char backend[ENDPOINT_TEXT_MAX]; /* its address may be replaced meanwhile */
     bool read;
     uint8_t minor;
     uint16_t method, target, host, agent; /* lengths in `text` */
@@ -120,6 +123,9 @@ void access_close(struct access_record *record, const struct access_outcome *out
         return;
     c = record->client;
     record->outcome = *outcome;
+    record->outcome.backend = NULL;
+    if (outcome->backend != NULL)
+        (void)snprintf(record->backend, sizeof(record->backend), "%s", outcome->backend);
     record->ms = loop_now(c->clients->loop) - record->began;
     list_append(&c->access, &record->siblings);
     list_append(&c->clients->access_waiting, &record->waiting);
@@ -177,7 +183,7 @@ static void write_line(struct access_record *record)
         .id = record->id.text,
         .peer = client_log_peer(c, peer),
         .service = c->service->settings->name,
-        .backend = outcome->backend != NULL ? outcome->backend : "",
+        .backend = record->backend,
         .status = outcome->status,
         .reason = outcome->reason,
         .read = record->read,

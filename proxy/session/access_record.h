@@ -27,7 +27,7 @@ struct access_outcome {
     uint64_t in, out; /* body bytes; of a tunnel all bytes */
     uint64_t first_byte; /* the first byte of the reply was written */
     uint64_t asked, answered; /* the backend: since when, until when */
-    const char *backend; /* the generation's text, or NULL */
+    const char *backend; /* NULL: none; copied */
 };
 
 /* `head` NULL: none was accepted. `id` is copied. */

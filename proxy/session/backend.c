@@ -1,6 +1,5 @@
 #include "proxy/session/backend.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +7,6 @@
 #include "proxy/session/client_log.h"
 #include "proxy/session/clients.h"
 #include "proxy/session/generation.h"
-#include "proxy/session/pool.h"
 
 static const struct stream_events stream_events;
 
@@ -19,19 +17,22 @@ static struct backend *backend_of(struct stream *s)
 
 static void on_deadline(struct deadline *deadline);
 
-static struct backend *make(struct clients *clients, struct service *service)
+static struct backend *make(
+    struct clients *clients, struct service *service, struct backend_address *address)
 {
     struct list *spare = free_list_take(&clients->backends);
     struct backend *b =
-        spare != NULL ? container_of(spare, struct backend, idle) : malloc(sizeof(*b));
+        spare != NULL ? container_of(spare, struct backend, link) : malloc(sizeof(*b));
 
     if (b == NULL)
         abort();
     memset(b, 0, sizeof(*b));
     b->clients = clients;
     b->service = service;
-    list_init(&b->idle);
-    list_init(&b->everywhere);
+    b->address = address;
+    backend_address_ref(address);
+    list_init(&b->link);
+    list_init(&b->unused);
     deadline_init(&b->deadline, on_deadline);
     clients->backend_count++;
     return b;
@@ -41,12 +42,21 @@ static struct backend *make(struct clients *clients, struct service *service)
  * slow to read: the kernel is not to go on offering it the rest. */
 static void discard(struct backend *b)
 {
+    if (b->state == BACKEND_IDLE)
+        idle_connections_remove(&b->service->idle, &b->link);
+    else
+        list_remove(&b->link);
+    list_remove(&b->unused);
     deadline_disarm(&b->deadline);
-    list_remove(&b->everywhere);
+    if (b->trial)
+        balancer_trial_ended(b->address, loop_now(b->clients->loop));
+    if (b->state == BACKEND_PROBING)
+        generation_unref(b->service->generation);
     if (b->slot != NULL)
         *b->slot = NULL;
     b->slot = NULL;
     b->service = NULL;
+    b->state = BACKEND_CLOSING;
     if (stream_unsent(&b->stream) > 0)
         stream_reset(&b->stream);
     else
@@ -55,9 +65,8 @@ static void discard(struct backend *b)
 
 static void begin_connecting(struct backend *b)
 {
-    const struct endpoint *endpoint = &b->service->backends[b->index];
+    const struct endpoint *endpoint = &b->address->endpoint;
 
-    b->tried |= (uint64_t)1 << b->index;
     b->clients->counters.backend_connects++;
     stream_connect(&b->stream, b->clients->loop, &stream_events,
         (const struct sockaddr *)&endpoint->address, endpoint->len);
@@ -73,48 +82,203 @@ void backend_attach(struct backend *b, const struct backend_events *events, void
     *slot = b;
 }
 
-static struct backend *take_idle(struct service *service)
+/* ---- health ---- */
+
+static void log_health(const struct backend *b, const char *detail)
 {
-    struct list *idle;
+    const char *name = b->service->settings->name, *text = b->address->endpoint.text;
 
-    while ((idle = pool_take(service->pool)) != NULL) {
-        struct backend *b = container_of(idle, struct backend, idle);
+    if (balancer_count(b->service->balancer) < 2)
+        return;
+    if (detail == NULL)
+        log_info("event=backend_marked_up service=%s backend=%s", name, text);
+    else
+        log_warning("event=backend_marked_down service=%s backend=%s retry_ms=%llu "
+                    "detail=\"%s\"",
+            name, text, (unsigned long long)b->service->settings->backend_retry_after,
+            detail);
+}
 
-        list_remove(&b->everywhere);
-        deadline_disarm(&b->deadline);
-        if (stream_is_quiet(&b->stream))
+static void mark_down(struct backend *b, enum backend_fault fault, const char *detail)
+{
+    b->trial = false;
+    if (balancer_failed(b->address, fault, b->service->settings->backend_retry_after,
+            loop_now(b->clients->loop)))
+        log_health(b, detail);
+}
+
+static void probe(
+    struct clients *clients, struct service *service, struct backend_address *address)
+{
+    struct backend *b = make(clients, service, address);
+
+    b->state = BACKEND_PROBING;
+    generation_ref(service->generation);
+    list_append(&clients->unused, &b->unused);
+    begin_connecting(b);
+}
+
+static void probe_those_due(struct clients *clients, struct service *service)
+{
+    struct backend_address *address;
+
+    while ((address = balancer_next_probe(service->balancer, loop_now(clients->loop))) !=
+        NULL)
+        probe(clients, service, address);
+}
+
+void backend_await_reply(struct backend *b, bool awaited)
+{
+    b->awaits_reply = awaited;
+}
+
+void backend_is_silent(struct backend *b)
+{
+    if (b->awaits_reply && b->received == 0)
+        mark_down(b, FAULT_NO_REPLY, "no reply within response_timeout");
+}
+
+/* A connection that was idle may have been closed for its age. */
+static void judge_end(struct backend *b)
+{
+    if (b->awaits_reply && b->received == 0 && !b->reused)
+        mark_down(b, FAULT_NO_REPLY, "closed without a reply");
+}
+
+/* ---- getting one ---- */
+
+static struct backend *find_idle(
+    const struct service *service, const struct backend_address *address)
+{
+    const struct list *all = &service->idle.list;
+
+    for (struct list *link = all->prev; link != all; link = link->prev) {
+        struct backend *b = container_of(link, struct backend, link);
+
+        if (b->address == address)
             return b;
-        discard(b);
     }
     return NULL;
+}
+
+static struct backend *take_idle(
+    struct service *service, const struct backend_address *address)
+{
+    struct backend *b;
+
+    while ((b = find_idle(service, address)) != NULL) {
+        if (!stream_is_quiet(&b->stream)) {
+            discard(b);
+            continue;
+        }
+        idle_connections_remove(&service->idle, &b->link);
+        list_remove(&b->unused);
+        deadline_disarm(&b->deadline);
+        return b;
+    }
+    return NULL;
+}
+
+static void use_again(struct backend *b, const struct backend_events *events, void *user,
+    struct backend **slot)
+{
+    b->state = BACKEND_IN_USE;
+    b->reused = true;
+    b->received = 0;
+    b->awaits_reply = false;
+    b->clients->counters.backend_reuses++;
+    backend_attach(b, events, user, slot);
+}
+
+bool backend_take_bound(struct backend **bound, const struct backend_events *events,
+    void *user, struct backend **slot)
+{
+    struct backend *b = *bound;
+
+    if (b != NULL && !stream_is_quiet(&b->stream))
+        discard(b);
+    if (*bound == NULL)
+        return false;
+    *bound = NULL;
+    use_again(b, events, user, slot);
+    return true;
+}
+
+static void connect_for(struct backend *b, const struct backend_events *events,
+    void *user, struct backend **slot)
+{
+    b->state = BACKEND_CONNECTING;
+    list_append(&b->clients->connecting, &b->link);
+    backend_attach(b, events, user, slot);
+    begin_connecting(b);
 }
 
 bool backend_acquire(struct clients *clients, struct service *service, bool fresh,
     const struct backend_events *events, void *user, struct backend **slot)
 {
-    struct backend *b = fresh ? NULL : take_idle(service);
-    uint64_t now = loop_now(clients->loop);
+    struct balancer *balancer = service->balancer;
+    struct balancer_tried tried = {0};
+    bool all_down = balancer_all_down(balancer), trial;
+    struct backend_address *address;
+    struct backend *b;
 
+    probe_those_due(clients, service);
+    address = balancer_choose(balancer, &tried, loop_now(clients->loop), &trial);
+    if (address == NULL)
+        return false;
+    b = fresh || trial ? NULL : take_idle(service, address);
     if (b != NULL) {
-        b->reused = true;
-        b->received = 0;
-        clients->counters.backend_reuses++;
-        backend_attach(b, events, user, slot);
+        use_again(b, events, user, slot);
         return true;
     }
-    if (service->backend_count == 0)
-        return false;
-    b = make(clients, service);
-    b->all_bad = pool_all_bad(service->pool, service->backend_count, now);
-    b->index = pool_choose(service->pool, service->backend_count, 0, now);
-    backend_attach(b, events, user, slot);
-    begin_connecting(b);
+    b = make(clients, service, address);
+    b->tried = tried;
+    b->trial = trial;
+    b->all_down = all_down;
+    connect_for(b, events, user, slot);
     return true;
 }
 
-static const char *text_of(const struct service *service, int index)
+/* The next backend for the request of a connection that could not be made. False: it was
+ * at all of them. */
+static bool try_next(struct backend *b)
 {
-    return service->backends[index].text;
+    const struct backend_events *events = b->events;
+    void *user = b->user;
+    struct backend **slot = b->slot, *next;
+    bool trial;
+    struct backend_address *address = balancer_choose(
+        b->service->balancer, &b->tried, loop_now(b->clients->loop), &trial);
+
+    if (address == NULL)
+        return false;
+    next = make(b->clients, b->service, address);
+    next->tried = b->tried;
+    next->trial = trial;
+    next->all_down = b->all_down;
+    next->timed_out = b->timed_out;
+    discard(b);
+    connect_for(next, events, user, slot);
+    return true;
+}
+
+/* All who still wait for a backend that has just been marked down are at another one
+ * sooner than their own connect_timeout would bring them there. */
+static void move_on_from(struct clients *clients, struct service *service,
+    const struct backend_address *address)
+{
+    struct list *link = clients->connecting.next, *last = clients->connecting.prev;
+    bool more = link != &clients->connecting;
+
+    while (more) {
+        struct backend *b = container_of(link, struct backend, link);
+
+        more = link != last;
+        link = link->next;
+        if (b->address == address && b->service == service &&
+            balancer_has_choice(service->balancer, &b->tried))
+            (void)try_next(b);
+    }
 }
 
 /* This backend could not be connected: the next one, or bad news. */
@@ -122,61 +286,50 @@ static void refused(struct backend *b, const char *detail)
 {
     struct clients *clients = b->clients;
     struct service *service = b->service;
-    uint64_t now = loop_now(clients->loop);
+    struct backend_address *address = b->address;
     const struct backend_events *events = b->events;
     void *user = b->user;
-    struct backend **slot = b->slot;
-    int index;
+    enum end_reason reason;
 
     clients->counters.backend_failures++;
-    if (!pool_is_bad(service->pool, b->index, now) && service->backend_count > 1)
-        log_warning(
-            "event=backend_passed_over service=%s backend=%s ms=%llu detail=\"%s\"",
-            service->settings->name, text_of(service, b->index),
-            (unsigned long long)service->settings->backend_retry_after, detail);
-    pool_refused(service->pool, b->index, service->settings->backend_retry_after, now);
-    index = pool_choose(service->pool, service->backend_count, b->tried, now);
-    if (index == POOL_NONE) {
-        enum end_reason reason = b->timed_out          ? END_BACKEND_TIMEOUT
-            : b->all_bad && service->backend_count > 1 ? END_BACKEND_NONE
-                                                       : END_BACKEND_REFUSED;
-
-        discard(b);
-        events->failed(user, reason, detail);
+    mark_down(b, FAULT_NOT_CONNECTED, detail);
+    if (try_next(b)) {
+        move_on_from(clients, service, address);
         return;
     }
-    struct backend *next = make(clients, service);
-
-    next->index = index;
-    next->tried = b->tried;
-    next->all_bad = b->all_bad;
-    next->timed_out = b->timed_out;
+    reason = b->timed_out                                      ? END_BACKEND_TIMEOUT
+        : b->all_down && balancer_count(service->balancer) > 1 ? END_BACKEND_NONE
+                                                               : END_BACKEND_REFUSED;
     discard(b);
-    backend_attach(next, events, user, slot);
-    begin_connecting(next);
+    events->failed(user, reason, detail);
 }
+
+static void probe_failed(struct backend *b, const char *detail)
+{
+    mark_down(b, FAULT_NOT_CONNECTED, detail);
+    discard(b);
+}
+
+/* ---- what the stream tells ---- */
 
 static bool is_idle(const struct backend *b)
 {
-    return b->slot == NULL;
-}
-
-static void close_idle(struct backend *b)
-{
-    pool_forget(b->service->pool, &b->idle);
-    discard(b);
+    return b->state == BACKEND_IDLE || b->state == BACKEND_BOUND;
 }
 
 static void on_deadline(struct deadline *deadline)
 {
+    static const char detail[] = "no answer within connect_timeout";
     struct backend *b = container_of(deadline, struct backend, deadline);
 
-    if (b->connected) {
-        close_idle(b);
-        return;
+    if (is_idle(b)) {
+        discard(b);
+    } else if (b->state == BACKEND_PROBING) {
+        probe_failed(b, detail);
+    } else {
+        b->timed_out = true;
+        refused(b, detail);
     }
-    b->timed_out = true;
-    refused(b, "no answer within connect_timeout");
 }
 
 static void on_opened(struct stream *s)
@@ -184,8 +337,14 @@ static void on_opened(struct stream *s)
     struct backend *b = backend_of(s);
 
     deadline_disarm(&b->deadline);
-    b->connected = true;
-    pool_answered(b->service->pool, b->index);
+    if (balancer_connected(b->address))
+        log_health(b, NULL);
+    if (b->state == BACKEND_PROBING) {
+        discard(b);
+        return;
+    }
+    list_remove(&b->link);
+    b->state = BACKEND_IN_USE;
     b->events->ready(b->user);
 }
 
@@ -195,10 +354,13 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
     struct backend *b = backend_of(s);
 
     if (is_idle(b)) {
-        client_log_surplus(b->clients, b->service, text_of(b->service, b->index), len);
-        close_idle(b);
+        client_log_surplus(b->clients, b->service, b->address->endpoint.text, len);
+        discard(b);
         return;
     }
+    if (b->received == 0 && balancer_replied(b->address))
+        log_health(b, NULL);
+    b->trial = false;
     b->received += len;
     b->events->data(b->user, bytes, len);
 }
@@ -207,7 +369,7 @@ static void on_drained(struct stream *s)
 {
     struct backend *b = backend_of(s);
 
-    if (!is_idle(b))
+    if (b->state == BACKEND_IN_USE)
         b->events->drained(b->user);
 }
 
@@ -216,10 +378,12 @@ static void on_ended(struct stream *s)
     struct backend *b = backend_of(s);
 
     b->ended = true;
-    if (is_idle(b))
-        close_idle(b);
-    else
-        b->events->ended(b->user);
+    if (is_idle(b)) {
+        discard(b);
+        return;
+    }
+    judge_end(b);
+    b->events->ended(b->user);
 }
 
 static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
@@ -229,17 +393,26 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
     void *user = b->user;
 
     (void)reason; /* the stream's point of view: its peer is a client */
-    if (is_idle(b)) {
-        close_idle(b);
-        return;
-    }
-    if (!b->connected) {
+    switch (b->state) {
+    case BACKEND_CONNECTING:
         refused(b, detail);
-        return;
+        break;
+    case BACKEND_PROBING:
+        probe_failed(b, detail);
+        break;
+    case BACKEND_IN_USE:
+        b->clients->counters.backend_failures++;
+        judge_end(b);
+        discard(b);
+        events->failed(user, END_BACKEND_GONE, detail);
+        break;
+    case BACKEND_IDLE:
+    case BACKEND_BOUND:
+        discard(b);
+        break;
+    case BACKEND_CLOSING:
+        break;
     }
-    b->clients->counters.backend_failures++;
-    discard(b);
-    events->failed(user, END_BACKEND_GONE, detail);
 }
 
 static void on_closed(struct stream *s)
@@ -247,8 +420,9 @@ static void on_closed(struct stream *s)
     struct backend *b = backend_of(s);
     struct clients *clients = b->clients;
 
+    backend_address_unref(b->address);
     clients->backend_count--;
-    if (!free_list_keep(&clients->backends, &b->idle))
+    if (!free_list_keep(&clients->backends, &b->link))
         free(b);
     clients_on_gone(clients);
 }
@@ -264,7 +438,7 @@ static const struct stream_events stream_events = {
 
 bool backend_is_ready(const struct backend *b)
 {
-    return b->connected;
+    return b->state == BACKEND_IN_USE;
 }
 
 bool backend_write(struct backend *b, const char *bytes, size_t len)
@@ -277,40 +451,57 @@ void backend_end(struct backend *b)
     stream_end(&b->stream);
 }
 
-const char *backend_address(const struct backend *b)
+struct backend_address *backend_only(const struct service *service)
 {
-    return text_of(b->service, b->index);
+    return balancer_count(service->balancer) == 1 ? balancer_at(service->balancer, 0)
+                                                  : NULL;
 }
 
-const char *backend_only(const struct service *service)
+/* ---- giving it back ---- */
+
+static bool may_serve_again(const struct backend *b)
 {
-    return service->backend_count == 1 ? text_of(service, 0) : NULL;
+    return b->state == BACKEND_IN_USE && !b->ended && !b->clients->draining &&
+        stream_unsent(&b->stream) == 0;
 }
 
-static bool may_be_kept(const struct backend *b)
+static void rest(struct backend *b)
 {
-    const struct backend_pool *pool = b->service->pool;
-
-    return b->connected && !b->ended && !b->clients->draining && !pool_is_retired(pool) &&
-        stream_unsent(&b->stream) == 0 &&
-        pool_idle(pool) < b->service->settings->backend_keepalive;
+    *b->slot = NULL;
+    b->slot = NULL;
+    stream_resume(&b->stream);
+    stream_idle(&b->stream);
 }
 
 void backend_release(struct backend **slot)
 {
     struct backend *b = *slot;
+    struct idle_connections *idle = &b->service->idle;
 
-    if (!may_be_kept(b)) {
+    if (!may_serve_again(b) || idle->retired ||
+        idle->count >= b->service->settings->backend_keepalive) {
         discard(b);
         return;
     }
-    *slot = NULL;
-    b->slot = NULL;
-    pool_put(b->service->pool, &b->idle);
-    list_append(&b->clients->idle, &b->everywhere);
-    stream_resume(&b->stream);
-    stream_idle(&b->stream);
+    rest(b);
+    b->state = BACKEND_IDLE;
+    idle_connections_put(idle, &b->link);
+    list_append(&b->clients->unused, &b->unused);
     loop_arm(b->clients->loop, &b->deadline, b->service->settings->backend_idle_timeout);
+}
+
+void backend_bind(struct backend **slot, struct backend **bound)
+{
+    struct backend *b = *slot;
+
+    if (!may_serve_again(b)) {
+        discard(b);
+        return;
+    }
+    rest(b);
+    b->state = BACKEND_BOUND;
+    b->slot = bound;
+    *bound = b;
 }
 
 void backend_abort(struct backend **slot)
@@ -333,12 +524,20 @@ void backend_hand_over(struct backend **slot)
     *slot = NULL;
 }
 
-void backend_close_idle(struct list *idle)
+void backend_retire(struct service *service)
 {
-    close_idle(container_of(idle, struct backend, idle));
+    service->idle.retired = true;
+    while (service->idle.count > 0)
+        discard(container_of(service->idle.list.next, struct backend, link));
 }
 
-void backend_free_unused(struct list *idle)
+void backend_close_unused(struct clients *clients)
 {
-    free(container_of(idle, struct backend, idle));
+    while (!list_empty(&clients->unused))
+        discard(container_of(clients->unused.next, struct backend, unused));
+}
+
+void backend_free_unused(struct list *link)
+{
+    free(container_of(link, struct backend, link));
 }

@@ -1,7 +1,8 @@
 /*
  * backend.h - a connection to one of a service's backends.
  *
- * Acquired for one exchange or tunnel, then closed or kept idle in the service's pool.
+ * Acquired for one exchange or tunnel, then closed, kept idle for another request, or
+ * bound to the client whose identity it carries.
  * While it is acquired its user holds the one pointer to it, the slot given to
  * backend_acquire(); when a backend refuses and the next is tried, the slot is changed.
  */
@@ -15,6 +16,7 @@
 #include "proxy/base/end_reason.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/stream.h"
+#include "proxy/session/balancer.h"
 
 struct clients;
 struct service;
@@ -30,39 +32,64 @@ struct backend_events {
     void (*failed)(void *user, enum end_reason reason, const char *detail);
 };
 
+enum backend_state {
+    BACKEND_CONNECTING,
+    BACKEND_IN_USE,
+    BACKEND_IDLE, /* among the service's idle connections */
+    BACKEND_BOUND, /* idle, and kept for one client */
+    BACKEND_PROBING, /* has no user: it finds out whether its backend is up again */
+    BACKEND_CLOSING,
+};
+
 struct backend {
     struct stream stream;
+    enum backend_state state;
     struct clients *clients;
     struct service *service; /* NULL once it is closing */
-    int index; /* in service->backends */
-    uint64_t tried; /* a bit for each backend this request was at */
+    struct backend_address *address; /* one reference, until it is closed */
+    struct balancer_tried tried; /* the backends this request was at */
     struct backend **slot;
     const struct backend_events *events;
     void *user;
-    struct list idle; /* in its pool; also links free_list */
-    struct list everywhere; /* in clients->idle */
+    struct list
+        link; /* in clients->connecting, the service's idle ones, or the free_list */
+    struct list unused; /* in clients->unused: idle ones and probes of all services */
     struct deadline deadline; /* connect_timeout, backend_idle_timeout */
     uint64_t received; /* bytes since it was acquired */
-    bool connected, reused, all_bad, timed_out, ended;
+    bool reused; /* it has served another request before */
+    bool trial; /* see balancer_choose() */
+    bool awaits_reply; /* an end without a reply is the backend's fault */
+    bool all_down, timed_out; /* of the attempts so far, for the reason in failed() */
+    bool ended;
 };
 
 /* Fills *slot: an idle connection that looks alive (then backend_is_ready() at once),
  * unless `fresh`; else one that is being made, and ready() or failed() follow. False:
- * this service has no backend at all. */
+ * this service has no address to connect to. */
 bool backend_acquire(struct clients *clients, struct service *service, bool fresh,
     const struct backend_events *events, void *user, struct backend **slot);
+
+/* The same with the connection that is bound to a client; false: it has none. */
+bool backend_take_bound(struct backend **bound, const struct backend_events *events,
+    void *user, struct backend **slot);
 
 bool backend_is_ready(const struct backend *b);
 bool backend_write(struct backend *b, const char *bytes, size_t len);
 void backend_end(struct backend *b); /* FIN after what was written */
-const char *backend_address(const struct backend *b);
 
-/* The address where there is no choice; NULL: not yet known. */
-const char *backend_only(const struct service *service);
+/* Has the backend all it needs for its reply? If it ends then, without a byte of one, the
+ * next request goes elsewhere. */
+void backend_await_reply(struct backend *b, bool awaited);
+void backend_is_silent(struct backend *b); /* its time for a reply is over */
 
-/* Both clear the slot. Release: the exchange is complete and the connection may serve
- * another, if there is room in the pool. */
+/* The address where there is no choice; NULL: not yet known. Borrowed. */
+struct backend_address *backend_only(const struct service *service);
+
+/* All clear the slot. Release: the exchange is complete and the connection may serve
+ * another, if there is room among the idle ones. Bind: it may serve the same client only,
+ * whose slot for it is `bound` and who has to abort it. */
 void backend_release(struct backend **slot);
+void backend_bind(struct backend **slot, struct backend **bound);
 void backend_abort(struct backend **slot);
 
 /* To another user: hand over clears the slot, attach fills the new one. */
@@ -73,10 +100,11 @@ void backend_attach(struct backend *b, const struct backend_events *events, void
 /* As abort, by a reset: the backend must not take the end for a good one. */
 void backend_reset(struct backend **slot);
 
-/* For pool.c: gives up an idle connection, given by its pool link. */
-void backend_close_idle(struct list *idle);
+/* Closes the service's idle connections, and keeps none from now on. */
+void backend_retire(struct service *service);
 
-/* For clients.c. */
-void backend_free_unused(struct list *idle);
+/* For clients.c: closes all idle connections and probes; frees a spare by its link. */
+void backend_close_unused(struct clients *clients);
+void backend_free_unused(struct list *link);
 
 #endif

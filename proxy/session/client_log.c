@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/endpoint.h"
 #include "proxy/base/log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/tls/tls.h"

@@ -17,6 +17,7 @@
 #include "proxy/session/clients.h"
 #include "proxy/session/generation.h"
 
+struct backend;
 struct exchange;
 struct parser;
 struct source;
@@ -51,6 +52,7 @@ struct client {
         struct exchange *exchange; /* EXCHANGE: owned */
         struct tunnel *tunnel; /* TUNNEL: owned */
     };
+    struct backend *bound; /* slot of backend.h: carries this client's identity; idle */
     struct buffer unparsed; /* what came ahead of its turn */
     struct list link, handshaking;
     struct list access; /* access_record.h: records that are closed, not yet written */

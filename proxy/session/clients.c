@@ -18,7 +18,6 @@
 #include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/pool.h"
 #include "proxy/session/shed.h"
 #include "proxy/tls/tls.h"
 
@@ -196,7 +195,8 @@ struct clients *clients_new(struct loop *loop)
     list_init(&clients->clients);
     list_init(&clients->handshaking);
     list_init(&clients->idle_clients);
-    list_init(&clients->idle);
+    list_init(&clients->connecting);
+    list_init(&clients->unused);
     list_init(&clients->exchanges.list);
     list_init(&clients->backends.list);
     list_init(&clients->access_waiting);
@@ -331,13 +331,6 @@ void client_accept(struct clients *clients, struct service *service, int fd,
 
 /* ---- the end ---- */
 
-static void close_idle_backends(struct clients *clients)
-{
-    while (!list_empty(&clients->idle))
-        backend_close_idle(
-            &container_of(clients->idle.next, struct backend, everywhere)->idle);
-}
-
 /* Ending a client does not free it, nor unlink it: that follows from the loop. */
 static void for_each_client(struct clients *clients, void (*what)(struct client *c))
 {
@@ -356,7 +349,7 @@ void clients_drain(struct clients *clients, void (*empty)(void *owner), void *ow
     clients->draining = true;
     clients->empty = empty;
     clients->empty_owner = owner;
-    close_idle_backends(clients);
+    backend_close_unused(clients);
     for_each_client(clients, requests_drain);
     tell_if_empty(clients);
 }
@@ -364,18 +357,8 @@ void clients_drain(struct clients *clients, void (*empty)(void *owner), void *ow
 void clients_close_all(struct clients *clients)
 {
     clients->draining = true;
-    close_idle_backends(clients);
+    backend_close_unused(clients);
     for_each_client(clients, client_end_now);
-}
-
-static struct service *namesake(
-    const struct service *service, const struct generation *generation)
-{
-    for (size_t i = 0; i < generation->settings->service_count; i++) {
-        if (strcmp(generation->services[i].settings->name, service->settings->name) == 0)
-            return &generation->services[i];
-    }
-    return NULL;
 }
 
 void clients_adopt(
@@ -386,7 +369,9 @@ void clients_adopt(
     for (node = clients->handshaking.next; node != &clients->handshaking;
          node = node->next) {
         struct client *c = container_of(node, struct client, handshaking);
-        struct service *service = c->generation == from ? namesake(c->service, to) : NULL;
+        struct service *service = c->generation == from
+            ? generation_service(to, c->service->settings->name)
+            : NULL;
 
         if (service != NULL)
             client_adopt(c, service);
@@ -410,5 +395,5 @@ void clients_retire(struct clients *clients, struct generation *generation)
 {
     (void)clients;
     for (size_t i = 0; i < generation->settings->service_count; i++)
-        pool_retire(generation->services[i].pool);
+        backend_retire(&generation->services[i]);
 }

@@ -33,7 +33,8 @@ struct clients {
     struct list clients; /* struct client.link */
     struct list handshaking; /* struct client.handshaking: oldest first */
     struct list idle_clients; /* struct client.idle: the longest idle first */
-    struct list idle; /* struct backend.everywhere: idle ones of all pools */
+    struct list connecting; /* struct backend.link */
+    struct list unused; /* struct backend.unused: idle connections and probes */
     struct free_list exchanges, backends;
     struct buffer scratch; /* one flight towards a client, while it is put together */
     struct log_rate_limit log_limit;

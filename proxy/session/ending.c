@@ -5,6 +5,7 @@
 #include "proxy/http/error_reply.h"
 #include "proxy/session/accept_phase.h"
 #include "proxy/session/access_record.h"
+#include "proxy/session/backend.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/pace.h"
@@ -52,6 +53,7 @@ void client_close(struct client *c, enum end_reason reason)
     list_remove(&c->idle);
     deadline_disarm(&c->deadline);
     access_settle(c, reason);
+    backend_abort(&c->bound);
     if (is_given_up(c))
         reset_if_undelivered(c);
     stream_close(&c->stream);
@@ -71,6 +73,7 @@ static void linger(struct client *c, enum end_reason reason)
     c->ended_in = c->state;
     c->stalled = 0;
     client_enter(c, CLIENT_LINGER);
+    backend_abort(&c->bound);
     c->pending = SIZE_MAX;
     stream_resume(&c->stream);
     ending_drained(c);
@@ -113,18 +116,29 @@ static void record_refused_head(
     access_close(access_open(c, NULL, ""), &outcome);
 }
 
-void client_refuse(struct client *c, enum end_reason reason, unsigned status,
-    const char *text, const char *fields, bool to_head)
+static void write_reply(struct client *c, unsigned status, const char *text,
+    const char *fields, bool to_head, bool keep_alive)
 {
     struct buffer *reply = &c->clients->scratch;
 
-    if (c->state == CLIENT_AWAIT_HEAD)
-        record_refused_head(c, reason, status, text);
     buffer_clear(reply);
-    error_reply_write(reply, status, text, fields, time(NULL), to_head);
+    error_reply_write(reply, status, text, fields, time(NULL), to_head, keep_alive);
     client_write(c, buffer_data(reply), buffer_len(reply));
     buffer_clear(reply);
     c->clients->counters.responses_own++;
+}
+
+void client_answer(struct client *c, unsigned status, const char *text, bool to_head)
+{
+    write_reply(c, status, text, NULL, to_head, true);
+}
+
+void client_refuse(struct client *c, enum end_reason reason, unsigned status,
+    const char *text, const char *fields, bool to_head)
+{
+    if (c->state == CLIENT_AWAIT_HEAD)
+        record_refused_head(c, reason, status, text);
+    write_reply(c, status, text, fields, to_head, false);
     client_end(c, reason);
 }
 

@@ -19,7 +19,10 @@ void client_cut(struct client *c, enum end_reason reason);
 /* Of a client that awaits a request: politely, and soon, for there is another. */
 void client_make_room(struct client *c);
 
-/* One of our own replies, then the end. `fields` as in error_reply.h. */
+/* One of our own replies, after which the connection goes on. */
+void client_answer(struct client *c, unsigned status, const char *text, bool to_head);
+
+/* The same, then the end. `fields` as in error_reply.h. */
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     const char *text, const char *fields, bool to_head);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/http/authentication.h"
 #include "proxy/http/error_reply.h"
 #include "proxy/http/field_name.h"
 #include "proxy/http/head.h"
@@ -52,7 +53,9 @@ static bool ignores_bodies(struct span method)
  * reply to the next request. */
 static bool backend_may_stay(const struct exchange *x, const struct head *head)
 {
-    return settings_of(x)->backend_keepalive > 0 && !x->to_head &&
+    bool kept = settings_of(x)->backend_keepalive > 0 || x->binds;
+
+    return kept && !x->to_head &&
         (head->body == BODY_NONE || !ignores_bodies(head->method));
 }
 
@@ -96,6 +99,7 @@ static struct exchange *make(struct client *c, const struct head *head)
     x->keep_alive = head->keep_alive;
     x->idempotent = head->body == BODY_NONE && is_idempotent(head->method);
     x->upgrade = asks_websocket(x, head);
+    x->binds = c->bound != NULL || authentication_binds(head);
     x->reply_keeps = backend_may_stay(x, head);
     x->expects = head->expect_continue && head->minor > 0 &&
         (head->body == BODY_CHUNKED || head->length > 0);
@@ -147,11 +151,12 @@ void exchange_close(struct exchange *x, enum end_reason reason)
         .first_byte = x->first_byte,
         .asked = x->asked,
         .answered = loop_now(c->clients->loop),
-        .backend = x->backend_text,
+        .backend = exchange_backend_text(x),
     };
 
     access_close(x->record, &outcome);
     backend_abort(&x->backend);
+    backend_address_keep(&x->address, NULL);
     buffer_clear(&c->clients->scratch);
     c->exchange = NULL;
     wipe(x);
@@ -201,6 +206,11 @@ void exchange_begin(struct client *c, const struct head *head)
         exchange_forward(x, head);
 }
 
+const char *exchange_backend_text(const struct exchange *x)
+{
+    return x->address != NULL ? x->address->endpoint.text : NULL;
+}
+
 static enum awaited awaited_now(const struct exchange *x)
 {
     if (x->client->full)
@@ -218,6 +228,8 @@ void exchange_rearm(struct exchange *x)
     enum awaited before = x->awaited;
 
     x->awaited = awaited_now(x);
+    if (x->backend != NULL)
+        backend_await_reply(x->backend, x->awaited == AWAITED_BACKEND);
     if (x->awaited == AWAITED_READER && before == AWAITED_READER)
         return;
     if (x->awaited == AWAITED_READER)
@@ -241,6 +253,12 @@ static void judge_reader(struct exchange *x)
         client_arm(c, settings->body_timeout);
 }
 
+static void backend_was_silent(struct exchange *x)
+{
+    backend_is_silent(x->backend);
+    exchange_fail(x, END_BACKEND_TIMEOUT, "silent for response_timeout");
+}
+
 void exchange_expired(struct exchange *x)
 {
     if (x->awaited == AWAITED_READER)
@@ -248,7 +266,7 @@ void exchange_expired(struct exchange *x)
     else if (x->awaited == AWAITED_REQUEST)
         exchange_fail(x, END_BODY_TIMEOUT, "");
     else
-        exchange_fail(x, END_BACKEND_TIMEOUT, "silent for response_timeout");
+        backend_was_silent(x);
 }
 
 void exchange_client_drained(struct exchange *x)
@@ -293,16 +311,43 @@ void exchange_refuse(
         client_refuse(c, reason, status, text, fields, to_head);
 }
 
+bool exchange_client_may_stay(const struct exchange *x)
+{
+    const struct client *c = x->client;
+
+    return x->keep_alive && x->request_part == PART_DONE && !c->clients->draining &&
+        (c->peer == CLIENT_TALKS || buffer_len(&c->unparsed) > 0) &&
+        c->ahead < c->service->settings->max_pipelined;
+}
+
+/* The request is wholly read and nothing was answered: the client's connection is as good
+ * as after any other reply. */
+static void answer_and_go_on(
+    struct exchange *x, enum end_reason reason, const struct error_status *reply)
+{
+    struct client *c = x->client;
+
+    x->status = reply->status;
+    x->sent = reply_body_length(reply->text, x->to_head);
+    x->first_byte = loop_now(c->clients->loop);
+    client_answer(c, reply->status, reply->text, x->to_head);
+    exchange_close(x, reason);
+    requests_next(c, true);
+}
+
 void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail)
 {
     const struct error_status *reply = error_status_of(reason);
 
     if (end_reason_fault(reason) == FAULT_BACKEND)
-        client_log_backend_failure(
-            x->client, x->backend_text, reason, x->answering ? "cut" : "refused", detail);
+        client_log_backend_failure(x->client, exchange_backend_text(x), reason,
+            x->answering ? "cut" : "refused", detail);
     if (end_reason_fault(reason) == FAULT_BACKEND && x->backend != NULL)
         x->client->clients->counters.backend_failures++; /* else it was counted */
-    exchange_refuse(x, reason, reply->status, reply->text);
+    if (!x->answering && exchange_client_may_stay(x))
+        answer_and_go_on(x, reason, reply);
+    else
+        exchange_refuse(x, reason, reply->status, reply->text);
 }
 
 void exchange_finish(struct exchange *x)
@@ -311,8 +356,10 @@ void exchange_finish(struct exchange *x)
     bool whole = x->request_part == PART_DONE;
     bool keep_alive = whole && !x->closes && !c->clients->draining;
 
-    if (whole && x->reply_keeps)
+    if (whole && x->reply_keeps && !x->binds)
         backend_release(&x->backend);
+    else if (whole && x->reply_keeps && keep_alive)
+        backend_bind(&x->backend, &c->bound);
     exchange_close(x, END_DONE);
     requests_next(c, keep_alive);
 }

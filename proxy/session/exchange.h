@@ -20,6 +20,7 @@
 
 struct access_record;
 struct backend;
+struct backend_address;
 struct backend_events;
 struct client;
 struct head;
@@ -33,7 +34,7 @@ enum awaited { AWAITED_NOBODY, AWAITED_REQUEST, AWAITED_BACKEND, AWAITED_READER 
 struct exchange {
     struct client *client;
     struct backend *backend; /* slot of backend.h */
-    const char *backend_text;
+    struct backend_address *address; /* of the backend, for the log; one reference */
     struct parser *replies;
     struct buffer request; /* for the backend: not yet connected, or kept for one retry */
     struct framing to_backend, to_client;
@@ -58,6 +59,7 @@ struct exchange {
     bool idempotent; /* and without a body: may be sent again over a fresh connection */
     bool authorized; /* the request has Authorization */
     bool reused; /* the backend's connection was an idle one */
+    bool binds; /* that connection carries an identity: it serves no other client */
     bool heard; /* a byte of the reply came */
     bool upgrade; /* a 101 may come */
     bool expects; /* 100 Continue is still to be sent */
@@ -90,6 +92,8 @@ void exchange_forward(struct exchange *x, const struct head *head);
 void exchange_send_request(struct exchange *x);
 bool exchange_retry(struct exchange *x); /* false: it may not */
 void exchange_rearm(struct exchange *x);
+bool exchange_client_may_stay(const struct exchange *x); /* after the response */
+const char *exchange_backend_text(const struct exchange *x); /* NULL: not yet known */
 void exchange_finish(struct exchange *x); /* the response is complete */
 void exchange_close(struct exchange *x, enum end_reason reason); /* logged and freed */
 extern const struct backend_events exchange_backend_events;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "proxy/http/authentication.h"
 #include "proxy/http/forward.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
@@ -50,15 +51,6 @@ static void add_to_flight(struct exchange *x, const char *bytes, size_t len)
         buffer_append(flight_of(x), bytes, len);
 }
 
-static bool client_may_stay(const struct exchange *x)
-{
-    const struct client *c = x->client;
-
-    return x->keep_alive && x->request_part == PART_DONE && !c->clients->draining &&
-        (c->peer == CLIENT_TALKS || buffer_len(&c->unparsed) > 0) &&
-        c->ahead < c->service->settings->max_pipelined;
-}
-
 /* Only where the reply itself says how long it is: a body behind a 204 or 304 would be
  * read as the reply to the next request. */
 static bool says_its_length(const struct head *head)
@@ -71,7 +63,7 @@ static void take_final_head(struct exchange *x, const struct head *head)
 {
     struct client *c = x->client;
     struct forward_response how = {
-        .client_keep_alive = client_may_stay(x),
+        .client_keep_alive = exchange_client_may_stay(x),
         .client_minor = x->minor,
         .to_head = x->to_head,
         .upgrade = head->status == 101,
@@ -84,6 +76,7 @@ static void take_final_head(struct exchange *x, const struct head *head)
             c->source, c->service->settings->auth_failures, loop_now(c->clients->loop));
     x->status = head->status;
     x->reply_keeps = x->reply_keeps && head->keep_alive && says_its_length(head);
+    x->binds = x->binds || authentication_binds(head);
     x->response_part = PART_BODY;
 }
 
@@ -131,7 +124,7 @@ static void take_end(struct exchange *x, size_t surplus)
     }
     if (surplus > 0) {
         client_log_surplus(
-            x->client->clients, x->client->service, x->backend_text, surplus);
+            x->client->clients, x->client->service, exchange_backend_text(x), surplus);
         x->reply_keeps = false;
     }
     add_to_flight(x, end, strlen(end));

@@ -61,12 +61,13 @@ static void write_request_head(struct exchange *x, const struct head *head)
 static bool acquire(struct exchange *x, bool fresh)
 {
     struct client *c = x->client;
+    const struct backend_events *events = &exchange_backend_events;
 
     if (x->asked == 0)
         x->asked = now_of(x);
-    x->backend_text = backend_only(c->service);
-    if (!backend_acquire(
-            c->clients, c->service, fresh, &exchange_backend_events, x, &x->backend))
+    backend_address_keep(&x->address, backend_only(c->service));
+    if (!backend_take_bound(&c->bound, events, x, &x->backend) &&
+        !backend_acquire(c->clients, c->service, fresh, events, x, &x->backend))
         return false;
     x->reused = backend_is_ready(x->backend);
     if (x->reused)
@@ -74,11 +75,18 @@ static bool acquire(struct exchange *x, bool fresh)
     return true;
 }
 
+/* The backend may be closing an idle connection at this moment, so that it is for what
+ * could be sent again. */
+static bool may_use_idle(const struct exchange *x)
+{
+    return x->idempotent || settings_of(x)->backend_keepalive_post;
+}
+
 void exchange_forward(struct exchange *x, const struct head *head)
 {
     write_request_head(x, head);
     expect_reply(x);
-    if (acquire(x, false))
+    if (acquire(x, !may_use_idle(x)))
         exchange_rearm(x);
     else
         exchange_fail(x, END_BACKEND_NONE, "no address to connect to");
@@ -86,7 +94,7 @@ void exchange_forward(struct exchange *x, const struct head *head)
 
 void exchange_send_request(struct exchange *x)
 {
-    x->backend_text = backend_address(x->backend);
+    backend_address_keep(&x->address, x->backend->address);
     x->backend_full =
         !backend_write(x->backend, buffer_data(&x->request), buffer_len(&x->request));
     if (!x->idempotent)

@@ -2,9 +2,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proxy/session/access_rules.h"
-#include "proxy/session/pool.h"
+#include "proxy/session/balancer.h"
 
 struct generation *generation_new(uint32_t id, struct settings *settings)
 {
@@ -23,9 +24,30 @@ struct generation *generation_new(uint32_t id, struct settings *settings)
         g->services[i].generation = g;
         g->has_names = g->has_names || settings->services[i].sni.count > 0;
         g->services[i].rules = access_rules_new(&settings->services[i]);
-        g->services[i].pool = pool_new();
+        g->services[i].balancer = balancer_new();
+        idle_connections_init(&g->services[i].idle);
     }
     return g;
+}
+
+struct service *generation_service(const struct generation *generation, const char *name)
+{
+    for (size_t i = 0; i < generation->settings->service_count; i++) {
+        if (strcmp(generation->services[i].settings->name, name) == 0)
+            return &generation->services[i];
+    }
+    return NULL;
+}
+
+void generation_inherit(struct generation *generation, const struct generation *from)
+{
+    for (size_t i = 0; i < generation->settings->service_count; i++) {
+        struct service *service = &generation->services[i];
+        const struct service *old = generation_service(from, service->settings->name);
+
+        if (old != NULL)
+            balancer_inherit(service->balancer, old->balancer);
+    }
 }
 
 struct generation *generation_ref(struct generation *generation)
@@ -41,8 +63,8 @@ static void destroy(struct generation *g)
         struct service *service = &g->services[i];
 
         access_rules_free(service->rules);
-        pool_free(service->pool);
-        free(service->backends);
+        balancer_free(service->balancer);
+        idle_connections_destroy(&service->idle);
         if (service->tls != NULL && g->free_tls != NULL)
             g->free_tls(service->tls);
     }

@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/endpoint.h"
 #include "config/settings.h"
+#include "proxy/session/idle_connections.h"
 
 struct access_rules;
-struct backend_pool;
+struct balancer;
 struct tls_context;
 
 /* One [section]. */
@@ -25,10 +25,9 @@ struct service {
     const struct service_settings *settings; /* the generation's */
     struct generation *generation;
     struct tls_context *tls; /* owned: an SSL_CTX */
-    struct endpoint *backends; /* owned: resolved `connect`, in order */
-    size_t backend_count;
     struct access_rules *rules; /* owned */
-    struct backend_pool *pool; /* owned: health and idle connections */
+    struct balancer *balancer; /* owned: the addresses of `connect`, and their health */
+    struct idle_connections idle;
 };
 
 struct generation {
@@ -44,10 +43,16 @@ struct generation {
     void *owner;
 };
 
-/* One reference, the caller's. Takes settings over; each service gets its settings and an
- * empty pool. The builder fills in tls, backends, began, free_tls, freed. A half-built
- * one may be given up by generation_unref(). */
+/* One reference, the caller's. Takes settings over; each service gets its settings and a
+ * balancer without addresses. The builder fills in tls, addresses, began, free_tls,
+ * freed. A half-built one may be given up by generation_unref(). */
 struct generation *generation_new(uint32_t id, struct settings *settings);
+
+/* NULL if there is none of that name. */
+struct service *generation_service(const struct generation *generation, const char *name);
+
+/* The services know of their backends what those of the same name in `from` know. */
+void generation_inherit(struct generation *generation, const struct generation *from);
 
 struct generation *generation_ref(struct generation *generation);
 void generation_unref(struct generation *generation);

@@ -24,7 +24,7 @@ struct tunnel {
     struct access_record
         *record; /* owned: of the request that became this one, or NULL */
     struct access_outcome began; /* what is known of it so far */
-    const char *backend_text;
+    struct backend_address *address; /* of the backend, for the log; one reference */
     struct buffer early;
     uint64_t heard; /* from the client, when the backend ended */
     uint64_t stuck; /* ms: the backend has taken nothing of the rest */
@@ -72,6 +72,7 @@ static void destroy(struct tunnel *t, enum end_reason reason)
 {
     close_record(t, reason);
     backend_abort(&t->backend);
+    backend_address_keep(&t->address, NULL);
     buffer_destroy(&t->early);
     t->client->tunnel = NULL;
     free(t);
@@ -178,6 +179,8 @@ static void look_whether_delivered(struct tunnel *t)
 
 static void leave(struct tunnel *t, enum end_reason reason)
 {
+    if (t->backend != NULL)
+        backend_await_reply(t->backend, false);
     if (t->look == 0)
         t->reason = reason;
     t->look = LOOK_FIRST;
@@ -190,7 +193,7 @@ void tunnel_begin(struct client *c)
 {
     struct tunnel *t = make(c);
 
-    t->backend_text = backend_only(c->service);
+    backend_address_keep(&t->address, backend_only(c->service));
     if (!backend_acquire(c->clients, c->service, true, &events, t, &t->backend))
         cut(t, END_BACKEND_NONE);
 }
@@ -207,7 +210,7 @@ static struct access_outcome outcome_so_far(const struct exchange *x)
         .out = c->stream.bytes_out,
         .first_byte = x->first_byte,
         .asked = x->asked,
-        .backend = x->backend_text,
+        .backend = exchange_backend_text(x),
     };
 }
 
@@ -224,7 +227,7 @@ void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
     exchange_close(x, END_DONE);
     t = make(c);
     backend_attach(backend, &events, t, &t->backend);
-    t->backend_text = backend_address(backend);
+    backend_address_keep(&t->address, backend->address);
     t->record = record;
     t->began = began;
     if (buffer_len(&c->unparsed) > 0)
@@ -264,6 +267,7 @@ void tunnel_client_ended(struct tunnel *t)
         rearm(t);
         return;
     }
+    backend_await_reply(t->backend, false);
     backend_end(t->backend);
     rearm(t);
     finish_if_done(t);
@@ -347,7 +351,8 @@ static void on_ready(void *user)
 {
     struct tunnel *t = user;
 
-    t->backend_text = backend_address(t->backend);
+    backend_address_keep(&t->address, t->backend->address);
+    backend_await_reply(t->backend, t->up == FLOW_OPEN);
     t->backend_full = false;
     if (buffer_len(&t->early) > 0)
         t->backend_full =
@@ -396,7 +401,8 @@ static void on_failed(void *user, enum end_reason reason, const char *detail)
 {
     struct tunnel *t = user;
 
-    client_log_backend_failure(t->client, t->backend_text, reason, "cut", detail);
+    client_log_backend_failure(t->client,
+        t->address != NULL ? t->address->endpoint.text : NULL, reason, "cut", detail);
     cut(t, reason);
 }
 

@@ -8,6 +8,7 @@
 #include "config/settings.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/snapshot.h"
+#include "proxy/session/balancer.h"
 
 static void *array(size_t count, size_t size)
 {
@@ -60,16 +61,29 @@ static bool unpack(const struct snapshot_service *from, struct credential **cred
     return true;
 }
 
+static void set_backends(struct service *service, const struct snapshot_service *from)
+{
+    struct endpoint *list = array(from->backend_count, sizeof(*list));
+
+    for (uint32_t line = 0; line < service->settings->connect.count; line++) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < from->backend_count; i++) {
+            if (from->backends[i].connect == line)
+                list[count++] = from->backends[i].endpoint;
+        }
+        balancer_set_addresses(service->balancer, line, list, count);
+    }
+    free(list);
+}
+
 static bool build_service(struct service *service, const struct snapshot_service *from,
     const struct ticket_keys *tickets, credential_key_reader *read_key,
     struct error *err)
 {
     struct credential **credentials = array(from->credential_count, sizeof(*credentials));
 
-    service->backend_count = from->backend_count;
-    service->backends = array(from->backend_count, sizeof(*service->backends));
-    memcpy(
-        service->backends, from->backends, from->backend_count * sizeof(*from->backends));
+    set_backends(service, from);
     if (unpack(from, credentials, read_key, err))
         service->tls = opaque(context_new(engine_libctx(), service->settings, credentials,
             from->credential_count, tickets, from->ca, from->crl, err));
@@ -183,13 +197,7 @@ void served_release(struct served *served)
 
 struct service *served_service(const struct served *served, const char *name)
 {
-    struct generation *g = served->generation;
-
-    for (size_t i = 0; i < g->settings->service_count; i++) {
-        if (strcmp(g->settings->services[i].name, name) == 0)
-            return &g->services[i];
-    }
-    return NULL;
+    return generation_service(served->generation, name);
 }
 
 void served_supersede(const struct served *old, const struct served *fresh)

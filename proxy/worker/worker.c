@@ -219,6 +219,9 @@ static void take(struct worker *w, struct message *m)
     case MESSAGE_SIGNER:
         take_signer(w, m);
         break;
+    case MESSAGE_ADDRESSES:
+        worker_take_addresses(w, m);
+        break;
     case MESSAGE_PROBE:
         take_probe(w, m);
         break;

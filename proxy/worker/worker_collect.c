@@ -4,8 +4,8 @@
 
 #include "proxy/base/log.h"
 #include "proxy/ipc/worker_stats.h"
+#include "proxy/session/balancer.h"
 #include "proxy/session/client.h"
-#include "proxy/session/pool.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 
@@ -26,17 +26,17 @@ static void log_generations(const struct worker *w, struct worker_stats *report)
     }
 }
 
-static void client_log_service(
-    const struct worker *w, const struct service *service, struct worker_stats *report)
+static void client_log_service(const struct service *service, struct worker_stats *report)
 {
-    for (size_t i = 0; i < service->backend_count; i++) {
+    for (size_t i = 0; i < balancer_count(service->balancer); i++) {
+        const struct backend_address *address = balancer_at(service->balancer, i);
         struct worker_backend_stats *entry = &report->backends[report->backend_count];
 
         if (report->backend_count == REPORT_BACKENDS_MAX)
             return;
         snprintf(entry->service, sizeof(entry->service), "%s", service->settings->name);
-        snprintf(entry->address, sizeof(entry->address), "%s", service->backends[i].text);
-        entry->up = !pool_is_bad(service->pool, (int)i, loop_now(&w->loop));
+        snprintf(entry->address, sizeof(entry->address), "%s", address->endpoint.text);
+        entry->up = balancer_is_up(address);
         report->backend_count++;
     }
 }
@@ -57,5 +57,5 @@ void worker_collect(const struct worker *w, struct worker_stats *report)
     log_generations(w, report);
     for (size_t i = 0;
          w->current != NULL && i < w->current->generation->settings->service_count; i++)
-        client_log_service(w, &w->current->generation->services[i], report);
+        client_log_service(&w->current->generation->services[i], report);
 }

@@ -5,10 +5,12 @@
 #include "config/error.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/log.h"
+#include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/base/sandbox.h"
 #include "proxy/ipc/sealed_memory.h"
 #include "proxy/ipc/snapshot.h"
+#include "proxy/session/balancer.h"
 #include "proxy/session/client.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
@@ -115,10 +117,41 @@ void worker_commit(struct worker *w)
     }
     if (old == NULL)
         return;
+    generation_inherit(w->current->generation, old->generation);
     clients_adopt(w->clients, old->generation, w->current->generation);
     supersede_all(w);
     clients_retire(w->clients, old->generation);
     served_release(old);
+}
+
+static void set_addresses(
+    struct generation *generation, const struct addresses *addresses)
+{
+    for (size_t i = 0; i < generation->settings->service_count; i++) {
+        const struct service *service = &generation->services[i];
+        const struct text_list *connect = &service->settings->connect;
+
+        for (uint32_t line = 0; line < connect->count; line++) {
+            if (strcmp(connect->items[line], addresses->connect) == 0)
+                balancer_set_addresses(
+                    service->balancer, line, addresses->list, addresses->count);
+        }
+    }
+}
+
+/* In all generations: what a name resolves to is no matter of configuration, and the
+ * clients of an older one would go on to where nobody is any more. */
+void worker_take_addresses(struct worker *w, const struct message *m)
+{
+    static struct addresses addresses;
+    struct list *node;
+
+    if (!addresses_decode(&addresses, m->body, m->len))
+        return;
+    for (node = w->generations.next; node != &w->generations; node = node->next)
+        set_addresses(container_of(node, struct served, link)->generation, &addresses);
+    if (w->prepared != NULL)
+        set_addresses(w->prepared->generation, &addresses);
 }
 
 void worker_forget(struct worker *w)

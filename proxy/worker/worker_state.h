@@ -52,6 +52,7 @@ void worker_take_sockets(struct worker *w, struct message *m);
 bool worker_prepare(struct worker *w, struct message *m, struct error *err);
 void worker_commit(struct worker *w);
 void worker_forget(struct worker *w);
+void worker_take_addresses(struct worker *w, const struct message *m);
 void worker_release_generations(struct worker *w);
 
 /* worker_collect.c: what MESSAGE_ASK_STATS is answered with. */

@@ -205,7 +205,7 @@ def test_a_dead_backend_is_a_502_with_a_length(start_proxy, pki):
     address = f"127.0.0.1:{free_port()}"
     proxy = start_proxy(address)
     with Tls(proxy.port, pki) as client:
-        client.send(get("/"))
+        client.send(get("/", close=True))
         data, end = client.read_to_end()
     (reply,), rest = parse_replies(data)
     assert (reply.status, rest, end) == (502, b"", "close_notify")
@@ -216,7 +216,7 @@ def test_a_dead_backend_is_a_502_with_a_length(start_proxy, pki):
 def test_a_silent_backend_is_a_504(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, response_timeout="500ms")
     with Tls(proxy.port, pki) as client:
-        client.send(get("/?silent=1"))
+        client.send(get("/?silent=1", close=True))
         data, _ = client.read_to_end()
     assert data.startswith(b"HTTP/1.1 504 ")
 

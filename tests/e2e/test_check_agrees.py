@@ -22,7 +22,6 @@ WRONG = {
     "ca missing": ({"verify": "required", "ca": "/nonexistent.pem"}, "ca: /nonexistent.pem"),
     "ca is a key": ({"verify": "required", "ca": "{key}"}, "ca: "),
     "crl is a certificate": ({"verify": "optional", "ca": "{cert}", "crl": "{cert}"}, "crl: "),
-    "no name": ({"connect": "no-such-host.invalid:80"}, "cannot be resolved"),
     "a URL": ({"connect": "http://127.0.0.1:8013"}, "write host:port, without 'http://'"),
     "a URL to listen on": ({"accept": "https://wlb:8012"}, "without 'https://'"),
     "no port": ({"connect": "127.0.0.1"}, "the port is missing"),

@@ -4,12 +4,15 @@ One proxy and one backend serve a whole table: the request's path says what the 
 A visible cut is an end without close_notify; see frame/client.py for how that is noticed.
 """
 import itertools
+import re
 import socket
 import threading
+import time
 
 import pytest
 
 from frame import strict
+from frame.backend import Backend
 from frame.client import TLS12, TLS13, Tls, context, get
 from frame.ports import free_port
 from frame.wait import wait_until
@@ -216,6 +219,15 @@ def test_bytes_behind_a_reply_cost_their_connection_not_the_reply(
     assert not [size for size in set(sizes) if told.count(size) < sizes.count(size)], told
 
 
+def test_our_own_error_costs_a_client_no_connection(stage, tls):
+    with Tls(stage.port, tls=tls) as client:
+        for _ in range(5):
+            assert client.request(get("/refused/two-lengths/fin")).status == 502
+            assert client.request(get("/refused/two-lengths/fin", method="POST", body=b"x")).status == 502
+            assert client.request(get("/whole/length/bytes")).body == b"hello"
+    assert stage.status()["counters"]["accepted"] == 1
+
+
 # --- slow ones ---------------------------------------------------------------------------------
 
 
@@ -292,7 +304,7 @@ def test_a_post_is_never_sent_twice(start_proxy, backend):
         talk.end()
 
     it = backend(lambda talk: keeping(talk, 1, count_and_end))
-    proxy = start_proxy(it.address, backend_keepalive=4)
+    proxy = start_proxy(it.address, backend_keepalive=4, backend_keepalive_post="on")
     with Tls(proxy.port) as client:
         assert client.request(get("/", method="POST", body=b"once")).status == 200
         assert client.request(get("/", method="POST", body=b"once")).status == 502
@@ -340,15 +352,109 @@ def test_what_an_idle_connection_says_poisons_nothing(start_proxy, backend, pois
             assert said.acquire(timeout=20)
 
 
+def test_a_post_uses_no_connection_that_may_just_be_closing(start_proxy, backend):
+    it = backend(lambda talk: keeping(talk, 1, lambda talk: talk.end()))
+    proxy = start_proxy(it.address, backend_keepalive=4)
+    with Tls(proxy.port) as client:
+        for _ in range(10):
+            assert client.request(get("/", method="POST", body=b"once")).status == 200
+    assert len(it.conversations) == 10
+
+
+# --- identities ------------------------------------------------------------------------------------
+
+
+def ntlm(talk):
+    """Who was authenticated once is served by name for as long as the connection lasts."""
+    user = b""
+    while head := talk.read_request()[0]:
+        offered = re.search(rb"Authorization: NTLM (\S+)", head)
+        if user:
+            talk.send(OK + b"Content-Length: %d\r\n\r\n%s" % (len(user), user))
+        elif offered and offered.group(1).startswith(b"final-"):
+            user = offered.group(1)[len(b"final-"):]
+            talk.send(OK + b"Content-Length: %d\r\n\r\n%s" % (len(user), user))
+        else:
+            challenge = b"NTLM challenge" if offered else b"NTLM"
+            talk.send(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: "
+                      + challenge + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("keepalive", [0, 4])
+def test_nobody_is_served_as_the_user_before(start_proxy, backend, tls, keepalive):
+    proxy = start_proxy(backend(ntlm).address, backend_keepalive=keepalive)
+    clients = {user: Tls(proxy.port, tls=tls) for user in (b"alice", b"bob")}
+    with clients[b"alice"], clients[b"bob"]:
+        for user, client in clients.items():
+            assert client.request(get("/")).status == 401
+            assert client.request(get("/", "Authorization: NTLM hello")).status == 401
+            reply = client.request(get("/", f"Authorization: NTLM final-{user.decode()}"))
+            assert (reply.status, reply.body) == (200, user)
+        for user, client in clients.items():
+            assert client.request(get("/")).body == user
+            assert client.request(get("/", method="POST", body=b"x")).body == user
+        with Tls(proxy.port, tls=tls) as third:
+            assert third.request(get("/")).status == 401
+
+
 # --- several backends ------------------------------------------------------------------------------
 
 
-def test_an_accepting_backend_that_dies_is_no_reason_to_ask_the_next(start_proxy, backend):
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_accepting_backend_that_dies_is_passed_over_by_the_next(start_proxy, backend, method):
     dying, other = backend(lambda talk: talk.read_request()), backend(FIVE + b"hello")
     proxy = start_proxy([dying.address, other.address])
     with Tls(proxy.port) as client:
-        assert client.request(get("/", method="POST", body=b"x")).status == 502
-    assert not other.conversations
+        assert client.request(get("/", method=method)).status == 502
+    for _ in range(10):
+        with Tls(proxy.port) as client:
+            assert client.request(get("/", method=method)).status == 200
+    assert len(dying.conversations) == 1
+
+
+def backend_log(proxy):
+    return [event["event"] for event in proxy.events()
+            if event["event"].startswith("backend_marked")]
+
+
+def test_a_backend_that_stays_down_is_told_once_and_once_when_it_is_back(start_proxy, backend):
+    """`localhost` is such a pair where the service does not listen on [::1]."""
+    port = free_port()
+    other = backend(FIVE + b"hello")
+    proxy = start_proxy([f"127.0.0.1:{port}", other.address], backend_retry_after="50ms")
+
+    def attempts():
+        with Tls(proxy.port) as client:
+            assert client.request(get("/")).status == 200
+        return proxy.status()["counters"]["backend_connects"] - len(other.conversations)
+
+    wait_until(lambda: attempts() >= 5, "it was tried again")
+    assert backend_log(proxy) == ["backend_marked_down"]
+    late = Backend(FIVE + b"early", port=port)
+    try:
+        wait_until(lambda: attempts() and len(late.conversations) > 2, "it is used again")
+    finally:
+        late.close()
+    assert backend_log(proxy)[:2] == ["backend_marked_down", "backend_marked_up"]
+
+
+def test_a_black_hole_costs_no_request_once_it_is_known(start_proxy, backend):
+    """Its backlog is full and nobody takes anything out: no answer within connect_timeout."""
+    other = backend(FIVE + b"hello")
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as hole, \
+            socket.create_connection(hole.getsockname()):
+        proxy = start_proxy(["127.0.0.1:%d" % hole.getsockname()[1], other.address],
+                            connect_timeout="2s", backend_retry_after="100ms")
+        started = time.monotonic()
+        count = 0
+        while time.monotonic() - started < 2 or count < 20:
+            with Tls(proxy.port) as client:
+                assert client.request(get("/")).status == 200
+            count += 1
+        log = proxy.events()
+    assert backend_log(proxy) == ["backend_marked_down"]
+    waits = [int(event["ms"]) for event in log if event["event"] == "end"]
+    assert sum(ms >= 1900 for ms in waits) <= 1, waits
 
 
 def test_all_backends_down_is_told_and_the_first_to_return_is_used(start_proxy, backend):

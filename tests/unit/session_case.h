@@ -41,6 +41,20 @@ static inline int start_two(void **state)
     return 0;
 }
 
+static inline int start_keeping_posts(void **state)
+{
+    (void)state;
+    rig_start(&rig, "backend_keepalive = 4\nbackend_keepalive_post = on\n", 1);
+    return 0;
+}
+
+static inline int start_two_tcp(void **state)
+{
+    (void)state;
+    rig_start(&rig, "protocol = tcp\n", 2);
+    return 0;
+}
+
 static inline int start_small(void **state)
 {
     (void)state;

@@ -18,6 +18,7 @@
 
 #include "config/error.h"
 #include "proxy/net/loop.h"
+#include "proxy/session/balancer.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_state.h"
 #include "proxy/session/generation.h"
@@ -67,9 +68,8 @@ static inline struct generation *rig_generation(
         abort();
     }
     g = generation_new(1, settings);
-    g->services[0].backends = calloc(RIG_BACKENDS, sizeof(struct endpoint));
-    g->services[0].backend_count = backends;
-    memcpy(g->services[0].backends, rig->endpoints, sizeof(rig->endpoints));
+    for (uint32_t i = 0; i < backends; i++)
+        balancer_set_addresses(g->services[0].balancer, i, &rig->endpoints[i], 1);
     return g;
 }
 

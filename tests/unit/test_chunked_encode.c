@@ -89,12 +89,12 @@ static void our_own_reply_has_a_length_and_closes(void **state)
 
     (void)state;
     buffer_init(&out);
-    error_reply_write(&out, 502, "no backend: x", NULL, now, false);
+    error_reply_write(&out, 502, "no backend: x", NULL, now, false, false);
     assert_int_equal(buffer_len(&out), strlen(head) + 14);
     assert_memory_equal(buffer_data(&out), head, strlen(head));
     assert_memory_equal(buffer_data(&out) + strlen(head), "no backend: x\n", 14);
     buffer_clear(&out);
-    error_reply_write(&out, 502, "no backend: x", NULL, now, true);
+    error_reply_write(&out, 502, "no backend: x", NULL, now, true, false);
     assert_int_equal(buffer_len(&out), strlen(head));
     buffer_destroy(&out);
 }

@@ -75,6 +75,22 @@ static void a_request_keeps_its_fields_order_and_case(void **state)
     assert_int_equal(framing.left, 5);
 }
 
+static void a_post_without_a_length_has_one_of_zero(void **state)
+{
+    static const char *const methods[] = {"POST", "PUT", "PATCH"};
+    char text[100];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        (void)snprintf(
+            text, sizeof(text), "%s / HTTP/1.1\r\nHost: a\r\n\r\n", methods[i]);
+        request(text, &plain);
+        assert_non_null(strstr(text_of(&out), "\r\nContent-Length: 0\r\n"));
+    }
+    request("DELETE / HTTP/1.1\r\nHost: a\r\n\r\n", &plain);
+    assert_null(strstr(text_of(&out), "Content-Length"));
+}
+
 static void fields_that_end_here_are_not_passed_on(void **state)
 {
     (void)state;
@@ -399,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_keeps_its_fields_order_and_case),
+        cmocka_unit_test(a_post_without_a_length_has_one_of_zero),
         cmocka_unit_test(fields_that_end_here_are_not_passed_on),
         cmocka_unit_test(what_a_client_says_about_itself_is_replaced),
         cmocka_unit_test(what_only_a_proxy_may_say_is_removed_from_a_client),

@@ -248,7 +248,7 @@ static void each_state_has_its_deadline(void **state)
     close(backend);
 
     client = rig_client(&rig);
-    rig_send(&rig, client, GET);
+    rig_send(&rig, client, GET_AND_CLOSE);
     backend = rig_backend(&rig, 0);
     rig_wait(&rig, 61000);
     assert_string_equal(rig_receive(&rig, client), "");

@@ -6,11 +6,58 @@ static void a_refusing_backend_is_502(void **state)
 
     (void)state;
     rig_refuse(&rig, 0);
-    rig_send(&rig, client, GET);
+    rig_send(&rig, client, GET_AND_CLOSE);
     expect_status(client, "502");
     assert_true(rig_has_ended(&rig, client));
     assert_int_equal(clients_counters(rig.clients)->responses_own, 1);
     close(client);
+}
+
+static void our_own_error_keeps_the_connection_where_framing_is_safe(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        rig_send(&rig, client, i == 0 ? POST_HEAD "0123456789" GET : i == 1 ? "" : GET);
+        backend = rig_backend(&rig, 0);
+        assert_true(backend >= 0);
+        (void)rig_receive(&rig, backend);
+        if (i == 1)
+            rig_send(&rig, backend, "HELO\r\n\r\n");
+        close(backend);
+        expect_status(client, "502");
+        assert_false(rig_has_ended(&rig, client));
+    }
+    rig_send(&rig, client, GET);
+    backend = rig_backend(&rig, 0);
+    rig_send(&rig, backend, OK_5);
+    expect_status(client, "200");
+    assert_int_equal(clients_counters(rig.clients)->responses_own, 3);
+    close(backend);
+    close(client);
+}
+
+static void our_own_error_ends_the_connection_where_it_is_not(void **state)
+{
+    static const char *const requests[] = {
+        POST_HEAD "012", /* the rest would be read as a request */
+        "GET / HTTP/1.0\r\n\r\n",
+        GET_AND_CLOSE,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        int client = rig_client(&rig), backend;
+
+        rig_send(&rig, client, requests[i]);
+        backend = rig_backend(&rig, 0);
+        (void)rig_receive(&rig, backend);
+        close(backend);
+        expect_status(client, "502");
+        assert_true(rig_has_ended(&rig, client));
+        close(client);
+    }
 }
 
 static void the_next_backend_is_tried_and_the_bad_one_passed_over(void **state)
@@ -204,7 +251,7 @@ static void an_idle_backend_connection_is_used_again(void **state)
         (void)rig_receive(&rig, backend);
         rig_send(&rig, backend, OK_5);
         expect_status(client, "200");
-        rig_send(&rig, client, i == 1 ? POST_HEAD "0123456789" : GET);
+        rig_send(&rig, client, GET);
         assert_int_equal(rig_backend(&rig, 0), -1);
     }
     assert_int_equal(clients_counters(rig.clients)->backend_connects, 1);
@@ -241,6 +288,53 @@ static void a_connection_with_a_doubtful_end_serves_no_other_request(void **stat
         close(backend);
     }
     assert_int_equal(clients_counters(rig.clients)->backend_reuses, 0);
+}
+
+static void a_post_makes_a_connection_of_its_own(void **state)
+{
+    static const char *const unrepeatable[] = {
+        POST_HEAD "0123456789",
+        "PATCH / HTTP/1.1\r\nHost: wlb\r\nContent-Length: 2\r\n\r\nhi",
+        "PUT / HTTP/1.1\r\nHost: wlb\r\nContent-Length: 2\r\n\r\nhi",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(unrepeatable) / sizeof(unrepeatable[0]); i++) {
+        int client = rig_client(&rig), idle, own;
+
+        rig_send(&rig, client, GET);
+        idle = rig_backend(&rig, 0);
+        (void)rig_receive(&rig, idle);
+        rig_send(&rig, idle, OK_5);
+        expect_status(client, "200");
+        rig_send(&rig, client, unrepeatable[i]);
+        own = rig_backend(&rig, 0);
+        assert_true(own >= 0);
+        rig_send(&rig, own, OK_5);
+        expect_status(client, "200");
+        close(idle);
+        close(own);
+        close(client);
+        rig_turn(&rig);
+    }
+    assert_int_equal(clients_counters(rig.clients)->backend_reuses, 0);
+}
+
+static void a_post_uses_an_idle_connection_where_an_option_says_so(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    rig_send(&rig, client, GET);
+    backend = rig_backend(&rig, 0);
+    (void)rig_receive(&rig, backend);
+    rig_send(&rig, backend, OK_5);
+    expect_status(client, "200");
+    rig_send(&rig, client, POST_HEAD "0123456789");
+    assert_non_null(strstr(rig_receive(&rig, backend), "0123456789"));
+    assert_int_equal(rig_backend(&rig, 0), -1);
+    close(client);
+    close(backend);
 }
 
 static void a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated(
@@ -351,6 +445,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(start, a_refusing_backend_is_502),
+        WITH(start, our_own_error_keeps_the_connection_where_framing_is_safe),
+        WITH(start, our_own_error_ends_the_connection_where_it_is_not),
         WITH(start_two, the_next_backend_is_tried_and_the_bad_one_passed_over),
         WITH(start_two, when_all_backends_are_known_bad_it_is_503),
         WITH(start, a_backend_that_dies_before_its_reply_is_502),
@@ -361,8 +457,10 @@ int main(void)
         WITH(start, nonsense_from_the_backend_is_502),
         WITH(start_keeping, bytes_behind_a_reply_cost_their_connection_only),
         WITH(start_keeping, an_idle_backend_connection_is_used_again),
+        WITH(start_keeping, a_post_makes_a_connection_of_its_own),
+        WITH(start_keeping_posts, a_post_uses_an_idle_connection_where_an_option_says_so),
         WITH(start_keeping, a_connection_with_a_doubtful_end_serves_no_other_request),
-        WITH(start_keeping,
+        WITH(start_keeping_posts,
             a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated),
         WITH(start_keeping, an_idle_backend_connection_that_speaks_or_ends_is_given_up),
         WITH(start_keeping, what_follows_a_reply_unseen_is_no_reply_to_the_next),

@@ -12,72 +12,12 @@
 #include "proxy/session/error_status.h"
 #include "proxy/session/log_rate_limit.h"
 #include "proxy/session/pace.h"
-#include "proxy/session/pool.h"
 #include "proxy/session/request_id.h"
 #include "tests/unit/access_line.h"
 #include "tests/unit/document.h"
 
 enum { PERIOD = 60 * 1000 /* ms */ };
 
-/* ---- which backend ---- */
-
-static void backends_are_tried_in_order_each_once(void **state)
-{
-    struct backend_pool *pool = pool_new();
-
-    (void)state;
-    assert_int_equal(pool_choose(pool, 3, 0, 0), 0);
-    assert_int_equal(pool_choose(pool, 3, 1, 0), 1);
-    assert_int_equal(pool_choose(pool, 3, 3, 0), 2);
-    assert_int_equal(pool_choose(pool, 3, 7, 0), POOL_NONE);
-    assert_int_equal(pool_choose(pool, 0, 0, 0), POOL_NONE);
-    pool_free(pool);
-}
-
-static void a_backend_that_refused_is_the_last_resort_for_a_while(void **state)
-{
-    struct backend_pool *pool = pool_new();
-
-    (void)state;
-    pool_refused(pool, 0, 5000, 100);
-    assert_int_equal(pool_choose(pool, 2, 0, 101), 1);
-    assert_int_equal(pool_choose(pool, 2, 2, 101), 0);
-    assert_false(pool_all_bad(pool, 2, 101));
-    assert_true(pool_all_bad(pool, 1, 101));
-    assert_int_equal(pool_choose(pool, 2, 0, 5100), 0);
-    pool_free(pool);
-}
-
-static void a_backend_that_answers_is_in_good_standing_again(void **state)
-{
-    struct backend_pool *pool = pool_new();
-
-    (void)state;
-    pool_refused(pool, 0, 5000, 100);
-    pool_answered(pool, 0);
-    assert_int_equal(pool_choose(pool, 2, 0, 101), 0);
-    pool_free(pool);
-}
-
-static void the_newest_idle_connection_is_taken_first(void **state)
-{
-    struct backend_pool *pool = pool_new();
-    struct list a, b, c;
-
-    (void)state;
-    list_init(&a);
-    list_init(&b);
-    list_init(&c);
-    pool_put(pool, &a);
-    pool_put(pool, &b);
-    pool_put(pool, &c);
-    pool_forget(pool, &b);
-    assert_int_equal(pool_idle(pool), 2);
-    assert_ptr_equal(pool_take(pool), &c);
-    assert_ptr_equal(pool_take(pool), &a);
-    assert_null(pool_take(pool));
-    pool_free(pool);
-}
 
 /* ---- the pace ---- */
 
@@ -340,10 +280,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_byte_now_and_then_does_not_hold_a_connection),
-        cmocka_unit_test(backends_are_tried_in_order_each_once),
-        cmocka_unit_test(a_backend_that_refused_is_the_last_resort_for_a_while),
-        cmocka_unit_test(a_backend_that_answers_is_in_good_standing_again),
-        cmocka_unit_test(the_newest_idle_connection_is_taken_first),
         cmocka_unit_test(a_trickle_is_too_slow_only_after_the_grace_period),
         cmocka_unit_test(each_period_is_judged_by_itself),
         cmocka_unit_test(no_rate_means_no_judgement),

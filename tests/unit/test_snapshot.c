@@ -9,22 +9,24 @@
 #include <cmocka.h>
 
 #include "config/error.h"
+#include "proxy/ipc/addresses.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/ipc/worker_stats.h"
 
-static struct endpoint endpoints[2] = {
-    {.len = 16, .text = "127.0.0.1:8012"}, {.len = 28, .text = "[::1]:8013"}};
+static struct snapshot_backend backends[2] = {
+    {.endpoint = {.len = 16, .text = "127.0.0.1:8012"}},
+    {.endpoint = {.len = 28, .text = "[::1]:8013"}, .connect = 1}};
 static struct snapshot_blob blobs[2] = {{"secret", 6}, {"another", 7}};
 static uint32_t both[2] = {1, 0};
 static struct snapshot_service services[2] = {
-    {.backends = endpoints,
+    {.backends = backends,
         .backend_count = 2,
         .credentials = blobs,
         .credential_count = 2,
         .ca = "ca text",
         .crl = NULL},
-    {.backends = endpoints,
+    {.backends = backends,
         .backend_count = 1,
         .credentials = blobs,
         .credential_count = 1},
@@ -64,7 +66,8 @@ static void a_snapshot_comes_back_as_it_was(void **state)
     assert_string_equal(got.settings, "text");
     assert_int_equal(got.service_count, 2);
     assert_int_equal(got.services[0].backend_count, 2);
-    assert_string_equal(got.services[0].backends[1].text, "[::1]:8013");
+    assert_string_equal(got.services[0].backends[1].endpoint.text, "[::1]:8013");
+    assert_int_equal(got.services[0].backends[1].connect, 1);
     assert_int_equal(got.services[0].credentials[1].len, 7);
     assert_memory_equal(got.services[0].credentials[1].bytes, "another", 7);
     assert_string_equal(got.services[0].ca, "ca text");
@@ -155,9 +158,35 @@ static void a_setup_comes_back_as_it_was(void **state)
     assert_false(setup_decode(&got, bytes, len - 1));
 }
 
+static void the_addresses_of_a_name_come_back_in_any_order(void **state)
+{
+    static char bytes[1024];
+    static struct addresses sent = {.connect = "wlb.example:8013", .count = 2}, got,
+                            other;
+    size_t len;
+
+    (void)state;
+    sent.list[0] = backends[0].endpoint;
+    sent.list[1] = backends[1].endpoint;
+    len = addresses_encode(&sent, bytes, sizeof(bytes));
+    assert_true(addresses_decode(&got, bytes, len));
+    assert_string_equal(got.connect, "wlb.example:8013");
+    assert_true(addresses_equal(&got, &sent));
+    other = got;
+    other.list[0] = got.list[1];
+    other.list[1] = got.list[0];
+    assert_true(addresses_equal(&other, &got));
+    other.count = 1;
+    assert_false(addresses_equal(&other, &got));
+    assert_false(addresses_equal(&got, &other));
+    for (size_t cut = 0; cut < len; cut++)
+        assert_false(addresses_decode(&got, bytes, cut));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_addresses_of_a_name_come_back_in_any_order),
         cmocka_unit_test(a_snapshot_comes_back_as_it_was),
         cmocka_unit_test(every_cut_is_refused),
         cmocka_unit_test(no_flipped_byte_leads_astray),

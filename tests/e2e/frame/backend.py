@@ -105,11 +105,11 @@ def _short(reply):
 class Backend:
     """`conversations` has one entry per connection, in order of arrival."""
 
-    def __init__(self, script, host="127.0.0.1"):
+    def __init__(self, script, host="127.0.0.1", port=0):
         self.script = _short(script) if isinstance(script, bytes) else script
         self.conversations, self.errors, self._threads = [], [], []
         self.changed = threading.Condition()
-        self.socket = socket.create_server((host, 0), backlog=512)
+        self.socket = socket.create_server((host, port), backlog=512)
         self.port = self.socket.getsockname()[1]
         self.address = f"{host}:{self.port}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)

@@ -18,7 +18,7 @@ CRASH = re.compile(
 GLOBAL = {"workers", "user", "log", "log_level", "access_log", "access_log_format", "control",
           "crypto", "signer", "watch", "strict_reload", "drain_timeout", "max_connections",
           "max_connections_per_source", "max_handshakes", "handshake_rate",
-          "ticket_rotation"}
+          "ticket_rotation", "resolve_interval"}
 
 
 def parse_event(line):

@@ -1,0 +1,27 @@
+/*
+ * plan_backends.h - what the names in a service's `connect` lines resolve to.
+ */
+#ifndef WLBPROXY_MASTER_PLAN_BACKENDS_H
+#define WLBPROXY_MASTER_PLAN_BACKENDS_H
+
+#include <stdbool.h>
+
+struct addresses;
+struct error;
+struct findings;
+struct plan;
+struct plan_service;
+struct service_settings;
+
+/* A name that cannot be resolved is a warning: its line has no address so far. */
+bool plan_backends_resolve(struct plan_service *service,
+    const struct service_settings *settings, struct findings *findings,
+    struct error *err);
+
+/* The addresses that the first line with that text has. */
+void plan_backends_get(const struct plan *plan, struct addresses *addresses);
+
+/* Puts these in their place, in all services. */
+void plan_backends_set(struct plan *plan, const struct addresses *addresses);
+
+#endif

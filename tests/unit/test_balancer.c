@@ -1,0 +1,204 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "proxy/session/balancer.h"
+
+static struct endpoint endpoint(uint16_t port)
+{
+    struct endpoint e = {.len = sizeof(struct sockaddr_in)};
+    struct sockaddr_in *in = (struct sockaddr_in *)&e.address;
+
+    in->sin_family = AF_INET;
+    in->sin_port = htons(port);
+    in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    endpoint_describe(&e);
+    return e;
+}
+
+/* One address a `connect` line, ports from 1. */
+static struct balancer *balancer_of(uint16_t count)
+{
+    struct balancer *balancer = balancer_new();
+
+    for (uint16_t i = 0; i < count; i++) {
+        struct endpoint e = endpoint((uint16_t)(i + 1));
+
+        assert_true(balancer_set_addresses(balancer, i, &e, 1));
+    }
+    return balancer;
+}
+
+static int port_of(const struct backend_address *address)
+{
+    return address == NULL
+        ? 0
+        : ntohs(((const struct sockaddr_in *)&address->endpoint.address)->sin_port);
+}
+
+static struct backend_address *choose(struct balancer *balancer, uint64_t now)
+{
+    struct balancer_tried tried = {0};
+    bool trial;
+
+    return balancer_choose(balancer, &tried, now, &trial);
+}
+
+static void backends_are_tried_in_order_each_once(void **state)
+{
+    struct balancer *balancer = balancer_of(3), *none = balancer_new();
+    struct balancer_tried tried = {0};
+    bool trial;
+
+    (void)state;
+    for (int port = 1; port <= 3; port++)
+        assert_int_equal(port_of(balancer_choose(balancer, &tried, 0, &trial)), port);
+    assert_null(balancer_choose(balancer, &tried, 0, &trial));
+    assert_null(choose(none, 0));
+    balancer_free(balancer);
+    balancer_free(none);
+}
+
+static void a_failed_backend_is_the_last_resort_until_a_probe_connects(void **state)
+{
+    struct balancer *balancer = balancer_of(2);
+    struct backend_address *first = balancer_at(balancer, 0);
+    struct balancer_tried tried = {0};
+    bool trial;
+
+    (void)state;
+    assert_true(balancer_failed(first, FAULT_NOT_CONNECTED, 5000, 100));
+    assert_int_equal(port_of(balancer_choose(balancer, &tried, 101, &trial)), 2);
+    assert_ptr_equal(balancer_choose(balancer, &tried, 101, &trial), first);
+    assert_false(trial);
+    assert_null(balancer_next_probe(balancer, 5099));
+    assert_ptr_equal(balancer_next_probe(balancer, 5100), first);
+    assert_null(balancer_next_probe(balancer, 5100)); /* one at a time */
+    assert_int_equal(port_of(choose(balancer, 5100)), 2);
+    assert_false(balancer_failed(first, FAULT_NOT_CONNECTED, 5000, 10000));
+    assert_null(balancer_next_probe(balancer, 14999));
+    assert_ptr_equal(balancer_next_probe(balancer, 15000), first);
+    assert_true(balancer_connected(first));
+    assert_ptr_equal(choose(balancer, 15000), first);
+    balancer_free(balancer);
+}
+
+static void a_backend_that_closed_without_a_reply_gets_one_request_as_its_trial(
+    void **state)
+{
+    struct balancer *balancer = balancer_of(2);
+    struct backend_address *first = balancer_at(balancer, 0);
+    struct balancer_tried tried = {0};
+    bool trial;
+
+    (void)state;
+    assert_true(balancer_failed(first, FAULT_NO_REPLY, 5000, 0));
+    assert_false(balancer_connected(first)); /* which proves nothing */
+    assert_int_equal(port_of(choose(balancer, 4999)), 2);
+    assert_null(balancer_next_probe(balancer, 5000));
+    assert_ptr_equal(balancer_choose(balancer, &tried, 5000, &trial), first);
+    assert_true(trial);
+    assert_int_equal(port_of(choose(balancer, 5000)), 2);
+    balancer_trial_ended(first, 6000); /* its client went away */
+    assert_ptr_equal(choose(balancer, 6000), first);
+    assert_false(balancer_failed(first, FAULT_NO_REPLY, 5000, 7000));
+    assert_int_equal(port_of(choose(balancer, 11999)), 2);
+    assert_ptr_equal(choose(balancer, 12000), first);
+    assert_true(balancer_replied(first));
+    assert_false(balancer_replied(first));
+    balancer_free(balancer);
+}
+
+static void only_all_backends_down_is_all_down(void **state)
+{
+    struct balancer *balancer = balancer_of(2);
+    struct balancer_tried tried = {0};
+
+    (void)state;
+    balancer_failed(balancer_at(balancer, 0), FAULT_NO_REPLY, 5000, 0);
+    assert_false(balancer_all_down(balancer));
+    assert_true(balancer_has_choice(balancer, &tried));
+    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    assert_true(balancer_all_down(balancer));
+    assert_false(balancer_has_choice(balancer, &tried));
+    balancer_free(balancer);
+}
+
+static void new_addresses_take_the_place_of_their_line(void **state)
+{
+    struct balancer *balancer = balancer_of(3);
+    struct endpoint fresh[] = {endpoint(7), endpoint(2), endpoint(7)};
+    struct balancer_tried tried = {0};
+    struct backend_address *gone = balancer_at(balancer, 0);
+    bool trial;
+
+    (void)state;
+    backend_address_ref(gone); /* as a connection has it */
+    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    (void)balancer_choose(balancer, &tried, 0, &trial);
+    assert_true(balancer_set_addresses(balancer, 1, fresh, 3));
+    assert_int_equal(balancer_count(balancer), 4);
+    assert_int_equal(port_of(balancer_at(balancer, 0)), 1);
+    assert_int_equal(port_of(balancer_at(balancer, 1)), 7);
+    assert_int_equal(port_of(balancer_at(balancer, 2)), 2);
+    assert_false(balancer_is_up(balancer_at(balancer, 2))); /* as it was */
+    assert_int_equal(port_of(balancer_at(balancer, 3)), 3);
+    assert_int_equal(port_of(balancer_choose(balancer, &tried, 0, &trial)), 1);
+    assert_true(balancer_set_addresses(balancer, 0, NULL, 0));
+    assert_int_equal(port_of(balancer_at(balancer, 0)), 7);
+    assert_int_equal(port_of(gone), 1);
+    backend_address_unref(gone);
+    balancer_free(balancer);
+}
+
+static void too_many_addresses_are_told_and_left_out(void **state)
+{
+    struct endpoint many[BALANCER_BACKENDS_MAX + 1];
+    struct balancer *balancer = balancer_new();
+
+    (void)state;
+    for (uint16_t i = 0; i <= BALANCER_BACKENDS_MAX; i++)
+        many[i] = endpoint((uint16_t)(i + 1));
+    assert_true(balancer_set_addresses(balancer, 0, many, BALANCER_BACKENDS_MAX));
+    assert_false(balancer_set_addresses(balancer, 0, many, BALANCER_BACKENDS_MAX + 1));
+    assert_int_equal(balancer_count(balancer), BALANCER_BACKENDS_MAX);
+    balancer_free(balancer);
+}
+
+static void a_reload_keeps_what_is_known_of_an_address(void **state)
+{
+    struct balancer *old = balancer_of(2), *fresh = balancer_of(3);
+
+    (void)state;
+    balancer_failed(balancer_at(old, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    (void)balancer_next_probe(old, 5000);
+    balancer_inherit(fresh, old);
+    assert_true(balancer_is_up(balancer_at(fresh, 0)));
+    assert_false(balancer_is_up(balancer_at(fresh, 1)));
+    assert_true(balancer_is_up(balancer_at(fresh, 2)));
+    assert_ptr_equal(balancer_next_probe(fresh, 5000), balancer_at(fresh, 1));
+    balancer_free(old);
+    balancer_free(fresh);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(backends_are_tried_in_order_each_once),
+        cmocka_unit_test(a_failed_backend_is_the_last_resort_until_a_probe_connects),
+        cmocka_unit_test(
+            a_backend_that_closed_without_a_reply_gets_one_request_as_its_trial),
+        cmocka_unit_test(only_all_backends_down_is_all_down),
+        cmocka_unit_test(new_addresses_take_the_place_of_their_line),
+        cmocka_unit_test(too_many_addresses_are_told_and_left_out),
+        cmocka_unit_test(a_reload_keeps_what_is_known_of_an_address),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
