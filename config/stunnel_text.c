@@ -1,6 +1,7 @@
 #include "config/stunnel_text.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,6 +31,36 @@ static void add_line(
     t->lines = lines;
 }
 
+/* All of them are told at once, as far as there is room. */
+static bool add_error(
+    struct error *err, const char *name, unsigned number, const char *line)
+{
+    size_t len = strlen(err->text);
+
+    (void)snprintf(err->text + len, sizeof(err->text) - len,
+        "%s%s:%u: '%s' is not of the form 'name = value'", len > 0 ? "\n" : "", name,
+        number, excerpt_of_text(line).text);
+    return false;
+}
+
+/* Whose configuration it is, where it is another program's; NULL: none that we know. */
+static const char *foreign_program(const char *text)
+{
+    static const struct {
+        const char *sign, *program;
+    } signs[] = {{"server {", "nginx"}, {"http {", "nginx"},
+        {"ssl_certificate ", "nginx"}, {"pem-file", "hitch"}, {"pem-dir", "hitch"},
+        {"frontend = ", "hitch"}, {"<VirtualHost", "Apache"},
+        {"SSLCertificateFile", "Apache"}, {"\n\tbind ", "HAProxy"},
+        {"\n    bind ", "HAProxy"}, {"\ndefaults\n", "HAProxy"}};
+
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+        if (strstr(text, signs[i].sign) != NULL)
+            return signs[i].program;
+    }
+    return NULL;
+}
+
 /* One line, which may be changed. */
 static bool read_line(
     struct stunnel_text *t, char *line, unsigned number, struct error *err)
@@ -47,8 +78,7 @@ static bool read_line(
     }
     equals = strchr(line, '=');
     if (equals == NULL)
-        return error_set(err, "%s:%u: '%s' is not of the form 'name = value'", t->name,
-            number, excerpt_of_text(line).text);
+        return add_error(err, t->name, number, line);
     value = equals + 1;
     trim(&value, end);
     trim(&line, equals);
@@ -58,18 +88,23 @@ static bool read_line(
 
 bool stunnel_text_parse(struct stunnel_text *t, const char *text, struct error *err)
 {
+    const char *program = foreign_program(text);
     unsigned number = 0;
     bool good = true;
 
+    if (program != NULL)
+        return error_set(
+            err, "%s: this is a configuration of %s, not of stunnel", t->name, program);
     if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
         text += 3;
-    while (good && *text != '\0') {
+    err->text[0] = '\0';
+    while (*text != '\0') {
         size_t len = strcspn(text, "\n");
         char *line = strndup(text, len);
 
         if (line == NULL)
             abort();
-        good = read_line(t, line, ++number, err);
+        good = read_line(t, line, ++number, err) && good;
         free(line);
         text += len + (text[len] == '\n');
     }
