@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "config/text_list.h"
 #include "proxy/base/log.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
@@ -52,50 +53,54 @@ static void complain(struct file_watch *w, const char *file)
 {
     if (errno == ENOENT || errno == ENOTDIR)
         return; /* it may come; that it is missing is told by who wants to read it */
-    if (!w->complained)
-        log_warning("event=not_watched file=%s reason=\"%s\"", file, strerror(errno));
-    w->complained = true;
+    if (!w->unwatched)
+        log_warning("event=not_watched file=%s reason=\"%s\" text=\"it is polled\"", file,
+            strerror(errno));
+    w->unwatched = true;
 }
 
-/* "": there is none. */
-static void add_file(struct file_watch *w, struct watch_paths *paths, const char *file)
-{
-    if (*file != '\0' && !watch_paths_add(paths, file))
-        complain(w, file);
-}
-
-static void add_files(
-    struct file_watch *w, struct watch_paths *paths, const struct text_list *files)
+static void add_all(struct text_list *to, const struct text_list *files)
 {
     for (size_t i = 0; i < files->count; i++)
-        add_file(w, paths, files->items[i]);
+        text_list_add(to, files->items[i]);
 }
 
-/* A pending pair lies beside the one that is live, or will. */
-static void add_pending(struct watch_paths *paths, const struct text_list *certs)
+/* All files that a plan was made of. A pending pair lies beside the one that is live, or
+ * will. */
+static struct text_list files_of(const struct plan *plan)
 {
-    for (size_t i = 0; i < certs->count; i++) {
-        char *file = pending_file(certs->items[i]);
+    struct text_list files = {0};
 
-        (void)watch_paths_add(paths, file);
-        free(file);
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        const struct service_settings *service = &plan->settings->services[i];
+
+        add_all(&files, &service->cert);
+        add_all(&files, &service->key);
+        if (*service->ca != '\0')
+            text_list_add(&files, service->ca);
+        add_all(&files, &service->crl);
+        for (size_t k = 0; k < service->cert.count; k++) {
+            char *file = pending_file(service->cert.items[k]);
+
+            text_list_add(&files, file);
+            free(file);
+        }
     }
+    add_all(&files, &plan->pin_files);
+    return files;
 }
 
 /* As the paths lead now: what leads there may have changed, and the content not. */
-static void renew(struct file_watch *w, const struct plan *plan)
+static void renew(struct file_watch *w, const struct text_list *files)
 {
-    const struct settings *settings = plan->settings;
     struct watch_paths fresh = {.fd = w->paths.fd};
 
-    for (size_t i = 0; i < settings->service_count; i++) {
-        add_files(w, &fresh, &settings->services[i].cert);
-        add_files(w, &fresh, &settings->services[i].key);
-        add_file(w, &fresh, settings->services[i].ca);
-        add_files(w, &fresh, &settings->services[i].crl);
-        add_pending(&fresh, &settings->services[i].cert);
+    if (fresh.fd < 0)
+        return;
+    for (size_t i = 0; i < files->count; i++) {
+        if (!watch_paths_add(&fresh, files->items[i]))
+            complain(w, files->items[i]);
     }
-    add_files(w, &fresh, &plan->pin_files);
     watch_paths_replace(&w->paths, &fresh);
 }
 
@@ -103,8 +108,18 @@ static void on_quiet(uv_timer_t *timer)
 {
     struct file_watch *w = timer->data;
 
-    renew(w, w->master->reload.rollout.current->plan);
+    struct text_list files = files_of(w->master->reload.rollout.current->plan);
+
+    renew(w, &files);
+    text_list_clear(&files);
     look(w);
+}
+
+static void on_polled_change(void *owner)
+{
+    struct file_watch *w = owner;
+
+    uv_timer_start(&w->quiet, on_quiet, QUIET_MS, 0);
 }
 
 static void on_change(uv_poll_t *poll, int status, int events)
@@ -121,17 +136,19 @@ static bool begin(struct file_watch *w)
 {
     w->paths.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (w->paths.fd < 0) {
-        log_warning("event=not_watching reason=\"%s\"", strerror(errno));
+        log_warning("event=not_watching reason=\"%s\" text=\"the files are polled\"",
+            strerror(errno));
         return false;
     }
-    if (uv_poll_init(&w->master->loop, &w->poll, w->paths.fd) != 0) {
+    if (uv_poll_init(&w->master->loop, &w->inotify, w->paths.fd) != 0) {
         close(w->paths.fd);
         w->paths.fd = -1;
-        log_warning("event=not_watching reason=\"out of memory\"");
+        log_warning("event=not_watching reason=\"out of memory\" text=\"the files are "
+                    "polled\"");
         return false;
     }
-    w->poll.data = w;
-    uv_poll_start(&w->poll, UV_READABLE, on_change);
+    w->inotify.data = w;
+    uv_poll_start(&w->inotify, UV_READABLE, on_change);
     return true;
 }
 
@@ -142,6 +159,7 @@ void file_watch_init(struct file_watch *w, struct master *master)
     w->look = NULL;
     uv_timer_init(&master->loop, &w->quiet);
     w->quiet.data = w;
+    file_poll_init(&w->poll, &master->loop, &master->tasks, on_polled_change, w);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -156,22 +174,25 @@ static void on_closed(uv_handle_t *handle)
 void file_watch_stop(struct file_watch *w)
 {
     uv_timer_stop(&w->quiet);
+    file_poll_stop(&w->poll);
     disk_look_end(w->look);
     w->look = NULL;
-    if (w->paths.fd >= 0 && !uv_is_closing((uv_handle_t *)&w->poll))
-        uv_close((uv_handle_t *)&w->poll, on_closed);
+    if (w->paths.fd >= 0 && !uv_is_closing((uv_handle_t *)&w->inotify))
+        uv_close((uv_handle_t *)&w->inotify, on_closed);
 }
 
 void file_watch_update(struct file_watch *w, const struct plan *plan)
 {
+    struct text_list files;
+
     if (!plan->settings->watch) {
         file_watch_stop(w);
         return;
     }
-    if (w->paths.fd < 0 && !begin(w))
-        return;
-    w->complained = false;
-    renew(w, plan);
+    files = files_of(plan);
+    w->unwatched = w->paths.fd < 0 && !begin(w);
+    renew(w, &files);
+    file_poll_update(&w->poll, &files, w->unwatched);
     /* What changed between reading the files and now has had no watcher. */
     uv_timer_start(&w->quiet, on_quiet, QUIET_MS, 0);
 }

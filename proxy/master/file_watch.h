@@ -3,7 +3,8 @@
  * change.
  *
  * The names are watched, not the files: a file that is replaced has another inode.
- * After a moment of quiet the disk is looked at; only a pair that is consistent, and
+ * Where the kernel does not tell of changes, the files are polled (file_poll.h). After a
+ * moment of quiet the disk is looked at; only a pair that is consistent, and
  * other than what is served, makes a reload: the steps of a rotation in between make
  * none.
  */
@@ -15,6 +16,7 @@
 
 #include <uv.h>
 
+#include "proxy/master/file_poll.h"
 #include "proxy/master/watch_paths.h"
 
 struct disk_look;
@@ -23,10 +25,11 @@ struct plan;
 
 struct file_watch {
     struct master *master;
-    uv_poll_t poll;
+    uv_poll_t inotify;
     uv_timer_t quiet;
     struct watch_paths paths; /* its fd -1: off */
-    bool complained; /* of a folder that cannot be watched: once a generation */
+    bool unwatched; /* a folder cannot be watched; told once a generation */
+    struct file_poll poll; /* the files that inotify does not tell all about */
     struct disk_look *look;
     bool again;
 };

@@ -490,10 +490,13 @@ static const char *absolute(const char *path)
 
 int master_run(const char *config_path, bool config_given)
 {
+    static const int early[] = {SIGHUP, SIGUSR1, SIGUSR2};
     static struct master master;
     struct master *m = &master;
     struct error err;
 
+    /* A reload asked for before there is anything to reload is no end. */
+    signals_hold(early, sizeof(early) / sizeof(early[0]));
     log_open(STDERR_FILENO, LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
     if (!prepare(m, &err) || !init(m, absolute(config_path), config_given, &err)) {
         fprintf(stderr, "wlbproxy: cannot start: %s\n", err.text);

@@ -37,6 +37,16 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         nanosleep(&pause, NULL);
 }
 
+void signals_hold(const int *numbers, size_t count)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < count; i++)
+        sigaddset(&set, numbers[i]);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 bool signals_catch(struct signals *s, uv_loop_t *loop, const int *numbers, size_t count,
     struct error *err)
 {

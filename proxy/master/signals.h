@@ -22,6 +22,10 @@ struct signals {
     void *owner;
 };
 
+/* At once, when nothing else has been done yet: these wait until signals_catch(), and do
+ * not end the process meanwhile. */
+void signals_hold(const int *numbers, size_t count);
+
 /* From now on: blocked for all threads that are begun later; spawn_process() unblocks. */
 bool signals_catch(struct signals *s, uv_loop_t *loop, const int *numbers, size_t count,
     struct error *err);

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from frame.strace import Injection, is_possible
 from frame.wait import wait_until
 from test_reload import served, works
 
@@ -185,3 +186,16 @@ def test_a_busy_neighbour_does_not_keep_us_waiting(start_proxy, origin, pki):
         busy.kill()
         busy.wait()
     assert served(proxy.port) == pki.rsa.fingerprint()
+
+
+@pytest.mark.skipif(not is_possible(), reason="needs strace")
+@pytest.mark.parametrize("call", ["inotify_init1", "inotify_add_watch"])
+def test_without_inotify_the_files_are_polled(start_proxy, origin, pki, call):
+    proxy = start_proxy(origin.address)
+    with Injection(proxy.pid, f"{call}:error=ENOSPC", follow=True):
+        proxy.write_config(watch="on")
+        proxy.reload()
+        proxy.wait_for("watch_polls")
+        pki.other.install(proxy.cert, proxy.key)
+        proxy.wait_for("reloaded", count=2, timeout=60)
+    assert served(proxy.port) == pki.other.fingerprint()

@@ -12,6 +12,7 @@
 #include "config/error.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/master/expiry.h"
+#include "proxy/master/file_poll.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/ticket_keys.h"
@@ -37,6 +38,17 @@ static void expiry_warns_at_its_thresholds(void **state)
     assert_int_equal(expiry_threshold(now - 6 * DAY, now + DAY, now), 4);
     assert_int_equal(expiry_threshold(now - DAY / 2, now + DAY / 2, now), 0);
     assert_int_equal(expiry_threshold(now - 2 * DAY, now - DAY, now), 6);
+}
+
+static void file_systems_that_do_not_tell_are_known(void **state)
+{
+    (void)state;
+    assert_string_equal(file_poll_kind(0x6969), "nfs");
+    assert_string_equal(file_poll_kind((long)0xff534d42), "cifs");
+    assert_string_equal(file_poll_kind((int)0xff534d42), "cifs"); /* 32 bits, signed */
+    assert_string_equal(file_poll_kind(0x65735546), "fuse");
+    assert_null(file_poll_kind(0xef53)); /* ext4 */
+    assert_null(file_poll_kind(0x01021994)); /* tmpfs */
 }
 
 static void lost_names_are_named(void **state)
@@ -139,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expiry_warns_at_its_thresholds),
+        cmocka_unit_test(file_systems_that_do_not_tell_are_known),
         cmocka_unit_test(lost_names_are_named),
         cmocka_unit_test(notify_addresses_are_paths_or_abstract),
         cmocka_unit_test(a_status_is_one_line),
