@@ -27,7 +27,8 @@
     X("backend_marked_up", "info", "service backend",                                    \
         "A backend that was down serves again.", "Nothing.")                             \
     X("ca_expired", "error", "service subject not_after days_left",                      \
-        "A CA whose client certificates are trusted has expired: its clients are turned away.", \
+        "A CA whose client certificates are trusted has expired: its clients are "       \
+        "turned away.",                                                                  \
         "Put the current certificate of the CA into the file of ca.")                    \
     X("ca_expires", "warning, error", "service subject not_after days_left",             \
         "A CA whose client certificates are trusted will expire.",                       \
@@ -45,8 +46,7 @@
         "A revocation list is old: the clients of its issuer are turned away.",          \
         "Fetch the current list of the CA.")                                             \
     X("crl_expires", "warning", "service subject not_after days_left",                   \
-        "A revocation list is to be replaced soon.",                                     \
-        "Fetch the next list of the CA.")                                                \
+        "A revocation list is to be replaced soon.", "Fetch the next list of the CA.")   \
     X("descriptors", "info, warning", "limit max_connections asked text",                \
         "How many connections the limit of descriptors allows.",                         \
         "As a warning: raise LimitNOFILE to the number in the text.")                    \
@@ -95,10 +95,10 @@
     X("no_control_socket", "warning", "reason text",                                     \
         "The control socket could not be opened; the service runs without it.",          \
         "Mend the reason, then reload by SIGHUP.")                                       \
-    X("not_watched", "warning", "file reason", "watch: one file cannot be watched.",     \
-        "Reload by hand after a change.")                                                \
-    X("not_watching", "warning", "reason", "watch: nothing can be watched.",             \
-        "Reload by hand after a change.")                                                \
+    X("not_watched", "warning", "file reason text", "watch: inotify fails: polled.",     \
+        "Raise fs.inotify.max_user_watches.")                                            \
+    X("not_watching", "warning", "reason text", "watch: no inotify: all is polled.",     \
+        "Raise fs.inotify.max_user_instances.")                                          \
     X("refused", "by reason", "peer reason",                                             \
         "A connection was closed right after it was accepted.",                          \
         "See the end reasons below.")                                                    \
@@ -171,6 +171,10 @@
         "An address is in use; the start waits for it for a while.",                     \
         "Stop the process that the reason names.")                                       \
     X("watch_looked", "debug", "", "watch: the files were looked at.", "Nothing.")       \
+    X("watch_polls", "info", "every_ms file reason",                                     \
+        "watch: files are looked at now and then, for the kernel does not tell of "      \
+        "changes.",                                                                      \
+        "Nothing. The reason is the file system, or that inotify cannot be had.")        \
     X("watch_reload", "info", "text",                                                    \
         "watch: the files have changed, and a reload begins.", "Nothing.")               \
     X("worker_behind", "warning", "who generation text",                              \
