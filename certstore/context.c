@@ -148,8 +148,7 @@ static bool hash_list(EVP_MD_CTX *hash, const struct text_list *list)
     bool done = EVP_DigestUpdate(hash, &count, sizeof(count)) == 1;
 
     for (size_t i = 0; done && i < list->count; i++)
-        done =
-            EVP_DigestUpdate(hash, list->items[i], strlen(list->items[i]) + 1) == 1;
+        done = EVP_DigestUpdate(hash, list->items[i], strlen(list->items[i]) + 1) == 1;
     return done;
 }
 

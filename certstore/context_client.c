@@ -66,7 +66,8 @@ static bool is_pinned(const struct text_list *pins, X509 *certificate)
 /* A name of a client is not a pattern, be it in the certificate or in the option. */
 static bool has_name(X509 *certificate, const char *name)
 {
-    const unsigned flags = X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;
+    const unsigned flags =
+        X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;
     char common[256];
 
     certificate_common_name(certificate, common, sizeof(common));

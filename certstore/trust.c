@@ -40,7 +40,8 @@ static bool parse_authorities(
     }
     if (sk_X509_num(trust->authorities) == 0)
         return error_set(err,
-            "ca: there is no certificate in the file; name a PEM file with the issuers of "
+            "ca: there is no certificate in the file; name a PEM file with the issuers "
+            "of "
             "the client certificates");
     return is_whole(pem, "ca", err);
 }
@@ -75,7 +76,8 @@ static bool parse_lists(
     }
     if (sk_X509_CRL_num(trust->lists) == 0)
         return error_set(err,
-            "crl: there is no X509 CRL block in the file; a list in DER becomes PEM with: "
+            "crl: there is no X509 CRL block in the file; a list in DER becomes PEM "
+            "with: "
             "openssl crl -inform DER -in F -out F.pem");
     return is_whole(pem, "crl", err);
 }
@@ -142,8 +144,8 @@ size_t trust_members(
     *members = NULL;
     if (!trust_parse(&trust, NULL, ca_pem, crl_pem, &ignored))
         return 0;
-    *members = calloc((size_t)sk_X509_num(trust.authorities) +
-            (size_t)sk_X509_CRL_num(trust.lists) + 1,
+    *members = calloc(
+        (size_t)sk_X509_num(trust.authorities) + (size_t)sk_X509_CRL_num(trust.lists) + 1,
         sizeof(**members));
     if (*members == NULL)
         abort();

@@ -11,7 +11,13 @@
 #include "config/path_rule.h"
 #include "config/text_list.h"
 
-enum { TOKEN_MAX = 1024, NAME_MAX_LEN = 253, LIST_MAX = 64, PINS_MAX = 1000, SHA256_HEX = 64 };
+enum {
+    TOKEN_MAX = 1024,
+    NAME_MAX_LEN = 253,
+    LIST_MAX = 64,
+    PINS_MAX = 1000,
+    SHA256_HEX = 64
+};
 
 static void text_assign(char **field, const char *text)
 {
@@ -169,14 +175,16 @@ static bool accept_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
     (void)limits;
-    return endpoint_check(text, ENDPOINT_ACCEPT, err) && list_append(field, text, LIST_MAX, err);
+    return endpoint_check(text, ENDPOINT_ACCEPT, err) &&
+        list_append(field, text, LIST_MAX, err);
 }
 
 static bool connect_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
     (void)limits;
-    return endpoint_check(text, ENDPOINT_CONNECT, err) && list_append(field, text, LIST_MAX, err);
+    return endpoint_check(text, ENDPOINT_CONNECT, err) &&
+        list_append(field, text, LIST_MAX, err);
 }
 
 static bool is_host_name(const char *text)

@@ -47,7 +47,8 @@ extern const struct option_type type_accept;
 extern const struct option_type type_connect;
 extern const struct option_type type_networks; /* addresses, networks */
 extern const struct option_type type_requests; /* methods and a path's prefix */
-extern const struct option_type type_pins; /* absolute paths, or 64 hex digits, lower case */
+extern const struct option_type
+    type_pins; /* absolute paths, or 64 hex digits, lower case */
 extern const struct option_type type_texts; /* one line each */
 extern const struct option_type type_names; /* DNS names, "*." in front allowed */
 

@@ -146,8 +146,8 @@ static void try_to_verify(
             return;
     }
     for (int r = 0; r < XENSERVER_RELEASES; r++) {
-        if (xenserver_verifies((enum xenserver_release)r, &offer, j->input->now, reason,
-                sizeof(reason)))
+        if (xenserver_verifies(
+                (enum xenserver_release)r, &offer, j->input->now, reason, sizeof(reason)))
             continue;
         findings_add(j->findings, "verification-fails", SEVERITY_WARNING,
             j->input->cert_file,

@@ -200,8 +200,8 @@ static bool is_explicit(const EVP_PKEY *key)
 {
     int written_out = 0;
 
-    return EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
-               &written_out) == 1 &&
+    return EVP_PKEY_get_int_param(
+               key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &written_out) == 1 &&
         written_out == 1;
 }
 
@@ -213,7 +213,8 @@ static void judge_curve(struct judgement *j, const char *whose, EVP_PKEY *key, b
     if (is_explicit(key))
         findings_add(j->findings, "explicit-curve",
             leaf ? SEVERITY_REFUSED : SEVERITY_WARNING, j->input->cert_file,
-            "TLS and RFC 5480 (section 2.1.1) want a curve by its name; OpenSSL refuses a "
+            "TLS and RFC 5480 (section 2.1.1) want a curve by its name; OpenSSL refuses "
+            "a "
             "chain with such a key, and so does XenServer",
             "make a new request: wlbproxy cert request",
             "%s has an EC key with the curve's parameters written out", whose);

@@ -53,9 +53,11 @@ static int verify(const struct trust_judgement *j, X509 *authority)
     return error;
 }
 
-static void judge_dates(const struct trust_judgement *j, X509 *authority, const char *title)
+static void judge_dates(
+    const struct trust_judgement *j, X509 *authority, const char *title)
 {
-    time_t from = certificate_not_before(authority), to = certificate_not_after(authority);
+    time_t from = certificate_not_before(authority),
+           to = certificate_not_after(authority);
     char date[32], fact[80];
 
     certificate_date(from > j->now ? from : to, date, sizeof(date));
@@ -83,7 +85,8 @@ static bool has_issuer(const struct trust_judgement *j, X509 *subject)
 
 static bool is_of(const X509_CRL *list, const X509 *authority)
 {
-    return X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority)) == 0;
+    return X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(authority)) ==
+        0;
 }
 
 static void add_list(const struct trust_judgement *j, const char *id,

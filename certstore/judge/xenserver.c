@@ -389,7 +389,8 @@ static bool lacks_intermediate(const struct xenserver_offer *served,
     bool lacks;
 
     issuer = issuer_among(known, top);
-    lacks = !certificate_is_self_signed(top) && issuer_among(fresh->unsent, top) == NULL &&
+    lacks = !certificate_is_self_signed(top) &&
+        issuer_among(fresh->unsent, top) == NULL &&
         (issuer != NULL ? !certificate_is_self_signed(issuer)
                         : top == fresh->leaf && has_intermediate(served));
     sk_X509_free(known);

@@ -73,7 +73,8 @@ bool xenserver_host_matches(X509 *leaf, const char *address, char *reason, size_
  * separated. Where there is neither, the IP names: none will do. */
 void xenserver_names(const X509 *leaf, char *text, size_t size);
 
-/* An address to try a name of a certificate by: itself; of a wildcard one of its names. */
+/* An address to try a name of a certificate by: itself; of a wildcard one of its names.
+ */
 void xenserver_name_to_ask(const char *name, char *address, size_t size);
 
 /* Which certificate must be installed in the pool: borrowed; of several roots one that

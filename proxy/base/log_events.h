@@ -113,14 +113,12 @@
     X("signer_died", "error", "signer pid signal status reason",                         \
         "The signer ended although nobody asked for that.",                              \
         "It is replaced, and what workers wait for is asked again.")                     \
-    X("signer_ended", "info", "signer pid",                                              \
-        "The signer ended as it should.",                                                \
+    X("signer_ended", "info", "signer pid", "The signer ended as it should.",            \
         "Nothing.")                                                                      \
     X("signer_gone", "warning", "text",                                                  \
         "A worker has lost the signer; its handshakes wait for the next one.",           \
         "See signer_died.")                                                              \
-    X("signer_killed", "error", "signer pid reason",                                     \
-        "The signer hung, and was killed.",                                              \
+    X("signer_killed", "error", "signer pid reason", "The signer hung, and was killed.", \
         "Report it if it happens again.")                                                \
     X("signer_not_started", "error", "signer reason",                                    \
         "The signer could not be started; it is tried again.",                           \
@@ -128,9 +126,7 @@
     X("signer_pause", "warning", "signer ms",                                            \
         "The signer died young: the next one starts after a pause.",                     \
         "Look at the lines before.")                                                     \
-    X("signer_up", "info", "signer pid crypto",                                          \
-        "The signer has started.",                                                       \
-        "Nothing.")                                                                      \
+    X("signer_up", "info", "signer pid crypto", "The signer has started.", "Nothing.")   \
     X("start_refused", "error", "reason", "The proxy cannot start.",                     \
         "Mend the reason; `wlbproxy check` says more.")                                  \
     X("starting", "info", "version pid config workers_run_as",                           \
@@ -177,7 +173,7 @@
         "Nothing. The reason is the file system, or that inotify cannot be had.")        \
     X("watch_reload", "info", "text",                                                    \
         "watch: the files have changed, and a reload begins.", "Nothing.")               \
-    X("worker_behind", "warning", "who generation text",                              \
+    X("worker_behind", "warning", "who generation text",                                 \
         "A worker did not come up in time for a reload; the others serve it.",           \
         "Look at the worker's own lines in the log.")                                    \
     X("worker_died", "error", "worker pid signal status reason",                         \

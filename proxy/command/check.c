@@ -44,9 +44,8 @@ static void judge_addresses(struct check *c)
 {
     for (size_t i = 0; i < c->plan->settings->service_count; i++) {
         const struct service_settings *service = &c->plan->settings->services[i];
-        const struct credential *credential =
-            judge_presented(c->plan->services[i].credentials,
-                c->plan->services[i].credential_count);
+        const struct credential *credential = judge_presented(
+            c->plan->services[i].credentials, c->plan->services[i].credential_count);
 
         if (judge_serves_xenserver(service) && credential != NULL)
             judge_address(credential_leaf(credential), service->cert.items[0], c->address,

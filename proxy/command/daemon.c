@@ -124,8 +124,7 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 bool daemon_reload(const struct daemon *daemon, bool force, struct control_answer *answer,
     struct error *err)
 {
-    json_t *question =
-        json_pack("{ss sb}", "request", "reload", "force", (int)force);
+    json_t *question = json_pack("{ss sb}", "request", "reload", "force", (int)force);
 
     return ask(daemon, question, answer, err);
 }

@@ -121,14 +121,14 @@ static void print_signer(const json_t *signer)
     if (!json_is_object(signer))
         return;
     span_text(json_number(signer, "uptime"), up);
-    printf("\n%-7s %-8s %-11s %-12s %-9s %s\n", "signer", "pid", "signatures",
-        "a second", "restarts", "up");
+    printf("\n%-7s %-8s %-11s %-12s %-9s %s\n", "signer", "pid", "signatures", "a second",
+        "restarts", "up");
     printf("%-7s %-8" PRIu64 " %-11" PRIu64 " %-12" PRIu64 " %-9" PRIu64 " %s%s\n", "",
         json_number(signer, "pid"), json_number(signer, "signatures"),
         json_number(signer, "signatures_per_second"), json_number(signer, "restarts"), up,
         json_is_false(json_object_get(signer, "answers")) ? "  DOES NOT ANSWER" : "");
-    printf("        queue %" PRIu64 " (peak %" PRIu64 "), refused %" PRIu64 ", keys %" PRIu64
-           "\n",
+    printf("        queue %" PRIu64 " (peak %" PRIu64 "), refused %" PRIu64
+           ", keys %" PRIu64 "\n",
         json_number(signer, "queue"), json_number(signer, "queue_peak"),
         json_number(signer, "refused"), json_number(signer, "keys"));
 }
@@ -194,14 +194,18 @@ static void print_counts(const char *title, const json_t *counts, bool zeroes)
     const char *name;
     json_t *value;
     unsigned column = 0;
+    bool begun = false;
 
-    printf("\n%s\n", title);
     json_object_foreach(object, name, value)
     {
         uint64_t count = (uint64_t)json_integer_value(value);
 
-        if (count > 0 || zeroes)
-            print_count(name, count, &column);
+        if (count == 0 && !zeroes)
+            continue;
+        if (!begun)
+            printf("\n%s\n", title);
+        begun = true;
+        print_count(name, count, &column);
     }
     if (column == 1)
         putchar('\n');

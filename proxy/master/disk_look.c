@@ -15,8 +15,7 @@ static void on_look(struct work *work)
 {
     struct disk_look *look = container_of(work, struct disk_look, work);
 
-    look->plan =
-        plan_try(look->config_path, look->optional, &look->findings, &look->err);
+    look->plan = plan_try(look->config_path, look->optional, &look->findings, &look->err);
 }
 
 static void on_looked(struct work *work)

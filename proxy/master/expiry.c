@@ -59,13 +59,14 @@ static void look_at(const struct expiry *e, const struct ending *it, time_t now)
 static void look_at_certificates(const struct expiry *e, const char *service,
     const struct credential *credential, time_t now)
 {
-    struct ending it = {.ends = "event=certificate_expires", .ended = "event=certificate_expired",
+    struct ending it = {.ends = "event=certificate_expires",
+        .ended = "event=certificate_expired",
         .service = service};
     char subject[256];
 
     it.subject = subject;
-    for (size_t i = 0; credential_member(
-             credential, i, subject, sizeof(subject), &it.from, &it.to);
+    for (size_t i = 0;
+         credential_member(credential, i, subject, sizeof(subject), &it.from, &it.to);
          i++)
         look_at(e, &it, now);
 }

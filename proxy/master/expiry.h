@@ -13,9 +13,9 @@
 struct plan;
 
 /* Pure. The threshold that something valid from `from` to `to` is on: 0 more than 30 days
- * left, then 1, 2, 3, 4 for 30, 14, 7 and 1 days, but only where that is no more than half
- * of its life (a revocation list of a week begins at 1 day); 4 + n when it ended n - 1
- * whole days ago. It is time to warn whenever this has grown. */
+ * left, then 1, 2, 3, 4 for 30, 14, 7 and 1 days, but only where that is no more than
+ * half of its life (a revocation list of a week begins at 1 day); 4 + n when it ended n -
+ * 1 whole days ago. It is time to warn whenever this has grown. */
 long expiry_threshold(time_t from, time_t to, time_t now);
 
 struct expiry {

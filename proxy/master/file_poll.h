@@ -1,8 +1,8 @@
 /*
  * file_poll.h - files looked at every few seconds, where the kernel does not tell of
- * changes: on network file systems another machine makes them (inotify(7), "Limitations"),
- * and inotify itself may be used up. The looks are made on a thread: a server that is gone
- * makes them wait.
+ * changes: on network file systems another machine makes them (inotify(7),
+ * "Limitations"), and inotify itself may be used up. The looks are made on a thread: a
+ * server that is gone makes them wait.
  */
 #ifndef WLBPROXY_MASTER_FILE_POLL_H
 #define WLBPROXY_MASTER_FILE_POLL_H

@@ -192,7 +192,8 @@ static bool find_account(struct plan *plan, struct findings *findings, struct er
         findings_add(findings, "no-such-user",
             strcmp(user, default_user) == 0 ? SEVERITY_NOTE : SEVERITY_WARNING, NULL,
             "an account of its own keeps the workers apart from other services",
-            "make it: adduser --system --group ACCOUNT; or name another one: user = ACCOUNT",
+            "make it: adduser --system --group ACCOUNT; or name another one: user = "
+            "ACCOUNT",
             "there is no account '%s': the workers run as nobody", user);
     return true;
 }
@@ -227,8 +228,7 @@ static bool read_all_pins(struct plan *plan, struct error *err)
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         struct service_settings *service = &plan->settings->services[i];
 
-        if (service->verify != VERIFY_OFF &&
-            !read_pins(plan, &service->verify_pins, err))
+        if (service->verify != VERIFY_OFF && !read_pins(plan, &service->verify_pins, err))
             return error_context(err, "service %s", service->name);
     }
     return true;
@@ -243,8 +243,7 @@ struct plan *plan_load(
     if (plan->settings != NULL)
         staging_add_services(plan->settings, findings);
     if (plan->settings == NULL || !find_account(plan, findings, err) ||
-        !read_all_pins(plan, err) ||
-        !plan_listeners(plan, err) ||
+        !read_all_pins(plan, err) || !plan_listeners(plan, err) ||
         !load_services(plan, findings, err) || !plan_tls_check(plan, err)) {
         plan_free(plan);
         return NULL;

@@ -124,8 +124,8 @@ static bool compare_certificates(const struct comparison *c, struct error *err)
     return true;
 }
 
-static bool refuse(const struct findings *findings, size_t i, const char *why_refused,
-    struct error *err)
+static bool refuse(
+    const struct findings *findings, size_t i, const char *why_refused, struct error *err)
 {
     char text[ERROR_TEXT_MAX];
 
@@ -178,8 +178,8 @@ static bool compare_services(const struct comparison *c, struct error *err)
     if (!compare_trust(c, err))
         return false;
     first = c->findings->count;
-    if (judge_lost(&served, &fresh, c->now, c->force ? SEVERITY_WARNING : SEVERITY_REFUSED,
-            c->findings) &&
+    if (judge_lost(&served, &fresh, c->now,
+            c->force ? SEVERITY_WARNING : SEVERITY_REFUSED, c->findings) &&
         !c->force)
         return refuse(c->findings, first, "", err);
     return true;

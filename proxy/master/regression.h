@@ -2,10 +2,10 @@
  * regression.h - is what a reload brings worse than what is served?
  *
  * Never worse than the last good: a certificate that is expired or not yet valid does not
- * replace one that is good now, and what XenServer can use is not replaced by what it could
- * not, unless that is forced. Names lost or an earlier end are warnings, or refusals with
- * strict_reload, unless forced. A self-signed placeholder says nothing about the names and
- * dates of the first certificate of a CA.
+ * replace one that is good now, and what XenServer can use is not replaced by what it
+ * could not, unless that is forced. Names lost or an earlier end are warnings, or
+ * refusals with strict_reload, unless forced. A self-signed placeholder says nothing
+ * about the names and dates of the first certificate of a CA.
  */
 #ifndef WLBPROXY_MASTER_REGRESSION_H
 #define WLBPROXY_MASTER_REGRESSION_H

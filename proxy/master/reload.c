@@ -200,7 +200,7 @@ static void on_rolling_too_long(uv_timer_t *timer)
 
 static void roll_out(struct reload *r)
 {
-    struct release *release = 
+    struct release *release =
         release_new(++r->last_id, r->plan, r->started_with.signer, &r->err);
 
     r->plan = NULL;
@@ -262,8 +262,7 @@ static bool accept_next(struct reload *r)
 {
     const struct plan *current = r->rollout.current->plan;
 
-    if (!regression_judge(
-            current, r->plan, r->forced, time(NULL), &r->findings, &r->err))
+    if (!regression_judge(current, r->plan, r->forced, time(NULL), &r->findings, &r->err))
         return false;
     return !logs_differ(current->settings, r->plan->settings) ||
         logs_open(&r->fresh_logs, r->plan->settings, &r->err);

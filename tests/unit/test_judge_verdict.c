@@ -45,9 +45,10 @@ static const struct pki_request leaves[] = {
     {.subject = "wlb", .extensions = "basicConstraints=critical,DER:0500"},
     {.subject = "wlb", .extensions = "keyUsage=critical,keyCertSign"},
     {.subject = "wlb", .extensions = "keyUsage=critical,keyEncipherment"},
-    {.subject = "wlb", .extensions = "policyConstraints=critical,requireExplicitPolicy:0"},
-    {.subject = "wlb", .extensions = 
-        "1.3.6.1.5.5.7.1.14=critical,DER:300C300A06082B06010505071501"},
+    {.subject = "wlb",
+        .extensions = "policyConstraints=critical,requireExplicitPolicy:0"},
+    {.subject = "wlb",
+        .extensions = "1.3.6.1.5.5.7.1.14=critical,DER:300C300A06082B06010505071501"},
     {.subject = "wlb", .usage = "clientAuth"},
     {.subject = "wlb", .usage = "serverAuth,clientAuth"},
     {.subject = "wlb", .usage = "critical,codeSigning"},
@@ -63,10 +64,12 @@ static const struct pki_request middles[] = {
     {.subject = "Middle", .ca = true, .extensions = unknown_critical},
     {.subject = "Middle", .ca = true, .extensions = "keyUsage=critical,digitalSignature"},
     {.subject = "Middle", .ca = true, .usage = "clientAuth"},
-    {.subject = "Middle", .ca = true,
+    {.subject = "Middle",
+        .ca = true,
         .extensions = "nameConstraints=critical,permitted;DNS:elsewhere.example"},
     {.subject = "Middle", .ca = true, .extensions = "nameConstraints=critical,DER:0500"},
-    {.subject = "Middle", .ca = true,
+    {.subject = "Middle",
+        .ca = true,
         .extensions = "policyConstraints=critical,requireExplicitPolicy:0"},
     {.subject = "Middle", .ca = true, .digest = "SHA1"},
     {.subject = "Middle", .ca = true, .from_days = -9, .to_days = -1},
@@ -154,7 +157,10 @@ static void what_the_verdict_refuses_has_a_finding(void **state)
             const size_t l = i / 2;
             const char *kind = leaf_kinds[(l + m) % 5];
             EVP_PKEY *between = pki_key(middle_kinds[i % 2], 2);
-            EVP_PKEY *key = pki_key(l < 2 ? leaf_kinds[m % 5] : l % 3 == 0 ? kind : RSA, 0);
+            EVP_PKEY *key = pki_key(l < 2 ? leaf_kinds[m % 5]
+                    : l % 3 == 0          ? kind
+                                          : RSA,
+                0);
             X509 *middle = pki_certificate(&middles[m], between, root, pki_key(RSA, 1));
             X509 *leaf = pki_certificate(&leaves[l], key, middle, between);
             const char *texts[HOWS] = {

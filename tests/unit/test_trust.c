@@ -119,7 +119,8 @@ static void cas_that_lock_clients_out_are_told(void **state)
     expect(world.mid_pem, NULL, "ca-without-root", SEVERITY_STALE);
     request.to_days = -1;
     ca = pki_certificate(&request, pki_key(RSA, 4), NULL, NULL);
-    expect(pki_join(world.root_pem, pki_pem(ca), NULL), NULL, "ca-expired", SEVERITY_STALE);
+    expect(
+        pki_join(world.root_pem, pki_pem(ca), NULL), NULL, "ca-expired", SEVERITY_STALE);
     X509_free(ca);
     request.to_days = 9;
     ca = pki_certificate(&request, pki_key(RSA, 4), NULL, NULL);
@@ -129,16 +130,17 @@ static void cas_that_lock_clients_out_are_told(void **state)
     ca = pki_certificate(&request, pki_key(RSA, 4), NULL, NULL);
     expect(pki_pem(ca), NULL, "ca-not-yet-valid", SEVERITY_STALE);
     X509_free(ca);
-    ca = pki_certificate(
-        &(struct pki_request){.subject = "leaf"}, pki_key(RSA, 5), world.root, pki_key(RSA, 1));
+    ca = pki_certificate(&(struct pki_request){.subject = "leaf"}, pki_key(RSA, 5),
+        world.root, pki_key(RSA, 1));
     expect(pki_join(world.root_pem, pki_pem(ca), NULL), NULL, "ca-is-no-ca",
         SEVERITY_WARNING);
     X509_free(ca);
-    ca = pki_certificate(&(struct pki_request){.subject = "Middle", .ca = true,
-                             .extensions = "1.2.3.4=critical,DER:0500"},
+    ca = pki_certificate(
+        &(struct pki_request){
+            .subject = "Middle", .ca = true, .extensions = "1.2.3.4=critical,DER:0500"},
         pki_key(RSA, 5), world.root, pki_key(RSA, 1));
-    expect(pki_join(world.root_pem, pki_pem(ca), NULL), NULL, "ca-unusable",
-        SEVERITY_STALE);
+    expect(
+        pki_join(world.root_pem, pki_pem(ca), NULL), NULL, "ca-unusable", SEVERITY_STALE);
     X509_free(ca);
 }
 
@@ -151,8 +153,9 @@ static void lists_that_lock_clients_out_are_told(void **state)
     char *of_mid = list_of(world.mid, 2, -1, 7, NULL);
     char *strange = list_of(world.root, 1, -1, 7, "critical,DER:0500");
     const char *both = pki_join(world.root_pem, world.mid_pem, NULL);
-    X509 *may_not = pki_certificate(&(struct pki_request){.subject = "Root", .ca = true,
-                                        .extensions = "keyUsage=critical,keyCertSign"},
+    X509 *may_not = pki_certificate(
+        &(struct pki_request){
+            .subject = "Root", .ca = true, .extensions = "keyUsage=critical,keyCertSign"},
         pki_key(RSA, 1), NULL, NULL);
 
     (void)state;

@@ -53,7 +53,8 @@ static enum live go_live(const struct cert_change *change, const char *sha256, b
     if (change->place->daemon.socket_path == NULL)
         return LIVE_ABSENT;
     cert_say_progress("waiting for the proxy to reload ...");
-    return live_reload(&change->place->daemon, change->place->cert, sha256, force, answer, err);
+    return live_reload(
+        &change->place->daemon, change->place->cert, sha256, force, answer, err);
 }
 
 /* The leaf of the pair on the disk, loaded as the proxy does; false if it is no good. */

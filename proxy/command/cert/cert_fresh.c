@@ -186,8 +186,7 @@ static void compare(const struct cert_fresh *fresh, const char *file,
         regression_compare(file, credential_summary(present),
             credential_summary(fresh->credential), findings);
     if (present != NULL && place->service != NULL && place->service->cert.count == 1)
-        (void)judge_lost(
-            &(struct judged_service){place->service, &present, 1},
+        (void)judge_lost(&(struct judged_service){place->service, &present, 1},
             &(struct judged_service){place->service, &fresh->credential, 1}, time(NULL),
             SEVERITY_STALE, findings);
     credential_unref(present);

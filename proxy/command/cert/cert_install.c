@@ -35,8 +35,8 @@ static const char summary[] =
     "any "
     "point, the old or the new pair is in place, never a mixture.";
 
-/* What is expired or not valid yet cannot replace a good one in the running proxy, whoever
- * wants it. */
+/* What is expired or not valid yet cannot replace a good one in the running proxy,
+ * whoever wants it. */
 static bool may_install(
     const struct install *in, const struct findings *findings, struct error *err)
 {
@@ -44,8 +44,8 @@ static bool may_install(
 
     if (stale == NULL || in->flags.force)
         return true;
-    return error_set(err,
-        "not installed: %s; --force installs it all the same%s", stale->fact,
+    return error_set(err, "not installed: %s; --force installs it all the same%s",
+        stale->fact,
         strcmp(stale->id, "xenserver-lost") == 0
             ? ""
             : " (a running proxy still refuses it while it serves a good one)");

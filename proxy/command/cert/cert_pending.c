@@ -104,7 +104,8 @@ static int try(struct cert_place *place, struct cert_say *say, const char *sha25
     int status;
 
     if (place->daemon.socket_path != NULL)
-        live = live_reload(&place->daemon, place->pending_pair, sha256, false, &answer, &err);
+        live = live_reload(
+            &place->daemon, place->pending_pair, sha256, false, &answer, &err);
     status = tell_outcome(place, say, live, &answer, &err);
     live_answer_destroy(&answer);
     return status;
