@@ -166,7 +166,7 @@ def test_half_a_pair_waits_for_the_other_half(start_proxy, origin, pki):
     proxy, place = watching(start_proxy, origin, Editor, pki.other)
     before = len(proxy.events("reloaded"))
     place.cert.write_bytes(pki.rsa.cert.read_bytes())
-    proxy.wait_for("watch_waits")
+    proxy.wait_for("file_watch_waits")
     assert served(proxy.port) == pki.other.fingerprint()
     place.key.write_bytes(pki.rsa.key.read_bytes())
     proxy.wait_for("reloaded", count=before + 1)
