@@ -91,7 +91,7 @@ static struct ticket_keys tickets = {
     .keys = {{.name = "floor", .aes = "floor", .hmac = "floor"}}, .count = 1};
 
 /* As a service has it. */
-static SSL_CTX *configured(const struct scenario *scenario)
+static SSL_CTX *configured(const struct scenario *scenario, bool native)
 {
     char text[256];
     struct error err;
@@ -99,8 +99,9 @@ static SSL_CTX *configured(const struct scenario *scenario)
     SSL_CTX *context;
 
     (void)snprintf(text, sizeof(text),
-        "[floor]\naccept = 1\nconnect = h:1\ncert = /c\nkey = /k\ngroups = %s\n",
-        scenario->groups);
+        "[floor]\naccept = 1\nconnect = h:1\ncert = /c\nkey = /k\ngroups = %s\n"
+        "tls_engine = %s\n",
+        scenario->groups, native ? "native" : "openssl");
     settings = settings_parse(text, "floor", &err);
     if (settings == NULL)
         die(err.text);
@@ -112,24 +113,9 @@ static SSL_CTX *configured(const struct scenario *scenario)
     return context;
 }
 
-/* One that OpenSSL shakes hands for. */
-static SSL_CTX *plain(const struct scenario *scenario)
+static SSL_CTX *server_context(const struct scenario *scenario, bool native)
 {
-    SSL_CTX *context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
-
-    if (context == NULL || SSL_CTX_set1_groups_list(context, scenario->groups) != 1 ||
-        SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM") != 1)
-        die("no server context");
-    SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_num_tickets(context, 1);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
-    return context;
-}
-
-static SSL_CTX *server_context(const struct scenario *scenario, bool ours)
-{
-    SSL_CTX *context = ours ? configured(scenario) : plain(scenario);
+    SSL_CTX *context = configured(scenario, native);
     EVP_PKEY *key = scenario->key == NULL
         ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
         : EVP_PKEY_Q_keygen(NULL, NULL, "EC", scenario->key);
@@ -251,10 +237,11 @@ static SSL_SESSION *first_session(SSL_CTX *server, SSL_CTX *client)
 }
 
 static double measure(
-    const struct scenario *scenario, bool ours, size_t concurrency, double seconds)
+    const struct scenario *scenario, bool native, size_t concurrency, double seconds)
 {
     static struct pair pairs[CONCURRENCY_MAX];
-    SSL_CTX *server = server_context(scenario, ours), *client = client_context(scenario);
+    SSL_CTX *server = server_context(scenario, native),
+            *client = client_context(scenario);
     SSL_SESSION *session = scenario->resumed ? first_session(server, client) : NULL;
     double until = now_us() + seconds * 1e6;
     size_t done = 0;
@@ -322,13 +309,13 @@ static void print_lone_operations(double seconds)
 }
 
 /* Stock and own do one at a time, whatever waits. */
-static void print_floor(double seconds, const char *part, bool ours)
+static void print_floor(double seconds, const char *part, bool native)
 {
     static const size_t concurrencies[] = {1, 8, 16, 64};
     size_t columns = engine_is_batched() ? 4 : 1;
 
-    (void)printf("\n%s, handshakes by %s\nserver CPU per handshake, us    ",
-        engine_description(), ours ? "ourselves" : "OpenSSL");
+    (void)printf("\n%s, TLS engine %s\nserver CPU per handshake, us    ",
+        engine_description(), native ? "native" : "openssl");
     for (size_t c = 0; c < columns; c++)
         (void)printf("     x%-3zu", concurrencies[c]);
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
@@ -337,7 +324,7 @@ static void print_floor(double seconds, const char *part, bool ours)
         (void)printf("\n%-30s", scenarios[i].name);
         for (size_t c = 0; c < columns; c++) {
             (void)printf(
-                " %8.1f", measure(&scenarios[i], ours, concurrencies[c], seconds));
+                " %8.1f", measure(&scenarios[i], native, concurrencies[c], seconds));
             (void)fflush(stdout);
         }
     }
@@ -352,8 +339,10 @@ static void print_floors_of(enum engine_choice choice, double seconds, const cha
         die(err.text);
     if (choice != ENGINE_AUTO || engine_is_batched()) {
         print_floor(seconds, part, false);
+#ifdef WLB_TLS_NATIVE
         if (engine_seals_records())
             print_floor(seconds, part, true);
+#endif
     }
     engine_stop();
 }

@@ -18,43 +18,55 @@
 
 enum { SECURITY_LEVEL = 2 };
 
+static const uint64_t wanted_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+    SSL_OP_IGNORE_UNEXPECTED_EOF;
+
 /* P-384 is the only group XenServer's client offers. */
 static const char hybrid_groups[] = "X25519MLKEM768:X25519:P-256:P-384";
 static const char classic_groups[] = "X25519:P-256:P-384";
 
-static int policy_index = -1;
-static pthread_once_t policy_once = PTHREAD_ONCE_INIT;
+static int state_index = -1;
+static pthread_once_t state_once = PTHREAD_ONCE_INIT;
 
-static void free_policy(
+static void free_state(
     void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
 {
-    struct context_policy *policy = data;
+    struct context_state *state = data;
 
     (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
-    if (policy == NULL)
+    if (state == NULL)
         return;
-    EVP_CIPHER_free(policy->ticket_cipher);
-    SSL_CTX_free(policy->successor);
-    free(policy->groups);
-    free(policy->ciphersuites);
-    text_list_clear(&policy->pins);
-    text_list_clear(&policy->names);
-    free(policy);
+    EVP_CIPHER_free(state->ticket_cipher);
+    SSL_CTX_free(state->successor);
+    free(state->policy.groups);
+    free(state->policy.ciphersuites);
+    free(state->policy.ciphers);
+    text_list_clear(&state->policy.pins);
+    text_list_clear(&state->policy.names);
+    free(state);
 }
 
-static void make_policy_index(void)
+static void make_state_index(void)
 {
-    policy_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_policy);
+    state_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_state);
 }
 
-struct context_policy *context_policy(const SSL_CTX *context)
+struct context_state *context_state(const SSL_CTX *context)
 {
-    return SSL_CTX_get_ex_data(context, policy_index);
+    return SSL_CTX_get_ex_data(context, state_index);
 }
 
-const struct context_policy *context_policy_of(const SSL *ssl)
+const struct context_state *context_state_of(const SSL *ssl)
 {
-    return context_policy(SSL_get_SSL_CTX(ssl));
+    return context_state(SSL_get_SSL_CTX(ssl));
+}
+
+const struct tls_policy *context_policy(const SSL_CTX *context)
+{
+    const struct context_state *state = context_state(context);
+
+    return state == NULL ? NULL : &state->policy;
 }
 
 static char *copy(const char *text)
@@ -76,46 +88,52 @@ static bool library_error(struct error *err, const char *fact)
     return false;
 }
 
-static bool set_groups(SSL_CTX *context, struct context_policy *policy,
-    const char *wanted, struct error *err)
+static bool set_versions(
+    SSL_CTX *context, const struct tls_policy *policy, struct error *err)
 {
-    const char *groups = wanted;
-
-    if (strcmp(wanted, "auto") == 0) {
-        groups = hybrid_groups;
-        if (SSL_CTX_set1_groups_list(context, groups) != 1)
-            groups = classic_groups;
-        ERR_clear_error();
-    }
-    if (SSL_CTX_set1_groups_list(context, groups) != 1) {
-        ERR_clear_error();
+    if (policy->max_version != 0 && policy->max_version < policy->min_version)
         return error_set(err,
-            "groups: this OpenSSL does not know all of '%s'; see: openssl list "
-            "-public-key-algorithms, or say: groups = auto",
-            groups);
-    }
-    policy->groups = copy(groups);
-    return true;
+            "tls_min: openssl.cnf allows no TLS as new as that (MaxProtocol): change one "
+            "of them");
+    return SSL_CTX_set_min_proto_version(context, policy->min_version) == 1 ||
+        library_error(err, "the TLS versions cannot be set");
 }
 
-static bool set_ciphers(SSL_CTX *context, struct context_policy *policy,
-    const struct service_settings *service, struct error *err)
+static bool set_groups(SSL_CTX *context, struct tls_policy *policy, struct error *err)
 {
-    policy->ciphersuites = copy(service->ciphersuites);
-    if (SSL_CTX_set_ciphersuites(context, service->ciphersuites) != 1) {
+    if (strcmp(policy->groups, "auto") == 0) {
+        bool hybrid = SSL_CTX_set1_groups_list(context, hybrid_groups) == 1;
+
+        free(policy->groups);
+        policy->groups = copy(hybrid ? hybrid_groups : classic_groups);
+        ERR_clear_error();
+    }
+    if (SSL_CTX_set1_groups_list(context, policy->groups) == 1)
+        return true;
+    ERR_clear_error();
+    return error_set(err,
+        "groups: this OpenSSL does not know all of '%s'; see: openssl list "
+        "-public-key-algorithms, or say: groups = auto",
+        policy->groups);
+}
+
+static bool set_suites(
+    SSL_CTX *context, const struct tls_policy *policy, struct error *err)
+{
+    if (SSL_CTX_set_ciphersuites(context, policy->ciphersuites) != 1) {
         ERR_clear_error();
         return error_set(err,
             "ciphersuites: OpenSSL finds no TLS 1.3 cipher in '%s'; see: openssl ciphers "
             "-s -tls1_3 -v",
-            service->ciphersuites);
+            policy->ciphersuites);
     }
-    if (service->tls_min == TLS_MIN_1_2 &&
-        SSL_CTX_set_cipher_list(context, service->ciphers) != 1) {
+    if (policy->min_version <= TLS1_2_VERSION &&
+        SSL_CTX_set_cipher_list(context, policy->ciphers) != 1) {
         ERR_clear_error();
         return error_set(err,
             "ciphers: OpenSSL finds no TLS 1.2 cipher in '%s'; see: openssl ciphers -v "
             "'%s'",
-            service->ciphers, service->ciphers);
+            policy->ciphers, policy->ciphers);
     }
     return true;
 }
@@ -152,27 +170,57 @@ static bool hash_list(EVP_MD_CTX *hash, const struct text_list *list)
     return done;
 }
 
-/* A session is resumed only where its service, whom that trusts, and how it verifies are
- * the same as when it was made (CVE-2025-23419). */
-static bool set_session_id_context(SSL_CTX *context, struct context_policy *policy,
-    const struct service_settings *service, const char *ca_pem, const char *crl_pem)
+static bool add_text(EVP_MD_CTX *hash, const char *text)
 {
-    const uint32_t mode[] = {
-        (uint32_t)service->verify, service->verify_depth, (uint32_t)service->tls_min};
-    const char *texts[] = {service->name, ca_pem, crl_pem};
+    return text == NULL ? EVP_DigestUpdate(hash, "", 1) == 1
+                        : EVP_DigestUpdate(hash, text, strlen(text) + 1) == 1;
+}
+
+static bool add_certificate(EVP_MD_CTX *hash, const X509 *certificate)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    return X509_digest(certificate, EVP_sha256(), digest, &len) == 1 &&
+        EVP_DigestUpdate(hash, digest, len) == 1;
+}
+
+static bool add_credential(EVP_MD_CTX *hash, const struct credential *credential)
+{
+    const STACK_OF(X509) *chain = credential_chain(credential);
+    bool done = add_certificate(hash, credential_leaf(credential));
+
+    for (int i = 0; done && i < sk_X509_num(chain); i++)
+        done = add_certificate(hash, sk_X509_value(chain, i));
+    return done;
+}
+
+static bool add_policy(EVP_MD_CTX *hash, const struct tls_policy *policy)
+{
+    const uint32_t numbers[] = {(uint32_t)policy->verify, policy->verify_depth,
+        policy->min_version, policy->max_version, (uint32_t)policy->security_level};
+
+    return EVP_DigestUpdate(hash, numbers, sizeof(numbers)) == 1 &&
+        add_text(hash, policy->groups) && add_text(hash, policy->ciphersuites) &&
+        add_text(hash, policy->ciphers) && add_text(hash, policy->ca_pem) &&
+        add_text(hash, policy->crl_pem) && hash_list(hash, &policy->pins) &&
+        hash_list(hash, &policy->names);
+}
+
+/* A session is resumed only where its service, the certificates that were shown, whom the
+ * service trusts, and all that may be agreed on are the same as when it was made
+ * (CVE-2025-23419). */
+static bool bind_sessions(SSL_CTX *context, struct tls_policy *policy, const char *name,
+    struct credential *const *credentials, size_t count)
+{
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     unsigned len = 0;
     bool done = EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
-        EVP_DigestUpdate(hash, mode, sizeof(mode)) == 1;
+        add_text(hash, name) && add_policy(hash, policy);
 
-    for (size_t i = 0; done && i < sizeof(texts) / sizeof(texts[0]); i++) {
-        const char *text = texts[i] == NULL ? "" : texts[i];
-
-        done = EVP_DigestUpdate(hash, text, strlen(text) + 1) == 1;
-    }
-    done = done && hash_list(hash, &service->verify_pins) &&
-        hash_list(hash, &service->verify_names);
+    for (size_t i = 0; done && i < count; i++)
+        done = add_credential(hash, credentials[i]);
     done = done && EVP_DigestFinal_ex(hash, digest, &len) == 1 &&
         SSL_CTX_set_session_id_context(context, digest, SESSION_BINDING) == 1;
     EVP_MD_CTX_free(hash);
@@ -180,24 +228,46 @@ static bool set_session_id_context(SSL_CTX *context, struct context_policy *poli
     return done;
 }
 
-static void set_options(SSL_CTX *context, const struct service_settings *service)
+static void set_strength(SSL_CTX *context, const struct tls_policy *policy)
 {
-    SSL_CTX_set_security_level(context, SECURITY_LEVEL);
-    (void)SSL_CTX_set_min_proto_version(
-        context, service->tls_min == TLS_MIN_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
-    (void)SSL_CTX_set_options(context,
-        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-            SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
-            SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_security_level(context, policy->security_level);
+    (void)SSL_CTX_set_options(context, policy->options);
     (void)SSL_CTX_set_mode(context,
         SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN |
             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    (void)SSL_CTX_set_num_tickets(context, 1);
-    (void)SSL_CTX_set_timeout(context, SESSION_SECONDS);
     (void)SSL_CTX_set_max_early_data(context, 0);
-    if (service->protocol == PROTOCOL_HTTP)
-        SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
+}
+
+/* What the openssl engine does with a field of the policy. */
+static bool apply(SSL_CTX *context, enum tls_policy_field field, struct error *err)
+{
+    struct context_state *state = context_state(context);
+    struct tls_policy *policy = &state->policy;
+
+    switch (field) {
+    case TLS_POLICY_VERSIONS:
+        return set_versions(context, policy, err);
+    case TLS_POLICY_STRENGTH:
+        set_strength(context, policy);
+        return true;
+    case TLS_POLICY_GROUPS:
+        return set_groups(context, policy, err);
+    case TLS_POLICY_SUITES:
+        return set_suites(context, policy, err);
+    case TLS_POLICY_SCHEMES:
+        return true; /* as OpenSSL and openssl.cnf have them */
+    case TLS_POLICY_ALPN:
+        if (policy->protocols != NULL)
+            SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
+        return true;
+    case TLS_POLICY_VERIFICATION:
+        return context_set_client_verification(context, state->libctx, policy, err);
+    case TLS_POLICY_TICKETS:
+        return ticket_install(context, err);
+    case TLS_POLICY_FIELDS:
+        break;
+    }
+    return true;
 }
 
 static bool use_credential(
@@ -219,23 +289,40 @@ static bool use_credential(
     return error_context(err, "%s (%s)", summary->subject, summary->key);
 }
 
-static bool configure(SSL_CTX *context, OSSL_LIB_CTX *libctx,
-    const struct service_settings *service, const struct ticket_keys *tickets,
-    const char *ca_pem, const char *crl_pem, struct error *err)
+/* The stricter of what the service says and what openssl.cnf(5) has put into the context
+ * that was just made. */
+static void fill_policy(
+    struct tls_policy *policy, SSL_CTX *context, const struct service_settings *service)
 {
-    struct context_policy *policy = calloc(1, sizeof(*policy));
+    int machine_min = (int)SSL_CTX_get_min_proto_version(context);
+    int machine_max = (int)SSL_CTX_get_max_proto_version(context);
+    int machine_level = SSL_CTX_get_security_level(context);
+    int min = service->tls_min == TLS_MIN_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 
-    if (policy == NULL || SSL_CTX_set_ex_data(context, policy_index, policy) != 1)
-        abort();
-    set_options(context, service);
+    policy->engine = service->tls_engine;
+    policy->min_version = (uint16_t)(machine_min > min ? machine_min : min);
+    policy->max_version = (uint16_t)machine_max;
+    policy->security_level =
+        machine_level > SECURITY_LEVEL ? machine_level : SECURITY_LEVEL;
+    policy->options = SSL_CTX_get_options(context) | wanted_options;
+    policy->groups = copy(service->groups);
+    policy->ciphersuites = copy(service->ciphersuites);
+    policy->ciphers = copy(service->ciphers);
+    policy->protocols = service->protocol == PROTOCOL_HTTP ? protocols : NULL;
+    policy->verify = service->verify;
+    policy->verify_depth = service->verify_depth;
+    text_list_copy(&policy->pins, &service->verify_pins);
+    text_list_copy(&policy->names, &service->verify_names);
+}
+
+static bool configure(SSL_CTX *context, struct error *err)
+{
+    bool done = true;
+
     context_watch_successor(context);
-    policy->chooses_protocol = service->protocol == PROTOCOL_HTTP;
-    if (!set_session_id_context(context, policy, service, ca_pem, crl_pem))
-        return library_error(err, "no session id context");
-    return set_groups(context, policy, service->groups, err) &&
-        set_ciphers(context, policy, service, err) &&
-        ticket_install(context, libctx, tickets, err) &&
-        context_set_client_verification(context, libctx, service, ca_pem, crl_pem, err);
+    for (int field = 0; done && field < TLS_POLICY_FIELDS; field++)
+        done = apply(context, (enum tls_policy_field)field, err);
+    return done;
 }
 
 SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *service,
@@ -243,21 +330,37 @@ SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *servic
     const struct ticket_keys *tickets, const char *ca_pem, const char *crl_pem,
     struct error *err)
 {
+    struct context_state *state = calloc(1, sizeof(*state));
     SSL_CTX *context;
     bool done;
 
-    (void)pthread_once(&policy_once, make_policy_index);
+    if (state == NULL)
+        abort();
+    (void)pthread_once(&state_once, make_state_index);
     ERR_clear_error();
     context = SSL_CTX_new_ex(libctx, NULL, TLS_server_method());
     if (context == NULL) {
         library_error(err, "no TLS context could be made");
+        free(state);
         return NULL;
     }
-    done = configure(context, libctx, service, tickets, ca_pem, crl_pem, err);
+    if (SSL_CTX_set_ex_data(context, state_index, state) != 1)
+        abort();
+    state->libctx = libctx;
+    fill_policy(&state->policy, context, service);
+    state->policy.ca_pem = ca_pem;
+    state->policy.crl_pem = crl_pem;
+    state->policy.tickets = tickets;
+    done = configure(context, err) &&
+        (bind_sessions(context, &state->policy, service->name, credentials, count) ||
+            library_error(err, "no session id context"));
+    state->policy.ca_pem = state->policy.crl_pem = NULL;
     for (size_t i = 0; done && i < count; i++)
         done = use_credential(context, credentials[i], err);
-    if (done)
+    if (done) {
+        context_resolve_policy(context, &state->policy);
         return context;
+    }
     error_context(err, "[%s]", service->name);
     context_free(context);
     return NULL;
@@ -265,31 +368,9 @@ SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *servic
 
 void *context_owner(const SSL_CTX *context)
 {
-    const struct context_policy *policy = context_policy(context);
+    const struct context_state *state = context_state(context);
 
-    return policy == NULL ? NULL : policy->owner;
-}
-
-const char *context_groups(const SSL_CTX *context)
-{
-    const struct context_policy *policy = context_policy(context);
-
-    return policy == NULL ? NULL : policy->groups;
-}
-
-const struct ticket_keys *context_tickets(const SSL_CTX *context)
-{
-    return context_policy(context)->tickets;
-}
-
-const unsigned char *context_binding(const SSL_CTX *context)
-{
-    return context_policy(context)->binding;
-}
-
-const char *const *context_protocols(const SSL_CTX *context)
-{
-    return context_policy(context)->chooses_protocol ? protocols : NULL;
+    return state == NULL ? NULL : state->owner;
 }
 
 void context_free(SSL_CTX *context)

@@ -15,6 +15,8 @@
 
 #include <openssl/types.h>
 
+#include "certstore/tls_policy.h"
+
 struct credential;
 struct error;
 struct service_settings;
@@ -61,22 +63,16 @@ void *context_owner(const SSL_CTX *context);
  * show an old certificate after a reload. Takes a reference, gives up the one before. */
 void context_supersede(SSL_CTX *context, SSL_CTX *fresh);
 
-/* What the callbacks of a context decide, for a handshake that OpenSSL does not do: */
+/* What is agreed on by either engine: the same value for both. Lives with the context. */
+const struct tls_policy *context_policy(
+    const SSL_CTX *context); /* NULL: not made by context_new() */
 
 /* The context that a host name of 1 to 255 bytes, none of them NUL, leads to. */
 SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t len);
 /* The one whose certificates are shown: itself, or what context_supersede() put there. */
 SSL_CTX *context_shown(SSL_CTX *context);
-const struct ticket_keys *context_tickets(const SSL_CTX *context); /* NULL: none */
-/* ALPN: the first of our protocols that is among those offered (RFC 7301, 3.1), to be
- * refused if there is none; NULL where the context has no opinion. */
-const char *const *context_protocols(const SSL_CTX *context);
-/* What sessions are bound to, SESSION_BINDING bytes. */
-enum { SESSION_BINDING = 32, SESSION_SECONDS = 3600 };
-const unsigned char *context_binding(const SSL_CTX *context);
 
-/* "X25519MLKEM768:X25519:P-256:P-384": the groups this context really offers. */
-const char *context_groups(const SSL_CTX *context); /* NULL: not made by context_new() */
+enum { SESSION_SECONDS = 3600 };
 
 void context_free(SSL_CTX *context);
 

@@ -89,7 +89,7 @@ static bool has_one_of(X509 *certificate, const struct text_list *names)
 /* The chain, then what is asked of the certificate besides. */
 static int on_verify_client(X509_STORE_CTX *store, void *data)
 {
-    const struct context_policy *policy = data;
+    const struct tls_policy *policy = data;
     X509 *certificate = X509_STORE_CTX_get0_cert(store);
     int error = X509_V_OK;
 
@@ -106,31 +106,27 @@ static int on_verify_client(X509_STORE_CTX *store, void *data)
     return error == X509_V_OK;
 }
 
-bool context_set_client_verification(SSL_CTX *context, OSSL_LIB_CTX *libctx,
-    const struct service_settings *service, const char *ca_pem, const char *crl_pem,
-    struct error *err)
+bool context_set_client_verification(
+    SSL_CTX *context, OSSL_LIB_CTX *libctx, struct tls_policy *policy, struct error *err)
 {
-    struct context_policy *policy = context_policy(context);
     struct trust trusted;
 
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    if (service->verify == VERIFY_OFF)
+    if (policy->verify == VERIFY_OFF)
         return true;
-    if (ca_pem == NULL && service->verify_pins.count == 0)
+    if (policy->ca_pem == NULL && policy->pins.count == 0)
         return error_set(err,
             "verify needs the issuers of the client certificates; add: "
             "ca = FILE");
-    if (!trust_parse(&trusted, libctx, ca_pem, crl_pem, err))
+    if (!trust_parse(&trusted, libctx, policy->ca_pem, policy->crl_pem, err))
         return false;
     trust(context, &trusted);
     trust_destroy(&trusted);
-    text_list_copy(&policy->pins, &service->verify_pins);
-    text_list_copy(&policy->names, &service->verify_names);
-    policy->trusts_pins_alone = ca_pem == NULL;
+    policy->trusts_pins_alone = policy->ca_pem == NULL;
     SSL_CTX_set_cert_verify_callback(context, on_verify_client, policy);
-    SSL_CTX_set_verify_depth(context, (int)service->verify_depth);
+    SSL_CTX_set_verify_depth(context, (int)policy->verify_depth);
     SSL_CTX_set_verify(context,
-        service->verify == VERIFY_REQUIRED
+        policy->verify == VERIFY_REQUIRED
             ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
             : SSL_VERIFY_PEER,
         NULL);

@@ -11,33 +11,30 @@
 #include <openssl/types.h>
 
 #include "certstore/context.h"
-#include "config/settings.h"
+#include "certstore/tls_policy.h"
 
 /* Lives as long as the SSL_CTX: an SSL may outlive context_free(). */
-struct context_policy {
+struct context_state {
+    struct tls_policy policy;
     OSSL_LIB_CTX *libctx;
     EVP_CIPHER *ticket_cipher;
-    const struct ticket_keys *tickets; /* borrowed; NULL = no tickets */
     void *owner; /* see context_owner() */
     SSL_CTX *successor; /* whose certificates are shown instead; NULL: its own */
-    char *groups, *ciphersuites; /* as given to the library */
-    struct text_list pins, names; /* of clients; none: any that is trusted */
-    bool trusts_pins_alone; /* there is no ca */
     const struct sni_choice *choices; /* borrowed */
     size_t choice_count;
-    unsigned char binding[SESSION_BINDING];
-    bool chooses_protocol;
 };
 
-struct context_policy *context_policy(const SSL_CTX *context);
-const struct context_policy *context_policy_of(const SSL *ssl);
+struct context_state *context_state(const SSL_CTX *context);
+const struct context_state *context_state_of(const SSL *ssl);
+
+/* The numbers of what OpenSSL has made of the policy's texts. */
+void context_resolve_policy(SSL_CTX *context, struct tls_policy *policy);
 
 /* Makes context_supersede() possible. */
 void context_watch_successor(SSL_CTX *context);
 
 /* Whom the service trusts to name its clients. */
-bool context_set_client_verification(SSL_CTX *context, OSSL_LIB_CTX *libctx,
-    const struct service_settings *service, const char *ca_pem, const char *crl_pem,
-    struct error *err);
+bool context_set_client_verification(
+    SSL_CTX *context, OSSL_LIB_CTX *libctx, struct tls_policy *policy, struct error *err);
 
 #endif

@@ -49,12 +49,12 @@ static bool matches(const char *pattern, const char *name)
 
 /* An exact name wins over a wildcard. */
 static const struct sni_choice *choose(
-    const struct context_policy *policy, const char *name)
+    const struct context_state *state, const char *name)
 {
     const struct sni_choice *best = NULL;
 
-    for (size_t i = 0; i < policy->choice_count; i++) {
-        const struct sni_choice *choice = &policy->choices[i];
+    for (size_t i = 0; i < state->choice_count; i++) {
+        const struct sni_choice *choice = &state->choices[i];
 
         if (!matches(choice->name, name))
             continue;
@@ -70,7 +70,7 @@ static const struct sni_choice *choose(
  * SSL_new() copied into the session (openssl/openssl#13208): that is set again here. */
 static bool move_to(SSL *ssl, SSL_CTX *context)
 {
-    const struct context_policy *policy = context_policy(context);
+    const struct context_state *state = context_state(context);
 
     if (SSL_get_SSL_CTX(ssl) == context)
         return true;
@@ -81,15 +81,15 @@ static bool move_to(SSL *ssl, SSL_CTX *context)
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
     SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
     return SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(context)) == 1 &&
-        SSL_set1_groups_list(ssl, policy->groups) == 1 &&
-        SSL_set_ciphersuites(ssl, policy->ciphersuites) == 1;
+        SSL_set1_groups_list(ssl, state->policy.groups) == 1 &&
+        SSL_set_ciphersuites(ssl, state->policy.ciphersuites) == 1;
 }
 
 static int on_client_hello(SSL *ssl, int *alert, void *data)
 {
-    const struct context_policy *policy = data;
+    const struct context_state *state = data;
     char name[HOST_NAME_MAX_DNS + 1];
-    const struct sni_choice *choice = host_name(ssl, name) ? choose(policy, name) : NULL;
+    const struct sni_choice *choice = host_name(ssl, name) ? choose(state, name) : NULL;
 
     if (choice == NULL || move_to(ssl, choice->context))
         return SSL_CLIENT_HELLO_SUCCESS;
@@ -103,17 +103,17 @@ SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t le
     const struct sni_choice *choice;
 
     copy_name(text, name, len);
-    choice = choose(context_policy(fallback), text);
+    choice = choose(context_state(fallback), text);
     return choice != NULL ? choice->context : fallback;
 }
 
 void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count)
 {
-    struct context_policy *policy = context_policy(fallback);
+    struct context_state *state = context_state(fallback);
 
-    policy->choices = choices;
-    policy->choice_count = count;
+    state->choices = choices;
+    state->choice_count = count;
     for (size_t i = 0; i < count; i++)
-        context_policy(choices[i].context)->owner = choices[i].owner;
-    SSL_CTX_set_client_hello_cb(fallback, on_client_hello, policy);
+        context_state(choices[i].context)->owner = choices[i].owner;
+    SSL_CTX_set_client_hello_cb(fallback, on_client_hello, state);
 }

@@ -16,8 +16,8 @@ static bool use_current_of(SSL *ssl, SSL_CTX *fresh)
  * HelloRetryRequest the second one. The session's policy stays what it was. */
 static int on_certificate(SSL *ssl, void *data)
 {
-    const struct context_policy *policy = data;
-    SSL_CTX *fresh = policy->successor;
+    const struct context_state *state = data;
+    SSL_CTX *fresh = state->successor;
     long more;
 
     if (fresh == NULL)
@@ -33,21 +33,21 @@ static int on_certificate(SSL *ssl, void *data)
 
 void context_watch_successor(SSL_CTX *context)
 {
-    SSL_CTX_set_cert_cb(context, on_certificate, context_policy(context));
+    SSL_CTX_set_cert_cb(context, on_certificate, context_state(context));
 }
 
 void context_supersede(SSL_CTX *context, SSL_CTX *fresh)
 {
-    struct context_policy *policy = context_policy(context);
+    struct context_state *state = context_state(context);
 
     SSL_CTX_up_ref(fresh);
-    SSL_CTX_free(policy->successor);
-    policy->successor = fresh;
+    SSL_CTX_free(state->successor);
+    state->successor = fresh;
 }
 
 SSL_CTX *context_shown(SSL_CTX *context)
 {
-    SSL_CTX *successor = context_policy(context)->successor;
+    SSL_CTX *successor = context_state(context)->successor;
 
     return successor != NULL ? successor : context;
 }

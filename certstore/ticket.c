@@ -23,15 +23,15 @@ static bool use_key(const struct ticket_key *key, EVP_MAC_CTX *hmac)
     return EVP_MAC_init(hmac, key->hmac, sizeof(key->hmac), params) == 1;
 }
 
-static int seal(const struct context_policy *policy, unsigned char *name,
-    unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac)
+static int seal(const struct context_state *state, unsigned char *name, unsigned char *iv,
+    EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac)
 {
-    const struct ticket_key *key = &policy->tickets->keys[0];
+    const struct ticket_key *key = &state->policy.tickets->keys[0];
 
-    if (policy->tickets->count == 0)
+    if (state->policy.tickets->count == 0)
         return 0; /* goes on without a ticket */
-    if (RAND_bytes_ex(policy->libctx, iv, 16, 0) != 1 ||
-        EVP_EncryptInit_ex2(cipher, policy->ticket_cipher, key->aes, iv, NULL) != 1 ||
+    if (RAND_bytes_ex(state->libctx, iv, 16, 0) != 1 ||
+        EVP_EncryptInit_ex2(cipher, state->ticket_cipher, key->aes, iv, NULL) != 1 ||
         !use_key(key, hmac))
         return -1;
     memcpy(name, key->name, sizeof(key->name));
@@ -39,11 +39,10 @@ static int seal(const struct context_policy *policy, unsigned char *name,
 }
 
 /* 0: unknown key, a full handshake follows. 2: opened, and a new ticket is wanted. */
-static int unseal(const struct context_policy *policy, SSL *ssl,
-    const unsigned char *name, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-    EVP_MAC_CTX *hmac)
+static int unseal(const struct context_state *state, SSL *ssl, const unsigned char *name,
+    const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac)
 {
-    const struct ticket_keys *tickets = policy->tickets;
+    const struct ticket_keys *tickets = state->policy.tickets;
     uint32_t i = 0;
 
     while (i < tickets->count &&
@@ -52,7 +51,7 @@ static int unseal(const struct context_policy *policy, SSL *ssl,
     if (i == tickets->count)
         return 0;
     if (EVP_DecryptInit_ex2(
-            cipher, policy->ticket_cipher, tickets->keys[i].aes, iv, NULL) != 1 ||
+            cipher, state->ticket_cipher, tickets->keys[i].aes, iv, NULL) != 1 ||
         !use_key(&tickets->keys[i], hmac))
         return -1;
     /* A TLS 1.3 client uses a ticket once (RFC 8446 appendix C.4): without a new one its
@@ -63,21 +62,21 @@ static int unseal(const struct context_policy *policy, SSL *ssl,
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac, int sealing)
 {
-    const struct context_policy *policy = context_policy_of(ssl);
+    const struct context_state *state = context_state_of(ssl);
 
-    return sealing ? seal(policy, name, iv, cipher, hmac)
-                   : unseal(policy, ssl, name, iv, cipher, hmac);
+    return sealing ? seal(state, name, iv, cipher, hmac)
+                   : unseal(state, ssl, name, iv, cipher, hmac);
 }
 
-bool ticket_install(SSL_CTX *context, OSSL_LIB_CTX *libctx,
-    const struct ticket_keys *keys, struct error *err)
+bool ticket_install(SSL_CTX *context, struct error *err)
 {
-    struct context_policy *policy = context_policy(context);
+    struct context_state *state = context_state(context);
 
-    policy->tickets = keys;
-    policy->libctx = libctx;
-    policy->ticket_cipher = EVP_CIPHER_fetch(libctx, "AES-256-CBC", NULL);
-    if (policy->ticket_cipher == NULL)
+    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_set_num_tickets(context, 1);
+    (void)SSL_CTX_set_timeout(context, SESSION_SECONDS);
+    state->ticket_cipher = EVP_CIPHER_fetch(state->libctx, "AES-256-CBC", NULL);
+    if (state->ticket_cipher == NULL)
         return error_set(err, "this OpenSSL has no AES-256-CBC for session tickets");
     (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
     return true;

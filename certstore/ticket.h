@@ -10,10 +10,9 @@
 #include <openssl/types.h>
 
 struct error;
-struct ticket_keys;
 
-/* Seals and opens the tickets of `context` with the keys, read at every handshake. */
-bool ticket_install(SSL_CTX *context, OSSL_LIB_CTX *libctx,
-    const struct ticket_keys *keys, struct error *err);
+/* Seals and opens the tickets of `context` with the keys of its policy, read at every
+ * handshake. */
+bool ticket_install(SSL_CTX *context, struct error *err);
 
 #endif

@@ -112,6 +112,8 @@ static const struct option options[] = {
         .help = "name by which to try a pair of `cert install --pending`, or none"},
     {SERVICE(choice, protocol), "http", WORDS("http", "tcp"),
         .help = "tcp: bytes in, bytes out"},
+    {SERVICE(choice, tls_engine), "openssl", WORDS("openssl", "native"),
+        .help = "what does handshakes and records; native: OpenSSL does what that cannot"},
     {SERVICE(choice, tls_min), "1.2", WORDS("1.2", "1.3"),
         .help = "the oldest TLS; XenServer needs 1.2"},
     {SERVICE(token, ciphers),

@@ -26,6 +26,7 @@ enum protocol { PROTOCOL_HTTP, PROTOCOL_TCP };
 enum tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum verify_mode { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum crypto_choice { CRYPTO_AUTO, CRYPTO_OPENSSL, CRYPTO_BATCHED };
+enum tls_engine_choice { TLS_ENGINE_OPENSSL, TLS_ENGINE_NATIVE, TLS_ENGINE_COUNT };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
 
@@ -40,6 +41,7 @@ struct service_settings {
     struct text_list sni; /* names this service answers to; none: the default service */
     char *pending; /* name (SNI) under which `<cert>.pending` is served; "" = none */
     enum protocol protocol;
+    enum tls_engine_choice tls_engine;
     enum tls_min tls_min;
     char *ciphers; /* OpenSSL syntax, TLS 1.2 */
     char *ciphersuites; /* OpenSSL syntax, TLS 1.3 */

@@ -72,6 +72,30 @@ static bool clients_can_be_verified(
         error_set(err, "crl needs ca: the certificates of the issuers that signed it");
 }
 
+/* A build without the folder of the native engine has none. */
+static bool has_native_engine(void)
+{
+#ifdef WLB_TLS_NATIVE
+    return true;
+#else
+    return false;
+#endif
+}
+
+static bool engine_is_there(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+
+    if (service->tls_engine != TLS_ENGINE_NATIVE || has_native_engine())
+        return true;
+    *line = build_line(build, index, "tls_engine");
+    return error_set(err,
+        "[%s] has tls_engine = native, but this wlbproxy was built without the native "
+        "engine: write tls_engine = openssl",
+        service->name);
+}
+
 static bool protocol_takes_options(
     const struct settings_build *build, size_t index, unsigned *line, struct error *err)
 {
@@ -203,7 +227,8 @@ static bool service_check(
     const struct service_settings *service = &build->settings->services[index];
 
     if (!keys_fit(build, index, line, err) ||
-        !clients_can_be_verified(build, index, line, err))
+        !clients_can_be_verified(build, index, line, err) ||
+        !engine_is_there(build, index, line, err))
         return false;
     if (service->protocol == PROTOCOL_TCP &&
         !protocol_takes_options(build, index, line, err))

@@ -48,8 +48,8 @@ uses certstore/judge certstore certstore/read config
 uses certstore/install certstore certstore/judge certstore/read config
 uses proxy/base config
 uses proxy/crypto config proxy/base
-uses proxy/tls/native certstore proxy/base proxy/crypto
-uses proxy/tls certstore proxy/base proxy/crypto proxy/tls/native
+uses proxy/tls/native certstore proxy/base proxy/crypto proxy/tls
+uses proxy/tls certstore config proxy/base proxy/crypto
 uses proxy/net proxy/base proxy/crypto proxy/tls
 uses proxy/http proxy/base
 uses proxy/session config proxy/base proxy/http proxy/net proxy/tls

@@ -1,7 +1,8 @@
 #include "proxy/base/tls_counts.h"
 
-#include <stddef.h>
-
+#define X(name, text) [TLS_ENGINE_##name] = text,
+const char *const tls_engine_names[] = {TLS_ENGINE_KINDS(X)};
+#undef X
 #define X(name, text) text,
 static const char *const version_names[] = {TLS_VERSION_KINDS(X)};
 static const char *const group_names[] = {TLS_GROUP_KINDS(X)};
@@ -11,6 +12,7 @@ static const char *const cause_names[] = {TLS_FAILURE_KINDS(X)};
 #undef X
 
 const struct tls_counts_list tls_counts_lists[TLS_COUNTS_LISTS] = {
+    {"engines", tls_engine_names, TLS_ENGINE_COUNT, offsetof(struct tls_counts, engines)},
     {"versions", version_names, TLS_VERSION_KIND_COUNT,
         offsetof(struct tls_counts, versions)},
     {"groups", group_names, TLS_GROUP_KIND_COUNT, offsetof(struct tls_counts, groups)},

@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/settings.h"
+
+#define TLS_ENGINE_KINDS(X) X(OPENSSL, "openssl") X(NATIVE, "native")
+
 #define TLS_VERSION_KINDS(X) X(13, "TLSv1.3") X(12, "TLSv1.2") X(OTHER, "other")
 
 /* NONE: a static RSA or a finite-field key exchange of TLS 1.2. */
@@ -81,6 +85,7 @@ enum tls_failure_kind { TLS_FAILURE_KINDS(X) TLS_FAILURE_KIND_COUNT };
 
 /* Nothing but counts: tables add and print it as an array. */
 struct tls_counts {
+    uint64_t engines[TLS_ENGINE_COUNT];
     uint64_t versions[TLS_VERSION_KIND_COUNT];
     uint64_t groups[TLS_GROUP_KIND_COUNT];
     uint64_t ciphers[TLS_CIPHER_KIND_COUNT];
@@ -94,8 +99,10 @@ struct tls_counts_list {
     const char *const *names;
     size_t count, offset;
 };
-enum { TLS_COUNTS_LISTS = 5 };
+enum { TLS_COUNTS_LISTS = 6 };
 extern const struct tls_counts_list tls_counts_lists[TLS_COUNTS_LISTS];
+
+extern const char *const tls_engine_names[]; /* by enum tls_engine_choice */
 
 const uint64_t *tls_counts_of(
     const struct tls_counts *tally, const struct tls_counts_list *list);

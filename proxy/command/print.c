@@ -277,13 +277,15 @@ void print_certificate(FILE *out, const json_t *certificate)
 void print_service(FILE *out, const json_t *service)
 {
     const json_t *certificate;
+    const char *engine = json_text(service, "tls_engine");
     char accept[512], connect[512], text[1200];
     size_t i;
 
     join(json_object_get(service, "accept"), accept, sizeof(accept));
     join(json_object_get(service, "connect"), connect, sizeof(connect));
-    snprintf(text, sizeof(text), "[%s] %s, accepts on %s, connects to %s",
-        json_text(service, "name"), json_text(service, "protocol"), accept, connect);
+    snprintf(text, sizeof(text), "[%s] %s%s%s, accepts on %s, connects to %s",
+        json_text(service, "name"), json_text(service, "protocol"),
+        *engine != '\0' ? " by TLS engine " : "", engine, accept, connect);
     print_wrapped(out, "", text);
     json_array_foreach(json_object_get(service, "certificates"), i, certificate)
         print_certificate(out, certificate);

@@ -241,6 +241,7 @@ static void print_handshakes(const json_t *status)
         json_number(counters, "handshakes_full"),
         json_number(counters, "handshakes_resumed"),
         json_number(counters, "handshakes_failed"));
+    print_kinds("engine", json_object_get(tls, "engines"));
     print_kinds("version", json_object_get(tls, "versions"));
     print_kinds("group", json_object_get(tls, "groups"));
     print_kinds("cipher", json_object_get(tls, "ciphers"));

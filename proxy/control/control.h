@@ -25,13 +25,13 @@
  * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
  *     order: a connection that worker has accepted for the service; speak TLS on it.
  *
- * SERVICE: {"name", "accept": [text], "connect": [text], "protocol",
+ * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "tls_engine",
  *     "certificates": [CERT]}
  * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
  *     "not_after" (both RFC 3339), "days_left", "chain_len"}
  * FINDING: {"id", "severity", "file"?, "fact", "why"?, "remedy"?, "commands"?: [text]};
  *     the commands stand in the remedy as they are, and can be pasted into a shell.
- * TLS: handshakes done, as chosen, by kind: {"versions", "groups", "ciphers",
+ * TLS: handshakes done, as chosen, by kind: {"engines", "versions", "groups", "ciphers",
  *     "signatures": {name: n}}, and "failures": {cause: n}; every name of
  *     proxy/net/tls_counts.h is there. All of one are as many as handshakes_full +
  *     handshakes_resumed; of the failures, handshakes_failed. "TLSv1.2" of the versions

@@ -28,7 +28,7 @@ static struct engine {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *groups, *stock, *keys; /* `keys`: or the remote ones */
     struct multibuffer library;
-    bool batched, remote;
+    bool batched, has_tools, remote;
     uint64_t (*key_number)(X509 *leaf);
     void (*flush)(void *owner); /* sends what waits for the signer */
     void *flush_owner;
@@ -48,8 +48,8 @@ static bool load_providers(struct error *err)
             1 ||
         (engine.groups = OSSL_PROVIDER_load(engine.libctx, PROVIDER_GROUPS)) == NULL ||
         (engine.stock = OSSL_PROVIDER_load(engine.libctx, "default")) == NULL ||
-        (engine.keys = OSSL_PROVIDER_load(engine.libctx,
-             engine.remote ? PROVIDER_REMOTE : PROVIDER_KEYS)) == NULL)
+        (engine.keys = OSSL_PROVIDER_load(
+             engine.libctx, engine.remote ? PROVIDER_REMOTE : PROVIDER_KEYS)) == NULL)
         return error_set(err, "OpenSSL did not take our provider");
     return true;
 }
@@ -63,7 +63,8 @@ static bool load_remote_provider(struct error *err)
     if (OSSL_PROVIDER_available(NULL, "default") == 1)
         engine.stock = OSSL_PROVIDER_load(NULL, "default");
     if (!added)
-        added = OSSL_PROVIDER_add_builtin(NULL, PROVIDER_REMOTE, provider_remote_init) == 1;
+        added =
+            OSSL_PROVIDER_add_builtin(NULL, PROVIDER_REMOTE, provider_remote_init) == 1;
     engine.keys = added ? OSSL_PROVIDER_load(NULL, PROVIDER_REMOTE) : NULL;
     return engine.keys != NULL ||
         error_set(err, "OpenSSL did not take the provider that asks the signer");
@@ -91,17 +92,26 @@ static bool is_possible(struct error *err)
     return is_fips() ? error_set(err, "FIPS mode is on") : true;
 }
 
+/* What the native TLS engine needs, whoever does the arithmetic. */
+static bool start_tools(const struct multibuffer *library, bool own, struct error *err)
+{
+    operations_start(library);
+    exchange_alone_start(own);
+    digests_start();
+    if (!key_pool_start(library, engine.libctx) ||
+        !record_ciphers_start(engine.libctx, own))
+        return error_set(err, "no memory for key operations");
+    engine.has_tools = true;
+    return true;
+}
+
 /* What both of ours have in common. */
 static bool start_ours(const struct multibuffer *library, struct error *err)
 {
     p384_start(P384_BEST);
     operations_start(library);
-    if (!load_providers(err))
-        return false;
-    digests_start();
-    if (!key_pool_start(library, engine.libctx) || !record_ciphers_start(engine.libctx))
-        return error_set(err, "no memory for key operations");
-    return self_test(library, key_exchange_derive_alone, engine.libctx, err);
+    return load_providers(err) && start_tools(library, true, err) &&
+        self_test(library, key_exchange_derive_alone, engine.libctx, err);
 }
 
 static bool start_batched(struct error *err)
@@ -129,15 +139,16 @@ static bool try_batched(struct error *err)
         return false;
     }
     (void)snprintf(engine.description, sizeof(engine.description),
-        "batched (%s: P-384, P-256, X25519, RSA 2048-4096, ECDSA), records by %s",
-        engine.library.description, record_ciphers_description());
+        "batched (%s: P-384, P-256, X25519, RSA 2048-4096, ECDSA)",
+        engine.library.description);
     return true;
 }
 
 static bool start_stock(const char *why, struct error *err)
 {
     describe("openssl", why);
-    return !engine.remote || load_remote_provider(err);
+    return (!engine.remote || load_remote_provider(err)) &&
+        (is_fips() || start_tools(NULL, false, err));
 }
 
 /* `why` not batched. */
@@ -146,9 +157,7 @@ static bool try_own(const char *why, struct error *err)
     struct error why_not;
 
     if (is_possible(&why_not) && start_ours(NULL, &why_not)) {
-        (void)snprintf(engine.description, sizeof(engine.description),
-            "openssl, P-384 of our own (%.150s), records by %s", why,
-            record_ciphers_description());
+        describe("openssl, P-384 of our own", why);
         return true;
     }
     engine_stop();
@@ -187,14 +196,15 @@ bool engine_start(enum engine_choice choice, struct error *err)
 {
     if (engine.remote && ASYNC_is_capable() != 1)
         return error_set(err,
-            "this OpenSSL has no ASYNC jobs, so that no handshake can wait for the signer: "
+            "this OpenSSL has no ASYNC jobs, so that no handshake can wait for the "
+            "signer: "
             "signer = off");
     return start(choice, err);
 }
 
 void engine_stop(void)
 {
-    engine.batched = false;
+    engine.batched = engine.has_tools = false;
     record_ciphers_stop();
     signing_stop();
     key_pool_stop();
@@ -213,7 +223,7 @@ OSSL_LIB_CTX *engine_libctx(void)
 
 bool engine_seals_records(void)
 {
-    return engine.libctx != NULL;
+    return engine.has_tools;
 }
 
 bool engine_is_batched(void)
@@ -301,5 +311,5 @@ static bool release_stacks(void)
 
 bool engine_refill(void)
 {
-    return (engine.libctx != NULL && key_pool_refill()) || release_stacks();
+    return (engine.has_tools && key_pool_refill()) || release_stacks();
 }

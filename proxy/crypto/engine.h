@@ -7,8 +7,6 @@
  *     X25519       crypto_mb          OpenSSL            OpenSSL
  *     ECDSA        crypto_mb, OpenSSL OpenSSL            OpenSSL
  *     TLS's KDFs   ours               ours               OpenSSL
- *     handshakes   proxy/handshake's  proxy/handshake's  OpenSSL
- *     records      record_cipher.h    record_cipher.h    OpenSSL
  *
  * crypto_mb, Intel's library, does eight at a time and needs AVX-512 IFMA; where two are
  * named, the second does what waits alone. Handshakes of our own submit their operations
@@ -36,7 +34,8 @@ enum engine_choice {
 
 /* Before engine_start(), in a worker whose private keys are the signer's: engine_adopt()
  * then takes public keys, which the signer
- * knows by their `key_number`, and any handshake may report that it awaits a key operation. */
+ * knows by their `key_number`, and any handshake may report that it awaits a key
+ * operation. */
 void engine_use_signer(uint64_t (*key_number)(X509 *leaf));
 uint64_t engine_key_number(X509 *leaf);
 bool engine_signs_remotely(void);
@@ -73,12 +72,12 @@ void engine_abandon(SSL *ssl);
 bool engine_is_batched(void);
 /* Sessions may report that they await a key operation. */
 bool engine_may_pause(void);
-/* Records of established sessions may be ours (record_cipher.h), for the key schedule
- * that traffic.h listens to is. */
+/* There is what the native TLS engine needs: always, but with validated modules (FIPS).
+ */
 bool engine_seals_records(void);
-/* One line for the log and `status`: "batched (crypto_mb 1.0.11: P-384, X25519, ...),
- * records by ipsec-mb 1.3.0", or "openssl, P-384 of our own (no AVX-512 IFMA on this
- * CPU), records by openssl", or "openssl (as configured)". */
+/* One line for the log and `status`: "batched (crypto_mb 1.0.11: P-384, P-256, ...)", or
+ * "openssl, P-384 of our own (no AVX-512 IFMA on this CPU)", or "openssl (as
+ * configured)". */
 const char *engine_description(void);
 
 /* Operations that wait, and: run some of them, one full batch (P-384 is 0.4 ms, RSA 2048

@@ -65,6 +65,9 @@ bool key_exchange_decode(const struct key_exchange_group *group,
 void key_exchange_derive(const struct multibuffer *library,
     const struct key_exchange_group *group, struct key_exchange_job *jobs, size_t count);
 
+/* Whether P-384 is done by p384.h, as it is until this says otherwise, or by OpenSSL. */
+void exchange_alone_start(bool own_p384);
+
 /* A single job: on P-384 by p384.h, on P-256 and X25519 by OpenSSL; of the first two each
  * needs less than half the time of a batch. */
 typedef void key_exchange_alone(

@@ -1,4 +1,5 @@
-/* One at a time: P-384 by ourselves, the others by OpenSSL. */
+/* One at a time: P-384 by ourselves, unless OpenSSL is to do everything, the others by
+ * OpenSSL. */
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -15,11 +16,12 @@ static BIGNUM *from_limbs(BIGNUM *number, const uint64_t *limbs, size_t count)
 
 /* EC_POINT_set_affine_coordinates() refuses what is not on the curve; EC_POINT_mul() on
  * this curve runs in constant time. */
-static bool multiply(const EC_GROUP *curve, struct key_exchange_job *job, EC_POINT *point,
-    BIGNUM *x, BIGNUM *y, BIGNUM *scalar, BN_CTX *numbers)
+static bool multiply(const EC_GROUP *curve, const struct key_exchange_group *group,
+    struct key_exchange_job *job, EC_POINT *point, BIGNUM *x, BIGNUM *y, BIGNUM *scalar,
+    BN_CTX *numbers)
 {
-    size_t limbs = key_exchange_groups[KEY_EXCHANGE_P256].limbs;
-    int len = (int)key_exchange_groups[KEY_EXCHANGE_P256].secret_len;
+    size_t limbs = group->limbs;
+    int len = (int)group->secret_len;
 
     BN_set_flags(scalar, BN_FLG_CONSTTIME);
     return from_limbs(x, job->peer->x, limbs) != NULL &&
@@ -32,17 +34,19 @@ static bool multiply(const EC_GROUP *curve, struct key_exchange_job *job, EC_POI
 }
 
 /* With its tables, for good. */
-static const EC_GROUP *p256(void)
+static const EC_GROUP *curve_of(const struct key_exchange_group *group)
 {
-    static EC_GROUP *curve;
+    static EC_GROUP *curves[KEY_EXCHANGE_GROUPS];
+    size_t index = (size_t)(group - key_exchange_groups);
 
-    if (curve == NULL)
-        curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-    return curve;
+    if (curves[index] == NULL)
+        curves[index] = EC_GROUP_new_by_curve_name(
+            index == KEY_EXCHANGE_P256 ? NID_X9_62_prime256v1 : NID_secp384r1);
+    return curves[index];
 }
 
 /* In the secure heap where there is one. */
-static BN_CTX *p256_numbers(void)
+static BN_CTX *curve_numbers(void)
 {
     static BN_CTX *numbers;
 
@@ -51,10 +55,11 @@ static BN_CTX *p256_numbers(void)
     return numbers;
 }
 
-static void derive_p256(struct key_exchange_job *job)
+static void derive_on_curve(
+    const struct key_exchange_group *group, struct key_exchange_job *job)
 {
-    const EC_GROUP *curve = p256();
-    BN_CTX *numbers = p256_numbers();
+    const EC_GROUP *curve = curve_of(group);
+    BN_CTX *numbers = curve_numbers();
     EC_POINT *point;
 
     job->ok = false;
@@ -66,7 +71,7 @@ static void derive_p256(struct key_exchange_job *job)
         BIGNUM *scalar = BN_CTX_get(numbers);
 
         if (scalar != NULL) {
-            job->ok = multiply(curve, job, point, x, y, scalar, numbers);
+            job->ok = multiply(curve, group, job, point, x, y, scalar, numbers);
             BN_clear(scalar); /* the next user of numbers finds nothing */
             BN_clear(x);
         }
@@ -75,11 +80,12 @@ static void derive_p256(struct key_exchange_job *job)
     EC_POINT_clear_free(point);
 }
 
-static bool multiply_base(const EC_GROUP *curve, struct key_exchange_key *key,
-    EC_POINT *point, BIGNUM *x, BIGNUM *y, BIGNUM *scalar, BN_CTX *numbers)
+static bool multiply_base(const EC_GROUP *curve, const struct key_exchange_group *group,
+    struct key_exchange_key *key, EC_POINT *point, BIGNUM *x, BIGNUM *y, BIGNUM *scalar,
+    BN_CTX *numbers)
 {
-    size_t limbs = key_exchange_groups[KEY_EXCHANGE_P256].limbs;
-    int len = (int)key_exchange_groups[KEY_EXCHANGE_P256].secret_len;
+    size_t limbs = group->limbs;
+    int len = (int)group->secret_len;
 
     BN_set_flags(scalar, BN_FLG_CONSTTIME);
     return from_limbs(scalar, key->scalar, limbs) != NULL &&
@@ -89,10 +95,11 @@ static bool multiply_base(const EC_GROUP *curve, struct key_exchange_key *key,
         BN_bn2lebinpad(y, (unsigned char *)key->y, len) == len;
 }
 
-static bool public_p256(struct key_exchange_key *key)
+static bool public_on_curve(
+    const struct key_exchange_group *group, struct key_exchange_key *key)
 {
-    const EC_GROUP *curve = p256();
-    BN_CTX *numbers = p256_numbers();
+    const EC_GROUP *curve = curve_of(group);
+    BN_CTX *numbers = curve_numbers();
     EC_POINT *point;
     bool made = false;
 
@@ -104,7 +111,7 @@ static bool public_p256(struct key_exchange_key *key)
         BIGNUM *scalar = BN_CTX_get(numbers);
 
         if (scalar != NULL) {
-            made = multiply_base(curve, key, point, x, y, scalar, numbers);
+            made = multiply_base(curve, group, key, point, x, y, scalar, numbers);
             BN_clear(scalar);
         }
     }
@@ -147,23 +154,35 @@ static void derive_x25519(struct key_exchange_job *job)
     EVP_PKEY_free(own);
 }
 
+static bool p384_is_ours = true;
+
+void exchange_alone_start(bool own_p384)
+{
+    p384_is_ours = own_p384;
+}
+
+static bool is_ours(const struct key_exchange_group *group)
+{
+    return p384_is_ours && group == &key_exchange_groups[KEY_EXCHANGE_P384];
+}
+
 void key_exchange_derive_alone(
     const struct key_exchange_group *group, struct key_exchange_job *job)
 {
-    if (group == &key_exchange_groups[KEY_EXCHANGE_P384])
+    if (is_ours(group))
         job->ok = p384_derive(job->secret, job->own->scalar, job->peer->x, job->peer->y);
-    else if (group == &key_exchange_groups[KEY_EXCHANGE_P256])
-        derive_p256(job);
-    else
+    else if (group == &key_exchange_groups[KEY_EXCHANGE_X25519])
         derive_x25519(job);
+    else
+        derive_on_curve(group, job);
 }
 
 bool key_exchange_public_alone(
     const struct key_exchange_group *group, struct key_exchange_key *key)
 {
-    if (group == &key_exchange_groups[KEY_EXCHANGE_P384])
+    if (is_ours(group))
         return p384_public(key->x, key->y, key->scalar);
-    if (group == &key_exchange_groups[KEY_EXCHANGE_P256])
-        return public_p256(key);
-    return public_x25519(key);
+    return group == &key_exchange_groups[KEY_EXCHANGE_X25519]
+        ? public_x25519(key)
+        : public_on_curve(group, key);
 }

@@ -12,7 +12,6 @@
 
 #include "proxy/crypto/digest.h"
 #include "proxy/crypto/provider.h"
-#include "proxy/crypto/traffic.h"
 
 enum { INFO_MAX = 2 + 1 + 255 + 1 + 255 };
 
@@ -161,7 +160,6 @@ static int derive(
     if (request.mode != EVP_KDF_HKDF_MODE_EXPAND_ONLY || request.key.data == NULL ||
         !expand(&request, request.key, request.data, out, len))
         return 0;
-    traffic_note(request.digest, request.label, out, len);
     return 1;
 }
 

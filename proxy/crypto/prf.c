@@ -8,7 +8,6 @@
 #include <openssl/params.h>
 
 #include "proxy/crypto/provider.h"
-#include "proxy/crypto/traffic.h"
 
 /* P_hash(secret, seed) = HMAC(A(1) + seed) + HMAC(A(2) + seed) + ..., where A(0) is the
  * seed and A(i) = HMAC(A(i-1)). */
@@ -74,7 +73,6 @@ static int derive(
     digest_key_init(&secret, request.digest, request.secret.data, request.secret.len);
     prf(&secret, request.parts, request.count, out, len);
     digest_key_wipe(&secret);
-    traffic_note(request.digest, request.parts[0], out, len); /* the label is first */
     return 1;
 }
 

@@ -40,8 +40,9 @@ struct record_text {
     size_t len;
 };
 
-/* Chooses the fastest way there is that passes a self-test. */
-bool record_ciphers_start(OSSL_LIB_CTX *libctx);
+/* Chooses the fastest way there is that passes a self-test, or, without `fast`, OpenSSL.
+ */
+bool record_ciphers_start(OSSL_LIB_CTX *libctx, bool fast);
 void record_ciphers_stop(void); /* no key is in use any more */
 const char *record_ciphers_description(void); /* "ipsec-mb 1.3.0", "openssl" */
 

@@ -4,54 +4,6 @@
 
 #include <openssl/crypto.h>
 
-static struct traffic *watched;
-
-void traffic_watch(struct traffic *of)
-{
-    watched = of;
-}
-
-bool traffic_is_known(const struct traffic *traffic)
-{
-    return traffic->has_server || traffic->block_len > 0;
-}
-
-void traffic_wipe(struct traffic *traffic)
-{
-    if (watched == traffic)
-        watched = NULL;
-    OPENSSL_cleanse(traffic, sizeof(*traffic));
-}
-
-static bool is(struct digest_part label, const char *text)
-{
-    return label.len == strlen(text) && memcmp(label.data, text, label.len) == 0;
-}
-
-static bool keep(unsigned char *secret, const struct digest *digest,
-    const unsigned char *bytes, size_t len)
-{
-    watched->digest = digest;
-    memcpy(secret, bytes, len);
-    return true;
-}
-
-void traffic_note(const struct digest *digest, struct digest_part label,
-    const unsigned char *bytes, size_t len)
-{
-    if (watched == NULL)
-        return;
-    if (is(label, "c ap traffic") && len == digest->len) {
-        watched->has_client = keep(watched->client, digest, bytes, len);
-    } else if (is(label, "s ap traffic") && len == digest->len) {
-        watched->has_server = keep(watched->server, digest, bytes, len);
-    } else if (is(label, "key expansion")) {
-        len = len < TRAFFIC_BLOCK_MAX ? len : TRAFFIC_BLOCK_MAX;
-        (void)keep(watched->block, digest, bytes, len);
-        watched->block_len = len;
-    }
-}
-
 void traffic_expand_by(const struct digest_key *secret, const char *label,
     const unsigned char *context, size_t context_len, unsigned char *out, size_t len)
 {

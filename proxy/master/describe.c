@@ -86,9 +86,11 @@ json_t *describe_services(const struct plan *plan)
         const struct service_settings *settings = &plan->settings->services[i];
 
         json_array_append_new(list,
-            json_pack("{so so so ss so}", "name", utf8_json(settings->name), "accept",
+            json_pack("{so so so ss ss so}", "name", utf8_json(settings->name), "accept",
                 describe_accept(plan, i), "connect", describe_connect(&plan->services[i]),
                 "protocol", settings->protocol == PROTOCOL_HTTP ? "http" : "tcp",
+                "tls_engine",
+                settings->tls_engine == TLS_ENGINE_NATIVE ? "native" : "openssl",
                 "certificates", describe_certificates(&plan->services[i], settings)));
     }
     return list;

@@ -40,7 +40,8 @@ void client_log_state(
 void client_log_handshake(struct client *c)
 {
     enum end_reason reason = (enum end_reason)c->reason;
-    static const struct tls_info none = {.version = "", .sni = "", .alert = ""};
+    static const struct tls_info none = {
+        .engine = "-", .version = "", .sni = "", .alert = ""};
     const struct tls_info *tls = stream_tls_info(&c->stream);
     char peer[REPORT_PEER_MAX], sni[QUOTED_MAX], offered[QUOTED_MAX], cause[QUOTED_MAX],
         alert[QUOTED_MAX], said[QUOTED_MAX];
@@ -53,12 +54,12 @@ void client_log_handshake(struct client *c)
     if (tls == NULL)
         tls = &none;
     log_at(end_reason_level(reason),
-        "event=end conn=%u peer=%s service=%s reason=%s state=handshake sni=%s "
-        "offered=%s "
+        "event=end conn=%u peer=%s service=%s reason=%s state=handshake engine=%s "
+        "sni=%s offered=%s "
         "alert=%s cause=%s detail=%s ms=%llu",
         c->id, client_log_peer(c, peer), c->service->settings->name,
-        end_reason_text(reason), quote(sni, tls->sni), quote(offered, tls->offered),
-        quote(alert, tls->alert), quote(cause, tls->cause),
+        end_reason_text(reason), tls->engine, quote(sni, tls->sni),
+        quote(offered, tls->offered), quote(alert, tls->alert), quote(cause, tls->cause),
         quote(said, c->detail != NULL ? c->detail : ""),
         (unsigned long long)(loop_now(c->clients->loop) - c->accepted));
 }
@@ -67,14 +68,16 @@ void client_log_end(struct client *c)
 {
     enum log_level level = end_reason_level(c->reason);
     char peer[REPORT_PEER_MAX], said[QUOTED_MAX];
+    const struct tls_info *tls = stream_tls_info(&c->stream);
 
     if (!log_enabled(level) || !clients_may_log(c->clients, c->reason))
         return;
     log_at(level,
-        "event=end conn=%u peer=%s service=%s reason=%s state=%s requests=%u in=%llu "
-        "out=%llu ms=%llu%s%s",
+        "event=end conn=%u peer=%s service=%s reason=%s state=%s engine=%s requests=%u "
+        "in=%llu out=%llu ms=%llu%s%s",
         c->id, client_log_peer(c, peer), c->service->settings->name,
-        end_reason_text(c->reason), state_names[c->ended_in], c->requests,
+        end_reason_text(c->reason), state_names[c->ended_in],
+        tls != NULL ? tls->engine : "-", c->requests,
         (unsigned long long)c->stream.bytes_in, (unsigned long long)c->stream.bytes_out,
         (unsigned long long)(loop_now(c->clients->loop) - c->accepted),
         c->detail != NULL ? " detail=" : "",

@@ -4,41 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
-
 #include "certstore/context.h"
-#include "proxy/crypto/engine.h"
-#include "proxy/crypto/traffic.h"
 #include "proxy/tls/tls_session.h"
 
 enum {
     HELLO_KEPT = 4096, /* what a failed handshake is explained from */
     PLAIN_METHOD_MAX = 16, /* longest HTTP method looked for */
-    RECORD_MAX = 16384, /* plaintext in one record */
-    RECORD_OVERHEAD = 64, /* at most, of its ciphertext */
     FLIGHT_ROOM = 4096, /* what a server's first flight takes, mostly */
     BYTES_PER_EMPTY_RECORD = 4096 /* plaintext that pays for one */
 };
-
-static void on_info(const SSL *ssl, int where, int value)
-{
-    struct tls *tls = SSL_get_app_data(ssl);
-
-    if ((where & SSL_CB_ALERT) == 0)
-        return;
-    if (where & SSL_CB_READ)
-        tls->alert_received = value & 0xff;
-    else
-        tls->alert_sent = value & 0xff;
-}
-
-/* From inside engine_run(). */
-static int on_keys_ready(SSL *ssl, void *tls)
-{
-    (void)ssl;
-    ((struct tls *)tls)->keys_ready = true;
-    return 1;
-}
 
 struct tls *tls_server(struct tls_context *context, struct buffer *out)
 {
@@ -53,42 +27,14 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out)
     return tls;
 }
 
-/* OpenSSL shakes hands: it has not seen anything yet. */
-static void use_openssl(struct tls *tls)
-{
-    tls->ssl = SSL_new(tls->context);
-    if (tls->ssl == NULL)
-        abort();
-    BIO *bio = tls_bio_new(tls);
-    SSL_set_bio(tls->ssl, bio, bio);
-    SSL_set_app_data(tls->ssl, tls);
-    SSL_set_info_callback(tls->ssl, on_info);
-    SSL_set_accept_state(tls->ssl);
-    if (engine_may_pause()) {
-        SSL_set_mode(tls->ssl, SSL_MODE_ASYNC);
-        SSL_set_async_callback(tls->ssl, on_keys_ready);
-        SSL_set_async_callback_arg(tls->ssl, tls);
-    }
-    if (engine_seals_records() &&
-        (tls->traffic = calloc(1, sizeof(*tls->traffic))) == NULL)
-        abort();
-}
-
 void tls_free(struct tls *tls)
 {
     if (tls == NULL)
         return;
-    if (tls->ssl != NULL)
-        engine_abandon(tls->ssl); /* or a job in progress would leak */
-    SSL_free(tls->ssl);
-    tls_native_free(tls->native);
-    if (tls->traffic != NULL)
-        traffic_wipe(tls->traffic);
-    free(tls->traffic);
-    tls_records_free(tls->records);
+    if (tls->engine != NULL)
+        tls->engine->free(tls);
     tls_negotiated_free(tls->outcome);
     SSL_CTX_free(tls->context);
-    buffer_destroy(&tls->partial);
     buffer_destroy(&tls->kept);
     buffer_destroy(&tls->hello);
     free(tls);
@@ -177,24 +123,6 @@ static int look_for_plain_http(struct tls *tls)
     return TLS_PLAIN_HTTP;
 }
 
-static int dead(struct tls *tls)
-{
-    tls->dead = true;
-    tls->error = ERR_peek_error();
-    if (tls->text == NULL)
-        tls->text = ERR_reason_error_string(tls->error);
-    ERR_clear_error();
-    if (tls->flooded) {
-        tls->text = "too many records that carry nothing";
-        return TLS_FLOOD;
-    }
-    if (tls->error != 0 &&
-        (ERR_GET_REASON(tls->error) == SSL_R_TOO_MANY_WARN_ALERTS ||
-            ERR_GET_REASON(tls->error) == SSL_R_RECORD_TOO_SMALL))
-        return TLS_FLOOD;
-    return TLS_FAILED;
-}
-
 int tls_used_up(struct tls *tls)
 {
     assert(tls->in_len == 0);
@@ -202,44 +130,13 @@ int tls_used_up(struct tls *tls)
     return TLS_NEED_INPUT;
 }
 
-/* What OpenSSL's "no" means to us. */
-static int judge(struct tls *tls, int result)
+int tls_opened(struct tls *tls, struct tls_negotiated *outcome)
 {
-    tls->awaiting = false;
-    switch (SSL_get_error(tls->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-        return tls_used_up(tls);
-    case SSL_ERROR_WANT_ASYNC:
-        tls->awaiting = true;
-        return TLS_NEED_KEYS;
-    case SSL_ERROR_WANT_ASYNC_JOB:
-        tls->awaiting = tls->keys_ready = true; /* no job is free: tried again soon */
-        return TLS_NEED_KEYS;
-    case SSL_ERROR_ZERO_RETURN:
-        tls->ended = true;
-        return TLS_END;
-    default:
-        return dead(tls);
-    }
-}
-
-static int handshake_by_openssl(struct tls *tls)
-{
-    ERR_clear_error();
-    tls->keys_ready = false;
-    traffic_watch(tls->traffic);
-    int result = SSL_do_handshake(tls->ssl);
-    traffic_watch(NULL);
-    if (result != 1)
-        return judge(tls, result);
+    tls->outcome = outcome;
     tls->awaiting = false;
     tls->open = true;
     tls->empty_records = 0;
     buffer_destroy(&tls->hello);
-    /* A job for each read and write would cost more than it could ever gain. */
-    SSL_clear_mode(tls->ssl, SSL_MODE_ASYNC);
-    tls->outcome = tls_negotiated_of(tls->ssl);
-    tls_take_over(tls);
     return TLS_OPENED;
 }
 
@@ -251,24 +148,32 @@ static int look_for_clear_text(struct tls *tls)
     return seen == TLS_OPENED ? look_for_plain_http(tls) : seen;
 }
 
-/* TLS_OPENED: it is known who shakes hands. */
-static int choose_who(struct tls *tls)
+/* The native engine is asked first where the policy says so; a ClientHello that it does
+ * not support is OpenSSL's as it came. TLS_OPENED: the engine is chosen. */
+static int choose_engine(struct tls *tls)
 {
     int seen = tls->recognised ? TLS_OPENED : look_for_clear_text(tls);
 
-    if (tls->dead)
+    if (seen != TLS_OPENED)
         return seen;
-    if (seen == TLS_OPENED)
-        seen = engine_seals_records() ? tls_native_begin(tls) : TLS_FAILED;
-    if (seen == TLS_FAILED)
-        use_openssl(tls);
-    return seen == TLS_FAILED ? TLS_OPENED : seen;
+    tls->engine = &tls_openssl;
+#ifdef WLB_TLS_NATIVE
+    const struct tls_policy *policy = context_policy(tls->context);
+
+    if (policy != NULL && policy->engine == TLS_ENGINE_NATIVE) {
+        seen = tls_native.begin(tls);
+        tls->engine = seen == TLS_OPENED ? &tls_native
+            : seen == TLS_FAILED         ? &tls_openssl
+                                         : NULL;
+    }
+#endif
+    return tls->engine == &tls_openssl ? tls_openssl.begin(tls) : seen;
 }
 
 static int handshake(struct tls *tls, char *plain, size_t capacity)
 {
-    if (tls->ssl == NULL && tls->native == NULL) {
-        int seen = choose_who(tls);
+    if (tls->engine == NULL) {
+        int seen = choose_engine(tls);
 
         if (seen != TLS_OPENED) {
             tls_keep(tls); /* fed again with what completes it */
@@ -277,8 +182,14 @@ static int handshake(struct tls *tls, char *plain, size_t capacity)
     }
     if (buffer_len(tls->out) == 0)
         (void)buffer_reserve(tls->out, FLIGHT_ROOM);
-    return tls->native != NULL ? tls_native_read(tls, plain, capacity)
-                               : handshake_by_openssl(tls);
+    return tls->engine->read(tls, plain, capacity);
+}
+
+bool tls_count_record(struct tls *tls)
+{
+    uint32_t most = tls->open ? TLS_EMPTY_RECORDS_MAX : TLS_HANDSHAKE_RECORDS_MAX;
+
+    return ++tls->empty_records <= most;
 }
 
 void tls_earn(struct tls *tls, size_t len)
@@ -302,48 +213,21 @@ int tls_read(struct tls *tls, char *plain, size_t capacity)
     if (!tls->open)
         return tls->in_len == 0 && !tls->awaiting ? tls_used_up(tls)
                                                   : handshake(tls, plain, capacity);
-    if (tls->records != NULL)
-        return tls_records_read(tls, plain, capacity);
-    if (tls->in_len == 0)
-        return tls_used_up(tls);
-    ERR_clear_error();
-    int n = SSL_read(tls->ssl, plain, (int)capacity);
-    if (n <= 0)
-        return judge(tls, n);
-    tls_earn(tls, (size_t)n);
-    return n;
+    return tls->engine->read(tls, plain, capacity);
 }
 
 bool tls_write(struct tls *tls, const char *plain, size_t len)
 {
-    size_t written, records = len / RECORD_MAX + 1;
-
     assert(tls->open);
     if (len == 0)
         return true;
-    if (tls->dead)
-        return false;
-    if (tls->records != NULL)
-        return tls_records_write(tls, plain, len);
-    buffer_reserve(tls->out, len + records * RECORD_OVERHEAD);
-    ERR_clear_error();
-    /* Whole: the BIO takes everything. */
-    if (SSL_write_ex(tls->ssl, plain, len, &written) == 1 && written == len)
-        return true;
-    dead(tls);
-    return false;
+    return !tls->dead && tls->engine->write(tls, plain, len);
 }
 
 void tls_end(struct tls *tls)
 {
-    if (!tls->open || tls->dead)
-        return;
-    if (tls->records != NULL) {
-        tls_records_end(tls);
-        return;
-    }
-    SSL_shutdown(tls->ssl);
-    ERR_clear_error();
+    if (tls->open && !tls->dead)
+        tls->engine->end(tls);
 }
 
 bool tls_is_untouched(const struct tls *tls)
@@ -389,4 +273,10 @@ bool tls_has_input(const struct tls *tls)
 const char *tls_error(const struct tls *tls)
 {
     return tls->text != NULL ? tls->text : "TLS failed without saying why";
+}
+
+size_t tls_input(const struct tls *tls, const char **bytes)
+{
+    *bytes = tls->in;
+    return tls->in_len;
 }

@@ -5,11 +5,9 @@
  * comes out in the buffer given at creation. Whenever any of these functions has
  * returned, that buffer may hold bytes to send.
  *
- * A ClientHello that offers what is usual is answered by proxy/handshake, which keeps
- * less than 2 KiB while it waits; any other goes to OpenSSL as it came, byte for byte. So
- * does every one with the stock engine (engine.h). Then, with one of the usual ciphers,
- * records are ours (tls_records.h) and OpenSSL's object, where there was one, is gone:
- * that is most of the memory of an idle connection, and half the cost of a short record.
+ * One of two engines does the handshake and the records, whole: OpenSSL, or the native
+ * one where the policy chooses it (context.h) and the ClientHello is one that it
+ * supports. Any other ClientHello goes to OpenSSL as it came, byte for byte.
  */
 #ifndef WLBPROXY_TLS_TLS_H
 #define WLBPROXY_TLS_TLS_H
@@ -37,6 +35,7 @@ enum {
 /* What logs and counters say about a session. Strings are static or live with it
  * or until the next tls_info(). */
 struct tls_info {
+    const char *engine; /* "openssl", "native"; "-" before it is chosen */
     const char *version; /* "TLSv1.3"; "" before it is known */
     const char *cipher; /* "TLS_AES_128_GCM_SHA256" */
     const char *group; /* "X25519" */
@@ -90,6 +89,6 @@ const char *tls_error(const struct tls *tls);
 const struct tls_info *tls_info(struct tls *tls);
 
 /* Counts a handshake that is done. Numbers are compared, no names. */
-void tls_counts_count(struct tls_counts *counts, const struct tls *tls);
+void tls_counts_count(struct tls_counts *tally, const struct tls *tls);
 
 #endif

@@ -3,17 +3,7 @@
 
 #include <openssl/bio.h>
 
-#include "proxy/crypto/traffic.h"
-#include "proxy/tls/tls_session.h"
-
-/* Counts records as they begin: those that bring nothing (KeyUpdates, empty ones,
- * warnings, attempts to renegotiate) cost us and not the peer. */
-static void count_record(struct tls *tls)
-{
-    uint32_t most = tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX;
-
-    tls->flooded = ++tls->empty_records > most;
-}
+#include "proxy/tls/tls_openssl.h"
 
 /* RFC 8446, 5.1; and a hello of SSL 2's form, whose header has two bytes (RFC 5246, E.2),
  * can only come first. */
@@ -32,61 +22,38 @@ static void follow_header(struct tls_follow *f, unsigned char byte)
     if (f->header_len < TLS_RECORD_HEADER)
         return;
     f->body_left = (uint16_t)body_length(f->header, !f->past_first);
-    f->header_len = f->nonce_len = 0;
+    f->header_len = 0;
     f->past_first = true;
-    f->records = f->header[0] == SSL3_RT_CHANGE_CIPHER_SPEC ? 0 : f->records + 1;
 }
 
-static size_t follow_body(struct tls_follow *f, const unsigned char *bytes, size_t len)
+/* Counts records as they begin: those that bring nothing (KeyUpdates, empty ones,
+ * warnings, attempts to renegotiate) cost us and not the peer. OpenSSL takes headers
+ * alone. In that of a record too many it finds a length that no record may have, so that
+ * it says so in an alert and ends the session. */
+static void guard_header(struct tls *tls, struct tls_follow *f, unsigned char *byte)
 {
-    size_t n = len < f->body_left ? len : f->body_left;
-
-    for (size_t i = 0; i < n && f->nonce_len < TLS_EXPLICIT_NONCE; i++)
-        f->nonce[f->nonce_len++] = bytes[i];
-    f->body_left -= (uint16_t)n;
-    return n;
-}
-
-/* OpenSSL takes headers alone. In that of a record too many it finds a length that no
- * record may have, so that it says so in an alert and ends the session. */
-static void guard_header(struct tls *tls, unsigned char *byte)
-{
-    if (tls->read.header_len == 0)
-        count_record(tls);
-    if (tls->flooded && tls->read.header_len >= TLS_RECORD_HEADER - 2)
+    if (f->header_len == 0)
+        tls->flooded = !tls_count_record(tls);
+    if (tls->flooded && f->header_len >= TLS_RECORD_HEADER - 2)
         *byte = 0xff;
-    follow_header(&tls->read, *byte);
+    follow_header(f, *byte);
 }
 
 static void follow_input(struct tls *tls, unsigned char *bytes, size_t len)
 {
-    while (len > 0) {
-        size_t n = follow_body(&tls->read, bytes, len);
+    struct tls_follow *f = &((struct tls_openssl *)tls->session)->read;
 
+    while (len > 0) {
+        size_t n = len < f->body_left ? len : f->body_left;
+
+        f->body_left -= (uint16_t)n;
         if (n == 0) {
-            guard_header(tls, bytes);
+            guard_header(tls, f, bytes);
             n = 1;
         }
         bytes += n;
         len -= n;
     }
-}
-
-static void follow_output(struct tls *tls, const unsigned char *bytes, size_t len)
-{
-    while (len > 0) {
-        size_t n = follow_body(&tls->written, bytes, len);
-
-        if (n == 0) {
-            follow_header(&tls->written, *bytes);
-            n = 1;
-        }
-        bytes += n;
-        len -= n;
-    }
-    /* Of TLS 1.3 only the tickets are sealed with traffic keys. */
-    if (!traffic_is_known(tls->traffic))
-        tls->written.records = 0;
 }
 
 static int on_bio_read(BIO *bio, char *bytes, int capacity)
@@ -113,8 +80,6 @@ static int on_bio_write(BIO *bio, const char *bytes, int len)
     BIO_clear_retry_flags(bio);
     buffer_append(tls->out, bytes, (size_t)len);
     tls->answered = true;
-    if (tls->traffic != NULL)
-        follow_output(tls, (const unsigned char *)bytes, (size_t)len);
     return len;
 }
 
@@ -154,10 +119,4 @@ BIO *tls_bio_new(struct tls *tls)
         abort();
     BIO_set_data(bio, tls);
     return bio;
-}
-
-size_t tls_input(const struct tls *tls, const char **bytes)
-{
-    *bytes = tls->in;
-    return tls->in_len;
 }

@@ -70,14 +70,10 @@ static void describe_handshake(const struct tls *tls)
 {
     struct tls_info *f = &latest.facts;
 
-    if (tls->ssl != NULL) {
-        f->sni = text_or_nothing(SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name));
-        f->service = context_owner(SSL_get_SSL_CTX(tls->ssl));
-    } else if (tls->native != NULL) {
-        f->sni = text_or_nothing(tls_native_host_name(tls));
-        f->service = context_owner(tls_native_context(tls));
-    } else {
-        f->service = context_owner(tls->context);
+    f->service = context_owner(tls->context);
+    if (tls->engine != NULL) {
+        f->sni = text_or_nothing(tls->engine->host_name(tls));
+        f->service = context_owner(tls->engine->context(tls));
     }
     explain_failure(tls);
 }
@@ -93,6 +89,7 @@ const struct tls_info *tls_info(struct tls *tls)
         .alpn = "",
         .peer_subject = "",
         .peer_sha256 = "",
+        .engine = tls->engine != NULL ? tls_engine_names[tls->engine->id] : "-",
         .handshake_done = tls->open,
         .cause_kind = TLS_FAILURE_OTHER,
         .alert = alert_text(tls)};

@@ -110,10 +110,7 @@ static bool cause_from_offer(
     if (hello->older && !hello->tls12 && !hello->tls13)
         *cause = (struct cause){
             TLS_FAILURE_OLD_VERSION, "the client offers nothing newer than TLS 1.1"};
-    else if (tls->ssl != NULL && hello->has_groups &&
-        SSL_version(tls->ssl) >= TLS1_2_VERSION &&
-        ERR_GET_REASON(tls->error) == SSL_R_NO_SHARED_CIPHER &&
-        SSL_get_shared_group(tls->ssl, -1) == 0)
+    else if (tls->no_shared_group && hello->has_groups)
         *cause = (struct cause){TLS_FAILURE_NO_GROUP, "no key exchange group in common"};
     else if (ERR_GET_REASON(tls->error) == SSL_R_UNSUPPORTED_PROTOCOL)
         *cause = (struct cause){TLS_FAILURE_NO_VERSION, "no TLS version in common"};
@@ -127,7 +124,7 @@ static enum tls_failure_kind tell_client_certificate(
     const struct tls *tls, char *text, size_t size)
 {
     snprintf(text, size, "the client's certificate is not acceptable: %s",
-        X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl)));
+        X509_verify_cert_error_string(tls->verify_error));
     return TLS_FAILURE_BAD_CLIENT_CERT;
 }
 

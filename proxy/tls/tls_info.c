@@ -1,4 +1,4 @@
-/* What a handshake came to, taken down once: the session may go on without OpenSSL. */
+/* What a handshake came to, taken down once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "proxy/tls/tls_session.h"
+#include "proxy/tls/tls_openssl.h"
 
 static enum tls_version_kind version_kind(const SSL *ssl)
 {
@@ -145,13 +145,21 @@ static void take_peer(struct tls_negotiated *outcome, const SSL *ssl)
     outcome->peer_sha256 = sha256_of(peer);
 }
 
-struct tls_negotiated *tls_negotiated_of(SSL *ssl)
+struct tls_negotiated *tls_negotiated_new(enum tls_engine_choice engine)
 {
     struct tls_negotiated *outcome = calloc(1, sizeof(*outcome));
-    const char *cipher = SSL_get_cipher_name(ssl);
 
     if (outcome == NULL)
         abort();
+    outcome->engine = engine;
+    return outcome;
+}
+
+struct tls_negotiated *tls_openssl_outcome(SSL *ssl)
+{
+    struct tls_negotiated *outcome = tls_negotiated_new(TLS_ENGINE_OPENSSL);
+    const char *cipher = SSL_get_cipher_name(ssl);
+
     outcome->version = SSL_get_version(ssl);
     outcome->cipher = cipher != NULL ? cipher : "";
     outcome->group = group_of(ssl);
@@ -184,6 +192,7 @@ void tls_counts_count(struct tls_counts *tally, const struct tls *tls)
 {
     const struct tls_negotiated *outcome = tls->outcome;
 
+    tally->engines[outcome->engine]++;
     tally->versions[outcome->version_kind]++;
     tally->groups[outcome->group_kind]++;
     tally->ciphers[outcome->cipher_kind]++;

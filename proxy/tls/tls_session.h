@@ -1,5 +1,8 @@
 /*
- * tls_session.h - the inside of struct tls, for the tls*.c files only.
+ * tls_session.h - the inside of struct tls, for tls*.c and the engines.
+ *
+ * An engine does the handshake and the records of a session, whole. It is chosen once,
+ * when a ClientHello has come, and the session stays with it.
  */
 #ifndef WLBPROXY_TLS_TLS_SESSION_H
 #define WLBPROXY_TLS_TLS_SESSION_H
@@ -10,29 +13,36 @@
 
 #include <openssl/ssl.h>
 
+#include "config/settings.h"
 #include "proxy/base/buffer.h"
 #include "proxy/tls/tls.h"
 
-struct handshake;
-struct tls_native;
-struct tls_records;
-struct traffic;
+enum { TLS_RECORD_HEADER = 5, TLS_PLAINTEXT_MAX = 16384 };
 
-enum { TLS_RECORD_HEADER = 5, TLS_EXPLICIT_NONCE = 8 };
-
-/* Where in the records of one direction the bytes stand (RFC 8446, 5.1). */
-struct tls_follow {
-    uint16_t body_left;
-    uint8_t header_len, nonce_len;
-    bool past_first;
-    unsigned char header[TLS_RECORD_HEADER];
-    unsigned char nonce[TLS_EXPLICIT_NONCE]; /* what the latest body begins with */
-    uint32_t records; /* since the ChangeCipherSpec, or since traffic keys are known */
+/* The functions of an engine. `read`, `write` and `end` are tls_read(), tls_write() and
+ * tls_end() of a session that is this engine's; the last two only when it is open. */
+struct tls_engine {
+    enum tls_engine_choice id;
+    /* TLS_OPENED: the session is this engine's from here on. TLS_NEED_INPUT: more of the
+     * ClientHello is needed to know. TLS_FAILED: not supported; nothing has happened, and
+     * the input is as it was. */
+    int (*begin)(struct tls *tls);
+    int (*read)(struct tls *tls, char *plain, size_t capacity);
+    bool (*write)(struct tls *tls, const char *plain, size_t len);
+    void (*end)(struct tls *tls);
+    void (*free)(struct tls *tls);
+    /* Of a handshake under way. */
+    const char *(*host_name)(const struct tls *tls); /* NULL: none */
+    SSL_CTX *(*context)(const struct tls *tls);
 };
+
+extern const struct tls_engine tls_openssl;
+extern const struct tls_engine tls_native; /* where WLB_TLS_NATIVE is defined */
 
 /* What a handshake came to: all that is asked of an established session. */
 struct tls_negotiated {
-    const char *version, *cipher, *group; /* of OpenSSL's, live with the context */
+    enum tls_engine_choice engine;
+    const char *version, *cipher, *group; /* static, or live with the context */
     SSL_CTX *context; /* our reference */
     char *sni, *alpn; /* NULL: none */
     char *peer_subject, *peer_sha256; /* NULL: no verified certificate */
@@ -44,10 +54,8 @@ struct tls_negotiated {
 };
 
 struct tls {
-    /* Who shakes hands: neither, until a ClientHello is whole; then one of the two. Later
-     * on `ssl` only where records are OpenSSL's. */
-    struct tls_native *native;
-    SSL *ssl;
+    const struct tls_engine *engine; /* NULL: not chosen yet */
+    void *session; /* the engine's own */
     SSL_CTX *context; /* our reference */
     struct buffer *out;
 
@@ -56,61 +64,33 @@ struct tls {
     struct buffer kept;
     struct buffer hello; /* the first bytes of the peer, until the handshake is done */
 
-    struct tls_follow read, written; /* by OpenSSL */
-    uint32_t
-        empty_records; /* records that brought no plaintext, against their allowance */
+    uint32_t empty_records; /* that brought no plaintext, against their allowance */
     uint32_t allowance_bytes;
-
-    struct traffic *traffic; /* of a handshake whose records may become ours */
-    struct tls_records *records; /* NULL: they are OpenSSL's */
-    struct buffer partial; /* a record of theirs that did not come whole yet */
     struct tls_negotiated *outcome; /* NULL: not open yet */
 
     bool recognised, answered, open, ended, dead, awaiting, keys_ready, flooded;
     bool proxy_protocol; /* came in place of TLS */
     int alert_received, alert_sent; /* -1: none */
     unsigned long error; /* OpenSSL's, packed */
+    long verify_error; /* X509_V_OK: the client's certificate was not refused */
+    bool no_shared_group; /* that is why it failed */
     const char *text;
 };
 
 enum {
-    TLS_BARREN_MAX = 33, /* OpenSSL itself objects to the 33rd empty record */
+    TLS_EMPTY_RECORDS_MAX = 33, /* OpenSSL itself objects to the 33rd empty record */
     TLS_HANDSHAKE_RECORDS_MAX = 16 * 1024 /* one byte a record is allowed */
 };
 
-/* tls.c */
+/* tls.c: for the engines. */
 void tls_earn(struct tls *tls, size_t len); /* plaintext pays for records without any */
+bool tls_count_record(struct tls *tls); /* one that begins; false: it is one too many */
 int tls_used_up(struct tls *tls);
+int tls_opened(struct tls *tls, struct tls_negotiated *outcome); /* returns TLS_OPENED */
 
-/* tls_native.c: a usual ClientHello is answered by proxy/handshake. TLS_OPENED: it is;
- * TLS_NEED_INPUT: there is more to come of it; else it is OpenSSL's. */
-int tls_native_begin(struct tls *tls);
-int tls_native_read(struct tls *tls, char *plain, size_t capacity);
-/* From the record layer: one that was opened. 0: read on. */
-int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len);
-/* May a record of that type come without encryption, although there are keys? */
-bool tls_native_allows_clear(const struct tls *tls, int type);
-const char *tls_native_host_name(const struct tls *tls); /* NULL: none */
-SSL_CTX *tls_native_context(const struct tls *tls);
-void tls_native_free(struct tls_native *native);
-
-/* tls_bio.c: our input and output as a BIO. */
-BIO *tls_bio_new(struct tls *tls);
-
-/* tls_negotiated.c: of a handshake that is done. */
-struct tls_negotiated *tls_negotiated_of(SSL *ssl);
-struct tls_negotiated *tls_info_of_native(struct handshake *handshake);
+/* tls_negotiated.c */
+struct tls_negotiated *tls_negotiated_new(enum tls_engine_choice engine);
 void tls_negotiated_free(struct tls_negotiated *outcome);
-
-/* tls_takeover.c: the session goes on without OpenSSL, if it can. */
-void tls_take_over(struct tls *tls);
-struct tls_records *tls_records_new(void); /* nothing is encrypted yet */
-
-/* tls_records.c: as tls_read() and the others, of a session that was taken over. */
-int tls_records_read(struct tls *tls, char *plain, size_t capacity);
-bool tls_records_write(struct tls *tls, const char *plain, size_t len);
-void tls_records_end(struct tls *tls);
-void tls_records_free(struct tls_records *records);
 
 /* tls_hello.c: what a ClientHello offers, read from the peer's first bytes. */
 struct tls_hello {

@@ -81,6 +81,7 @@ static void start(void)
 
     if (!engine_start(ENGINE_AUTO, &err))
         abort();
+    service_engine = "native";
     service_make(&service, "wlb", "", "P-256");
 }
 

@@ -160,6 +160,7 @@ static void rig_open(const char *options, const char *kind)
     memset(&rig, 0, sizeof(rig));
     rig.output = (struct handshake_output){
         on_messages, on_change_cipher_spec, on_keys_in, on_keys_out, on_told};
+    service_engine = "native";
     service_make(&rig.service, "wlb", options, kind);
     rig.clients = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_max_proto_version(rig.clients, TLS1_2_VERSION);

@@ -40,7 +40,7 @@ static struct service_made {
 } service_made[SERVICE_KEYS];
 
 /* A "P-256", an "ED25519", or a "2048" bits of RSA, made once: the long ones take
- * seconds. */
+ * seconds. A copy, for a key that signed holds on to its engine. */
 static inline EVP_PKEY *service_key(const char *kind)
 {
     struct service_made *made = service_made;
@@ -53,11 +53,9 @@ static inline EVP_PKEY *service_key(const char *kind)
         (void)snprintf(made->kind, sizeof(made->kind), "%s", kind);
         made->key = service_new_key(kind);
     }
-    (void)EVP_PKEY_up_ref(made->key);
-    return made->key;
+    return EVP_PKEY_dup(made->key);
 }
 
-/* Before the engine stops: a key that signed holds on to it. */
 static inline void service_forget_keys(void)
 {
     for (size_t i = 0; i < SERVICE_KEYS; i++)
@@ -68,9 +66,6 @@ static inline void service_forget_keys(void)
 /* Before service_ready(); one of each kind. */
 static inline void service_show(struct service *service, EVP_PKEY *key)
 {
-    /* The context's own copy: what the engine attaches to a key ends with the context,
-     * before the engine does. */
-    EVP_PKEY *copy = EVP_PKEY_dup(key);
     X509 *x = X509_new();
     X509_NAME *name = X509_get_subject_name(x);
 
@@ -82,9 +77,8 @@ static inline void service_show(struct service *service, EVP_PKEY *key)
     (void)X509_set_issuer_name(x, name);
     (void)X509_set_pubkey(x, key);
     if (X509_sign(x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) == 0 ||
-        SSL_CTX_use_cert_and_key(service->context, x, copy, NULL, 1) != 1)
+        SSL_CTX_use_cert_and_key(service->context, x, key, NULL, 1) != 1)
         abort();
-    EVP_PKEY_free(copy);
     X509_free(x);
 }
 
@@ -94,6 +88,9 @@ static inline void service_give_up(const char *why)
     abort();
 }
 
+/* The TLS engine of the services that are made from now on. */
+static const char *service_engine = "openssl";
+
 /* `options` are lines of the section of that name; "" is as good as any. */
 static inline void service_init(
     struct service *service, const char *name, const char *options)
@@ -102,8 +99,9 @@ static inline void service_init(
     struct error err;
 
     (void)snprintf(text, sizeof(text),
-        "[%s]\naccept = 127.0.0.1:1\nconnect = 127.0.0.1:2\ncert = /c\nkey = /k\n%s\n",
-        name, options);
+        "[%s]\naccept = 127.0.0.1:1\nconnect = 127.0.0.1:2\ncert = /c\nkey = /k\n"
+        "tls_engine = %s\n%s\n",
+        name, service_engine, options);
     *service = (struct service){
         .tickets = {
             .keys = {{.name = "name", .aes = "aes", .hmac = "hmac"}}, .count = 1}};

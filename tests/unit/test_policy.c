@@ -33,6 +33,7 @@ static bool shake(const char *options, const char *key, int version)
     bool native = false;
     char *bytes;
 
+    service_engine = "native";
     service_make(&service, "wlb", options, key);
     server_context = service.context;
     begin();
@@ -42,7 +43,7 @@ static bool shake(const char *options, const char *key, int version)
         run_client();
         long len = BIO_get_mem_data(client.out, &bytes);
         feed(bytes, (size_t)len, 100000);
-        native |= server.tls->native != NULL;
+        native |= server.tls->engine == &tls_native;
         (void)BIO_reset(client.out);
     }
     return native;

@@ -14,7 +14,7 @@ static struct forger forger;
 static void establish(size_t suite)
 {
     connect_with(&suites[suite]);
-    assert_non_null(server.tls->records);
+    assert_ptr_equal(server.tls->engine, &tls_native);
     forger_init(&forger, server.tls);
 }
 
@@ -59,7 +59,8 @@ static void nothing_follows_close_notify(void **state)
         assert_false(tls_write(server.tls, "pong", 4));
         assert_int_equal(buffer_len(&server.out), 0);
         if (is_13(i))
-            assert_true(tls_direction_next(&forger.tls.records->out, forger.tls.records));
+            assert_true(
+                tls_direction_next(&forger.session.records.out, &forger.session.records));
         forge(SSL3_RT_APPLICATION_DATA, "ping", 4);
         assert_int_equal(server.plain_len, 4);
         forge(99, "what?", 5);
@@ -112,7 +113,7 @@ static void check_that_it_is_over(void)
 static bool write_without_memory(size_t suite, int nth)
 {
     if (is_13(suite))
-        server.tls->records->rekey_after = 0;
+        tls_records_of(server.tls)->rekey_after = 0;
     fails_at = nth;
     bool written = tls_write(server.tls, "pong", 4);
     bool failed = fails_at == 0;
@@ -182,7 +183,7 @@ int main(void)
 
     if (CRYPTO_set_mem_functions(unsure_malloc, unsure_realloc, unsure_free) != 1)
         return 2;
-    if (!records_are_ours())
+    if (!start_native())
         return 0;
     failed = cmocka_run_group_tests(tests, make_contexts, free_contexts);
     engine_stop();

@@ -301,7 +301,7 @@ int main(void)
     };
     int failed;
 
-    if (!records_are_ours())
+    if (!start_native())
         return 0;
     failed = cmocka_run_group_tests(tests, make_contexts, free_contexts);
     engine_stop();

@@ -1,5 +1,5 @@
 /*
- * tls_forger.h - writes records as the client of a session that was taken over, with any
+ * tls_forger.h - writes records as the client of a native session, with any
  * type and content.
  */
 #ifndef WLBPROXY_TESTS_TLS_FORGER_H
@@ -8,33 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/tls/tls_records.h"
-#include "proxy/tls/tls_session.h"
+#include "proxy/tls/native/native.h"
 
 struct forger {
     struct tls tls; /* as far as sealing needs one */
+    struct tls_native session;
     struct buffer out;
 };
 
 /* With what `session` expects to read. */
 static inline void forger_init(struct forger *forger, const struct tls *session)
 {
-    const struct tls_records *theirs = session->records;
-    struct tls_records *ours = calloc(1, sizeof(*ours));
+    const struct tls_records *theirs = tls_records_of(session);
+    struct tls_records *ours = &forger->session.records;
 
     memset(forger, 0, sizeof(*forger));
     *ours = *theirs;
     ours->in.key.slot = NULL;
     ours->out = theirs->in;
-    ours->first_nonce = 7;
+    ours->out.sequence = theirs->in.sequence;
     record_key_init(&ours->out.key, theirs->in.key.cipher, true, theirs->in.key.bytes);
-    forger->tls.records = ours;
+    forger->tls.session = &forger->session;
     forger->tls.out = &forger->out;
 }
 
 static inline void forger_destroy(struct forger *forger)
 {
-    tls_records_free(forger->tls.records);
+    tls_records_destroy(&forger->session.records);
     buffer_destroy(&forger->out);
 }
 

@@ -18,11 +18,14 @@
 
 #include "proxy/base/buffer.h"
 #include "proxy/crypto/engine.h"
-#include "proxy/tls/tls.h"
+#include "proxy/tls/tls_session.h"
+#include "tests/unit/service.h"
 
 enum { PLAIN = 64 * 1024 };
 
 static SSL_CTX *server_context;
+static struct service rig_service;
+static const char *rig_options = ""; /* of the service */
 
 /* The session under test, and an OpenSSL client on memory BIOs. */
 static struct {
@@ -41,7 +44,7 @@ static struct {
     size_t plain_len;
 } client;
 
-static EVP_PKEY *make_key(void)
+static inline EVP_PKEY *make_key(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
 
@@ -49,7 +52,7 @@ static EVP_PKEY *make_key(void)
     return key;
 }
 
-static X509 *make_certificate(EVP_PKEY *key)
+static inline X509 *make_certificate(EVP_PKEY *key)
 {
     X509 *x = X509_new();
     X509_NAME *name = X509_get_subject_name(x);
@@ -65,33 +68,24 @@ static X509 *make_certificate(EVP_PKEY *key)
     return x;
 }
 
-/* With the engine's library context, if it runs. */
+/* With the engine's library context, if it runs, and for the engine that service.h names.
+ */
 static inline int make_contexts(void **state)
 {
-    EVP_PKEY *key = make_key();
-    X509 *certificate = make_certificate(key);
-
     (void)state;
-    server_context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
-    assert_int_equal(SSL_CTX_use_certificate(server_context, certificate), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(server_context, key), 1);
-    SSL_CTX_set_mode(server_context, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(server_context, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_num_tickets(server_context, 1);
-    SSL_CTX_set_min_proto_version(server_context, TLS1_2_VERSION);
-    SSL_CTX_set1_groups_list(server_context, "X25519:P-256:P-384");
+    service_make(&rig_service, "wlb", rig_options, "P-256");
+    server_context = rig_service.context;
     client.context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_security_level(client.context, 0);
     SSL_CTX_set_min_proto_version(client.context, TLS1_VERSION);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
     return 0;
 }
 
 static inline int free_contexts(void **state)
 {
     (void)state;
-    SSL_CTX_free(server_context);
+    service_destroy(&rig_service);
+    service_forget_keys();
     SSL_CTX_free(client.context);
     return 0;
 }

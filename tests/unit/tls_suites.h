@@ -1,5 +1,5 @@
 /*
- * tls_suites.h - the cipher suites whose records are ours, and a session with each.
+ * tls_suites.h - the cipher suites of the native engine, and a session with each.
  */
 #ifndef WLBPROXY_TESTS_TLS_SUITES_H
 #define WLBPROXY_TESTS_TLS_SUITES_H
@@ -39,14 +39,15 @@ static inline void connect_with(const struct suite *suite)
     assert_string_equal(SSL_get_cipher(client.ssl), suite->name);
 }
 
-/* Starts the engine; false, and says so, where records stay with OpenSSL. */
-static inline bool records_are_ours(void)
+/* For services of the native engine; false, and says so, where there can be none. */
+static inline bool start_native(void)
 {
     struct error err;
 
+    service_engine = "native";
     if (engine_start(ENGINE_AUTO, &err) && engine_seals_records())
         return true;
-    print_message("skipped: records are OpenSSL's: %s\n", engine_description());
+    print_message("skipped: no native engine: %s\n", engine_description());
     return false;
 }
 

@@ -27,9 +27,10 @@ static const char *find_protocol(const char *const *ours, struct span offered)
 /* False: nothing in common, which is for OpenSSL to say. */
 static bool choose_protocol(struct handshake_start *start)
 {
-    if (start->policy->protocols == NULL || start->hello->protocols.at == NULL)
+    if (start->policy->agreed->protocols == NULL || start->hello->protocols.at == NULL)
         return true;
-    start->protocol = find_protocol(start->policy->protocols, start->hello->protocols);
+    start->protocol =
+        find_protocol(start->policy->agreed->protocols, start->hello->protocols);
     return start->protocol != NULL;
 }
 

@@ -131,7 +131,7 @@ void handshake12_expect_finished(struct handshake12 *h)
  * since the hello promised one. */
 static bool send_ticket(struct handshake12 *h)
 {
-    const struct ticket_keys *keys = h->common.policy->tickets;
+    const struct ticket_keys *keys = h->common.policy->agreed->tickets;
     size_t len = ticket_is_possible(keys) ? TICKET_LEN : 0;
     uint32_t lifetime = h->common.resumed || len == 0 ? 0 : SESSION_SECONDS;
     unsigned char sealed[TICKET_LEN], message[MESSAGE_HEADER_12 + 6 + TICKET_LEN];

@@ -14,14 +14,14 @@
 /* A client that has the extension gets a ticket, whatever it came with. */
 static void plan_session(struct handshake12 *h, const struct handshake_start *start)
 {
-    h->gives_ticket =
-        start->hello->ticket.at != NULL && ticket_is_possible(start->policy->tickets);
+    h->gives_ticket = start->hello->ticket.at != NULL &&
+        ticket_is_possible(start->policy->agreed->tickets);
     h->session = (struct ticket){.version = VERSION_12,
         .suite = h->common.suite->id,
         .group = (uint16_t)h->common.group->tls_id,
         .issued = (uint64_t)time(NULL),
         .secret_len = MASTER_12};
-    memcpy(h->session.binding, start->policy->binding, SESSION_BINDING);
+    memcpy(h->session.binding, start->policy->agreed->binding, SESSION_BINDING);
 }
 
 static bool submit_signature(struct handshake12 *h)

@@ -14,12 +14,12 @@ static enum ticket_verdict find_session(
     const struct span *ticket = &start->hello->ticket;
     enum ticket_verdict verdict = TICKET_UNKNOWN;
 
-    if (ticket->at != NULL && policy->tickets != NULL)
-        verdict = ticket_open(policy->tickets, ticket->at, ticket->len, session);
+    if (ticket->at != NULL && policy->agreed->tickets != NULL)
+        verdict = ticket_open(policy->agreed->tickets, ticket->at, ticket->len, session);
     if (verdict == TICKET_UNKNOWN)
         return TICKET_UNKNOWN;
     if (session->version == VERSION_12 && session->secret_len == MASTER_12 &&
-        memcmp(session->binding, policy->binding, SESSION_BINDING) == 0 &&
+        memcmp(session->binding, policy->agreed->binding, SESSION_BINDING) == 0 &&
         ticket_is_fresh(session, (uint64_t)time(NULL), SESSION_SECONDS))
         return verdict;
     ticket_wipe(session);

@@ -28,8 +28,8 @@ static bool send_ticket(struct handshake13 *h)
     ticket->suite = h->common.suite->id;
     ticket->group = (uint16_t)h->common.group->tls_id;
     ticket->issued = (uint64_t)time(NULL);
-    memcpy(ticket->binding, h->common.policy->binding, SESSION_BINDING);
-    if (!ticket_seal(h->common.policy->tickets, ticket, h->salt, sealed))
+    memcpy(ticket->binding, h->common.policy->agreed->binding, SESSION_BINDING);
+    if (!ticket_seal(h->common.policy->agreed->tickets, ticket, h->salt, sealed))
         return handshake13_fail_inside(h);
     return handshake13_send(h, message,
         new_session_ticket_13(SESSION_SECONDS, ticket->age_add, nonce, sealed, message));
@@ -58,7 +58,7 @@ void handshake13_on_message(
         !handshake13_keys_in(h, h->client_secret))
         return;
     /* The keys may have rotated away meanwhile. */
-    if (h->gives_ticket && ticket_is_possible(handshake->policy->tickets) &&
+    if (h->gives_ticket && ticket_is_possible(handshake->policy->agreed->tickets) &&
         !send_ticket(h))
         return;
     handshake->state = HANDSHAKE_DONE;

@@ -18,8 +18,8 @@ static bool find_ticket(
     for (h->identity = 0; hello_next_identity(&rest, &identity, &age); h->identity++) {
         const struct suite *suite;
 
-        if (ticket_open(h->common.policy->tickets, identity.at, identity.len, ticket) ==
-            TICKET_UNKNOWN)
+        if (ticket_open(h->common.policy->agreed->tickets, identity.at, identity.len,
+                ticket) == TICKET_UNKNOWN)
             continue;
         suite = suite_find(ticket->suite);
         if (ticket->version == VERSION_13 && suite != NULL &&
@@ -60,7 +60,7 @@ static struct span binder_at(const struct hello *hello, size_t index)
 
 static bool is_valid_here(const struct policy *policy, const struct ticket *ticket)
 {
-    return memcmp(ticket->binding, policy->binding, SESSION_BINDING) == 0 &&
+    return memcmp(ticket->binding, policy->agreed->binding, SESSION_BINDING) == 0 &&
         ticket_is_fresh(ticket, (uint64_t)time(NULL), SESSION_SECONDS);
 }
 
@@ -71,7 +71,7 @@ bool handshake13_resume(struct handshake13 *h, const struct handshake_start *sta
     struct ticket ticket;
     bool resumed;
 
-    if (!hello->psk_dhe_ke || !ticket_is_possible(h->common.policy->tickets) ||
+    if (!hello->psk_dhe_ke || !ticket_is_possible(h->common.policy->agreed->tickets) ||
         !find_ticket(h, hello, &ticket))
         return false;
     schedule_begin(&h->flight->schedule, digest, ticket.secret);

@@ -77,12 +77,12 @@ static unsigned char *put_groups(unsigned char *at, const struct handshake13 *h)
 {
     const struct policy *policy = h->common.policy;
 
-    if (policy->group_ids[0] == h->common.group->tls_id)
+    if (policy->agreed->group_ids[0] == h->common.group->tls_id)
         return at;
-    at = put(put(at, EXTENSION_GROUPS, 2), 2 + 2 * policy->group_count, 2);
-    at = put(at, 2 * policy->group_count, 2);
-    for (size_t i = 0; i < policy->group_count; i++)
-        at = put(at, policy->group_ids[i], 2);
+    at = put(put(at, EXTENSION_GROUPS, 2), 2 + 2 * policy->agreed->group_count, 2);
+    at = put(at, 2 * policy->agreed->group_count, 2);
+    for (size_t i = 0; i < policy->agreed->group_count; i++)
+        at = put(at, policy->agreed->group_ids[i], 2);
     return at;
 }
 

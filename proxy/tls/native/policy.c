@@ -1,9 +1,8 @@
-#include "proxy/tls/native/policy_parts.h"
+#include "proxy/tls/native/policy.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -76,48 +75,13 @@ const struct suite *suite_find(uint16_t id)
     return NULL;
 }
 
-static bool read_suites(struct policy *policy, const SSL_CTX *context)
+static bool read_suites(struct policy *policy)
 {
-    const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(context);
-    int count = sk_SSL_CIPHER_num(ciphers);
+    const struct tls_policy *agreed = policy->agreed;
 
-    if (count > POLICY_SUITES_MAX)
-        return false;
-    for (int i = 0; i < count; i++) {
-        uint16_t id = SSL_CIPHER_get_protocol_id(sk_SSL_CIPHER_value(ciphers, i));
-
-        policy->suite_ids[policy->suite_count] = id;
-        policy->suites[policy->suite_count++] = suite_find(id);
-    }
-    return policy->suite_count > 0;
-}
-
-/* 0: not known here. */
-static uint16_t group_id(const char *name, size_t len)
-{
-    static const struct {
-        const char *name;
-        uint16_t id;
-    } known[] = {
-        {"X25519", 29},
-        {"P-256", 23},
-        {"prime256v1", 23},
-        {"secp256r1", 23},
-        {"P-384", 24},
-        {"secp384r1", 24},
-        {"P-521", 25},
-        {"secp521r1", 25},
-        {"X448", 30},
-        {"X25519MLKEM768", 4588},
-        {"SecP256r1MLKEM768", 4587},
-        {"SecP384r1MLKEM1024", 4589},
-    };
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strlen(known[i].name) == len && strncasecmp(name, known[i].name, len) == 0)
-            return known[i].id;
-    }
-    return 0;
+    for (size_t i = 0; i < agreed->suite_count; i++)
+        policy->suites[i] = suite_find(agreed->suite_ids[i]);
+    return agreed->suite_count > 0;
 }
 
 static const struct key_exchange_group *own_group(uint16_t id)
@@ -129,20 +93,32 @@ static const struct key_exchange_group *own_group(uint16_t id)
     return NULL;
 }
 
-/* "X25519:P-256:P-384"; OpenSSL's newer syntax of sets and preferences is not read. */
-static bool read_groups(struct policy *policy, const char *text)
+static bool read_groups(struct policy *policy)
 {
-    for (const char *at = text; *at != '\0'; at += *at == ':') {
-        size_t len = strcspn(at, ":");
-        uint16_t id = group_id(at, len);
+    const struct tls_policy *agreed = policy->agreed;
 
-        if (id == 0 || policy->group_count == POLICY_GROUPS_MAX)
+    for (size_t i = 0; i < agreed->group_count; i++)
+        policy->groups[i] = own_group(agreed->group_ids[i]);
+    return agreed->group_count > 0;
+}
+
+/* All of ours in OpenSSL's order of preference, whatever else is between them. */
+static bool signs_as_supported(const struct tls_policy *agreed)
+{
+    static const uint16_t ours[] = {
+        0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601};
+    enum { OURS = sizeof(ours) / sizeof(ours[0]) };
+    size_t found = 0;
+
+    for (size_t i = 0; i < agreed->scheme_count; i++) {
+        bool is_ours = false;
+
+        for (size_t k = 0; k < OURS; k++)
+            is_ours = is_ours || agreed->schemes[i] == ours[k];
+        if (is_ours && (found == OURS || agreed->schemes[i] != ours[found++]))
             return false;
-        policy->group_ids[policy->group_count] = id;
-        policy->groups[policy->group_count++] = own_group(id);
-        at += len;
     }
-    return policy->group_count > 0;
+    return found == OURS;
 }
 
 static unsigned char *put(unsigned char *at, size_t value, size_t len)
@@ -224,33 +200,57 @@ static bool read_certificates(struct policy *policy, SSL_CTX *context)
     return policy->shown_count > 0;
 }
 
-/* Stricter or laxer ones, by the service's ciphers or for the whole machine (config(5)),
+/* Stricter or laxer ones than ours, by the service or for the whole machine (config(5)),
  * are for OpenSSL to obey. */
-static bool is_supported(SSL_CTX *context)
+static bool options_are_supported(uint64_t options)
 {
     const uint64_t wanted = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
     const uint64_t unwanted = SSL_OP_NO_TICKET | SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3 |
         SSL_OP_NO_EXTENDED_MASTER_SECRET;
 
-    return context_groups(context) != NULL &&
-        SSL_CTX_get_verify_mode(context) == SSL_VERIFY_NONE &&
-        (SSL_CTX_get_options(context) & (wanted | unwanted)) == wanted &&
-        SSL_CTX_get_max_proto_version(context) == 0 &&
-        SSL_CTX_get_security_level(context) == SECURITY_LEVEL &&
-        policy_signature_is_supported(context);
+    return (options & (wanted | unwanted)) == wanted;
+}
+
+/* What the native engine does with a field of the policy; false: it cannot honour it. */
+static bool honour(struct policy *policy, enum tls_policy_field field)
+{
+    const struct tls_policy *agreed = policy->agreed;
+
+    switch (field) {
+    case TLS_POLICY_VERSIONS:
+        policy->allows_12 = agreed->min_version <= VERSION_12;
+        policy->allows_13 = true;
+        return agreed->min_version <= VERSION_13 && agreed->max_version == 0;
+    case TLS_POLICY_STRENGTH:
+        return agreed->security_level == SECURITY_LEVEL &&
+            options_are_supported(agreed->options);
+    case TLS_POLICY_GROUPS:
+        return read_groups(policy);
+    case TLS_POLICY_SUITES:
+        return read_suites(policy);
+    case TLS_POLICY_SCHEMES:
+        return signs_as_supported(agreed);
+    case TLS_POLICY_ALPN:
+        return true; /* handshake.c chooses */
+    case TLS_POLICY_VERIFICATION:
+        return agreed->verify == VERIFY_OFF;
+    case TLS_POLICY_TICKETS:
+        return true; /* ticket.c reads the keys */
+    case TLS_POLICY_FIELDS:
+        break;
+    }
+    return false;
 }
 
 static bool fill(struct policy *policy, SSL_CTX *context)
 {
-    if (!engine_seals_records() || !is_supported(context))
-        return false;
-    policy->allows_12 = SSL_CTX_get_min_proto_version(context) <= TLS1_2_VERSION;
-    policy->allows_13 = true;
-    policy->protocols = context_protocols(context);
-    policy->tickets = context_tickets(context);
-    memcpy(policy->binding, context_binding(context), SESSION_BINDING);
-    return read_suites(policy, context) && read_groups(policy, context_groups(context)) &&
-        read_certificates(policy, context);
+    bool good = engine_seals_records();
+
+    policy->agreed = context_policy(context);
+    good = good && policy->agreed != NULL;
+    for (int field = 0; good && field < TLS_POLICY_FIELDS; field++)
+        good = honour(policy, (enum tls_policy_field)field);
+    return good && read_certificates(policy, context);
 }
 
 static struct policy *make(SSL_CTX *context)

@@ -16,6 +16,7 @@
 #include <openssl/types.h>
 
 #include "certstore/context.h"
+#include "certstore/tls_policy.h"
 #include "proxy/crypto/digest.h"
 #include "proxy/crypto/key_exchange.h"
 #include "proxy/crypto/record_cipher.h"
@@ -52,22 +53,16 @@ struct shown {
     size_t message_13_len, message_12_len;
 };
 
-enum { POLICY_SUITES_MAX = 96, POLICY_GROUPS_MAX = 16, POLICY_SHOWN_MAX = 4 };
+enum { POLICY_SHOWN_MAX = 4 };
 
 struct policy {
+    const struct tls_policy *agreed; /* what it was made from; lives with the context */
     bool allows_12, allows_13;
-    const char *const *protocols; /* ALPN, see context_protocols(); NULL: no opinion */
-    /* By OpenSSL's preference: numbers of TLS, and ours of them or NULL. */
-    uint16_t suite_ids[POLICY_SUITES_MAX];
-    const struct suite *suites[POLICY_SUITES_MAX];
-    size_t suite_count;
-    uint16_t group_ids[POLICY_GROUPS_MAX];
-    const struct key_exchange_group *groups[POLICY_GROUPS_MAX];
-    size_t group_count;
+    /* Ours of agreed->suite_ids and group_ids, in their places, or NULL. */
+    const struct suite *suites[TLS_POLICY_SUITES_MAX];
+    const struct key_exchange_group *groups[TLS_POLICY_GROUPS_MAX];
     struct shown shown[POLICY_SHOWN_MAX]; /* of different kinds */
     size_t shown_count;
-    const struct ticket_keys *tickets; /* read at every handshake; NULL: none */
-    unsigned char binding[SESSION_BINDING]; /* of its sessions */
 };
 
 /* NULL: OpenSSL does all handshakes of this context. */

@@ -17,9 +17,9 @@ static bool find_order(
     bool known = suite_find(first) != NULL;
 
     *chacha_first = known && is_chacha(first);
-    for (size_t i = 0; !known && i < policy->suite_count; i++) {
-        if (is_chacha(policy->suite_ids[i]) &&
-            hello_lists(hello->suites, policy->suite_ids[i]))
+    for (size_t i = 0; !known && i < policy->agreed->suite_count; i++) {
+        if (is_chacha(policy->agreed->suite_ids[i]) &&
+            hello_lists(hello->suites, policy->agreed->suite_ids[i]))
             return false;
     }
     return true;
@@ -41,8 +41,8 @@ static const struct suite *choose_suite(const struct policy *policy,
     if (!find_order(policy, hello, &chacha_first))
         return NULL;
     for (int only_chacha = chacha_first; only_chacha >= 0; only_chacha--) {
-        for (size_t i = 0; i < policy->suite_count; i++) {
-            uint16_t id = policy->suite_ids[i];
+        for (size_t i = 0; i < policy->agreed->suite_count; i++) {
+            uint16_t id = policy->agreed->suite_ids[i];
 
             if ((only_chacha && !is_chacha(id)) || !hello_lists(hello->suites, id) ||
                 !may(policy->suites[i], id, argument))
@@ -102,8 +102,8 @@ const struct suite *policy_suite_12(
 const struct key_exchange_group *policy_group_12(
     const struct policy *policy, const struct hello *hello)
 {
-    for (size_t i = 0; i < policy->group_count; i++) {
-        if (hello_lists(hello->groups, policy->group_ids[i]))
+    for (size_t i = 0; i < policy->agreed->group_count; i++) {
+        if (hello_lists(hello->groups, policy->agreed->group_ids[i]))
             return policy->groups[i]; /* NULL if it is not ours */
     }
     return NULL;
@@ -113,7 +113,7 @@ static size_t rank_of(const struct policy *policy, uint16_t group)
 {
     size_t i = 0;
 
-    while (i < policy->group_count && policy->group_ids[i] != group)
+    while (i < policy->agreed->group_count && policy->agreed->group_ids[i] != group)
         i++;
     return i;
 }
@@ -124,15 +124,15 @@ const struct key_exchange_group *policy_share(
     const struct policy *policy, const struct hello *hello, struct span *share)
 {
     struct span rest = hello->key_shares, found;
-    size_t chosen = policy->group_count;
+    size_t chosen = policy->agreed->group_count;
     uint16_t group;
 
     while (hello_next_share(&rest, &group, &found)) {
         size_t rank = rank_of(policy, group);
 
-        if (rank == policy->group_count)
+        if (rank == policy->agreed->group_count)
             continue;
-        if (chosen == policy->group_count) {
+        if (chosen == policy->agreed->group_count) {
             chosen = rank;
             *share = found;
         } else if (rank < chosen) {
@@ -141,10 +141,11 @@ const struct key_exchange_group *policy_share(
     }
     /* One that it prefers and has only listed could be asked for in a retry. */
     for (size_t i = 0; i < chosen; i++) {
-        if (policy->groups[i] == NULL && hello_lists(hello->groups, policy->group_ids[i]))
+        if (policy->groups[i] == NULL &&
+            hello_lists(hello->groups, policy->agreed->group_ids[i]))
             return NULL;
     }
-    return chosen < policy->group_count ? policy->groups[chosen] : NULL;
+    return chosen < policy->agreed->group_count ? policy->groups[chosen] : NULL;
 }
 
 /* In OpenSSL's order of preference: for TLS 1.3, and for TLS 1.2 where the curve is of no

@@ -65,6 +65,8 @@ class Proxy:
         """Writes the configuration anew, with changed options (None removes one)."""
         self.options.update(changes)
         options = {name: value for name, value in self.options.items() if value is not None}
+        engine = os.environ.get("TLS_ENGINE")
+        engine = f"tls_engine = {engine}\n" if engine and "tls_engine" not in options else ""
 
         def lines(wanted):
             for name, value in options.items():
@@ -72,7 +74,7 @@ class Proxy:
                     for one in value if isinstance(value, (list, tuple)) else [value]:
                         yield f"{name} = {one}\n"
 
-        self.config.write_text("".join(lines(True)) + "\n[wlb]\n" + "".join(lines(False))
+        self.config.write_text("".join(lines(True)) + engine + "\n[wlb]\n" + "".join(lines(False))
                                + "\n" + self.extra)
 
     # --- life ----------------------------------------------------------------------------

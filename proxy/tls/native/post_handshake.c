@@ -3,8 +3,7 @@
 
 #include <openssl/err.h>
 
-#include "proxy/tls/tls_records.h"
-#include "proxy/tls/tls_session.h"
+#include "proxy/tls/native/native.h"
 
 enum { WARNINGS_MAX = 4 /* in a row, as OpenSSL */ };
 
@@ -25,7 +24,7 @@ static int failed_by_peer(struct tls *tls, int alert)
 /* RFC 8446, 6: the level means nothing any more, and only two alerts are no errors. */
 int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
 
     if (len != 2)
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "invalid alert");
@@ -48,7 +47,7 @@ int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len)
 /* RFC 8446, 4.6.3 */
 static int on_key_update(struct tls *tls)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
     unsigned char asks = r->message[TLS_MESSAGE_HEADER];
 
     if (asks > 1)
@@ -77,7 +76,7 @@ static size_t message_len(const struct tls_records *r)
  * record (RFC 8446, 5.1). */
 static int on_message_13(struct tls *tls, const unsigned char *bytes, size_t len)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
     size_t n = take(r, TLS_MESSAGE_HEADER, bytes, len);
 
     if (r->message_len < TLS_MESSAGE_HEADER)
@@ -101,7 +100,7 @@ static int refuse_renegotiation(struct tls *tls)
 {
     static const unsigned char no[] = {SSL3_AL_WARNING, SSL_AD_NO_RENEGOTIATION};
 
-    if (++tls->empty_records > TLS_BARREN_MAX)
+    if (!tls_count_record(tls))
         return tls_refuse_flood(tls);
     if (!tls_seal(tls, SSL3_RT_ALERT, no, sizeof(no)))
         return tls_refuse(tls, SSL_AD_INTERNAL_ERROR, "no alert");
@@ -110,7 +109,7 @@ static int refuse_renegotiation(struct tls *tls)
 
 static int on_hello_12(struct tls *tls)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
 
     if (r->message[0] != SSL3_MT_CLIENT_HELLO)
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected message");
@@ -122,7 +121,7 @@ static int on_hello_12(struct tls *tls)
 /* Of TLS 1.2, attempts to renegotiate. */
 static int on_message_12(struct tls *tls, const unsigned char *bytes, size_t len)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
     int answer = 0;
 
     while (answer == 0 && len > 0) {
@@ -140,7 +139,7 @@ static int on_message_12(struct tls *tls, const unsigned char *bytes, size_t len
 
 int tls_on_handshake(struct tls *tls, const unsigned char *bytes, size_t len)
 {
-    if (!tls->records->tls13)
+    if (!tls_records_of(tls)->tls13)
         return on_message_12(tls, bytes, len);
     if (len == 0)
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "an empty handshake record");

@@ -1,9 +1,9 @@
-/* What a handshake of our own came to, in the words of OpenSSL's. */
+/* What a native handshake came to, in the words of OpenSSL's. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "proxy/tls/native/handshake.h"
-#include "proxy/tls/tls_session.h"
+#include "proxy/tls/native/native.h"
 
 static enum tls_group_kind group_kind(const struct key_exchange_group *group)
 {
@@ -27,14 +27,12 @@ static enum tls_cipher_kind cipher_kind(const struct suite *suite)
     return kinds[suite->auth][suite->cipher];
 }
 
-struct tls_negotiated *tls_info_of_native(struct handshake *handshake)
+struct tls_negotiated *tls_native_outcome(struct handshake *handshake)
 {
-    struct tls_negotiated *outcome = calloc(1, sizeof(*outcome));
+    struct tls_negotiated *outcome = tls_negotiated_new(TLS_ENGINE_NATIVE);
     const struct suite *suite = handshake->suite;
     bool is_13 = suite->version == VERSION_13;
 
-    if (outcome == NULL)
-        abort();
     outcome->version = is_13 ? "TLSv1.3" : "TLSv1.2";
     outcome->cipher = suite->name;
     outcome->group = handshake->group != NULL ? handshake->group->tls_name : "";

@@ -1,4 +1,5 @@
-/* A handshake of our own (proxy/handshake) between its messages and our records. */
+/* The native engine: a handshake (proxy/handshake) between its messages and its records,
+ * and the records alone once it is done. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,8 +7,7 @@
 #include <openssl/err.h>
 
 #include "proxy/tls/native/handshake.h"
-#include "proxy/tls/tls_records.h"
-#include "proxy/tls/tls_session.h"
+#include "proxy/tls/native/native.h"
 
 enum {
     FIXED_NONCE = 4, /* RFC 5288, 3 */
@@ -18,7 +18,7 @@ enum {
     EMPTY_MAX = 32 /* records without content in a row; as OpenSSL */
 };
 
-struct tls_native {
+struct native_handshake {
     struct handshake_output output;
     struct tls *tls;
     struct handshake *handshake;
@@ -29,7 +29,7 @@ struct tls_native {
 
 static struct tls *tls_of(struct handshake_output *output)
 {
-    return ((struct tls_native *)(void *)output)->tls;
+    return ((struct native_handshake *)(void *)output)->tls;
 }
 
 static bool on_messages(
@@ -55,45 +55,45 @@ static bool on_change_cipher_spec(struct handshake_output *output)
 }
 
 /* RFC 5246, 6.3 */
-static void begin_way_12(struct tls_records *r, struct tls_direction *way,
+static void begin_direction_12(struct tls_records *r, struct tls_direction *direction,
     const struct handshake_keys *keys, bool seals)
 {
     r->explicit_nonce = keys->suite->cipher != RECORD_CHACHA20_POLY1305;
-    memcpy(way->iv, keys->iv, r->explicit_nonce ? FIXED_NONCE : RECORD_NONCE);
-    way->sequence = 0;
-    record_key_init(&way->key, keys->suite->cipher, seals, keys->key);
+    memcpy(direction->iv, keys->iv, r->explicit_nonce ? FIXED_NONCE : RECORD_NONCE);
+    direction->sequence = 0;
+    record_key_init(&direction->key, keys->suite->cipher, seals, keys->key);
 }
 
-static bool begin_way(
-    struct tls_records *r, struct tls_direction *way, const struct handshake_keys *keys)
+static bool begin_direction(
+    struct tls_records *r, struct tls_direction *direction, const struct handshake_keys *keys)
 {
-    if (!way->clear)
-        record_key_destroy(&way->key);
-    way->clear = false;
+    if (!direction->clear)
+        record_key_destroy(&direction->key);
+    direction->clear = false;
     r->tls13 = keys->suite->version == VERSION_13;
     r->digest = keys->suite->digest;
     if (r->tls13) {
-        memcpy(way->secret, keys->secret, r->digest->len);
-        tls_direction_begin(way, r, keys->suite->cipher);
+        memcpy(direction->secret, keys->secret, r->digest->len);
+        tls_direction_begin(direction, r, keys->suite->cipher);
     } else {
-        begin_way_12(r, way, keys, way == &r->out);
+        begin_direction_12(r, direction, keys, direction == &r->out);
     }
     return true;
 }
 
 static bool on_keys_in(struct handshake_output *output, const struct handshake_keys *keys)
 {
-    struct tls_records *r = tls_of(output)->records;
+    struct tls_records *r = tls_records_of(tls_of(output));
 
-    return begin_way(r, &r->in, keys);
+    return begin_direction(r, &r->in, keys);
 }
 
 static bool on_keys_out(
     struct handshake_output *output, const struct handshake_keys *keys)
 {
-    struct tls_records *r = tls_of(output)->records;
+    struct tls_records *r = tls_records_of(tls_of(output));
 
-    return begin_way(r, &r->out, keys);
+    return begin_direction(r, &r->out, keys);
 }
 
 /* From inside engine_run(). */
@@ -128,48 +128,60 @@ static int look_for_hello(const struct tls *tls)
     return tls->in_len < TLS_RECORD_HEADER + body_len ? TLS_NEED_INPUT : TLS_OPENED;
 }
 
-static struct tls_native *make(struct tls *tls)
+static struct native_handshake *make(struct tls *tls)
 {
-    struct tls_native *native = calloc(1, sizeof(*native));
+    struct native_handshake *native = calloc(1, sizeof(*native));
 
     if (native == NULL)
         abort();
     native->output = functions;
     native->tls = tls;
-    tls->records = tls_records_new();
     return native;
 }
 
-int tls_native_begin(struct tls *tls)
-{
-    int seen = look_for_hello(tls);
-    struct tls_native *native;
-
-    if (seen != TLS_OPENED)
-        return seen;
-    native = make(tls);
-    native->handshake =
-        handshake_begin(tls->context, (const unsigned char *)tls->in + TLS_RECORD_HEADER,
-            tls->in_len - TLS_RECORD_HEADER, &native->output);
-    if (native->handshake == NULL) {
-        tls_records_free(tls->records);
-        tls->records = NULL;
-        free(native);
-        return TLS_FAILED;
-    }
-    tls->native = native;
-    tls->in_len = 0;
-    buffer_destroy(&tls->kept);
-    return TLS_OPENED;
-}
-
-void tls_native_free(struct tls_native *native)
+static void free_handshake(struct native_handshake *native)
 {
     if (native == NULL)
         return;
     handshake_free(native->handshake);
     buffer_destroy(&native->messages);
     free(native);
+}
+
+static void release(struct tls *tls)
+{
+    struct tls_native *session = tls_native_of(tls);
+
+    free_handshake(session->handshake);
+    tls_records_destroy(&session->records);
+    buffer_destroy(&session->partial);
+    free(session);
+    tls->session = NULL;
+}
+
+static int begin(struct tls *tls)
+{
+    int seen = look_for_hello(tls);
+    struct tls_native *session;
+
+    if (seen != TLS_OPENED)
+        return seen;
+    session = calloc(1, sizeof(*session));
+    if (session == NULL)
+        abort();
+    tls->session = session;
+    tls_records_init(&session->records);
+    session->handshake = make(tls);
+    session->handshake->handshake =
+        handshake_begin(tls->context, (const unsigned char *)tls->in + TLS_RECORD_HEADER,
+            tls->in_len - TLS_RECORD_HEADER, &session->handshake->output);
+    if (session->handshake->handshake == NULL) {
+        release(tls);
+        return TLS_FAILED;
+    }
+    tls->in_len = 0;
+    buffer_destroy(&tls->kept);
+    return TLS_OPENED;
 }
 
 static int failed(struct tls *tls, int alert, int reason)
@@ -191,20 +203,17 @@ static void deliver_rest(struct tls *tls, const struct buffer *messages)
 
 static int opened(struct tls *tls)
 {
-    struct tls_native *native = tls->native;
+    struct native_handshake *native = tls_native_of(tls)->handshake;
+    struct tls_negotiated *outcome = tls_native_outcome(native->handshake);
 
-    tls->outcome = tls_info_of_native(native->handshake);
-    tls->native = NULL;
+    tls_native_of(tls)->handshake = NULL;
     deliver_rest(tls, &native->messages);
-    tls_native_free(native);
-    tls->open = true;
-    tls->empty_records = 0;
-    buffer_destroy(&tls->hello);
-    return TLS_OPENED;
+    free_handshake(native);
+    return tls_opened(tls, outcome);
 }
 
 /* The first message as soon as its header is there; 0: it is not whole. */
-static size_t next_message(struct tls_native *native)
+static size_t next_message(struct native_handshake *native)
 {
     const unsigned char *bytes = (const unsigned char *)buffer_data(&native->messages);
     size_t have = buffer_len(&native->messages), len;
@@ -218,7 +227,7 @@ static size_t next_message(struct tls_native *native)
     return have >= TLS_MESSAGE_HEADER + len ? TLS_MESSAGE_HEADER + len : 0;
 }
 
-static void take_messages(struct tls_native *native)
+static void take_messages(struct native_handshake *native)
 {
     struct handshake *handshake = native->handshake;
     size_t len;
@@ -236,12 +245,12 @@ static void take_messages(struct tls_native *native)
 /* As far as it goes without more input. 0: it needs some. */
 static int advance(struct tls *tls)
 {
-    struct handshake *handshake = tls->native->handshake;
+    struct handshake *handshake = tls_native_of(tls)->handshake->handshake;
 
     while (handshake->state == HANDSHAKE_AWAITS_KEYS &&
         handshake_keys_are_ready(handshake)) {
         handshake_go_on(handshake);
-        take_messages(tls->native);
+        take_messages(tls_native_of(tls)->handshake);
     }
     tls->awaiting = handshake->state == HANDSHAKE_AWAITS_KEYS;
     switch (handshake->state) {
@@ -256,10 +265,12 @@ static int advance(struct tls *tls)
     }
 }
 
-int tls_native_read(struct tls *tls, char *plain, size_t capacity)
+static int read_some(struct tls *tls, char *plain, size_t capacity)
 {
     int event;
 
+    if (tls->open)
+        return tls_records_read(tls, plain, capacity);
     tls->keys_ready = false;
     event = advance(tls);
     return event != 0 ? event : tls_records_read(tls, plain, capacity);
@@ -267,10 +278,10 @@ int tls_native_read(struct tls *tls, char *plain, size_t capacity)
 
 static int deliver_messages(struct tls *tls, const unsigned char *bytes, size_t len)
 {
-    if (len == 0 && tls->records->tls13)
+    if (len == 0 && tls_records_of(tls)->tls13)
         return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_BAD_LENGTH);
-    buffer_append(&tls->native->messages, bytes, len);
-    take_messages(tls->native);
+    buffer_append(&tls_native_of(tls)->handshake->messages, bytes, len);
+    take_messages(tls_native_of(tls)->handshake);
     return advance(tls);
 }
 
@@ -278,10 +289,10 @@ static int deliver_messages(struct tls *tls, const unsigned char *bytes, size_t 
  * else it is refused there. */
 static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t len)
 {
-    struct tls_native *native = tls->native;
+    struct native_handshake *native = tls_native_of(tls)->handshake;
     bool well_formed = len == 1 && bytes[0] == 1;
 
-    if (!tls->records->tls13) {
+    if (!tls_records_of(tls)->tls13) {
         if (!well_formed || buffer_len(&native->messages) > 0)
             return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_BAD_CHANGE_CIPHER_SPEC);
         handshake_change_cipher_spec(native->handshake);
@@ -296,7 +307,7 @@ static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t le
 
 int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len)
 {
-    struct tls_native *native = tls->native;
+    struct native_handshake *native = tls_native_of(tls)->handshake;
 
     native->empty = len > 0 ? 0 : native->empty + 1;
     if (native->empty > EMPTY_MAX)
@@ -305,7 +316,7 @@ int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, si
         return deliver_messages(tls, plain, len);
     if (type == SSL3_RT_CHANGE_CIPHER_SPEC)
         return deliver_change(tls, plain, len);
-    if (tls->records->tls13 && buffer_len(&native->messages) > 0)
+    if (tls_records_of(tls)->tls13 && buffer_len(&native->messages) > 0)
         return failed(
             tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_MIXED_HANDSHAKE_AND_NON_HANDSHAKE_DATA);
     if (type == SSL3_RT_ALERT)
@@ -316,17 +327,26 @@ int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, si
 /* A client that refuses our certificate has no keys yet. */
 bool tls_native_allows_clear(const struct tls *tls, int type)
 {
-    return tls->native != NULL &&
+    return tls_native_of(tls)->handshake != NULL &&
         (type == SSL3_RT_CHANGE_CIPHER_SPEC ||
-            (type == SSL3_RT_ALERT && tls->records->in.sequence == 0));
+            (type == SSL3_RT_ALERT && tls_records_of(tls)->in.sequence == 0));
 }
 
-const char *tls_native_host_name(const struct tls *tls)
+static const char *host_name(const struct tls *tls)
 {
-    return tls->native->handshake->host_name;
+    return tls_native_of(tls)->handshake->handshake->host_name;
 }
 
-SSL_CTX *tls_native_context(const struct tls *tls)
+static SSL_CTX *context(const struct tls *tls)
 {
-    return tls->native->handshake->context;
+    return tls_native_of(tls)->handshake->handshake->context;
 }
+
+const struct tls_engine tls_native = {.id = TLS_ENGINE_NATIVE,
+    .begin = begin,
+    .read = read_some,
+    .write = tls_records_write,
+    .end = tls_records_end,
+    .free = release,
+    .host_name = host_name,
+    .context = context};

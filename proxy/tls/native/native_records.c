@@ -1,4 +1,4 @@
-#include "proxy/tls/tls_records.h"
+#include "proxy/tls/native/native.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -6,14 +6,16 @@
 
 #include <openssl/crypto.h>
 
-#include "proxy/tls/tls_session.h"
+#include "proxy/crypto/traffic.h"
 
 enum {
     VERSION = 0x0303, /* of the record layer, RFC 8446, 5.1, and of TLS 1.2 */
     HEAD_MAX = TLS_RECORD_HEADER + TLS_EXPLICIT_NONCE,
     AAD_12 = 13, /* RFC 5246, 6.2.3.3 */
     EXPANSION_13 = 256,
-    EXPANSION_12 = 1024 /* RFC 8446, 5.2; RFC 5246, 6.2.3 */
+    EXPANSION_12 = 1024, /* RFC 8446, 5.2; RFC 5246, 6.2.3 */
+    /* Well below 2^24.5 full-sized records (RFC 8446, 5.5). */
+    REKEY_AFTER = 1 << 23
 };
 
 struct record {
@@ -21,6 +23,44 @@ struct record {
     const unsigned char *body;
     size_t body_len;
 };
+
+void tls_direction_begin(
+    struct tls_direction *way, const struct tls_records *records, enum record_cipher cipher)
+{
+    const struct digest *digest = records->digest;
+    bool seals = way == &records->out;
+    unsigned char key[RECORD_KEY_MAX];
+    struct digest_key secret;
+
+    digest_key_init(&secret, digest, way->secret, digest->len);
+    traffic_expand_by(&secret, "key", NULL, 0, key, record_key_len(cipher));
+    traffic_expand_by(&secret, "iv", NULL, 0, way->iv, RECORD_NONCE);
+    digest_key_wipe(&secret);
+    way->sequence = 0;
+    record_key_init(&way->key, cipher, seals, key);
+    OPENSSL_cleanse(key, sizeof(key));
+}
+
+bool tls_direction_next(struct tls_direction *way, const struct tls_records *records)
+{
+    enum record_cipher cipher = way->key.cipher;
+    unsigned char next[DIGEST_MAX];
+    size_t len = records->digest->len;
+    bool done = traffic_expand(records->digest, way->secret, "traffic upd", next, len);
+
+    record_key_destroy(&way->key);
+    if (done)
+        memcpy(way->secret, next, len);
+    OPENSSL_cleanse(next, sizeof(next));
+    tls_direction_begin(way, records, cipher);
+    return done;
+}
+
+void tls_records_init(struct tls_records *records)
+{
+    records->rekey_after = REKEY_AFTER;
+    records->in.clear = records->out.clear = true;
+}
 
 static void put_number(unsigned char *to, uint64_t value, size_t len)
 {
@@ -89,7 +129,7 @@ static bool seal(struct tls_records *r, int type, const unsigned char *bytes, si
     put_header(header, r->tls13 ? SSL3_RT_APPLICATION_DATA : type, body_len);
     make_nonce(&r->out, nonce);
     if (r->explicit_nonce) {
-        put_number(body, r->first_nonce + r->out.sequence, TLS_EXPLICIT_NONCE);
+        put_number(body, r->out.sequence, TLS_EXPLICIT_NONCE);
         memcpy(nonce + RECORD_NONCE - TLS_EXPLICIT_NONCE, body, TLS_EXPLICIT_NONCE);
     }
     struct record_text text = {
@@ -106,7 +146,7 @@ bool tls_rekey_out(struct tls *tls)
 {
     static const unsigned char update[] = {
         SSL3_MT_KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
 
     if (r->silent)
         return true;
@@ -117,7 +157,7 @@ bool tls_rekey_out(struct tls *tls)
 
 bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
 
     if (r->silent)
         return true;
@@ -168,7 +208,7 @@ static size_t body_max(const struct tls_records *r, int type)
  * from 3.2 on. */
 static int judge_header(struct tls *tls, const unsigned char *header)
 {
-    const struct tls_records *r = tls->records;
+    const struct tls_records *r = tls_records_of(tls);
     bool other = (header[1] << 8 | header[2]) != VERSION;
 
     if (other && !r->tls13)
@@ -188,26 +228,26 @@ static int judge_header(struct tls *tls, const unsigned char *header)
 /* Moves input to the end of a record that did not come whole, up to `len` of it. */
 static bool gather(struct tls *tls, size_t len)
 {
-    size_t have = buffer_len(&tls->partial), n = len > have ? len - have : 0;
+    size_t have = buffer_len(&tls_native_of(tls)->partial), n = len > have ? len - have : 0;
 
     n = n < tls->in_len ? n : tls->in_len;
-    buffer_append(&tls->partial, tls->in, n);
+    buffer_append(&tls_native_of(tls)->partial, tls->in, n);
     tls->in += n;
     tls->in_len -= n;
-    return buffer_len(&tls->partial) >= len;
+    return buffer_len(&tls_native_of(tls)->partial) >= len;
 }
 
 /* 1: there is a whole one. 0: more input is needed. Else the session is over. */
 static int next_record(struct tls *tls, struct record *record)
 {
-    bool whole = buffer_len(&tls->partial) == 0 && tls->in_len >= TLS_RECORD_HEADER;
+    bool whole = buffer_len(&tls_native_of(tls)->partial) == 0 && tls->in_len >= TLS_RECORD_HEADER;
     const char *bytes = tls->in;
     int refused;
 
     if (!whole) {
         if (!gather(tls, TLS_RECORD_HEADER))
             return 0;
-        bytes = buffer_data(&tls->partial);
+        bytes = buffer_data(&tls_native_of(tls)->partial);
     }
     refused = judge_header(tls, (const unsigned char *)bytes);
     if (refused != 0)
@@ -217,10 +257,10 @@ static int next_record(struct tls *tls, struct record *record)
         tls->in += len;
         tls->in_len -= len;
     } else {
-        (void)buffer_reserve(&tls->partial, len - buffer_len(&tls->partial));
+        (void)buffer_reserve(&tls_native_of(tls)->partial, len - buffer_len(&tls_native_of(tls)->partial));
         if (!gather(tls, len))
             return 0;
-        bytes = buffer_data(&tls->partial);
+        bytes = buffer_data(&tls_native_of(tls)->partial);
     }
     record->header = (const unsigned char *)bytes;
     record->body = record->header + TLS_RECORD_HEADER;
@@ -261,7 +301,7 @@ static size_t strip_padding(const unsigned char *plain, size_t len, int *type)
 static int open_record(
     struct tls *tls, const struct record *record, unsigned char *plain, int *type)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
 
     *type = record->header[0];
     if (is_clear(r, *type)) {
@@ -273,7 +313,7 @@ static int open_record(
     if (opened < 0)
         return tls_refuse(
             tls, SSL_AD_BAD_RECORD_MAC, "decryption failed or bad record mac");
-    if (len > r->largest + r->tls13)
+    if (len > (size_t)TLS_PLAINTEXT_MAX + r->tls13)
         return tls_refuse(tls, SSL_AD_RECORD_OVERFLOW, "data length too long");
     len = r->tls13 ? strip_padding(plain, len, type) : len;
     if (r->tls13 && *type == SSL3_RT_CHANGE_CIPHER_SPEC)
@@ -284,9 +324,9 @@ static int open_record(
 /* 0: read on. */
 static int deliver(struct tls *tls, int type, const unsigned char *plain, size_t len)
 {
-    struct tls_records *r = tls->records;
+    struct tls_records *r = tls_records_of(tls);
 
-    if (tls->native != NULL)
+    if (tls_native_of(tls)->handshake != NULL)
         return tls_native_deliver(tls, type, plain, len);
     if (r->message_len > 0 && r->tls13 && type != SSL3_RT_HANDSHAKE)
         return tls_refuse(
@@ -312,10 +352,10 @@ static int take_record(struct tls *tls, const struct record *record, unsigned ch
 {
     int n, type;
 
-    if (++tls->empty_records > (tls->open ? TLS_BARREN_MAX : TLS_HANDSHAKE_RECORDS_MAX))
+    if (!tls_count_record(tls))
         return tls_refuse_flood(tls);
     n = open_record(tls, record, plain, &type);
-    buffer_destroy(&tls->partial);
+    buffer_destroy(&tls_native_of(tls)->partial);
     return n < 0 ? n : deliver(tls, type, plain, (size_t)n);
 }
 
@@ -337,14 +377,12 @@ int tls_records_read(struct tls *tls, char *plain, size_t capacity)
 
 bool tls_records_write(struct tls *tls, const char *plain, size_t len)
 {
-    size_t largest = tls->records->largest;
-
-    if (tls->records->silent)
+    if (tls_records_of(tls)->silent)
         return false;
     (void)buffer_reserve(
-        tls->out, len + (len / largest + 1) * (HEAD_MAX + RECORD_TAG + 1));
+        tls->out, len + (len / TLS_PLAINTEXT_MAX + 1) * (HEAD_MAX + RECORD_TAG + 1));
     while (len > 0) {
-        size_t n = len < largest ? len : largest;
+        size_t n = len < TLS_PLAINTEXT_MAX ? len : TLS_PLAINTEXT_MAX;
 
         if (!tls_seal(tls, SSL3_RT_APPLICATION_DATA, plain, n)) {
             tls->text = "no keys to go on with";
@@ -362,15 +400,12 @@ void tls_records_end(struct tls *tls)
     static const unsigned char close_notify[] = {SSL3_AL_WARNING, SSL_AD_CLOSE_NOTIFY};
 
     (void)tls_seal(tls, SSL3_RT_ALERT, close_notify, sizeof(close_notify));
-    tls->records->silent = true;
+    tls_records_of(tls)->silent = true;
 }
 
-void tls_records_free(struct tls_records *records)
+void tls_records_destroy(struct tls_records *records)
 {
-    if (records == NULL)
-        return;
     record_key_destroy(&records->in.key);
     record_key_destroy(&records->out.key);
     OPENSSL_cleanse(records, sizeof(*records));
-    free(records);
 }

@@ -1,0 +1,100 @@
+/*
+ * native.h - the native engine's part of a session, for native*.c only: the
+ * handshake (handshake.h) and the records around it.
+ *
+ * RFC 8446, 4.6 and 5; RFC 5246, 6; RFC 5288 and 7905 for the ciphers. Every failure is
+ * answered by the alert the RFC names, and ends the session.
+ */
+#ifndef WLBPROXY_TLS_NATIVE_NATIVE_H
+#define WLBPROXY_TLS_NATIVE_NATIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proxy/crypto/digest.h"
+#include "proxy/crypto/record_cipher.h"
+#include "proxy/tls/tls_session.h"
+
+struct handshake;
+struct native_handshake;
+
+enum {
+    TLS_EXPLICIT_NONCE = 8,
+    TLS_MESSAGE_HEADER = 4,
+    TLS_KEY_UPDATE = TLS_MESSAGE_HEADER + 1, /* a whole one */
+};
+
+/* One direction. */
+struct tls_direction {
+    bool clear; /* there are no keys yet */
+    struct record_key key;
+    unsigned char iv[RECORD_NONCE]; /* of TLS 1.2's AES-GCM the first four count */
+    uint64_t sequence;
+    unsigned char secret[DIGEST_MAX]; /* TLS 1.3: the next one comes from it */
+};
+
+struct tls_records {
+    bool tls13;
+    bool explicit_nonce; /* TLS 1.2's AES-GCM: eight bytes travel with the record */
+    const struct digest *digest; /* of the key schedule */
+    uint64_t rekey_after; /* records of ours with one key, RFC 8446, 5.5 */
+    struct tls_direction in, out;
+    /* A handshake message on its way in: what there is of it, and what is to be skipped.
+     */
+    unsigned char message[TLS_KEY_UPDATE];
+    size_t message_len, skip;
+    unsigned warnings; /* in a row */
+    bool silent; /* close_notify was sent, or our keys failed: nothing follows */
+};
+
+struct tls_native {
+    struct native_handshake *handshake; /* NULL: it is done */
+    struct tls_records records;
+    struct buffer partial; /* a record that did not come whole yet */
+};
+
+static inline struct tls_native *tls_native_of(const struct tls *tls)
+{
+    return tls->session;
+}
+
+static inline struct tls_records *tls_records_of(const struct tls *tls)
+{
+    return &tls_native_of(tls)->records;
+}
+
+/* native_records.c. TLS 1.3's keys of that direction, from its secret; and from the
+ * next one (RFC 8446, 7.2). */
+void tls_direction_begin(struct tls_direction *direction,
+    const struct tls_records *records, enum record_cipher cipher);
+bool tls_direction_next(
+    struct tls_direction *direction, const struct tls_records *records);
+void tls_records_init(struct tls_records *records); /* nothing is encrypted yet */
+void tls_records_destroy(struct tls_records *records);
+int tls_records_read(struct tls *tls, char *plain, size_t capacity);
+bool tls_records_write(struct tls *tls, const char *plain, size_t len);
+void tls_records_end(struct tls *tls);
+/* Nothing is sealed, and that is no failure, once the session is silent.
+ */
+bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len);
+/* Ends the session with that alert; returns TLS_FAILED. */
+int tls_refuse(struct tls *tls, int alert, const char *text);
+int tls_refuse_flood(struct tls *tls); /* returns TLS_FLOOD */
+bool tls_rekey_out(struct tls *tls); /* TLS 1.3: tells the peer, and changes keys */
+
+/* post_handshake.c: alerts, and what is left of handshaking (RFC 8446, 4.6 and 6). 0:
+ * read on; else what tls_read() says. */
+int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len);
+int tls_on_handshake(struct tls *tls, const unsigned char *bytes, size_t len);
+
+/* native.c. From the record layer: a record that was opened, of a handshake. 0: read
+ * on. */
+int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len);
+/* May a record of that type come without encryption, although there are keys? */
+bool tls_native_allows_clear(const struct tls *tls, int type);
+
+/* native_info.c */
+struct tls_negotiated *tls_native_outcome(struct handshake *handshake);
+
+#endif

@@ -1,0 +1,181 @@
+/* The openssl engine: OpenSSL does the handshake and the records of a session, whole. */
+#include <stdlib.h>
+
+#include <openssl/err.h>
+
+#include "certstore/context.h"
+#include "proxy/crypto/engine.h"
+#include "proxy/tls/tls_openssl.h"
+
+enum {
+    RECORD_OVERHEAD = 64 /* at most, of the ciphertext of one record */
+};
+
+static SSL *ssl_of(const struct tls *tls)
+{
+    return ((struct tls_openssl *)tls->session)->ssl;
+}
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+    struct tls *tls = SSL_get_app_data(ssl);
+
+    if ((where & SSL_CB_ALERT) == 0)
+        return;
+    if (where & SSL_CB_READ)
+        tls->alert_received = value & 0xff;
+    else
+        tls->alert_sent = value & 0xff;
+}
+
+/* From inside engine_run(). */
+static int on_keys_ready(SSL *ssl, void *tls)
+{
+    (void)ssl;
+    ((struct tls *)tls)->keys_ready = true;
+    return 1;
+}
+
+static int begin(struct tls *tls)
+{
+    struct tls_openssl *session = calloc(1, sizeof(*session));
+    BIO *bio;
+
+    if (session == NULL || (session->ssl = SSL_new(tls->context)) == NULL)
+        abort();
+    tls->session = session;
+    bio = tls_bio_new(tls);
+    SSL_set_bio(session->ssl, bio, bio);
+    SSL_set_app_data(session->ssl, tls);
+    SSL_set_info_callback(session->ssl, on_info);
+    SSL_set_accept_state(session->ssl);
+    if (engine_may_pause()) {
+        SSL_set_mode(session->ssl, SSL_MODE_ASYNC);
+        SSL_set_async_callback(session->ssl, on_keys_ready);
+        SSL_set_async_callback_arg(session->ssl, tls);
+    }
+    return TLS_OPENED;
+}
+
+static void release(struct tls *tls)
+{
+    struct tls_openssl *session = tls->session;
+
+    engine_abandon(session->ssl); /* or a job in progress would leak */
+    SSL_free(session->ssl);
+    free(session);
+}
+
+static int dead(struct tls *tls)
+{
+    SSL *ssl = ssl_of(tls);
+
+    tls->dead = true;
+    tls->error = ERR_peek_error();
+    tls->verify_error = SSL_get_verify_result(ssl);
+    tls->no_shared_group = SSL_version(ssl) >= TLS1_2_VERSION &&
+        ERR_GET_REASON(tls->error) == SSL_R_NO_SHARED_CIPHER &&
+        SSL_get_shared_group(ssl, -1) == 0;
+    if (tls->text == NULL)
+        tls->text = ERR_reason_error_string(tls->error);
+    ERR_clear_error();
+    if (tls->flooded) {
+        tls->text = "too many records that carry nothing";
+        return TLS_FLOOD;
+    }
+    if (tls->error != 0 &&
+        (ERR_GET_REASON(tls->error) == SSL_R_TOO_MANY_WARN_ALERTS ||
+            ERR_GET_REASON(tls->error) == SSL_R_RECORD_TOO_SMALL))
+        return TLS_FLOOD;
+    return TLS_FAILED;
+}
+
+/* What OpenSSL's "no" means to us. */
+static int judge(struct tls *tls, int result)
+{
+    tls->awaiting = false;
+    switch (SSL_get_error(ssl_of(tls), result)) {
+    case SSL_ERROR_WANT_READ:
+        return tls_used_up(tls);
+    case SSL_ERROR_WANT_ASYNC:
+        tls->awaiting = true;
+        return TLS_NEED_KEYS;
+    case SSL_ERROR_WANT_ASYNC_JOB:
+        tls->awaiting = tls->keys_ready = true; /* no job is free: tried again soon */
+        return TLS_NEED_KEYS;
+    case SSL_ERROR_ZERO_RETURN:
+        tls->ended = true;
+        return TLS_END;
+    default:
+        return dead(tls);
+    }
+}
+
+static int handshake(struct tls *tls)
+{
+    SSL *ssl = ssl_of(tls);
+    int result;
+
+    ERR_clear_error();
+    tls->keys_ready = false;
+    result = SSL_do_handshake(ssl);
+    if (result != 1)
+        return judge(tls, result);
+    /* A job for each read and write would cost more than it could ever gain. */
+    SSL_clear_mode(ssl, SSL_MODE_ASYNC);
+    return tls_opened(tls, tls_openssl_outcome(ssl));
+}
+
+static int read_some(struct tls *tls, char *plain, size_t capacity)
+{
+    int n;
+
+    if (!tls->open)
+        return handshake(tls);
+    if (tls->in_len == 0)
+        return tls_used_up(tls);
+    ERR_clear_error();
+    n = SSL_read(ssl_of(tls), plain, (int)capacity);
+    if (n <= 0)
+        return judge(tls, n);
+    tls_earn(tls, (size_t)n);
+    return n;
+}
+
+static bool write_all(struct tls *tls, const char *plain, size_t len)
+{
+    size_t written, records = len / TLS_PLAINTEXT_MAX + 1;
+
+    (void)buffer_reserve(tls->out, len + records * RECORD_OVERHEAD);
+    ERR_clear_error();
+    /* Whole: the BIO takes everything. */
+    if (SSL_write_ex(ssl_of(tls), plain, len, &written) == 1 && written == len)
+        return true;
+    (void)dead(tls);
+    return false;
+}
+
+static void end(struct tls *tls)
+{
+    (void)SSL_shutdown(ssl_of(tls));
+    ERR_clear_error();
+}
+
+static const char *host_name(const struct tls *tls)
+{
+    return SSL_get_servername(ssl_of(tls), TLSEXT_NAMETYPE_host_name);
+}
+
+static SSL_CTX *context(const struct tls *tls)
+{
+    return SSL_get_SSL_CTX(ssl_of(tls));
+}
+
+const struct tls_engine tls_openssl = {.id = TLS_ENGINE_OPENSSL,
+    .begin = begin,
+    .read = read_some,
+    .write = write_all,
+    .end = end,
+    .free = release,
+    .host_name = host_name,
+    .context = context};
