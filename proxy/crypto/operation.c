@@ -197,7 +197,8 @@ bool operation_perform(struct operation *operation)
 
     if (refusing)
         return false;
-    if (job != NULL) {
+    /* Without batches nobody would run what waits, but the signer answers. */
+    if (job != NULL && (library != NULL || operation->kind == OPERATION_REMOTE_SIGN)) {
         await(operation, job);
     } else if (operation->kind == OPERATION_REMOTE_SIGN) {
         return false; /* nobody could wait for it */
