@@ -211,14 +211,14 @@ class Proxy:
 
     # --- processes -----------------------------------------------------------------------
 
-    def children(self, kind):
-        """Process ids of the master's children of that kind: "worker" or "signer"."""
+    def children(self, kind=None):
+        """Process ids of the master's children of that kind: "worker" or "signer"; all: None."""
         pids = []
         for task in os.listdir(f"/proc/{self.pid}/task"):
             with (contextlib.suppress(FileNotFoundError),  # a thread may just have ended
                   open(f"/proc/{self.pid}/task/{task}/children") as children):
                 pids += map(int, children.read().split())
-        return [pid for pid in pids if self._is_a(pid, kind)]
+        return [pid for pid in pids if kind is None or self._is_a(pid, kind)]
 
     @staticmethod
     def _is_a(pid, kind):
