@@ -207,9 +207,10 @@ def test_export_overwrites_nothing(wlbproxy, pki, tmp_path):
     assert open(name["file"]).read() == "mine\n"
 
 
-def test_wrong_uses_are_one_line(wlbproxy, pki, tmp_path):
+def test_wrong_uses_are_one_sentence(wlbproxy, pki, tmp_path):
     for words in (["check"], ["show", "a", "b"], ["export-for-pool"], ["check", "--key"],
                   ["show", "--password-file", tmp_path / "none", pki.rsa.leaf],
                   ["export-for-pool", "--cert", tmp_path / "none", tmp_path]):
         done = cert(wlbproxy, *words, status=2)
-        assert done.stdout == "" and done.stderr.count("\n") == 1, words
+        assert done.stdout == "" and done.stderr.count("wlbproxy cert " + words[0] + ":") == 1
+        assert done.stderr.startswith("wlbproxy") and "\n\n" not in done.stderr, words
