@@ -205,8 +205,7 @@ EVP_PKEY *credential_key(const struct credential *credential)
     return credential->pair.key;
 }
 
-const unsigned char *credential_key_der(
-    const struct credential *credential, size_t *len)
+const unsigned char *credential_key_der(const struct credential *credential, size_t *len)
 {
     *len = credential->pair.key_der_len;
     return credential->pair.key_der;

@@ -64,8 +64,7 @@ struct credential *credential_unpack(const char *bytes, size_t len, OSSL_LIB_CTX
     credential_key_reader *read_key, struct error *err);
 
 /* The private key, as DER: borrowed, secret. NULL where there is the public half only. */
-const unsigned char *credential_key_der(
-    const struct credential *credential, size_t *len);
+const unsigned char *credential_key_der(const struct credential *credential, size_t *len);
 /* certificate_key_number() of the leaf. */
 uint64_t credential_key_number(const struct credential *credential);
 

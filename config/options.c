@@ -45,7 +45,7 @@
 #define SERVICE_AS(text, kind, field)                                                    \
     OPTION_SERVICE, text, &type_##kind,                                                  \
         offsetof(struct service_settings, field) +                                       \
-            IS_##kind(struct service_settings, field)
+        IS_##kind(struct service_settings, field)
 
 /* clang-format off */
 #define LIST(...) (const char *const[]){__VA_ARGS__, NULL}

@@ -18,8 +18,8 @@ char *shell_word(const char *name);
 /* The text without the marks. The caller frees. */
 char *remedy_plain(const char *text);
 
-/* The first command in *text, and moves *text behind it; NULL if there is none. The caller
- * frees. */
+/* The first command in *text, and moves *text behind it; NULL if there is none. The
+ * caller frees. */
 char *remedy_command(const char **text);
 
 /* A copy of `text` in which each word FILE, also with a suffix as in FILE.pem, is `file`

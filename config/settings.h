@@ -91,7 +91,8 @@ struct settings {
     bool strict_reload;
     uint64_t drain_timeout;
     uint32_t max_connections; /* client connections per worker */
-    uint32_t max_connections_per_source; /* 0 = no limit, or CONNECTIONS_PER_SOURCE_AUTO */
+    /* 0 = no limit, or CONNECTIONS_PER_SOURCE_AUTO. */
+    uint32_t max_connections_per_source;
     uint32_t max_handshakes; /* in progress, per worker */
     uint32_t handshake_rate; /* full handshakes per source and second; 0 = off */
     uint64_t resolve_interval; /* between two looks at the names in `connect`; 0: none */

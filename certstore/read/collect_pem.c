@@ -7,8 +7,8 @@
 
 #include "certstore/certificate.h"
 #include "certstore/finding.h"
-#include "certstore/read/collect_parts.h"
 #include "certstore/judge/judge_parts.h"
+#include "certstore/read/collect_parts.h"
 #include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
 

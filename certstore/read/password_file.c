@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "certstore/read/collect.h"
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/read/collect.h"
 #include "certstore/read/pem_text.h"
 #include "certstore/read/private_key.h"
 #include "certstore/read/secret_file.h"

@@ -24,8 +24,8 @@ bool identity_find(
 /* Groups, gid, uid, in this order, and proof that there is no way back. */
 bool privileges_drop(const struct identity *identity, struct error *err);
 
-/* No more processes or threads; a bound for memory; and for those that have no log file, no
- * byte in any file. */
+/* No more processes or threads; a bound for memory; and for those that have no log file,
+ * no byte in any file. */
 void privileges_limit(bool may_write_files);
 
 /* No core file, no ptrace by others. */

@@ -255,6 +255,6 @@ bool sandbox_enter(enum sandbox_kind kind, const char **how, struct error *err)
     if (*how != NULL)
         return true;
     *how = "seccomp";
-    return install(SCMP_ACT_ERRNO(EPERM),
-        kind == SANDBOX_SIGNER ? allow_signer : allow_worker, err);
+    return install(
+        SCMP_ACT_ERRNO(EPERM), kind == SANDBOX_SIGNER ? allow_signer : allow_worker, err);
 }

@@ -16,11 +16,13 @@
  *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?}],
  *     "generations": [{"generation", "age", "connections", "current"}],
  *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "answers",
- *         "connections", "log_lines_lost", "page_faults", "crypto", "counters": {name: n},
- *         "ends": {name: n}, "backends": [{"service", "address", "up"}]}],
- *     "signer": null or {"pid", "uptime", "restarts", "answers", "crypto", "signatures",
- *         "signatures_per_second", "queue", "queue_peak", "refused", "keys",
- *         "workers": [{"worker", "signatures", "queue", "refused", "over_quota"}]},
+ *         "connections", "log_lines_lost", "page_faults", "crypto",
+ *         "counters": {name: n}, "ends": {name: n},
+ *         "backends": [{"service", "address", "up"}]}],
+ *     "signer": null or {"pid", "uptime", "restarts", "answers", "crypto",
+ *         "signatures", "signatures_per_second", "queue", "queue_peak", "refused",
+ *         "keys", "workers": [{"worker", "signatures", "queue", "refused",
+ *         "over_quota"}]},
  *     "counters": {name: n}, "ends": {name: n}, "tls": TLS}
  * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
  *     order: a connection that worker has accepted for the service; speak TLS on it.

@@ -140,16 +140,16 @@ static const struct signature_scheme *remote_scheme(
     const char *digest = context->digest != NULL ? context->digest->names[0] : NULL;
 
     return signature_scheme_for(EVP_PKEY_get0_type_name(public),
-        digest == NULL                                       ? SIGNATURE_EDDSA
-            : EVP_PKEY_is_a(public, "EC")                    ? SIGNATURE_ECDSA
-            : context->padding == RSA_PKCS1_PSS_PADDING      ? SIGNATURE_PSS
-                                                             : SIGNATURE_PKCS1,
+        digest == NULL                                  ? SIGNATURE_EDDSA
+            : EVP_PKEY_is_a(public, "EC")               ? SIGNATURE_ECDSA
+            : context->padding == RSA_PKCS1_PSS_PADDING ? SIGNATURE_PSS
+                                                        : SIGNATURE_PKCS1,
         digest);
 }
 
 /* The request is on the stack of the handshake, which stays while it pauses. */
-static bool perform(struct signing_request *request, unsigned char *signature,
-    size_t *len, size_t room)
+static bool perform(
+    struct signing_request *request, unsigned char *signature, size_t *len, size_t room)
 {
     const struct signing_job *job = &request->operation.job.signing;
 

@@ -3,9 +3,9 @@
  * operation on an already padded block, RFC 8017, 5.2.1) and ECDSA on P-256 and P-384
  * (FIPS 186-4, 6.4), eight at a time or one by one through OpenSSL.
  *
- * Every result is verified with the public key before it leaves: a faulty one of RSA would
- * give the factors away (Boneh, DeMillo, Lipton), one of ECDSA the scalar. A result of a
- * batch that fails is done again by OpenSSL; one of OpenSSL's that fails is none.
+ * Every result is verified with the public key before it leaves: a faulty one of RSA
+ * would give the factors away (Boneh, DeMillo, Lipton), one of ECDSA the scalar. A result
+ * of a batch that fails is done again by OpenSSL; one of OpenSSL's that fails is none.
  *
  * A key may be remote: its private half is the signer's alone, and here are a number to
  * name it by and its public half.

@@ -38,8 +38,7 @@ static bool init_remote(struct signing_request *request, const struct signing_ke
             digest->names[0]);
 
     if (scheme != NULL)
-        signing_request_init_remote(
-            request, key, scheme->id, request->hash, digest->len);
+        signing_request_init_remote(request, key, scheme->id, request->hash, digest->len);
     return scheme != NULL;
 }
 

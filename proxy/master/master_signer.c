@@ -6,9 +6,9 @@
 
 #include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
+#include "proxy/ipc/worker_setup.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/release.h"
-#include "proxy/ipc/worker_setup.h"
 
 static struct child *signer_of(const struct master *m)
 {

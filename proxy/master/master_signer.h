@@ -11,7 +11,7 @@ struct master;
 void master_signer_init(struct master *m);
 void master_signer_start(struct master *m);
 
-/* A worker was started: it gets a channel to the signer, now or when that has its keys. */
+/* A worker was started: it gets a channel to the signer as soon as that has its keys. */
 void master_signer_join(struct master *m, struct child *worker);
 
 /* Every process serves the current generation: the keys of those before are given up. */

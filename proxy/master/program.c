@@ -45,8 +45,8 @@ static int open_in(const char *folder, size_t folder_len, const char *name)
 static int open_child(const struct program *program, const char *name)
 {
     const char *slash = strrchr(program->path, '/');
-    int fd = open_in(program->path, slash != NULL ? (size_t)(slash - program->path) : 0,
-        name);
+    int fd =
+        open_in(program->path, slash != NULL ? (size_t)(slash - program->path) : 0, name);
 
     for (size_t i = 0; fd < 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
         fd = open_in(folders[i], strlen(folders[i]), name);

@@ -25,7 +25,8 @@ struct program {
     int children[PROGRAM_CHILDREN]; /* O_PATH */
 };
 
-/* The children's programs lie beside ours, in the build tree, or where they were installed.
+/* The children's programs lie beside ours, in the build tree, or where they were
+ * installed.
  */
 bool program_find(struct program *program, struct error *err);
 

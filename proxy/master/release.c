@@ -5,8 +5,8 @@
 #include "certstore/credential.h"
 #include "config/error.h"
 #include "proxy/ipc/key_snapshot.h"
-#include "proxy/master/plan.h"
 #include "proxy/ipc/snapshot.h"
+#include "proxy/master/plan.h"
 
 static void *array(size_t count, size_t size)
 {
@@ -88,8 +88,8 @@ static size_t count_credentials(const struct plan *plan)
 static bool make_keys(struct release *release, struct error *err)
 {
     const struct plan *plan = release->plan;
-    struct key_snapshot keys = {.id = release->id,
-        .keys = array(count_credentials(plan), sizeof(*keys.keys))};
+    struct key_snapshot keys = {
+        .id = release->id, .keys = array(count_credentials(plan), sizeof(*keys.keys))};
     size_t size;
     bool made;
 

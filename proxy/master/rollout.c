@@ -233,8 +233,9 @@ void rollout_give_up(struct rollout *rollout)
             straggler(rollout, text));
         refuse(rollout);
     } else if (rollout->confirming) {
-        log_warning("event=worker_behind who=\"%s\" generation=%u text=\"the others serve "
-                    "it, this one will when it comes up\"",
+        log_warning(
+            "event=worker_behind who=\"%s\" generation=%u text=\"the others serve "
+            "it, this one will when it comes up\"",
             straggler(rollout, text), rollout->current->id);
         rollout->confirming = false;
         rollout->finished(rollout, NULL);

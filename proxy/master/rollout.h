@@ -4,8 +4,8 @@
  * All workers prepare the next release beside the current one; only when every slot's
  * worker said yes it is decided: from then on it is the current one, workers commit, and
  * whoever is started anew gets it. When it is refused, all forget it; but a worker that
- * refuses what all the others accept is replaced first, and its successor asked: a bad one
- * has no veto. (Where it is the only one, its word counts.) What a worker is to be
+ * refuses what all the others accept is replaced first, and its successor asked: a bad
+ * one has no veto. (Where it is the only one, its word counts.) What a worker is to be
  * told next follows from the fields of struct child alone, so that replacements in any
  * phase need no cases of their own.
  */

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "proxy/ipc/channel.h"
+#include "proxy/ipc/signing_stats.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
-#include "proxy/ipc/signing_stats.h"
 #include "proxy/master/status_json.h"
 
 enum { ANSWER_TIMEOUT = 3000 };

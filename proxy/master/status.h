@@ -1,6 +1,7 @@
 /*
- * status.h - answers `status`: asks every worker and the signer for a report and the disk for what a
- * reload would bring, waits for neither longer than moments, and puts it together.
+ * status.h - answers `status`: asks every worker and the signer for a report and the disk
+ * for what a reload would bring, waits for neither longer than moments, and puts it
+ * together.
  */
 #ifndef WLBPROXY_MASTER_STATUS_H
 #define WLBPROXY_MASTER_STATUS_H

@@ -8,6 +8,7 @@
 #include "certstore/finding.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/utf8_json.h"
+#include "proxy/ipc/signing_stats.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/master/counters_json.h"
 #include "proxy/master/describe.h"
@@ -16,7 +17,6 @@
 #include "proxy/master/plan.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
-#include "proxy/ipc/signing_stats.h"
 
 struct generation_sum {
     uint32_t id;
@@ -229,8 +229,8 @@ static json_t *signer_json(const struct master *m, const struct signing_stats *s
 
     if (m->signers.count == 0)
         return json_null();
-    object = json_pack("{si sb}", "restarts", (int)m->signers.slots[0].restarts, "answers",
-        stats != NULL);
+    object = json_pack("{si sb}", "restarts", (int)m->signers.slots[0].restarts,
+        "answers", stats != NULL);
     if (child != NULL)
         json_object_update_new(object,
             json_pack("{si sI ss}", "pid", (int)child->pid, "uptime",

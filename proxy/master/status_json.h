@@ -11,8 +11,8 @@ struct master;
 struct worker_stats;
 struct signing_stats;
 
-/* reports[slot] NULL: that worker did not answer, signer NULL: that one did not; disk NULL
- * or not done: not known. */
+/* reports[slot] NULL: that worker did not answer, signer NULL: that one did not; disk
+ * NULL or not done: not known. */
 json_t *status_json(const struct master *m, struct worker_stats *const *reports,
     const struct signing_stats *signer, const struct disk_look *disk);
 

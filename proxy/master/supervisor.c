@@ -115,8 +115,8 @@ static void log_end(const struct child *child, int status, int signal)
         log_error("%s %s=%u pid=%d signal=%d reason=\"%s\"", kind->events[DIED],
             kind->name, child->slot, child->pid, signal, strsignal(signal));
     else
-        log_error("%s %s=%u pid=%d status=%d", kind->events[DIED], kind->name, child->slot,
-            child->pid, status);
+        log_error("%s %s=%u pid=%d status=%d", kind->events[DIED], kind->name,
+            child->slot, child->pid, status);
 }
 
 static void spawn(struct supervisor *s, unsigned index);

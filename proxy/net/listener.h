@@ -20,7 +20,8 @@ struct loop;
 enum { LISTENER_BATCH = 8 };
 
 struct listener_events {
-    /* fd is non-blocking, close-on-exec, socket_set_options() are set; the callee owns it. */
+    /* fd is non-blocking, close-on-exec, socket_set_options() are set; the callee owns
+     * it. */
     void (*accepted)(struct listener *l, int fd, const struct sockaddr_storage *peer);
     /* error is an errno of accept4(); the listener retries by itself after a pause where
      * that makes sense. */

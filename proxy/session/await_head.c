@@ -140,7 +140,8 @@ uint64_t requests_idle_limit(const struct client *c)
 {
     uint64_t idle = c->service->settings->idle_timeout;
 
-    return c->clients->draining && idle > FIRST_REQUEST_GRACE ? FIRST_REQUEST_GRACE : idle;
+    return c->clients->draining && idle > FIRST_REQUEST_GRACE ? FIRST_REQUEST_GRACE
+                                                              : idle;
 }
 
 void requests_await(struct client *c)

@@ -13,15 +13,15 @@
 #include "certstore/credential.h"
 #include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/base/sandbox.h"
 #include "proxy/ipc/sealed_memory.h"
+#include "proxy/ipc/signing_stats.h"
+#include "proxy/ipc/wire.h"
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/signer/signer_keys.h"
 #include "proxy/signer/signer_queue.h"
-#include "proxy/ipc/signing_stats.h"
-#include "proxy/ipc/wire.h"
 
 enum { POLLS_MAX = SIGNING_WORKERS_MAX + 1, MESSAGES_A_TURN = 16 };
 

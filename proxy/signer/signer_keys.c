@@ -49,8 +49,8 @@ static struct key_set *set_at(struct list *node)
 static bool load_key(struct held_key *to, const struct key_snapshot_key *from)
 {
     to->number = from->number;
-    to->key = private_key_parse(
-        (const unsigned char *)from->der, from->len, engine_libctx());
+    to->key =
+        private_key_parse((const unsigned char *)from->der, from->len, engine_libctx());
     if (to->key != NULL)
         to->fast = engine_private_key(to->key, &to->holder);
     ERR_clear_error();

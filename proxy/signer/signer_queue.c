@@ -10,8 +10,8 @@
 #include "proxy/base/list.h"
 #include "proxy/crypto/operation.h"
 #include "proxy/crypto/signing_wire.h"
-#include "proxy/signer/signer_keys.h"
 #include "proxy/ipc/signing_stats.h"
+#include "proxy/signer/signer_keys.h"
 
 enum {
     QUOTA = 512, /* requests of a worker that wait here */
@@ -330,12 +330,12 @@ void signer_queue_stats(struct signing_stats *stats)
          node = node->next) {
         const struct requester *r = requester_at(node);
 
-        stats->workers[stats->worker_count++] = (struct signing_worker_stats){
-            .slot = r->slot,
-            .queued = r->queued,
-            .signatures = r->signatures,
-            .refused = r->refused,
-            .over_quota = r->times_over_quota};
+        stats->workers[stats->worker_count++] =
+            (struct signing_worker_stats){.slot = r->slot,
+                .queued = r->queued,
+                .signatures = r->signatures,
+                .refused = r->refused,
+                .over_quota = r->times_over_quota};
     }
 }
 

@@ -53,8 +53,7 @@ static bool unpack(const struct snapshot_service *from, struct credential **cred
 {
     for (size_t i = 0; i < from->credential_count; i++) {
         credentials[i] = credential_unpack(from->credentials[i].bytes,
-            from->credentials[i].len, engine_libctx(),
-            read_key, err);
+            from->credentials[i].len, engine_libctx(), read_key, err);
         if (credentials[i] == NULL)
             return false;
     }
@@ -78,8 +77,7 @@ static void set_backends(struct service *service, const struct snapshot_service 
 }
 
 static bool build_service(struct service *service, const struct snapshot_service *from,
-    const struct ticket_keys *tickets, credential_key_reader *read_key,
-    struct error *err)
+    const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
 {
     struct credential **credentials = array(from->credential_count, sizeof(*credentials));
 
@@ -148,16 +146,15 @@ static void choose_by_name(
 }
 
 static bool fill(struct served *served, const struct snapshot *snapshot,
-    const struct ticket_keys *tickets, credential_key_reader *read_key,
-    struct error *err)
+    const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
 {
     struct generation *g = served->generation;
 
     if (g->settings->service_count != snapshot->service_count)
         return error_set(err, "the snapshot's services are not those of its settings");
     for (size_t i = 0; i < snapshot->service_count; i++) {
-        if (!build_service(&g->services[i], &snapshot->services[i], tickets,
-                read_key, err))
+        if (!build_service(
+                &g->services[i], &snapshot->services[i], tickets, read_key, err))
             return false;
     }
     for (uint32_t i = 0; i < snapshot->service_count; i++)

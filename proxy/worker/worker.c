@@ -17,13 +17,13 @@
 #include "config/settings.h"
 #include "proxy/base/abort_log.h"
 #include "proxy/base/log.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/base/sandbox.h"
-#include "proxy/ipc/worker_stats.h"
-#include "proxy/worker/served.h"
 #include "proxy/ipc/wire.h"
+#include "proxy/ipc/worker_stats.h"
 #include "proxy/session/client.h"
+#include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 
 enum {
@@ -32,7 +32,7 @@ enum {
     CONFIRM_LOOK = 1, /* ms */
     CONFIRM_LOOKS = 1000,
     HEAP_KEPT = 4 << 20, /* bytes of freed memory at the end of the heap */
-    MAPPED_FROM = 1 << 20, /* bytes of one allocation; no buffer of a stream has as many */
+    MAPPED_FROM = 1 << 20, /* bytes of one allocation: more than a stream's buffer */
 };
 
 static void reply(struct worker *w, enum message_type type, uint32_t id, const char *text)
@@ -288,9 +288,9 @@ static bool introduced(struct worker *w)
     return good;
 }
 
-/* Each reply allocates and frees its buffers. With glibc's thresholds the kernel would take
- * their pages back each time, and map them again for the next one. After many clients
- * have gone, malloc_trim() gives everything back, see clients.c. */
+/* Each reply allocates and frees its buffers. With glibc's thresholds the kernel would
+ * take their pages back each time, and map them again for the next one. After many
+ * clients have gone, malloc_trim() gives everything back, see clients.c. */
 static void keep_freed_memory(void)
 {
     mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);

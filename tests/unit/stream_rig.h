@@ -86,8 +86,8 @@ static inline void on_closed(struct stream *s)
     owner.closed++;
 }
 
-static const struct stream_events events = {
-    on_opened, on_data, on_drained, on_close_notify, on_fin, on_end_known, on_failed, on_closed};
+static const struct stream_events events = {on_opened, on_data, on_drained,
+    on_close_notify, on_fin, on_end_known, on_failed, on_closed};
 
 static inline void a_few_turns(void)
 {

@@ -331,8 +331,7 @@ static void a_packed_credential_is_the_same_one(void **state)
         assert_non_null(after);
         assert_true(credential_equal(before, after));
         for (size_t cut = 0; cut < len; cut += 1 + cut / 16)
-            assert_null(
-                credential_unpack(bytes, cut, NULL, private_key_parse, &err));
+            assert_null(credential_unpack(bytes, cut, NULL, private_key_parse, &err));
         secrets_free(bytes, len);
         credential_unref(before);
         credential_unref(after);

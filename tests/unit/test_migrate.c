@@ -84,7 +84,9 @@ static const struct {
     {"redirect = 80", "redirect = 80: CANNOT BE HAD",
         "s.conf:5: redirect = 80: a client without a good certificate is refused\n"},
     {"curve = P-256\ncurve = P-384",
-        "; line 5: curve = P-256: not needed, another line overrides it\ngroups = P-384\n", ""},
+        "; line 5: curve = P-256: not needed, another line overrides it\ngroups = "
+        "P-384\n",
+        ""},
     {"debug = 7", "debug = 7: CANNOT BE HAD",
         "s.conf:5: debug = 7: this is an option of the whole proxy: move it to the "
         "top\n"},

@@ -229,8 +229,9 @@ static trial *const refused[] = {no_file, no_code, no_code_later, no_datagrams,
 static trial *const refused_signer[] = {no_stream, no_connection, no_accepting};
 
 /* The end of the process. */
-static trial *const deadly[] = {no_program, no_child, no_tracing, no_reading_of_others, no_killing,
-    no_listening, no_binding, no_bpf, no_kernel_keys, no_namespace, no_other_identity};
+static trial *const deadly[] = {no_program, no_child, no_tracing, no_reading_of_others,
+    no_killing, no_listening, no_binding, no_bpf, no_kernel_keys, no_namespace,
+    no_other_identity};
 
 enum outcome { REFUSED, POSSIBLE, NO_FILTER, KILLED };
 
@@ -266,8 +267,8 @@ static enum outcome in_a_child(enum sandbox_kind kind, trial *what)
     return (enum outcome)WEXITSTATUS(status);
 }
 
-static void try_all(enum sandbox_kind kind, trial *const *trials, size_t count,
-    enum outcome expected)
+static void try_all(
+    enum sandbox_kind kind, trial *const *trials, size_t count, enum outcome expected)
 {
     for (size_t i = 0; i < count; i++) {
         enum outcome outcome = in_a_child(kind, trials[i]);

@@ -18,7 +18,6 @@
 
 enum { PERIOD = 60 * 1000 /* ms */ };
 
-
 /* ---- the pace ---- */
 
 static void a_byte_now_and_then_does_not_hold_a_connection(void **state)
@@ -83,8 +82,8 @@ static void a_flood_is_suppressed_in_the_log_and_counted(void **state)
         allowed += log_rate_limit_allow(&limit, END_HANDSHAKE_FAILED, 1000000);
     assert_int_equal(allowed, LOG_LIMIT_BURST);
     assert_true(log_rate_limit_allow(&limit, END_BAD_REQUEST, 1000000));
-    assert_int_equal(
-        log_rate_limit_take_suppressed(&limit, END_HANDSHAKE_FAILED), 1000 - LOG_LIMIT_BURST);
+    assert_int_equal(log_rate_limit_take_suppressed(&limit, END_HANDSHAKE_FAILED),
+        1000 - LOG_LIMIT_BURST);
     assert_int_equal(log_rate_limit_take_suppressed(&limit, END_HANDSHAKE_FAILED), 0);
     assert_true(log_rate_limit_allow(&limit, END_HANDSHAKE_FAILED, 1000000 + 1000));
 }

@@ -175,8 +175,8 @@ static void ecdsa_batches_verify(void **state)
                     : i == 1 ? 0xff
                              : (int)i * 37,
                 sizeof(digests[i]));
-            jobs[i] = (struct signing_job){
-                &signing, digests[i], i % 2 ? 64 : 20 + i * 4, 0, signatures[i], 0, false};
+            jobs[i] = (struct signing_job){&signing, digests[i], i % 2 ? 64 : 20 + i * 4,
+                0, signatures[i], 0, false};
         }
         signing_ecdsa(jobs, LANES);
         for (size_t i = 0; i < LANES; i++) {
