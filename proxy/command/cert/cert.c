@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"rollback", "", "go back to the pair before", cert_rollback_command},
     {"export-for-pool", "DIR", "write the files that XenServer's pool wants",
         cert_export_command},
+    {"push", "NODE...", "install the pair of this node on others, by ssh",
+        cert_push_command},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

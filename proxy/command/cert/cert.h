@@ -13,5 +13,6 @@ int cert_request_command(int argc, char **argv);
 int cert_install_command(int argc, char **argv);
 int cert_rollback_command(int argc, char **argv);
 int cert_export_command(int argc, char **argv);
+int cert_push_command(int argc, char **argv);
 
 #endif

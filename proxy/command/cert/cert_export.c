@@ -22,6 +22,7 @@
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/cert/cert_pool.h"
+#include "proxy/command/cert/remote.h"
 #include "proxy/command/print.h"
 #include "proxy/command/verdict.h"
 
@@ -271,7 +272,7 @@ static bool read_operands(struct cert_export *e, struct error *err)
             err, "name the folder DIR for the files, or the pool: --to root@HOST");
     if (e->to != NULL && e->json)
         return error_set(err, "--to shows and asks, and has no --json");
-    return e->to == NULL || pool_host_check(e->to, err);
+    return e->to == NULL || remote_host_check(e->to, err) || error_context(err, "--to");
 }
 
 static int run_export(struct cert_export *e)

@@ -1,9 +1,11 @@
 #include "proxy/command/cert/cert_fresh.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/x509.h>
 
@@ -14,6 +16,7 @@
 #include "certstore/install/folder.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"
+#include "certstore/secrets.h"
 #include "config/error.h"
 #include "config/path.h"
 #include "config/remedy.h"
@@ -132,6 +135,52 @@ static size_t refusals(const struct findings *findings)
     return count;
 }
 
+/* All of standard input, and at most one byte more than a chain can have; -1: errno. */
+static ssize_t read_input(char *text)
+{
+    size_t len = 0;
+
+    while (len <= PEM_TEXT_MAX) {
+        ssize_t got = read(STDIN_FILENO, text + len, PEM_TEXT_MAX + 1 - len);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        len += (size_t)got;
+    }
+    return (ssize_t)len;
+}
+
+static void collect_input(struct gathering *g, const char *password)
+{
+    static const char name[] = "standard input";
+    char *text = secrets_alloc(PEM_TEXT_MAX + 1);
+    ssize_t len = read_input(text);
+
+    if (len < 0)
+        findings_add(g->findings, "unreadable", SEVERITY_REFUSED, name,
+            "the certificate was to come from there", "name its file instead",
+            "it cannot be read: %s", error_reason(errno));
+    else if (len > PEM_TEXT_MAX)
+        findings_add(g->findings, "too-large", SEVERITY_REFUSED, name,
+            "no chain is that long; it is probably something else",
+            "put only the chain of this server into it", "it has more than 1 MiB");
+    else
+        (void)collect_text(&g->fresh, name, text, (size_t)len, password, g->findings);
+    secrets_free(text, PEM_TEXT_MAX + 1);
+}
+
+static void collect_one(struct gathering *g, const char *file, const char *password)
+{
+    if (strcmp(file, "-") == 0)
+        collect_input(g, password);
+    else
+        (void)collect_file(&g->fresh, file, password, g->findings);
+}
+
 /* In the order in which a key is preferred. */
 static bool collect_all(struct gathering *g, struct error *err)
 {
@@ -142,7 +191,7 @@ static bool collect_all(struct gathering *g, struct error *err)
     if (source->key != NULL)
         (void)collect_file(&g->fresh, source->key, password, g->findings);
     for (size_t i = 0; i < source->files->count; i++)
-        (void)collect_file(&g->fresh, source->files->items[i], password, g->findings);
+        collect_one(g, source->files->items[i], password);
     if (refusals(g->findings) > before)
         return false;
     return collect_known(g, err);

@@ -14,7 +14,6 @@
 
 #include <openssl/types.h>
 
-struct error;
 struct stack_st_X509;
 
 struct pool_task {
@@ -24,9 +23,6 @@ struct pool_task {
     X509 *leaf;
     struct stack_st_X509 *chain; /* without the leaf */
 };
-
-/* Whether ssh would take it for a host, and for nothing else. */
-bool pool_host_check(const char *host, struct error *err);
 
 /* Returns the exit status; tells people all there is to tell. */
 int pool_trust(const struct pool_task *task);

@@ -1,0 +1,154 @@
+#include "proxy/command/cert/remote.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config/error.h"
+#include "config/remedy.h"
+#include "proxy/command/print.h"
+
+extern char **environ;
+
+bool remote_host_check(const char *host, struct error *err)
+{
+    for (const char *at = host; *at != '\0'; at++) {
+        if (!isalnum((unsigned char)*at) && strchr("@._-:[]", *at) == NULL)
+            return error_set(err, "'%.80s' is not [USER@]HOST", host);
+    }
+    return (*host != '\0' && *host != '-') ||
+        error_set(err, "'%.80s' is not [USER@]HOST", host);
+}
+
+/* What was sent and what came back, until both ends are closed. A host that does not read
+ * does not keep us from reading. */
+static void talk(
+    int in, int out, const char *input, size_t len, struct remote_answer *answer)
+{
+    char rest[512];
+
+    while (out >= 0) {
+        struct pollfd ends[] = {{out, POLLIN, 0}, {len > 0 ? in : -1, POLLOUT, 0}};
+        bool is_full = answer->len + 1 >= sizeof(answer->text);
+        ssize_t got;
+
+        if (len == 0 && in >= 0) {
+            (void)close(in);
+            in = -1;
+            ends[1].fd = -1;
+        }
+        if (poll(ends, 2, -1) < 0 && errno != EINTR)
+            break;
+        if ((ends[1].revents & (POLLOUT | POLLERR | POLLHUP)) != 0) {
+            got = write(in, input, len);
+            input += got > 0 ? got : 0;
+            len = got > 0 ? len - (size_t)got : 0;
+        }
+        if ((ends[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0)
+            continue;
+        got = is_full ? read(out, rest, sizeof(rest))
+                      : read(out, answer->text + answer->len,
+                            sizeof(answer->text) - 1 - answer->len);
+        if (got <= 0)
+            break;
+        answer->len += is_full ? 0 : (size_t)got;
+    }
+    if (in >= 0)
+        (void)close(in);
+    (void)close(out);
+    answer->text[answer->len] = '\0';
+}
+
+static bool start(
+    const char *host, const char *command, int in[2], int out[2], pid_t *pid)
+{
+    char *const words[] = {"ssh", "--", (char *)host, (char *)command, NULL};
+    posix_spawn_file_actions_t actions;
+    int result;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDERR_FILENO);
+    result = posix_spawnp(pid, words[0], &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    errno = result;
+    return result == 0;
+}
+
+/* ssh asks for passwords and keys on the terminal by itself. */
+bool remote_run(const char *host, const char *command, const char *input, size_t len,
+    struct remote_answer *answer, struct error *err)
+{
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, status = 0;
+    bool started;
+    pid_t pid;
+
+    *answer = (struct remote_answer){.status = 255};
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
+        return error_set(err, "ssh: %s", error_reason(errno));
+    started = start(host, command, in, out, &pid);
+    if (!started)
+        error_set(err, "ssh cannot be run: %s", error_reason(errno));
+    (void)close(in[0]);
+    (void)close(out[1]);
+    if (!started) {
+        (void)close(in[1]);
+        (void)close(out[0]);
+        return false;
+    }
+    talk(in[1], out[0], input, len, answer);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    answer->status = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    return true;
+}
+
+void remote_show(const char *host, const char *command)
+{
+    char *word = shell_word(command), *line;
+
+    if (asprintf(&line, "ssh %s %s", host, word) < 0)
+        abort();
+    print_command(stdout, "  ", line);
+    fflush(stdout);
+    free(line);
+    free(word);
+}
+
+void remote_words(const char *from, size_t from_len, char *text, size_t size)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < from_len && len + 1 < size; i++) {
+        unsigned char c = (unsigned char)from[i];
+        bool blank = c <= ' ' || c >= 0x7f;
+
+        if (!blank || (len > 0 && text[len - 1] != ' '))
+            text[len++] = blank ? ' ' : (char)c;
+    }
+    while (len > 0 && text[len - 1] == ' ')
+        len--;
+    text[len] = '\0';
+}
+
+bool remote_agreed(bool yes, const char *question, struct error *err)
+{
+    char line[16];
+
+    if (yes)
+        return true;
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    if (fgets(line, sizeof(line), stdin) != NULL && (line[0] == 'y' || line[0] == 'Y'))
+        return true;
+    return error_set(err, "nothing was changed");
+}
