@@ -162,7 +162,7 @@ def test_term_during_an_upgrade_ends_the_successor_too(start_proxy, origin):
 @needs_namespace
 def test_process_1_of_a_container_is_not_replaced(start_proxy, origin):
     """Its successor would end with it."""
-    proxy = start_proxy(origin.address, wrapper=("unshare", "--pid", "--fork", "--mount-proc"))
+    proxy = start_proxy(origin.address, wrapper=("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"))
     (master,) = proxy.children()  # unshare's child
     assert proxy.events("starting", pid=1)
     os.kill(master, signal.SIGUSR2)
