@@ -183,7 +183,6 @@ NONSENSE = {
     "both framings": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
     "101 unasked": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
     "a bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "more than announced": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhello",
 }
 
 
