@@ -23,7 +23,7 @@ static void add_unresolved(
     struct findings *findings, const char *connect, const struct error *err)
 {
     findings_add(findings, "name-not-resolved", SEVERITY_WARNING, NULL,
-        "requests that need this backend are answered 503 until it is",
+        "without an address known from before, its requests are answered 503",
         "the name is tried again every resolve_interval", "connect %s: %s", connect,
         err->text);
 }
@@ -110,4 +110,22 @@ void plan_backends_set(struct plan *plan, const struct addresses *addresses)
 {
     for (size_t i = 0; i < plan->settings->service_count; i++)
         set_in(&plan->services[i], &plan->settings->services[i], addresses);
+}
+
+void plan_backends_keep(struct plan *plan, const struct plan *served)
+{
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        const struct text_list *connect = &plan->settings->services[i].connect;
+
+        for (size_t line = 0; line < connect->count; line++) {
+            struct addresses known = {.connect = connect->items[line]};
+
+            plan_backends_get(plan, &known);
+            if (known.count > 0)
+                continue;
+            plan_backends_get(served, &known);
+            if (known.count > 0)
+                plan_backends_set(plan, &known);
+        }
+    }
 }

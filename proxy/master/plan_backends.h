@@ -24,4 +24,7 @@ void plan_backends_get(const struct plan *plan, struct addresses *addresses);
 /* Puts these in their place, in all services. */
 void plan_backends_set(struct plan *plan, const struct addresses *addresses);
 
+/* A name that cannot be resolved now keeps the addresses that `served` has for it. */
+void plan_backends_keep(struct plan *plan, const struct plan *served);
+
 #endif

@@ -10,7 +10,9 @@
 #include "certstore/trust.h"
 #include "config/error.h"
 #include "config/remedy.h"
+#include "proxy/ipc/addresses.h"
 #include "proxy/master/plan.h"
+#include "proxy/master/plan_backends.h"
 
 enum { NAMES_TEXT_MAX = 512 };
 
@@ -100,6 +102,7 @@ static bool is_good(const struct credential_summary *summary, time_t now)
 
 /* One service as it is served, and as it would be. */
 struct comparison {
+    const struct plan *served_plan;
     const struct plan_service *served, *fresh;
     const struct service_settings *served_settings, *fresh_settings;
     bool force, strict;
@@ -163,6 +166,29 @@ static bool compare_trust(const struct comparison *c, struct error *err)
     return good;
 }
 
+/* Its names resolve, or they keep the addresses of what is served. */
+static bool has_backend(const struct comparison *c)
+{
+    const struct text_list *connect = &c->fresh_settings->connect;
+    struct addresses known = {.count = c->fresh->backend_count};
+
+    for (size_t i = 0; known.count == 0 && i < connect->count; i++) {
+        known.connect = connect->items[i];
+        plan_backends_get(c->served_plan, &known);
+    }
+    return known.count > 0;
+}
+
+static bool compare_backends(const struct comparison *c, struct error *err)
+{
+    if (c->force || c->served->backend_count == 0 || has_backend(c))
+        return true;
+    return error_set(err,
+        "connect %s: the name cannot be resolved, and no other backend is left; if it is "
+        "meant so: wlbproxy reload --force",
+        c->fresh_settings->connect.items[0]);
+}
+
 static bool compare_services(const struct comparison *c, struct error *err)
 {
     const struct judged_service served = {
@@ -171,7 +197,7 @@ static bool compare_services(const struct comparison *c, struct error *err)
         c->fresh_settings, c->fresh->credentials, c->fresh->credential_count};
     size_t first = c->findings->count;
 
-    if (!compare_certificates(c, err))
+    if (!compare_backends(c, err) || !compare_certificates(c, err))
         return false;
     if (c->strict && !c->force && c->findings->count > first)
         return refuse(c->findings, first, " (strict_reload is on)", err);
@@ -195,6 +221,7 @@ bool regression_judge(const struct plan *served, const struct plan *fresh, bool 
         if (old == NULL)
             continue;
         const struct comparison comparison = {
+            .served_plan = served,
             .served = old,
             .fresh = &fresh->services[i],
             .served_settings = &served->settings->services[old - served->services],

@@ -3,7 +3,8 @@
  *
  * Never worse than the last good: a certificate that is expired or not yet valid does not
  * replace one that is good now, and what XenServer can use is not replaced by what it
- * could not, unless that is forced. Names lost or an earlier end are warnings, or
+ * could not, unless that is forced; neither is a service's last backend by a name that
+ * cannot be resolved. Names lost or an earlier end are warnings, or
  * refusals with strict_reload, unless forced. A self-signed placeholder says nothing
  * about the names and dates of the first certificate of a CA.
  */

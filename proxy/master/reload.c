@@ -10,6 +10,7 @@
 #include "proxy/master/files_changing.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/plan.h"
+#include "proxy/master/plan_backends.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
 #include "proxy/master/supervisor.h"
@@ -262,6 +263,7 @@ static bool accept_next(struct reload *r)
 {
     const struct plan *current = r->rollout.current->plan;
 
+    plan_backends_keep(r->plan, current);
     if (!regression_judge(current, r->plan, r->forced, time(NULL), &r->findings, &r->err))
         return false;
     return !logs_differ(current->settings, r->plan->settings) ||

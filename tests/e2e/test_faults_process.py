@@ -232,14 +232,20 @@ def test_a_master_short_of_memory_refuses_a_reload_at_most(start_proxy, origin):
     assert works(proxy.port)
 
 
-def test_a_name_that_does_not_resolve_any_more_refuses_the_reload(start_proxy, origin):
+def test_a_last_backend_whose_name_does_not_resolve_refuses_the_reload(start_proxy, origin):
     proxy = start_proxy(origin.address)
     proxy.write_config(connect="no-such-host.invalid:8013")
-    assert "no-such-host.invalid" in "".join(
-        (lambda done: done.stdout + done.stderr)(proxy.command("reload", "-c", proxy.config)))
+    refused = proxy.reload(check=1)
+    assert "no-such-host.invalid" in refused.stdout + refused.stderr
+    checked = proxy.command("check", "-c", proxy.config, "--control", proxy.control, check=1)
+    assert "a reload would be refused" in " ".join(checked.stdout.split())
     assert works(proxy.port)
-    proxy.write_config(connect=origin.address)
+    proxy.write_config(connect=["no-such-host.invalid:8013", origin.address])
     proxy.reload()
+    assert works(proxy.port)
+    proxy.write_config(connect="no-such-host.invalid:8013")
+    proxy.command("reload", "--force", "-c", proxy.config, check=0)
+    assert not works(proxy.port)
 
 
 def test_nobody_spins_when_idle(start_proxy, origin):

@@ -120,3 +120,17 @@ def test_a_reload_looks_at_names_again(start_proxy, hosts, pair):
         proxy.reload()
         wait_until(lambda: body(client) == b"other", "the new address is used")
     assert proxy.status()["generation"] == 1
+
+
+def test_a_reload_keeps_the_addresses_of_a_name_that_is_lost(start_proxy, hosts, pair, pki):
+    """A certificate is renewed while no name server answers."""
+    hosts.write("127.0.0.1")
+    proxy = start_proxy(f"{NAME}:{pair[0].port}", wrapper=hosts.wrapper(),
+                        resolve_interval="1h")
+    hosts.write()
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.reload()
+    assert proxy.status()["generation"] == 2
+    with Tls(proxy.port) as client:
+        assert client.certificate() == pki.other.der()
+        assert body(client) == b"first"
