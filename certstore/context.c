@@ -350,7 +350,7 @@ SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *servic
     fill_policy(&state->policy, context, service);
     state->policy.ca_pem = ca_pem;
     state->policy.crl_pem = crl_pem;
-    state->policy.tickets = tickets;
+    state->policy.tickets = service->tickets ? tickets : NULL;
     done = configure(context, err) &&
         (bind_sessions(context, &state->policy, service->name, credentials, count) ||
             library_error(err, "no session id context"));

@@ -24,6 +24,21 @@ static void trust(SSL_CTX *context, const struct trust *trusted)
         (void)SSL_CTX_add_client_CA(context, sk_X509_value(trusted->authorities, i));
 }
 
+/* When the first revocation list is out of date; 0: none is. */
+static uint64_t first_end(const struct trust *trusted)
+{
+    uint64_t ends = 0;
+
+    for (int i = 0; i < sk_X509_CRL_num(trusted->lists); i++) {
+        time_t end =
+            trust_time(X509_CRL_get0_nextUpdate(sk_X509_CRL_value(trusted->lists, i)));
+
+        if (end > 0 && (ends == 0 || (uint64_t)end < ends))
+            ends = (uint64_t)end;
+    }
+    return ends;
+}
+
 /* Without issuers to trust the pinned certificate is what is trusted: that no issuer is
  * known is overlooked, nothing else about the certificate itself. */
 static int on_verify_pinned(int ok, X509_STORE_CTX *store)
@@ -121,6 +136,7 @@ bool context_set_client_verification(
     if (!trust_parse(&trusted, libctx, policy->ca_pem, policy->crl_pem, err))
         return false;
     trust(context, &trusted);
+    policy->crl_ends = first_end(&trusted);
     trust_destroy(&trusted);
     policy->trusts_pins_alone = policy->ca_pem == NULL;
     SSL_CTX_set_cert_verify_callback(context, on_verify_client, policy);

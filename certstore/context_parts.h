@@ -30,6 +30,9 @@ const struct context_state *context_state_of(const SSL *ssl);
 /* The numbers of what OpenSSL has made of the policy's texts. */
 void context_resolve_policy(SSL_CTX *context, struct tls_policy *policy);
 
+/* Digest of the host name that a ClientHello under way asks for (session.h). */
+bool context_host_digest(SSL *ssl, unsigned char *host);
+
 /* Makes context_supersede() possible. */
 void context_watch_successor(SSL_CTX *context);
 

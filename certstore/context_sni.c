@@ -5,6 +5,7 @@
 
 #include "certstore/context.h"
 #include "certstore/context_parts.h"
+#include "certstore/session.h"
 
 enum { HOST_NAME_MAX_DNS = 255 };
 
@@ -34,6 +35,14 @@ static bool host_name(SSL *ssl, char name[HOST_NAME_MAX_DNS + 1])
         return false;
     copy_name(name, ext + 5, name_len);
     return true;
+}
+
+bool context_host_digest(SSL *ssl, unsigned char *digest)
+{
+    char name[HOST_NAME_MAX_DNS + 1];
+
+    return host_name(ssl, name) ? session_host(digest, name, strlen(name))
+                                : session_host(digest, "", 0);
 }
 
 /* A wildcard stands for exactly one label (RFC 9525 section 6.3). */

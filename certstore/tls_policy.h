@@ -64,6 +64,7 @@ struct tls_policy {
     struct text_list pins, names; /* of clients; none: any that is trusted */
     bool trusts_pins_alone; /* there is no ca */
     const char *ca_pem, *crl_pem; /* only while the context is made; NULL: none */
+    uint64_t crl_ends; /* the first nextUpdate, in seconds since 1970; 0: none */
     /* TICKETS: what sessions are bound to, and the keys, read at every handshake. */
     const struct ticket_keys *tickets; /* borrowed; NULL: none */
     unsigned char binding[SESSION_BINDING];

@@ -90,6 +90,8 @@ static const struct option options[] = {
         .help = "how often the names in connect are resolved again; 0: at start and reload only"},
     {GLOBAL(duration, ticket_rotation), "12h", {MINUTE, 7 * DAY, NULL},
         .help = "how long one key seals session tickets"},
+    {GLOBAL(duration, ticket_lifetime), "1h", {MINUTE, 7 * DAY, NULL},
+        .help = "how long a session may be resumed, from its first handshake on"},
 
     {SERVICE_AS("name", host, host_name), "none", ANY,
         .help = "host in the pool's WLB URL: what certificates are made and checked for"},
@@ -116,6 +118,8 @@ static const struct option options[] = {
         .help = "what does handshakes and records; native: OpenSSL does what that cannot"},
     {SERVICE(choice, tls_min), "1.2", WORDS("1.2", "1.3"),
         .help = "the oldest TLS; XenServer needs 1.2"},
+    {SERVICE(flag, tickets), "on", ANY,
+        .help = "let clients resume sessions; off: each handshake is a full one"},
     {SERVICE(token, ciphers),
         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"

@@ -43,6 +43,7 @@ struct service_settings {
     enum protocol protocol;
     enum tls_engine_choice tls_engine;
     enum tls_min tls_min;
+    bool tickets;
     char *ciphers; /* OpenSSL syntax, TLS 1.2 */
     char *ciphersuites; /* OpenSSL syntax, TLS 1.3 */
     char *groups; /* "auto" or colon-separated, OpenSSL names */
@@ -96,7 +97,8 @@ struct settings {
     uint32_t max_handshakes; /* in progress, per worker */
     uint32_t handshake_rate; /* full handshakes per source and second; 0 = off */
     uint64_t resolve_interval; /* between two looks at the names in `connect`; 0: none */
-    uint64_t ticket_rotation; /* life of a session ticket key */
+    uint64_t ticket_rotation; /* how long a session ticket key seals */
+    uint64_t ticket_lifetime; /* of a session */
     struct service_settings *services;
     size_t service_count;
 };

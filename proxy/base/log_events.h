@@ -147,8 +147,8 @@
         "Look at the backend: its framing is wrong.")                                    \
     X("ticket_keys_not_rotated", "error", "reason",                                      \
         "New ticket keys could not be made; the old ones go on.", "Report it.")          \
-    X("ticket_keys_rotated", "info", "", "New session tickets are sealed by a new key.", \
-        "Nothing.")                                                                      \
+    X("ticket_keys_rotated", "info", "reason keys",                                      \
+        "New session tickets are sealed by a new key.", "Nothing.")                      \
     X("unchanged", "info", "serving text",                                               \
         "A reload found nothing that differs from what is served.", "Nothing.")          \
     X("upgrade_abandoned", "info", "successor",                                          \

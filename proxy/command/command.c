@@ -13,6 +13,7 @@ static const struct command commands[] = {
     {"status", "", "what the running proxy serves, and how it is", status_command},
     {"cert", "COMMAND", "create, request, install, roll back a certificate",
         cert_command},
+    {"tickets", "rotate", "begin a new key for session tickets", tickets_command},
     {"migrate", "STUNNEL.CONF", "print the wlbproxy configuration for stunnel's",
         migrate_command},
     {"options", "", "print every option of the configuration", options_command},

@@ -1,7 +1,8 @@
 /*
  * control.h - the client's side of the control socket: one request, one answer.
  *
- * A request is one line of JSON, {"request": "reload" | "status" | "probe" | "reopen"};
+ * A request is one line of JSON, {"request": "reload" | "status" | "probe" |
+ * "rotate-tickets" | "reopen"};
  * "reload" takes "force": true, for what is worse for XenServer than what is served;
  * "probe" takes "service", a section's name. The answer is one line of JSON with at least
  * "ok"; a refusal has "error", a sentence. Answers:
@@ -26,6 +27,9 @@
  *     "counters": {name: n}, "ends": {name: n}, "tls": TLS}
  * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
  *     order: a connection that worker has accepted for the service; speak TLS on it.
+ *
+ * rotate-tickets: {"ok", "keys", "lifetime"}: how many keys open tickets, and for how
+ * many seconds a session lasts.
  *
  * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "tls_engine",
  *     "certificates": [CERT]}

@@ -111,6 +111,21 @@ static void take_probe(struct master *m, struct control_client *client, json_t *
         probe(m, client, service);
 }
 
+static void rotate_tickets(struct master *m, struct control_client *client)
+{
+    struct error err;
+
+    if (m->reload.rollout.current == NULL)
+        control_refuse(client, "nothing is served yet");
+    else if (!master_rotate_tickets(m, "command", &err))
+        control_refuse(client, err.text);
+    else
+        control_reply(client,
+            json_pack("{sb si sI}", "ok", 1, "keys", (int)m->tickets.count, "lifetime",
+                (json_int_t)m->tickets.lifetime),
+            NULL, 0);
+}
+
 static void on_request(struct control_client *client, json_t *request)
 {
     struct master *m = client->server->owner;
@@ -131,12 +146,15 @@ static void on_request(struct control_client *client, json_t *request)
         status_ask(&m->status, &task->status);
     } else if (strcmp(name, "probe") == 0) {
         take_probe(m, client, request);
+    } else if (strcmp(name, "rotate-tickets") == 0) {
+        rotate_tickets(m, client);
     } else if (strcmp(name, "reopen") == 0) {
         master_reopen_logs(m);
         control_reply(client, json_pack("{sb}", "ok", 1), NULL, 0);
     } else {
-        control_refuse(
-            client, "unknown request; there are reload, status, probe and reopen");
+        control_refuse(client,
+            "unknown request; there are reload, status, probe, rotate-tickets and "
+            "reopen");
     }
 }
 

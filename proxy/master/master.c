@@ -174,7 +174,9 @@ static bool on_begin(struct reload *reload, const struct plan *plan, struct erro
     struct master *m = reload->owner;
 
     m->identity = plan->identity;
-    if (m->tickets.count == 0 && !tickets_make(&m->tickets, err))
+    tickets_set_lifetime(&m->tickets, plan->settings->ticket_lifetime);
+    if (m->tickets.count == 0 &&
+        !tickets_rotate(&m->tickets, plan->settings->ticket_rotation, err))
         return false;
     log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"",
         WLB_VERSION, (int)getpid(), m->config_path, m->identity.name);
@@ -206,25 +208,51 @@ static void tell_budget(struct master *m, const struct plan *plan)
     m->budget_told = given;
 }
 
+bool master_rotate_tickets(struct master *m, const char *reason, struct error *err)
+{
+    const struct settings *settings = m->reload.rollout.current->plan->settings;
+
+    if (!tickets_rotate(&m->tickets, settings->ticket_rotation, err)) {
+        log_error("event=ticket_keys_not_rotated reason=\"%s\"", err->text);
+        return false;
+    }
+    log_info("event=ticket_keys_rotated reason=%s keys=%u", reason, m->tickets.count);
+    master_send_tickets(m);
+    if (uv_is_active((uv_handle_t *)&m->rotation))
+        uv_timer_again(&m->rotation);
+    return true;
+}
+
 static void on_rotation(uv_timer_t *timer)
 {
-    struct master *m = timer->data;
     struct error err;
 
-    if (tickets_rotate(&m->tickets, &err)) {
-        log_info("event=ticket_keys_rotated");
-        master_send_tickets(m);
-    } else {
-        log_error("event=ticket_keys_not_rotated reason=\"%s\"", err.text);
-    }
+    (void)master_rotate_tickets(timer->data, "time", &err);
 }
 
 static void plan_rotation(struct master *m, const struct settings *settings)
 {
+    if (m->tickets.lifetime != settings->ticket_lifetime / 1000) {
+        tickets_set_lifetime(&m->tickets, settings->ticket_lifetime);
+        master_send_tickets(m);
+    }
     if (uv_timer_get_repeat(&m->rotation) == settings->ticket_rotation)
         return;
     uv_timer_start(
         &m->rotation, on_rotation, settings->ticket_rotation, settings->ticket_rotation);
+}
+
+/* Another certificate is shown, by this reload or by `cert install`: sessions begun from
+ * now on share no key with those before. */
+static void rotate_for_certificates(struct master *m, const struct plan *plan)
+{
+    char *shown = plan_certificates(plan);
+    struct error err;
+
+    if (m->certificates != NULL && strcmp(shown, m->certificates) != 0)
+        (void)master_rotate_tickets(m, "certificates", &err);
+    free(m->certificates);
+    m->certificates = shown;
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -267,6 +295,7 @@ static void on_released(struct reload *reload, bool first)
     master_signer_retire_keys(m);
     tell_budget(m, plan);
     plan_rotation(m, plan->settings);
+    rotate_for_certificates(m, plan);
     expiry_watch(&m->expiry, plan);
     file_watch_update(&m->watch, plan);
     resolver_begin(&m->resolver);
@@ -434,6 +463,8 @@ static _Noreturn void exit_with_blocked_task(struct master *m)
     log_info(
         "event=exit_with_blocked_task text=\"files or names were still waited for\"");
     tickets_wipe(&m->tickets);
+    free(m->certificates);
+    m->certificates = NULL;
     _exit(m->exit_status);
 }
 
@@ -452,6 +483,8 @@ static void destroy(struct master *m)
     signals_destroy(&m->signals);
     reload_destroy(&m->reload);
     tickets_wipe(&m->tickets);
+    free(m->certificates);
+    m->certificates = NULL;
     logs_close(&m->reload.logs);
 }
 

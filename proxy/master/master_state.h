@@ -32,6 +32,7 @@ struct master {
     struct program program;
     struct identity identity;
     struct ticket_keys tickets;
+    char *certificates; /* of the plan that is served; NULL: none yet */
     struct control_server control;
     struct status status;
     struct upgrade upgrade;
@@ -69,5 +70,7 @@ void master_check_logs(struct master *m);
 bool master_drain(struct master *m, bool handed_over);
 
 void master_send_tickets(struct master *m);
+/* A new key seals from now on. `reason` is for the log. */
+bool master_rotate_tickets(struct master *m, const char *reason, struct error *err);
 
 #endif

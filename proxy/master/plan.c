@@ -1,5 +1,6 @@
 #include "proxy/master/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -333,6 +334,26 @@ bool plan_equal(const struct plan *a, const struct plan *b)
             return false;
     }
     return true;
+}
+
+char *plan_certificates(const struct plan *plan)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL)
+        abort();
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        const struct plan_service *service = &plan->services[i];
+
+        fprintf(out, "[%s]", plan->settings->services[i].name);
+        for (size_t k = 0; k < service->credential_count; k++)
+            fprintf(out, " %s", credential_summary(service->credentials[k])->sha256);
+    }
+    if (fclose(out) != 0)
+        abort();
+    return text;
 }
 
 const struct plan_service *plan_service(const struct plan *plan, const char *name)

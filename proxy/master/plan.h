@@ -51,6 +51,9 @@ struct plan *plan_try(
     const char *config_path, bool optional, struct findings *findings, struct error *err);
 void plan_free(struct plan *plan);
 
+/* Which certificates the services show, as a text. Caller frees. */
+char *plan_certificates(const struct plan *plan);
+
 /* What a name resolves to is no part of it: resolver.h keeps that up to date. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "config/error.h"
 
@@ -17,23 +18,42 @@ static bool random_key(struct ticket_key *key, struct error *err)
         error_set(err, "random bytes for a ticket key: %s", strerror(errno));
 }
 
-bool tickets_make(struct ticket_keys *tickets, struct error *err)
+/* What was sealed until now is good for a lifetime more. */
+static void retire(struct ticket_key *key, uint64_t now, uint32_t lifetime)
 {
-    memset(tickets, 0, sizeof(*tickets));
-    return tickets_rotate(tickets, err);
+    if (key->ends == 0 || key->ends > now + lifetime)
+        key->ends = now + lifetime;
 }
 
-bool tickets_rotate(struct ticket_keys *tickets, struct error *err)
+/* The oldest are at the end. */
+static void forget_ended(struct ticket_keys *tickets, uint64_t now)
 {
+    while (
+        tickets->count > 0 && !ticket_key_opens(&tickets->keys[tickets->count - 1], now))
+        explicit_bzero(&tickets->keys[--tickets->count], sizeof(tickets->keys[0]));
+}
+
+void tickets_set_lifetime(struct ticket_keys *tickets, uint64_t ms)
+{
+    tickets->lifetime = (uint32_t)(ms / 1000);
+}
+
+bool tickets_rotate(struct ticket_keys *tickets, uint64_t rotation, struct error *err)
+{
+    uint64_t now = (uint64_t)time(NULL);
     struct ticket_key fresh;
 
     if (!random_key(&fresh, err))
         return false;
+    fresh.ends = now + rotation / 1000 + ticket_lifetime(tickets);
+    if (tickets->count > 0)
+        retire(&tickets->keys[0], now, ticket_lifetime(tickets));
     memmove(&tickets->keys[1], &tickets->keys[0],
         (TICKET_KEYS_MAX - 1) * sizeof(tickets->keys[0]));
     tickets->keys[0] = fresh;
     if (tickets->count < TICKET_KEYS_MAX)
         tickets->count++;
+    forget_ended(tickets, now);
     explicit_bzero(&fresh, sizeof(fresh));
     return true;
 }

@@ -3,23 +3,27 @@
  * over reloads, worker crashes and upgrades, so that a resumption works whoever answers
  * it.
  *
- * keys[0] seals; it is replaced after `ticket_rotation`, and the ones before it still
- * open tickets for two more periods.
+ * keys[0] seals; it is replaced after `ticket_rotation`, by `wlbproxy tickets rotate`,
+ * and when a reload changes a certificate. A key before it opens tickets as long as a
+ * session lasts.
  */
 #ifndef WLBPROXY_MASTER_TICKET_KEYS_H
 #define WLBPROXY_MASTER_TICKET_KEYS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "certstore/context.h"
 
 struct error;
 
-/* The first key. False if the kernel has no random bytes to give. */
-bool tickets_make(struct ticket_keys *tickets, struct error *err);
+/* How long sessions last, for keys made from now on; to be set before the first. */
+void tickets_set_lifetime(struct ticket_keys *tickets, uint64_t ms);
 
-/* A fresh first key; the oldest is forgotten. On failure all stays as it was. */
-bool tickets_rotate(struct ticket_keys *tickets, struct error *err);
+/* A fresh first key, made to seal for `rotation` ms and to open for a lifetime more. The
+ * one before it opens for a lifetime from now; those that have ended are forgotten.
+ * False, and all stays as it was, if the kernel has no random bytes to give. */
+bool tickets_rotate(struct ticket_keys *tickets, uint64_t rotation, struct error *err);
 
 void tickets_wipe(struct ticket_keys *tickets);
 

@@ -91,6 +91,9 @@ static inline void service_give_up(const char *why)
 /* The TLS engine of the services that are made from now on. */
 static const char *service_engine = "openssl";
 
+/* Texts of their ca and crl. */
+static const char *service_ca, *service_crl;
+
 /* `options` are lines of the section of that name; "" is as good as any. */
 static inline void service_init(
     struct service *service, const char *name, const char *options)
@@ -109,7 +112,7 @@ static inline void service_init(
     if (service->settings == NULL)
         service_give_up(err.text);
     service->context = context_new(engine_libctx(), &service->settings->services[0], NULL,
-        0, &service->tickets, NULL, NULL, &err);
+        0, &service->tickets, service_ca, service_crl, &err);
     if (service->context == NULL)
         service_give_up(err.text);
 }

@@ -3,10 +3,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include "certstore/session.h"
 #include "proxy/tls/native/handshake_parts.h"
 
 enum { FALLBACK_SCSV = 0x5600 };
@@ -113,6 +115,20 @@ void handshake_free(struct handshake *handshake)
     handshake->version->free(handshake); /* and what it may have been waiting for */
     SSL_CTX_free(context);
     SSL_CTX_free(shown);
+}
+
+uint64_t handshake_now(void)
+{
+    return (uint64_t)time(NULL);
+}
+
+void handshake_bind_session(const struct handshake *handshake, struct session_bond *bond)
+{
+    const char *name = handshake->host_name;
+
+    *bond = (struct session_bond){.began = handshake_now()};
+    memcpy(bond->binding, context_policy(handshake->shown)->binding, SESSION_BINDING);
+    (void)session_host(bond->host, name, name != NULL ? strlen(name) : 0);
 }
 
 static void on_done(struct operation *operation)

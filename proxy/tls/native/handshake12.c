@@ -132,8 +132,9 @@ void handshake12_expect_finished(struct handshake12 *h)
 static bool send_ticket(struct handshake12 *h)
 {
     const struct ticket_keys *keys = h->common.policy->agreed->tickets;
-    size_t len = ticket_is_possible(keys) ? TICKET_LEN : 0;
-    uint32_t lifetime = h->common.resumed || len == 0 ? 0 : SESSION_SECONDS;
+    uint64_t now = handshake_now();
+    size_t len = ticket_is_possible(keys, now) ? TICKET_LEN : 0;
+    uint32_t lifetime = h->common.resumed || len == 0 ? 0 : ticket_lifetime(keys);
     unsigned char sealed[TICKET_LEN], message[MESSAGE_HEADER_12 + 6 + TICKET_LEN];
 
     if (len > 0 && !ticket_seal(keys, &h->session, h->salt, sealed))

@@ -15,13 +15,12 @@
 static void plan_session(struct handshake12 *h, const struct handshake_start *start)
 {
     h->gives_ticket = start->hello->ticket.at != NULL &&
-        ticket_is_possible(start->policy->agreed->tickets);
+        ticket_is_possible(start->policy->agreed->tickets, handshake_now());
     h->session = (struct ticket){.version = VERSION_12,
         .suite = h->common.suite->id,
         .group = (uint16_t)h->common.group->tls_id,
-        .issued = (uint64_t)time(NULL),
         .secret_len = MASTER_12};
-    memcpy(h->session.binding, start->policy->agreed->binding, SESSION_BINDING);
+    handshake_bind_session(&h->common, &h->session.bond);
 }
 
 static bool submit_signature(struct handshake12 *h)

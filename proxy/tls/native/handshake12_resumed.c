@@ -1,6 +1,5 @@
 /* Resumed by a ticket: all of the server's part is sent at once. */
 #include <string.h>
-#include <time.h>
 
 #include <openssl/ssl.h>
 
@@ -12,15 +11,19 @@ static enum ticket_verdict find_session(
 {
     const struct policy *policy = start->policy;
     const struct span *ticket = &start->hello->ticket;
+    const struct span name = start->hello->host_name;
     enum ticket_verdict verdict = TICKET_UNKNOWN;
+    uint64_t now = handshake_now();
+    unsigned char host[SESSION_HOST];
 
     if (ticket->at != NULL && policy->agreed->tickets != NULL)
-        verdict = ticket_open(policy->agreed->tickets, ticket->at, ticket->len, session);
+        verdict =
+            ticket_open(policy->agreed->tickets, now, ticket->at, ticket->len, session);
     if (verdict == TICKET_UNKNOWN)
         return TICKET_UNKNOWN;
     if (session->version == VERSION_12 && session->secret_len == MASTER_12 &&
-        memcmp(session->binding, policy->agreed->binding, SESSION_BINDING) == 0 &&
-        ticket_is_fresh(session, (uint64_t)time(NULL), SESSION_SECONDS))
+        session_host(host, name.at, name.len) &&
+        session_may_go_on(&session->bond, start->shown->agreed, host, now))
         return verdict;
     ticket_wipe(session);
     return TICKET_UNKNOWN;

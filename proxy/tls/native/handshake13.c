@@ -122,8 +122,8 @@ static bool prepare(struct handshake13 *h, const struct handshake_start *start)
 
     if (!key_pool_take(h->common.group, &f->own) || !draw(h, random))
         return false;
-    h->gives_ticket =
-        start->hello->psk_dhe_ke && ticket_is_possible(start->policy->agreed->tickets);
+    h->gives_ticket = start->hello->psk_dhe_ke &&
+        ticket_is_possible(start->policy->agreed->tickets, handshake_now());
     f->compatible = start->hello->session_id.len > 0;
     f->hello_len = server_hello_13(h, start->hello, random, f->hello);
     f->extensions_len = encrypted_extensions_13(h, f->extensions);

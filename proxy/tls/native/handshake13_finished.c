@@ -1,6 +1,5 @@
 /* The client's Finished, and the ticket it gets for it. */
 #include <string.h>
-#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
@@ -23,16 +22,19 @@ static bool send_ticket(struct handshake13 *h)
     static const unsigned char nonce[TICKET_NONCE_13];
     struct ticket *ticket = &h->ticket;
     unsigned char sealed[TICKET_LEN], message[NEW_TICKET_13];
+    uint32_t lifetime;
 
     ticket->version = VERSION_13;
     ticket->suite = h->common.suite->id;
     ticket->group = (uint16_t)h->common.group->tls_id;
-    ticket->issued = (uint64_t)time(NULL);
-    memcpy(ticket->binding, h->common.policy->agreed->binding, SESSION_BINDING);
+    if (!h->common.resumed)
+        handshake_bind_session(&h->common, &ticket->bond);
+    lifetime = session_seconds_left(
+        &ticket->bond, context_policy(h->common.shown), handshake_now());
     if (!ticket_seal(h->common.policy->agreed->tickets, ticket, h->salt, sealed))
         return handshake13_fail_inside(h);
     return handshake13_send(h, message,
-        new_session_ticket_13(SESSION_SECONDS, ticket->age_add, nonce, sealed, message));
+        new_session_ticket_13(lifetime, ticket->age_add, nonce, sealed, message));
 }
 
 static bool check_finished(
@@ -58,7 +60,8 @@ void handshake13_on_message(
         !handshake13_keys_in(h, h->client_secret))
         return;
     /* The keys may have rotated away meanwhile. */
-    if (h->gives_ticket && ticket_is_possible(handshake->policy->agreed->tickets) &&
+    if (h->gives_ticket &&
+        ticket_is_possible(handshake->policy->agreed->tickets, handshake_now()) &&
         !send_ticket(h))
         return;
     handshake->state = HANDSHAKE_DONE;

@@ -1,7 +1,6 @@
 /* Which session a TLS 1.3 client goes on with: tls_parse_ctos_psk() and
  * ssl_get_prev_session(). */
 #include <string.h>
-#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
@@ -13,12 +12,13 @@ static bool find_ticket(
     struct handshake13 *h, const struct hello *hello, struct ticket *ticket)
 {
     struct span rest = hello->identities, identity;
+    uint64_t now = handshake_now();
     uint32_t age;
 
     for (h->identity = 0; hello_next_identity(&rest, &identity, &age); h->identity++) {
         const struct suite *suite;
 
-        if (ticket_open(h->common.policy->agreed->tickets, identity.at, identity.len,
+        if (ticket_open(h->common.policy->agreed->tickets, now, identity.at, identity.len,
                 ticket) == TICKET_UNKNOWN)
             continue;
         suite = suite_find(ticket->suite);
@@ -58,12 +58,6 @@ static struct span binder_at(const struct hello *hello, size_t index)
     return binder;
 }
 
-static bool is_valid_here(const struct policy *policy, const struct ticket *ticket)
-{
-    return memcmp(ticket->binding, policy->agreed->binding, SESSION_BINDING) == 0 &&
-        ticket_is_fresh(ticket, (uint64_t)time(NULL), SESSION_SECONDS);
-}
-
 bool handshake13_resume(struct handshake13 *h, const struct handshake_start *start)
 {
     const struct digest *digest = h->common.suite->digest;
@@ -71,12 +65,14 @@ bool handshake13_resume(struct handshake13 *h, const struct handshake_start *sta
     struct ticket ticket;
     bool resumed;
 
-    if (!hello->psk_dhe_ke || !ticket_is_possible(h->common.policy->agreed->tickets) ||
+    if (!hello->psk_dhe_ke ||
+        !ticket_is_possible(h->common.policy->agreed->tickets, handshake_now()) ||
         !find_ticket(h, hello, &ticket))
         return false;
     schedule_begin(&h->flight->schedule, digest, ticket.secret);
     resumed = check_binder(h, hello, binder_at(hello, h->identity)) &&
-        is_valid_here(h->common.policy, &ticket);
+        session_may_go_on(&ticket.bond, start->shown->agreed, NULL, handshake_now());
+    h->ticket.bond = ticket.bond; /* a renewal keeps the time of the first handshake */
     ticket_wipe(&ticket);
     return resumed;
 }

@@ -42,4 +42,10 @@ void handshake_submit(struct handshake *handshake, struct operation *operation);
 /* Returns false, for `return handshake_fail(...)`. */
 bool handshake_fail(struct handshake *handshake, int alert, int reason);
 
+/* handshake.c: seconds since 1970. */
+uint64_t handshake_now(void);
+/* A new session, of the service whose certificates are shown. */
+struct session_bond;
+void handshake_bind_session(const struct handshake *handshake, struct session_bond *bond);
+
 #endif

@@ -10,8 +10,8 @@
 
 enum {
     NAME = sizeof(((struct ticket_key *)0)->name),
-    STATE = TICKET_LEN - NAME - TICKET_SALT - RECORD_TAG,
-    FORMAT = 1 /* first byte of the state: changes with what follows */
+    STATE = TICKET_STATE,
+    FORMAT = 2 /* first byte of the state: changes with what follows */
 };
 
 static const unsigned char nonce[RECORD_NONCE]; /* each key seals one ticket */
@@ -39,11 +39,10 @@ static void encode(const struct ticket *ticket, unsigned char state[STATE])
     at = put(at, ticket->version, 2);
     at = put(at, ticket->suite, 2);
     at = put(at, ticket->group, 2);
-    at = put(at, ticket->issued, 8);
     at = put(at, ticket->age_add, 4);
     at = put(at, ticket->secret_len, 1);
     memcpy(at, ticket->secret, TICKET_SECRET_MAX);
-    memcpy(at + TICKET_SECRET_MAX, ticket->binding, SESSION_BINDING);
+    session_bond_encode(&ticket->bond, at + TICKET_SECRET_MAX);
 }
 
 static bool decode(const unsigned char state[STATE], struct ticket *ticket)
@@ -54,7 +53,6 @@ static bool decode(const unsigned char state[STATE], struct ticket *ticket)
     at = get(at, &version, 2);
     at = get(at, &suite, 2);
     at = get(at, &group, 2);
-    at = get(at, &ticket->issued, 8);
     at = get(at, &age_add, 4);
     at = get(at, &secret_len, 1);
     ticket->version = (uint16_t)version;
@@ -63,7 +61,7 @@ static bool decode(const unsigned char state[STATE], struct ticket *ticket)
     ticket->age_add = (uint32_t)age_add;
     ticket->secret_len = (uint8_t)secret_len;
     memcpy(ticket->secret, at, TICKET_SECRET_MAX);
-    memcpy(ticket->binding, at + TICKET_SECRET_MAX, SESSION_BINDING);
+    session_bond_decode(&ticket->bond, at + TICKET_SECRET_MAX);
     return format == FORMAT && secret_len <= TICKET_SECRET_MAX;
 }
 
@@ -75,14 +73,14 @@ static void show_name(const struct ticket_key *key, unsigned char name[NAME])
 
 /* What a name on the wire says is public, as is that we know it. */
 static const struct ticket_key *find_key(
-    const struct ticket_keys *keys, const unsigned char *shown)
+    const struct ticket_keys *keys, uint64_t now, const unsigned char *shown)
 {
     unsigned char name[NAME];
 
     for (uint32_t i = 0; i < keys->count; i++) {
         show_name(&keys->keys[i], name);
         if (memcmp(name, shown, NAME) == 0)
-            return &keys->keys[i];
+            return ticket_key_opens(&keys->keys[i], now) ? &keys->keys[i] : NULL;
     }
     return NULL;
 }
@@ -94,7 +92,7 @@ static bool make_key(const struct ticket_key *key, const unsigned char *salt, bo
     const struct digest_part parts[] = {{label, sizeof(label)}, {salt, TICKET_SALT}};
     unsigned char bytes[DIGEST_MAX];
     bool done = digest_hmac(digest_find("SHA2-256"),
-        (struct digest_part){key->hmac, sizeof(key->hmac)}, parts, 2, bytes);
+        (struct digest_part){key->native, sizeof(key->native)}, parts, 2, bytes);
 
     if (done)
         record_key_init(own, RECORD_AES_256_GCM, seals, bytes);
@@ -102,9 +100,9 @@ static bool make_key(const struct ticket_key *key, const unsigned char *salt, bo
     return done;
 }
 
-bool ticket_is_possible(const struct ticket_keys *keys)
+bool ticket_is_possible(const struct ticket_keys *keys, uint64_t now)
 {
-    return keys != NULL && keys->count > 0;
+    return ticket_key_to_seal(keys, now) != NULL;
 }
 
 bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
@@ -143,21 +141,16 @@ static bool open_with(
     return done;
 }
 
-enum ticket_verdict ticket_open(const struct ticket_keys *keys,
+enum ticket_verdict ticket_open(const struct ticket_keys *keys, uint64_t now,
     const unsigned char *sealed, size_t len, struct ticket *ticket)
 {
-    const struct ticket_key *key = len == TICKET_LEN ? find_key(keys, sealed) : NULL;
+    const struct ticket_key *key = len == TICKET_LEN ? find_key(keys, now, sealed) : NULL;
 
     if (key == NULL || !open_with(key, sealed, ticket)) {
         ticket_wipe(ticket);
         return TICKET_UNKNOWN;
     }
     return key == &keys->keys[0] ? TICKET_OPENED : TICKET_OPENED_BY_OLD_KEY;
-}
-
-bool ticket_is_fresh(const struct ticket *ticket, uint64_t now, uint64_t seconds)
-{
-    return now <= ticket->issued || now - ticket->issued <= seconds;
 }
 
 void ticket_wipe(struct ticket *ticket)

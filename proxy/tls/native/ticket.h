@@ -18,22 +18,23 @@
 #include <stdint.h>
 
 #include "certstore/context.h"
+#include "certstore/session.h"
 
 enum {
     TICKET_SECRET_MAX = 48,
     TICKET_SALT = 16,
-    TICKET_LEN = 16 + TICKET_SALT + 100 + 16 /* all have this length */
+    TICKET_STATE = 1 + 2 + 2 + 2 + 4 + 1 + TICKET_SECRET_MAX + SESSION_BOND_LEN,
+    TICKET_LEN = 16 + TICKET_SALT + TICKET_STATE + 16 /* all have this length */
 };
 
 /* What a session is resumed from. */
 struct ticket {
     uint16_t version; /* 0x0303 or 0x0304 */
     uint16_t suite, group; /* as IANA numbers them */
-    uint64_t issued; /* seconds since 1970; of TLS 1.2, of the first handshake */
     uint32_t age_add; /* TLS 1.3 */
     uint8_t secret_len;
     unsigned char secret[TICKET_SECRET_MAX]; /* TLS 1.3: the PSK; 1.2: master secret */
-    unsigned char binding[SESSION_BINDING]; /* where it is valid */
+    struct session_bond bond;
 };
 
 enum ticket_verdict {
@@ -43,18 +44,15 @@ enum ticket_verdict {
 };
 
 /* NULL is as good as no key. */
-bool ticket_is_possible(const struct ticket_keys *keys);
+bool ticket_is_possible(const struct ticket_keys *keys, uint64_t now);
 
-/* There is a key. False only when OpenSSL fails. */
+/* It is possible. False only when OpenSSL fails. */
 bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
     const unsigned char salt[TICKET_SALT], unsigned char sealed[TICKET_LEN]);
 
 /* Says nothing about whether it is still valid, or here. */
-enum ticket_verdict ticket_open(const struct ticket_keys *keys,
+enum ticket_verdict ticket_open(const struct ticket_keys *keys, uint64_t now,
     const unsigned char *sealed, size_t len, struct ticket *ticket);
-
-/* Not yet older than that. */
-bool ticket_is_fresh(const struct ticket *ticket, uint64_t now, uint64_t seconds);
 
 void ticket_wipe(struct ticket *ticket);
 
