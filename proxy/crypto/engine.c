@@ -139,7 +139,7 @@ static bool try_batched(struct error *err)
         return false;
     }
     (void)snprintf(engine.description, sizeof(engine.description),
-        "batched (%s: P-384, P-256, X25519, RSA 2048-4096, ECDSA)",
+        "batched (%s: P-384, P-256, RSA 2048-4096, ECDSA)",
         engine.library.description);
     return true;
 }

@@ -4,7 +4,7 @@
  *                  batched            of our own         stock
  *     P-384        crypto_mb, p384.h  p384.h             OpenSSL
  *     P-256, RSA   crypto_mb, OpenSSL OpenSSL            OpenSSL
- *     X25519       crypto_mb          OpenSSL            OpenSSL
+ *     X25519       OpenSSL            OpenSSL            OpenSSL
  *     ECDSA        crypto_mb, OpenSSL OpenSSL            OpenSSL
  *     TLS's KDFs   ours               ours               OpenSSL
  *

@@ -294,7 +294,6 @@ static int key_exchange_perform(
 
 GROUP(p384, KEY_EXCHANGE_P384)
 GROUP(p256, KEY_EXCHANGE_P256)
-GROUP(x25519, KEY_EXCHANGE_X25519)
 
 static const OSSL_DISPATCH keyexch[] = {
     DISPATCH(OSSL_FUNC_KEYEXCH_NEWCTX, exchange_new),
@@ -310,13 +309,11 @@ static const OSSL_DISPATCH keyexch[] = {
 const OSSL_ALGORITHM group_keymgmt[] = {
     {"wlb-P-384", PROPERTIES, keymgmt_p384, NULL},
     {"wlb-P-256", PROPERTIES, keymgmt_p256, NULL},
-    {"wlb-X25519", PROPERTIES, keymgmt_x25519, NULL},
     {NULL, NULL, NULL, NULL},
 };
 
 const OSSL_ALGORITHM group_keyexch[] = {
     {"wlb-P-384", PROPERTIES, keyexch, NULL},
     {"wlb-P-256", PROPERTIES, keyexch, NULL},
-    {"wlb-X25519", PROPERTIES, keyexch, NULL},
     {NULL, NULL, NULL, NULL},
 };

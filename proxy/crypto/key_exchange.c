@@ -66,21 +66,15 @@ static bool make_public(const struct multibuffer *library,
     const struct key_exchange_group *group, struct key_exchange_key keys[LANES])
 {
     const uint64_t *scalars[LANES];
-    const uint8_t *scalar_bytes[LANES];
     uint64_t *x[LANES], *y[LANES];
-    uint8_t *u[LANES];
 
-    if (library == NULL)
+    if (library == NULL || is_x25519(group))
         return make_public_alone(group, keys);
     for (size_t i = 0; i < LANES; i++) {
         scalars[i] = keys[i].scalar;
-        scalar_bytes[i] = (const uint8_t *)keys[i].scalar;
         x[i] = keys[i].x;
         y[i] = keys[i].y;
-        u[i] = (uint8_t *)keys[i].x;
     }
-    if (is_x25519(group))
-        return library->x25519_public(u, scalar_bytes) == 0;
     if (group == &key_exchange_groups[KEY_EXCHANGE_P256])
         return library->p256_public(x, y, NULL, scalars, NULL) == 0;
     return library->p384_public(x, y, NULL, scalars, NULL) == 0;
@@ -113,8 +107,7 @@ void key_exchange_encode(const struct key_exchange_group *group,
 }
 
 /* The points of order 1, 2, 4 and 8 on the curve and its twist, in all their forms: with
- * them the secret is no secret (RFC 7748, 7). crypto_mb gets 2^255 - 20 wrong, so the
- * result alone would not tell. */
+ * them the secret is no secret (RFC 7748, 7). */
 static bool is_of_low_order(const uint64_t u[4])
 {
     static const uint64_t low[][4] = {
@@ -158,31 +151,16 @@ static lane_status multiply(const struct multibuffer *library,
     const struct key_exchange_job *const lanes[LANES], bytes_out secrets)
 {
     const uint64_t *scalars[LANES], *x[LANES], *y[LANES];
-    const uint8_t *scalar_bytes[LANES], *u[LANES];
 
     for (size_t i = 0; i < LANES; i++) {
         scalars[i] = lanes[i]->own->scalar;
-        scalar_bytes[i] = (const uint8_t *)lanes[i]->own->scalar;
         x[i] = lanes[i]->peer->x;
         y[i] = lanes[i]->peer->y;
-        u[i] = (const uint8_t *)lanes[i]->peer->x;
     }
-    if (is_x25519(group))
-        return library->x25519(secrets, scalar_bytes, u);
     /* The library finds out whether the point is on the curve, and says so per lane. */
     if (group == &key_exchange_groups[KEY_EXCHANGE_P256])
         return library->p256_ecdh(secrets, scalars, x, y, NULL, NULL);
     return library->p384_ecdh(secrets, scalars, x, y, NULL, NULL);
-}
-
-/* RFC 7748, 6.1: looks at all bytes. */
-static bool is_all_zero(const unsigned char *bytes, size_t len)
-{
-    unsigned char any = 0;
-
-    for (size_t i = 0; i < len; i++)
-        any |= bytes[i];
-    return any == 0;
 }
 
 void key_exchange_derive(const struct multibuffer *library,
@@ -192,14 +170,18 @@ void key_exchange_derive(const struct multibuffer *library,
     uint8_t *secrets[LANES];
     lane_status status;
 
+    if (is_x25519(group)) {
+        for (size_t i = 0; i < count; i++)
+            key_exchange_derive_alone(group, &jobs[i]);
+        return;
+    }
     for (size_t i = 0; i < LANES; i++) {
         lanes[i] = i < count ? &jobs[i] : &jobs[0];
         secrets[i] = i < count ? jobs[i].secret : discarded;
     }
     status = multiply(library, group, lanes, secrets);
     for (size_t i = 0; i < count; i++) {
-        jobs[i].ok = lane_ok(status, i) &&
-            (!is_x25519(group) || !is_all_zero(jobs[i].secret, group->secret_len));
+        jobs[i].ok = lane_ok(status, i);
         if (!jobs[i].ok)
             OPENSSL_cleanse(jobs[i].secret, group->secret_len);
     }

@@ -2,7 +2,7 @@
  * multibuffer.h - Intel's crypto_mb: one private key operation on eight keys at a time.
  *
  * Found at run time and called through this table. Numbers are arrays of 64-bit limbs,
- * least significant first; byte strings are big-endian (X25519: as in RFC 7748). No lane
+ * least significant first; byte strings are big-endian. No lane
  * may be NULL. Its private key operations run in constant time: no branch and no address
  * depends on a secret, which is why nothing is blinded around them.
  */
@@ -36,8 +36,6 @@ struct multibuffer {
     multibuffer_public *p256_public, *p384_public;
     multibuffer_ecdh *p256_ecdh, *p384_ecdh;
     multibuffer_ecdsa *p256_ecdsa, *p384_ecdsa;
-    lane_status (*x25519_public)(bytes_out public, bytes_in scalar);
-    lane_status (*x25519)(bytes_out shared, bytes_in scalar, bytes_in peer);
     lane_status (*rsa_private)(bytes_in from, bytes_out to, limbs_in p, limbs_in q,
         limbs_in dp, limbs_in dq, limbs_in qinv, int bits, const void *method,
         uint8_t *scratch);

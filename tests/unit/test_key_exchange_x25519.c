@@ -1,4 +1,4 @@
-/* Batched X25519 against OpenSSL's: peers of any form, and those that are refused. */
+/* X25519, with batches for the rest or without, against OpenSSL's: peers of any form, and those that are refused. */
 #include "tests/unit/key_exchange_rig.h"
 
 #include <openssl/crypto.h>
@@ -28,7 +28,6 @@ static void x25519_points_of_low_order_are_refused(void **state)
     struct key_exchange_key own = {.scalar = {8, 1, 1, UINT64_C(1) << 62}};
 
     (void)state;
-    need_library();
     for (size_t i = 0; i < 2 * sizeof(low) / sizeof(low[0]); i++) {
         unsigned char encoded[32], secret[32], zero[32] = {0};
         struct key_exchange_key peer;
@@ -54,7 +53,6 @@ static void x25519_peers_of_any_form_agree_with_openssl(void **state)
     unsigned char encoded[32], secret[32], expected[32];
 
     (void)state;
-    need_library();
     assert_true(key_exchange_generate(&library, NULL, group, own));
     for (size_t n = 0; n < 20 * LANES; n++) {
         struct key_exchange_job job = {&own[n % LANES], &peer, secret, false};
@@ -91,7 +89,6 @@ static void x25519_passes_the_rfc_vectors(void **state)
     const struct key_exchange_group *group = &key_exchange_groups[KEY_EXCHANGE_X25519];
 
     (void)state;
-    need_library();
     for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
         unsigned char encoded[32], expected[32], secret[32];
         struct key_exchange_key own = {{0}, {0}, {0}}, peer;
