@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -12,17 +10,9 @@
 #include <openssl/x509.h>
 
 #include "certstore/certificate.h"
-#include "certstore/credential_parts.h"
-#include "certstore/finding.h"
-#include "certstore/judge/judge.h"
-#include "certstore/read/password_file.h"
-#include "certstore/read/pem_text.h"
-#include "certstore/read/secret_file.h"
+#include "certstore/pem.h"
 #include "certstore/secrets.h"
 #include "config/error.h"
-#include "config/remedy.h"
-
-enum { PAIR_ATTEMPTS = 5, PAIR_PAUSE_MS = 20 };
 
 struct credential {
     int refs;
@@ -46,6 +36,16 @@ static void summarise(struct credential *c)
     s->chain_len = 1 + (size_t)sk_X509_num(c->pair.chain);
 }
 
+void judged_pair_destroy(struct judged_pair *pair)
+{
+    X509_free(pair->leaf);
+    sk_X509_pop_free(pair->chain, X509_free);
+    sk_X509_pop_free(pair->unsent, X509_free);
+    EVP_PKEY_free(pair->key);
+    secrets_free((char *)pair->key_der, pair->key_der_len);
+    *pair = (struct judged_pair){0};
+}
+
 struct credential *credential_of_pair(struct judged_pair *pair)
 {
     struct credential *c = calloc(1, sizeof(*c));
@@ -57,110 +57,6 @@ struct credential *credential_of_pair(struct judged_pair *pair)
     *pair = (struct judged_pair){0};
     summarise(c);
     return c;
-}
-
-static struct credential *judge_files(const char *cert_path,
-    const struct secret_file *cert, const char *key_path, const struct secret_file *key,
-    const char *password, bool send_root, time_t now, struct findings *findings)
-{
-    const struct secret_file *holds_key = key_path == NULL ? cert : key;
-    struct pem_text unlocked;
-    bool was_locked = password_unlock(key_path == NULL ? cert_path : key_path,
-        holds_key->text, holds_key->len, password, &unlocked);
-    const bool merged = was_locked && key_path == NULL;
-    const struct judge_input input = {
-        .cert_file = cert_path,
-        .cert_text = merged ? unlocked.text : cert->text,
-        .cert_len = merged ? unlocked.len : cert->len,
-        .key_file = key_path,
-        .key_text = was_locked && !merged ? unlocked.text : key->text,
-        .key_len = was_locked && !merged ? unlocked.len : key->len,
-        .password_given = password != NULL,
-        .send_root = send_root,
-        .now = now,
-    };
-    struct judged_pair pair;
-    bool good;
-
-    judge_place(key_path == NULL ? cert_path : key_path,
-        key_path == NULL ? &cert->state : &key->state, findings);
-    good = judge_pair(&input, &pair, findings);
-    if (was_locked)
-        pem_text_destroy(&unlocked);
-    return good ? credential_of_pair(&pair) : NULL;
-}
-
-/* Both files as they were at one moment: the certificate must still be the one that was
- * read when the key has been. */
-static bool read_pair(const char *cert_path, struct secret_file *cert,
-    const char *key_path, struct secret_file *key, struct findings *findings)
-{
-    const struct timespec pause = {0, PAIR_PAUSE_MS * 1000000L};
-
-    for (int i = 0;; i++) {
-        if (!secret_file_read(cert, cert_path, findings))
-            return false;
-        if (key_path == NULL)
-            return true;
-        if (!secret_file_read(key, key_path, findings))
-            break;
-        if (secret_file_is_current(cert, cert_path))
-            return true;
-        if (i == PAIR_ATTEMPTS) {
-            findings_add(findings, "changing", SEVERITY_REFUSED, cert_path,
-                "certificate and key must be of one moment",
-                "wait until they have been replaced, then: " COMMAND("wlbproxy reload"),
-                "it was replaced again and again while its key was read");
-            break;
-        }
-        secret_file_destroy(key);
-        secret_file_destroy(cert);
-        (void)nanosleep(&pause, NULL);
-    }
-    secret_file_destroy(key);
-    secret_file_destroy(cert);
-    return false;
-}
-
-struct credential *credential_load(const char *cert_path, const char *key_path,
-    bool send_root, time_t now, struct findings *findings, struct error *err)
-{
-    return credential_load_encrypted(
-        cert_path, key_path, NULL, send_root, now, findings, err);
-}
-
-struct credential *credential_load_encrypted(const char *cert_path, const char *key_path,
-    const char *password_path, bool send_root, time_t now, struct findings *findings,
-    struct error *err)
-{
-    struct secret_file cert = {0}, key = {0};
-    const size_t before = findings->count;
-    struct credential *credential = NULL;
-    char *password = NULL;
-
-    if (key_path != NULL && (*key_path == '\0' || strcmp(key_path, cert_path) == 0))
-        key_path = NULL;
-    if (password_load(password_path, &password, findings) &&
-        read_pair(cert_path, &cert, key_path, &key, findings)) {
-        credential = judge_files(
-            cert_path, &cert, key_path, &key, password, send_root, now, findings);
-        secret_file_destroy(&cert);
-        secret_file_destroy(&key);
-    }
-    password_free(password);
-    for (size_t i = before; credential == NULL && i < findings->count; i++) {
-        if (findings->items[i].severity != SEVERITY_REFUSED)
-            continue;
-        finding_sentence(&findings->items[i], err->text, sizeof(err->text));
-        break;
-    }
-    return credential;
-}
-
-struct credential *credential_ref(struct credential *credential)
-{
-    credential->refs++;
-    return credential;
 }
 
 void credential_unref(struct credential *credential)
@@ -234,4 +130,142 @@ bool credential_member(const struct credential *credential, size_t i, char *subj
     *not_before = certificate_not_before(member);
     *not_after = certificate_not_after(member);
     return true;
+}
+
+/* --- as bytes --------------------------------------------------------------------------
+ */
+
+/* Each part is a 32-bit length and DER: the key (or nothing), the leaf, then the chain.
+ * Between processes of one machine and one build, so in its own byte order. */
+
+struct reader {
+    const char *at;
+    size_t left;
+};
+
+static char *put(char *at, const unsigned char *der, size_t len)
+{
+    uint32_t prefix = (uint32_t)len;
+
+    memcpy(at, &prefix, sizeof(prefix));
+    if (len > 0)
+        memcpy(at + sizeof(prefix), der, len);
+    return at + sizeof(prefix) + len;
+}
+
+static char *put_certificate(char *at, X509 *certificate)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+
+    if (len <= 0)
+        abort(); /* it was parsed from DER: only memory can be missing */
+    at = put(at, der, (size_t)len);
+    OPENSSL_free(der);
+    return at;
+}
+
+static size_t packed_size(X509 *certificate)
+{
+    return sizeof(uint32_t) + (size_t)i2d_X509(certificate, NULL);
+}
+
+char *credential_pack(const struct credential *credential, bool with_key, size_t *len)
+{
+    const struct judged_pair *pair = &credential->pair;
+    const size_t key_len = with_key ? pair->key_der_len : 0;
+    char *bytes, *at;
+
+    *len = sizeof(uint32_t) + key_len + packed_size(pair->leaf);
+    for (int i = 0; i < sk_X509_num(pair->chain); i++)
+        *len += packed_size(sk_X509_value(pair->chain, i));
+    bytes = secrets_alloc(*len);
+    at = put(bytes, pair->key_der, key_len);
+    at = put_certificate(at, pair->leaf);
+    for (int i = 0; i < sk_X509_num(pair->chain); i++)
+        at = put_certificate(at, sk_X509_value(pair->chain, i));
+    return bytes;
+}
+
+static const unsigned char *take(struct reader *reader, size_t *len)
+{
+    uint32_t prefix;
+    const char *part;
+
+    if (reader->left < sizeof(prefix))
+        return NULL;
+    memcpy(&prefix, reader->at, sizeof(prefix));
+    if (prefix > reader->left - sizeof(prefix))
+        return NULL;
+    part = reader->at + sizeof(prefix);
+    reader->at = part + prefix;
+    reader->left -= sizeof(prefix) + prefix;
+    *len = prefix;
+    return (const unsigned char *)part;
+}
+
+static X509 *take_certificate(struct reader *reader, OSSL_LIB_CTX *libctx)
+{
+    size_t len = 0;
+    const unsigned char *der = take(reader, &len);
+
+    return der == NULL ? NULL : certificate_parse(der, len, false, libctx);
+}
+
+/* True where there is none, too. */
+static bool take_key(struct judged_pair *pair, struct reader *reader,
+    OSSL_LIB_CTX *libctx, credential_key_reader *read_key)
+{
+    size_t len = 0;
+    const unsigned char *der = take(reader, &len);
+
+    if (der == NULL || len == 0)
+        return der != NULL;
+    if (read_key == NULL || (pair->key = read_key(der, len, libctx)) == NULL)
+        return false;
+    pair->key_der = secrets_alloc(len);
+    pair->key_der_len = len;
+    memcpy(pair->key_der, der, len);
+    return true;
+}
+
+static bool has_its_key(struct judged_pair *pair)
+{
+    if (pair->key == NULL)
+        pair->key = X509_get_pubkey(pair->leaf);
+    return pair->key != NULL && X509_check_private_key(pair->leaf, pair->key) == 1;
+}
+
+static bool take_pair(struct judged_pair *pair, struct reader *reader,
+    OSSL_LIB_CTX *libctx, credential_key_reader *read_key)
+{
+    pair->chain = sk_X509_new_null();
+    if (pair->chain == NULL)
+        abort();
+    if (!take_key(pair, reader, libctx, read_key))
+        return false;
+    pair->leaf = take_certificate(reader, libctx);
+    while (pair->leaf != NULL && reader->left > 0) {
+        X509 *certificate = take_certificate(reader, libctx);
+
+        if (certificate == NULL || sk_X509_num(pair->chain) == PEM_BLOCKS_MAX)
+            return false;
+        if (sk_X509_push(pair->chain, certificate) == 0)
+            abort();
+    }
+    return pair->leaf != NULL && has_its_key(pair);
+}
+
+struct credential *credential_unpack(const char *bytes, size_t len, OSSL_LIB_CTX *libctx,
+    credential_key_reader *read_key, struct error *err)
+{
+    struct judged_pair pair = {0};
+    struct reader reader = {bytes, len};
+
+    if (take_pair(&pair, &reader, libctx, read_key))
+        return credential_of_pair(&pair);
+    ERR_clear_error();
+    judged_pair_destroy(&pair);
+    error_set(err, "a certificate and key from another process cannot be read");
+    return NULL;
 }

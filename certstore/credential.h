@@ -1,10 +1,10 @@
 /*
  * credential.h - a certificate chain and its key, ready for a handshake.
  *
- * Loaded from files by the process that may read them (credential_load), carried to the
- * others as bytes (credential_pack / credential_unpack). Private key material lives in
- * OpenSSL's secure heap (locked, not dumped, wiped when freed): call secrets_init()
- * first. Reference counted with plain ints: one thread.
+ * Loaded from files by the process that may read them (judge/credential_load.h), carried
+ * to the others as bytes (credential_pack / credential_unpack). Private key material
+ * lives in OpenSSL's secure heap (locked, not dumped, wiped when freed): call
+ * secrets_init() first. Reference counted with plain ints: one thread.
  */
 #ifndef WLBPROXY_CERTSTORE_CREDENTIAL_H
 #define WLBPROXY_CERTSTORE_CREDENTIAL_H
@@ -17,7 +17,6 @@
 #include <openssl/types.h>
 
 struct error;
-struct findings;
 
 /* What logs, `status` and `reload` say about a certificate. */
 struct credential_summary {
@@ -38,19 +37,20 @@ struct credential;
  * False only if not even unlocked secure memory could be had. */
 bool secrets_init(struct error *err);
 
-/* Reads the chain from cert_path and the key from key_path (NULL or "": from the merged
- * cert_path), each in one pass, retrying while a file changes; parses and judges them.
- * Every finding goes to `findings`, also when the result is good. Returns NULL if it
- * cannot be served; err then holds the sentence of the first SEVERITY_REFUSED finding.
- * libctx may be NULL (default). `now` is the time to judge validity at. */
-struct credential *credential_load(const char *cert_path, const char *key_path,
-    bool send_root, time_t now, struct findings *findings, struct error *err);
+/* A chain and its key that have been judged: what is to be served. */
+struct judged_pair {
+    X509 *leaf;
+    struct stack_st_X509 *chain; /* in the order to send, without the leaf */
+    struct stack_st_X509
+        *unsent; /* the roots that send_root = off trimmed; may be NULL */
+    EVP_PKEY *key;
+    unsigned char *key_der; /* secret; as it was in the file */
+    size_t key_der_len;
+};
+void judged_pair_destroy(struct judged_pair *pair);
 
-/* Likewise, with the file of the passphrase that the key may be under; NULL or "": none.
- */
-struct credential *credential_load_encrypted(const char *cert_path, const char *key_path,
-    const char *password_path, bool send_root, time_t now, struct findings *findings,
-    struct error *err);
+/* Takes the pair over: *pair is empty afterwards. */
+struct credential *credential_of_pair(struct judged_pair *pair);
 
 /* The bytes for another process, the key among them or not: with it secret. NULL never;
  * free with secrets_free(). */
@@ -71,7 +71,6 @@ uint64_t credential_key_number(const struct credential *credential);
 /* Wipes and frees memory from this module; NULL is fine. */
 void secrets_free(char *bytes, size_t len);
 
-struct credential *credential_ref(struct credential *credential);
 void credential_unref(struct credential *credential);
 
 const struct credential_summary *credential_summary(const struct credential *credential);
@@ -80,6 +79,7 @@ const struct credential_summary *credential_summary(const struct credential *cre
 bool credential_equal(const struct credential *a, const struct credential *b);
 
 /* Borrowed: valid as long as the credential. */
+const struct judged_pair *credential_pair(const struct credential *credential);
 X509 *credential_leaf(const struct credential *credential);
 struct stack_st_X509 *credential_chain(
     const struct credential *credential); /* without the leaf */

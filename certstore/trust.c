@@ -8,7 +8,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "certstore/certificate.h"
-#include "certstore/read/pem.h"
+#include "certstore/pem.h"
 #include "config/error.h"
 #include "config/text_list.h"
 

@@ -42,8 +42,8 @@ only_in() {
 
 # Low to high.
 uses config
-uses certstore certstore/judge certstore/read config
-uses certstore/read certstore certstore/judge config
+uses certstore config
+uses certstore/read certstore config
 uses certstore/judge certstore certstore/read config
 uses certstore/install certstore certstore/judge certstore/read config
 uses proxy/base config

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/install/pair_parts.h"
 #include "certstore/judge/judge.h"

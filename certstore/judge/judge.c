@@ -10,36 +10,250 @@
 #include <openssl/x509.h>
 
 #include "certstore/certificate.h"
-#include "certstore/judge/judge_parts.h"
+#include "certstore/credential.h"
+#include "certstore/finding.h"
+#include "certstore/judge/judge_certificate.h"
+#include "certstore/judge/judge_chain.h"
 #include "certstore/judge/xenserver.h"
+#include "certstore/pem.h"
+#include "certstore/read/pem_check.h"
+#include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
+#include "config/remedy.h"
+
+enum { TITLE_MAX = 160 };
 
 /* In a Certificate message: its own lengths, and those of each certificate in it. */
 enum { SIZE_OF_LIST = 4, SIZE_OF_ENTRY = 5 };
 
-const struct pem *judgement_key_pem(const struct judgement *j)
+struct judgement {
+    const struct judge_input *input;
+    struct findings *findings;
+    struct pem cert_pem, key_pem; /* key_pem stays empty for a merged file */
+    struct cert_list list;
+    EVP_PKEY *key;
+    const struct pem_block *key_block;
+};
+
+/* Where the key is looked for. */
+static const struct pem *judgement_key_pem(const struct judgement *j)
 {
     return j->input->key_file == NULL ? &j->cert_pem : &j->key_pem;
 }
 
-const char *judgement_key_file(const struct judgement *j)
+static const char *judgement_key_file(const struct judgement *j)
 {
     return j->input->key_file == NULL ? j->input->cert_file : j->input->key_file;
 }
+
+/* Fills certs[]. */
+static void judge_certificates(struct judgement *j)
+{
+    bool seen = false;
+
+    for (size_t i = 0; i < j->cert_pem.count; i++) {
+        const struct pem_block *block = &j->cert_pem.blocks[i];
+
+        if (!pem_is_certificate(block))
+            continue;
+        seen = true;
+        if (block->der == NULL)
+            continue; /* pem_check() has told */
+        j->list.certs[j->list.count] = certificate_parse(block->der, block->der_len,
+            strcmp(block->label, "TRUSTED CERTIFICATE") == 0, j->input->libctx);
+        j->list.lines[j->list.count] = block->line;
+        if (j->list.certs[j->list.count] != NULL)
+            j->list.count++;
+        else
+            pem_check_bad_certificate(j->input->cert_file, block, j->findings);
+    }
+    if (!seen && j->cert_pem.count > 0)
+        pem_check_no_certificate(j->input->cert_file, &j->cert_pem, j->findings);
+}
+
+/* --- the key --------------------------------------------------------------------------
+ */
+
+static void add_encrypted(struct judgement *j)
+{
+    findings_add(j->findings, "key-encrypted", SEVERITY_REFUSED, judgement_key_file(j),
+        "nobody is there to type the passphrase when the proxy starts",
+        "name a file with its passphrase: key_password_file = PASSWORD_FILE; or decrypt "
+        "it, "
+        "and use the file that this makes: " COMMAND(
+            "(umask 077; set -C; openssl pkey -in FILE > FILE.clear)"),
+        j->input->password_given
+            ? "the private key is encrypted, and not with the password that was given"
+            : "the private key is encrypted with a passphrase");
+}
+
+static void add_no_key(struct judgement *j)
+{
+    const struct pem *pem = judgement_key_pem(j);
+    bool merged = j->input->key_file == NULL;
+
+    if (pem->count == 0)
+        return; /* pem_check() has told */
+    if (!merged && pem_is_certificate(&pem->blocks[0]))
+        findings_add(j->findings, "certificate-instead-of-key", SEVERITY_REFUSED,
+            j->input->key_file, "without the private key no handshake can be signed",
+            "are cert and key swapped in the configuration?",
+            "there is a certificate where the private key belongs");
+    else
+        findings_add(j->findings, "key-missing", SEVERITY_REFUSED, judgement_key_file(j),
+            "without the private key no handshake can be signed",
+            merged ? "add the key to the file, or name its file: key = FILE"
+                   : "put the private key there that the request for the certificate was "
+                     "made with",
+            "there is no private key in it%s%s%s", merged ? "" : ", only a ",
+            merged ? "" : pem->blocks[0].label, merged ? "" : " block");
+}
+
+/* Whether the certificate is of this key. */
+static bool fits(X509 *certificate, const EVP_PKEY *key)
+{
+    EVP_PKEY *public_key = X509_get0_pubkey(certificate);
+
+    return public_key != NULL && EVP_PKEY_eq(public_key, key) == 1;
+}
+
+/* Keeps the first key, but one that belongs to the first certificate is better. */
+static bool take_key(struct judgement *j, const struct pem_block *block)
+{
+    EVP_PKEY *key = private_key_parse(block->der, block->der_len, j->input->libctx);
+
+    if (key == NULL)
+        return false;
+    if (j->key != NULL && (j->list.count == 0 || !fits(j->list.certs[0], key))) {
+        EVP_PKEY_free(key);
+        return true;
+    }
+    EVP_PKEY_free(j->key);
+    j->key = key;
+    j->key_block = block;
+    return true;
+}
+
+static void judge_find_key(struct judgement *j)
+{
+    const struct pem *pem = judgement_key_pem(j);
+    size_t seen = 0, encrypted = 0;
+
+    for (size_t i = 0; i < pem->count; i++) {
+        const struct pem_block *block = &pem->blocks[i];
+
+        if (!pem_is_private_key(block))
+            continue;
+        seen++;
+        if (private_key_is_openssh(block))
+            pem_check_openssh_key(judgement_key_file(j), j->findings);
+        else if (private_key_is_encrypted(block))
+            encrypted++;
+        else if (block->der != NULL && !take_key(j, block))
+            findings_add(j->findings, "bad-key", SEVERITY_REFUSED, judgement_key_file(j),
+                "bytes were lost or changed on the way here",
+                "copy the key again, whole; look at it with: " COMMAND(
+                    "openssl pkey -in FILE -noout -check"),
+                "the %s block in line %zu is not a private key that can be used",
+                block->label, block->line);
+    }
+    if (seen == 0)
+        add_no_key(j);
+    else if (encrypted > 0 && j->key == NULL)
+        add_encrypted(j);
+    if (j->input->key_file == NULL)
+        return;
+    for (size_t i = 0; i < j->cert_pem.count && j->list.count > 0; i++) {
+        if (!pem_is_private_key(&j->cert_pem.blocks[i]))
+            continue;
+        findings_add(j->findings, "key-beside-certificate", SEVERITY_WARNING,
+            j->input->cert_file,
+            "a file of certificates is handed around: installed in a pool, XAPI would "
+            "copy "
+            "the key to every host",
+            "keep the key in its own file, with mode 0600",
+            "there is also a private key in it (line %zu); it is not used",
+            j->cert_pem.blocks[i].line);
+        break;
+    }
+}
+
+static void add_mismatch(struct judgement *j)
+{
+    X509 *leaf = j->list.certs[j->list.leaf];
+    EVP_PKEY *public_key = X509_get0_pubkey(leaf);
+    char title[TITLE_MAX], other[TITLE_MAX], has[32], wants[32];
+
+    certificate_title(leaf, title, sizeof(title));
+    key_describe(j->key, has, sizeof(has));
+    key_describe(public_key, wants, sizeof(wants));
+    for (size_t i = 0; i < j->list.count; i++) {
+        if (!fits(j->list.certs[i], j->key))
+            continue;
+        certificate_title(j->list.certs[i], other, sizeof(other));
+        findings_add(j->findings, "key-mismatch", SEVERITY_REFUSED, judgement_key_file(j),
+            "with another certificate's key no handshake can be signed",
+            "use the key that the request for the first certificate was made with",
+            "the private key belongs to certificate %zu in the file (%s), not to the "
+            "first "
+            "one (%s)",
+            i + 1, other, title);
+        return;
+    }
+    if (strcmp(has, wants) != 0)
+        findings_add(j->findings, "key-mismatch", SEVERITY_REFUSED, judgement_key_file(j),
+            "with another certificate's key no handshake can be signed",
+            "use the key that the request for this certificate was made with",
+            "the private key (%s) does not belong to the certificate of %s (%s)", has,
+            title, wants);
+    else
+        findings_add(j->findings, "key-mismatch", SEVERITY_REFUSED, judgement_key_file(j),
+            "with another certificate's key no handshake can be signed",
+            "use the key that the request for this certificate was made with; what this "
+            "one is: " COMMAND("wlbproxy cert show FILE"),
+            "the private key is not the key of the certificate of %s", title);
+}
+
+static void judge_key_of_leaf(struct judgement *j)
+{
+    if (j->key == NULL)
+        return; /* told */
+    if (!fits(j->list.certs[j->list.leaf], j->key)) {
+        add_mismatch(j);
+        return;
+    }
+    if (private_key_works(j->key, X509_get0_pubkey(j->list.certs[j->list.leaf])))
+        return;
+    if (EVP_PKEY_is_a(j->key, "RSA-PSS")) {
+        findings_add(j->findings, "key-unusable", SEVERITY_REFUSED, judgement_key_file(j),
+            "TLS signs with SHA-256, SHA-384 or SHA-512, and a salt of that length (RFC "
+            "8446 section 4.2.3): every handshake would fail",
+            "make a new request with a plain RSA key: " COMMAND("wlbproxy cert request"),
+            "the RSA-PSS key is restricted to signatures that TLS does not have");
+        return;
+    }
+    findings_add(j->findings, "key-broken", SEVERITY_REFUSED, judgement_key_file(j),
+        "every handshake would fail", "copy the key again from where it was made",
+        "the private key claims to be the certificate's, but its signatures are not "
+        "valid");
+}
+
+/* --- the pair -------------------------------------------------------------------------
+ */
 
 static void read_texts(struct judgement *j)
 {
     const struct judge_input *in = j->input;
 
     pem_parse(&j->cert_pem, in->cert_text, in->cert_len);
-    judge_text(
+    pem_check(
         in->cert_file, in->cert_text, in->cert_len, &j->cert_pem, false, j->findings);
     judge_certificates(j);
     if (in->without_key)
         return;
     if (in->key_file != NULL) {
         pem_parse(&j->key_pem, in->key_text, in->key_len);
-        judge_text(
+        pem_check(
             in->key_file, in->key_text, in->key_len, &j->key_pem, true, j->findings);
     }
     judge_find_key(j);
@@ -53,8 +267,8 @@ static void fill_chain(const struct judgement *j, struct judged_pair *pair)
     pair->unsent = sk_X509_new_null();
     if (pair->chain == NULL || pair->unsent == NULL)
         abort();
-    for (size_t i = 1; i < j->sorted; i++) {
-        X509 *certificate = j->certs[j->order[i]];
+    for (size_t i = 1; i < j->list.sorted; i++) {
+        X509 *certificate = j->list.certs[j->list.order[i]];
         bool sent = j->input->send_root || !certificate_is_self_signed(certificate);
 
         if (X509_up_ref(certificate) != 1 ||
@@ -65,7 +279,7 @@ static void fill_chain(const struct judgement *j, struct judged_pair *pair)
 
 static void fill_pair(const struct judgement *j, struct judged_pair *pair)
 {
-    pair->leaf = j->certs[j->leaf];
+    pair->leaf = j->list.certs[j->list.leaf];
     (void)X509_up_ref(pair->leaf);
     fill_chain(j, pair);
     if (j->key == NULL)
@@ -160,8 +374,8 @@ static void try_to_verify(
 
 static void destroy(struct judgement *j)
 {
-    for (size_t i = 0; i < j->count; i++)
-        X509_free(j->certs[i]);
+    for (size_t i = 0; i < j->list.count; i++)
+        X509_free(j->list.certs[i]);
     EVP_PKEY_free(j->key);
     pem_destroy(&j->cert_pem);
     pem_destroy(&j->key_pem);
@@ -185,12 +399,12 @@ bool judge_pair(
 
     *pair = (struct judged_pair){0};
     read_texts(&j);
-    has_leaf = judge_find_leaf(&j);
+    has_leaf = judge_find_leaf(&j.list, j.key, input, findings);
     if (has_leaf) {
         if (!input->without_key)
             judge_key_of_leaf(&j);
-        judge_leaf(&j);
-        judge_chain(&j);
+        judge_leaf(input, j.list.certs[j.list.leaf], findings);
+        judge_chain(&j.list, input, findings);
     }
     assert(has_leaf || is_refused(&j, first));
     served = !is_refused(&j, first);
@@ -206,14 +420,4 @@ bool judge_pair(
         judged_pair_destroy(pair);
     destroy(&j);
     return served;
-}
-
-void judged_pair_destroy(struct judged_pair *pair)
-{
-    X509_free(pair->leaf);
-    sk_X509_pop_free(pair->chain, X509_free);
-    sk_X509_pop_free(pair->unsent, X509_free);
-    EVP_PKEY_free(pair->key);
-    secrets_free((char *)pair->key_der, pair->key_der_len);
-    *pair = (struct judged_pair){0};
 }

@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <openssl/types.h>
@@ -19,6 +18,7 @@
 #include "certstore/finding.h"
 
 struct credential;
+struct judged_pair;
 struct service_settings;
 
 struct judge_input {
@@ -35,27 +35,10 @@ struct judge_input {
     OSSL_LIB_CTX *libctx;
 };
 
-/* What is to be served. */
-struct judged_pair {
-    X509 *leaf;
-    struct stack_st_X509 *chain; /* in the order to send, without the leaf */
-    struct stack_st_X509
-        *unsent; /* the roots that send_root = off trimmed; may be NULL */
-    EVP_PKEY *key;
-    unsigned char *key_der; /* secret; as it was in the file */
-    size_t key_der_len;
-};
-
 /* True if it can be served: no finding of SEVERITY_REFUSED was added. Else *pair is
  * empty. */
 bool judge_pair(
     const struct judge_input *input, struct judged_pair *pair, struct findings *findings);
-void judged_pair_destroy(struct judged_pair *pair);
-
-/* Access modes of the key's file, and of a folder that it lies in. */
-void judge_modes(const char *key_file, const struct stat *key, struct findings *findings);
-void judge_folder(
-    const char *folder, const struct stat *state, struct findings *findings);
 
 /* What only shows in a service as a whole: whether XenServer's client can connect to it.
  */

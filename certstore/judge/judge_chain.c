@@ -1,107 +1,118 @@
+#include "certstore/judge/judge_chain.h"
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include "certstore/certificate.h"
 #include "certstore/chain.h"
-#include "certstore/judge/judge_parts.h"
+#include "certstore/finding.h"
+#include "certstore/judge/judge.h"
+#include "certstore/judge/judge_certificate.h"
+#include "config/remedy.h"
+
+enum { TITLE_MAX = 160 };
 
 static const char sort_remedy[] =
     "have it sorted and put in place, the leaf first: " COMMAND(
         "wlbproxy cert install FILE");
 
-static bool fits_key(const struct judgement *j, size_t at)
+static bool fits_key(const struct cert_list *list, const EVP_PKEY *key, size_t at)
 {
-    EVP_PKEY *public_key = X509_get0_pubkey(j->certs[at]);
+    EVP_PKEY *public_key = X509_get0_pubkey(list->certs[at]);
 
-    return j->key != NULL && public_key != NULL && EVP_PKEY_eq(public_key, j->key) == 1;
+    return key != NULL && public_key != NULL && EVP_PKEY_eq(public_key, key) == 1;
 }
 
 /* The certificate that the file is about, wherever it stands: the key's own, else one
  * that issued none of the others and is no CA; `count` if there is none. */
-static size_t find_leaf_after_first(const struct judgement *j)
+static size_t find_leaf_after_first(const struct cert_list *list, const EVP_PKEY *key)
 {
-    for (size_t i = 1; i < j->count; i++) {
-        if (fits_key(j, i))
+    for (size_t i = 1; i < list->count; i++) {
+        if (fits_key(list, key, i))
             return i;
     }
-    for (size_t i = 1; i < j->count; i++) {
-        if (X509_check_ca(j->certs[i]) != 1 && !chain_issues(j->certs, j->count, i))
+    for (size_t i = 1; i < list->count; i++) {
+        if (X509_check_ca(list->certs[i]) != 1 &&
+            !chain_issues(list->certs, list->count, i))
             return i;
     }
-    return j->count;
+    return list->count;
 }
 
-static void add_root_first(struct judgement *j, size_t leaf)
+static void add_root_first(const struct cert_list *list, const struct judge_input *input,
+    struct findings *findings, size_t leaf)
 {
     char first[TITLE_MAX], title[TITLE_MAX];
 
-    certificate_title(j->certs[0], first, sizeof(first));
-    certificate_title(j->certs[leaf], title, sizeof(title));
-    findings_add(j->findings,
-        certificate_is_self_signed(j->certs[0]) ? "root-first" : "issuer-first",
-        SEVERITY_REFUSED, j->input->cert_file,
+    certificate_title(list->certs[0], first, sizeof(first));
+    certificate_title(list->certs[leaf], title, sizeof(title));
+    findings_add(findings,
+        certificate_is_self_signed(list->certs[0]) ? "root-first" : "issuer-first",
+        SEVERITY_REFUSED, input->cert_file,
         "the first certificate is the one that a server proves to own", sort_remedy,
         "the chain begins with the CA %s; the server's own certificate (%s) is number "
         "%zu, "
         "in line %zu",
-        first, title, leaf + 1, j->lines[leaf]);
+        first, title, leaf + 1, list->lines[leaf]);
 }
 
-bool judge_find_leaf(struct judgement *j)
+bool judge_find_leaf(struct cert_list *list, const EVP_PKEY *key,
+    const struct judge_input *input, struct findings *findings)
 {
-    X509 *first = j->certs[0];
+    X509 *first = list->certs[0];
     size_t other;
     char title[TITLE_MAX];
 
-    j->leaf = 0;
-    if (j->count == 0)
+    list->leaf = 0;
+    if (list->count == 0)
         return false;
-    if (fits_key(j, 0))
+    if (fits_key(list, key, 0))
         return true;
-    other = find_leaf_after_first(j);
-    if (X509_check_ca(first) != 1 && !chain_issues(j->certs, j->count, 0))
+    other = find_leaf_after_first(list, key);
+    if (X509_check_ca(first) != 1 && !chain_issues(list->certs, list->count, 0))
         return true; /* a leaf; what is wrong with the key is told there */
-    if (other < j->count) {
-        add_root_first(j, other);
-        j->leaf = other; /* judge that one too: all in one go */
+    if (other < list->count) {
+        add_root_first(list, input, findings, other);
+        list->leaf = other; /* judge that one too: all in one go */
         return true;
     }
-    if (j->key == NULL || certificate_is_self_signed(first))
+    if (key == NULL || certificate_is_self_signed(first))
         return true;
     certificate_title(first, title, sizeof(title));
-    findings_add(j->findings, "no-leaf", SEVERITY_REFUSED, j->input->cert_file,
+    findings_add(findings, "no-leaf", SEVERITY_REFUSED, input->cert_file,
         "a CA's certificate does not say who this server is",
         "install it together with the server's own certificate: wlbproxy cert install "
         "LEAF "
         "FILE",
         "there are only certificates of CAs in it (%s%s)", title,
-        j->count > 1 ? " and others" : "");
+        list->count > 1 ? " and others" : "");
     return false;
 }
 
-static bool is_sorted(const struct judgement *j, size_t at)
+static bool is_sorted(const struct cert_list *list, size_t at)
 {
-    for (size_t i = 0; i < j->sorted; i++) {
-        if (j->order[i] == at)
+    for (size_t i = 0; i < list->sorted; i++) {
+        if (list->order[i] == at)
             return true;
     }
     return false;
 }
 
-static void judge_left_out(struct judgement *j)
+static void judge_left_out(const struct cert_list *list, const struct judge_input *input,
+    struct findings *findings)
 {
     char title[TITLE_MAX];
 
-    for (size_t i = 0; i < j->count; i++) {
-        certificate_title(j->certs[i], title, sizeof(title));
-        if (chain_cross_signed(j->certs, i) != i)
-            findings_add(j->findings, "duplicate", SEVERITY_NOTE, j->input->cert_file,
+    for (size_t i = 0; i < list->count; i++) {
+        certificate_title(list->certs[i], title, sizeof(title));
+        if (chain_cross_signed(list->certs, i) != i)
+            findings_add(findings, "duplicate", SEVERITY_NOTE, input->cert_file,
                 "it is sent once", "remove the second one",
                 "certificate %zu (%s) is the same as certificate %zu", i + 1, title,
-                chain_cross_signed(j->certs, i) + 1);
-        else if (!is_sorted(j, i))
-            findings_add(j->findings, "unrelated", SEVERITY_WARNING, j->input->cert_file,
+                chain_cross_signed(list->certs, i) + 1);
+        else if (!is_sorted(list, i))
+            findings_add(findings, "unrelated", SEVERITY_WARNING, input->cert_file,
                 "it is not sent: it does not help a client to verify the leaf",
                 "remove it, or is it the chain that belongs to another certificate?",
                 "certificate %zu (%s) did not issue any of those before it", i + 1,
@@ -109,12 +120,13 @@ static void judge_left_out(struct judgement *j)
     }
 }
 
-static void judge_order(struct judgement *j)
+static void judge_order(const struct cert_list *list, const struct judge_input *input,
+    struct findings *findings)
 {
-    for (size_t i = 1; i < j->sorted; i++) {
-        if (j->order[i] > j->order[i - 1] || j->leaf != 0)
+    for (size_t i = 1; i < list->sorted; i++) {
+        if (list->order[i] > list->order[i - 1] || list->leaf != 0)
             continue;
-        findings_add(j->findings, "unordered", SEVERITY_NOTE, j->input->cert_file,
+        findings_add(findings, "unordered", SEVERITY_NOTE, input->cert_file,
             "they are sent in the order of the chain; stunnel would not sort them",
             sort_remedy,
             "the certificates after the leaf are not in the order of the chain");
@@ -122,10 +134,10 @@ static void judge_order(struct judgement *j)
     }
 }
 
-static bool issued_by_any(const struct judgement *j, size_t at)
+static bool issued_by_any(const struct cert_list *list, size_t at)
 {
-    for (size_t i = 0; i < j->count; i++) {
-        if (certificate_issued(j->certs[i], j->certs[at]))
+    for (size_t i = 0; i < list->count; i++) {
+        if (certificate_issued(list->certs[i], list->certs[at]))
             return true;
     }
     return false;
@@ -133,18 +145,19 @@ static bool issued_by_any(const struct judgement *j, size_t at)
 
 /* Two certificates of one name and key, by different issuers: each is some client's way.
  */
-static void judge_cross_signs(struct judgement *j)
+static void judge_cross_signs(const struct cert_list *list,
+    const struct judge_input *input, struct findings *findings)
 {
-    for (size_t a = 1; a < j->sorted; a++) {
-        for (size_t b = a + 1; b < j->sorted; b++) {
-            X509 *one = j->certs[j->order[a]], *two = j->certs[j->order[b]];
+    for (size_t a = 1; a < list->sorted; a++) {
+        for (size_t b = a + 1; b < list->sorted; b++) {
+            X509 *one = list->certs[list->order[a]], *two = list->certs[list->order[b]];
             char title[TITLE_MAX];
 
             if (X509_NAME_cmp(X509_get_subject_name(one), X509_get_subject_name(two)) !=
                 0)
                 continue;
             certificate_title(one, title, sizeof(title));
-            findings_add(j->findings, "cross-signed", SEVERITY_NOTE, j->input->cert_file,
+            findings_add(findings, "cross-signed", SEVERITY_NOTE, input->cert_file,
                 "clients may know only one of the two issuers: both are sent", NULL,
                 "there is more than one certificate of %s", title);
             return;
@@ -152,20 +165,21 @@ static void judge_cross_signs(struct judgement *j)
     }
 }
 
-static void judge_top(struct judgement *j)
+static void judge_top(const struct cert_list *list, const struct judge_input *input,
+    struct findings *findings)
 {
     char title[TITLE_MAX], issuer[TITLE_MAX];
 
-    for (size_t i = 0; i < j->sorted; i++) {
-        X509 *certificate = j->certs[j->order[i]];
+    for (size_t i = 0; i < list->sorted; i++) {
+        X509 *certificate = list->certs[list->order[i]];
 
-        if (issued_by_any(j, j->order[i]))
+        if (issued_by_any(list, list->order[i]))
             continue;
         certificate_title(certificate, title, sizeof(title));
         certificate_issuer(certificate, issuer, sizeof(issuer));
         if (i == 0)
-            findings_add(j->findings, "missing-intermediate", SEVERITY_WARNING,
-                j->input->cert_file,
+            findings_add(findings, "missing-intermediate", SEVERITY_WARNING,
+                input->cert_file,
                 "a client that knows only the root cannot verify it; XenServer 8 with "
                 "the "
                 "root installed refuses it",
@@ -173,8 +187,7 @@ static void judge_top(struct judgement *j)
                 "FILE INTERMEDIATE",
                 "the issuer of %s is not in the file (%s)", title, issuer);
         else
-            findings_add(j->findings, "root-not-included", SEVERITY_NOTE,
-                j->input->cert_file,
+            findings_add(findings, "root-not-included", SEVERITY_NOTE, input->cert_file,
                 "clients must have its issuer; if that is not a root they know, the "
                 "chain is "
                 "incomplete",
@@ -182,37 +195,39 @@ static void judge_top(struct judgement *j)
     }
 }
 
-static void judge_root(struct judgement *j)
+static void judge_root(const struct cert_list *list, const struct judge_input *input,
+    struct findings *findings)
 {
     char title[TITLE_MAX];
 
-    certificate_title(j->certs[j->leaf], title, sizeof(title));
-    if (certificate_is_self_signed(j->certs[j->leaf]))
-        findings_add(j->findings, "self-signed", SEVERITY_NOTE, j->input->cert_file,
+    certificate_title(list->certs[list->leaf], title, sizeof(title));
+    if (certificate_is_self_signed(list->certs[list->leaf]))
+        findings_add(findings, "self-signed", SEVERITY_NOTE, input->cert_file,
             "XenServer verifies it only when this very certificate is installed in the "
             "pool",
             COMMAND("wlbproxy cert export-for-pool --cert FILE wlb-pool"),
             "the certificate of %s is self-signed", title);
-    for (size_t i = 1; i < j->sorted; i++) {
-        if (!certificate_is_self_signed(j->certs[j->order[i]]))
+    for (size_t i = 1; i < list->sorted; i++) {
+        if (!certificate_is_self_signed(list->certs[list->order[i]]))
             continue;
-        certificate_title(j->certs[j->order[i]], title, sizeof(title));
-        findings_add(j->findings, "root-included", SEVERITY_NOTE, j->input->cert_file,
-            j->input->send_root
+        certificate_title(list->certs[list->order[i]], title, sizeof(title));
+        findings_add(findings, "root-included", SEVERITY_NOTE, input->cert_file,
+            input->send_root
                 ? "it is sent, as the vendor's guide has it; clients do not need it"
                 : "it is not sent (send_root = off)",
             NULL, "the file includes the root %s", title);
     }
 }
 
-void judge_chain(struct judgement *j)
+void judge_chain(
+    struct cert_list *list, const struct judge_input *input, struct findings *findings)
 {
-    j->sorted = chain_sort(j->certs, j->count, j->leaf, j->order);
-    for (size_t i = 1; i < j->sorted; i++)
-        judge_issuer(j, j->certs[j->order[i]]);
-    judge_root(j);
-    judge_order(j);
-    judge_left_out(j);
-    judge_top(j);
-    judge_cross_signs(j);
+    list->sorted = chain_sort(list->certs, list->count, list->leaf, list->order);
+    for (size_t i = 1; i < list->sorted; i++)
+        judge_issuer(input, list->certs[list->order[i]], findings);
+    judge_root(list, input, findings);
+    judge_order(list, input, findings);
+    judge_left_out(list, input, findings);
+    judge_top(list, input, findings);
+    judge_cross_signs(list, input, findings);
 }

@@ -9,7 +9,6 @@
 
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
-#include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/judge/xenserver.h"

@@ -1,98 +1,153 @@
 #include "certstore/read/collect.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "certstore/certificate.h"
 #include "certstore/finding.h"
-#include "certstore/judge/judge_parts.h"
-#include "certstore/read/collect_parts.h"
+#include "certstore/pem.h"
+#include "certstore/read/container.h"
+#include "certstore/read/pem_check.h"
+#include "certstore/read/private_key.h"
 #include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
 
-void collection_init(struct collection *collection)
+/* --- a block of PEM ------------------------------------------------------------------
+ */
+
+static bool take_certificate(
+    struct collecting *c, const unsigned char *der, size_t len, bool trusted)
 {
-    *collection = (struct collection){0};
+    X509 *certificate = certificate_parse(der, len, trusted, NULL);
+
+    if (certificate != NULL)
+        collecting_certificate(c, certificate);
+    return certificate != NULL;
 }
 
-void collection_destroy(struct collection *collection)
+static bool take_request(struct collecting *c, const unsigned char *der, size_t len)
 {
-    for (size_t i = 0; i < collection->count; i++) {
-        X509_free(collection->items[i].certificate);
-        X509_REQ_free(collection->items[i].request);
-        secrets_wiping_begin();
-        EVP_PKEY_free(collection->items[i].key);
-        secrets_wiping_end();
+    X509_REQ *request = d2i_X509_REQ(NULL, &der, (long)len);
+
+    if (request != NULL)
+        collecting_request(c, request);
+    return request != NULL;
+}
+
+static bool take_key(struct collecting *c, const unsigned char *der, size_t len)
+{
+    EVP_PKEY *key = private_key_parse(der, len, NULL);
+
+    if (key != NULL)
+        collecting_key(c, key);
+    return key != NULL;
+}
+
+static int give_password(char *text, int size, int writing, void *password)
+{
+    size_t len = password == NULL ? 0 : strlen(password);
+
+    (void)writing;
+    if (len > (size_t)size)
+        return -1;
+    memcpy(text, password == NULL ? "" : password, len);
+    return (int)len;
+}
+
+static const char *line_start(const char *text, size_t len, size_t line)
+{
+    const char *at = text, *next;
+
+    for (; line > 1; line--) {
+        next = memchr(at, '\n', len - (size_t)(at - text));
+        if (next == NULL)
+            break;
+        at = next + 1;
     }
-    free(collection->items);
-    collection_init(collection);
+    return at;
 }
 
-/* NULL: there is no more room. */
-static struct collected *append(struct collecting *c, enum collected_kind kind)
+/* Where the block that begins at `from` ends. */
+static const char *block_end(const char *from, const char *end)
 {
-    struct collection *all = c->collection;
-    struct collected *item;
+    static const char mark[] = "-----END ";
+    const char *at = memmem(from, (size_t)(end - from), mark, sizeof(mark) - 1);
+    const char *line_end = at == NULL ? NULL : memchr(at, '\n', (size_t)(end - at));
 
-    if (all->count == COLLECT_MAX) {
-        if (!c->full)
-            findings_add(c->findings, "too-many-blocks", SEVERITY_REFUSED, c->file,
-                "that is a list of trusted CAs, not the chain of one server",
-                "name only the files of this server's chain",
-                "there are more than %d certificates and keys", COLLECT_MAX);
-        c->full = true;
-        return NULL;
-    }
-    if (all->count == all->capacity) {
-        all->capacity = all->capacity == 0 ? 8 : 2 * all->capacity;
-        all->items = realloc(all->items, all->capacity * sizeof(*all->items));
-        if (all->items == NULL)
-            abort();
-    }
-    item = &all->items[all->count++];
-    *item = (struct collected){
-        .kind = kind, .file = c->file, .format = c->format, .line = c->line};
-    (void)snprintf(item->label, sizeof(item->label), "%s", c->label);
-    return item;
+    return line_end == NULL ? end : line_end + 1;
 }
 
-void collect_certificate(struct collecting *c, X509 *certificate)
+/* Encrypted by RFC 1421 headers: only OpenSSL's own reader knows those. It gets this
+ * block alone, or it would go on to the next, whose cost nobody has looked at. */
+static void take_headed_key(
+    struct collecting *c, const struct pem_block *block, const char *text, size_t len)
 {
-    struct collected *item = append(c, COLLECTED_CERTIFICATE);
+    const char *from = line_start(text, len, block->line);
+    BIO *bio = BIO_new_mem_buf(from, (int)(block_end(from, text + len) - from));
+    EVP_PKEY *key;
 
-    if (item != NULL)
-        item->certificate = certificate;
+    secrets_wiping_begin();
+    key = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)c->password);
+    secrets_wiping_end();
+    ERR_clear_error();
+    BIO_free(bio);
+    if (key != NULL)
+        collecting_key(c, key);
     else
-        X509_free(certificate);
+        container_needs_password(c, true);
 }
 
-void collect_key(struct collecting *c, EVP_PKEY *key)
+static void add_bad_block(struct collecting *c, const struct pem_block *block)
 {
-    struct collected *item = append(c, COLLECTED_KEY);
+    findings_add(c->findings, pem_is_private_key(block) ? "bad-key" : "bad-certificate",
+        SEVERITY_REFUSED, c->file, "bytes were lost or changed on the way here",
+        "copy the file again, whole", "the %s block in line %zu holds something else",
+        block->label, block->line);
+}
 
-    if (item != NULL)
-        item->key = key;
+static bool is_one_of(const char *label, const char *one, const char *two)
+{
+    return strcmp(label, one) == 0 || strcmp(label, two) == 0;
+}
+
+static void take_block(
+    struct collecting *c, const struct pem_block *block, const char *text, size_t len)
+{
+    bool taken = true;
+
+    c->line = block->line;
+    c->label = block->label;
+    if (private_key_is_openssh(block))
+        pem_check_openssh_key(c->file, c->findings);
+    else if (pem_is_private_key(block) && block->encrypted &&
+        strcmp(block->label, "ENCRYPTED PRIVATE KEY") != 0)
+        take_headed_key(c, block, text, len);
+    else if (block->der == NULL)
+        /* pem_check() has told, but passes over what nobody could read anyway */
+        taken = block->fault != PEM_DAMAGED || !private_key_is_encrypted(block);
+    else if (pem_is_certificate(block))
+        taken = take_certificate(c, block->der, block->der_len,
+                    strcmp(block->label, "TRUSTED CERTIFICATE") == 0) ||
+            container_pkcs7(c, block->der, block->der_len);
+    else if (private_key_is_encrypted(block))
+        taken = container_locked_key(c, block->der, block->der_len);
+    else if (pem_is_private_key(block))
+        taken = take_key(c, block->der, block->der_len);
+    else if (is_one_of(block->label, "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"))
+        taken = take_request(c, block->der, block->der_len);
+    else if (pem_is_pkcs7(block))
+        taken = container_pkcs7(c, block->der, block->der_len);
+    else if (strcmp(block->label, "PKCS12") == 0)
+        taken = container_pkcs12(c, block->der, block->der_len);
     else
-        EVP_PKEY_free(key);
-}
-
-void collect_request(struct collecting *c, X509_REQ *request)
-{
-    struct collected *item = append(c, COLLECTED_REQUEST);
-
-    if (item != NULL)
-        item->request = request;
-    else
-        X509_REQ_free(request);
-}
-
-void collect_other(struct collecting *c, enum collected_kind kind)
-{
-    (void)append(c, kind);
+        collecting_other(c, COLLECTED_OTHER);
+    if (!taken)
+        add_bad_block(c, block);
+    ERR_clear_error();
 }
 
 /* --- a file of DER -------------------------------------------------------------------
@@ -116,7 +171,7 @@ static bool take_certificates(struct collecting *c, const unsigned char *der, si
 
         if (certificate == NULL)
             break;
-        collect_certificate(c, certificate);
+        collecting_certificate(c, certificate);
         taken++;
     }
     if (taken > 0 && !c->full && !is_padding(at, end))
@@ -128,7 +183,7 @@ static bool take_certificates(struct collecting *c, const unsigned char *der, si
     return taken > 0;
 }
 
-static bool collect_der(struct collecting *c, const char *text, size_t len)
+static bool take_der(struct collecting *c, const char *text, size_t len)
 {
     const unsigned char *der = (const unsigned char *)text;
     bool taken;
@@ -136,9 +191,9 @@ static bool collect_der(struct collecting *c, const char *text, size_t len)
     if (len < 2 || der[0] != 0x30)
         return false;
     c->format = "DER";
-    taken = take_certificates(c, der, len) || collect_pkcs12(c, der, len) ||
-        collect_pkcs7(c, der, len) || collect_der_request(c, der, len) ||
-        collect_locked_key(c, der, len) || collect_der_key(c, der, len);
+    taken = take_certificates(c, der, len) || container_pkcs12(c, der, len) ||
+        container_pkcs7(c, der, len) || take_request(c, der, len) ||
+        container_locked_key(c, der, len) || take_key(c, der, len);
     ERR_clear_error();
     return taken;
 }
@@ -157,11 +212,11 @@ static bool collect_bytes(struct collection *collection, const char *file,
     struct pem pem;
 
     pem_parse(&pem, text, len);
-    if (pem.count > 0 || !collect_der(&c, text, len))
-        judge_text(file, text, len, &pem, false, findings);
+    if (pem.count > 0 || !take_der(&c, text, len))
+        pem_check(file, text, len, &pem, false, findings);
     for (size_t i = 0; i < pem.count; i++) {
         c.format = format;
-        collect_pem_block(&c, &pem.blocks[i], text, len);
+        take_block(&c, &pem.blocks[i], text, len);
     }
     pem_destroy(&pem);
     if (collection->count == before && findings->count == told)
@@ -200,46 +255,4 @@ bool collect_file(struct collection *collection, const char *path, const char *p
     found = collect_text(collection, path, file.text, file.len, password, findings);
     secret_file_destroy(&file);
     return found;
-}
-
-void collection_add_certificate(struct collection *collection, X509 *certificate)
-{
-    struct collecting c = {.collection = collection, .label = "", .full = true};
-
-    (void)X509_up_ref(certificate);
-    collect_certificate(&c, certificate);
-}
-
-void collection_add_key(struct collection *collection, EVP_PKEY *key, const char *file)
-{
-    struct collecting c = {
-        .collection = collection, .file = file, .label = "", .full = true};
-    const struct collected *one;
-
-    for (size_t i = 0; (one = collection_get(collection, COLLECTED_KEY, i)) != NULL;
-         i++) {
-        if (EVP_PKEY_eq(one->key, key) == 1)
-            return;
-    }
-    (void)EVP_PKEY_up_ref(key);
-    collect_key(&c, key);
-}
-
-const struct collected *collection_get(
-    const struct collection *collection, enum collected_kind kind, size_t i)
-{
-    for (size_t at = 0; at < collection->count; at++) {
-        if (collection->items[at].kind == kind && i-- == 0)
-            return &collection->items[at];
-    }
-    return NULL;
-}
-
-size_t collection_count(const struct collection *collection, enum collected_kind kind)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < collection->count; i++)
-        count += collection->items[i].kind == kind;
-    return count;
 }

@@ -7,7 +7,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include "certstore/read/pem.h"
+#include "certstore/pem.h"
 #include "certstore/secrets.h"
 
 EVP_PKEY *private_key_parse(const unsigned char *der, size_t len, OSSL_LIB_CTX *libctx)

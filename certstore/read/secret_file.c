@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "certstore/finding.h"
-#include "certstore/read/pem.h"
+#include "certstore/pem.h"
 #include "certstore/secrets.h"
 #include "config/remedy.h"
 

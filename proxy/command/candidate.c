@@ -7,8 +7,8 @@
 #include <openssl/x509.h>
 
 #include "certstore/credential.h"
-#include "certstore/credential_parts.h"
-#include "certstore/judge/judge_parts.h"
+#include "certstore/judge/credential_load.h"
+#include "certstore/read/pem_check.h"
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/password_file.h"
 
@@ -32,7 +32,7 @@ static void tell_format(struct candidate *c, const char *path)
     if (!secret_file_read(&file, path, &c->findings))
         return;
     if (!has_pem(&file))
-        judge_text(path, file.text, file.len, &none, false, &c->findings);
+        pem_check(path, file.text, file.len, &none, false, &c->findings);
     secret_file_destroy(&file);
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/collect.h"

@@ -7,6 +7,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/judge/credential_load.h"
 #include "certstore/judge/judge.h"
 #include "certstore/trust.h"
 #include "config/error.h"
@@ -55,7 +56,7 @@ static bool load_credential(struct plan_service *service,
     struct credential *credential;
 
     findings_init(&own);
-    credential = credential_load_encrypted(settings->cert.items[i], key,
+    credential = credential_load(settings->cert.items[i], key,
         settings->key_password_file, settings->send_root, time(NULL), &own, err);
     findings_append(findings, &own);
     if (credential != NULL) {

@@ -9,6 +9,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/judge/credential_load.h"
 #include "config/error.h"
 #include "config/remedy.h"
 #include "config/settings.h"
@@ -35,7 +36,7 @@ static bool can_be_served(
     struct credential *credential;
 
     findings_init(&own);
-    credential = credential_load_encrypted(file, NULL, service->key_password_file,
+    credential = credential_load(file, NULL, service->key_password_file,
         service->send_root, time(NULL), &own, &err);
     if (credential == NULL)
         findings_add(findings, "pending-unusable", SEVERITY_WARNING, file,

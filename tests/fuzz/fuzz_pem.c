@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 

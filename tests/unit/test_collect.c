@@ -17,7 +17,7 @@
 
 #include "certstore/finding.h"
 #include "certstore/read/collect.h"
-#include "certstore/read/collect_parts.h"
+#include "certstore/read/container.h"
 #include "tests/unit/pki.h"
 
 #define RSA "RSA:2048"

@@ -12,7 +12,6 @@
 
 #include "certstore/context.h"
 #include "certstore/credential.h"
-#include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/private_key.h"

@@ -22,7 +22,8 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/read/pem.h"
+#include "certstore/judge/credential_load.h"
+#include "certstore/pem.h"
 #include "config/error.h"
 #include "tests/unit/pki.h"
 
@@ -47,7 +48,7 @@ static struct credential *load(
     bool found = id == NULL;
 
     findings_init(&findings);
-    credential = credential_load(cert_path, key_path, true, PKI_NOW, &findings, &err);
+    credential = credential_load(cert_path, key_path, NULL, true, PKI_NOW, &findings, &err);
     for (size_t i = 0; i < findings.count; i++)
         found = found || strcmp(findings.items[i].id, id) == 0;
     if (!found)

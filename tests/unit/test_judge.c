@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -14,7 +15,9 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
+#include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/judge/credential_load.h"
 #include "certstore/judge/judge.h"
 #include "tests/unit/pki.h"
 

@@ -13,7 +13,6 @@
 #include <openssl/x509.h>
 
 #include "certstore/credential.h"
-#include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/judge/xenserver.h"

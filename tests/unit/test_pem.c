@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "certstore/read/pem.h"
+#include "certstore/pem.h"
 
 #define BLOCK "-----BEGIN X-----\nTWFu\n-----END X-----\n"
 

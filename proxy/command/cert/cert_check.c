@@ -6,7 +6,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
-#include "certstore/judge/judge_parts.h"
+#include "certstore/judge/judge.h"
 #include "certstore/read/collect.h"
 #include "certstore/read/password_file.h"
 #include "config/error.h"

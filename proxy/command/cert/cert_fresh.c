@@ -10,7 +10,6 @@
 #include <openssl/x509.h>
 
 #include "certstore/credential.h"
-#include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/install/arrange.h"
 #include "certstore/install/folder.h"

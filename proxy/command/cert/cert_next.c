@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "certstore/credential.h"
-#include "certstore/credential_parts.h"
 #include "certstore/judge/judge.h"
 #include "config/remedy.h"
 #include "proxy/command/cert/cert_place.h"

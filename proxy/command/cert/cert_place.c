@@ -11,6 +11,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/install/folder.h"
+#include "certstore/judge/credential_load.h"
 #include "certstore/read/password_file.h"
 #include "config/error.h"
 #include "config/path.h"
@@ -194,7 +195,7 @@ struct credential *cert_place_load(
     const char *password =
         place->service != NULL ? place->service->key_password_file : NULL;
 
-    return credential_load_encrypted(
+    return credential_load(
         place->cert, place->key, password, true, time(NULL), findings, err);
 }
 

@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include "certstore/credential.h"
-#include "certstore/credential_parts.h"
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"

@@ -1,4 +1,4 @@
-#include "certstore/read/pem.h"
+#include "certstore/pem.h"
 
 #include <stdlib.h>
 #include <string.h>

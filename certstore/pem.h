@@ -6,8 +6,8 @@
  * never fails; what is wrong with a block or with the text is told in their fields. The
  * decoded bytes lie in the secure heap and are wiped.
  */
-#ifndef WLBPROXY_CERTSTORE_READ_PEM_H
-#define WLBPROXY_CERTSTORE_READ_PEM_H
+#ifndef WLBPROXY_CERTSTORE_PEM_H
+#define WLBPROXY_CERTSTORE_PEM_H
 
 #include <stdbool.h>
 #include <stddef.h>

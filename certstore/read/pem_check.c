@@ -1,3 +1,5 @@
+#include "certstore/read/pem_check.h"
+
 #include <string.h>
 
 #include <openssl/err.h>
@@ -7,9 +9,11 @@
 #include <openssl/x509.h>
 
 #include "certstore/certificate.h"
-#include "certstore/judge/judge_parts.h"
+#include "certstore/finding.h"
+#include "certstore/pem.h"
 #include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
+#include "config/remedy.h"
 
 /* What a file without a single PEM block is instead. */
 struct format {
@@ -203,7 +207,7 @@ static int guess_format(const char *text, size_t len)
     return guess;
 }
 
-void judge_openssh_key(const char *file, struct findings *findings)
+void pem_check_openssh_key(const char *file, struct findings *findings)
 {
     findings_add(findings, "openssh-key", SEVERITY_REFUSED, file,
         "OpenSSL does not read it",
@@ -286,7 +290,7 @@ static void add_stray(const char *file, const struct pem *pem, struct findings *
         "in line %zu a block begins behind something else, and is not read", pem->stray);
 }
 
-void judge_text(const char *file, const char *text, size_t len, const struct pem *pem,
+void pem_check(const char *file, const char *text, size_t len, const struct pem *pem,
     bool wants_key, struct findings *findings)
 {
     if (pem->stray > 0)
@@ -316,57 +320,35 @@ static bool has_pkcs7(const struct pem *pem)
     return false;
 }
 
-/* A file without a certificate, but with blocks of some other kind. */
-static void add_no_certificate(struct judgement *j)
+void pem_check_no_certificate(
+    const char *file, const struct pem *pem, struct findings *findings)
 {
-    const char *file = j->input->cert_file, *label = "PEM";
-    const char *why = a_server_shows;
+    const char *label = pem->blocks[0].label, *why = a_server_shows;
 
-    if (j->cert_pem.count > 0)
-        label = j->cert_pem.blocks[0].label;
-    if (pem_find(&j->cert_pem, "CERTIFICATE REQUEST") != NULL ||
-        pem_find(&j->cert_pem, "NEW CERTIFICATE REQUEST") != NULL)
-        findings_add(j->findings, "csr", SEVERITY_REFUSED, file, why,
+    if (pem_find(pem, "CERTIFICATE REQUEST") != NULL ||
+        pem_find(pem, "NEW CERTIFICATE REQUEST") != NULL)
+        findings_add(findings, "csr", SEVERITY_REFUSED, file, why,
             formats[DER_CSR].remedy, "%s", formats[DER_CSR].fact);
-    else if (has_pkcs7(&j->cert_pem))
-        add_pkcs7(file, why, pem_find(&j->cert_pem, "CMS") != NULL, j->findings);
-    else if (pem_is_private_key(&j->cert_pem.blocks[0]))
-        findings_add(j->findings, "key-instead-of-certificate", SEVERITY_REFUSED, file,
-            why, "are cert and key swapped in the configuration?",
+    else if (has_pkcs7(pem))
+        add_pkcs7(file, why, pem_find(pem, "CMS") != NULL, findings);
+    else if (pem_is_private_key(&pem->blocks[0]))
+        findings_add(findings, "key-instead-of-certificate", SEVERITY_REFUSED, file, why,
+            "are cert and key swapped in the configuration?",
             "there is a private key where the certificate belongs");
     else
-        findings_add(j->findings, "no-certificate", SEVERITY_REFUSED, file, why,
+        findings_add(findings, "no-certificate", SEVERITY_REFUSED, file, why,
             "put the certificate chain into it, leaf first",
             "there is no certificate in it, only a %s block", label);
 }
 
-void judge_certificates(struct judgement *j)
+void pem_check_bad_certificate(
+    const char *file, const struct pem_block *block, struct findings *findings)
 {
-    bool seen = false;
-
-    for (size_t i = 0; i < j->cert_pem.count; i++) {
-        const struct pem_block *block = &j->cert_pem.blocks[i];
-
-        if (!pem_is_certificate(block))
-            continue;
-        seen = true;
-        if (block->der == NULL)
-            continue; /* judge_text() has told */
-        j->certs[j->count] = certificate_parse(block->der, block->der_len,
-            strcmp(block->label, "TRUSTED CERTIFICATE") == 0, j->input->libctx);
-        j->lines[j->count] = block->line;
-        if (j->certs[j->count] != NULL)
-            j->count++;
-        else if (is_der_pkcs7(block->der, block->der_len))
-            add_pkcs7(j->input->cert_file, a_server_shows, false, j->findings);
-        else
-            findings_add(j->findings, "bad-certificate", SEVERITY_REFUSED,
-                j->input->cert_file, "bytes were lost or changed on the way here",
-                "copy the file again, whole",
-                "the CERTIFICATE block in line %zu holds something that is no "
-                "certificate",
-                block->line);
-    }
-    if (!seen && j->cert_pem.count > 0)
-        add_no_certificate(j);
+    if (is_der_pkcs7(block->der, block->der_len))
+        add_pkcs7(file, a_server_shows, false, findings);
+    else
+        findings_add(findings, "bad-certificate", SEVERITY_REFUSED, file,
+            "bytes were lost or changed on the way here", "copy the file again, whole",
+            "the CERTIFICATE block in line %zu holds something that is no certificate",
+            block->line);
 }

@@ -1,5 +1,8 @@
+#include "certstore/read/container.h"
+
 #include <string.h>
 
+#include <openssl/asn1t.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pkcs12.h>
@@ -8,10 +11,168 @@
 #include <openssl/x509.h>
 
 #include "certstore/finding.h"
-#include "certstore/read/collect_parts.h"
+#include "certstore/secrets.h"
 #include "config/remedy.h"
 
 enum { BAG_DEPTH_MAX = 4 };
+
+void container_needs_password(struct collecting *c, bool is_key)
+{
+    const char *what = is_key ? "the private key" : "the PKCS#12 container";
+    const char *remedy = is_key
+        ? "write the passphrase into a file and name that: --password-file "
+          "PASSWORD_FILE; or decrypt the key: " COMMAND(
+              "(umask 077; set -C; openssl pkey -in FILE > FILE.clear)")
+        : "write the password into a file and name that: --password-file PASSWORD_FILE; "
+          "or unpack it: " COMMAND(
+              "(umask 077; set -C; openssl pkcs12 -in FILE -nodes > FILE.pem)");
+
+    findings_add(c->findings, "key-encrypted", SEVERITY_REFUSED, c->file,
+        "nobody is there to type the passphrase when the proxy starts", remedy,
+        c->password == NULL ? "%s is encrypted with a passphrase"
+                            : "%s is encrypted, and not with the password that was given",
+        what);
+    collecting_other(c, COLLECTED_LOCKED_KEY);
+}
+
+static long integer(const ASN1_INTEGER *number)
+{
+    int64_t value = 0;
+
+    if (number == NULL || ASN1_INTEGER_get_int64(&value, number) != 1)
+        return DERIVATION_ROUNDS_MAX + 1L;
+    return value < 0 || value > DERIVATION_ROUNDS_MAX ? DERIVATION_ROUNDS_MAX + 1L
+                                                      : (long)value;
+}
+
+static void *unpack(const X509_ALGOR *algorithm, const ASN1_ITEM *item)
+{
+    const void *value;
+    int type;
+
+    X509_ALGOR_get0(NULL, &type, &value, algorithm);
+    return type == V_ASN1_SEQUENCE ? ASN1_item_unpack(value, item) : NULL;
+}
+
+/* RFC 8018 section 5.2 */
+static long rounds_of_pbkdf2(const X509_ALGOR *function)
+{
+    PBKDF2PARAM *derivation = unpack(function, ASN1_ITEM_rptr(PBKDF2PARAM));
+    long rounds = derivation == NULL ? 0 : integer(derivation->iter);
+
+    PBKDF2PARAM_free(derivation);
+    return rounds;
+}
+
+/* RFC 7914 section 7.1. The library bounds the memory, not the time: that is N * r * p
+ * times what a round of PBKDF2 takes. */
+static long rounds_of_scrypt(const X509_ALGOR *function)
+{
+    SCRYPT_PARAMS *derivation = unpack(function, ASN1_ITEM_rptr(SCRYPT_PARAMS));
+    long rounds = 0;
+
+    if (derivation != NULL) {
+        rounds = integer(derivation->costParameter) * integer(derivation->blockSize);
+        if (rounds <= DERIVATION_ROUNDS_MAX)
+            rounds *= integer(derivation->parallelizationParameter);
+    }
+    SCRYPT_PARAMS_free(derivation);
+    return rounds;
+}
+
+static long rounds_of_pbes2(const X509_ALGOR *algorithm)
+{
+    PBE2PARAM *scheme = unpack(algorithm, ASN1_ITEM_rptr(PBE2PARAM));
+    const ASN1_OBJECT *name;
+    long rounds = 0;
+
+    if (scheme != NULL && scheme->keyfunc != NULL) {
+        X509_ALGOR_get0(&name, NULL, NULL, scheme->keyfunc);
+        rounds = OBJ_obj2nid(name) == NID_id_scrypt ? rounds_of_scrypt(scheme->keyfunc)
+                                                    : rounds_of_pbkdf2(scheme->keyfunc);
+    }
+    PBE2PARAM_free(scheme);
+    return rounds;
+}
+
+static long rounds_of(const X509_ALGOR *algorithm)
+{
+    const ASN1_OBJECT *name;
+    PBEPARAM *scheme;
+    long rounds;
+
+    if (algorithm == NULL)
+        return 0;
+    X509_ALGOR_get0(&name, NULL, NULL, algorithm);
+    if (OBJ_obj2nid(name) == NID_pbes2)
+        return rounds_of_pbes2(algorithm);
+    scheme = unpack(algorithm, ASN1_ITEM_rptr(PBEPARAM));
+    rounds = scheme == NULL || scheme->iter == NULL ? 0 : integer(scheme->iter);
+    PBEPARAM_free(scheme);
+    return rounds;
+}
+
+static bool is_bearable(struct collecting *c, long rounds)
+{
+    if (rounds <= DERIVATION_ROUNDS_MAX - c->rounds) {
+        c->rounds += rounds;
+        return true;
+    }
+    findings_add(c->findings, "password-too-costly", SEVERITY_REFUSED, c->file,
+        "opening it would keep this machine busy for minutes or hours",
+        "have it exported again, with the usual settings",
+        "its password protection asks for more than %d rounds", DERIVATION_ROUNDS_MAX);
+    return false;
+}
+
+static bool is_bearable_algorithm(struct collecting *c, const X509_ALGOR *algorithm)
+{
+    return is_bearable(c, rounds_of(algorithm));
+}
+
+static bool is_bearable_count(struct collecting *c, const ASN1_INTEGER *rounds)
+{
+    return is_bearable(c, integer(rounds));
+}
+
+/* --- a key in PKCS#8, encrypted -------------------------------------------------------
+ */
+
+static EVP_PKEY *open_key(
+    const X509_SIG *sealed, const char *password, OSSL_LIB_CTX *libctx)
+{
+    PKCS8_PRIV_KEY_INFO *open;
+    EVP_PKEY *key = NULL;
+
+    secrets_wiping_begin();
+    open = PKCS8_decrypt_ex(sealed, password, (int)strlen(password), libctx, NULL);
+    if (open != NULL)
+        key = EVP_PKCS82PKEY_ex(open, libctx, NULL);
+    PKCS8_PRIV_KEY_INFO_free(open);
+    secrets_wiping_end();
+    ERR_clear_error();
+    return key;
+}
+
+bool container_locked_key(struct collecting *c, const unsigned char *der, size_t len)
+{
+    X509_SIG *sealed = d2i_X509_SIG(NULL, &der, (long)len);
+    const X509_ALGOR *algorithm = NULL;
+    EVP_PKEY *key = NULL;
+
+    if (sealed == NULL)
+        return false;
+    X509_SIG_get0(sealed, &algorithm, NULL);
+    if (is_bearable_algorithm(c, algorithm)) {
+        key = open_key(sealed, c->password == NULL ? "" : c->password, NULL);
+        if (key != NULL)
+            collecting_key(c, key);
+        else
+            container_needs_password(c, true);
+    }
+    X509_SIG_free(sealed);
+    return true;
+}
 
 /* What is in a container, while it is opened. */
 struct opening {
@@ -24,7 +185,7 @@ struct opening {
 /* --- PKCS#7 --------------------------------------------------------------------------
  */
 
-bool collect_pkcs7(struct collecting *c, const unsigned char *der, size_t len)
+bool container_pkcs7(struct collecting *c, const unsigned char *der, size_t len)
 {
     PKCS7 *bundle = d2i_PKCS7(NULL, &der, (long)len);
     const STACK_OF(X509) *certificates = NULL;
@@ -38,7 +199,7 @@ bool collect_pkcs7(struct collecting *c, const unsigned char *der, size_t len)
         X509 *certificate = sk_X509_value(certificates, i);
 
         (void)X509_up_ref(certificate);
-        collect_certificate(c, certificate);
+        collecting_certificate(c, certificate);
     }
     if (sk_X509_num(certificates) <= 0)
         findings_add(c->findings, "no-certificate", SEVERITY_REFUSED, c->file,
@@ -64,11 +225,11 @@ static void take_locked_bag(struct opening *o, const PKCS12_SAFEBAG *bag)
     if (sealed == NULL)
         return;
     X509_SIG_get0(sealed, &algorithm, NULL);
-    if (!collect_rounds_bearable(o->c, algorithm))
+    if (!is_bearable_algorithm(o->c, algorithm))
         return;
-    key = collect_open_key(sealed, o->password, o->libctx);
+    key = open_key(sealed, o->password, o->libctx);
     if (key != NULL)
-        collect_key(o->c, key);
+        collecting_key(o->c, key);
     else
         o->locked++;
 }
@@ -79,7 +240,7 @@ static void take_open_bag(struct opening *o, const PKCS12_SAFEBAG *bag)
     EVP_PKEY *key = open == NULL ? NULL : EVP_PKCS82PKEY(open);
 
     if (key != NULL)
-        collect_key(o->c, key);
+        collecting_key(o->c, key);
 }
 
 static void take_bag(struct opening *o, const PKCS12_SAFEBAG *bag, int depth)
@@ -98,7 +259,7 @@ static void take_bag(struct opening *o, const PKCS12_SAFEBAG *bag, int depth)
             ? PKCS12_SAFEBAG_get1_cert(bag)
             : NULL;
         if (certificate != NULL)
-            collect_certificate(o->c, certificate);
+            collecting_certificate(o->c, certificate);
         break;
     case NID_safeContentsBag:
         if (depth < BAG_DEPTH_MAX)
@@ -122,7 +283,7 @@ static STACK_OF(PKCS12_SAFEBAG) * open_safe(struct opening *o, PKCS7 *safe)
     if (PKCS7_type_is_data(safe))
         return PKCS12_unpack_p7data(safe);
     if (!PKCS7_type_is_encrypted(safe) || safe->d.encrypted == NULL ||
-        !collect_rounds_bearable(o->c, safe->d.encrypted->enc_data->algorithm))
+        !is_bearable_algorithm(o->c, safe->d.encrypted->enc_data->algorithm))
         return NULL;
     bags = PKCS12_unpack_p7encdata(safe, o->password, (int)strlen(o->password));
     o->locked += bags == NULL;
@@ -149,7 +310,7 @@ static bool password_fits(struct opening *o, PKCS12 *container)
     if (PKCS12_mac_present(container) != 1)
         return true;
     PKCS12_get0_mac(NULL, NULL, NULL, &rounds, container);
-    if (rounds != NULL && !collect_count_bearable(o->c, rounds))
+    if (rounds != NULL && !is_bearable_count(o->c, rounds))
         return false;
     return PKCS12_verify_mac(container, o->password, (int)strlen(o->password)) == 1 ||
         (*o->password == '\0' && PKCS12_verify_mac(container, NULL, 0) == 1);
@@ -187,10 +348,10 @@ static void tell_locked(struct opening *o, size_t taken)
             "%u part%s of the PKCS#12 container cannot be decrypted by this OpenSSL",
             o->locked, o->locked == 1 ? "" : "s");
     else
-        collect_needs_password(o->c, false);
+        container_needs_password(o->c, false);
 }
 
-bool collect_pkcs12(struct collecting *c, const unsigned char *der, size_t len)
+bool container_pkcs12(struct collecting *c, const unsigned char *der, size_t len)
 {
     struct opening o = {.c = c, .password = c->password == NULL ? "" : c->password};
     PKCS12 *container = parse_pkcs12(der, len, NULL);
