@@ -12,17 +12,25 @@
 
 enum { FINAL_ALERT_LINGER = 1000 /* ms */ };
 
+/* What is held back is sent. */
+static void release(struct stream *s)
+{
+    if (s->write == STREAM_WRITE_HELD)
+        s->write = STREAM_WRITE_OPEN;
+}
+
 static void on_retry_due(struct deadline *retry_timer)
 {
     struct stream *s = container_of(retry_timer, struct stream, retry_timer);
 
-    s->held = false;
-    if (s->closed)
+    if (stream_is_closed(s)) {
         stream_detach(s);
-    else if (s->turned_away)
+    } else if (s->phase == STREAM_BACKLOG_FULL) {
         stream_connect_again(s);
-    else
+    } else {
+        release(s);
         stream_touch(s);
+    }
 }
 
 void stream_prepare(
@@ -38,7 +46,7 @@ void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context)
 {
     stream_prepare(s, loop, events);
-    s->accepted = true;
+    s->phase = STREAM_HANDSHAKE;
     if (context != NULL)
         s->tls = tls_server(context, &s->out);
     stream_attach(s, fd);
@@ -56,7 +64,7 @@ void stream_set_priority(struct stream *s, unsigned priority)
 
 bool stream_restart_tls(struct stream *s, struct tls_context *context)
 {
-    if (s->tls == NULL || s->closed || s->failed || !tls_is_untouched(s->tls))
+    if (s->tls == NULL || s->phase >= STREAM_FAILED || !tls_is_untouched(s->tls))
         return false;
     tls_free(s->tls);
     s->tls = tls_server(context, &s->out);
@@ -65,7 +73,7 @@ bool stream_restart_tls(struct stream *s, struct tls_context *context)
 
 static bool takes_writes(const struct stream *s)
 {
-    return !s->ending && !s->closed && !s->dead && !s->unwritable;
+    return s->write <= STREAM_WRITE_HELD && !stream_is_closed(s);
 }
 
 static void write_encrypted(struct stream *s, const char *bytes, size_t len)
@@ -81,10 +89,10 @@ bool stream_write(struct stream *s, const char *bytes, size_t len)
     if (!takes_writes(s))
         return true;
     s->bytes_out += len;
-    s->held = false;
+    release(s);
     if (s->tls == NULL)
         buffer_append(&s->out, bytes, len);
-    else if (s->open)
+    else if (s->phase == STREAM_OPEN)
         write_encrypted(s, bytes, len);
     else
         buffer_append(&s->early, bytes, len);
@@ -102,48 +110,46 @@ void stream_pause(struct stream *s)
 
 void stream_resume(struct stream *s)
 {
-    if (!s->paused || s->closed)
+    if (!s->paused || stream_is_closed(s))
         return;
     s->paused = false;
     stream_touch(s);
-    if (s->open && s->tls != NULL && tls_has_input(s->tls))
+    if (s->phase == STREAM_OPEN && s->tls != NULL && tls_has_input(s->tls))
         stream_tell_later(s);
 }
 
 void stream_end(struct stream *s)
 {
-    if (s->ending || s->closed || s->dead)
+    if (!takes_writes(s))
         return;
-    s->ending = true;
-    s->held = false;
-    if (s->tls != NULL && s->open)
+    s->write = STREAM_WRITE_ENDING;
+    if (s->tls != NULL && s->phase == STREAM_OPEN)
         tls_end(s->tls);
     stream_touch(s);
 }
 
 void stream_cut(struct stream *s)
 {
-    if (s->ending || s->closed || s->dead)
+    if (!takes_writes(s))
         return;
-    s->ending = s->cut = true;
-    s->held = false;
+    s->write = STREAM_WRITE_CUT;
     stream_touch(s);
 }
 
 void stream_close(struct stream *s)
 {
-    if (s->closed)
+    if (stream_is_closed(s))
         return;
-    s->closed = true;
     handshake_stops_awaiting_peer(&s->loop->handshakes, &s->handshake);
-    if (!s->final_alert || s->dead || s->fin_seen) {
+    if (s->phase != STREAM_FAILED || s->read >= STREAM_READ_ENDED) {
         stream_detach(s);
         return;
     }
     /* What the peer sent and we never read would make the kernel reset the connection,
      * and the alert might be lost with it. */
-    s->ending = true;
-    s->held = false;
+    s->phase = STREAM_LINGERING;
+    if (s->write < STREAM_WRITE_ENDING)
+        s->write = STREAM_WRITE_ENDING;
     stream_touch(s);
     loop_arm(s->loop, &s->retry_timer, FINAL_ALERT_LINGER);
 }
@@ -155,6 +161,11 @@ void stream_reset(struct stream *s)
     if (s->poller.fd >= 0)
         (void)setsockopt(s->poller.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     stream_close(s);
+}
+
+bool stream_has_sent_fin(const struct stream *s)
+{
+    return s->write == STREAM_WRITE_FIN_SENT || s->write == STREAM_WRITE_CUT_SENT;
 }
 
 int stream_error(const struct stream *s)
@@ -180,7 +191,7 @@ bool stream_is_quiet(const struct stream *s)
 {
     char byte;
 
-    if (s->dead || s->unwritable || s->fin_known || s->poller.pending != 0)
+    if (s->error != 0 || s->read != STREAM_READ_OPEN || s->poller.pending != 0)
         return false;
     if ((s->poller.wanted & EPOLLIN) != 0 && !s->more)
         return true;

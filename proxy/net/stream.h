@@ -4,6 +4,50 @@
  * A write never fails, never blocks, never calls back: it appends (encrypted), and the
  * loop sends before it sleeps. Writing is allowed before the connection is open. What the
  * owner is told is in stream_events.h.
+ *
+ * Three enums are its state; their arrows are the only ways to go.
+ *
+ * phase: how far the connection is. HANDSHAKE may be left out.
+ *
+ *     stream_connect()        stream_accept()
+ *           |                       |
+ *           v                       v
+ *       CONNECTING ------------> HANDSHAKE -----> OPEN    opened() is told
+ *         |    ^                  ^   |            |
+ *         v    |                  |   |            |
+ *       BACKLOG_FULL -------------+   |            |
+ *           |                         v            |
+ *           +---------------------> FAILED <-------+      failed() is told
+ *                                     |
+ *                                     v
+ *                                 LINGERING   stream_close(), and the peer still has to
+ *                                     |       read an alert
+ *                                     v
+ *       any phase, stream_close() -> CLOSED   closed() follows from the loop
+ *
+ * read side: how far the peer's end is. A step may be left out.
+ *
+ *     OPEN --> FIN_KNOWN --> FIN_REPORTED --> CLOSE_NOTIFY --> ENDED --> BROKEN
+ *
+ *     FIN_KNOWN: the kernel says that a FIN waits behind unread bytes. FIN_REPORTED: the
+ *     owner has heard so by end_known(). CLOSE_NOTIFY and ENDED: close_notify() and fin()
+ *     were told, each in its turn. BROKEN: the socket gives nothing more.
+ *
+ * write side: how far the owner's end is.
+ *
+ *     OPEN <--> HELD
+ *       |        |
+ *       +--------+--> ENDING ---> FIN_SENT
+ *                |      |
+ *                |      v
+ *                +--> CUT ------> CUT_SENT
+ *
+ *     HELD: a session ticket waits for the answer, to travel with it.
+ *     ENDING: close_notify and FIN follow what was written.
+ *     CUT: the FIN alone does; also after TLS failed.
+ *     BROKEN, from any of these but FIN_SENT and CUT_SENT, which stay: the peer takes no
+ *     more bytes, `error` says why. What it sent before may still be read, unless the
+ *     read side is BROKEN as well.
  */
 #ifndef WLBPROXY_NET_STREAM_H
 #define WLBPROXY_NET_STREAM_H
@@ -25,14 +69,46 @@ struct tls;
 struct tls_context; /* an SSL_CTX: SSL headers stay out of what includes this */
 struct tls_info;
 
+enum stream_phase {
+    STREAM_CONNECTING,
+    STREAM_BACKLOG_FULL, /* a unix socket's: connect() is called again soon */
+    STREAM_HANDSHAKE, /* connected; opened() not yet told, of a plain stream neither */
+    STREAM_OPEN,
+    STREAM_FAILED,
+    STREAM_LINGERING,
+    STREAM_CLOSED,
+};
+
+enum stream_read_side {
+    STREAM_READ_OPEN,
+    STREAM_READ_FIN_KNOWN,
+    STREAM_READ_FIN_REPORTED,
+    STREAM_READ_CLOSE_NOTIFY,
+    STREAM_READ_ENDED,
+    STREAM_READ_BROKEN,
+};
+
+enum stream_write_side {
+    STREAM_WRITE_OPEN,
+    STREAM_WRITE_HELD,
+    STREAM_WRITE_ENDING,
+    STREAM_WRITE_CUT,
+    STREAM_WRITE_FIN_SENT,
+    STREAM_WRITE_CUT_SENT,
+    STREAM_WRITE_BROKEN,
+};
+
 /* Embedded in its owner; the fields are stream*.c's own. */
 struct stream {
     const struct stream_events *events;
     struct loop *loop;
     struct poller poller;
     struct tls *tls; /* NULL: plain */
-    int error; /* errno of what broke it, or 0 */
-    const struct sockaddr *address; /* to connect to */
+    enum stream_phase phase;
+    enum stream_read_side read;
+    enum stream_write_side write;
+    int error; /* errno of what broke the write side or both, or 0 */
+    const struct sockaddr *address; /* to connect to; NULL: accepted */
     socklen_t address_len;
     struct buffer out; /* bytes for the socket */
     struct buffer early; /* plaintext written before a TLS handshake was done */
@@ -43,17 +119,13 @@ struct stream {
     struct deadline retry_timer;
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be told from the loop */
-    bool accepted, connecting, open, paused, full, blocked, resting;
-    bool turned_away; /* connecting: the backlog is full, so far */
-    bool close_notify_seen, fin_known, fin_seen, ending, cut, fin_sent; /* the ends */
-    bool fin_noted, fin_told; /* to the owner: that it is known; in its turn */
-    bool failed, dead; /* told the owner; the socket is of no use any more */
-    bool unwritable; /* the peer takes no more; what it sent may still be read */
-    bool final_alert; /* an alert that the peer ought to read */
+    /* Each of these is independent of the three enums and of the others. */
+    bool paused; /* the owner's wish, however far the peer's end is */
+    bool full; /* the owner has yet to hear drained(); after the FIN, too */
+    bool blocked; /* the kernel took no more bytes, until it reports room */
+    bool resting; /* an idle owner: `out` gives its memory back once it is sent */
     bool more; /* the last read took all it could: not all there was, perhaps */
     bool urgent; /* out-of-band data came: a short read is not all there is */
-    bool held; /* a session ticket that travels with the answer */
-    bool closed, detached; /* by the owner; from the loop */
 };
 
 /* Unsent bytes at which stream_write() says false: each direction stays below 192 KiB. */
@@ -96,6 +168,8 @@ void stream_reset(struct stream *s); /* the same, and the peer sees a reset */
 /* After end_known(), which told of a FIN. True: nothing that waits before it can be a
  * close_notify. False: it may be, or there is no telling. */
 bool stream_fin_is_bare(const struct stream *s);
+/* All that was written, and the FIN behind it, is with the kernel. */
+bool stream_has_sent_fin(const struct stream *s);
 /* An errno; 0 if it did not break, or not in the socket. */
 int stream_error(const struct stream *s);
 

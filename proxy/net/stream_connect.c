@@ -31,13 +31,18 @@ static bool may_come_true(const struct stream *s, int error)
 /* False: it cannot come true, see s->error. */
 static bool try(struct stream *s, int fd)
 {
-    s->connecting = is_under_way(fd, s->address, s->address_len);
-    if (s->connecting && !may_come_true(s, errno)) {
+    bool under_way = is_under_way(fd, s->address, s->address_len);
+
+    if (under_way && !may_come_true(s, errno)) {
         s->error = errno;
         return false;
     }
-    s->turned_away = s->blocked = s->connecting && is_backlog_full(s, errno);
-    if (s->turned_away)
+    if (!under_way)
+        s->phase = STREAM_HANDSHAKE;
+    else
+        s->phase = is_backlog_full(s, errno) ? STREAM_BACKLOG_FULL : STREAM_CONNECTING;
+    s->blocked = s->phase == STREAM_BACKLOG_FULL;
+    if (s->blocked)
         loop_arm(s->loop, &s->retry_timer, AGAIN_AFTER);
     return true;
 }
@@ -68,21 +73,20 @@ void stream_connect(struct stream *s, struct loop *loop,
     int fd = begin_connect(s);
     stream_attach(s, fd);
     if (fd < 0) {
-        s->dead = s->connecting = true;
+        s->read = STREAM_READ_BROKEN;
+        s->write = STREAM_WRITE_BROKEN;
         s->problem = strerror(s->error);
     }
-    if (fd < 0 || !s->connecting)
+    if (fd < 0 || !stream_is_connecting(s))
         stream_tell_later(s); /* loopback and unix sockets are that fast */
 }
 
 void stream_connect_again(struct stream *s)
 {
-    if (!try(s, s->poller.fd)) {
-        s->connecting = true;
+    if (!try(s, s->poller.fd))
         stream_broken(s, s->error);
-    } else if (!s->connecting) {
+    else if (!stream_is_connecting(s))
         stream_tell_later(s);
-    } else {
+    else
         stream_touch(s);
-    }
 }

@@ -7,36 +7,32 @@
 
 void stream_fail(struct stream *s, enum end_reason reason, const char *detail)
 {
-    if (s->failed || s->closed)
+    if (s->phase >= STREAM_FAILED)
         return;
-    s->failed = true;
-    s->held = false;
+    s->phase = STREAM_FAILED;
     handshake_stops_awaiting_peer(&s->loop->handshakes, &s->handshake);
     stream_touch(s);
     s->events->failed(s, reason, detail);
 }
 
-/* Of one that broke, too: its owner may wait for the peer's end. */
 void stream_tell_fin(struct stream *s)
 {
-    if (s->fin_told || s->closed)
-        return;
-    s->fin_told = true;
+    s->read = STREAM_READ_ENDED;
     stream_touch(s);
     s->events->fin(s);
 }
 
 void stream_tell_end_known(struct stream *s)
 {
-    if (s->events->end_known != NULL && !s->failed && !s->closed)
+    if (s->events->end_known != NULL && s->phase < STREAM_FAILED)
         s->events->end_known(s);
 }
 
-enum end_reason stream_reason(const struct stream *s, bool was_connecting)
+enum end_reason stream_reason(const struct stream *s)
 {
-    if (was_connecting)
+    if (stream_is_connecting(s))
         return END_BACKEND_REFUSED;
-    if (!s->accepted)
+    if (s->address != NULL)
         return END_BACKEND_GONE;
     return s->error == ECONNRESET || s->error == EPIPE ? END_CLIENT_RESET
                                                        : END_CLIENT_GONE;
@@ -44,26 +40,29 @@ enum end_reason stream_reason(const struct stream *s, bool was_connecting)
 
 void stream_broken(struct stream *s, int error)
 {
-    bool was_connecting = s->connecting;
+    bool had_ended = s->read >= STREAM_READ_ENDED;
 
     s->error = s->error != 0 ? s->error : error;
-    s->dead = true;
-    s->connecting = s->blocked = false;
+    s->read = STREAM_READ_BROKEN;
+    if (s->write < STREAM_WRITE_FIN_SENT)
+        s->write = STREAM_WRITE_BROKEN;
+    s->blocked = false;
     buffer_destroy(&s->out);
     stream_ignore(s);
-    if (s->closed)
+    if (stream_is_closed(s))
         stream_detach(s);
-    else if (s->failed)
-        stream_tell_fin(s);
-    else
-        stream_fail(s, stream_reason(s, was_connecting), strerror(s->error));
+    else if (s->phase != STREAM_FAILED)
+        stream_fail(s, stream_reason(s), strerror(s->error));
+    else if (!had_ended)
+        s->events->fin(s); /* the owner may wait for the peer's end */
 }
 
 void stream_tls_over(struct stream *s, enum end_reason reason)
 {
-    bool in_handshake = !s->open && reason == END_TLS_ERROR;
+    bool in_handshake = s->phase == STREAM_HANDSHAKE && reason == END_TLS_ERROR;
 
-    s->ending = s->cut = s->final_alert = true;
+    if (s->write < STREAM_WRITE_CUT)
+        s->write = STREAM_WRITE_CUT;
     stream_fail(s, in_handshake ? END_HANDSHAKE_FAILED : reason, tls_error(s->tls));
 }
 
@@ -71,16 +70,16 @@ void stream_plain_http(struct stream *s)
 {
     tls_free(s->tls);
     s->tls = NULL;
-    s->open = s->final_alert = true;
     buffer_destroy(&s->early); /* was meant for a client of ours */
     stream_fail(s, END_PLAIN_HTTP, "plain HTTP on the TLS port");
 }
 
 void stream_detach(struct stream *s)
 {
-    if (s->detached)
+    if (s->phase == STREAM_CLOSED)
         return;
-    s->detached = s->dead = true;
+    s->phase = STREAM_CLOSED;
+    s->read = STREAM_READ_BROKEN;
     deadline_disarm(&s->retry_timer);
     list_remove(&s->unflushed);
     list_remove(&s->told_later);

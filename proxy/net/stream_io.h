@@ -6,6 +6,16 @@
 
 #include "proxy/net/stream.h"
 
+static inline bool stream_is_connecting(const struct stream *s)
+{
+    return s->phase <= STREAM_BACKLOG_FULL;
+}
+
+static inline bool stream_is_closed(const struct stream *s)
+{
+    return s->phase >= STREAM_LINGERING;
+}
+
 /* stream.c, stream_connect.c: how it begins. */
 
 void stream_prepare(
@@ -56,7 +66,7 @@ void stream_tell_end_known(struct stream *s);
 void stream_broken(struct stream *s, int error); /* the socket is of no more use */
 void stream_tls_over(struct stream *s, enum end_reason reason);
 void stream_plain_http(struct stream *s);
-enum end_reason stream_reason(const struct stream *s, bool was_connecting);
+enum end_reason stream_reason(const struct stream *s);
 void stream_detach(struct stream *s); /* takes the socket away; closed() follows */
 
 #endif

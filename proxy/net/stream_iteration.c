@@ -78,7 +78,7 @@ void stream_queue_handshake(struct stream *s)
 
 void stream_await_peer(struct stream *s)
 {
-    if (s->tls != NULL && !s->open && !s->closed && !s->failed && !s->detached)
+    if (s->tls != NULL && s->phase == STREAM_HANDSHAKE)
         handshake_awaits_peer(&s->loop->handshakes, &s->handshake);
 }
 

@@ -8,13 +8,13 @@
 
 void stream_opened(struct stream *s)
 {
-    s->open = true;
+    s->phase = STREAM_OPEN;
     handshake_completed(&s->loop->handshakes, &s->handshake);
-    s->connecting = s->blocked = false;
+    s->blocked = false;
     if (s->tls != NULL && buffer_len(&s->early) > 0)
         tls_write(s->tls, buffer_data(&s->early), buffer_len(&s->early));
     buffer_destroy(&s->early);
-    if (s->tls != NULL && s->ending && !s->cut)
+    if (s->tls != NULL && s->write == STREAM_WRITE_ENDING)
         tls_end(s->tls);
     stream_touch(s);
     s->events->opened(s);
@@ -28,7 +28,7 @@ static bool tls_event(struct stream *s, int event)
         stream_opened(s);
         return true;
     case TLS_END:
-        s->close_notify_seen = true;
+        s->read = STREAM_READ_CLOSE_NOTIFY;
         stream_touch(s);
         s->events->close_notify(s);
         return false;
@@ -53,15 +53,16 @@ static bool tls_event(struct stream *s, int event)
 void stream_decrypt(struct stream *s)
 {
     char *plain = s->loop->plain_buffer;
-    bool was_open = s->open, was_answered = was_open || tls_is_answered(s->tls);
+    bool was_open = s->phase == STREAM_OPEN,
+         was_answered = was_open || tls_is_answered(s->tls);
     uint64_t before = s->bytes_in;
     int n;
 
-    s->loop->keys_used |= !s->open;
+    s->loop->keys_used |= s->phase == STREAM_HANDSHAKE;
     do {
         if (stream_discards(s))
             break;
-        if (s->open && s->paused) {
+        if (s->phase == STREAM_OPEN && s->paused) {
             tls_keep(s->tls);
             break;
         }
@@ -76,7 +77,7 @@ void stream_decrypt(struct stream *s)
     if (buffer_len(&s->out) == 0)
         return;
     /* A request came with the end of the handshake: its answer takes the ticket along. */
-    if (!was_open && s->open && s->bytes_in > before)
+    if (!was_open && s->phase == STREAM_OPEN && s->bytes_in > before)
         stream_hold(s);
     stream_touch(s);
 }
@@ -100,18 +101,18 @@ static void received(struct stream *s, size_t len)
  * is what it calls a reset that came behind a FIN: that came in order. */
 static bool is_end_of_broken(const struct stream *s)
 {
-    return s->unwritable && s->error != EPIPE;
+    return s->error != 0 && s->error != EPIPE;
 }
 
 static void fin_received(struct stream *s)
 {
-    s->fin_seen = true;
-    stream_touch(s);
-    if (s->closed)
+    if (stream_is_closed(s)) {
         stream_detach(s);
-    else if (!is_end_of_broken(s))
+        return;
+    }
+    if (!is_end_of_broken(s))
         stream_tell_fin(s);
-    if (s->unwritable && !s->closed)
+    if (s->error != 0 && !stream_is_closed(s))
         stream_broken(s, s->error);
 }
 
@@ -120,13 +121,16 @@ void stream_read(struct stream *s)
     if (!stream_wants_read(s))
         return;
     ssize_t n = fault_recv(s->poller.fd, s->loop->read_buffer, LOOP_READ_SIZE);
+    bool fin_waits =
+        s->read == STREAM_READ_FIN_KNOWN || s->read == STREAM_READ_FIN_REPORTED;
+
     s->more = n > 0 && (s->urgent || !fault_took_all((size_t)n, LOOP_READ_SIZE));
     if (n == 0) {
         fin_received(s);
     } else if (n > 0) {
         received(s, (size_t)n);
         /* Nothing but its FIN is left: asking for it would only cost a system call. */
-        if (!s->more && s->fin_known && stream_wants_read(s))
+        if (!s->more && fin_waits && stream_wants_read(s))
             fin_received(s);
     } else if (errno != EAGAIN && errno != EINTR) {
         stream_broken(s, errno);
@@ -168,7 +172,7 @@ void stream_error_while_not_reading(struct stream *s)
 
     if (error == 0)
         return; /* both sides have ended */
-    if (!s->open || !has_untold_bytes(s))
+    if (s->phase != STREAM_OPEN || !has_untold_bytes(s))
         stream_broken(s, error);
     else
         stream_unwritable(s, error);
@@ -176,13 +180,13 @@ void stream_error_while_not_reading(struct stream *s)
 
 void stream_tell(struct stream *s)
 {
-    if (s->closed)
+    if (stream_is_closed(s))
         return;
-    if (s->problem != NULL && s->dead)
-        stream_fail(s, stream_reason(s, s->connecting), s->problem);
+    if (s->problem != NULL && s->read == STREAM_READ_BROKEN)
+        stream_fail(s, stream_reason(s), s->problem);
     else if (s->problem != NULL)
         stream_tls_over(s, END_TLS_ERROR);
-    else if (!s->open)
+    else if (s->phase == STREAM_HANDSHAKE)
         stream_opened(s);
     else if (s->tls != NULL) {
         stream_decrypt(s);

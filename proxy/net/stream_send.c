@@ -9,7 +9,8 @@ enum { HELD_FOR = 20 /* ms */ };
 void stream_unwritable(struct stream *s, int error)
 {
     s->error = error;
-    s->unwritable = true;
+    if (s->write < STREAM_WRITE_FIN_SENT)
+        s->write = STREAM_WRITE_BROKEN;
     s->blocked = false;
     buffer_destroy(&s->out);
     stream_touch(s);
@@ -20,7 +21,7 @@ static void send_failed(struct stream *s, int error)
 {
     bool by_peer = error == EPIPE || error == ECONNRESET;
 
-    if (!s->open || s->fin_seen || !by_peer)
+    if (s->phase != STREAM_OPEN || s->read >= STREAM_READ_ENDED || !by_peer)
         stream_broken(s, error);
     else
         stream_unwritable(s, error);
@@ -30,8 +31,8 @@ static void send_out(struct stream *s)
 {
     size_t len = buffer_len(&s->out);
     /* The FIN that follows at once travels in the last segment. */
-    ssize_t n =
-        fault_send(s->poller.fd, buffer_data(&s->out), len, s->ending ? MSG_MORE : 0);
+    int flags = s->write == STREAM_WRITE_OPEN ? 0 : MSG_MORE;
+    ssize_t n = fault_send(s->poller.fd, buffer_data(&s->out), len, flags);
 
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         send_failed(s, errno);
@@ -39,23 +40,25 @@ static void send_out(struct stream *s)
     }
     if (n > 0)
         buffer_consume(&s->out, (size_t)n);
-    if (n > 0 && s->connecting)
+    if (n > 0 && stream_is_connecting(s))
         stream_opened(s); /* sooner than the loop would have told us */
     s->blocked = buffer_len(&s->out) > 0;
 }
 
 static bool may_send(const struct stream *s)
 {
-    return buffer_len(&s->out) > 0 && !s->held && !s->blocked && !s->dead &&
-        !s->unwritable;
+    return buffer_len(&s->out) > 0 && s->write != STREAM_WRITE_HELD && !s->blocked &&
+        s->error == 0;
 }
 
 static void send_fin(struct stream *s)
 {
-    if (!s->ending || s->fin_sent || s->dead || s->unwritable || s->connecting ||
-        buffer_len(&s->out) > 0 || (s->tls != NULL && !s->open && !s->cut))
+    bool cut = s->write == STREAM_WRITE_CUT;
+
+    if ((s->write != STREAM_WRITE_ENDING && !cut) || stream_is_connecting(s) ||
+        buffer_len(&s->out) > 0 || (s->tls != NULL && s->phase < STREAM_OPEN && !cut))
         return;
-    s->fin_sent = true;
+    s->write = cut ? STREAM_WRITE_CUT_SENT : STREAM_WRITE_FIN_SENT;
     shutdown(s->poller.fd, SHUT_WR);
     s->full = true; /* so that the owner hears of it */
 }
@@ -64,9 +67,9 @@ void stream_flush(struct stream *s)
 {
     if (may_send(s))
         send_out(s);
-    if (s->detached)
+    if (s->phase == STREAM_CLOSED)
         return;
-    if (s->unwritable)
+    if (s->error != 0)
         buffer_clear(&s->out); /* what TLS answers by itself */
     send_fin(s);
     stream_watch(s);
@@ -74,8 +77,8 @@ void stream_flush(struct stream *s)
         s->resting = false;
         buffer_shrink(&s->out, 0);
     }
-    if (s->full && !s->closed && stream_unsent(s) <= STREAM_HIGH_WATER / 2 && !s->dead &&
-        !s->unwritable) {
+    if (s->full && !stream_is_closed(s) && s->error == 0 &&
+        stream_unsent(s) <= STREAM_HIGH_WATER / 2) {
         s->full = false;
         s->events->drained(s);
     }
@@ -83,8 +86,8 @@ void stream_flush(struct stream *s)
 
 void stream_hold(struct stream *s)
 {
-    if (s->bytes_out > 0 || s->ending)
+    if (s->bytes_out > 0 || s->write != STREAM_WRITE_OPEN)
         return;
-    s->held = true;
+    s->write = STREAM_WRITE_HELD;
     loop_arm(s->loop, &s->retry_timer, HELD_FOR);
 }

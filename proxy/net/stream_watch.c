@@ -9,7 +9,7 @@ enum {
 
 void stream_touch(struct stream *s)
 {
-    if (s->detached || !list_empty(&s->unflushed))
+    if (s->phase == STREAM_CLOSED || !list_empty(&s->unflushed))
         return;
     list_append(&s->loop->unflushed, &s->unflushed);
     loop_again(s->loop);
@@ -17,18 +17,19 @@ void stream_touch(struct stream *s)
 
 bool stream_discards(const struct stream *s)
 {
-    return s->failed || s->closed || s->close_notify_seen;
+    return s->phase >= STREAM_FAILED || s->read >= STREAM_READ_CLOSE_NOTIFY;
 }
 
 bool stream_wants_read(const struct stream *s)
 {
-    if (s->connecting || s->dead || s->fin_seen)
+    if (stream_is_connecting(s) || s->read >= STREAM_READ_ENDED)
         return false;
     if (s->tls != NULL && tls_awaits_keys(s->tls))
         return false;
     if (stream_discards(s))
         return true;
-    if (!s->open) /* without TLS, opened() comes first; in a queue, its turn does */
+    if (s->phase == STREAM_HANDSHAKE) /* without TLS, opened() comes first; in a queue,
+                                         its turn does */
         return s->tls != NULL && handshake_may_read(&s->handshake);
     if (s->paused || s->tls == NULL)
         return !s->paused;
@@ -40,21 +41,21 @@ bool stream_wants_read(const struct stream *s)
 /* Of a client its end is of interest even when nothing else is. */
 static bool awaits_fin(const struct stream *s)
 {
-    return s->events->end_known != NULL && s->open && !s->fin_noted && !s->unwritable &&
-        !stream_discards(s);
+    return s->events->end_known != NULL && s->phase == STREAM_OPEN && s->error == 0 &&
+        s->read <= STREAM_READ_FIN_KNOWN;
 }
 
 static uint32_t wanted_events(const struct stream *s)
 {
     uint32_t events = 0;
 
-    if (s->dead || s->detached || s->turned_away)
+    if (s->read == STREAM_READ_BROKEN || s->phase == STREAM_BACKLOG_FULL)
         return 0;
     if (stream_wants_read(s))
         events |= POLL_READ;
     else if (awaits_fin(s))
         events |= EPOLLRDHUP;
-    if (s->connecting || s->blocked)
+    if (stream_is_connecting(s) || s->blocked)
         events |= POLL_WRITE;
     return events != 0 ? events : POLL_ERROR;
 }
@@ -84,9 +85,9 @@ void stream_ignore(struct stream *s)
 
 static void read_or_queue(struct stream *s)
 {
-    if (s->open)
+    if (s->phase == STREAM_OPEN)
         handshake_scheduler_served(&s->loop->handshakes);
-    if (s->tls != NULL && !s->open && !stream_discards(s))
+    if (s->tls != NULL && s->phase == STREAM_HANDSHAKE)
         stream_queue_handshake(s);
     else
         stream_read(s);
@@ -98,7 +99,7 @@ static void on_happened(struct poller *w, uint32_t events)
     uint32_t unwanted = events & (POLL_READ | POLL_WRITE);
 
     s->loop->events_seen = true;
-    if (s->connecting) {
+    if (stream_is_connecting(s)) {
         stream_connected(s);
         return;
     }
@@ -108,19 +109,20 @@ static void on_happened(struct poller *w, uint32_t events)
         stream_touch(s);
     }
     s->urgent |= (events & EPOLLPRI) != 0;
-    s->fin_known |= (events & (EPOLLRDHUP | EPOLLERR)) == EPOLLRDHUP;
+    if (s->read == STREAM_READ_OPEN && (events & (EPOLLRDHUP | EPOLLERR)) == EPOLLRDHUP)
+        s->read = STREAM_READ_FIN_KNOWN;
     if (stream_wants_read(s) && (events & (POLL_READ | GONE)) != 0) {
         unwanted &= ~(uint32_t)POLL_READ; /* paused by it: perhaps not for long */
         read_or_queue(s);
     } else {
         if ((events & GONE) != 0)
             stream_error_while_not_reading(s);
-        if (s->fin_known && awaits_fin(s)) {
-            s->fin_noted = true;
+        if (s->read == STREAM_READ_FIN_KNOWN && awaits_fin(s)) {
+            s->read = STREAM_READ_FIN_REPORTED;
             stream_tell_end_known(s);
         }
     }
-    if (!s->detached && (unwanted & ~wanted_events(s)) != 0)
+    if (s->phase != STREAM_CLOSED && (unwanted & ~wanted_events(s)) != 0)
         watch(s, wanted_events(s));
 }
 

@@ -152,7 +152,7 @@ void ending_data(struct client *c, size_t len)
 /* Of bytes that were still on their way it was not told. */
 void ending_failed(struct client *c, enum end_reason reason)
 {
-    bool lost = c->reason == END_DONE && c->stream.fin_sent == false;
+    bool lost = c->reason == END_DONE && !stream_has_sent_fin(&c->stream);
 
     client_close(c, lost ? reason : (enum end_reason)c->reason);
 }
