@@ -3,14 +3,68 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "proxy/net/loop.h"
+#include "proxy/net/socket_options.h"
 #include "proxy/net/stream_io.h"
 #include "proxy/tls/tls.h"
 
-enum { FINAL_ALERT_LINGER = 1000 /* ms */ };
+enum {
+    FINAL_ALERT_LINGER = 1000, /* ms */
+    AGAIN_AFTER = 20, /* ms, until a full backlog is asked again */
+};
+
+/* Of what is on the same machine the kernel has heard by the time connect() returns, and
+ * tells who asks again. */
+static bool is_under_way(int fd, const struct sockaddr *address, socklen_t len)
+{
+    return connect(fd, address, len) != 0 &&
+        (errno != EINPROGRESS || connect(fd, address, len) != 0);
+}
+
+/* Only a unix socket says so: of a TCP backlog that is full, the kernel asks again. */
+static bool is_backlog_full(const struct stream *s, int error)
+{
+    return error == EAGAIN && s->address->sa_family == AF_UNIX;
+}
+
+static bool may_come_true(const struct stream *s, int error)
+{
+    return error == EINPROGRESS || error == EALREADY || error == EINTR ||
+        is_backlog_full(s, error);
+}
+
+/* False: it cannot come true, see s->error. */
+static bool try(struct stream *s, int fd)
+{
+    bool under_way = is_under_way(fd, s->address, s->address_len);
+
+    if (under_way && !may_come_true(s, errno)) {
+        s->error = errno;
+        return false;
+    }
+    if (!under_way)
+        s->phase = STREAM_HANDSHAKE;
+    else
+        s->phase = is_backlog_full(s, errno) ? STREAM_BACKLOG_FULL : STREAM_CONNECTING;
+    s->blocked = s->phase == STREAM_BACKLOG_FULL;
+    if (s->blocked)
+        loop_arm(s->loop, &s->retry_timer, AGAIN_AFTER);
+    return true;
+}
+
+static void connect_again(struct stream *s)
+{
+    if (!try(s, s->poller.fd))
+        stream_broken(s, s->error);
+    else if (!stream_is_connecting(s))
+        stream_tell_later(s);
+    else
+        stream_touch(s);
+}
 
 /* What is held back is sent. */
 static void release(struct stream *s)
@@ -26,14 +80,14 @@ static void on_retry_due(struct deadline *retry_timer)
     if (stream_is_closed(s)) {
         stream_detach(s);
     } else if (s->phase == STREAM_BACKLOG_FULL) {
-        stream_connect_again(s);
+        connect_again(s);
     } else {
         release(s);
         stream_touch(s);
     }
 }
 
-void stream_prepare(
+static void prepare(
     struct stream *s, struct loop *loop, const struct stream_events *events)
 {
     *s = (struct stream){.events = events, .loop = loop};
@@ -45,7 +99,7 @@ void stream_prepare(
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context)
 {
-    stream_prepare(s, loop, events);
+    prepare(s, loop, events);
     s->phase = STREAM_HANDSHAKE;
     if (context != NULL)
         s->tls = tls_server(context, &s->out);
@@ -54,6 +108,40 @@ void stream_accept(struct stream *s, struct loop *loop,
         stream_tell_later(s); /* opened() follows from the loop */
     else
         handshake_accepted(&loop->handshakes, &s->handshake);
+}
+
+static int begin_connect(struct stream *s)
+{
+    int family = s->address->sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        s->error = errno;
+        return -1;
+    }
+    if (family != AF_UNIX)
+        socket_set_options(fd);
+    if (try(s, fd))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+void stream_connect(struct stream *s, struct loop *loop,
+    const struct stream_events *events, const struct sockaddr *address, socklen_t len)
+{
+    prepare(s, loop, events);
+    s->address = address;
+    s->address_len = len;
+    int fd = begin_connect(s);
+    stream_attach(s, fd);
+    if (fd < 0) {
+        s->read = STREAM_READ_BROKEN;
+        s->write = STREAM_WRITE_BROKEN;
+        s->problem = strerror(s->error);
+    }
+    if (fd < 0 || !stream_is_connecting(s))
+        stream_tell_later(s); /* loopback and unix sockets are that fast */
 }
 
 void stream_set_priority(struct stream *s, unsigned priority)
