@@ -221,10 +221,21 @@ bool balancer_has_choice(
     return false;
 }
 
-/* Where there is no choice each request tries the one backend anyway. */
+bool balancer_all_down(const struct balancer *balancer)
+{
+    for (size_t i = 0; i < balancer->count; i++) {
+        if (balancer_is_up(balancer->backends[i]))
+            return false;
+    }
+    return true;
+}
+
+/* While none is UP, the requests themselves try them all. */
 struct backend_address *balancer_next_probe(struct balancer *balancer, uint64_t now)
 {
-    for (size_t i = 0; balancer->count > 1 && i < balancer->count; i++) {
+    if (balancer_all_down(balancer))
+        return NULL;
+    for (size_t i = 0; i < balancer->count; i++) {
         struct backend_address *address = balancer->backends[i];
 
         if (!is_due(address, FAULT_NOT_CONNECTED, now))
@@ -273,13 +284,4 @@ void balancer_trial_ended(struct backend_address *address, uint64_t now)
         return;
     address->health = HEALTH_DOWN;
     address->retry_at = now;
-}
-
-bool balancer_all_down(const struct balancer *balancer)
-{
-    for (size_t i = 0; i < balancer->count; i++) {
-        if (balancer_is_up(balancer->backends[i]))
-            return false;
-    }
-    return true;
 }

@@ -126,6 +126,7 @@ static void only_all_backends_down_is_all_down(void **state)
     assert_true(balancer_has_choice(balancer, &tried));
     balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
     assert_true(balancer_all_down(balancer));
+    assert_null(balancer_next_probe(balancer, 5000)); /* requests try them all */
     assert_false(balancer_has_choice(balancer, &tried));
     balancer_free(balancer);
 }
