@@ -1,4 +1,6 @@
 /* How the keys of an SSL_CTX get into our provider, and how its sessions get to pause. */
+#include <stdio.h>
+
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -12,6 +14,8 @@
 #include "proxy/crypto/operation.h"
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/signing.h"
+
+enum { CIPHERS_TEXT_MAX = 16384 }; /* all that OpenSSL has */
 
 EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key)
 {
@@ -52,15 +56,42 @@ static EVP_PKEY *import(const char *type, OSSL_PARAM *params)
 
 /* RSA key exchange (RFC 5246, 7.4.7.1), which an operator may allow in `ciphers`, has the
  * key decrypt; ours can only sign. */
-static bool must_decrypt(const SSL_CTX *context)
+static bool must_decrypt(const SSL_CIPHER *cipher)
+{
+    return SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa;
+}
+
+static bool may_decrypt(const SSL_CTX *context)
 {
     const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(context);
 
     for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
-        if (SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)) == NID_kx_rsa)
+        if (must_decrypt(sk_SSL_CIPHER_value(ciphers, i)))
             return true;
     }
     return false;
+}
+
+/* A signer's key never decrypts: a suite that needs that would end each handshake that
+ * chose it. Where nothing else is left for TLS 1.2, the suites stay as they are. */
+static void drop_rsa_key_exchange(SSL_CTX *context)
+{
+    const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(context);
+    char list[CIPHERS_TEXT_MAX] = "";
+    size_t len = 0;
+
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers) && len < sizeof(list); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+
+        if (!must_decrypt(cipher))
+            len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+                len > 0 ? ":" : "", SSL_CIPHER_get_name(cipher));
+    }
+    if (len < sizeof(list)) {
+        ERR_set_mark();
+        (void)SSL_CTX_set_cipher_list(context, list);
+        ERR_pop_to_mark();
+    }
 }
 
 EVP_PKEY *engine_adopt_key(EVP_PKEY *key)
@@ -105,11 +136,13 @@ static EVP_PKEY *adopt_current(SSL_CTX *context, bool decrypts)
 
 void engine_adopt(SSL_CTX *context)
 {
-    bool decrypts = must_decrypt(context);
+    bool decrypts = may_decrypt(context);
     long more;
 
     if (!engine_may_pause())
         return;
+    if (decrypts && engine_signs_remotely())
+        drop_rsa_key_exchange(context);
     ERR_set_mark();
     for (more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST); more == 1;
          more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {

@@ -52,7 +52,7 @@ OSSL_LIB_CTX *engine_libctx(void);
  * sessions pause for it (SSL_MODE_ASYNC; clear it when the handshake is done:
  * SSL_clear_mode()). Keys it has nothing faster for stay as they are, and RSA keys where
  * the context's ciphers allow RSA key exchange. No-op unless batched. With the signer all
- * keys go, and none may be used for RSA key exchange. */
+ * keys go, and suites with RSA key exchange are not offered. */
 void engine_adopt(SSL_CTX *context);
 
 /* The same key for an operation (signing_request.h); lives as long as `key`. NULL: the

@@ -69,9 +69,17 @@ def test_a_long_chain_arrives_whole(start, pki):
 
 
 def test_rsa_key_exchange_where_it_is_allowed(start):
-    proxy = start(ciphers="AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256")
+    proxy = start(ciphers="AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256", signer="off")
     assert is_served(proxy.port, "-tls1_2", "-cipher", "AES128-GCM-SHA256")
     assert is_served(proxy.port, "-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256")
+
+
+def test_the_signer_decrypts_nothing_so_another_suite_is_chosen(start):
+    proxy = start(ciphers="AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256")
+    both = ("-tls1_2", "-cipher", "AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256")
+    assert is_served(proxy.port, *both)
+    assert not is_served(proxy.port, "-tls1_2", "-cipher", "AES128-GCM-SHA256")
+    assert "no cipher in common" in proxy.wait_for("end", reason="handshake_failed")["cause"]
 
 
 # --- sessions ------------------------------------------------------------------------------
