@@ -21,11 +21,17 @@ static int version_of(const char *value)
     return -1;
 }
 
+/* stunnel's own names (`stunnel -options`) have no dot. */
+static bool is_without(const char *option, const char *dotted, const char *stunnels)
+{
+    return strcasecmp(option, dotted) == 0 || strcasecmp(option, stunnels) == 0;
+}
+
 static void read_option(struct migrate_tls *tls, const struct stunnel_line *line)
 {
-    if (strcasecmp(line->value, "NO_TLSv1.2") == 0)
+    if (is_without(line->value, "NO_TLSv1.2", "NO_TLSv1_2"))
         tls->only_13 = true;
-    else if (strcasecmp(line->value, "NO_TLSv1.3") == 0)
+    else if (is_without(line->value, "NO_TLSv1.3", "NO_TLSv1_3"))
         tls->no_13 = line;
 }
 

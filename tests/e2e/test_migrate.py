@@ -45,14 +45,14 @@ TLS = {
     "1.2 at least": "sslVersionMin = TLSv1.2",
     "1.3 at least": "sslVersionMin = TLSv1.3",
     "1.2 at most": "sslVersionMax = TLSv1.2",
-    "not 1.2": "options = NO_TLSv1.2",
-    "not 1.3": "options = NO_TLSv1.3",
+    "not 1.2": "options = NO_TLSv1_2",
+    "not 1.3": "options = NO_TLSv1_3",
     "not SSL 3": "options = NO_SSLv3\noptions = NO_SSLv2",
     "ciphers": "ciphers = ECDHE-RSA-AES256-GCM-SHA384",
     "curve": "curve = secp384r1",
     "curves": "curves = X25519:P-384",
-    "level 3": "securityLevel = 3",
-    "level 1": "securityLevel = 1",
+    "security level 3": "securityLevel = 3",
+    "security level 1": "securityLevel = 1",
     "idle": "TIMEOUTidle = 100",
     "close": "TIMEOUTclose = 0",
     "delay": "delay = yes",
@@ -64,10 +64,13 @@ CASES = [(f"{name}, {place}", text, place == "global")
 CASES += [(f"{name}, section", text, False) for name, text in TLS.items()]
 # What stunnel itself does not start with: ours may, more strictly or not.
 NOT_FOR_STUNNEL = {VERIFY["name without verification"]}
+# What neither starts with: RSA 2048 is too small for it.
+NOT_FOR_EITHER = {TLS["security level 3"]}
 # Those that run always; all of them with --full.
 ALWAYS = {"nobody is asked, section", "level 2, global", "level 3, section", "peer, section",
           "chain, optional, section", "name, section", "another name, section",
-          "OCSP, section", "shared keys, section", "1.3 alone, section", "not 1.2, section"}
+          "OCSP, section", "shared keys, section", "1.3 alone, section", "not 1.2, section",
+          "security level 3, section"}
 
 
 @pytest.fixture
@@ -163,6 +166,11 @@ def test_who_gets_in_is_who_got_in(name, text, is_global, tmp_path, pki, clients
                            text=True, timeout=TIMEOUT, check=False)
     if "[bytes] is left out" in done.stderr:
         assert done.returncode == 1 and check.returncode != 0, check.stdout
+        return
+    if text in NOT_FOR_EITHER:
+        assert check.returncode == 1 and "ee key too small" in check.stdout, check.stdout
+        assert subprocess.run(["stunnel", str(source)], capture_output=True, timeout=TIMEOUT,
+                              check=False).returncode == 1
         return
     with running([program, "run", "-c", str(result)], port, tmp_path / "log"):
         ours = {who: gets_in(port, pair) for who, pair in clients.items()}

@@ -46,6 +46,10 @@ static const struct {
     {"sslVersion = TLSv1.3", "\ntls_min = 1.3\n", ""},
     {"sslVersionMin = TLSv1.3", "\ntls_min = 1.3\n", ""},
     {"options = NO_TLSv1.2", "\ntls_min = 1.3\n", ""},
+    {"options = NO_TLSv1_2", "\ntls_min = 1.3\n", ""},
+    {"options = NO_TLSv1_3", "options = NO_TLSv1_3: CANNOT BE HAD",
+        "s.conf:5: options = NO_TLSv1_3: TLS 1.3 cannot be switched off; TLS 1.2 is\n"
+        "served beside it\n"},
     {"options = NO_SSLv3\noptions = NO_TLSv1.2", "\ntls_min = 1.3\n", ""},
     {"options = NO_SSLv3", "\nprotocol = tcp\n", ""},
     {"sslVersion = TLSv1.2", "sslVersion = TLSv1.2: CANNOT BE HAD",
