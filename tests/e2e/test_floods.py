@@ -11,7 +11,8 @@ from frame.client import TLS12, TLS13, Tls, context, get
 from frame.wait import wait_until
 
 MANY = 500
-DEADLINES = {"handshake_timeout": "2s", "head_timeout": "2s", "body_timeout": "2s",
+# Of requests: handshakes take as long as they do on a busy machine.
+DEADLINES = {"handshake_timeout": "60s", "head_timeout": "2s", "body_timeout": "2s",
              "idle_timeout": "2s", "linger_timeout": "300ms"}
 
 
@@ -58,8 +59,8 @@ def wait_until_alone(proxy):
 
 @pytest.mark.parametrize("said", ["nothing", "half a hello", "a hello"])
 def test_half_open_handshakes_end_by_their_deadline(start_proxy, origin, full, said):
-    timeout = {**DEADLINES, "handshake_timeout": "10s" if full else "3s"}
-    proxy = start_proxy(origin.address, handshake_rate=0, **timeout)
+    # Long enough for a client that means it, behind all of them, on a busy machine.
+    proxy = start_proxy(origin.address, handshake_rate=0, handshake_timeout="15s")
     hello = client_hello()
     first = {"nothing": b"", "half a hello": hello[:len(hello) // 2], "a hello": hello}[said]
     assert works(proxy.port)
