@@ -195,8 +195,13 @@ static int stop(void **state)
 
 static const struct meant nothing[] = {{0}};
 
+/* No host name (RFC 6066, 3: no trailing dot): the session that OpenSSL keeps for it has
+ * no name, ours keeps what came. A full handshake and a resumption are both right. */
+static const struct meant no_name_at_all[] = {
+    {"1.2: of two.example.. to two.example..", NULL, NULL}, {0}};
+
 DIFFERENTIAL_TEST(names_lead_to_services_alike, names_lead_to_services, nothing)
-DIFFERENTIAL_TEST(sessions_stay_with_names_alike, sessions_stay_with_names, nothing)
+DIFFERENTIAL_TEST(sessions_stay_with_names_alike, sessions_stay_with_names, no_name_at_all)
 
 int main(void)
 {
