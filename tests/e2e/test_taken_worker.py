@@ -1,6 +1,8 @@
 """A worker in somebody else's hands says what he likes: nobody but its clients is hurt."""
 import ctypes
 import os
+import pathlib
+import re
 import signal
 import socket
 import struct
@@ -14,7 +16,17 @@ from frame.wait import wait_until
 pytestmark = pytest.mark.core
 
 PIDFD_GETFD, CHANNEL = 438, 3
-HELLO, READY, REFUSED, COMMITTED, PONG, REPORT, INHERIT = range(14, 21)
+
+
+def message_number(name):
+    """As channel.h numbers them, from 1."""
+    header = pathlib.Path(__file__).parents[2] / "proxy" / "ipc" / "channel.h"
+    body = header.read_text().split("enum message_type {")[1].split("};")[0]
+    return 1 + re.findall(r"^ +MESSAGE_(\w+)", body, re.MULTILINE).index(name)
+
+
+HELLO, READY, REFUSED, COMMITTED, PONG, STATS, INHERIT = map(message_number, (
+    "HELLO", "READY", "REFUSED", "COMMITTED", "PONG", "STATS", "INHERIT"))
 
 
 def taken(pid, fd=CHANNEL):
@@ -43,7 +55,7 @@ def works(port):
 
 @pytest.mark.parametrize("words", [
     b"", b"\xff" * 100, message(0), message(REFUSED, 0, text(b"\x1b[2J\n")),
-    message(HELLO, 0, text(b"again")), message(HELLO), message(REPORT, 1, b"A" * 100000),
+    message(HELLO, 0, text(b"again")), message(HELLO), message(STATS, 1, b"A" * 100000),
     message(REFUSED, 7, text(b"x") * 3000)],
     ids=["empty", "random", "no-type", "cannot-work", "hello-again", "bad-hello", "huge",
          "unknown-type"])
@@ -59,10 +71,10 @@ def test_nonsense_ends_the_worker_that_speaks_it(start_proxy, origin, words):
 
 
 @pytest.mark.parametrize("words", [
-    message(PONG, 0, b"\xff" * 8), message(PONG), message(REPORT, 1, b"A" * 50000),
+    message(PONG, 0, b"\xff" * 8), message(PONG), message(STATS, 1, b"A" * 50000),
     message(COMMITTED, 1), message(COMMITTED, 9), message(READY, 1), message(READY, 9),
     message(REFUSED, 1, text(b"no")), message(INHERIT, 1, b"x" * 100)],
-    ids=["pong", "empty-pong", "report", "committed", "committed-9", "ready", "ready-9",
+    ids=["pong", "empty-pong", "stats", "committed", "committed-9", "ready", "ready-9",
          "refused", "inherit"])
 def test_many_words_hold_up_nobody(start_proxy, origin, pki, words):
     proxy = start_proxy(origin.address)
