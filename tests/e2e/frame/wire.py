@@ -46,9 +46,12 @@ class Wire:
         self.incoming.write(self.raw.recv(65536))
         while True:
             try:
-                self.early += self.side.read(65536)
+                some = self.side.read(65536)
             except ssl.SSLWantReadError:
                 return
+            if not some:  # close_notify came with them, too
+                return
+            self.early += some
 
     def send(self, data):
         for at in range(0, len(data), 16000):
