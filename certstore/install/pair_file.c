@@ -1,52 +1,14 @@
 #include "certstore/install/pair_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "certstore/install/mount_point.h"
-#include "certstore/install/pair_parts.h"
-#include "certstore/secrets.h"
 #include "config/error.h"
 #include "config/path.h"
 #include "config/remedy.h"
-#include "config/text_list.h"
-
-const char *const pair_names[PAIR_FILES] = {"server.pem", "server.key"};
-
-/* Names in the store besides the history's: a pair that waits, copies of the present one
- * by what becomes of them, and the link that both paths hang on during a switch. */
-static const char next[] = "next", old[] = "old", back[] = "back", undone[] = "undone";
-static const char current[] = "current";
-
-/* Others may pass through to the chain, but not look around. */
-enum { STORE_MODE = 0711 };
-
-void pair_text_destroy(struct pair_text *text)
-{
-    for (int i = 0; i < PAIR_FILES; i++)
-        secrets_free(text->text[i], text->len[i]);
-    *text = (struct pair_text){0};
-}
-
-bool pair_text_equal(const struct pair_text *a, const struct pair_text *b)
-{
-    for (int i = 0; i < PAIR_FILES; i++) {
-        const char *one = a->text[i], *other = b->text[i];
-
-        if (one == other)
-            continue;
-        if (one == NULL || other == NULL || a->len[i] != b->len[i] ||
-            memcmp(one, other, a->len[i]) != 0)
-            return false;
-    }
-    return true;
-}
 
 void pair_file_destroy(struct pair_file *pair)
 {
@@ -68,8 +30,7 @@ int pair_count(const struct pair_file *pair)
 /* --- where the files are ---------------------------------------------------------------
  */
 
-/* The folder in which the store is. */
-static const struct folder *store_parent(const struct pair_file *pair)
+const struct folder *pair_file_store_parent(const struct pair_file *pair)
 {
     return &pair->folder[pair->path[PAIR_KEY] != NULL ? PAIR_KEY : PAIR_CERT];
 }
@@ -88,7 +49,7 @@ static char *link_text(const char *store, const char *folder, int which)
     return text;
 }
 
-static char *link_text_of(const struct pair_file *pair, int which)
+char *pair_file_link_text(const struct pair_file *pair, int which)
 {
     return link_text(pair->store, pair->folder[which].path, which);
 }
@@ -150,10 +111,11 @@ static bool look_for_store(struct pair_file *pair, struct error *err)
 {
     bool has;
 
-    return folder_has(store_parent(pair), name_of_path(pair->store), &has, err) &&
+    return folder_has(
+               pair_file_store_parent(pair), name_of_path(pair->store), &has, err) &&
         (!has ||
-            folder_open_in(
-                &pair->store_folder, store_parent(pair), name_of_path(pair->store), err));
+            folder_open_in(&pair->store_folder, pair_file_store_parent(pair),
+                name_of_path(pair->store), err));
 }
 
 static bool look_at_access(struct pair_file *pair, struct error *err);
@@ -191,39 +153,42 @@ bool pair_file_init(
  * ----------------------------------------------------------------------
  */
 
-/* Our link leads to a folder of the store; any other link here is none of ours. */
-static bool read_one(
-    const struct pair_file *pair, int which, struct file_text *file, struct error *err)
+bool pair_file_hangs(
+    const struct pair_file *pair, int which, bool *hangs, struct error *err)
 {
-    char *text, *ours, *folder = NULL;
-    bool is_ours, good;
+    char *text, *ours;
 
-    *file = (struct file_text){0};
     if (!folder_read_link(&pair->folder[which], pair->name[which], &text, err))
         return false;
-    ours = link_text_of(pair, which);
-    is_ours = text != NULL && strcmp(text, ours) == 0;
+    ours = pair_file_link_text(pair, which);
+    *hangs = text != NULL && strcmp(text, ours) == 0;
     free(ours);
     free(text);
-    if (!is_ours)
+    return true;
+}
+
+/* Our link leads to a folder of the store; any other link here is none of ours. */
+bool pair_file_read_one(
+    const struct pair_file *pair, int which, struct file_text *file, struct error *err)
+{
+    char *folder = NULL;
+    bool hangs, good;
+
+    *file = (struct file_text){0};
+    if (!pair_file_hangs(pair, which, &hangs, err))
+        return false;
+    if (!hangs)
         return folder_read(&pair->folder[which], pair->name[which], file, err);
     if (pair->store_folder.fd < 0)
         return true; /* it leads nowhere */
-    good = folder_read_link(&pair->store_folder, current, &folder, err);
+    good = folder_read_link(&pair->store_folder, pair_current, &folder, err);
     if (good && folder != NULL && strchr(folder, '/') != NULL)
         good = error_set(
-            err, "%s/%s: this link is not ours; move it away", pair->store, current);
+            err, "%s/%s: this link is not ours; move it away", pair->store, pair_current);
     if (good && folder != NULL)
-        good = store_read_file(pair, folder, which, file, err);
+        good = store_read_file(&pair->store_folder, folder, which, file, err);
     free(folder);
     return good;
-}
-
-static void put(struct pair_text *text, int which, struct file_text *file)
-{
-    text->text[which] = file->text;
-    text->len[which] = file->len;
-    text->access[which] = file->access;
 }
 
 bool pair_file_read(
@@ -233,11 +198,11 @@ bool pair_file_read(
     for (int i = 0; i < pair_count(pair); i++) {
         struct file_text file;
 
-        if (!read_one(pair, i, &file, err)) {
+        if (!pair_file_read_one(pair, i, &file, err)) {
             pair_text_destroy(text);
             return false;
         }
-        put(text, i, &file);
+        pair_text_put(text, i, &file);
     }
     return true;
 }
@@ -284,7 +249,7 @@ static bool access_in_place(const struct pair_file *pair, int which,
         return false;
     if (!is_link)
         return true;
-    if (!read_one(pair, which, &file, err))
+    if (!pair_file_read_one(pair, which, &file, err))
         return false;
     *access = file.access;
     file_text_destroy(&file);
@@ -323,283 +288,4 @@ struct file_access pair_file_access(
         return pair->access[which];
     access.mode = mode_to_keep(pair, which, access.mode);
     return access;
-}
-
-/* --- the switch
- * --------------------------------------------------------------------------
- */
-
-static bool sync_folders(const struct pair_file *pair, struct error *err)
-{
-    bool good = true;
-
-    for (int i = 0; i < pair_count(pair) && good; i++)
-        good = folder_sync(&pair->folder[i], err);
-    return good;
-}
-
-/* Step 5: a regular file in place of our link. */
-static bool settle_file(const struct pair_file *pair, int which, struct error *err)
-{
-    const struct folder *folder = &pair->folder[which];
-    const char *name = pair->name[which];
-    struct pair_text text = {0};
-    struct file_access access;
-    struct file_text file;
-    char *link, *ours;
-    bool is_ours, good;
-
-    if (!folder_read_link(folder, name, &link, err))
-        return false;
-    ours = link_text_of(pair, which);
-    is_ours = link != NULL && strcmp(link, ours) == 0;
-    free(ours);
-    free(link);
-    if (!is_ours)
-        return folder_tidy(folder, name, err);
-    if (!read_one(pair, which, &file, err))
-        return false;
-    put(&text, which, &file);
-    access = pair_file_access(pair, &text, which);
-    good = file.text == NULL
-        ? folder_unlink(folder, name, err)
-        : folder_write(folder, name, file.text, file.len, &access, err);
-    file_text_destroy(&file);
-    return good && folder_tidy(folder, name, err);
-}
-
-/* A copy of what is still present is of no use; of what was replaced, it is. */
-static bool settle_copy(
-    const struct pair_file *pair, const char *name, bool undo, struct error *err)
-{
-    struct pair_text copy, present;
-    bool good, of_use, has;
-
-    if (!folder_has(&pair->store_folder, name, &has, err))
-        return false;
-    if (!has)
-        return true;
-    if (!store_read(pair, name, &copy, err))
-        return false;
-    good = pair_file_read(pair, &present, err);
-    of_use = good && !pair_text_equal(&copy, &present) &&
-        !pair_text_equal(&copy, &(struct pair_text){0});
-    pair_text_destroy(&copy);
-    if (good)
-        pair_text_destroy(&present);
-    if (!good || !of_use)
-        return good && store_remove(pair, name, err);
-    if (!undo)
-        return history_file(pair, name, time(NULL), err);
-    return store_remove(pair, undone, err) && store_rename(pair, name, undone, err);
-}
-
-static bool settle(const struct pair_file *pair, struct error *err)
-{
-    const struct folder *store = &pair->store_folder;
-    bool good = true;
-
-    for (int i = 0; i < pair_count(pair) && good; i++)
-        good = settle_file(pair, i, err);
-    return good && sync_folders(pair, err) && settle_copy(pair, old, false, err) &&
-        settle_copy(pair, back, true, err) && folder_unlink(store, current, err) &&
-        folder_tidy(store, current, err) && store_remove(pair, next, err) &&
-        store_remove(pair, "unfinished", err) && store_remove(pair, "adopted", err) &&
-        history_drop_present(pair, err) && orig_update(pair, err) &&
-        folder_sync(store, err) && sync_folders(pair, err);
-}
-
-/* Nobody else may prepare it for us. */
-static bool store_is_ours(const struct pair_file *pair, struct error *err)
-{
-    const struct folder *store = &pair->store_folder;
-    struct stat state;
-
-    if (fstat(store->fd, &state) != 0)
-        return error_set(err, "%s: %s", pair->store, error_reason(errno));
-    if ((store->uid == geteuid() || store->uid == 0 ||
-            store->uid == store_parent(pair)->uid ||
-            store->uid == pair->access[pair_count(pair) - 1].uid) &&
-        (state.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-        return true;
-    return error_set(err,
-        "%s: this folder belongs to user %ld, or others may write in it (mode %04o); "
-        "look what is in it, and remove it",
-        pair->store, (long)store->uid, (unsigned)state.st_mode & 07777);
-}
-
-/* What the umask took away; an interrupted command may have left it like that. */
-static bool let_pass(const struct pair_file *pair, struct error *err)
-{
-    const struct folder *store = &pair->store_folder;
-    struct stat state;
-
-    if (fstat(store->fd, &state) != 0)
-        return error_set(err, "%s: %s", pair->store, error_reason(errno));
-    if ((state.st_mode & STORE_MODE) == STORE_MODE ||
-        (geteuid() != 0 && geteuid() != state.st_uid))
-        return true;
-    return fchmod(store->fd, STORE_MODE) == 0 ||
-        error_set(
-            err, "%s: its mode cannot be set: %s", pair->store, error_reason(errno));
-}
-
-static bool open_store(struct pair_file *pair, struct error *err)
-{
-    const char *name = name_of_path(pair->store);
-
-    if (pair->store_folder.fd < 0 &&
-        !(folder_make(store_parent(pair), name, STORE_MODE, err) &&
-            folder_open_in(&pair->store_folder, store_parent(pair), name, err)))
-        return false;
-    return store_is_ours(pair, err) && let_pass(pair, err);
-}
-
-static bool lock(const struct pair_file *pair, struct error *err)
-{
-    return flock(pair->store_folder.fd, LOCK_EX | LOCK_NB) == 0 ||
-        error_set(err, "%s: another wlbproxy cert command is at work on this pair",
-            pair->path[PAIR_CERT]);
-}
-
-bool pair_file_try(const struct pair_file *pair, struct error *err)
-{
-    for (int i = 0; i < pair_count(pair); i++) {
-        if (!folder_is_writable(&pair->folder[i], err))
-            return false;
-    }
-    if (pair->store_folder.fd < 0)
-        return true;
-    if (!store_is_ours(pair, err) || !lock(pair, err))
-        return false;
-    (void)flock(pair->store_folder.fd, LOCK_UN);
-    return folder_is_writable(&pair->store_folder, err);
-}
-
-bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error *err)
-{
-    bool has_current, has_next;
-
-    *was_interrupted = false;
-    if (!open_store(pair, err) || !lock(pair, err) ||
-        !folder_has(&pair->store_folder, current, &has_current, err) ||
-        !folder_has(&pair->store_folder, next, &has_next, err))
-        return false;
-    *was_interrupted = has_current || has_next;
-    pair->is_open = true;
-    return orig_adopt(pair, err) && settle(pair, err);
-}
-
-static bool point_current(
-    const struct pair_file *pair, const char *target, struct error *err)
-{
-    return folder_link(&pair->store_folder, target, current, err) &&
-        folder_sync(&pair->store_folder, err);
-}
-
-static bool hang_on_current(const struct pair_file *pair, struct error *err)
-{
-    bool good = true;
-
-    for (int i = 0; i < pair_count(pair) && good; i++) {
-        char *text = link_text_of(pair, i);
-
-        good = folder_link(&pair->folder[i], text, pair->name[i], err);
-        free(text);
-    }
-    return good && sync_folders(pair, err);
-}
-
-/* Steps 1 to 4. */
-static bool switch_over(const struct pair_file *pair, const struct pair_text *present,
-    const struct pair_text *fresh, const char *copy, struct error *err)
-{
-    if (!store_write(pair, next, fresh, err) || !store_write(pair, copy, present, err) ||
-        !point_current(pair, copy, err) || !hang_on_current(pair, err))
-        return false;
-    if (point_current(pair, next, err))
-        return true;
-    /* It may have been renamed, and not synced. */
-    (void)point_current(pair, copy, &(struct error){""});
-    return false;
-}
-
-static bool tell_what_is(
-    const struct pair_file *pair, const struct pair_text *present, struct error *err)
-{
-    struct error ignored;
-    struct pair_text found;
-    bool same;
-
-    if (!pair_file_read(pair, &found, &ignored))
-        return false;
-    same = pair_text_equal(&found, present);
-    pair_text_destroy(&found);
-    return same ? false
-                : error_context(err, "the new pair is in place, but not all is done");
-}
-
-/* A folder that was put in the place of the one we opened is not what was meant. */
-static bool still_there(const struct pair_file *pair, struct error *err)
-{
-    for (int i = 0; i < pair_count(pair); i++) {
-        if (!folder_is_at(&pair->folder[i], pair->folder[i].path))
-            return error_set(err,
-                "%s: somebody has put another folder in its place; what is there now was "
-                "not touched",
-                pair->folder[i].path);
-    }
-    return true;
-}
-
-bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
-    enum pair_keep keep, struct error *err)
-{
-    struct pair_text present;
-    struct error later;
-    bool good;
-
-    if (!still_there(pair, err) || !pair_file_read(pair, &present, err))
-        return false;
-    good = switch_over(pair, &present, fresh, keep == PAIR_KEEP_OLD ? old : back, err);
-    if (good)
-        good = settle(pair, err);
-    else
-        (void)settle(pair, &later);
-    if (!good)
-        (void)tell_what_is(pair, &present, err);
-    pair_text_destroy(&present);
-    return good && still_there(pair, err);
-}
-
-bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
-    struct pair_text *text, struct error *err)
-{
-    struct history history;
-
-    *text = (struct pair_text){0};
-    if (!history_list(pair, &history, err))
-        return false;
-    strcpy(name, history.count > 0 ? history.names[history.count - 1] : "");
-    history_free(&history);
-    return *name == '\0' || store_read(pair, name, text, err);
-}
-
-bool pair_file_next_kept(const struct pair_file *pair, struct pair_kept *kept)
-{
-    struct history history;
-    struct error ignored;
-    bool found = false;
-
-    if (!history_list(pair, &history, &ignored))
-        return false;
-    while (!found && kept->next <= history.count) {
-        size_t i = kept->next++;
-
-        strcpy(kept->name,
-            i < history.count ? history.names[history.count - 1 - i] : undone);
-        found = store_read(pair, kept->name, &kept->text, &ignored);
-    }
-    history_free(&history);
-    return found;
 }

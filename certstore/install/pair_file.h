@@ -1,32 +1,6 @@
 /*
- * pair_file.h - a chain and its key in two files, replaced as if they were one.
- *
- * Two renames are two moments, and whoever looks between them, after a kill or a power
- * cut perhaps for ever, would find a mixture. One rename is one moment, so the switch
- * hangs both files on one name while it lasts. STORE is the folder `<key file>_history`:
- *
- *   1. STORE/next gets the new pair, STORE/old a copy of the present one;
- *   2. STORE/current becomes a symbolic link to old;
- *   3. each of the two files is replaced by a symbolic link into STORE/current: the same
- *      content, pair and moment for moment;
- *   4. STORE/current is renamed to lead to next: the one moment, for both, for every
- *      program that reads them;
- *   5. each link is replaced by a regular file of the same content; old is filed away.
- *
- * Between any two steps everything is synced. So at every instant the two paths lead to
- * the old or to the new pair, and no reader, ours or another's, needs to know of any of
- * this, and nothing has to be repaired before a start. What an interruption leaves are
- * links instead of files, which the next pair_open() settles (step 5).
- *
- * A path that is somebody else's symbolic link is followed: the pair is replaced where it
- * really is, and the link stays. In a folder that everybody may write nothing is done;
- * what is done in one that belongs to another user, is done with his rights (folder.h).
- * Owner, group and mode of a file in place are kept, also by what is filed and brought
- * back; only a key that every user of the machine may read is its owner's alone then.
- *
- * STORE keeps what was replaced, a folder each: "<number>-<UTC time>". The newest is also
- * laid beside the pair as `*_orig`, where the vendor's guide has it; an `*_orig` pair
- * that somebody else made is filed too before it is overwritten.
+ * pair_file.h - a chain and its key in two files, or merged in one: where they really
+ * are, what they hold now, and who may read them. Changes nothing; pair_switch.h does.
  */
 #ifndef WLBPROXY_CERTSTORE_INSTALL_PAIR_FILE_H
 #define WLBPROXY_CERTSTORE_INSTALL_PAIR_FILE_H
@@ -36,19 +10,9 @@
 #include <sys/types.h>
 
 #include "certstore/install/folder.h"
+#include "certstore/install/pair_store.h"
 
 struct error;
-
-enum { PAIR_CERT, PAIR_KEY, PAIR_FILES };
-enum { PAIR_HISTORY_MAX = 10, PAIR_NAME_MAX = 64 };
-
-/* What the files hold; secret. A merged file has PAIR_CERT only. NULL: missing. */
-struct pair_text {
-    char *text[PAIR_FILES];
-    size_t len[PAIR_FILES];
-    /* As they were read; if it is not known, the file in place keeps its own. */
-    struct file_access access[PAIR_FILES];
-};
 
 struct pair_file {
     char *path[PAIR_FILES]; /* where they really are; [PAIR_KEY] NULL: merged */
@@ -72,50 +36,30 @@ bool pair_file_init(
     struct pair_file *pair, const char *cert, const char *key, struct error *err);
 void pair_file_destroy(struct pair_file *pair);
 
-/* Whether pair_file_open() and pair_file_replace() could do their work, as far as can be
- * seen without changing anything. */
-bool pair_file_try(const struct pair_file *pair, struct error *err);
+/* How many files the pair has: a merged one is PAIR_CERT alone. */
+int pair_count(const struct pair_file *pair);
 
-/* Locks out other commands until destroyed, and settles what an interruption left behind;
- * *was_interrupted tells. */
-bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error *err);
+/* The folder in which STORE is. */
+const struct folder *pair_file_store_parent(const struct pair_file *pair);
 
-/* As it is on the disk now. */
+/* What the symbolic link says that a file of the pair is while a switch lasts. The caller
+ * frees. */
+char *pair_file_link_text(const struct pair_file *pair, int which);
+/* Whether the file is that link now. */
+bool pair_file_hangs(
+    const struct pair_file *pair, int which, bool *hangs, struct error *err);
+
+/* As it is on the disk now; through that link, too. */
 bool pair_file_read(
     const struct pair_file *pair, struct pair_text *text, struct error *err);
+bool pair_file_read_one(
+    const struct pair_file *pair, int which, struct file_text *file, struct error *err);
 /* Also true when one cannot know. */
 bool pair_file_exists(const struct pair_file *pair);
-
-enum pair_keep {
-    PAIR_KEEP_OLD, /* as the newest of the history */
-    PAIR_KEEP_UNDONE, /* what was replaced was no good: kept aside, as STORE/undone */
-};
-
-/* The pair must be open. False: err says what could not be done; the old pair is in place
- * unless it says otherwise. */
-bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
-    enum pair_keep keep, struct error *err);
-
-/* The pair that pair_file_replace() would bring back; its name, "" if there is none. */
-bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
-    struct pair_text *text, struct error *err);
-
-/* What STORE keeps, one after the other from the newest: the history, then the pair that
- * a rollback left behind. *name is where in STORE it is; false: there are no more. What
- * cannot be read is passed over. */
-struct pair_kept {
-    size_t next; /* 0 at first */
-    char name[PAIR_NAME_MAX];
-    struct pair_text text; /* the caller destroys it */
-};
-bool pair_file_next_kept(const struct pair_file *pair, struct pair_kept *kept);
 
 /* The access that a file gets when this text replaces it. */
 struct file_access pair_file_access(
     const struct pair_file *pair, const struct pair_text *text, int which);
-
-void pair_text_destroy(struct pair_text *text);
-bool pair_text_equal(const struct pair_text *a, const struct pair_text *b);
 
 /* The owner that files beside the pair get, and one of it that was missing; each of its
  * own keeps its owner. */

@@ -1,3 +1,5 @@
+#include "certstore/install/pair_store.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -6,89 +8,118 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "certstore/install/pair_parts.h"
+#include "certstore/secrets.h"
 #include "config/error.h"
+
+const char *const pair_names[PAIR_FILES] = {"server.pem", "server.key"};
+const char pair_current[] = "current";
+
+void pair_text_destroy(struct pair_text *text)
+{
+    for (int i = 0; i < PAIR_FILES; i++)
+        secrets_free(text->text[i], text->len[i]);
+    *text = (struct pair_text){0};
+}
+
+bool pair_text_equal(const struct pair_text *a, const struct pair_text *b)
+{
+    for (int i = 0; i < PAIR_FILES; i++) {
+        const char *one = a->text[i], *other = b->text[i];
+
+        if (one == other)
+            continue;
+        if (one == NULL || other == NULL || a->len[i] != b->len[i] ||
+            memcmp(one, other, a->len[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+void pair_text_put(struct pair_text *text, int which, struct file_text *file)
+{
+    text->text[which] = file->text;
+    text->len[which] = file->len;
+    text->access[which] = file->access;
+}
 
 /* Folders of the store are not listed by others; the chain in them can be read. */
 enum { FOLDER_MODE = 0711, ENTRIES_MAX = 1000 };
 
-bool store_remove(const struct pair_file *pair, const char *name, struct error *err)
+bool store_remove(const struct folder *store, const char *name, struct error *err)
 {
     struct folder folder = {.fd = -1};
-    bool has, good = folder_has(&pair->store_folder, name, &has, err);
+    bool has, good = folder_has(store, name, &has, err);
 
     if (!good || !has)
         return good;
-    good = folder_open_in(&folder, &pair->store_folder, name, err);
+    good = folder_open_in(&folder, store, name, err);
     for (int i = 0; i < PAIR_FILES && good; i++)
         good = folder_tidy(&folder, pair_names[i], err) &&
             folder_unlink(&folder, pair_names[i], err);
     folder_close(&folder);
-    return good && folder_remove(&pair->store_folder, name, err);
+    return good && folder_remove(store, name, err);
 }
 
 bool store_rename(
-    const struct pair_file *pair, const char *from, const char *to, struct error *err)
+    const struct folder *store, const char *from, const char *to, struct error *err)
 {
-    return folder_rename(&pair->store_folder, from, to, err) &&
-        folder_sync(&pair->store_folder, err);
+    return folder_rename(store, from, to, err) && folder_sync(store, err);
 }
 
-static bool fill(const struct pair_file *pair, const char *name,
-    const struct pair_text *text, struct error *err)
+static bool fill(const struct folder *store, const char *name,
+    const struct pair_text *text, const struct file_access access[PAIR_FILES],
+    struct error *err)
 {
     struct folder folder = {.fd = -1};
-    bool good = folder_make(&pair->store_folder, name, FOLDER_MODE, err) &&
-        folder_open_in(&folder, &pair->store_folder, name, err);
+    bool good = folder_make(store, name, FOLDER_MODE, err) &&
+        folder_open_in(&folder, store, name, err);
 
     for (int i = 0; i < PAIR_FILES && good; i++) {
-        struct file_access access = pair_file_access(pair, text, i);
-
         if (text->text[i] != NULL)
             good = folder_write(
-                &folder, pair_names[i], text->text[i], text->len[i], &access, err);
+                &folder, pair_names[i], text->text[i], text->len[i], &access[i], err);
     }
     good = good && folder_sync(&folder, err);
     folder_close(&folder);
     return good;
 }
 
-bool store_write(const struct pair_file *pair, const char *name,
-    const struct pair_text *text, struct error *err)
+bool store_write(const struct folder *store, const char *name,
+    const struct pair_text *text, const struct file_access access[PAIR_FILES],
+    struct error *err)
 {
-    return store_remove(pair, "unfinished", err) && fill(pair, "unfinished", text, err) &&
-        store_remove(pair, name, err) && store_rename(pair, "unfinished", name, err);
+    return store_remove(store, "unfinished", err) &&
+        fill(store, "unfinished", text, access, err) && store_remove(store, name, err) &&
+        store_rename(store, "unfinished", name, err);
 }
 
-bool store_read_file(const struct pair_file *pair, const char *name, int which,
+bool store_read_file(const struct folder *store, const char *name, int which,
     struct file_text *file, struct error *err)
 {
     struct folder folder = {.fd = -1};
-    bool has, good = folder_has(&pair->store_folder, name, &has, err);
+    bool has, good = folder_has(store, name, &has, err);
 
     *file = (struct file_text){0};
     if (!good || !has)
         return good;
-    good = folder_open_in(&folder, &pair->store_folder, name, err) &&
+    good = folder_open_in(&folder, store, name, err) &&
         folder_read(&folder, pair_names[which], file, err);
     folder_close(&folder);
     return good;
 }
 
-bool store_read(const struct pair_file *pair, const char *name, struct pair_text *text,
+bool store_read(const struct folder *store, const char *name, struct pair_text *text,
     struct error *err)
 {
     *text = (struct pair_text){0};
     for (int i = 0; i < PAIR_FILES; i++) {
         struct file_text file;
 
-        if (!store_read_file(pair, name, i, &file, err)) {
+        if (!store_read_file(store, name, i, &file, err)) {
             pair_text_destroy(text);
             return false;
         }
-        text->text[i] = file.text;
-        text->len[i] = file.len;
-        text->access[i] = file.access;
+        pair_text_put(text, i, &file);
     }
     return true;
 }
@@ -125,14 +156,12 @@ static bool read_entries(DIR *folder, char (*names)[PAIR_NAME_MAX], size_t *coun
     return *count == ENTRIES_MAX || errno == 0;
 }
 
-bool history_list(
-    const struct pair_file *pair, struct history *history, struct error *err)
+bool history_list(const struct folder *store, struct history *history, struct error *err)
 {
-    int fd = pair->store_folder.fd < 0
-        ? -1
-        : openat(pair->store_folder.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd =
+        store->fd < 0 ? -1 : openat(store->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    bool good = folder != NULL || pair->store_folder.fd < 0;
+    bool good = folder != NULL || store->fd < 0;
 
     history->names = calloc(ENTRIES_MAX, PAIR_NAME_MAX);
     history->count = 0;
@@ -141,7 +170,7 @@ bool history_list(
     if (folder != NULL)
         good = read_entries(folder, history->names, &history->count);
     if (!good)
-        error_set(err, "%s: it cannot be read: %s", pair->store, error_reason(errno));
+        error_set(err, "%s: it cannot be read: %s", store->path, error_reason(errno));
     if (folder != NULL)
         (void)closedir(folder);
     qsort(history->names, history->count, PAIR_NAME_MAX, by_number);
@@ -156,26 +185,26 @@ void history_free(struct history *history)
     *history = (struct history){0};
 }
 
-static bool prune(const struct pair_file *pair, struct error *err)
+static bool prune(const struct folder *store, struct error *err)
 {
     struct history history;
-    bool good = history_list(pair, &history, err);
+    bool good = history_list(store, &history, err);
 
     for (size_t i = 0; good && i + PAIR_HISTORY_MAX < history.count; i++)
-        good = store_remove(pair, history.names[i], err);
+        good = store_remove(store, history.names[i], err);
     history_free(&history);
     return good;
 }
 
 bool history_file(
-    const struct pair_file *pair, const char *name, time_t when, struct error *err)
+    const struct folder *store, const char *name, time_t when, struct error *err)
 {
     char date[24] = "", entry[PAIR_NAME_MAX];
     struct history history;
     unsigned number = 1;
     struct tm utc;
 
-    if (!history_list(pair, &history, err))
+    if (!history_list(store, &history, err))
         return false;
     if (history.count > 0)
         number = entry_number(history.names[history.count - 1]) + 1;
@@ -183,41 +212,5 @@ bool history_file(
     if (gmtime_r(&when, &utc) != NULL)
         (void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &utc);
     snprintf(entry, sizeof(entry), "%04u-%s", number, date);
-    return store_rename(pair, name, entry, err) && prune(pair, err);
-}
-
-static bool drop_equal(const struct pair_file *pair, const struct history *history,
-    const struct pair_text *present, struct error *err)
-{
-    bool good = true, equal = true;
-
-    for (size_t i = history->count; good && equal && i > 0; i--) {
-        struct pair_text old;
-
-        good = store_read(pair, history->names[i - 1], &old, err);
-        if (!good)
-            break;
-        equal = pair_text_equal(&old, present);
-        if (equal)
-            good = store_remove(pair, history->names[i - 1], err);
-        pair_text_destroy(&old);
-    }
-    return good;
-}
-
-bool history_drop_present(const struct pair_file *pair, struct error *err)
-{
-    struct pair_text present;
-    struct history history;
-    bool good;
-
-    if (!history_list(pair, &history, err))
-        return false;
-    good = pair_file_read(pair, &present, err);
-    if (good) {
-        good = drop_equal(pair, &history, &present, err);
-        pair_text_destroy(&present);
-    }
-    history_free(&history);
-    return good;
+    return store_rename(store, name, entry, err) && prune(store, err);
 }

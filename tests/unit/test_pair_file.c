@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "certstore/install/pair_file.h"
+#include "certstore/install/pair_switch.h"
 #include "config/error.h"
 
 static char folder[64], cert[96], key[96], store[96];

@@ -8,6 +8,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/install/folder.h"
+#include "certstore/install/pair_switch.h"
 #include "config/error.h"
 #include "proxy/command/cert/cert_change_tell.h"
 #include "proxy/command/cert/cert_place.h"

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "certstore/install/pair_file.h"
+#include "certstore/install/pair_switch.h"
 
 struct cert_place;
 struct cert_say;

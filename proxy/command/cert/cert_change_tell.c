@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "certstore/install/pair_switch.h"
 #include "config/path.h"
 #include "proxy/command/cert/cert_change.h"
 #include "proxy/command/cert/cert_place.h"

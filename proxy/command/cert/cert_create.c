@@ -9,6 +9,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/install/make_certificate.h"
+#include "certstore/install/pair_switch.h"
 #include "certstore/install/subject.h"
 #include "config/error.h"
 #include "config/text_list.h"

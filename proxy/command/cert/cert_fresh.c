@@ -13,6 +13,7 @@
 #include "certstore/finding.h"
 #include "certstore/install/arrange.h"
 #include "certstore/install/folder.h"
+#include "certstore/install/pair_switch.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"
 #include "certstore/secrets.h"

@@ -3,6 +3,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/install/pair_switch.h"
 #include "certstore/read/password_file.h"
 #include "config/error.h"
 #include "config/text_list.h"

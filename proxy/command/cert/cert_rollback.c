@@ -4,6 +4,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/install/pair_switch.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"

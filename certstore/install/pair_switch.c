@@ -1,0 +1,500 @@
+#include "certstore/install/pair_switch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certstore/credential.h"
+#include "certstore/finding.h"
+#include "certstore/judge/judge.h"
+#include "certstore/read/password_file.h"
+#include "certstore/read/pem_text.h"
+#include "config/error.h"
+#include "config/path.h"
+
+/* Names in the store besides the history's: a pair that waits, and copies of the present
+ * one by what becomes of them. */
+static const char next[] = "next", old[] = "old", back[] = "back", undone[] = "undone";
+
+/* Others may pass through to the chain, but not look around. */
+enum { STORE_MODE = 0711 };
+
+/* The files get the access that the text has, else that of the files in place. */
+static bool keep(const struct pair_file *pair, const char *name,
+    const struct pair_text *text, struct error *err)
+{
+    struct file_access access[PAIR_FILES];
+
+    for (int i = 0; i < PAIR_FILES; i++)
+        access[i] = pair_file_access(pair, text, i);
+    return store_write(&pair->store_folder, name, text, access, err);
+}
+
+static bool drop_equal(const struct pair_file *pair, const struct history *history,
+    const struct pair_text *present, struct error *err)
+{
+    bool good = true, equal = true;
+
+    for (size_t i = history->count; good && equal && i > 0; i--) {
+        struct pair_text kept;
+
+        good = store_read(&pair->store_folder, history->names[i - 1], &kept, err);
+        if (!good)
+            break;
+        equal = pair_text_equal(&kept, present);
+        if (equal)
+            good = store_remove(&pair->store_folder, history->names[i - 1], err);
+        pair_text_destroy(&kept);
+    }
+    return good;
+}
+
+/* The newest entries that equal the present pair lead nowhere: they go. */
+static bool drop_present(const struct pair_file *pair, struct error *err)
+{
+    struct pair_text present;
+    struct history history;
+    bool good;
+
+    if (!history_list(&pair->store_folder, &history, err))
+        return false;
+    good = pair_file_read(pair, &present, err);
+    if (good) {
+        good = drop_equal(pair, &history, &present, err);
+        pair_text_destroy(&present);
+    }
+    history_free(&history);
+    return good;
+}
+
+/* --- *_orig, beside the pair ----------------------------------------------------------
+ */
+
+static char *orig_name(const struct pair_file *pair, int which)
+{
+    return path_join(pair->name[which], "_orig", "");
+}
+
+static bool orig_read(
+    const struct pair_file *pair, struct pair_text *text, time_t *when, struct error *err)
+{
+    bool good = true;
+
+    *text = (struct pair_text){0};
+    *when = time(NULL);
+    for (int i = 0; i < pair_count(pair) && good; i++) {
+        char *name = orig_name(pair, i);
+        struct file_text file;
+
+        good = folder_read(&pair->folder[i], name, &file, err);
+        if (good && i == PAIR_CERT && file.text != NULL)
+            *when = file.modified;
+        pair_text_put(text, i, &file);
+        free(name);
+    }
+    if (!good)
+        pair_text_destroy(text);
+    return good;
+}
+
+static bool is_filed(const struct pair_file *pair, const struct pair_text *text,
+    bool *found, struct error *err)
+{
+    struct history history;
+
+    *found = false;
+    if (!history_list(&pair->store_folder, &history, err))
+        return false;
+    for (size_t i = history.count; !*found && i > 0; i--) {
+        struct pair_text filed;
+
+        if (!store_read(&pair->store_folder, history.names[i - 1], &filed, err))
+            continue;
+        *found = pair_text_equal(&filed, text);
+        pair_text_destroy(&filed);
+    }
+    history_free(&history);
+    return true;
+}
+
+/* Two files that somebody, or an interrupted command of ours, laid there one by one. */
+static bool fits(const struct pair_file *pair, const struct pair_text *text)
+{
+    const bool merged = pair->path[PAIR_KEY] == NULL;
+    const int holder = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
+    struct judge_input input = {
+        .cert_text = text->text[PAIR_CERT],
+        .cert_len = text->len[PAIR_CERT],
+        .key_file = merged ? NULL : pair->path[PAIR_KEY],
+        .key_text = text->text[PAIR_KEY],
+        .key_len = text->len[PAIR_KEY],
+        .send_root = true,
+        .now = time(NULL),
+    };
+    struct judged_pair judged;
+    struct pem_text unlocked;
+    struct findings findings;
+    bool good;
+
+    if (text->text[PAIR_CERT] == NULL || (!merged && text->text[PAIR_KEY] == NULL))
+        return false;
+    findings_init(&findings);
+    if (password_unlock(
+            NULL, text->text[holder], text->len[holder], pair->password, &unlocked)) {
+        *(merged ? &input.cert_text : &input.key_text) = unlocked.text;
+        *(merged ? &input.cert_len : &input.key_len) = unlocked.len;
+    }
+    good = judge_pair(&input, &judged, &findings);
+    findings_destroy(&findings);
+    pem_text_destroy(&unlocked);
+    judged_pair_destroy(&judged);
+    return good;
+}
+
+static bool adopt(const struct pair_file *pair, const struct pair_text *orig, time_t when,
+    struct error *err)
+{
+    struct pair_text present;
+    bool filed, good = is_filed(pair, orig, &filed, err);
+
+    if (!good || filed)
+        return good;
+    if (!pair_file_read(pair, &present, err))
+        return false;
+    if (!pair_text_equal(orig, &present))
+        good = keep(pair, "adopted", orig, err) &&
+            history_file(&pair->store_folder, "adopted", when, err);
+    pair_text_destroy(&present);
+    return good;
+}
+
+static bool orig_adopt(const struct pair_file *pair, struct error *err)
+{
+    struct pair_text orig;
+    time_t when;
+    bool good;
+
+    if (!orig_read(pair, &orig, &when, err))
+        return false;
+    good = !fits(pair, &orig) || adopt(pair, &orig, when, err);
+    pair_text_destroy(&orig);
+    return good;
+}
+
+static bool write_orig(
+    const struct pair_file *pair, const struct pair_text *newest, struct error *err)
+{
+    bool good = true;
+
+    for (int i = 0; i < pair_count(pair) && good; i++) {
+        const struct folder *folder = &pair->folder[i];
+        char *name = orig_name(pair, i);
+        struct file_access access = pair_file_access(pair, newest, i);
+
+        good = newest->text[i] != NULL
+            ? folder_write(folder, name, newest->text[i], newest->len[i], &access, err)
+            : folder_unlink(folder, name, err) && folder_tidy(folder, name, err);
+        free(name);
+    }
+    return good;
+}
+
+static bool orig_update(const struct pair_file *pair, struct error *err)
+{
+    struct pair_text newest = {0}, orig;
+    struct history history;
+    time_t when;
+    bool good;
+
+    if (!history_list(&pair->store_folder, &history, err))
+        return false;
+    good = orig_read(pair, &orig, &when, err);
+    if (good && history.count > 0)
+        good = store_read(
+            &pair->store_folder, history.names[history.count - 1], &newest, err);
+    history_free(&history);
+    if (good && !pair_text_equal(&newest, &orig))
+        good = write_orig(pair, &newest, err);
+    pair_text_destroy(&newest);
+    pair_text_destroy(&orig);
+    return good;
+}
+
+/* --- the switch ------------------------------------------------------------------------
+ */
+
+static bool sync_folders(const struct pair_file *pair, struct error *err)
+{
+    bool good = true;
+
+    for (int i = 0; i < pair_count(pair) && good; i++)
+        good = folder_sync(&pair->folder[i], err);
+    return good;
+}
+
+/* Step 5: a regular file in place of our link. */
+static bool settle_file(const struct pair_file *pair, int which, struct error *err)
+{
+    const struct folder *folder = &pair->folder[which];
+    const char *name = pair->name[which];
+    struct pair_text text = {0};
+    struct file_access access;
+    struct file_text file;
+    bool hangs, good;
+
+    if (!pair_file_hangs(pair, which, &hangs, err))
+        return false;
+    if (!hangs)
+        return folder_tidy(folder, name, err);
+    if (!pair_file_read_one(pair, which, &file, err))
+        return false;
+    pair_text_put(&text, which, &file);
+    access = pair_file_access(pair, &text, which);
+    good = file.text == NULL
+        ? folder_unlink(folder, name, err)
+        : folder_write(folder, name, file.text, file.len, &access, err);
+    file_text_destroy(&file);
+    return good && folder_tidy(folder, name, err);
+}
+
+/* A copy of what is still present is of no use; of what was replaced, it is. */
+static bool settle_copy(
+    const struct pair_file *pair, const char *name, bool undo, struct error *err)
+{
+    struct pair_text copy, present;
+    bool good, of_use, has;
+
+    if (!folder_has(&pair->store_folder, name, &has, err))
+        return false;
+    if (!has)
+        return true;
+    if (!store_read(&pair->store_folder, name, &copy, err))
+        return false;
+    good = pair_file_read(pair, &present, err);
+    of_use = good && !pair_text_equal(&copy, &present) &&
+        !pair_text_equal(&copy, &(struct pair_text){0});
+    pair_text_destroy(&copy);
+    if (good)
+        pair_text_destroy(&present);
+    if (!good || !of_use)
+        return good && store_remove(&pair->store_folder, name, err);
+    if (!undo)
+        return history_file(&pair->store_folder, name, time(NULL), err);
+    return store_remove(&pair->store_folder, undone, err) &&
+        store_rename(&pair->store_folder, name, undone, err);
+}
+
+static bool settle(const struct pair_file *pair, struct error *err)
+{
+    const struct folder *store = &pair->store_folder;
+    bool good = true;
+
+    for (int i = 0; i < pair_count(pair) && good; i++)
+        good = settle_file(pair, i, err);
+    return good && sync_folders(pair, err) && settle_copy(pair, old, false, err) &&
+        settle_copy(pair, back, true, err) && folder_unlink(store, pair_current, err) &&
+        folder_tidy(store, pair_current, err) &&
+        store_remove(&pair->store_folder, next, err) &&
+        store_remove(&pair->store_folder, "unfinished", err) &&
+        store_remove(&pair->store_folder, "adopted", err) && drop_present(pair, err) &&
+        orig_update(pair, err) && folder_sync(store, err) && sync_folders(pair, err);
+}
+
+/* Nobody else may prepare it for us. */
+static bool store_is_ours(const struct pair_file *pair, struct error *err)
+{
+    const struct folder *store = &pair->store_folder;
+    struct stat state;
+
+    if (fstat(store->fd, &state) != 0)
+        return error_set(err, "%s: %s", pair->store, error_reason(errno));
+    if ((store->uid == geteuid() || store->uid == 0 ||
+            store->uid == pair_file_store_parent(pair)->uid ||
+            store->uid == pair->access[pair_count(pair) - 1].uid) &&
+        (state.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return true;
+    return error_set(err,
+        "%s: this folder belongs to user %ld, or others may write in it (mode %04o); "
+        "look what is in it, and remove it",
+        pair->store, (long)store->uid, (unsigned)state.st_mode & 07777);
+}
+
+/* What the umask took away; an interrupted command may have left it like that. */
+static bool let_pass(const struct pair_file *pair, struct error *err)
+{
+    const struct folder *store = &pair->store_folder;
+    struct stat state;
+
+    if (fstat(store->fd, &state) != 0)
+        return error_set(err, "%s: %s", pair->store, error_reason(errno));
+    if ((state.st_mode & STORE_MODE) == STORE_MODE ||
+        (geteuid() != 0 && geteuid() != state.st_uid))
+        return true;
+    return fchmod(store->fd, STORE_MODE) == 0 ||
+        error_set(
+            err, "%s: its mode cannot be set: %s", pair->store, error_reason(errno));
+}
+
+static bool open_store(struct pair_file *pair, struct error *err)
+{
+    const char *name = name_of_path(pair->store);
+
+    if (pair->store_folder.fd < 0 &&
+        !(folder_make(pair_file_store_parent(pair), name, STORE_MODE, err) &&
+            folder_open_in(&pair->store_folder, pair_file_store_parent(pair), name, err)))
+        return false;
+    return store_is_ours(pair, err) && let_pass(pair, err);
+}
+
+static bool lock(const struct pair_file *pair, struct error *err)
+{
+    return flock(pair->store_folder.fd, LOCK_EX | LOCK_NB) == 0 ||
+        error_set(err, "%s: another wlbproxy cert command is at work on this pair",
+            pair->path[PAIR_CERT]);
+}
+
+bool pair_file_try(const struct pair_file *pair, struct error *err)
+{
+    for (int i = 0; i < pair_count(pair); i++) {
+        if (!folder_is_writable(&pair->folder[i], err))
+            return false;
+    }
+    if (pair->store_folder.fd < 0)
+        return true;
+    if (!store_is_ours(pair, err) || !lock(pair, err))
+        return false;
+    (void)flock(pair->store_folder.fd, LOCK_UN);
+    return folder_is_writable(&pair->store_folder, err);
+}
+
+bool pair_file_open(struct pair_file *pair, bool *was_interrupted, struct error *err)
+{
+    bool has_current, has_next;
+
+    *was_interrupted = false;
+    if (!open_store(pair, err) || !lock(pair, err) ||
+        !folder_has(&pair->store_folder, pair_current, &has_current, err) ||
+        !folder_has(&pair->store_folder, next, &has_next, err))
+        return false;
+    *was_interrupted = has_current || has_next;
+    pair->is_open = true;
+    return orig_adopt(pair, err) && settle(pair, err);
+}
+
+static bool point_current(
+    const struct pair_file *pair, const char *target, struct error *err)
+{
+    return folder_link(&pair->store_folder, target, pair_current, err) &&
+        folder_sync(&pair->store_folder, err);
+}
+
+static bool hang_on_current(const struct pair_file *pair, struct error *err)
+{
+    bool good = true;
+
+    for (int i = 0; i < pair_count(pair) && good; i++) {
+        char *text = pair_file_link_text(pair, i);
+
+        good = folder_link(&pair->folder[i], text, pair->name[i], err);
+        free(text);
+    }
+    return good && sync_folders(pair, err);
+}
+
+/* Steps 1 to 4. */
+static bool switch_over(const struct pair_file *pair, const struct pair_text *present,
+    const struct pair_text *fresh, const char *copy, struct error *err)
+{
+    if (!keep(pair, next, fresh, err) || !keep(pair, copy, present, err) ||
+        !point_current(pair, copy, err) || !hang_on_current(pair, err))
+        return false;
+    if (point_current(pair, next, err))
+        return true;
+    /* It may have been renamed, and not synced. */
+    (void)point_current(pair, copy, &(struct error){""});
+    return false;
+}
+
+static bool tell_what_is(
+    const struct pair_file *pair, const struct pair_text *present, struct error *err)
+{
+    struct error ignored;
+    struct pair_text found;
+    bool same;
+
+    if (!pair_file_read(pair, &found, &ignored))
+        return false;
+    same = pair_text_equal(&found, present);
+    pair_text_destroy(&found);
+    return same ? false
+                : error_context(err, "the new pair is in place, but not all is done");
+}
+
+/* A folder that was put in the place of the one we opened is not what was meant. */
+static bool still_there(const struct pair_file *pair, struct error *err)
+{
+    for (int i = 0; i < pair_count(pair); i++) {
+        if (!folder_is_at(&pair->folder[i], pair->folder[i].path))
+            return error_set(err,
+                "%s: somebody has put another folder in its place; what is there now was "
+                "not touched",
+                pair->folder[i].path);
+    }
+    return true;
+}
+
+bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
+    enum pair_keep how, struct error *err)
+{
+    struct pair_text present;
+    struct error later;
+    bool good;
+
+    if (!still_there(pair, err) || !pair_file_read(pair, &present, err))
+        return false;
+    good = switch_over(pair, &present, fresh, how == PAIR_KEEP_OLD ? old : back, err);
+    if (good)
+        good = settle(pair, err);
+    else
+        (void)settle(pair, &later);
+    if (!good)
+        (void)tell_what_is(pair, &present, err);
+    pair_text_destroy(&present);
+    return good && still_there(pair, err);
+}
+
+bool pair_file_previous(const struct pair_file *pair, char name[PAIR_NAME_MAX],
+    struct pair_text *text, struct error *err)
+{
+    struct history history;
+
+    *text = (struct pair_text){0};
+    if (!history_list(&pair->store_folder, &history, err))
+        return false;
+    strcpy(name, history.count > 0 ? history.names[history.count - 1] : "");
+    history_free(&history);
+    return *name == '\0' || store_read(&pair->store_folder, name, text, err);
+}
+
+bool pair_file_next_kept(const struct pair_file *pair, struct pair_kept *kept)
+{
+    struct history history;
+    struct error ignored;
+    bool found = false;
+
+    if (!history_list(&pair->store_folder, &history, &ignored))
+        return false;
+    while (!found && kept->next <= history.count) {
+        size_t i = kept->next++;
+
+        strcpy(kept->name,
+            i < history.count ? history.names[history.count - 1 - i] : undone);
+        found = store_read(&pair->store_folder, kept->name, &kept->text, &ignored);
+    }
+    history_free(&history);
+    return found;
+}
