@@ -28,6 +28,16 @@ static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 static X509 *client_certificate;
 static EVP_PKEY *client_key;
 
+/* As if the client had got it just now. */
+static void date_session(void)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+    SSL_SESSION_set_time_ex(session, now);
+#else
+    SSL_SESSION_set_time(session, now);
+#endif
+}
+
 static int keep_session(SSL *ssl, SSL_SESSION *got)
 {
     (void)ssl;
@@ -73,7 +83,7 @@ static bool shake_named(int version, const char *name)
         SSL_use_PrivateKey(client.ssl, client_key);
     }
     if (session != NULL) {
-        SSL_SESSION_set_time(session, now);
+        date_session();
         SSL_SESSION_set_timeout(session, LIFETIME);
         assert_int_equal(SSL_set_session(client.ssl, session), 1);
     }
@@ -283,7 +293,7 @@ static void an_authentication_ends_with_its_certificate_and_crl(void **state)
         SSL_set_max_proto_version(client.ssl, versions[i % 2]);
         SSL_use_certificate(client.ssl, client_certificate);
         SSL_use_PrivateKey(client.ssl, client_key);
-        SSL_SESSION_set_time(session, now);
+        date_session();
         SSL_set_session(client.ssl, session);
         settle(1000);
         assert_false(tls_is_open(server.tls)); /* verified anew, and refused */
