@@ -34,6 +34,18 @@ def parse_event(line):
     return {"time": words[0], "level": words[1], "who": words[2].split(":")[0], **fields}
 
 
+def descendants(pid):
+    """Process ids below it: the master, too, where a wrapper such as strace started it."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(FileNotFoundError):  # a thread may just have ended
+                children = open(f"/proc/{pid}/task/{task}/children").read().split()
+                for child in map(int, children):
+                    found += [child, *descendants(child)]
+    return found
+
+
 class Proxy:
     """Files in `folder`: wlbproxy.conf, server.pem, server.key, log, control.sock.
 
@@ -126,7 +138,7 @@ class Proxy:
         return None
 
     def kill_all(self):
-        for pid in [*self.workers(), *self.children("signer"), self.pid]:
+        for pid in [*descendants(self.pid), self.pid]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
