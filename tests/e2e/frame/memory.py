@@ -52,6 +52,8 @@ def _readable(pid):
 def found_in(pid, secrets):
     """Names of the secrets that are in any readable page of the process."""
     longest, found = max(map(len, secrets.values())), set()
+    if any(end - start > 1 << 40 for start, end in _readable(pid)):
+        pytest.skip("a sanitizer's shadow memory is terabytes: only a release build is searched")
     try:
         memory = open(f"/proc/{pid}/mem", "rb", buffering=0)
     except PermissionError:
