@@ -7,7 +7,6 @@ import pytest
 from test_cert_install import fingerprint, fits_80_columns
 from test_reload import served
 
-pytestmark = pytest.mark.core
 
 SSH = """#!/bin/sh
 # ssh -- NODE COMMAND: runs it where `wlbproxy` is that node's.

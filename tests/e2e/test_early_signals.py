@@ -10,7 +10,6 @@ from frame.strace import is_possible
 from frame.wait import wait_until
 from test_reload import works
 
-pytestmark = pytest.mark.core
 
 UMASK = "95"  # x86-64: the first thing that the master asks of the kernel
 
