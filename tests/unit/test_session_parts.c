@@ -253,8 +253,9 @@ static void a_usable_request_id_is_kept_and_any_other_replaced(void **state)
     static const char *const usable[] = {"12345678", "a.b-c_d.0",
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
     static const char *const others[] = {"", "X-Request-Id: 1234567\r\n",
-        "X-Request-Id: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"
-        "\r\n",
+        /* One character too long. The brackets tell clang that no comma is missing. */
+        ("X-Request-Id: "
+         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0\r\n"),
         "X-Request-Id: 12345678\r\nX-Request-Id: 12345678\r\n",
         "X-Request-Id: 1234 5678\r\n", "X-Request-Id: 12345678\"\r\n",
         "X_Request_Id: 12345678\r\n", "X-Request-Id: 1234567\xff\r\n"};
