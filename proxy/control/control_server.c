@@ -132,23 +132,35 @@ static void take_request(struct control_client *c, size_t line_len)
     json_decref(request);
 }
 
+/* Its line is there, or the end of it, or too much of it. */
+static void take_in(struct control_client *c, size_t got)
+{
+    const char *newline = memchr(c->in + c->in_len, '\n', got);
+
+    c->in_len += got;
+    if (newline != NULL)
+        take_request(c, (size_t)(newline - c->in));
+    else if (got == 0)
+        take_request(c, c->in_len);
+    else if (c->in_len == sizeof(c->in))
+        control_refuse(c, "the request is too long");
+}
+
+/* A client that has shut its side down (`nc -N`) still reads. Whether it has gone
+ * altogether is seen when it is answered. */
 static void read_in(struct control_client *c)
 {
     ssize_t got = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, MSG_DONTWAIT);
-    const char *newline;
+    bool at_work = c->due == 0;
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (got <= 0 || c->due == 0) {
+    if (got == 0 && at_work)
+        uv_poll_stop(&c->poll);
+    else if (got < 0 || at_work || (got == 0 && c->in_len == 0))
         drop(c); /* gone, or more than one request */
-        return;
-    }
-    newline = memchr(c->in + c->in_len, '\n', (size_t)got);
-    c->in_len += (size_t)got;
-    if (newline != NULL)
-        take_request(c, (size_t)(newline - c->in));
-    else if (c->in_len == sizeof(c->in))
-        control_refuse(c, "the request is too long");
+    else
+        take_in(c, (size_t)got);
 }
 
 static void on_client(uv_poll_t *poll, int status, int events)

@@ -1,4 +1,5 @@
 """Processes: who they are, what happens when one ends, how the whole ends."""
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ import pytest
 from frame.callers import Callers
 from frame.client import TLS12, TLS13, Tls, context, get
 from frame.processes import field, gone
-from frame.wait import wait_until
+from frame.wait import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.core
 
@@ -235,6 +236,38 @@ def test_the_control_socket_is_private_and_bounded(start_proxy, origin):
         one.connect(str(proxy.control))
         one.sendall(b"x" * 5000)
         assert b"too long" in one.recv(4096)
+    assert proxy.status()["ok"]
+
+
+def half_closed(path, line):
+    """The answer to a client like `nc -N`, which shuts its side down after its line."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(TIMEOUT)
+        one.connect(str(path))
+        one.sendall(line)
+        one.shutdown(socket.SHUT_WR)
+        return one.makefile("rb").read()
+
+
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["line", "no-newline"])
+@pytest.mark.parametrize("request_", ["status", "reload", "reopen", "rotate-tickets"])
+def test_a_control_client_that_half_closes_gets_its_answer(start_proxy, origin, request_, end):
+    proxy = start_proxy(origin.address)
+    line = json.dumps({"request": request_}).encode() + end
+    answer = half_closed(proxy.control, line)
+    assert answer.endswith(b"\n") and json.loads(answer)["ok"] is True
+
+
+def test_a_control_client_that_says_nothing_gets_no_answer(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    assert half_closed(proxy.control, b"") == b""
+    assert json.loads(half_closed(proxy.control, b'{"request": "sta'))["ok"] is False
+    before = proxy.descriptors(proxy.pid)
+    for _ in range(20):  # gone before the answer
+        with socket.socket(socket.AF_UNIX) as one:
+            one.connect(str(proxy.control))
+            one.sendall(b'{"request": "status"}\n')
+    wait_until(lambda: proxy.descriptors(proxy.pid) == before)
     assert proxy.status()["ok"]
 
 
