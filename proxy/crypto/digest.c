@@ -168,3 +168,26 @@ bool digest_hmac(const struct digest *digest, struct digest_part key,
     digest_key_wipe(&prepared);
     return true;
 }
+
+bool digest_hkdf_expand(const struct digest *digest, struct digest_part secret,
+    struct digest_part info, unsigned char *out, size_t len)
+{
+    unsigned char last[DIGEST_MAX], counter = 0;
+    struct digest_part parts[] = {{last, 0}, info, {&counter, 1}};
+    struct digest_key key;
+
+    if (len > 255 * digest->len)
+        return false;
+    digest_key_init(&key, digest, secret.data, secret.len);
+    for (size_t done = 0; done < len; done += digest->len) {
+        size_t rest = len - done;
+
+        counter++;
+        digest_key_mac(&key, parts, 3, last);
+        memcpy(out + done, last, rest < digest->len ? rest : digest->len);
+        parts[0].len = digest->len;
+    }
+    digest_key_wipe(&key);
+    OPENSSL_cleanse(last, sizeof(last));
+    return true;
+}

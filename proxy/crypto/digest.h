@@ -68,4 +68,8 @@ enum { DIGEST_PARTS_MAX = 7 };
 bool digest_hmac(const struct digest *digest, struct digest_part key,
     const struct digest_part *parts, size_t count, unsigned char *mac);
 
+/* HKDF-Expand (RFC 5869, 2.3). False: more than 255 times the digest's length. */
+bool digest_hkdf_expand(const struct digest *digest, struct digest_part secret,
+    struct digest_part info, unsigned char *out, size_t len);
+
 #endif

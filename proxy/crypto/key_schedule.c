@@ -48,27 +48,16 @@ static size_t encode_label(const struct request *request, struct digest_part dat
     return len + put(info + len, data);
 }
 
-/* HKDF-Expand-Label: RFC 5869, 2.3 of that label. */
+/* HKDF-Expand-Label. */
 static bool expand(const struct request *request, struct digest_part secret,
     struct digest_part data, unsigned char *out, size_t out_len)
 {
-    const struct digest *digest = request->digest;
-    unsigned char info[INFO_MAX], last[DIGEST_MAX], counter = 0;
-    struct digest_part parts[] = {
-        {last, 0}, {info, encode_label(request, data, out_len, info)}, {&counter, 1}};
-    bool ok = parts[1].len > 0 && out_len <= 255 * digest->len;
+    unsigned char info[INFO_MAX];
+    size_t len = encode_label(request, data, out_len, info);
 
-    for (size_t done = 0; ok && done < out_len; done += digest->len) {
-        size_t rest = out_len - done;
-
-        counter++;
-        ok = digest_hmac(digest, secret, parts, 3, last);
-        if (ok)
-            memcpy(out + done, last, rest < digest->len ? rest : digest->len);
-        parts[0].len = digest->len;
-    }
-    OPENSSL_cleanse(last, sizeof(last));
-    return ok;
+    return len > 0 &&
+        digest_hkdf_expand(
+            request->digest, secret, (struct digest_part){info, len}, out, out_len);
 }
 
 /* Derive-Secret(previous, "derived", "") as the salt of HKDF-Extract (RFC 5869, 2.2);
