@@ -1,6 +1,12 @@
 """One measurement of one server: run the load generator, read the server's CPU clock."""
 import json
+import os
+import pathlib
+import re
+import shutil
+import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -38,7 +44,9 @@ class Load:
         self.process.stdin.close()  # idle ones are held until then
         result = json.loads(self._line())
         self.process.stdout.close()
-        self.process.wait()
+        _, status, used = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        result["client_cpu_s"] = used.ru_utime + used.ru_stime
         if result["errors"] and not errors_allowed:
             raise LoadError(f"{result['errors']} errors, the first: {result['first_error']}")
         return result
@@ -48,11 +56,16 @@ def _spent(before, after):
     return sum(value - before.get(pid, 0) for pid, value in after.items())
 
 
+def _is_traced(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return "TracerPid:\t0\n" not in text
+
+
 class Bench:
     """The programs and how long to measure."""
 
-    def __init__(self, tools, seconds, warmup):
-        self.load_program = tools / "load"
+    def __init__(self, tools, seconds, warmup, backend_pid):
+        self.load_program, self.warmup, self.backend_pid = tools / "load", warmup, backend_pid
         self.times = ["--warmup", str(int(warmup * 1000)), "--duration",
                       str(int(seconds * 1000))]
 
@@ -63,8 +76,10 @@ class Bench:
         load = self._load(server, scenario.load, cpu=cpu)
         load.begun()
         before, faults = server.cpu_ns(), server.page_faults()
+        backend = self._backend_ns()
         result = load.result()
         after = server.cpu_ns()
+        backend = self._backend_ns() - backend
         spent = _spent(before, after)
         faults = _spent(faults, server.page_faults())
         if scenario.resumes and result["resumed"] < 0.9 * result["handshakes"]:
@@ -75,10 +90,39 @@ class Bench:
             "page_faults": faults / operations,
             "per_second": operations / result["seconds"],
             "busy": spent / 1e9 / result["seconds"],
+            "client_busy": result["client_cpu_s"] / (result["seconds"] + self.warmup)
+            + backend / 1e9 / result["seconds"],
             "largest_share": max(ns - before.get(pid, 0) for pid, ns in after.items()) / spent,
             **{name: result[name] for name in ("p50_us", "p99_us", "max_us")},
             "settings": f"{result['protocol']} {result['cipher']} {result['group']}",
         }
+
+    def _backend_ns(self):
+        return time.clock_gettime_ns((~self.backend_pid << 3) | 2)
+
+    def system_calls(self, server, scenario):
+        """System calls per operation, by name: counted by strace, which slows the server down
+        so much that no other figure is taken meanwhile. None without strace."""
+        if shutil.which("strace") is None:
+            return None
+        pids = list(server.cpu_ns())
+        with tempfile.NamedTemporaryFile("r") as counts:
+            strace = subprocess.Popen(
+                ["strace", "-f", "-c", "-U", "calls,name", "-o", counts.name,
+                 *(part for pid in pids for part in ("-p", str(pid)))],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while strace.poll() is None and not all(map(_is_traced, pids)):
+                time.sleep(0.01)
+            load = Load(self.load_program, server.port,
+                        [*scenario.load, "--duration", "1000"])
+            load.begun()
+            result = load.result(errors_allowed=True)
+            strace.send_signal(signal.SIGINT)
+            strace.wait()
+            calls = {name: int(count) / max(result["operations"], 1) for count, name in
+                     re.findall(r"^\s*(\d+) (\w+)$", counts.read(), re.MULTILINE)
+                     if name != "total"}
+        return {"system_calls": sum(calls.values()), "calls_by_name": calls}
 
     def idle(self, server, count):
         """Memory per idle connection: with `count` of them against with none."""
@@ -143,3 +187,19 @@ class Bench:
         figures = self.load(server, scenario)
         idle.result(errors_allowed=True)
         return figures
+
+    def reload_cpu(self, server, scenario):
+        """CPU of one reload under load: what the server spends beyond the same load without."""
+        def spent(reloads):
+            load = self._load(server, scenario.load)
+            load.begun()
+            before = server.cpu_ns()
+            for _ in range(reloads):
+                server.reload()
+                time.sleep(float(self.times[3]) / 1000 / (reloads + 1))
+            result = load.result()
+            return _spent(before, server.cpu_ns()) / 1000, result["operations"]
+
+        quiet, quiet_operations = spent(0)
+        busy, operations = spent(3)
+        return {"cpu_us": max(0, busy - quiet * operations / quiet_operations) / 3}

@@ -42,6 +42,8 @@ class Server:
     name = None
     programs = ()
     version_command = ()
+    path = None  # of the program, where it is not the installed one
+    ours = False
 
     def __init__(self, folder, certificate, backend_port, cpus, workers=1, tools=None,
                  services=1):
@@ -62,6 +64,8 @@ class Server:
 
     @classmethod
     def program(cls, tools=None):
+        if cls.path is not None:
+            return cls.path
         paths = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
         return next(filter(None, (shutil.which(name, path=paths) for name in cls.programs)), None)
 
@@ -145,9 +149,12 @@ class Server:
 
 
 class Wlbproxy(Server):
+    """As it is without a word in the configuration: OpenSSL's handshake, keys in the signer."""
+
     name = "wlbproxy"
-    crypto = "auto"
+    crypto, tls_engine, signer = "auto", "openssl", "on"
     version_command = ("--version",)
+    ours = True
 
     @classmethod
     def program(cls, tools=None):
@@ -163,12 +170,14 @@ max_connections_per_source = 0
 max_handshakes = 20000
 max_connections = 20000
 crypto = {self.crypto}
+signer = {self.signer}
 
 [bench]
 accept = 127.0.0.1:{self.port}
 connect = 127.0.0.1:{self.backend_port}
 cert = {self.cert}
 key = {self.key}
+tls_engine = {self.tls_engine}
 ciphers = {CIPHERS}
 groups = {GROUPS}
 max_body = 0
@@ -181,14 +190,32 @@ sni = bench{i}.example.com
 connect = 127.0.0.1:{self.backend_port}
 cert = {self.cert}
 key = {self.key}
+tls_engine = {self.tls_engine}
 """ for i in range(1, self.services)))
 
     def command(self):
         return [self.program(self.tools), "run", "-c", self.folder / "conf"]
 
 
+class WlbproxySignerOff(Wlbproxy):
+    name = "wlbproxy-signer-off"
+    signer = "off"
+
+
 class WlbproxyOpenssl(Wlbproxy):
+    """OpenSSL's arithmetic, too: neither our P-384 nor batches."""
+
     name = "wlbproxy-openssl"
+    crypto = "openssl"
+
+
+class WlbproxyNative(Wlbproxy):
+    name = "wlbproxy-native"
+    tls_engine = "native"
+
+
+class WlbproxyNativeOpenssl(WlbproxyNative):
+    name = "wlbproxy-native-openssl"
     crypto = "openssl"
 
 
@@ -321,4 +348,73 @@ backend origin
         os.kill(self.process.pid, signal.SIGUSR2)
 
 
-ALL = {cls.name: cls for cls in (Wlbproxy, WlbproxyOpenssl, Stunnel, Hitch, Nginx, Haproxy)}
+class H2o(Server):
+    name = "h2o"
+    programs = ("h2o",)
+    version_command = ("-v",)
+
+    def configure(self):
+        user = "user: nobody\n" if os.getuid() == 0 else ""
+        self.write(f"""{user}num-threads: {self.workers}
+max-connections: 20000
+pid-file: {self.folder}/pid
+http1-request-timeout: 75
+proxy.timeout.keepalive: 60000
+hosts:
+  default:
+    listen:
+      host: 127.0.0.1
+      port: {self.port}
+      ssl:
+        certificate-file: {self.cert}
+        key-file: {self.key}
+        minimum-version: TLSv1.2
+        cipher-suite: "{CIPHERS}"
+        cipher-preference: server
+    paths:
+      "/":
+        proxy.reverse.url: http://127.0.0.1:{self.backend_port}/
+""")
+
+    def command(self):
+        return [self.program(), "-c", self.folder / "conf"]
+
+
+class Relay(Server):
+    """The kernel's part of the floor: a server's own bytes, carried by bench/relay.c."""
+
+    name = "relay"
+
+    def __init__(self, folder, behind, tools, cpus):
+        self.behind, self.tools = behind, tools
+        super().__init__(folder, ("", ""), behind.port, cpus, tools=tools)
+
+    def configure(self):
+        pass
+
+    def command(self):
+        return [self.tools / "relay", self.port, self.backend_port]
+
+
+KINDS = {cls.name: cls for cls in (Stunnel, Hitch, Nginx, Haproxy, H2o)}
+OURS = {cls.name: cls for cls in (Wlbproxy, WlbproxyNative, WlbproxySignerOff, WlbproxyOpenssl,
+                                  WlbproxyNativeOpenssl)}
+ALL = {**OURS, **KINDS}
+
+
+def another(text):
+    """NAME=PATH[:KIND] as a peer: another build or release of a known server. KIND is told
+    from the program's name where it is not said. ValueError says what is wrong."""
+    name, equals, rest = text.partition("=")
+    path, _, kind = rest.partition(":")
+    if not (name and equals and path):
+        raise ValueError(f"{text!r} is not NAME=PATH[:KIND]")
+    if name in ALL:
+        raise ValueError(f"{name!r} is a peer already: give it another name")
+    kind = kind or next((known for known in KINDS if known in os.path.basename(path)), "")
+    if kind not in KINDS:
+        raise ValueError(f"{text!r}: the kind is not one of {', '.join(KINDS)}")
+    found = shutil.which(path)
+    if found is None:
+        raise ValueError(f"{path!r} is not a program that can be run")
+    return type(name, (KINDS[kind],), {"name": name, "path": os.path.abspath(found)})

@@ -1,9 +1,17 @@
-"""The results as a table, as JSON, and as one self-contained page with charts."""
+"""The results as a table, as JSON, and as one self-contained page with charts.
+
+A reader finds first how many times less CPU an operation takes, then the charts, then how far
+it is from the floor, then all figures and the method.
+"""
 import html
 import json
 
+import floor
+import peers as known
 
-COLORS = ["#0a7", "#7cb", "#c55", "#d93", "#57b", "#a6b"]
+SATURATED = 0.9  # of its CPU: below that a server waits for its client
+
+COLORS = ["#0a7", "#7cb", "#3a9", "#9c6", "#286", "#c55", "#d93", "#57b", "#a6b", "#888"]
 
 
 def brief(figures):
@@ -31,6 +39,7 @@ class Results:
         self.began, self.options, self.facts = began, options, facts
         self.figures, self.errors = figures, errors
         self.peers = [name for name in facts["versions"]]
+        self.kernel_floors, self.calls, self.arithmetic = {}, {}, {}
         self.scenarios = [one for one in options.scenario
                           if any((peer, one.name) in figures for peer in self.peers)]
 
@@ -40,7 +49,7 @@ class Results:
     def best_peer(self, scenario, name="cpu_us"):
         """(name, figure) of the best that is not ours."""
         found = [(self.of(peer, scenario, name), peer) for peer in self.peers
-                 if not peer.startswith("wlbproxy") and self.of(peer, scenario, name)]
+                 if peer not in known.OURS and self.of(peer, scenario, name)]
         return min(found) if found else (None, None)
 
     # --- text ------------------------------------------------------------------------------
@@ -53,25 +62,85 @@ class Results:
         widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
         return "\n".join(self._row(row, widths) for row in rows)
 
-    def cpu_rows(self):
-        rows = [["CPU us per operation", *self.peers, "of best peer", "goal"]]
-        for scenario in self.scenarios:
-            if scenario.kind != "load":
+    def loads(self):
+        return [scenario for scenario in self.scenarios if scenario.kind == "load"]
+
+    def saturation(self, peer, scenario):
+        """In words, where the server is not what limits the figure; "" where it is."""
+        busy = self.of(peer, scenario, "busy")
+        client = self.of(peer, scenario, "client_busy")
+        if busy is None or busy >= SATURATED or not scenario.tries_to_saturate:
+            return ""
+        why = "the client is the limit" if client >= SATURATED else "it waits"
+        return f"the server uses {busy:.0%} of its CPU: {why}"
+
+    def sentence(self, ours, scenario):
+        best, peer = self.best_peer(scenario)
+        figure = self.of(ours, scenario, "cpu_us")
+        if not best or not figure:
+            return None
+        ratio = figure / best
+        words = (f"{1 / ratio:.1f} times as many per CPU as {peer}" if ratio < 0.95 else
+                 f"as many per CPU as {peer}" if ratio <= 1.05 else
+                 f"behind {peer}, which takes {1 / ratio:.2f} of it")
+        notes = [words, self.saturation(ours, scenario)]
+        if scenario.goal:
+            notes.append("the goal is met" if ratio <= scenario.goal else "the goal is missed")
+        return [scenario.title, ours, number(ratio, 2), number(scenario.goal, 2),
+                "; ".join(filter(None, notes))]
+
+    def summary_rows(self):
+        found = [self.sentence(ours, scenario) for scenario in self.loads()
+                 for ours in ("wlbproxy", "wlbproxy-native")]
+        return [["server CPU per operation", "", "of best peer", "goal", "in words"],
+                *filter(None, found)]
+
+    def floor_rows(self):
+        rows = [["CPU us per operation", "kernel", "arithmetic", "floor", *self.ours(),
+                 "of the floor"]]
+        for scenario in self.loads():
+            kernel = self.kernel_floors.get(scenario.name)
+            if kernel is None:
                 continue
-            best, _ = self.best_peer(scenario)
-            ours = self.of("wlbproxy", scenario, "cpu_us")
-            rows.append([
-                scenario.name,
-                *(number(self.of(peer, scenario, "cpu_us")) for peer in self.peers),
-                number(ours / best if ours and best else None, 2),
-                number(scenario.goal, 2)])
+            sums = floor.of_handshake(self.arithmetic, scenario.handshake, scenario.concurrency)
+            least = kernel + (sums or 0)
+            figures = [self.of(peer, scenario, "cpu_us") for peer in self.ours()]
+            best = min(filter(None, figures), default=None)
+            rows.append([scenario.name, number(kernel), number(sums), number(least),
+                         *map(number, figures), number(best / least if best else None, 2)])
+        return rows
+
+    def ours(self):
+        return [peer for peer in self.peers if peer in known.OURS]
+
+    def busy_rows(self):
+        rows = [["busy: server/client and backend", *self.peers]]
+        for scenario in self.loads():
+            cells = [(self.of(peer, scenario, "busy"), self.of(peer, scenario, "client_busy"))
+                     for peer in self.peers]
+            rows.append([scenario.name, *("-" if server is None else f"{server:.0%}/{client:.0%}"
+                                          for server, client in cells)])
+        return rows
+
+    def call_rows(self):
+        rows = [["system calls per operation", *self.peers]]
+        for scenario in self.loads():
+            counts = [self.calls.get((peer, scenario.name), {}).get("system_calls")
+                      for peer in self.peers]
+            if any(counts):
+                rows.append([scenario.name, *map(number, counts)])
+        return rows
+
+    def cpu_rows(self):
+        rows = [["CPU us per operation", *self.peers]]
+        for scenario in self.loads():
+            rows.append([scenario.name, *(number(self.of(peer, scenario, "cpu_us"))
+                                          for peer in self.peers)])
         return rows
 
     def latency_rows(self):
         rows = [["operations/s; p50/p99/max ms", *self.peers]]
-        for scenario in self.scenarios:
-            if scenario.kind != "load":
-                continue
+        for scenario in self.loads():
             cells = []
             for peer in self.peers:
                 one = self.figures.get((peer, scenario.name))
@@ -83,11 +152,9 @@ class Results:
 
     def page_fault_rows(self):
         rows = [["page faults per operation", *self.peers]]
-        for scenario in self.scenarios:
-            if scenario.kind == "load":
-                rows.append([scenario.name,
-                             *(number(self.of(peer, scenario, "page_faults"), 2)
-                               for peer in self.peers)])
+        for scenario in self.loads():
+            rows.append([scenario.name, *(number(self.of(peer, scenario, "page_faults"), 2)
+                                          for peer in self.peers)])
         return rows
 
     OTHERS = {
@@ -98,7 +165,7 @@ class Results:
         "flood": [("alone_p99_us", "p99 alone, us"), ("beside_p99_us", "p99 beside, us"),
                   ("flood_per_second", "handshakes/s of the flood")],
         "workers": [("times", "times one worker's operations/s"),
-                    ("times_reckoned", "the same, reckoned on two CPUs from CPU clocks"),
+                    ("times_reckoned", "the same, reckoned from CPU clocks"),
                     ("largest_share", "the busier worker's share")],
     }
 
@@ -123,31 +190,44 @@ class Results:
                                  "  ".join(f"{n}: {us:.1f}" for n, us in curve.items())])
         return [["CPU us per operation", "by number"], *rows] if rows else []
 
+    def first(self):
+        return [rows for rows in (self.summary_rows(),) if len(rows) > 1]
+
     def tables(self):
-        return [rows for rows in (self.cpu_rows(), self.latency_rows(),
-                                  self.page_fault_rows(), self.other_rows(),
-                                  self.curve_rows()) if len(rows) > 1]
+        return [rows for rows in (self.floor_rows(), self.cpu_rows(), self.latency_rows(),
+                                  self.busy_rows(), self.page_fault_rows(), self.call_rows(),
+                                  self.other_rows(), self.curve_rows()) if len(rows) > 1]
 
     def table(self):
-        return "\n\n".join(self._table(rows) for rows in self.tables())
+        return "\n\n".join(self._table(rows) for rows in self.first() + self.tables())
 
-    def _facts_text(self):
+    def method(self):
         lines = [f"{name}: {_in_words(value)}" for name, value in self.facts.items()
                  if name != "floor"]
-        how = (f"medians of {self.options.rounds} rounds of {self.options.seconds:g} s, "
-               "interleaved; server on CPU 0, client and backend on CPU 1")
-        return [f"{self.began:%Y-%m-%d %H:%M} UTC; {how}", *lines]
+        return [f"{self.began:%Y-%m-%d %H:%M} UTC; medians of {self.options.rounds} rounds of "
+                f"{self.options.seconds:g} s, all servers interleaved",
+                "each server has one worker on CPU 0; load generator and backend share CPU 1",
+                "equal certificates, ciphers and groups; backend connections are kept alive "
+                "where a server can",
+                "CPU is the scheduler's count over all processes and threads of a server, the "
+                "signer and ended threads included",
+                "the kernel's part of the floor: the same bytes through bench/relay.c; "
+                "arithmetic's: a handshake in memory, by bench/handshake_floor.c",
+                *lines]
+
+    @staticmethod
+    def _markdown_table(rows):
+        head = ["| " + " | ".join(map(str, rows[0])) + " |", "|" + "---|" * len(rows[0])]
+        return head + ["| " + " | ".join(map(str, row)) + " |" for row in rows[1:]] + [""]
 
     def markdown(self):
-        parts = ["# Side by side\n", *(f"* {line}" for line in self._facts_text()), ""]
-        parts += ["The floor, handshakes in memory:", "", "```", self.facts["floor"], "```", ""]
-        for rows in self.tables():
-            parts.append("| " + " | ".join(map(str, rows[0])) + " |")
-            parts.append("|" + "---|" * len(rows[0]))
-            parts += ["| " + " | ".join(map(str, row)) + " |" for row in rows[1:]]
-            parts.append("")
+        parts = ["# Side by side", ""]
+        for rows in self.first() + self.tables():
+            parts += self._markdown_table(rows)
+        parts += ["Handshakes in memory:", "", "```", self.facts["floor"], "```", "",
+                  "## Method", "", *(f"* {line}" for line in self.method())]
         if self.errors:
-            parts += ["Errors (no figure where there is one):", ""]
+            parts += ["", "Errors (no figure where there is one):", ""]
             parts += [f"* {error}" for error in self.errors]
         return "\n".join(parts) + "\n"
 
@@ -203,12 +283,12 @@ class Results:
         return "\n".join(parts)
 
     def page(self):
-        tables = "".join(
+        first, tables = ("".join(
             "<table>" + "".join(
                 "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
                 + "</tr>" for tag, row in zip(["th"] + ["td"] * len(rows), rows)) + "</table>"
-            for rows in self.tables())
-        facts = "".join(f"<li>{html.escape(line)}</li>" for line in self._facts_text())
+            for rows in some) for some in (self.first(), self.tables()))
+        method = "".join(f"<li>{html.escape(line)}</li>" for line in self.method())
         errors = "".join(f"<li>{html.escape(error)}</li>" for error in self.errors)
         return f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <title>wlbproxy side by side</title>
@@ -216,21 +296,19 @@ class Results:
 body {{ font: 14px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 72em; color: #222 }}
 table {{ border-collapse: collapse; margin: 1em 0 }}
 th, td {{ padding: .2em .7em; text-align: right; border-bottom: 1px solid #ddd }}
-th:first-child, td:first-child {{ text-align: left }}
+th:first-child, td:first-child, td:nth-child(5):last-child {{ text-align: left }}
 figure {{ display: inline-block; margin: 1em 1em 1em 0 }} svg text {{ font-size: 12px }}
 .errors {{ color: #b00 }}
 </style>
 <h1>wlbproxy and its peers, side by side</h1>
-<ul>{facts}</ul>
 <ul class="errors">{errors}</ul>
-<p>The floor, handshakes in memory:</p>
-<pre>{html.escape(self.facts["floor"])}</pre>
+{first}
 {self.charts()}
 {tables}
-<p>Every server had one worker on CPU 0; the load generator and the backend shared CPU 1.
-Certificates, ciphers and groups were
-the same; backend connections were kept alive where a peer can. CPU is the scheduler's count over
-all processes and threads of a server, ended threads included. Medians of interleaved rounds.</p>
+<h2>Handshakes in memory</h2>
+<pre>{html.escape(self.facts["floor"])}</pre>
+<h2>Method</h2>
+<ul>{method}</ul>
 </html>
 """
 
@@ -239,9 +317,13 @@ all processes and threads of a server, ended threads included. Medians of interl
         figures = [{"peer": peer, "scenario": name, **values}
                    for (peer, name), values in self.figures.items()]
         texts = {
-            "results.json": json.dumps({"began": self.began.isoformat(), "facts": self.facts,
-                                        "rounds": self.options.rounds, "figures": figures,
-                                        "errors": self.errors}, indent=1, default=str),
+            "results.json": json.dumps({
+                "began": self.began.isoformat(), "facts": self.facts,
+                "rounds": self.options.rounds, "figures": figures,
+                "kernel_floor_us": self.kernel_floors,
+                "system_calls": {f"{peer} {name}": calls
+                                 for (peer, name), calls in self.calls.items()},
+                "errors": self.errors}, indent=1, default=str),
             "results.md": self.markdown(),
             "report.html": self.page(),
         }

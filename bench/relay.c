@@ -1,0 +1,245 @@
+/*
+ * relay - carries bytes between a client and a server through epoll, and does nothing
+ * else: no TLS, no HTTP, no limit. Put before a TLS server it costs what the kernel asks
+ * for passing that server's bytes on: the floor of a proxy.
+ *
+ *     relay LISTEN-PORT CONNECT-PORT     on 127.0.0.1, until it is ended by a signal
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { EVENTS = 256, READ_SIZE = 128 * 1024, BACKLOG = 4096 };
+
+/* One end of a connection. What it has read waits in `held` until the other end takes it.
+ */
+struct end {
+    int fd;
+    struct end *other;
+    char *held; /* NULL, or READ_SIZE bytes */
+    size_t from, to;
+    bool ended; /* it has sent its FIN */
+    bool closed; /* to be freed at the end of the turn */
+    struct end *next_closed;
+};
+
+static int poller;
+static struct end *closed;
+static uint16_t connect_port;
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static bool is_waiting(const struct end *end)
+{
+    return end->from < end->to;
+}
+
+/* Reads while nothing waits, writes when something does. */
+static void watch(struct end *end, int how)
+{
+    struct epoll_event event = {.data.ptr = end};
+
+    if (!end->ended && !is_waiting(end))
+        event.events |= EPOLLIN;
+    if (is_waiting(end->other))
+        event.events |= EPOLLOUT;
+    if (epoll_ctl(poller, how, end->fd, &event) < 0)
+        die("epoll_ctl");
+}
+
+static void watch_both(struct end *end)
+{
+    watch(end, EPOLL_CTL_MOD);
+    watch(end->other, EPOLL_CTL_MOD);
+}
+
+static void close_end(struct end *end)
+{
+    if (end->closed)
+        return;
+    close(end->fd);
+    end->closed = true;
+    end->next_closed = closed;
+    closed = end;
+}
+
+static void close_both(struct end *end)
+{
+    close_end(end->other);
+    close_end(end);
+}
+
+static void free_closed(void)
+{
+    while (closed != NULL) {
+        struct end *end = closed;
+
+        closed = end->next_closed;
+        free(end->held);
+        free(end);
+    }
+}
+
+/* Passes on what `end` holds, and its end behind that; false when the connection is over.
+ */
+static bool pass_on(struct end *end)
+{
+    while (is_waiting(end)) {
+        ssize_t n = send(
+            end->other->fd, end->held + end->from, end->to - end->from, MSG_NOSIGNAL);
+
+        if (n < 0)
+            return errno == EAGAIN;
+        end->from += (size_t)n;
+    }
+    if (end->ended)
+        shutdown(end->other->fd, SHUT_WR);
+    return !(end->ended && end->other->ended && !is_waiting(end->other));
+}
+
+static void hold(struct end *end, const char *bytes, size_t len)
+{
+    if (end->held == NULL && (end->held = malloc(READ_SIZE)) == NULL)
+        die("malloc");
+    memcpy(end->held, bytes, len);
+    end->from = 0;
+    end->to = len;
+}
+
+static bool read_from(struct end *end)
+{
+    static char bytes[READ_SIZE];
+    ssize_t n = recv(end->fd, bytes, sizeof(bytes), 0);
+    ssize_t sent;
+    bool open;
+
+    if (n < 0)
+        return errno == EAGAIN;
+    if (n > 0) {
+        sent = send(end->other->fd, bytes, (size_t)n, MSG_NOSIGNAL);
+        if (sent == n)
+            return true;
+        if (sent < 0 && errno != EAGAIN)
+            return false;
+        if (sent < 0)
+            sent = 0;
+        hold(end, bytes + sent, (size_t)(n - sent));
+    }
+    end->ended = n == 0;
+    open = pass_on(end);
+    watch_both(end);
+    return open;
+}
+
+/* There is room again for what the other end has read. */
+static bool on_room(struct end *end)
+{
+    bool open = pass_on(end->other);
+
+    watch_both(end);
+    return open;
+}
+
+static void on_end(struct end *end, uint32_t events)
+{
+    bool open = !(events & (EPOLLERR | EPOLLHUP));
+
+    if (end->closed)
+        return;
+    if (open && events & EPOLLOUT)
+        open = on_room(end);
+    if (open && events & EPOLLIN)
+        open = read_from(end);
+    if (!open)
+        close_both(end);
+}
+
+static struct end *new_end(int fd)
+{
+    struct end *end = calloc(1, sizeof(*end));
+    int on = 1;
+
+    if (end == NULL || fd < 0)
+        die("new connection");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    end->fd = fd;
+    return end;
+}
+
+static void on_client(int listener)
+{
+    struct sockaddr_in address = loopback(connect_port);
+    int fd;
+
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        struct end *client = new_end(fd);
+        struct end *server =
+            new_end(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+        if (connect(server->fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+            errno != EINPROGRESS)
+            die("connect");
+        client->other = server;
+        server->other = client;
+        watch(client, EPOLL_CTL_ADD);
+        watch(server, EPOLL_CTL_ADD);
+    }
+}
+
+static int listen_on(uint16_t port)
+{
+    struct sockaddr_in address = loopback(port);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(fd, BACKLOG) < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) < 0)
+        die("listen");
+    return fd;
+}
+
+int main(int argc, char **argv)
+{
+    struct epoll_event events[EVENTS];
+    int listener;
+
+    if (argc != 3) {
+        fputs("usage: relay LISTEN-PORT CONNECT-PORT\n", stderr);
+        return 2;
+    }
+    poller = epoll_create1(EPOLL_CLOEXEC);
+    connect_port = (uint16_t)atoi(argv[2]);
+    listener = listen_on((uint16_t)atoi(argv[1]));
+    for (;;) {
+        int n = epoll_wait(poller, events, EVENTS, -1);
+
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.ptr == NULL)
+                on_client(listener);
+            else
+                on_end(events[i].data.ptr, events[i].events);
+        }
+        free_closed();
+    }
+}
