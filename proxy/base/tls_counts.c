@@ -29,15 +29,3 @@ const uint64_t *tls_counts_of(
 {
     return (const uint64_t *)(const void *)((const char *)tally + list->offset);
 }
-
-void tls_counts_add(struct tls_counts *sum, const struct tls_counts *one)
-{
-    for (size_t i = 0; i < TLS_COUNTS_LISTS; i++) {
-        const struct tls_counts_list *list = &tls_counts_lists[i];
-        uint64_t *to = (uint64_t *)(void *)((char *)sum + list->offset);
-        const uint64_t *from = tls_counts_of(one, list);
-
-        for (size_t k = 0; k < list->count; k++)
-            to[k] += from[k];
-    }
-}

@@ -83,7 +83,7 @@ enum tls_signature_kind { TLS_SIGNATURE_KINDS(X) TLS_SIGNATURE_KIND_COUNT };
 enum tls_failure_kind { TLS_FAILURE_KINDS(X) TLS_FAILURE_KIND_COUNT };
 #undef X
 
-/* Nothing but counts: tables add and print it as an array. */
+/* Nothing but counts: it is added up and printed as an array. */
 struct tls_counts {
     uint64_t engines[TLS_ENGINE_COUNT];
     uint64_t versions[TLS_VERSION_KIND_COUNT];
@@ -106,6 +106,5 @@ extern const char *const tls_engine_names[]; /* by enum tls_engine_choice */
 
 const uint64_t *tls_counts_of(
     const struct tls_counts *tally, const struct tls_counts_list *list);
-void tls_counts_add(struct tls_counts *sum, const struct tls_counts *one);
 
 #endif

@@ -18,6 +18,7 @@ static const struct command commands[] = {
         migrate_command},
     {"options", "", "print every option of the configuration", options_command},
     {"events", "", "print every event of the log, and what to do", events_command},
+    {"metrics", "", "print everything that is counted and measured", metrics_command},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

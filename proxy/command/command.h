@@ -33,6 +33,7 @@ int status_command(int argc, char **argv);
 int tickets_command(int argc, char **argv);
 int cert_command(int argc, char **argv);
 int migrate_command(int argc, char **argv);
+int metrics_command(int argc, char **argv);
 int options_command(int argc, char **argv);
 int events_command(int argc, char **argv);
 

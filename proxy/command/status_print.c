@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proxy/base/metrics.h"
 #include "proxy/command/print.h"
 
 static void print_head(const json_t *status)
@@ -172,40 +173,59 @@ static void print_backends(const json_t *status)
     }
 }
 
-static void print_count(const char *name, uint64_t count, unsigned *column)
+static void print_count(const char *name, const char *count, unsigned *column)
 {
-    char text[SPAN_MAX], label[40];
+    char label[40];
 
-    snprintf(text, sizeof(text), "%" PRIu64, count);
-    if (strncmp(name, "bytes_", 6) == 0)
-        bytes_text(count, text);
     snprintf(label, sizeof(label), "%s", name);
     for (char *c = label; *c != '\0'; c++)
         *c = *c == '_' ? ' ' : *c;
-    printf("%s%-23s %12s%s", *column == 0 ? "" : "   ", label, text,
+    printf("%s%-23s %12s%s", *column == 0 ? "" : "   ", label, count,
         *column == 0 ? "" : "\n");
     *column = 1 - *column;
 }
 
-/* Two columns; of a long list only what has happened. */
-static void print_counts(const char *title, const json_t *counts, bool zeroes)
+/* Two columns: of the table of metrics what lies in `counters`. */
+static void print_counters(const json_t *counters)
 {
-    json_t *object = (json_t *)counts;
+    static const char within[] = "counters.";
+    unsigned column = 0;
+
+    puts("\ncounted since the start");
+    for (size_t i = 0; i < metrics_count; i++) {
+        const char *name = metrics[i].path + sizeof(within) - 1;
+        char text[SPAN_MAX];
+
+        if (strncmp(metrics[i].path, within, sizeof(within) - 1) != 0)
+            continue;
+        snprintf(text, sizeof(text), "%" PRIu64, json_number(counters, name));
+        if (strcmp(metrics[i].unit, "bytes") == 0)
+            bytes_text(json_number(counters, name), text);
+        print_count(name, text, &column);
+    }
+    if (column == 1)
+        putchar('\n');
+}
+
+/* Two columns: of a long list only what has happened. */
+static void print_ends(const json_t *ends)
+{
+    json_t *object = (json_t *)ends, *value;
     const char *name;
-    json_t *value;
     unsigned column = 0;
     bool begun = false;
 
     json_object_foreach(object, name, value)
     {
-        uint64_t count = (uint64_t)json_integer_value(value);
+        char text[SPAN_MAX];
 
-        if (count == 0 && !zeroes)
+        if (json_integer_value(value) == 0)
             continue;
         if (!begun)
-            printf("\n%s\n", title);
+            puts("\nhow connections ended");
         begun = true;
-        print_count(name, count, &column);
+        snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        print_count(name, text, &column);
     }
     if (column == 1)
         putchar('\n');
@@ -259,6 +279,6 @@ void status_print(const json_t *status)
     print_workers(json_object_get(status, "workers"));
     print_signer(json_object_get(status, "signer"));
     print_handshakes(status);
-    print_counts("counted since the start", json_object_get(status, "counters"), true);
-    print_counts("how connections ended", json_object_get(status, "ends"), false);
+    print_counters(json_object_get(status, "counters"));
+    print_ends(json_object_get(status, "ends"));
 }

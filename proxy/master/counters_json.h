@@ -1,5 +1,5 @@
 /*
- * counters_json.h - what workers have counted, summed up and as JSON (control.h).
+ * counters_json.h - what workers have counted, as JSON (control.h), zeroes too.
  */
 #ifndef WLBPROXY_MASTER_COUNTERS_JSON_H
 #define WLBPROXY_MASTER_COUNTERS_JSON_H
@@ -8,10 +8,8 @@
 
 #include "proxy/base/counters.h"
 
-void counters_add(struct counters *sum, const struct counters *one);
-
 json_t *counters_json(const struct counters *counters);
-json_t *ends_json(const struct counters *counters); /* without zeroes */
-json_t *tally_json(const struct tls_counts *tally); /* with zeroes */
+json_t *ends_json(const struct counters *counters);
+json_t *tally_json(const struct tls_counts *tally);
 
 #endif

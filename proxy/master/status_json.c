@@ -51,7 +51,7 @@ static json_t *worker_json(
     if (report != NULL)
         json_object_update_new(object,
             json_pack("{sI sI sI so so so}", "connections",
-                (json_int_t)report->counters.clients, "log_lines_lost",
+                (json_int_t)report->counters.connections, "log_lines_lost",
                 (json_int_t)report->log_lost, "page_faults",
                 (json_int_t)report->page_faults, "counters",
                 counters_json(&report->counters), "ends", ends_json(&report->counters),

@@ -178,7 +178,7 @@ static void on_closed(struct stream *s)
     struct clients *clients = c->clients;
 
     list_remove(&c->link);
-    clients->counters.clients--;
+    clients->counters.connections--;
     clients->leaving -= c->makes_room;
     c->generation->clients--;
     source_leave(c->source);
@@ -453,7 +453,7 @@ struct client *client_new(struct clients *clients, struct service *service,
     list_init(&c->idle);
     list_append(&clients->clients, &c->link);
     list_append(&clients->handshaking, &c->handshaking);
-    clients->counters.clients++;
+    clients->counters.connections++;
     clients->counters.handshakes_in_progress++;
     return c;
 }

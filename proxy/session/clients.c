@@ -69,7 +69,7 @@ static void on_suppressed_due(struct deadline *due)
 
 static bool is_full(const struct clients *clients)
 {
-    return clients->counters.clients - clients->leaving >= clients->max_connections;
+    return clients->counters.connections - clients->leaving >= clients->max_connections;
 }
 
 static struct client *longest_idle(const struct clients *clients)
@@ -112,7 +112,7 @@ static void log_max_connections_reached(struct clients *clients)
         log_warning("event=max_connections_reached clients=%llu max_connections=%u "
                     "detail=\"new connections "
                     "wait in the backlog; raise max_connections to serve more\"",
-            (unsigned long long)clients->counters.clients, clients->max_connections);
+            (unsigned long long)clients->counters.connections, clients->max_connections);
     clients->full_told = now;
 }
 
@@ -157,7 +157,7 @@ static void tell_if_empty(struct clients *clients)
 {
     void (*empty)(void *owner) = clients->empty;
 
-    if (empty == NULL || clients->counters.clients > 0 || clients->backend_count > 0)
+    if (empty == NULL || clients->counters.connections > 0 || clients->backend_count > 0)
         return;
     clients->empty = NULL;
     empty(clients->empty_owner);
@@ -232,7 +232,7 @@ struct counters *clients_counters(struct clients *clients)
 
 uint32_t clients_count(const struct clients *clients)
 {
-    return (uint32_t)clients->counters.clients;
+    return (uint32_t)clients->counters.connections;
 }
 
 /* ---- admission ---- */

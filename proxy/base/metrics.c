@@ -1,0 +1,71 @@
+#include "proxy/base/metrics.h"
+
+#include "proxy/base/counters.h"
+
+const char *const metric_kind_names[] = {
+    [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_INFO] = "info"};
+
+#define C METRIC_COUNTER
+#define G METRIC_GAUGE
+
+/* clang-format off */
+const struct metric metrics[] = {
+#define X(field, kind, name, unit, meaning) \
+    {name, METRIC_##kind, unit, meaning, "counters." #field},
+    COUNTERS(X)
+#undef X
+    {"handshakes_by_engine", C, "", "Completed handshakes by what did them.",
+        "tls.engines.*engine"},
+    {"handshakes_by_version", C, "", "Completed handshakes by version of TLS.",
+        "tls.versions.*version"},
+    {"handshakes_by_group", C, "", "Completed handshakes by group of the key exchange.",
+        "tls.groups.*group"},
+    {"handshakes_by_cipher", C, "", "Completed handshakes by cipher suite.",
+        "tls.ciphers.*cipher"},
+    {"handshakes_by_signature", C, "", "Completed handshakes by kind of our signature.",
+        "tls.signatures.*signature"},
+    {"handshake_failures", C, "", "Failed handshakes by cause.", "tls.failures.*cause"},
+    {"connection_ends", C, "", "Connections by the reason of their end; docs/events.md has "
+        "their meaning.", "ends.*reason"},
+    {"build", METRIC_INFO, "", "What runs.", "(version,crypto)"},
+    {"uptime_seconds", G, "seconds", "Since the master started.", "uptime"},
+    {"generation", G, "", "Number of the configuration that is served.", "generation"},
+    {"last_reload_success", G, "", "Whether the last reload was accepted.",
+        "last_reload.ok"},
+    {"last_reload_timestamp_seconds", G, "seconds", "When the last reload ended.",
+        "last_reload.when"},
+    {"reload_pending", G, "", "Whether what is on disk differs from what is served.",
+        "reload_pending"},
+    {"certificate_not_before_timestamp_seconds", G, "seconds",
+        "From when on a certificate that is served is valid.",
+        "services[service=name].certificates[file,serial].not_before"},
+    {"certificate_not_after_timestamp_seconds", G, "seconds",
+        "Until when a certificate that is served is valid.",
+        "services[service=name].certificates[file,serial].not_after"},
+    {"descriptors_limit", G, "", "Descriptors that a process may have.",
+        "descriptors.limit"},
+    {"connections_limit", G, "", "max_connections of a worker.",
+        "descriptors.max_connections"},
+    {"worker_up", G, "", "Whether a worker answers.", "workers[worker].answers"},
+    {"worker_uptime_seconds", G, "seconds", "Since a worker started.",
+        "workers[worker].uptime"},
+    {"worker_restarts", C, "", "How often a worker was replaced.",
+        "workers[worker].restarts"},
+    {"worker_connections", G, "", "Connections of clients now, by worker.",
+        "workers[worker].connections"},
+    {"worker_lost_log_lines", C, "", "Log lines that could not be written.",
+        "workers[worker].log_lines_lost"},
+    {"worker_page_faults", C, "", "Minor page faults of a worker.",
+        "workers[worker].page_faults"},
+    {"signer_up", G, "", "Whether the signer answers.", "signer.answers"},
+    {"signer_restarts", C, "", "How often the signer was replaced.", "signer.restarts"},
+    {"signer_signatures", C, "", "Signatures that the signer made.", "signer.signatures"},
+    {"signer_refusals", C, "", "Requests that the signer refused.", "signer.refused"},
+    {"signer_queue", G, "", "Requests that wait in the signer now.", "signer.queue"},
+    {"signer_queue_peak", G, "", "The most that have waited there at a time.",
+        "signer.queue_peak"},
+    {"signer_keys", G, "", "Private keys that the signer holds.", "signer.keys"},
+};
+/* clang-format on */
+
+const size_t metrics_count = sizeof(metrics) / sizeof(metrics[0]);
