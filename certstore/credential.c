@@ -59,6 +59,12 @@ struct credential *credential_of_pair(struct judged_pair *pair)
     return c;
 }
 
+struct credential *credential_ref(struct credential *credential)
+{
+    credential->refs++;
+    return credential;
+}
+
 void credential_unref(struct credential *credential)
 {
     if (credential == NULL || --credential->refs > 0)

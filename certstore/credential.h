@@ -71,6 +71,8 @@ uint64_t credential_key_number(const struct credential *credential);
 /* Wipes and frees memory from this module; NULL is fine. */
 void secrets_free(char *bytes, size_t len);
 
+/* Not from several threads at a time. */
+struct credential *credential_ref(struct credential *credential);
 void credential_unref(struct credential *credential);
 
 const struct credential_summary *credential_summary(const struct credential *credential);

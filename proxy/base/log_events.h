@@ -47,6 +47,9 @@
         "Fetch the current list of the CA.")                                             \
     X("crl_expires", "warning", "service subject not_after days_left",                   \
         "A revocation list is to be replaced soon.", "Fetch the next list of the CA.")   \
+    X("crl_reloaded", "info", "generation workers",                                      \
+        "A reload is refused, but the new revocation lists are in use.",                 \
+        "Mend what the next reload_refused says.")                                       \
     X("descriptors", "info, warning", "limit max_connections asked text",                \
         "How many connections the limit of descriptors allows.",                         \
         "As a warning: raise LimitNOFILE to the number in the text.")                    \

@@ -14,8 +14,11 @@ static void print_refusal(const json_t *verdict)
 {
     const char *reason = json_text(verdict, "error");
 
-    printf("reload REFUSED: generation %" PRIu64 " is still served, as before\n",
-        json_number(verdict, "generation"));
+    printf("reload REFUSED: generation %" PRIu64 " is %s\n",
+        json_number(verdict, "generation"),
+        json_is_true(json_object_get(verdict, "crl_reloaded"))
+            ? "served: as before, with the new revocation lists"
+            : "still served, as before");
     if (!is_told_by_a_finding(reason, json_object_get(verdict, "findings")))
         print_wrapped(stdout, "because  ", reason);
 }

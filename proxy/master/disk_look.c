@@ -3,10 +3,12 @@
 #include <stdlib.h>
 
 #include "proxy/master/plan.h"
+#include "proxy/master/revocations.h"
 
 static void destroy(struct disk_look *look)
 {
     plan_free(look->plan);
+    revocations_free(look->revocations);
     findings_destroy(&look->findings);
     free(look);
 }
@@ -16,6 +18,7 @@ static void on_look(struct work *work)
     struct disk_look *look = container_of(work, struct disk_look, work);
 
     look->plan = plan_try(look->config_path, look->optional, &look->findings, &look->err);
+    revocations_read(look->revocations);
 }
 
 static void on_looked(struct work *work)
@@ -29,8 +32,9 @@ static void on_looked(struct work *work)
         look->looked(look);
 }
 
-struct disk_look *disk_look_begin(struct task_queue *shop, const char *config_path,
-    bool optional, void (*looked)(struct disk_look *look), void *owner)
+struct disk_look *disk_look_begin(struct task_queue *tasks, const char *config_path,
+    bool optional, const struct plan *served, void (*looked)(struct disk_look *look),
+    void *owner)
 {
     struct disk_look *look = calloc(1, sizeof(*look));
 
@@ -39,10 +43,11 @@ struct disk_look *disk_look_begin(struct task_queue *shop, const char *config_pa
     look->work = (struct work){.run = on_look, .done = on_looked};
     look->config_path = config_path;
     look->optional = optional;
+    look->revocations = served != NULL ? revocations_of(served) : NULL;
     look->looked = looked;
     look->owner = owner;
     findings_init(&look->findings);
-    task_queue_add(shop, &look->work);
+    task_queue_add(tasks, &look->work);
     return look;
 }
 

@@ -1,5 +1,6 @@
 /*
- * disk_look.h - what a reload would bring now, looked up on a thread, for `status`.
+ * disk_look.h - what a reload would bring now, looked up on a thread, for `status` and
+ * for `watch = on`.
  */
 #ifndef WLBPROXY_MASTER_DISK_LOOK_H
 #define WLBPROXY_MASTER_DISK_LOOK_H
@@ -11,20 +12,24 @@
 #include "proxy/master/task_queue.h"
 
 struct plan;
+struct revocations;
 
 struct disk_look {
     struct work work;
     const char *config_path;
     bool optional, done, abandoned;
     struct plan *plan; /* NULL: refused */
+    struct revocations *revocations; /* NULL: there are none */
     struct findings findings;
     struct error err;
     void (*looked)(struct disk_look *look);
     void *owner;
 };
 
-struct disk_look *disk_look_begin(struct task_queue *shop, const char *config_path,
-    bool optional, void (*looked)(struct disk_look *look), void *owner);
+/* `served`: also its revocation lists are read. NULL: they are of no interest. */
+struct disk_look *disk_look_begin(struct task_queue *tasks, const char *config_path,
+    bool optional, const struct plan *served, void (*looked)(struct disk_look *look),
+    void *owner);
 
 /* Any time; it is freed when the thread is through with it. NULL is fine. */
 void disk_look_end(struct disk_look *look);

@@ -13,11 +13,26 @@
 #include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
+#include "proxy/master/revocations.h"
 #include "proxy/master/staging.h"
 
 /* Long enough for a hand or a script between two moves to be told from the end. */
 enum { QUIET_MS = 1000 };
 static void look(struct file_watch *w);
+
+/* Where not all can be read, revocation lists do not wait for the rest. */
+static bool is_worth_a_reload(const struct disk_look *found, const struct plan *served)
+{
+    struct plan *renewed;
+    bool differ;
+
+    if (found->plan != NULL)
+        return !plan_equal(served, found->plan);
+    renewed = revocations_renew(found->revocations, served);
+    differ = renewed != NULL;
+    plan_free(renewed);
+    return differ;
+}
 
 static void on_looked(struct disk_look *found)
 {
@@ -30,7 +45,7 @@ static void on_looked(struct disk_look *found)
         log_info(
             "event=file_watch_waits reason=\"%s\" text=\"still serving generation %u\"",
             found->err.text, current->id);
-    else if (!plan_equal(current->plan, found->plan)) {
+    if (is_worth_a_reload(found, current->plan)) {
         log_info("event=watch_reload text=\"the files have changed\"");
         reload_request(&w->master->reload);
     }
@@ -45,8 +60,8 @@ static void look(struct file_watch *w)
 
     w->again = w->look != NULL;
     if (!w->again && !m->stopping)
-        w->look =
-            disk_look_begin(&m->tasks, m->config_path, !m->config_given, on_looked, w);
+        w->look = disk_look_begin(&m->tasks, m->config_path, !m->config_given,
+            m->reload.rollout.current->plan, on_looked, w);
 }
 
 static void complain(struct file_watch *w, const char *file)

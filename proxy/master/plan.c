@@ -276,6 +276,60 @@ struct plan *plan_try(
     return NULL;
 }
 
+static char *copy_text(const char *text)
+{
+    return text != NULL ? text_copy(text) : NULL;
+}
+
+static void *copy_array(const void *from, size_t count, size_t size)
+{
+    void *copy = array(count, size);
+
+    if (count > 0)
+        memcpy(copy, from, count * size);
+    return copy;
+}
+
+static void copy_service(struct plan_service *to, const struct plan_service *from)
+{
+    to->backend_count = from->backend_count;
+    to->backends =
+        copy_array(from->backends, from->backend_count, sizeof(*from->backends));
+    to->credential_count = from->credential_count;
+    to->credentials = array(from->credential_count, sizeof(*to->credentials));
+    to->stale = array(from->credential_count, sizeof(*to->stale));
+    for (size_t i = 0; i < from->credential_count; i++) {
+        to->credentials[i] = credential_ref(from->credentials[i]);
+        to->stale[i] = copy_text(from->stale[i]);
+    }
+    to->ca = copy_text(from->ca);
+    to->crl = copy_text(from->crl);
+}
+
+struct plan *plan_copy(const struct plan *plan)
+{
+    struct plan *copy = array(1, sizeof(*copy));
+    struct error err;
+
+    copy->settings = settings_parse(plan->text, "the settings", &err);
+    if (copy->settings == NULL)
+        abort(); /* settings_print() promises that they can be read */
+    copy->text = text_copy(plan->text);
+    copy->max_connections_asked = plan->max_connections_asked;
+    text_list_copy(&copy->pin_files, &plan->pin_files);
+    copy->identity = plan->identity;
+    copy->services = array(plan->settings->service_count, sizeof(*copy->services));
+    for (size_t i = 0; i < plan->settings->service_count; i++)
+        copy_service(&copy->services[i], &plan->services[i]);
+    copy->listener_count = plan->listener_count;
+    copy->listeners =
+        copy_array(plan->listeners, plan->listener_count, sizeof(*plan->listeners));
+    for (size_t i = 0; i < plan->listener_count; i++)
+        copy->listeners[i].services = copy_array(plan->listeners[i].services,
+            plan->listeners[i].service_count, sizeof(*plan->listeners[i].services));
+    return copy;
+}
+
 static void free_service(struct plan_service *service)
 {
     for (size_t i = 0; i < service->credential_count; i++) {

@@ -49,6 +49,9 @@ struct plan *plan_load(
  * nothing is opened for good. For those who tell beforehand. */
 struct plan *plan_try(
     const char *config_path, bool optional, struct findings *findings, struct error *err);
+
+/* Equal to it, with the same credentials (referenced). Of the thread that owns `plan`. */
+struct plan *plan_copy(const struct plan *plan);
 void plan_free(struct plan *plan);
 
 /* Which certificates the services show, as a text. Caller frees. */

@@ -13,6 +13,7 @@
 #include "proxy/master/plan_backends.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
+#include "proxy/master/revocations.h"
 #include "proxy/master/supervisor.h"
 
 enum {
@@ -35,6 +36,12 @@ static bool is_start(const struct reload *r)
 static uint32_t serving(const struct reload *r)
 {
     return is_start(r) ? 0 : r->rollout.current->id;
+}
+
+/* The reload was refused, and new revocation lists are served all the same. */
+static bool took_lists(const struct reload *r)
+{
+    return r->state == RELOAD_ROLLING_LISTS && serving(r) == r->last_id;
 }
 
 static json_t *worker_list(const struct supervisor *s)
@@ -61,6 +68,8 @@ static json_t *verdict(
 
     if (refusal != NULL)
         json_object_set_new(v, "error", utf8_json(refusal->text));
+    if (took_lists(r))
+        json_object_set_new(v, "crl_reloaded", json_true());
     if (!is_start(r))
         json_object_set_new(v, "services", describe_services(r->rollout.current->plan));
     return v;
@@ -88,8 +97,8 @@ static void log_refusal(const struct reload *r, const struct error *refusal)
         log_error("event=start_refused reason=%s", quoted);
     else
         log_error(
-            "event=reload_refused serving=%u reason=%s text=\"nothing has changed\"",
-            serving(r), quoted);
+            "event=reload_refused serving=%u reason=%s text=\"nothing%s has changed\"",
+            serving(r), quoted, took_lists(r) ? " but revocation lists" : "");
 }
 
 static void tell_manager(
@@ -151,14 +160,50 @@ static void close_unwanted_sockets(struct reload *r)
         supervisor_broadcast(r->rollout.supervisor, &shut);
 }
 
+static void on_rolling_too_long(uv_timer_t *timer)
+{
+    struct reload *r = timer->data;
+
+    rollout_give_up(&r->rollout);
+}
+
+static bool roll_out(struct reload *r, struct plan *plan)
+{
+    struct release *release =
+        release_new(++r->last_id, plan, r->started_with.signer, &r->err);
+
+    if (release == NULL)
+        return false;
+    uv_timer_start(&r->timer, on_rolling_too_long, ROLL_OUT_MS, 0);
+    rollout_begin(&r->rollout, release);
+    return true;
+}
+
+/* False: there is no new list to take. */
+static bool take_lists(struct reload *r, const struct error *refusal)
+{
+    struct plan *plan = is_start(r) || r->state == RELOAD_ROLLING
+        ? NULL
+        : revocations_renew(r->revocations, r->rollout.current->plan);
+
+    if (plan == NULL)
+        return false;
+    r->refused = *refusal;
+    r->state = RELOAD_ROLLING_LISTS;
+    return roll_out(r, plan);
+}
+
 static void give_up(struct reload *r, const struct error *refusal)
 {
+    const struct error reason = *refusal; /* it may be r->err, or the rollout's */
+
     if (!is_start(r))
         close_unwanted_sockets(r);
     logs_close(&r->fresh_logs);
     plan_free(r->plan);
     r->plan = NULL;
-    finish(r, refusal, false);
+    if (!take_lists(r, &reason))
+        finish(r, &reason, false);
 }
 
 static void use_fresh_logs(struct reload *r)
@@ -171,6 +216,16 @@ static void use_fresh_logs(struct reload *r)
     r->fresh_logs.log = r->fresh_logs.access = -1;
 }
 
+static void on_lists_rolled_out(struct reload *r, const struct error *refusal)
+{
+    if (refusal == NULL) {
+        log_info("event=crl_reloaded generation=%u workers=%u", serving(r),
+            r->rollout.supervisor->count);
+        r->events->released(r, false);
+    }
+    finish(r, &r->refused, false);
+}
+
 static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
 {
     struct reload *r = rollout->owner;
@@ -179,6 +234,10 @@ static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
     uv_timer_stop(&r->timer);
     if (r->over)
         return;
+    if (r->state == RELOAD_ROLLING_LISTS) {
+        on_lists_rolled_out(r, refusal);
+        return;
+    }
     if (refusal != NULL) {
         give_up(r, refusal);
         return;
@@ -192,26 +251,14 @@ static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
     finish(r, NULL, false);
 }
 
-static void on_rolling_too_long(uv_timer_t *timer)
+static void roll_out_plan(struct reload *r)
 {
-    struct reload *r = timer->data;
-
-    rollout_give_up(&r->rollout);
-}
-
-static void roll_out(struct reload *r)
-{
-    struct release *release =
-        release_new(++r->last_id, r->plan, r->started_with.signer, &r->err);
+    struct plan *plan = r->plan;
 
     r->plan = NULL;
-    if (release == NULL) {
-        give_up(r, &r->err);
-        return;
-    }
     r->state = RELOAD_ROLLING;
-    uv_timer_start(&r->timer, on_rolling_too_long, ROLL_OUT_MS, 0);
-    rollout_begin(&r->rollout, release);
+    if (!roll_out(r, plan))
+        give_up(r, &r->err);
 }
 
 static bool bind_all(struct reload *r)
@@ -229,7 +276,7 @@ static void bind_sockets(struct reload *r)
 {
     r->state = RELOAD_BINDING;
     if (bind_all(r)) {
-        roll_out(r);
+        roll_out_plan(r);
     } else if (is_start(r) && ++r->bind_attempts < BIND_ATTEMPTS) {
         if (r->bind_attempts == 1)
             log_warning("event=waiting_for_port reason=\"%s\"", r->err.text);
@@ -277,7 +324,7 @@ static void on_loaded(struct work *work)
     if (r->over)
         return;
     if (r->plan == NULL) {
-        finish(r, &r->err, false);
+        give_up(r, &r->err);
         return;
     }
     if (!is_start(r))
@@ -311,6 +358,7 @@ static void on_load(struct work *work)
         findings_init(&r->findings);
         r->plan = plan_load(r->config_path, r->optional, &r->findings, &r->err);
     }
+    revocations_read(r->revocations);
 }
 
 static void keep_what_was_told(struct reload *r)
@@ -347,6 +395,8 @@ static void begin(struct reload *r)
     if (!is_start(r))
         notify_reloading();
     keep_what_was_told(r);
+    revocations_free(r->revocations);
+    r->revocations = is_start(r) ? NULL : revocations_of(r->rollout.current->plan);
     r->err.text[0] = '\0';
     r->state = RELOAD_LOADING;
     r->work = (struct work){.run = on_load, .done = on_loaded};
@@ -433,5 +483,6 @@ void reload_destroy(struct reload *r)
     started_with_destroy(&r->started_with);
     findings_destroy(&r->findings);
     findings_destroy(&r->told);
+    revocations_free(r->revocations);
     plan_free(r->plan);
 }

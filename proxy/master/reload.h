@@ -4,7 +4,8 @@
  * Reads and judges on a thread, so that supervision goes on whatever files and resolver
  * do; then opens what sockets are missing and lets rollout.h bring the workers over.
  * Requests that come while one is on its way are answered together by one more. Whatever
- * is refused leaves everything as it was.
+ * is refused leaves everything as it was, but for revocation lists: new ones of what is
+ * served make a generation although the rest is refused (revocations.h).
  */
 #ifndef WLBPROXY_MASTER_RELOAD_H
 #define WLBPROXY_MASTER_RELOAD_H
@@ -26,6 +27,7 @@
 #include "proxy/master/task_queue.h"
 
 struct plan;
+struct revocations;
 
 struct reload_waiter {
     struct list link;
@@ -67,13 +69,16 @@ struct reload {
         RELOAD_SETTLING,
         RELOAD_LOADING,
         RELOAD_BINDING,
-        RELOAD_ROLLING
+        RELOAD_ROLLING,
+        RELOAD_ROLLING_LISTS /* what was asked for is refused: see `refused` */
     } state;
     bool again;
     bool forced; /* the one on its way, by one of those that asked for it */
     unsigned bind_attempts;
     uint32_t last_id;
     struct plan *plan; /* loaded, not yet handed to the rollout */
+    struct revocations *revocations; /* of what is served, as they are on disk; or NULL */
+    struct error refused;
     struct logs fresh_logs;
     struct findings findings;
     struct findings told; /* of the last success: notes are logged once */

@@ -84,7 +84,8 @@ static void begin(struct status *s)
     for (unsigned i = 0; i < m->supervisor.count; i++)
         s->due[i] =
             m->supervisor.slots[i].child != NULL && m->supervisor.slots[i].child->up;
-    s->disk = disk_look_begin(&m->tasks, m->config_path, !m->config_given, on_looked, s);
+    s->disk =
+        disk_look_begin(&m->tasks, m->config_path, !m->config_given, NULL, on_looked, s);
     uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
     supervisor_broadcast(&m->supervisor, &question);
     s->signer_due = !supervisor_is_empty(&m->signers) && m->signers.slots[0].child->up;

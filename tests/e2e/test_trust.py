@@ -1,7 +1,9 @@
 """Client certificates: whom a service trusts is judged, counted down, and watched."""
 import datetime
 import hashlib
+import json
 import re
+import socket
 import ssl
 
 import pytest
@@ -116,6 +118,137 @@ def test_a_list_that_locks_everybody_out_is_refused(trusting, pki, what):
     assert gets_in(proxy, pki.client)
     proxy.hup()
     assert words in proxy.wait_for("reload_refused", 2)["reason"]
+
+
+def half_a_key(proxy, pki):
+    proxy.key.write_bytes(proxy.key.read_bytes()[:300])
+
+
+def no_certificate(proxy, pki):
+    proxy.cert.unlink()
+
+
+def the_other_half(proxy, pki):
+    proxy.cert.write_bytes(pki.other.cert.read_bytes())
+
+
+def a_typing_error(proxy, pki):
+    proxy.write_config(accpet="1")
+
+
+def a_worse_certificate(proxy, pki):
+    pki.leaf("old", start="20200101000000Z", end="20210101000000Z").install(proxy.cert, proxy.key)
+
+
+def a_port_of_another(proxy, pki):
+    taken = socket.create_server(("127.0.0.1", 0))
+    proxy.write_config(accept=[f"127.0.0.1:{proxy.port}",
+                               f"127.0.0.1:{taken.getsockname()[1]}"])
+    return taken
+
+
+BROKEN = [half_a_key, no_certificate, the_other_half, a_typing_error, a_worse_certificate,
+          a_port_of_another]
+
+
+def as_client(proxy, pair, **options):
+    it = context(**options)
+    it.load_cert_chain(pair.cert, pair.key)
+    return it
+
+
+@pytest.mark.parametrize("spoil", BROKEN, ids=lambda spoil: spoil.__name__)
+def test_new_lists_count_although_the_rest_is_refused(trusting, pki, spoil):
+    proxy = trusting()
+    other = pki.leaf("client_who_stays", extensions=CLIENT, cn="stays", san=[])
+    with Tls(proxy.port, tls=as_client(proxy, other)) as open_one:
+        assert open_one.request(get("/")).status == 200
+        assert gets_in(proxy, pki.client)
+        held = spoil(proxy, pki)
+        trusting.files[1].write_text(revocations(pki, pki.intermediate, revoked=[pki.client]))
+        proxy.hup()
+        assert proxy.wait_for("crl_reloaded")["generation"] == "2"
+        refused = proxy.wait_for("reload_refused")
+        assert (refused["serving"], refused["text"]) == (
+            "2", "nothing but revocation lists has changed")
+        assert not gets_in(proxy, pki.client) and gets_in(proxy, other)
+        assert open_one.request(get("/")).status == 200
+        done = proxy.command("reload", "-c", proxy.config, "--control", proxy.control, check=1)
+        assert "generation 2 is still served, as before" in said(done)
+        assert len(proxy.events("crl_reloaded")) == 1
+        del held
+    assert not proxy.events("reloaded")
+
+
+def test_the_command_says_that_the_lists_are_new(trusting, pki):
+    proxy = trusting()
+    half_a_key(proxy, pki)
+    trusting.files[1].write_text(revocations(pki, pki.intermediate, revoked=[pki.client]))
+    assert "generation 2 is served: as before, with the new revocation lists" in said(
+        proxy.reload(check=1))
+    trusting.files[1].write_text(revocations(pki, pki.intermediate))
+    done = proxy.command("reload", "-c", proxy.config, "--json", check=1)
+    verdict = json.loads(done.stdout)
+    assert verdict["crl_reloaded"] and not verdict["ok"] and verdict["generation"] == 3
+    assert gets_in(proxy, pki.client)
+
+
+@pytest.mark.parametrize("spoil", [half_a_key, no_certificate, a_worse_certificate],
+                         ids=lambda spoil: spoil.__name__)
+def test_a_watched_list_counts_while_a_pair_is_broken(trusting, pki, spoil):
+    proxy = trusting(watch="on")
+    proxy.wait_for("watch_looked")
+    spoil(proxy, pki)
+    trusting.files[1].write_text(revocations(pki, pki.intermediate, revoked=[pki.client]))
+    proxy.wait_for("crl_reloaded")
+    assert not gets_in(proxy, pki.client)
+    looked = len(proxy.events("watch_looked"))
+    proxy.wait_for("watch_looked", looked + 1)
+    assert len(proxy.events("crl_reloaded")) == 1
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.wait_for("reloaded")
+    assert not gets_in(proxy, pki.client)
+
+
+@pytest.mark.parametrize("lists", [
+    lambda text: text[:len(text) // 2],
+    lambda text: text.replace("X509 CRL", "CERTIFICATE"),
+    lambda text: ""], ids=["half", "no list", "empty"])
+def test_half_a_list_is_not_taken_either(trusting, pki, lists):
+    proxy = trusting()
+    half_a_key(proxy, pki)
+    fresh = revocations(pki, pki.intermediate, revoked=[pki.client])
+    trusting.files[1].write_text(lists(fresh))
+    proxy.hup()
+    assert proxy.wait_for("reload_refused")["text"] == "nothing has changed"
+    assert gets_in(proxy, pki.client)
+    trusting.files[1].write_text(fresh)
+    proxy.hup()
+    proxy.wait_for("crl_reloaded")
+    assert not gets_in(proxy, pki.client)
+
+
+def test_a_list_that_locks_everybody_out_does_not_come_in_that_way(trusting, pki):
+    proxy = trusting()
+    half_a_key(proxy, pki)
+    trusting.files[1].write_text(revocations(pki, pki.intermediate, first=-9, last=-1))
+    proxy.hup()
+    proxy.wait_for("reload_refused")
+    assert not proxy.events("crl_reloaded") and gets_in(proxy, pki.client)
+
+
+def test_a_revoked_client_does_not_come_back_by_its_ticket(trusting, pki):
+    proxy = trusting()
+    it = as_client(proxy, pki.client, versions=TLS12)
+    with Tls(proxy.port, tls=it) as client:
+        assert client.request(get("/", close=True)).status == 200
+        session = client.tls.session
+    half_a_key(proxy, pki)
+    trusting.files[1].write_text(revocations(pki, pki.intermediate, revoked=[pki.client]))
+    proxy.hup()
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        with Tls(proxy.port, tls=it, session=session) as client:
+            client.request(get("/"))
 
 
 def test_start_tells_it_loudly(trusting, pki):
