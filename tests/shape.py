@@ -8,6 +8,9 @@ import subprocess
 import sys
 
 INNER = re.compile(r"_(parts|private|state|internal|inner|io)\.h$")
+NO_CODE = re.compile(  # comments, characters, texts
+    r"/\*.*?\*/|//[^\n]*|'(?:\\.|[^'\\])+'|" r'"(?:\\.|[^"\\\n])*"', re.S)
+NO_FUNCTION = re.compile(r"(?:\.|->|\b(?:struct|union|enum)\s+)\s*\w+")
 
 
 def functions(files):
@@ -22,6 +25,13 @@ def functions(files):
             continue
         length = int(fields["end"]) - int(fields["line"]) + 1
         yield name, path, length, "file" in fields or rest[-1].endswith("file:")
+
+
+def names_used(text):
+    """How often each name stands in the code, which may be that of a function: not in a
+    comment or a text, not as a field of a struct and not as a struct's own name."""
+    return collections.Counter(
+        re.findall(r"\w+", NO_FUNCTION.sub(" ", NO_CODE.sub(" ", text))))
 
 
 def circles(calls):
@@ -78,12 +88,13 @@ def main():
         print(f"{folder:24} {by_folder[0][folder]:4} files {by_folder[1][folder]:6} lines")
     defined = list(functions(sources))
     lengths = sorted(length for _, _, length, _ in defined)
-    words = {str(path): collections.Counter(re.findall(r"\w+", texts[str(path)]))
-             for path in sources}
+    words = {str(path): names_used(texts[str(path)]) for path in sources}
     static = [(name, path) for name, path, _, is_static in defined if is_static]
     once = sum(words[path][name] == 2 for name, path in static)
     home = {name: path for name, path, _, is_static in defined if not is_static}
-    users = {name: [other for other in words if other != path and words[other][name]]
+    own = set(static)  # a static function hides another file's of the same name
+    users = {name: [other for other in words
+                    if other != path and words[other][name] and (name, other) not in own]
              for name, path in home.items()}
     calls = collections.defaultdict(set)
     for name, path in home.items():
