@@ -2,19 +2,10 @@
 
 #include "proxy/session/access_rules.h"
 #include "proxy/session/admission.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/client.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/error_status.h"
 #include "proxy/tls/tls.h"
-
-void handshake_leave(struct client *c)
-{
-    if (list_empty(&c->handshaking))
-        return;
-    list_remove(&c->handshaking);
-    source_handshake_over(c->source);
-    c->clients->counters.handshakes_in_progress--;
-}
 
 static bool hello_was_seen(struct client *c)
 {
@@ -54,7 +45,7 @@ static void answer_plain_http(struct client *c)
 {
     const struct error_status *reply = error_status_of(END_PLAIN_HTTP);
 
-    handshake_leave(c);
+    client_leave_handshakes(c);
     client_refuse(c, END_PLAIN_HTTP, reply->status, reply->text, NULL, false);
 }
 
@@ -82,7 +73,7 @@ void handshake_done(struct client *c)
 {
     const struct tls *tls = c->stream.tls;
 
-    handshake_leave(c);
+    client_leave_handshakes(c);
     if (tls == NULL)
         return;
     tls_counts_count(&c->clients->counters.tls, tls);

@@ -9,9 +9,6 @@
 
 struct client;
 
-/* It is one of those in progress no more. Idempotent. */
-void handshake_leave(struct client *c);
-
 /* The client may be closed afterwards: its service does not let its address in. */
 void handshake_done(struct client *c);
 void handshake_failed(struct client *c, enum end_reason reason, const char *detail);

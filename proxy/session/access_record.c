@@ -9,8 +9,7 @@
 #include "proxy/base/log.h"
 #include "proxy/http/head.h"
 #include "proxy/session/access_log.h"
-#include "proxy/session/client_log.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/client.h"
 #include "proxy/session/request_id.h"
 #include "proxy/tls/tls.h"
 
@@ -168,7 +167,7 @@ static void write_line(struct access_record *record)
 {
     const struct access_outcome *outcome = &record->outcome;
     struct client *c = record->client;
-    char peer[REPORT_PEER_MAX];
+    char peer[CLIENT_PEER_MAX];
     const char *at = record->text;
     struct access_entry entry = {
         .when = record->when,
@@ -181,7 +180,7 @@ static void write_line(struct access_record *record)
             : between(record->began, outcome->first_byte),
         .backend_ms = between(outcome->asked, outcome->answered),
         .id = record->id.text,
-        .peer = client_log_peer(c, peer),
+        .peer = client_peer(c, peer),
         .service = c->service->settings->name,
         .backend = record->backend,
         .status = outcome->status,

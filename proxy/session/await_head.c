@@ -1,14 +1,11 @@
 #include "proxy/session/await_head.h"
 
 #include "proxy/http/parser.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/client.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/error_status.h"
 #include "proxy/session/exchange.h"
 #include "proxy/session/pace.h"
-
-/* Below it reading goes on, if only to notice a client that goes away. */
-enum { UNPARSED_MAX = 32 * 1024 };
 
 /* ms a fresh connection has to begin its first request, while the worker is drained, and
  * where there is no room for another. */
@@ -65,6 +62,8 @@ static void watch_head(struct client *c)
     client_arm(c, c->service->settings->head_timeout);
 }
 
+static void next_request(struct client *c);
+
 /* Returns how many bytes were used up. */
 static size_t parse(struct client *c, const char *bytes, size_t len)
 {
@@ -80,7 +79,7 @@ static size_t parse(struct client *c, const char *bytes, size_t len)
                 watch_head(c);
             return len;
         case PARSE_HEAD:
-            exchange_begin(c, parser_head(c->parser));
+            exchange_begin(c, parser_head(c->parser), next_request);
             break;
         case PARSE_BODY:
             exchange_body(c->exchange, body, body_len);
@@ -101,6 +100,14 @@ static bool is_serving(const struct client *c)
     return c->state == CLIENT_AWAIT_HEAD || c->state == CLIENT_EXCHANGE;
 }
 
+static void update_reading(struct client *c)
+{
+    if (c->state == CLIENT_EXCHANGE)
+        exchange_update_reading(c->exchange);
+    else
+        client_read_if(c, !client_is_far_ahead(c));
+}
+
 void requests_data(struct client *c, const char *bytes, size_t len)
 {
     size_t used = buffer_len(&c->unparsed) == 0 ? parse(c, bytes, len) : 0;
@@ -111,7 +118,7 @@ void requests_data(struct client *c, const char *bytes, size_t len)
     }
     if (used < len)
         buffer_append(&c->unparsed, bytes + used, len - used);
-    client_update_reading(c);
+    update_reading(c);
 }
 
 /* How many requests were there at once is only known as they are parsed: they are counted
@@ -131,11 +138,6 @@ static void use_up(struct client *c, size_t used)
     buffer_consume(&c->unparsed, used);
 }
 
-bool requests_too_far_ahead(const struct client *c)
-{
-    return buffer_len(&c->unparsed) >= UNPARSED_MAX;
-}
-
 uint64_t requests_idle_limit(const struct client *c)
 {
     uint64_t idle = c->service->settings->idle_timeout;
@@ -148,7 +150,7 @@ void requests_await(struct client *c)
 {
     c->in_head = false;
     c->pending = SIZE_MAX;
-    client_enter(c, CLIENT_AWAIT_HEAD);
+    client_enter(c, CLIENT_AWAIT_HEAD, requests_idle_limit(c));
 }
 
 /* The turn of what waited. */
@@ -218,13 +220,9 @@ void requests_failed(struct client *c, enum end_reason reason)
     client_close(c, gone && !c->in_head ? requests_end_reason(c) : reason);
 }
 
-void requests_next(struct client *c, bool keep_alive)
+/* An exchange is complete. */
+static void next_request(struct client *c)
 {
-    if (!keep_alive) {
-        buffer_destroy(&c->unparsed);
-        client_end(c, END_DONE);
-        return;
-    }
     requests_await(c);
     requests_drained(c);
 }
@@ -238,8 +236,8 @@ void requests_drained(struct client *c)
         requests_close_notify(c);
     else if (c->state == CLIENT_AWAIT_HEAD)
         rest(c);
-    if (c->state <= CLIENT_EXCHANGE)
-        client_update_reading(c);
+    if (is_serving(c))
+        update_reading(c);
 }
 
 void requests_expired(struct client *c)

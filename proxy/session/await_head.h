@@ -15,17 +15,11 @@ struct client;
 
 void requests_data(struct client *c, const char *bytes, size_t len);
 
-/* So much waits that reading should pause. */
-bool requests_too_far_ahead(const struct client *c);
-
 /* Answers what the parser refused. */
 void requests_refuse(struct client *c);
 
 /* Enters AWAIT_HEAD. */
 void requests_await(struct client *c);
-
-/* An exchange is complete: the next request, or the end. */
-void requests_next(struct client *c, bool keep_alive);
 
 /* What happens in AWAIT_HEAD. */
 uint64_t requests_idle_limit(const struct client *c); /* ms it may last */

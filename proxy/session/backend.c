@@ -5,7 +5,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/session/client_log.h"
-#include "proxy/session/clients.h"
+#include "proxy/session/clients_shared.h"
 #include "proxy/session/generation.h"
 
 static const struct stream_events stream_events;
@@ -424,7 +424,7 @@ static void on_closed(struct stream *s)
     clients->backend_count--;
     if (!free_list_keep(&clients->backends, &b->link))
         free(b);
-    clients_on_gone(clients);
+    clients->gone(clients);
 }
 
 static const struct stream_events stream_events = {

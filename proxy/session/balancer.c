@@ -35,6 +35,11 @@ void backend_address_keep(struct backend_address **slot, struct backend_address 
     *slot = address;
 }
 
+const char *backend_address_text(const struct backend_address *address)
+{
+    return address != NULL ? address->endpoint.text : NULL;
+}
+
 static struct backend_address *address_new(
     uint32_t connect, const struct endpoint *endpoint)
 {

@@ -46,6 +46,9 @@ void backend_address_unref(struct backend_address *address); /* NULL is fine */
 /* Puts another reference, or NULL, in place of the one that *slot holds. */
 void backend_address_keep(struct backend_address **slot, struct backend_address *address);
 
+/* As written in a log; NULL for NULL. */
+const char *backend_address_text(const struct backend_address *address);
+
 struct balancer;
 
 struct balancer *balancer_new(void);

@@ -1,57 +1,71 @@
 #include "proxy/session/client.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "proxy/http/parser.h"
-#include "proxy/session/accept_phase.h"
+#include "proxy/base/log.h"
 #include "proxy/session/admission.h"
-#include "proxy/session/await_head.h"
-#include "proxy/session/client_log.h"
-#include "proxy/session/client_state.h"
-#include "proxy/session/ending.h"
-#include "proxy/session/exchange.h"
-#include "proxy/session/tunnel.h"
 
-/* A state: how long it may last, whether the client is read from, and what is done about
- * what the stream and the deadline tell. */
-struct reactions {
-    uint64_t (*limit)(const struct client *c); /* ms */
-    bool (*reads)(const struct client *c);
-    void (*data)(struct client *c, const char *bytes, size_t len);
-    void (*drained)(struct client *c);
-    void (*close_notify)(struct client *c);
-    void (*fin)(struct client *c, bool bare); /* bare: without close_notify */
-    void (*end_known)(struct client *c);
-    void (*failed)(struct client *c, enum end_reason reason, const char *detail);
-    void (*expired)(struct client *c);
-};
-
-static const struct reactions *reactions_of(const struct client *c);
-
-static const char NO_CLOSE_NOTIFY[] = "closed without close_notify";
-
-static const struct service_settings *settings_of(const struct client *c)
-{
-    return c->service->settings;
-}
+/* Below it reading goes on, if only to notice a client that goes away. */
+enum { UNPARSED_MAX = 32 * 1024 };
 
 /* ---- states and deadlines ---- */
 
-void client_arm(struct client *c, uint64_t deadline_ms)
+const char *client_state_text(enum client_state state)
 {
-    loop_arm(c->clients->loop, &c->deadline, deadline_ms);
+    static const char *const texts[] = {
+#define X(name, text) text,
+        CLIENT_STATES(X)
+#undef X
+    };
+
+    return texts[state];
 }
 
-void client_enter(struct client *c, enum client_state next)
+static void change_state(struct client *c, enum client_state next)
 {
-    client_log_state(c, (enum client_state)c->state, next);
+    log_debug("event=state conn=%u from=%s to=%s", c->id,
+        client_state_text((enum client_state)c->state), client_state_text(next));
     c->state = (uint8_t)next;
     list_remove(&c->idle);
+}
+
+void client_enter(struct client *c, enum client_state next, uint64_t limit)
+{
+    change_state(c, next);
     if (next == CLIENT_AWAIT_HEAD)
         list_append(&c->clients->idle_clients, &c->idle);
-    client_arm(c, reactions_of(c)->limit(c));
+    client_arm(c, limit);
+}
+
+void client_enter_closed(struct client *c)
+{
+    change_state(c, CLIENT_CLOSED);
+    deadline_disarm(&c->deadline);
+}
+
+void client_arm(struct client *c, uint64_t limit)
+{
+    loop_arm(c->clients->loop, &c->deadline, limit);
+}
+
+void client_leave_handshakes(struct client *c)
+{
+    if (list_empty(&c->handshaking))
+        return;
+    list_remove(&c->handshaking);
+    source_handshake_over(c->source);
+    c->clients->counters.handshakes_in_progress--;
+}
+
+/* ---- bytes ---- */
+
+void client_write(struct client *c, const char *bytes, size_t len)
+{
+    c->clients->counters.bytes_to_clients += len;
+    if (!stream_write(&c->stream, bytes, len))
+        c->full = true;
 }
 
 void client_watch(struct client *c)
@@ -68,20 +82,20 @@ bool client_took_some(struct client *c, size_t *taken)
     return *taken > 0;
 }
 
-void client_write(struct client *c, const char *bytes, size_t len)
+void client_read_if(struct client *c, bool wanted)
 {
-    c->clients->counters.bytes_to_clients += len;
-    if (!stream_write(&c->stream, bytes, len))
-        c->full = true;
-}
-
-void client_update_reading(struct client *c)
-{
-    if (reactions_of(c)->reads(c))
+    if (wanted)
         stream_resume(&c->stream);
     else
         stream_pause(&c->stream);
 }
+
+bool client_is_far_ahead(const struct client *c)
+{
+    return buffer_len(&c->unparsed) >= UNPARSED_MAX;
+}
+
+/* ---- its name ---- */
 
 static void print_address(const struct in6_addr *address, char *text)
 {
@@ -104,386 +118,11 @@ const char *client_ip(const struct client *c)
     return text;
 }
 
-/* ---- what the stream tells ---- */
-
-static struct client *client_of(struct stream *s)
+const char *client_peer(const struct client *c, char *text)
 {
-    return container_of(s, struct client, stream);
-}
-
-static void on_opened(struct stream *s)
-{
-    struct client *c = client_of(s);
-
-    handshake_done(c);
-    if (c->state == CLIENT_CLOSED)
-        return;
-    if (settings_of(c)->protocol == PROTOCOL_TCP)
-        tunnel_begin(c);
-    else
-        requests_await(c);
-    clients_on_gone(c->clients);
-}
-
-static void on_data(struct stream *s, const char *bytes, size_t len)
-{
-    struct client *c = client_of(s);
-
-    c->clients->counters.bytes_from_clients += len;
-    reactions_of(c)->data(c, bytes, len);
-}
-
-static void on_drained(struct stream *s)
-{
-    struct client *c = client_of(s);
-
-    c->full = false;
-    reactions_of(c)->drained(c);
-}
-
-static void on_close_notify(struct stream *s)
-{
-    struct client *c = client_of(s);
-
-    c->peer = CLIENT_SAID_CLOSE;
-    reactions_of(c)->close_notify(c);
-}
-
-static void on_fin(struct stream *s)
-{
-    struct client *c = client_of(s);
-    bool bare = c->peer == CLIENT_TALKS;
-
-    c->peer = CLIENT_SENT_FIN;
-    reactions_of(c)->fin(c, bare);
-}
-
-static void on_end_known(struct stream *s)
-{
-    struct client *c = client_of(s);
-
-    reactions_of(c)->end_known(c);
-}
-
-static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
-{
-    struct client *c = client_of(s);
-
-    reactions_of(c)->failed(c, reason, detail);
-}
-
-static void on_closed(struct stream *s)
-{
-    struct client *c = client_of(s);
-    struct clients *clients = c->clients;
-
-    list_remove(&c->link);
-    clients->counters.connections--;
-    clients->leaving -= c->makes_room;
-    c->generation->clients--;
-    source_leave(c->source);
-    parser_free(c->parser);
-    buffer_destroy(&c->unparsed);
-    generation_unref(c->generation);
-    free(c);
-    clients_on_gone(clients);
-}
-
-static const struct stream_events stream_events = {
-    .opened = on_opened,
-    .data = on_data,
-    .drained = on_drained,
-    .close_notify = on_close_notify,
-    .fin = on_fin,
-    .end_known = on_end_known,
-    .failed = on_failed,
-    .closed = on_closed,
-};
-
-static void on_deadline(struct deadline *deadline)
-{
-    struct client *c = container_of(deadline, struct client, deadline);
-
-    reactions_of(c)->expired(c);
-}
-
-/* ---- HANDSHAKE ---- */
-
-static void ignore(struct client *c)
-{
-    (void)c;
-}
-
-static bool always(const struct client *c)
-{
-    (void)c;
-    return true;
-}
-
-static uint64_t handshake_limit(const struct client *c)
-{
-    return settings_of(c)->handshake_timeout;
-}
-
-static void handshake_close_notify(struct client *c)
-{
-    client_close(c, END_PROBE);
-}
-
-static void handshake_fin(struct client *c, bool bare)
-{
-    (void)bare;
-    handshake_failed(c, END_CLIENT_GONE, "closed during the handshake");
-}
-
-static void handshake_expired(struct client *c)
-{
-    handshake_failed(c, END_HANDSHAKE_TIMEOUT, "not done within handshake_timeout");
-}
-
-/* ---- AWAIT_HEAD ---- */
-
-static bool await_head_reads(const struct client *c)
-{
-    return !requests_too_far_ahead(c);
-}
-
-/* Replies that it still has to read are on their way. */
-static void await_head_end_known(struct client *c)
-{
-    if (stream_error(&c->stream) != 0)
-        requests_failed(c, END_CLIENT_RESET);
-    else if (stream_fin_is_bare(&c->stream))
-        requests_failed(c, END_CLIENT_GONE);
-}
-
-static void await_head_fin(struct client *c, bool bare)
-{
-    c->detail = bare ? NO_CLOSE_NOTIFY : c->detail;
-    requests_fin(c, bare);
-}
-
-static void await_head_failed(
-    struct client *c, enum end_reason reason, const char *detail)
-{
-    c->detail = detail;
-    requests_failed(c, reason);
-}
-
-/* ---- EXCHANGE ---- */
-
-static uint64_t response_limit(const struct client *c)
-{
-    return settings_of(c)->response_timeout;
-}
-
-static bool exchange_reads(const struct client *c)
-{
-    return !c->exchange->backend_full && !requests_too_far_ahead(c);
-}
-
-static void exchange_drained(struct client *c)
-{
-    exchange_client_drained(c->exchange);
-}
-
-static void exchange_close_notify(struct client *c)
-{
-    exchange_client_ended(c->exchange);
-}
-
-static void exchange_failed(struct client *c, enum end_reason reason, const char *detail)
-{
-    c->detail = detail;
-    exchange_client_gone(c->exchange, reason);
-}
-
-/* A client that sends a FIN before its reply has begun will not read it, however politely
- * it said so: it is not worth the backend's time. In the middle of a reply it may have
- * shut down its own half alone. */
-static void exchange_fin(struct client *c, bool bare)
-{
-    if (bare)
-        exchange_failed(c, END_CLIENT_GONE, NO_CLOSE_NOTIFY);
-    else if (!c->exchange->answering)
-        exchange_failed(c, END_CLIENT_GONE, "closed before its reply had begun");
-}
-
-static void exchange_end_known(struct client *c)
-{
-    if (stream_error(&c->stream) != 0)
-        exchange_failed(c, END_CLIENT_RESET, strerror(stream_error(&c->stream)));
-    else
-        exchange_fin(c, stream_fin_is_bare(&c->stream));
-}
-
-static void exchange_deadline(struct client *c)
-{
-    exchange_expired(c->exchange);
-}
-
-/* ---- TUNNEL ---- */
-
-static bool tunnel_reads(const struct client *c)
-{
-    return !tunnel_blocks_client(c->tunnel);
-}
-
-static void tunnel_data(struct client *c, const char *bytes, size_t len)
-{
-    tunnel_client_data(c->tunnel, bytes, len);
-}
-
-static void tunnel_drained(struct client *c)
-{
-    tunnel_client_drained(c->tunnel);
-}
-
-static void tunnel_close_notify(struct client *c)
-{
-    tunnel_client_ended(c->tunnel);
-}
-
-static void tunnel_fin(struct client *c, bool bare)
-{
-    if (bare)
-        tunnel_client_cut(c->tunnel, NO_CLOSE_NOTIFY);
-}
-
-static void tunnel_end_known(struct client *c)
-{
-    tunnel_client_end_known(c->tunnel);
-}
-
-static void tunnel_failed(struct client *c, enum end_reason reason, const char *detail)
-{
-    c->detail = detail;
-    tunnel_client_lost(c->tunnel, reason);
-}
-
-static void tunnel_deadline(struct client *c)
-{
-    tunnel_expired(c->tunnel);
-}
-
-/* ---- LINGER ---- */
-
-static uint64_t linger_limit(const struct client *c)
-{
-    return settings_of(c)->linger_timeout;
-}
-
-static void linger_data(struct client *c, const char *bytes, size_t len)
-{
-    (void)bytes;
-    ending_data(c, len);
-}
-
-static void linger_fin(struct client *c, bool bare)
-{
-    (void)bare;
-    ending_drained(c);
-}
-
-static void linger_failed(struct client *c, enum end_reason reason, const char *detail)
-{
-    (void)detail;
-    ending_failed(c, reason);
-}
-
-static const struct reactions *reactions_of(const struct client *c)
-{
-    static const struct reactions reactions[] = {
-        [CLIENT_HANDSHAKE] = {handshake_limit, always, requests_data, ignore,
-            handshake_close_notify, handshake_fin, ignore, handshake_failed,
-            handshake_expired},
-        [CLIENT_AWAIT_HEAD] = {requests_idle_limit, await_head_reads, requests_data,
-            requests_drained, requests_close_notify, await_head_fin, await_head_end_known,
-            await_head_failed, requests_expired},
-        [CLIENT_EXCHANGE] = {response_limit, exchange_reads, requests_data,
-            exchange_drained, exchange_close_notify, exchange_fin, exchange_end_known,
-            exchange_failed, exchange_deadline},
-        [CLIENT_TUNNEL] = {response_limit, tunnel_reads, tunnel_data, tunnel_drained,
-            tunnel_close_notify, tunnel_fin, tunnel_end_known, tunnel_failed,
-            tunnel_deadline},
-        [CLIENT_LINGER] = {linger_limit, always, linger_data, ending_drained,
-            ending_drained, linger_fin, ignore, linger_failed, ending_expired},
-        [CLIENT_CLOSED] = {.reads = always}, /* nothing is told of it but closed() */
-    };
-
-    return &reactions[c->state];
-}
-
-/* ---- the beginning ---- */
-
-static void remember_peer(struct client *c, const struct sockaddr_storage *peer)
-{
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;
-    const struct sockaddr_in *four = (const struct sockaddr_in *)peer;
-
-    if (peer->ss_family == AF_INET6) {
-        c->address = six->sin6_addr;
-        c->port = ntohs(six->sin6_port);
-    } else if (peer->ss_family == AF_INET) {
-        c->address.s6_addr[10] = c->address.s6_addr[11] = 0xff;
-        memcpy(&c->address.s6_addr[12], &four->sin_addr, sizeof(four->sin_addr));
-        c->port = ntohs(four->sin_port);
-    }
-}
-
-struct client *client_new(struct clients *clients, struct service *service,
-    const struct sockaddr_storage *peer, struct source *source)
-{
-    struct client *c = calloc(1, sizeof(*c));
-
-    if (c == NULL)
-        abort();
-    c->clients = clients;
-    c->service = service;
-    c->generation = generation_ref(service->generation);
-    c->generation->clients++;
-    c->source = source;
-    c->id = ++clients->last_id;
-    c->accepted = loop_now(clients->loop);
-    remember_peer(c, peer);
-    deadline_init(&c->deadline, on_deadline);
-    list_init(&c->link);
-    list_init(&c->handshaking);
-    list_init(&c->access);
-    list_init(&c->idle);
-    list_append(&clients->clients, &c->link);
-    list_append(&clients->handshaking, &c->handshaking);
-    clients->counters.connections++;
-    clients->counters.handshakes_in_progress++;
-    return c;
-}
-
-void client_start(struct client *c, int fd)
-{
-    stream_accept(&c->stream, c->clients->loop, &stream_events, fd, c->service->tls);
-    stream_set_priority(&c->stream, source_priority(c->source, c->accepted));
-    client_arm(c, reactions_of(c)->limit(c));
-}
-
-void client_adopt(struct client *c, struct service *service)
-{
-    struct generation *old = c->generation;
-
-    if (!stream_restart_tls(&c->stream, service->tls))
-        return;
-    c->service = service;
-    c->generation = generation_ref(service->generation);
-    c->generation->clients++;
-    old->clients--;
-    generation_unref(old);
-}
-
-void client_end_now(struct client *c)
-{
-    if (c->state == CLIENT_EXCHANGE)
-        exchange_client_gone(c->exchange, END_DRAINED);
-    else if (c->state == CLIENT_TUNNEL)
-        tunnel_client_gone(c->tunnel, END_DRAINED);
-    else
-        client_close(c, END_DRAINED);
+    const char *ip = client_ip(c);
+
+    snprintf(text, CLIENT_PEER_MAX, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip,
+        c->port);
+    return text;
 }

@@ -1,62 +1,119 @@
 /*
- * client.h - one client connection from accept to its last byte.
+ * client.h - struct client: one client connection from accept to its last byte, where it
+ * is in its life, and what every part of that life does with it.
  *
- * States, each with its own deadline: HANDSHAKE, AWAIT_HEAD, EXCHANGE, LINGER (http);
- * HANDSHAKE, TUNNEL, LINGER (tcp). `clients` is what all clients of a worker share.
+ * Inside session/ only; clients.h is what the worker sees. client_events.h says what
+ * happens in each state.
  */
 #ifndef WLBPROXY_SESSION_CLIENT_H
 #define WLBPROXY_SESSION_CLIENT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
-#include "proxy/base/counters.h"
+#include "proxy/base/buffer.h"
+#include "proxy/base/end_reason.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/stream.h"
+#include "proxy/session/clients_shared.h"
+#include "proxy/session/generation.h"
 
-struct clients;
-struct loop;
-struct service;
-struct generation;
+struct backend;
+struct exchange;
+struct parser;
+struct source;
+struct tunnel;
 
-/* Made once per worker. */
-struct clients *clients_new(struct loop *loop);
-/* After clients_drain()'s empty(), or when the loop has nothing left. */
-void clients_free(struct clients *clients);
-
-struct counters *clients_counters(struct clients *clients);
-
-/* Takes over fd (accepted, non-blocking) for a service of the current generation, takes a
- * reference on it. `peer` is copied. May refuse by admission limits: then fd is closed.
+/* Where a client connection is in its life, named after what is awaited:
+ *
+ *     HANDSHAKE ---> AWAIT_HEAD <---> EXCHANGE
+ *       |   |            |             |    |
+ *       |   |            |             |    '--(101)--> TUNNEL <--(tcp)-- HANDSHAKE
+ *       |   |            v             v                  |
+ *       |   '--------> LINGER <--------+------------------'
+ *       |                |
+ *       '--------------> CLOSED <---- from any state: nothing more can be delivered
  */
-void client_accept(struct clients *clients, struct service *service, int fd,
-    const struct sockaddr_storage *peer);
+#define CLIENT_STATES(X)                                                                 \
+    X(HANDSHAKE, "handshake")                                                            \
+    X(AWAIT_HEAD, "await_head")                                                          \
+    X(EXCHANGE, "exchange")                                                              \
+    X(TUNNEL, "tunnel")                                                                  \
+    X(LINGER, "linger")                                                                  \
+    X(CLOSED, "closed")
 
-uint32_t clients_count(const struct clients *clients);
+enum client_state {
+#define X(name, text) CLIENT_##name,
+    CLIENT_STATES(X)
+#undef X
+};
 
-/* False while max_connections are open: the worker pauses its listeners; whoever was told
- * so is called (`room`) when there is room again. */
-bool clients_have_room(struct clients *clients);
-void clients_on_room(struct clients *clients, void (*room)(void *owner), void *owner);
+/* How far the client has ended. */
+enum client_end { CLIENT_TALKS, CLIENT_SAID_CLOSE, CLIENT_SENT_FIN };
 
-/* No more requests on any connection: idle ones end now, busy ones after their reply.
- * `empty` is called once, when the last client and the last backend connection are gone;
- * at once, from inside, if there is none. */
-void clients_drain(struct clients *clients, void (*empty)(void *owner), void *owner);
+struct client {
+    struct stream stream;
+    struct clients *clients;
+    struct generation *generation; /* one reference */
+    struct service *service;
+    struct source *source; /* of admission.h; NULL: not tracked */
+    struct parser *parser; /* of requests; NULL while idle */
+    union {
+        struct exchange *exchange; /* EXCHANGE: owned */
+        struct tunnel *tunnel; /* TUNNEL: owned */
+    };
+    struct backend *bound; /* slot of backend.h: carries this client's identity; idle */
+    struct buffer unparsed; /* what came ahead of its turn */
+    struct list link, handshaking;
+    struct list access; /* access_record.h: records that are closed, not yet written */
+    struct list idle; /* in clients->idle_clients while it awaits a request */
+    struct deadline deadline;
+    struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
+    uint64_t accepted; /* ms */
+    size_t pending; /* not yet with the peer, at the last look */
+    size_t batch; /* of `unparsed`, as long as it was when counting began */
+    const char *detail; /* of what failed or was refused, for the log; borrowed */
+    uint32_t id, requests;
+    uint32_t discarded, stalled; /* LINGER: bytes; ms without the peer taking any */
+    uint32_t discarded_before; /* the last look */
+    uint32_t ahead; /* requests taken from the batch */
+    uint16_t port;
+    uint8_t state, reason;
+    uint8_t peer; /* enum client_end */
+    uint8_t ended_in; /* state when its end began, for the log */
+    bool in_head; /* the head deadline runs */
+    bool makes_room; /* LINGER: ended for a new one, counted in clients->leaving */
+    bool full; /* it does not read as fast as we write */
+};
 
-/* Ends everything now; the closed events follow from the loop. */
-void clients_close_all(struct clients *clients);
+const char *client_state_text(enum client_state state);
 
-/* Clients of `from` that have not said a byte yet shake hands under the service of the
- * same name in `to`: from now on no handshake shows what `from` served. */
-void clients_adopt(
-    struct clients *clients, struct generation *from, struct generation *to);
+/* The one place that changes the state; `limit` (ms) is how long it may last. */
+void client_enter(struct client *c, enum client_state next, uint64_t limit);
+void client_enter_closed(struct client *c); /* the last one, without a limit */
+void client_arm(struct client *c, uint64_t limit); /* anew, in the same state */
 
-/* A handshake that began before `current` has chosen its certificate and awaits a key
- * operation: it may still show the old one. A matter of milliseconds. */
-bool clients_shows_older(const struct clients *clients, const struct generation *current);
+/* Its handshake is none of those in progress any more. Idempotent. */
+void client_leave_handshakes(struct client *c);
 
-/* Gives up the idle backend connections and the like of a generation that is no longer
- * current, so that nothing but its clients holds it. */
-void clients_retire(struct clients *clients, struct generation *generation);
+void client_write(struct client *c, const char *bytes, size_t len);
+
+/* Did the peer take anything since the last look (or since client_watch())? */
+void client_watch(struct client *c);
+bool client_took_some(struct client *c, size_t *taken);
+
+/* Whether it is read from; follows from the state alone. */
+void client_read_if(struct client *c, bool wanted);
+/* So much waits unparsed that it should not be. */
+bool client_is_far_ahead(const struct client *c);
+
+/* "192.0.2.7" or "2001:db8::1"; stays until the next call. */
+const char *client_ip(const struct client *c);
+
+enum { CLIENT_PEER_MAX = 64 };
+
+/* "192.0.2.7:51234", "[2001:db8::1]:51234"; into `text`, and returned. */
+const char *client_peer(const struct client *c, char *text);
 
 #endif

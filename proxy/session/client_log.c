@@ -5,36 +5,24 @@
 
 #include "config/endpoint.h"
 #include "proxy/base/log.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/client.h"
 #include "proxy/tls/tls.h"
 
 enum { QUOTED_MAX = 320 };
 
-static const char *const state_names[] = {
-#define X(name, text) text,
-    CLIENT_STATES(X)
-#undef X
-};
-
-const char *client_log_peer(const struct client *c, char *text)
+/* One more line for this reason, unless too many came lately. */
+static bool may_log(struct clients *clients, enum end_reason reason)
 {
-    const char *ip = client_ip(c);
-
-    snprintf(text, REPORT_PEER_MAX, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip,
-        c->port);
-    return text;
+    if (log_rate_limit_allow(&clients->log_limit, reason, loop_now(clients->loop)))
+        return true;
+    if (!deadline_is_armed(&clients->suppressed_due))
+        loop_arm(clients->loop, &clients->suppressed_due, LOG_LIMIT_SUMMARY);
+    return false;
 }
 
 static const char *quote(char *out, const char *text)
 {
     return log_quote(out, QUOTED_MAX, text, strlen(text));
-}
-
-void client_log_state(
-    const struct client *c, enum client_state from, enum client_state to)
-{
-    log_debug(
-        "event=state conn=%u from=%s to=%s", c->id, state_names[from], state_names[to]);
 }
 
 void client_log_handshake(struct client *c)
@@ -43,10 +31,10 @@ void client_log_handshake(struct client *c)
     static const struct tls_info none = {
         .engine = "-", .version = "", .sni = "", .alert = ""};
     const struct tls_info *tls = stream_tls_info(&c->stream);
-    char peer[REPORT_PEER_MAX], sni[QUOTED_MAX], offered[QUOTED_MAX], cause[QUOTED_MAX],
+    char peer[CLIENT_PEER_MAX], sni[QUOTED_MAX], offered[QUOTED_MAX], cause[QUOTED_MAX],
         alert[QUOTED_MAX], said[QUOTED_MAX];
 
-    if (!log_enabled(end_reason_level(reason)) || !clients_may_log(c->clients, reason))
+    if (!log_enabled(end_reason_level(reason)) || !may_log(c->clients, reason))
         return;
     if (reason == END_DENIED &&
         !denied_log_may(&c->clients->denied, &c->address, loop_now(c->clients->loop)))
@@ -57,9 +45,9 @@ void client_log_handshake(struct client *c)
         "event=end conn=%u peer=%s service=%s reason=%s state=handshake engine=%s "
         "sni=%s offered=%s "
         "alert=%s cause=%s detail=%s ms=%llu",
-        c->id, client_log_peer(c, peer), c->service->settings->name,
-        end_reason_text(reason), tls->engine, quote(sni, tls->sni),
-        quote(offered, tls->offered), quote(alert, tls->alert), quote(cause, tls->cause),
+        c->id, client_peer(c, peer), c->service->settings->name, end_reason_text(reason),
+        tls->engine, quote(sni, tls->sni), quote(offered, tls->offered),
+        quote(alert, tls->alert), quote(cause, tls->cause),
         quote(said, c->detail != NULL ? c->detail : ""),
         (unsigned long long)(loop_now(c->clients->loop) - c->accepted));
 }
@@ -67,16 +55,16 @@ void client_log_handshake(struct client *c)
 void client_log_end(struct client *c)
 {
     enum log_level level = end_reason_level(c->reason);
-    char peer[REPORT_PEER_MAX], said[QUOTED_MAX];
+    char peer[CLIENT_PEER_MAX], said[QUOTED_MAX];
     const struct tls_info *tls = stream_tls_info(&c->stream);
 
-    if (!log_enabled(level) || !clients_may_log(c->clients, c->reason))
+    if (!log_enabled(level) || !may_log(c->clients, c->reason))
         return;
     log_at(level,
         "event=end conn=%u peer=%s service=%s reason=%s state=%s engine=%s requests=%u "
         "in=%llu out=%llu ms=%llu%s%s",
-        c->id, client_log_peer(c, peer), c->service->settings->name,
-        end_reason_text(c->reason), state_names[c->ended_in],
+        c->id, client_peer(c, peer), c->service->settings->name,
+        end_reason_text(c->reason), client_state_text((enum client_state)c->ended_in),
         tls != NULL ? tls->engine : "-", c->requests,
         (unsigned long long)c->stream.bytes_in, (unsigned long long)c->stream.bytes_out,
         (unsigned long long)(loop_now(c->clients->loop) - c->accepted),
@@ -89,7 +77,7 @@ void client_log_backend_failure(struct client *c, const char *backend,
 {
     char said[QUOTED_MAX];
 
-    if (!clients_may_log(c->clients, reason))
+    if (!may_log(c->clients, reason))
         return;
     log_at(end_reason_level(reason),
         "event=backend_failed conn=%u service=%s backend=%s reason=%s answered=%s "
@@ -101,7 +89,7 @@ void client_log_backend_failure(struct client *c, const char *backend,
 void client_log_surplus(struct clients *clients, const struct service *service,
     const char *backend, size_t bytes)
 {
-    if (!clients_may_log(clients, END_BACKEND_NONSENSE))
+    if (!may_log(clients, END_BACKEND_NONSENSE))
         return;
     log_warning("event=surplus_discarded service=%s backend=%s bytes=%zu detail=\"bytes "
                 "behind the end of a reply; its connection is not used again\"",
@@ -113,17 +101,15 @@ void client_log_refusal(
 {
     struct endpoint endpoint = {.address = *peer};
 
-    if (!clients_may_log(clients, reason))
+    if (!may_log(clients, reason))
         return;
     endpoint_describe(&endpoint);
     log_at(end_reason_level(reason), "event=refused peer=%s reason=%s", endpoint.text,
         end_reason_text(reason));
 }
 
-bool client_log_suppressed(struct clients *clients)
+void client_log_suppressed(struct clients *clients)
 {
-    bool any = false;
-
     for (int reason = 0; reason < END_REASON_COUNT; reason++) {
         uint32_t held =
             log_rate_limit_take_suppressed(&clients->log_limit, (enum end_reason)reason);
@@ -132,7 +118,10 @@ bool client_log_suppressed(struct clients *clients)
             log_at(end_reason_level((enum end_reason)reason),
                 "event=log_suppressed reason=%s lines=%u seconds=%u",
                 end_reason_text((enum end_reason)reason), held, LOG_LIMIT_SUMMARY / 1000);
-        any = any || held > 0;
     }
-    return any;
+}
+
+void client_log_on_suppressed_due(struct deadline *due)
+{
+    client_log_suppressed(container_of(due, struct clients, suppressed_due));
 }

@@ -4,12 +4,15 @@
 #ifndef WLBPROXY_SESSION_CLIENT_LOG_H
 #define WLBPROXY_SESSION_CLIENT_LOG_H
 
-#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
 
-#include "proxy/session/client_state.h"
+#include "proxy/base/end_reason.h"
 
-void client_log_state(
-    const struct client *c, enum client_state from, enum client_state to);
+struct client;
+struct clients;
+struct deadline;
+struct service;
 
 /* Where a handshake failed, with what the client offered and why it may have failed. */
 void client_log_handshake(struct client *c);
@@ -30,12 +33,9 @@ void client_log_surplus(struct clients *clients, const struct service *service,
 void client_log_refusal(
     struct clients *clients, enum end_reason reason, const struct sockaddr_storage *peer);
 
-/* What was held back since the last time. True if anything still is. */
-bool client_log_suppressed(struct clients *clients);
-
-enum { REPORT_PEER_MAX = 64 };
-
-/* "192.0.2.7:51234", "[2001:db8::1]:51234" */
-const char *client_log_peer(const struct client *c, char *text);
+/* Tells what was held back since the last time: when the clients' deadline
+ * `suppressed_due` is over, and at the end. */
+void client_log_on_suppressed_due(struct deadline *due);
+void client_log_suppressed(struct clients *clients);
 
 #endif

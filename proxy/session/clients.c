@@ -14,8 +14,9 @@
 #include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
+#include "proxy/session/client_events.h"
 #include "proxy/session/client_log.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/clients_shared.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
 #include "proxy/session/shed.h"
@@ -28,42 +29,6 @@ enum {
     LEAVING_MAX = 32, /* beyond max_connections, for a moment: descriptors are reserved */
     MANY_CLIENTS = 256, /* whose memory is worth giving back */
 };
-
-/* ---- free_list ---- */
-
-struct list *free_list_take(struct free_list *free_list)
-{
-    struct list *node = list_take(&free_list->list);
-
-    if (node != NULL)
-        free_list->count--;
-    return node;
-}
-
-bool free_list_keep(struct free_list *free_list, struct list *node)
-{
-    if (free_list->count >= FRONT_SPARES)
-        return false;
-    free_list->count++;
-    list_append(&free_list->list, node);
-    return true;
-}
-
-/* ---- the log ---- */
-
-bool clients_may_log(struct clients *clients, enum end_reason reason)
-{
-    if (log_rate_limit_allow(&clients->log_limit, reason, loop_now(clients->loop)))
-        return true;
-    if (!deadline_is_armed(&clients->suppressed_due))
-        loop_arm(clients->loop, &clients->suppressed_due, LOG_LIMIT_SUMMARY);
-    return false;
-}
-
-static void on_suppressed_due(struct deadline *due)
-{
-    client_log_suppressed(container_of(due, struct clients, suppressed_due));
-}
 
 /* ---- room ---- */
 
@@ -174,7 +139,7 @@ static void give_back_memory(struct clients *clients)
     malloc_trim(0);
 }
 
-void clients_on_gone(struct clients *clients)
+static void on_gone(struct clients *clients)
 {
     give_back_memory(clients);
     look_for_room(clients);
@@ -197,12 +162,13 @@ struct clients *clients_new(struct loop *loop)
     list_init(&clients->idle_clients);
     list_init(&clients->connecting);
     list_init(&clients->unused);
-    list_init(&clients->exchanges.list);
-    list_init(&clients->backends.list);
+    free_list_init(&clients->exchanges);
+    free_list_init(&clients->backends);
     list_init(&clients->access_waiting);
     deadline_init(&clients->access_due, access_on_due);
-    deadline_init(&clients->suppressed_due, on_suppressed_due);
+    deadline_init(&clients->suppressed_due, client_log_on_suppressed_due);
     deadline_init(&clients->room_due, on_room_due);
+    clients->gone = on_gone;
     return clients;
 }
 
@@ -309,7 +275,7 @@ static void make_room_for_handshake(struct clients *clients)
         handshake_shed(one);
 }
 
-void client_accept(struct clients *clients, struct service *service, int fd,
+void clients_accept(struct clients *clients, struct service *service, int fd,
     const struct sockaddr_storage *peer)
 {
     const struct settings *settings = service->generation->settings;
@@ -326,7 +292,7 @@ void client_accept(struct clients *clients, struct service *service, int fd,
     if (clients_count(clients) >= clients->clients_peak)
         clients->clients_peak = clients_count(clients) + 1;
     make_room_for_handshake(clients);
-    client_start(client_new(clients, service, peer, source), fd);
+    client_begin(clients, service, fd, peer, source);
 }
 
 /* ---- the end ---- */

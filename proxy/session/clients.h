@@ -1,69 +1,72 @@
 /*
- * clients.h - what all clients of one worker share: counters, admission, free lists.
+ * clients.h - all client connections of one worker: accepted, counted, drained.
  *
- * Inside session/ only; client.h is what process/ sees.
+ * The folder's face: the worker sees no other part of a client. Below it, each file calls
+ * those under it and none above:
+ *
+ *     clients                                    accept, room, drain
+ *     client_events                              state x event -> function
+ *     accept_phase    await_head                 the parts of a client's life
+ *                     exchange
+ *                     exchange_up, exchange_down
+ *                     tunnel
+ *     ending                                     how each of them ends
+ *     backend, access_record, client_log
+ *     client                                     struct client, its state
  */
 #ifndef WLBPROXY_SESSION_CLIENTS_H
 #define WLBPROXY_SESSION_CLIENTS_H
 
-#include "proxy/base/buffer.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
 #include "proxy/base/counters.h"
-#include "proxy/base/list.h"
-#include "proxy/net/deadline.h"
-#include "proxy/net/loop.h"
-#include "proxy/session/denied_log.h"
-#include "proxy/session/log_rate_limit.h"
 
-struct admission;
-struct parser;
+struct clients;
+struct loop;
 struct service;
+struct generation;
 
-enum { FRONT_SPARES = 64 }; /* of each kind kept for the next one */
+/* Made once per worker. */
+struct clients *clients_new(struct loop *loop);
+/* After clients_drain()'s empty(), or when the loop has nothing left. */
+void clients_free(struct clients *clients);
 
-/* Objects that wait for reuse, linked by a struct list inside them. */
-struct free_list {
-    struct list list;
-    unsigned count;
-};
+struct counters *clients_counters(struct clients *clients);
 
-struct clients {
-    struct loop *loop;
-    struct counters counters;
-    struct admission *admission;
-    struct list clients; /* struct client.link */
-    struct list handshaking; /* struct client.handshaking: oldest first */
-    struct list idle_clients; /* struct client.idle: the longest idle first */
-    struct list connecting; /* struct backend.link */
-    struct list unused; /* struct backend.unused: idle connections and probes */
-    struct free_list exchanges, backends;
-    struct buffer scratch; /* one flight towards a client, while it is put together */
-    struct log_rate_limit log_limit;
-    struct list access_waiting; /* access_record.h: closed records, oldest first */
-    struct deadline access_due; /* for a look at them */
-    struct denied_log denied;
-    struct deadline suppressed_due; /* for the summary of what was held back */
-    struct deadline room_due; /* for another look, while there is no room */
-    unsigned backend_count; /* connections to backends, closing ones too */
-    uint32_t last_id;
-    uint64_t full_told; /* ms: when the house was last full; 0: never */
-    uint32_t leaving; /* clients that were ended to make room, not closed yet */
-    uint32_t clients_peak; /* most clients at a time, since memory was last given back */
-    uint32_t max_connections, max_handshakes; /* of the generation that last accepted */
-    bool draining, waiting_for_room;
-    void (*room)(void *owner);
-    void *room_owner;
-    void (*empty)(void *owner);
-    void *empty_owner;
-};
+/* Takes over fd (accepted, non-blocking) for a service of the current generation, takes a
+ * reference on it. `peer` is copied. May refuse by admission limits: then fd is closed.
+ */
+void clients_accept(struct clients *clients, struct service *service, int fd,
+    const struct sockaddr_storage *peer);
 
-/* The newest spare, or NULL; and back. False: enough of them, free it. */
-struct list *free_list_take(struct free_list *free_list);
-bool free_list_keep(struct free_list *free_list, struct list *node);
+uint32_t clients_count(const struct clients *clients);
 
-/* Something has gone: tells who waits for room or for the end. */
-void clients_on_gone(struct clients *clients);
+/* False while max_connections are open: the worker pauses its listeners; whoever was told
+ * so is called (`room`) when there is room again. */
+bool clients_have_room(struct clients *clients);
+void clients_on_room(struct clients *clients, void (*room)(void *owner), void *owner);
 
-/* One log line, unless too many for the same reason came lately; see log_rate_limit.h. */
-bool clients_may_log(struct clients *clients, enum end_reason reason);
+/* No more requests on any connection: idle ones end now, busy ones after their reply.
+ * `empty` is called once, when the last client and the last backend connection are gone;
+ * at once, from inside, if there is none. */
+void clients_drain(struct clients *clients, void (*empty)(void *owner), void *owner);
+
+/* Ends everything now; the closed events follow from the loop. */
+void clients_close_all(struct clients *clients);
+
+/* Clients of `from` that have not said a byte yet shake hands under the service of the
+ * same name in `to`: from now on no handshake shows what `from` served. */
+void clients_adopt(
+    struct clients *clients, struct generation *from, struct generation *to);
+
+/* A handshake that began before `current` has chosen its certificate and awaits a key
+ * operation: it may still show the old one. A matter of milliseconds. */
+bool clients_shows_older(const struct clients *clients, const struct generation *current);
+
+/* Gives up the idle backend connections and the like of a generation that is no longer
+ * current, so that nothing but its clients holds it. */
+void clients_retire(struct clients *clients, struct generation *generation);
 
 #endif

@@ -3,11 +3,10 @@
 #include <time.h>
 
 #include "proxy/http/error_reply.h"
-#include "proxy/session/accept_phase.h"
 #include "proxy/session/access_record.h"
 #include "proxy/session/backend.h"
+#include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
-#include "proxy/session/client_state.h"
 #include "proxy/session/pace.h"
 
 /* Bytes discarded after the last reply: one that sends as fast as it can is ended by
@@ -42,16 +41,13 @@ void client_close(struct client *c, enum end_reason reason)
     if (c->state != CLIENT_LINGER)
         c->ended_in = c->state;
     c->reason = (uint8_t)reason;
-    handshake_leave(c);
+    client_leave_handshakes(c);
     c->clients->counters.ends[reason]++;
     if (c->ended_in == CLIENT_HANDSHAKE)
         client_log_handshake(c);
     else
         client_log_end(c);
-    client_log_state(c, (enum client_state)c->state, CLIENT_CLOSED);
-    c->state = CLIENT_CLOSED;
-    list_remove(&c->idle);
-    deadline_disarm(&c->deadline);
+    client_enter_closed(c);
     access_settle(c, reason);
     backend_abort(&c->bound);
     if (is_given_up(c))
@@ -72,7 +68,7 @@ static void linger(struct client *c, enum end_reason reason)
     c->reason = (uint8_t)reason;
     c->ended_in = c->state;
     c->stalled = 0;
-    client_enter(c, CLIENT_LINGER);
+    client_enter(c, CLIENT_LINGER, settings_of(c)->linger_timeout);
     backend_abort(&c->bound);
     c->pending = SIZE_MAX;
     stream_resume(&c->stream);

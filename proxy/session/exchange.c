@@ -11,12 +11,12 @@
 #include "proxy/session/access_record.h"
 #include "proxy/session/access_rules.h"
 #include "proxy/session/admission.h"
-#include "proxy/session/await_head.h"
 #include "proxy/session/backend.h"
+#include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
-#include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/error_status.h"
+#include "proxy/session/tunnel.h"
 
 static const struct service_settings *settings_of(const struct exchange *x)
 {
@@ -89,11 +89,13 @@ static struct exchange *obtain(struct clients *clients)
     return x;
 }
 
-static struct exchange *make(struct client *c, const struct head *head)
+static struct exchange *make(
+    struct client *c, const struct head *head, void (*done)(struct client *c))
 {
     struct exchange *x = obtain(c->clients);
 
     x->client = c;
+    x->done = done;
     x->minor = head->minor > 0;
     x->to_head = span_is(head->method, "HEAD");
     x->keep_alive = head->keep_alive;
@@ -140,7 +142,7 @@ void exchange_free_unused(struct list *link)
     free(x);
 }
 
-void exchange_close(struct exchange *x, enum end_reason reason)
+static void close_exchange(struct exchange *x, enum end_reason reason)
 {
     struct client *c = x->client;
     const struct access_outcome outcome = {
@@ -151,7 +153,7 @@ void exchange_close(struct exchange *x, enum end_reason reason)
         .first_byte = x->first_byte,
         .asked = x->asked,
         .answered = loop_now(c->clients->loop),
-        .backend = exchange_backend_text(x),
+        .backend = backend_address_text(x->address),
     };
 
     access_close(x->record, &outcome);
@@ -188,12 +190,13 @@ static bool is_let_through(struct exchange *x, const struct head *head)
     return false;
 }
 
-void exchange_begin(struct client *c, const struct head *head)
+void exchange_begin(
+    struct client *c, const struct head *head, void (*done)(struct client *c))
 {
-    struct exchange *x = make(c, head);
+    struct exchange *x = make(c, head, done);
     const struct service_settings *settings = settings_of(x);
 
-    client_enter(c, CLIENT_EXCHANGE);
+    client_enter(c, CLIENT_EXCHANGE, settings->response_timeout);
     c->exchange = x;
     c->requests++;
     c->clients->counters.requests++;
@@ -204,11 +207,6 @@ void exchange_begin(struct client *c, const struct head *head)
     }
     if (is_let_through(x, head))
         exchange_forward(x, head);
-}
-
-const char *exchange_backend_text(const struct exchange *x)
-{
-    return x->address != NULL ? x->address->endpoint.text : NULL;
 }
 
 static enum awaited awaited_now(const struct exchange *x)
@@ -269,6 +267,11 @@ void exchange_expired(struct exchange *x)
         backend_was_silent(x);
 }
 
+void exchange_update_reading(struct exchange *x)
+{
+    client_read_if(x->client, !x->backend_full && !client_is_far_ahead(x->client));
+}
+
 void exchange_client_drained(struct exchange *x)
 {
     exchange_rearm(x);
@@ -288,7 +291,7 @@ void exchange_client_gone(struct exchange *x, enum end_reason reason)
 {
     struct client *c = x->client;
 
-    exchange_close(x, reason);
+    close_exchange(x, reason);
     client_close(c, reason);
 }
 
@@ -304,7 +307,7 @@ void exchange_refuse(
         x->sent = reply_body_length(text, to_head);
         x->first_byte = loop_now(c->clients->loop);
     }
-    exchange_close(x, reason);
+    close_exchange(x, reason);
     if (answering)
         client_cut(c, reason);
     else
@@ -326,13 +329,14 @@ static void answer_and_go_on(
     struct exchange *x, enum end_reason reason, const struct error_status *reply)
 {
     struct client *c = x->client;
+    void (*done)(struct client *) = x->done;
 
     x->status = reply->status;
     x->sent = reply_body_length(reply->text, x->to_head);
     x->first_byte = loop_now(c->clients->loop);
     client_answer(c, reply->status, reply->text, x->to_head);
-    exchange_close(x, reason);
-    requests_next(c, true);
+    close_exchange(x, reason);
+    done(c);
 }
 
 void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail)
@@ -340,7 +344,7 @@ void exchange_fail(struct exchange *x, enum end_reason reason, const char *detai
     const struct error_status *reply = error_status_of(reason);
 
     if (end_reason_fault(reason) == FAULT_BACKEND)
-        client_log_backend_failure(x->client, exchange_backend_text(x), reason,
+        client_log_backend_failure(x->client, backend_address_text(x->address), reason,
             x->answering ? "cut" : "refused", detail);
     if (end_reason_fault(reason) == FAULT_BACKEND && x->backend != NULL)
         x->client->clients->counters.backend_failures++; /* else it was counted */
@@ -355,11 +359,48 @@ void exchange_finish(struct exchange *x)
     struct client *c = x->client;
     bool whole = x->request_part == PART_DONE;
     bool keep_alive = whole && !x->closes && !c->clients->draining;
+    void (*done)(struct client *) = x->done;
 
     if (whole && x->reply_keeps && !x->binds)
         backend_release(&x->backend);
     else if (whole && x->reply_keeps && keep_alive)
         backend_bind(&x->backend, &c->bound);
-    exchange_close(x, END_DONE);
-    requests_next(c, keep_alive);
+    close_exchange(x, END_DONE);
+    if (keep_alive) {
+        done(c);
+        return;
+    }
+    buffer_destroy(&c->unparsed);
+    client_end(c, END_DONE);
+}
+
+/* Of the client's bytes those that came and went before the tunnel begins: what is behind
+ * them is the tunnel's. */
+static struct access_outcome outcome_so_far(const struct exchange *x)
+{
+    const struct client *c = x->client;
+
+    return (struct access_outcome){
+        .status = x->status,
+        .in = c->stream.bytes_in - buffer_len(&c->unparsed),
+        .out = c->stream.bytes_out,
+        .first_byte = x->first_byte,
+        .asked = x->asked,
+        .backend = backend_address_text(x->address),
+    };
+}
+
+void exchange_upgraded(struct exchange *x, const char *bytes, size_t len)
+{
+    struct client *c = x->client;
+    const struct tunnel_start start = {
+        .backend = x->backend,
+        .record = x->record,
+        .began = outcome_so_far(x),
+    };
+
+    x->record = NULL;
+    backend_hand_over(&x->backend);
+    close_exchange(x, END_DONE);
+    tunnel_take_over(c, &start, bytes, len);
 }

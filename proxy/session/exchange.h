@@ -33,6 +33,7 @@ enum awaited { AWAITED_NOBODY, AWAITED_REQUEST, AWAITED_BACKEND, AWAITED_READER 
 
 struct exchange {
     struct client *client;
+    void (*done)(struct client *c); /* see exchange_begin() */
     struct backend *backend; /* slot of backend.h */
     struct backend_address *address; /* of the backend, for the log; one reference */
     struct parser *replies;
@@ -67,12 +68,16 @@ struct exchange {
     bool backend_full;
 };
 
-/* The head is complete. Afterwards the client may be in any state. */
-void exchange_begin(struct client *c, const struct head *head);
+/* The head is complete. Afterwards the client may be in any state. When the reply is
+ * delivered and the client may send another request, the exchange is gone and `done` is
+ * called; any other end is the client's, too. */
+void exchange_begin(
+    struct client *c, const struct head *head, void (*done)(struct client *c));
 void exchange_body(struct exchange *x, const char *bytes, size_t len);
 void exchange_request_incomplete(struct exchange *x); /* no more of it has come so far */
 void exchange_request_done(struct exchange *x);
 bool exchange_wants_request(const struct exchange *x);
+void exchange_update_reading(struct exchange *x); /* whether its client is read from */
 
 /* What befalls the client meanwhile. */
 void exchange_client_drained(struct exchange *x);
@@ -93,9 +98,9 @@ void exchange_send_request(struct exchange *x);
 bool exchange_retry(struct exchange *x); /* false: it may not */
 void exchange_rearm(struct exchange *x);
 bool exchange_client_may_stay(const struct exchange *x); /* after the response */
-const char *exchange_backend_text(const struct exchange *x); /* NULL: not yet known */
 void exchange_finish(struct exchange *x); /* the response is complete */
-void exchange_close(struct exchange *x, enum end_reason reason); /* logged and freed */
+/* A 101 has been passed on; `bytes` came behind it. */
+void exchange_upgraded(struct exchange *x, const char *bytes, size_t len);
 extern const struct backend_events exchange_backend_events;
 
 void exchange_free_unused(struct list *link);

@@ -8,10 +8,9 @@
 #include "proxy/http/parser.h"
 #include "proxy/session/admission.h"
 #include "proxy/session/backend.h"
+#include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
-#include "proxy/session/client_state.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/tunnel.h"
 
 enum {
     FLIGHT_MAX = 16 * 1024, /* gathered before it is written: one TLS record */
@@ -88,7 +87,7 @@ static bool take_head(struct exchange *x, const char *rest, size_t rest_len)
     if (head->status == 101) {
         take_final_head(x, head);
         send_flight(x);
-        tunnel_upgrade(x, rest, rest_len);
+        exchange_upgraded(x, rest, rest_len);
         return false;
     }
     if (head->status >= 200) /* others are swallowed: XAPI takes a 1xx for the answer */
@@ -123,8 +122,8 @@ static void take_end(struct exchange *x, size_t surplus)
         return;
     }
     if (surplus > 0) {
-        client_log_surplus(
-            x->client->clients, x->client->service, exchange_backend_text(x), surplus);
+        client_log_surplus(x->client->clients, x->client->service,
+            backend_address_text(x->address), surplus);
         x->reply_keeps = false;
     }
     add_to_flight(x, end, strlen(end));
@@ -180,7 +179,7 @@ static void on_ready(void *user)
 
     exchange_send_request(x);
     exchange_rearm(x);
-    client_update_reading(x->client);
+    exchange_update_reading(x);
 }
 
 static void on_drained(void *user)
@@ -192,7 +191,7 @@ static void on_drained(void *user)
     x->backend_full = false;
     pace_restart(&x->upload, loop_now(x->client->clients->loop));
     exchange_rearm(x);
-    client_update_reading(x->client);
+    exchange_update_reading(x);
 }
 
 /* Its FIN completes a reply that has no other end, and cuts every other. */

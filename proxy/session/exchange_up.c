@@ -5,7 +5,7 @@
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/backend.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/client.h"
 #include "proxy/session/exchange.h"
 #include "proxy/tls/tls.h"
 

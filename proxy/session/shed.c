@@ -1,7 +1,7 @@
 #include "proxy/session/shed.h"
 
 #include "proxy/session/admission.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/client.h"
 
 enum {
     LOOKS = 8, /* of those that have kept us waiting longest */

@@ -4,10 +4,10 @@
 
 #include "proxy/session/access_record.h"
 #include "proxy/session/backend.h"
+#include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
-#include "proxy/session/client_state.h"
 #include "proxy/session/ending.h"
-#include "proxy/session/exchange.h"
+#include "proxy/session/pace.h"
 
 enum {
     EARLY_MAX = 64 * 1024, /* while the backend is not connected */
@@ -51,7 +51,7 @@ static struct tunnel *make(struct client *c)
     if (t == NULL)
         abort();
     t->client = c;
-    client_enter(c, CLIENT_TUNNEL);
+    client_enter(c, CLIENT_TUNNEL, c->service->settings->response_timeout);
     c->tunnel = t;
     return t;
 }
@@ -101,6 +101,11 @@ static void rearm(struct tunnel *t)
     if (c->full)
         client_watch(c);
     client_arm(c, c->full ? settings_of(t)->body_timeout : silence_limit(t));
+}
+
+static void update_reading(struct tunnel *t)
+{
+    client_read_if(t->client, !t->backend_full);
 }
 
 /* A backend that is lost or refuses, or is silent: a cut for both. */
@@ -198,38 +203,15 @@ void tunnel_begin(struct client *c)
         cut(t, END_BACKEND_NONE);
 }
 
-/* Of the client's bytes those that came and went before the tunnel began: what is behind
- * them is the tunnel's. */
-static struct access_outcome outcome_so_far(const struct exchange *x)
+void tunnel_take_over(
+    struct client *c, const struct tunnel_start *start, const char *bytes, size_t len)
 {
-    const struct client *c = x->client;
+    struct tunnel *t = make(c);
 
-    return (struct access_outcome){
-        .status = x->status,
-        .in = c->stream.bytes_in - buffer_len(&c->unparsed),
-        .out = c->stream.bytes_out,
-        .first_byte = x->first_byte,
-        .asked = x->asked,
-        .backend = exchange_backend_text(x),
-    };
-}
-
-void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
-{
-    struct client *c = x->client;
-    struct backend *backend = x->backend;
-    struct access_outcome began = outcome_so_far(x);
-    struct access_record *record = x->record;
-    struct tunnel *t;
-
-    x->record = NULL;
-    backend_hand_over(&x->backend);
-    exchange_close(x, END_DONE);
-    t = make(c);
-    backend_attach(backend, &events, t, &t->backend);
-    backend_address_keep(&t->address, backend->address);
-    t->record = record;
-    t->began = began;
+    backend_attach(start->backend, &events, t, &t->backend);
+    backend_address_keep(&t->address, start->backend->address);
+    t->record = start->record;
+    t->began = start->began;
     if (buffer_len(&c->unparsed) > 0)
         tunnel_client_data(t, buffer_data(&c->unparsed), buffer_len(&c->unparsed));
     buffer_destroy(&c->unparsed);
@@ -238,7 +220,7 @@ void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len)
     if (c->peer != CLIENT_TALKS)
         tunnel_client_ended(t);
     else
-        client_update_reading(c);
+        update_reading(t);
 }
 
 void tunnel_client_data(struct tunnel *t, const char *bytes, size_t len)
@@ -251,7 +233,7 @@ void tunnel_client_data(struct tunnel *t, const char *bytes, size_t len)
         t->backend_full = buffer_len(&t->early) > EARLY_MAX;
     }
     rearm(t);
-    client_update_reading(t->client);
+    update_reading(t);
 }
 
 void tunnel_client_drained(struct tunnel *t)
@@ -342,11 +324,6 @@ void tunnel_expired(struct tunnel *t)
         client_arm(c, settings_of(t)->body_timeout);
 }
 
-bool tunnel_blocks_client(const struct tunnel *t)
-{
-    return t->backend_full;
-}
-
 static void on_ready(void *user)
 {
     struct tunnel *t = user;
@@ -361,7 +338,7 @@ static void on_ready(void *user)
     if (t->up == FLOW_ENDED)
         backend_end(t->backend);
     rearm(t);
-    client_update_reading(t->client);
+    update_reading(t);
 }
 
 static void on_data(void *user, const char *bytes, size_t len)
@@ -383,7 +360,7 @@ static void on_drained(void *user)
     if (t->up == FLOW_ENDED && t->down == FLOW_ENDED)
         finish_if_done(t);
     else
-        client_update_reading(t->client);
+        update_reading(t);
 }
 
 static void on_ended(void *user)
@@ -401,8 +378,8 @@ static void on_failed(void *user, enum end_reason reason, const char *detail)
 {
     struct tunnel *t = user;
 
-    client_log_backend_failure(t->client,
-        t->address != NULL ? t->address->endpoint.text : NULL, reason, "cut", detail);
+    client_log_backend_failure(
+        t->client, backend_address_text(t->address), reason, "cut", detail);
     cut(t, reason);
 }
 

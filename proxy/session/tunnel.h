@@ -10,21 +10,29 @@
 #ifndef WLBPROXY_SESSION_TUNNEL_H
 #define WLBPROXY_SESSION_TUNNEL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "proxy/base/end_reason.h"
+#include "proxy/session/access_record.h"
 
+struct backend;
 struct client;
-struct exchange;
 struct tunnel;
 
 /* protocol = tcp: after the handshake. */
 void tunnel_begin(struct client *c);
 
-/* Takes the exchange's place after its 101, and its backend; `bytes` came behind the 101.
- */
-void tunnel_upgrade(struct exchange *x, const char *bytes, size_t len);
+/* What an exchange leaves to the tunnel that follows its 101. */
+struct tunnel_start {
+    struct backend *backend; /* handed over, see backend.h */
+    struct access_record *record; /* the tunnel's from now on; or NULL */
+    struct access_outcome began; /* bytes before the tunnel: `in` and `out` are the
+                                  * connection's */
+};
+
+/* After the exchange is gone; `bytes` came behind the 101. */
+void tunnel_take_over(
+    struct client *c, const struct tunnel_start *start, const char *bytes, size_t len);
 
 void tunnel_client_data(struct tunnel *t, const char *bytes, size_t len);
 void tunnel_client_drained(struct tunnel *t);
@@ -34,6 +42,5 @@ void tunnel_client_end_known(struct tunnel *t);
 void tunnel_client_lost(struct tunnel *t, enum end_reason reason); /* takes no more */
 void tunnel_client_gone(struct tunnel *t, enum end_reason reason); /* end it now */
 void tunnel_expired(struct tunnel *t);
-bool tunnel_blocks_client(const struct tunnel *t);
 
 #endif

@@ -22,7 +22,7 @@
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
 #include "proxy/ipc/worker_stats.h"
-#include "proxy/session/client.h"
+#include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 
@@ -162,7 +162,7 @@ static void take_probe(struct worker *w, struct message *m)
     if (service == NULL)
         return;
     m->fd_count = 0;
-    client_accept(w->clients, service, m->fds[0], &peer);
+    clients_accept(w->clients, service, m->fds[0], &peer);
 }
 
 static void send_stats(struct worker *w, uint32_t id)

@@ -5,7 +5,7 @@
 #include "proxy/base/log.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/session/balancer.h"
-#include "proxy/session/client.h"
+#include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 

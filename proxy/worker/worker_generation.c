@@ -11,7 +11,7 @@
 #include "proxy/ipc/sealed_memory.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/session/balancer.h"
-#include "proxy/session/client.h"
+#include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 

@@ -12,7 +12,7 @@
 #include "proxy/base/log.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
-#include "proxy/session/client.h"
+#include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 
 /* No more than this are let in from a backlog that is about to be closed. */
@@ -51,7 +51,7 @@ static void on_accepted(struct listener *l, int fd, const struct sockaddr_storag
     struct worker_listener *listener = container_of(l, struct worker_listener, listener);
     struct worker_listeners *listeners = listener->listeners;
 
-    client_accept(listeners->clients, listener->service, fd, peer);
+    clients_accept(listeners->clients, listener->service, fd, peer);
     if (!clients_have_room(listeners->clients))
         pause_all(listeners);
 }
@@ -106,7 +106,7 @@ static void worker_listeners_resume(struct worker_listener *listener)
 
         if (fd < 0)
             return;
-        client_accept(listener->listeners->clients, listener->service, fd, &peer);
+        clients_accept(listener->listeners->clients, listener->service, fd, &peer);
     }
 }
 

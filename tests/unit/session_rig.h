@@ -20,7 +20,8 @@
 #include "proxy/net/loop.h"
 #include "proxy/session/balancer.h"
 #include "proxy/session/client.h"
-#include "proxy/session/client_state.h"
+#include "proxy/session/client_events.h"
+#include "proxy/session/clients.h"
 #include "proxy/session/generation.h"
 
 enum { RIG_BACKENDS = 2, RIG_TURNS = 12 };
@@ -138,7 +139,7 @@ static inline int rig_client(struct rig *rig)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
-    client_accept(rig->clients, &rig->generation->services[0], pair[0], &peer);
+    clients_accept(rig->clients, &rig->generation->services[0], pair[0], &peer);
     rig_turn(rig);
     return pair[1];
 }

@@ -1,0 +1,54 @@
+/*
+ * clients_shared.h - what all clients of one worker share: counters, admission, free
+ * lists.
+ *
+ * Inside session/ only; clients.h is what the worker sees. clients.c makes it, and is
+ * told by `gone` what has made room.
+ */
+#ifndef WLBPROXY_SESSION_CLIENTS_SHARED_H
+#define WLBPROXY_SESSION_CLIENTS_SHARED_H
+
+#include "proxy/base/buffer.h"
+#include "proxy/base/counters.h"
+#include "proxy/base/list.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/loop.h"
+#include "proxy/session/denied_log.h"
+#include "proxy/session/free_list.h"
+#include "proxy/session/log_rate_limit.h"
+
+struct admission;
+
+struct clients {
+    struct loop *loop;
+    struct counters counters;
+    struct admission *admission;
+    struct list clients; /* struct client.link */
+    struct list handshaking; /* struct client.handshaking: oldest first */
+    struct list idle_clients; /* struct client.idle: the longest idle first */
+    struct list connecting; /* struct backend.link */
+    struct list unused; /* struct backend.unused: idle connections and probes */
+    struct free_list exchanges, backends;
+    struct buffer scratch; /* one flight towards a client, while it is put together */
+    struct log_rate_limit log_limit;
+    struct list access_waiting; /* access_record.h: closed records, oldest first */
+    struct deadline access_due; /* for a look at them */
+    struct denied_log denied;
+    struct deadline suppressed_due; /* for the summary of what was held back */
+    struct deadline room_due; /* for another look, while there is no room */
+    unsigned backend_count; /* connections to backends, closing ones too */
+    uint32_t last_id;
+    uint64_t full_told; /* ms: when the house was last full; 0: never */
+    uint32_t leaving; /* clients that were ended to make room, not closed yet */
+    uint32_t clients_peak; /* most clients at a time, since memory was last given back */
+    uint32_t max_connections, max_handshakes; /* of the generation that last accepted */
+    bool draining, waiting_for_room;
+    /* A client, its handshake or a connection to a backend is over. */
+    void (*gone)(struct clients *clients);
+    void (*room)(void *owner);
+    void *room_owner;
+    void (*empty)(void *owner);
+    void *empty_owner;
+};
+
+#endif
