@@ -41,7 +41,6 @@ static const struct {
     {"mbx_nistp256_ecdsa_sign_mb8", offsetof(struct multibuffer, p256_ecdsa)},
     {"mbx_nistp384_ecdsa_sign_mb8", offsetof(struct multibuffer, p384_ecdsa)},
     {"mbx_rsa_private_crt_mb8", offsetof(struct multibuffer, rsa_private)},
-    {"mbx_rsa_public_mb8", offsetof(struct multibuffer, rsa_public)},
     {"mbx_RSA_private_crt_Method", offsetof(struct multibuffer, rsa_private_method)},
     {"mbx_RSA_Method_BufSize", offsetof(struct multibuffer, rsa_scratch_len)},
     {"mbx_get_algo_info", offsetof(struct multibuffer, algorithm_lanes)},

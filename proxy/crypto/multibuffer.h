@@ -39,8 +39,6 @@ struct multibuffer {
     lane_status (*rsa_private)(bytes_in from, bytes_out to, limbs_in p, limbs_in q,
         limbs_in dp, limbs_in dq, limbs_in qinv, int bits, const void *method,
         uint8_t *scratch);
-    lane_status (*rsa_public)(bytes_in from, bytes_out to, limbs_in n, int bits,
-        const void *method, uint8_t *scratch); /* the exponent is 65537 */
     const void *(*rsa_private_method)(int bits);
     int (*rsa_scratch_len)(const void *method);
     unsigned long long (*algorithm_lanes)(int algorithm);

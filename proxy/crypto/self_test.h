@@ -14,7 +14,7 @@ struct error;
 
 /* Agrees on keys with OpenSSL's own implementation, and offers a point that is not on the
  * curve: in every group and every lane of the library, if there is one, and on P-384 by
- * `alone`. (RSA results are verified each time.) */
+ * `alone`. (Signatures are verified each time.) */
 bool self_test(const struct multibuffer *library, key_exchange_alone *alone,
     OSSL_LIB_CTX *libctx, struct error *err);
 

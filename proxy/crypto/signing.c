@@ -49,6 +49,13 @@ void signing_alone(struct signing_job *job)
         OPENSSL_cleanse(job->signature, SIGNATURE_MAX);
 }
 
+void signing_finish(struct signing_job *job, bool made)
+{
+    job->ok = made && signing_is_right(job);
+    if (!job->ok)
+        signing_alone(job);
+}
+
 bool signing_is_right(const struct signing_job *job)
 {
     return job->key->check != NULL &&

@@ -119,10 +119,9 @@ void signing_ecdsa(struct signing_job *jobs, size_t count)
     status = drawn ? sign(work, jobs, count) : ~(lane_status)0;
     OPENSSL_cleanse(work->nonces, sizeof(work->nonces));
     for (size_t i = 0; i < count; i++) {
-        jobs[i].ok = lane_ok(status, i) &&
-            encode(work->r[i], work->s[i], curve->secret_len, &jobs[i]) &&
-            signing_is_right(&jobs[i]);
-        if (!jobs[i].ok)
-            signing_alone(&jobs[i]);
+        bool made = lane_ok(status, i) &&
+            encode(work->r[i], work->s[i], curve->secret_len, &jobs[i]);
+
+        signing_finish(&jobs[i], made);
     }
 }

@@ -105,16 +105,13 @@ static int modulus_bits(const OSSL_PARAM params[])
     return bits;
 }
 
-/* crypto_mb has 2048, 3072 and 4096 bits, two factors of equal size, exponent 65537. */
+/* crypto_mb has 2048, 3072 and 4096 bits, and two factors of equal size. */
 static int import_rsa(void *data, int selection, const OSSL_PARAM params[])
 {
     struct signing_key *key = data;
-    const OSSL_PARAM *exponent = OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_E);
-    unsigned long e = 0;
     int bits = modulus_bits(params);
 
-    if ((bits != 2048 && bits != 3072 && bits != 4096) || exponent == NULL ||
-        OSSL_PARAM_get_ulong(exponent, &e) != 1 || e != 65537)
+    if (bits != 2048 && bits != 3072 && bits != 4096)
         return 0;
     key->bits = bits;
     return get_number(params, OSSL_PKEY_PARAM_RSA_N, key->modulus, bits, true) &&

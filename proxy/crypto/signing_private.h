@@ -9,7 +9,6 @@
 /* In secret pages; used by one batch at a time. */
 struct signing_workspace {
     uint8_t results[LANES][SIGNATURE_MAX];
-    uint8_t opened[LANES][SIGNATURE_MAX];
     uint8_t r[LANES][KEY_EXCHANGE_SECRET_MAX], s[LANES][KEY_EXCHANGE_SECRET_MAX];
     uint8_t digests[LANES][KEY_EXCHANGE_SECRET_MAX];
     uint64_t nonces[LANES][KEY_EXCHANGE_LIMBS_MAX];
@@ -21,5 +20,9 @@ struct signing_workspace {
 };
 
 struct signing_workspace *signing_workspace(void);
+
+/* Of a batch: the signature is there if it was `made`. It is used only if the public key
+ * verifies it; otherwise OpenSSL signs. */
+void signing_finish(struct signing_job *job, bool made);
 
 #endif

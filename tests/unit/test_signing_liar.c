@@ -1,0 +1,299 @@
+/* What a batch signs is verified before it is used: by a library that lies, on any CPU.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+
+#include "proxy/crypto/signing.h"
+
+enum { SCRATCH = 64, DIGEST_LEN = 48, BLOCK_LEN = 256 };
+
+/* What each lane of the library does with the right signature. */
+enum lie {
+    TRUTH,
+    A_BIT_FLIPPED,
+    ALL_ZERO,
+    ALL_ONES,
+    ANOTHER_LANES, /* right, of another digest */
+    TRUTH_CALLED_FAILURE,
+    LIES
+};
+
+static enum lie lies[LANES];
+static EVP_PKEY *key; /* all lanes' */
+static unsigned called;
+
+static void tell(enum lie lie, uint8_t *bytes, size_t len)
+{
+    if (lie == A_BIT_FLIPPED)
+        bytes[len / 2] ^= 4;
+    else if (lie == ALL_ZERO || lie == ALL_ONES)
+        memset(bytes, lie == ALL_ONES ? 0xff : 0, len);
+}
+
+static lane_status status_of_lies(void)
+{
+    lane_status status = 0;
+
+    for (size_t i = 0; i < LANES; i++)
+        status |= (lane_status)(lies[i] == TRUTH_CALLED_FAILURE) << (4 * i);
+    called++;
+    return status;
+}
+
+static size_t source_of(size_t lane)
+{
+    return lies[lane] == ANOTHER_LANES ? (lane + 1) % LANES : lane;
+}
+
+static lane_status sign_ecdsa(bytes_out r, bytes_out s, bytes_in digest, limbs_in nonce,
+    limbs_in scalar, uint8_t *unused)
+{
+    int len = EVP_PKEY_get_bits(key) / 8;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+
+    (void)nonce, (void)scalar, (void)unused;
+    assert_int_equal(EVP_PKEY_sign_init(context), 1);
+    for (size_t i = 0; i < LANES; i++) {
+        unsigned char der[SIGNATURE_MAX];
+        const unsigned char *at = der;
+        size_t der_len = sizeof(der);
+        ECDSA_SIG *pair;
+
+        assert_int_equal(
+            EVP_PKEY_sign(context, der, &der_len, digest[source_of(i)], (size_t)len), 1);
+        pair = d2i_ECDSA_SIG(NULL, &at, (long)der_len);
+        BN_bn2binpad(ECDSA_SIG_get0_r(pair), r[i], len);
+        BN_bn2binpad(ECDSA_SIG_get0_s(pair), s[i], len);
+        ECDSA_SIG_free(pair);
+        tell(lies[i], i % 2 == 0 ? r[i] : s[i], (size_t)len);
+    }
+    EVP_PKEY_CTX_free(context);
+    return status_of_lies();
+}
+
+static lane_status sign_rsa(bytes_in from, bytes_out to, limbs_in p, limbs_in q,
+    limbs_in dp, limbs_in dq, limbs_in qinv, int bits, const void *method,
+    uint8_t *scratch)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+
+    (void)p, (void)q, (void)dp, (void)dq, (void)qinv, (void)method, (void)scratch;
+    assert_int_equal(bits, 8 * BLOCK_LEN);
+    assert_int_equal(EVP_PKEY_sign_init(context), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING), 1);
+    for (size_t i = 0; i < LANES; i++) {
+        size_t len = BLOCK_LEN;
+
+        assert_int_equal(
+            EVP_PKEY_sign(context, to[i], &len, from[source_of(i)], BLOCK_LEN), 1);
+        tell(lies[i], to[i], len);
+    }
+    EVP_PKEY_CTX_free(context);
+    return status_of_lies();
+}
+
+static const void *rsa_method(int bits)
+{
+    (void)bits;
+    return NULL;
+}
+
+static int rsa_scratch_len(const void *method)
+{
+    (void)method;
+    return SCRATCH;
+}
+
+static const struct multibuffer liar = {
+    .p256_ecdsa = sign_ecdsa,
+    .p384_ecdsa = sign_ecdsa,
+    .rsa_private = sign_rsa,
+    .rsa_private_method = rsa_method,
+    .rsa_scratch_len = rsa_scratch_len,
+};
+
+/* --- the keys
+ * --------------------------------------------------------------------------- */
+
+struct subject {
+    struct signing_key signing;
+    struct rsa_numbers numbers; /* the liar does not look at them */
+    uint64_t scalar[KEY_EXCHANGE_LIMBS_MAX];
+    size_t input_len;
+};
+
+static EVP_PKEY *new_key(const struct key_exchange_group *curve)
+{
+    return curve != NULL ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve->real_name)
+                         : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)8 * BLOCK_LEN);
+}
+
+static void begin(struct subject *subject, const struct key_exchange_group *curve)
+{
+    memset(subject, 0, sizeof(*subject));
+    key = new_key(curve);
+    subject->scalar[0] = 1;
+    subject->input_len = curve != NULL ? DIGEST_LEN : BLOCK_LEN;
+    subject->signing = (struct signing_key){.curve = curve,
+        .bits = EVP_PKEY_get_bits(key),
+        .rsa = &subject->numbers,
+        .scalar = subject->scalar,
+        .alone = signing_context_alone(key),
+        .check = signing_context_check(key)};
+    called = 0;
+}
+
+static void end(struct subject *subject)
+{
+    EVP_PKEY_CTX_free(subject->signing.alone);
+    EVP_PKEY_CTX_free(subject->signing.check);
+    EVP_PKEY_free(key);
+}
+
+/* Digests, or RSA's blocks, below any modulus. */
+static void fill_input(unsigned char input[LANES][BLOCK_LEN])
+{
+    for (size_t i = 0; i < LANES; i++) {
+        memset(input[i], (int)(i + 1) * 29, BLOCK_LEN);
+        input[i][0] = 0;
+    }
+}
+
+static void sign_batch(const struct subject *subject, struct signing_job jobs[LANES],
+    unsigned char input[LANES][BLOCK_LEN], unsigned char out[LANES][SIGNATURE_MAX])
+{
+    fill_input(input);
+    for (size_t i = 0; i < LANES; i++)
+        jobs[i] = (struct signing_job){
+            &subject->signing, input[i], subject->input_len, 0, out[i], 0, false};
+    if (subject->signing.curve != NULL)
+        signing_ecdsa(jobs, LANES);
+    else
+        signing_rsa(jobs, LANES);
+    assert_int_equal(called, 1);
+}
+
+/* By contexts of the test's own. */
+static bool verifies(const struct signing_job *job)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    bool right;
+
+    assert_int_equal(EVP_PKEY_verify_init(context), 1);
+    if (EVP_PKEY_is_a(key, "RSA"))
+        EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING);
+    right = EVP_PKEY_verify(context, job->signature, job->signature_len, job->input,
+                job->input_len) == 1;
+    EVP_PKEY_CTX_free(context);
+    return right;
+}
+
+static const struct key_exchange_group *const curves[] = {
+    NULL, /* RSA */
+    &key_exchange_groups[KEY_EXCHANGE_P256],
+    &key_exchange_groups[KEY_EXCHANGE_P384],
+};
+enum { CURVES = sizeof(curves) / sizeof(curves[0]) };
+
+/* Every lie in every lane. */
+static void no_lie_of_a_batch_leaves(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < CURVES; c++) {
+        for (size_t shift = 0; shift < LIES; shift++) {
+            unsigned char input[LANES][BLOCK_LEN], out[LANES][SIGNATURE_MAX];
+            struct signing_job jobs[LANES];
+            struct subject subject;
+
+            begin(&subject, curves[c]);
+            for (size_t i = 0; i < LANES; i++)
+                lies[i] = (enum lie)((i + shift) % LIES);
+            sign_batch(&subject, jobs, input, out);
+            for (size_t i = 0; i < LANES; i++)
+                assert_true(jobs[i].ok && verifies(&jobs[i]));
+            end(&subject);
+        }
+    }
+}
+
+/* OpenSSL signs in place of the batch with a key that is not the one: nothing leaves, not
+ * even a byte of it. */
+static void nor_does_one_of_openssl_s(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < CURVES; c++) {
+        unsigned char input[LANES][BLOCK_LEN], out[LANES][SIGNATURE_MAX];
+        static const unsigned char nothing[SIGNATURE_MAX];
+        struct signing_job jobs[LANES];
+        struct subject subject;
+        EVP_PKEY *other = new_key(curves[c]);
+
+        begin(&subject, curves[c]);
+        EVP_PKEY_CTX_free(subject.signing.alone);
+        subject.signing.alone = signing_context_alone(other);
+        for (size_t i = 0; i < LANES; i++)
+            lies[i] = i % 2 == 0 ? A_BIT_FLIPPED : TRUTH;
+        sign_batch(&subject, jobs, input, out);
+        for (size_t i = 0; i < LANES; i++) {
+            assert_int_equal(jobs[i].ok, i % 2 == 1);
+            if (!jobs[i].ok)
+                assert_memory_equal(out[i], nothing, sizeof(nothing));
+        }
+        EVP_PKEY_free(other);
+        end(&subject);
+    }
+}
+
+/* Without a key to verify by there is no signature. */
+static void nor_does_what_cannot_be_verified(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < CURVES; c++) {
+        unsigned char input[LANES][BLOCK_LEN], out[LANES][SIGNATURE_MAX];
+        struct signing_job jobs[LANES];
+        struct subject subject;
+
+        begin(&subject, curves[c]);
+        EVP_PKEY_CTX_free(subject.signing.check);
+        subject.signing.check = NULL;
+        memset(lies, 0, sizeof(lies));
+        sign_batch(&subject, jobs, input, out);
+        for (size_t i = 0; i < LANES; i++)
+            assert_false(jobs[i].ok);
+        end(&subject);
+    }
+}
+
+static int start(void **state)
+{
+    (void)state;
+    return signing_start(&liar, NULL) ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    signing_stop();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_lie_of_a_batch_leaves),
+        cmocka_unit_test(nor_does_one_of_openssl_s),
+        cmocka_unit_test(nor_does_what_cannot_be_verified),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
