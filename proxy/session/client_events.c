@@ -208,7 +208,7 @@ static void exchange_fin(struct client *c, bool bare)
 {
     if (bare)
         exchange_failed(c, END_CLIENT_GONE, NO_CLOSE_NOTIFY);
-    else if (!c->exchange->answering)
+    else if (c->exchange->down != DOWN_ANSWERING)
         exchange_failed(c, END_CLIENT_GONE, "closed before its reply had begun");
 }
 

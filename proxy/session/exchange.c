@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/http/authentication.h"
 #include "proxy/http/error_reply.h"
-#include "proxy/http/field_name.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/access_record.h"
@@ -21,58 +19,6 @@
 static const struct service_settings *settings_of(const struct exchange *x)
 {
     return x->client->service->settings;
-}
-
-/* RFC 9110, 9.2.2. */
-static bool is_idempotent(struct span method)
-{
-    static const char *const methods[] = {
-        "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
-
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (span_is(method, methods[i]))
-            return true;
-    }
-    return false;
-}
-
-/* RFC 9110, 9.3: methods for which a body means nothing. A backend that does not read it
- * would take it for the next request (CL.0), so that connection serves no other. */
-static bool ignores_bodies(struct span method)
-{
-    static const char *const methods[] = {"GET", "HEAD", "DELETE", "OPTIONS"};
-
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (span_is(method, methods[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Nor one that answered HEAD: if it sent a body all the same, that would be read as the
- * reply to the next request. */
-static bool backend_may_stay(const struct exchange *x, const struct head *head)
-{
-    bool kept = settings_of(x)->backend_keepalive > 0 || x->binds;
-
-    return kept && !x->to_head &&
-        (head->body == BODY_NONE || !ignores_bodies(head->method));
-}
-
-static bool asks_websocket(const struct exchange *x, const struct head *head)
-{
-    return settings_of(x)->upgrade == UPGRADE_WEBSOCKET && head->upgrade &&
-        span_is(head->method, "GET") &&
-        span_is_token(head_find(head, "Upgrade"), "websocket");
-}
-
-static bool is_authorized(const struct head *head)
-{
-    for (size_t i = 0; i < head->field_count; i++) {
-        if (head->fields[i].id == FIELD_AUTHORIZATION)
-            return true;
-    }
-    return false;
 }
 
 static struct exchange *obtain(struct clients *clients)
@@ -96,18 +42,7 @@ static struct exchange *make(
 
     x->client = c;
     x->done = done;
-    x->minor = head->minor > 0;
-    x->to_head = span_is(head->method, "HEAD");
-    x->keep_alive = head->keep_alive;
-    x->idempotent = head->body == BODY_NONE && is_idempotent(head->method);
-    x->upgrade = asks_websocket(x, head);
-    x->binds = c->bound != NULL || authentication_binds(head);
-    x->reply_keeps = backend_may_stay(x, head);
-    x->expects = head->expect_continue && head->minor > 0 &&
-        (head->body == BODY_CHUNKED || head->length > 0);
-    x->request_part = PART_BODY;
-    pace_restart(&x->upload, loop_now(c->clients->loop));
-    x->authorized = is_authorized(head);
+    exchange_up_init(x, head);
     x->id = request_id_of(head);
     x->record = access_open(c, head, x->id.text);
     return x;
@@ -166,126 +101,7 @@ static void close_exchange(struct exchange *x, enum end_reason reason)
         exchange_free_unused(&x->link);
 }
 
-/* By `paths` and `auth_failures`. False: it was answered, and the exchange is gone. */
-static bool is_let_through(struct exchange *x, const struct head *head)
-{
-    struct client *c = x->client;
-
-    switch (access_rules_judge(c->service->rules, head->method, head->target)) {
-    case PATH_UNKNOWN:
-        exchange_fail(x, END_PATH_REFUSED, "");
-        return false;
-    case PATH_METHOD_NOT_ALLOWED:
-        x->reply_fields = access_rules_allowed(c->service->rules, head->target);
-        exchange_fail(x, END_METHOD_REFUSED, "");
-        return false;
-    default:
-        break;
-    }
-    if (!source_logins_exhausted(
-            c->source, settings_of(x)->auth_failures, loop_now(c->clients->loop)))
-        return true;
-    x->reply_fields = "Retry-After: 60\r\n";
-    exchange_fail(x, END_AUTH_FAILURES, "");
-    return false;
-}
-
-void exchange_begin(
-    struct client *c, const struct head *head, void (*done)(struct client *c))
-{
-    struct exchange *x = make(c, head, done);
-    const struct service_settings *settings = settings_of(x);
-
-    client_enter(c, CLIENT_EXCHANGE, settings->response_timeout);
-    c->exchange = x;
-    c->requests++;
-    c->clients->counters.requests++;
-    if (settings->max_body > 0 && head->body == BODY_LENGTH &&
-        head->length > settings->max_body) {
-        exchange_fail(x, END_BODY_TOO_LARGE, "");
-        return;
-    }
-    if (is_let_through(x, head))
-        exchange_forward(x, head);
-}
-
-static enum awaited awaited_now(const struct exchange *x)
-{
-    if (x->client->full)
-        return AWAITED_READER;
-    if (x->request_part != PART_DONE && !x->backend_full && backend_is_ready(x->backend))
-        return AWAITED_REQUEST;
-    return AWAITED_BACKEND;
-}
-
-/* Each sign of life gives the one we wait for its full time again; not so a reader, who
- * is looked after in exchange_expired(). */
-void exchange_rearm(struct exchange *x)
-{
-    const struct service_settings *settings = settings_of(x);
-    enum awaited before = x->awaited;
-
-    x->awaited = awaited_now(x);
-    if (x->backend != NULL)
-        backend_await_reply(x->backend, x->awaited == AWAITED_BACKEND);
-    if (x->awaited == AWAITED_READER && before == AWAITED_READER)
-        return;
-    if (x->awaited == AWAITED_READER)
-        client_watch(x->client);
-    client_arm(x->client,
-        x->awaited == AWAITED_BACKEND ? settings->response_timeout
-                                      : settings->body_timeout);
-}
-
-static void judge_reader(struct exchange *x)
-{
-    const struct service_settings *settings = settings_of(x);
-    struct client *c = x->client;
-    size_t taken;
-
-    if (!client_took_some(c, &taken))
-        exchange_client_gone(x, END_READ_TIMEOUT);
-    else if (pace_is_too_slow(taken, settings->body_timeout, settings->min_rate))
-        exchange_client_gone(x, END_TOO_SLOW);
-    else
-        client_arm(c, settings->body_timeout);
-}
-
-static void backend_was_silent(struct exchange *x)
-{
-    backend_is_silent(x->backend);
-    exchange_fail(x, END_BACKEND_TIMEOUT, "silent for response_timeout");
-}
-
-void exchange_expired(struct exchange *x)
-{
-    if (x->awaited == AWAITED_READER)
-        judge_reader(x);
-    else if (x->awaited == AWAITED_REQUEST)
-        exchange_fail(x, END_BODY_TIMEOUT, "");
-    else
-        backend_was_silent(x);
-}
-
-void exchange_update_reading(struct exchange *x)
-{
-    client_read_if(x->client, !x->backend_full && !client_is_far_ahead(x->client));
-}
-
-void exchange_client_drained(struct exchange *x)
-{
-    exchange_rearm(x);
-    if (x->backend != NULL)
-        stream_resume(&x->backend->stream);
-}
-
-/* A half-close: the answer still goes out, unless the request can no longer be complete
- * and nobody has answered it so far (RFC 9112, 9.5). */
-void exchange_client_ended(struct exchange *x)
-{
-    if (x->request_part != PART_DONE && !x->answering)
-        exchange_fail(x, END_BAD_REQUEST, "");
-}
+/* ---- how it ends ---- */
 
 void exchange_client_gone(struct exchange *x, enum end_reason reason)
 {
@@ -299,7 +115,7 @@ void exchange_refuse(
     struct exchange *x, enum end_reason reason, unsigned status, const char *text)
 {
     struct client *c = x->client;
-    bool answering = x->answering, to_head = x->to_head;
+    bool answering = x->down == DOWN_ANSWERING, to_head = x->facts.to_head;
     const char *fields = x->reply_fields;
 
     if (!answering) {
@@ -314,15 +130,6 @@ void exchange_refuse(
         client_refuse(c, reason, status, text, fields, to_head);
 }
 
-bool exchange_client_may_stay(const struct exchange *x)
-{
-    const struct client *c = x->client;
-
-    return x->keep_alive && x->request_part == PART_DONE && !c->clients->draining &&
-        (c->peer == CLIENT_TALKS || buffer_len(&c->unparsed) > 0) &&
-        c->ahead < c->service->settings->max_pipelined;
-}
-
 /* The request is wholly read and nothing was answered: the client's connection is as good
  * as after any other reply. */
 static void answer_and_go_on(
@@ -332,38 +139,40 @@ static void answer_and_go_on(
     void (*done)(struct client *) = x->done;
 
     x->status = reply->status;
-    x->sent = reply_body_length(reply->text, x->to_head);
+    x->sent = reply_body_length(reply->text, x->facts.to_head);
     x->first_byte = loop_now(c->clients->loop);
-    client_answer(c, reply->status, reply->text, x->to_head);
+    client_answer(c, reply->status, reply->text, x->facts.to_head);
     close_exchange(x, reason);
     done(c);
 }
 
-void exchange_fail(struct exchange *x, enum end_reason reason, const char *detail)
+/* The one way to fail. */
+static void fail(struct exchange *x, enum end_reason reason, const char *detail)
 {
     const struct error_status *reply = error_status_of(reason);
 
     if (end_reason_fault(reason) == FAULT_BACKEND)
         client_log_backend_failure(x->client, backend_address_text(x->address), reason,
-            x->answering ? "cut" : "refused", detail);
+            x->down == DOWN_ANSWERING ? "cut" : "refused", detail);
     if (end_reason_fault(reason) == FAULT_BACKEND && x->backend != NULL)
         x->client->clients->counters.backend_failures++; /* else it was counted */
-    if (!x->answering && exchange_client_may_stay(x))
+    if (x->down != DOWN_ANSWERING && exchange_client_may_stay(x))
         answer_and_go_on(x, reason, reply);
     else
         exchange_refuse(x, reason, reply->status, reply->text);
 }
 
-void exchange_finish(struct exchange *x)
+/* The reply is complete. */
+static void finish(struct exchange *x)
 {
     struct client *c = x->client;
-    bool whole = x->request_part == PART_DONE;
+    bool whole = x->up == UP_DONE;
     bool keep_alive = whole && !x->closes && !c->clients->draining;
     void (*done)(struct client *) = x->done;
 
-    if (whole && x->reply_keeps && !x->binds)
+    if (whole && x->reuse == REUSE_ANY)
         backend_release(&x->backend);
-    else if (whole && x->reply_keeps && keep_alive)
+    else if (keep_alive && x->reuse == REUSE_BOUND)
         backend_bind(&x->backend, &c->bound);
     close_exchange(x, END_DONE);
     if (keep_alive) {
@@ -390,7 +199,7 @@ static struct access_outcome outcome_so_far(const struct exchange *x)
     };
 }
 
-void exchange_upgraded(struct exchange *x, const char *bytes, size_t len)
+static void upgrade(struct exchange *x, const char *bytes, size_t len)
 {
     struct client *c = x->client;
     const struct tunnel_start start = {
@@ -403,4 +212,272 @@ void exchange_upgraded(struct exchange *x, const char *bytes, size_t len)
     backend_hand_over(&x->backend);
     close_exchange(x, END_DONE);
     tunnel_take_over(c, &start, bytes, len);
+}
+
+/* ---- who must act next ---- */
+
+static enum awaited awaited_now(const struct exchange *x)
+{
+    if (x->client->full)
+        return AWAITED_READER;
+    if (x->up != UP_DONE && !x->backend_full && backend_is_ready(x->backend))
+        return AWAITED_REQUEST;
+    return AWAITED_BACKEND;
+}
+
+/* Each sign of life gives the one we wait for its full time again; not so a reader, who
+ * is looked after in exchange_expired(). */
+static void rearm(struct exchange *x)
+{
+    const struct service_settings *settings = settings_of(x);
+    enum awaited before = x->awaited;
+
+    x->awaited = awaited_now(x);
+    if (x->backend != NULL)
+        backend_await_reply(x->backend, x->awaited == AWAITED_BACKEND);
+    if (x->awaited == AWAITED_READER && before == AWAITED_READER)
+        return;
+    if (x->awaited == AWAITED_READER)
+        client_watch(x->client);
+    client_arm(x->client,
+        x->awaited == AWAITED_BACKEND ? settings->response_timeout
+                                      : settings->body_timeout);
+}
+
+void exchange_update_reading(struct exchange *x)
+{
+    client_read_if(x->client, !x->backend_full && !client_is_far_ahead(x->client));
+}
+
+/* ---- what its backend tells ---- */
+
+static void on_ready(void *user)
+{
+    struct exchange *x = user;
+
+    exchange_up_send(x);
+    rearm(x);
+    exchange_update_reading(x);
+}
+
+static void on_drained(void *user)
+{
+    struct exchange *x = user;
+
+    if (!x->backend_full)
+        return;
+    x->backend_full = false;
+    pace_restart(&x->upload, loop_now(x->client->clients->loop));
+    rearm(x);
+    exchange_update_reading(x);
+}
+
+/* What is left of this read stays with the stream: it is paused, not we. */
+static void go_on_reading(struct exchange *x)
+{
+    if (x->client->full)
+        stream_pause(&x->backend->stream);
+    rearm(x);
+}
+
+static void on_data(void *user, const char *bytes, size_t len)
+{
+    struct exchange *x = user;
+    const char *detail;
+
+    switch (exchange_down_data(x, &bytes, &len, &detail)) {
+    case REPLY_GOES_ON:
+        go_on_reading(x);
+        break;
+    case REPLY_WHOLE:
+        finish(x);
+        break;
+    case REPLY_UPGRADED:
+        upgrade(x, bytes, len);
+        break;
+    case REPLY_REFUSED:
+        fail(x, END_BACKEND_NONSENSE, detail);
+        break;
+    }
+}
+
+static const struct backend_events backend_events;
+
+static bool try_again(struct exchange *x)
+{
+    if (!exchange_up_again(x, &backend_events))
+        return false;
+    rearm(x);
+    return true;
+}
+
+/* Its FIN completes a reply that has no other end, and cuts every other. */
+static void on_ended(void *user)
+{
+    struct exchange *x = user;
+    const char *detail;
+
+    switch (exchange_down_fin(x, &detail)) {
+    case REPLY_WHOLE:
+        finish(x);
+        break;
+    case REPLY_REFUSED:
+        fail(x, END_BACKEND_NONSENSE, detail);
+        break;
+    default:
+        if (!try_again(x))
+            fail(x, END_BACKEND_GONE,
+                x->down == DOWN_SILENT ? "closed without a reply"
+                                       : "closed in the middle of the reply");
+        break;
+    }
+}
+
+static void on_failed(void *user, enum end_reason reason, const char *detail)
+{
+    struct exchange *x = user;
+
+    if (reason != END_BACKEND_GONE || !try_again(x))
+        fail(x, reason, detail);
+}
+
+static const struct backend_events backend_events = {
+    .ready = on_ready,
+    .data = on_data,
+    .drained = on_drained,
+    .ended = on_ended,
+    .failed = on_failed,
+};
+
+/* ---- what its client sends ---- */
+
+/* By `paths` and `auth_failures`. False: it was answered, and the exchange is gone. */
+static bool is_let_through(struct exchange *x, const struct head *head)
+{
+    struct client *c = x->client;
+
+    switch (access_rules_judge(c->service->rules, head->method, head->target)) {
+    case PATH_UNKNOWN:
+        fail(x, END_PATH_REFUSED, "");
+        return false;
+    case PATH_METHOD_NOT_ALLOWED:
+        x->reply_fields = access_rules_allowed(c->service->rules, head->target);
+        fail(x, END_METHOD_REFUSED, "");
+        return false;
+    default:
+        break;
+    }
+    if (!source_logins_exhausted(
+            c->source, settings_of(x)->auth_failures, loop_now(c->clients->loop)))
+        return true;
+    x->reply_fields = "Retry-After: 60\r\n";
+    fail(x, END_AUTH_FAILURES, "");
+    return false;
+}
+
+static void forward(struct exchange *x, const struct head *head)
+{
+    exchange_down_expect(x);
+    if (exchange_up_begin(x, head, &backend_events))
+        rearm(x);
+    else
+        fail(x, END_BACKEND_NONE, "no address to connect to");
+}
+
+void exchange_begin(
+    struct client *c, const struct head *head, void (*done)(struct client *c))
+{
+    struct exchange *x = make(c, head, done);
+    const struct service_settings *settings = settings_of(x);
+
+    client_enter(c, CLIENT_EXCHANGE, settings->response_timeout);
+    c->exchange = x;
+    c->requests++;
+    c->clients->counters.requests++;
+    if (settings->max_body > 0 && head->body == BODY_LENGTH &&
+        head->length > settings->max_body) {
+        fail(x, END_BODY_TOO_LARGE, "");
+        return;
+    }
+    if (is_let_through(x, head))
+        forward(x, head);
+}
+
+static void go_on_or_fail(struct exchange *x, enum end_reason reason)
+{
+    if (reason == END_DONE)
+        rearm(x);
+    else
+        fail(x, reason, "");
+}
+
+void exchange_body(struct exchange *x, const char *bytes, size_t len)
+{
+    go_on_or_fail(x, exchange_up_body(x, bytes, len));
+}
+
+void exchange_request_incomplete(struct exchange *x)
+{
+    const struct service_settings *settings = settings_of(x);
+
+    if (!pace_keeps(&x->upload, settings->min_rate, settings->body_timeout,
+            loop_now(x->client->clients->loop)))
+        fail(x, END_TOO_SLOW, "");
+}
+
+void exchange_request_done(struct exchange *x)
+{
+    go_on_or_fail(x, exchange_up_end(x));
+}
+
+bool exchange_wants_request(const struct exchange *x)
+{
+    return x->up != UP_DONE;
+}
+
+/* ---- what befalls its client ---- */
+
+static void judge_reader(struct exchange *x)
+{
+    const struct service_settings *settings = settings_of(x);
+    struct client *c = x->client;
+    size_t taken;
+
+    if (!client_took_some(c, &taken))
+        exchange_client_gone(x, END_READ_TIMEOUT);
+    else if (pace_is_too_slow(taken, settings->body_timeout, settings->min_rate))
+        exchange_client_gone(x, END_TOO_SLOW);
+    else
+        client_arm(c, settings->body_timeout);
+}
+
+static void backend_was_silent(struct exchange *x)
+{
+    backend_is_silent(x->backend);
+    fail(x, END_BACKEND_TIMEOUT, "silent for response_timeout");
+}
+
+void exchange_expired(struct exchange *x)
+{
+    if (x->awaited == AWAITED_READER)
+        judge_reader(x);
+    else if (x->awaited == AWAITED_REQUEST)
+        fail(x, END_BODY_TIMEOUT, "");
+    else
+        backend_was_silent(x);
+}
+
+void exchange_client_drained(struct exchange *x)
+{
+    rearm(x);
+    if (x->backend != NULL)
+        stream_resume(&x->backend->stream);
+}
+
+/* A half-close: the answer still goes out, unless the request can no longer be complete
+ * and nobody has answered it so far (RFC 9112, 9.5). */
+void exchange_client_ended(struct exchange *x)
+{
+    if (x->up != UP_DONE && x->down != DOWN_ANSWERING)
+        fail(x, END_BAD_REQUEST, "");
 }

@@ -4,10 +4,9 @@
 
 #include "proxy/http/authentication.h"
 #include "proxy/http/forward.h"
-#include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/admission.h"
-#include "proxy/session/backend.h"
+#include "proxy/session/balancer.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/exchange.h"
@@ -15,6 +14,36 @@
 enum {
     FLIGHT_MAX = 16 * 1024, /* gathered before it is written: one TLS record */
 };
+
+static const struct service_settings *settings_of(const struct exchange *x)
+{
+    return x->client->service->settings;
+}
+
+void exchange_down_expect(struct exchange *x)
+{
+    struct parser_limits limits = {.max_head = settings_of(x)->max_head};
+
+    if (x->replies != NULL && x->max_head != limits.max_head) {
+        parser_free(x->replies);
+        x->replies = NULL;
+    }
+    if (x->replies == NULL)
+        x->replies = parser_new(PARSER_RESPONSE, &limits);
+    x->max_head = limits.max_head;
+    parser_expect_response(x->replies, x->facts.to_head, x->facts.upgrade);
+}
+
+bool exchange_client_may_stay(const struct exchange *x)
+{
+    const struct client *c = x->client;
+
+    return x->facts.keep_alive && x->up == UP_DONE && !c->clients->draining &&
+        (c->peer == CLIENT_TALKS || buffer_len(&c->unparsed) > 0) &&
+        c->ahead < settings_of(x)->max_pipelined;
+}
+
+/* ---- to the client ---- */
 
 static struct buffer *flight_of(struct exchange *x)
 {
@@ -25,7 +54,7 @@ static void write_to_client(struct exchange *x, const char *bytes, size_t len)
 {
     if (x->first_byte == 0)
         x->first_byte = loop_now(x->client->clients->loop);
-    x->answering = true;
+    x->down = DOWN_ANSWERING;
     client_write(x->client, bytes, len);
 }
 
@@ -50,6 +79,8 @@ static void add_to_flight(struct exchange *x, const char *bytes, size_t len)
         buffer_append(flight_of(x), bytes, len);
 }
 
+/* ---- from the backend ---- */
+
 /* Only where the reply itself says how long it is: a body behind a 204 or 304 would be
  * read as the reply to the next request. */
 static bool says_its_length(const struct head *head)
@@ -58,41 +89,39 @@ static bool says_its_length(const struct head *head)
         (head->has_length && head->status != 204 && head->status != 304);
 }
 
+static enum exchange_reuse reuse_after(const struct exchange *x, const struct head *head)
+{
+    if (!head->keep_alive || !says_its_length(head))
+        return REUSE_NONE;
+    if (x->reuse == REUSE_ANY && authentication_binds(head))
+        return REUSE_BOUND;
+    return x->reuse;
+}
+
 static void take_final_head(struct exchange *x, const struct head *head)
 {
     struct client *c = x->client;
     struct forward_response how = {
         .client_keep_alive = exchange_client_may_stay(x),
-        .client_minor = x->minor,
-        .to_head = x->to_head,
+        .client_minor = x->facts.minor,
+        .to_head = x->facts.to_head,
         .upgrade = head->status == 101,
         .now = time(NULL),
     };
 
     x->to_client = forward_response(head, &how, flight_of(x), &x->closes);
-    if (head->status == 401 && x->authorized)
+    if (head->status == 401 && x->facts.authorized)
         source_login_failed(
-            c->source, c->service->settings->auth_failures, loop_now(c->clients->loop));
+            c->source, settings_of(x)->auth_failures, loop_now(c->clients->loop));
     x->status = head->status;
-    x->reply_keeps = x->reply_keeps && head->keep_alive && says_its_length(head);
-    x->binds = x->binds || authentication_binds(head);
-    x->response_part = PART_BODY;
+    x->reuse = reuse_after(x, head);
+    x->down = DOWN_GATHERED;
 }
 
-/* False: the exchange is over. */
-static bool take_head(struct exchange *x, const char *rest, size_t rest_len)
+/* Another one is swallowed: XAPI takes a 1xx for the answer. */
+static bool is_final(const struct head *head)
 {
-    const struct head *head = parser_head(x->replies);
-
-    if (head->status == 101) {
-        take_final_head(x, head);
-        send_flight(x);
-        exchange_upgraded(x, rest, rest_len);
-        return false;
-    }
-    if (head->status >= 200) /* others are swallowed: XAPI takes a 1xx for the answer */
-        take_final_head(x, head);
-    return true;
+    return head->status == 101 || head->status >= 200;
 }
 
 static bool take_body(struct exchange *x, const char *bytes, size_t len)
@@ -100,10 +129,8 @@ static bool take_body(struct exchange *x, const char *bytes, size_t len)
     char before[FRAMING_OVERHEAD], after[FRAMING_OVERHEAD];
     size_t before_len, after_len;
 
-    if (!framing_part(&x->to_client, len, before, &before_len, after, &after_len)) {
-        exchange_fail(x, END_BACKEND_NONSENSE, "more bytes than announced");
+    if (!framing_part(&x->to_client, len, before, &before_len, after, &after_len))
         return false;
-    }
     x->sent += len;
     add_to_flight(x, before, before_len);
     add_to_flight(x, bytes, len);
@@ -111,113 +138,67 @@ static bool take_body(struct exchange *x, const char *bytes, size_t len)
     return true;
 }
 
+static enum reply_result refuse(const char **detail, const char *why)
+{
+    *detail = why;
+    return REPLY_REFUSED;
+}
+
 /* Bytes behind the end of a reply are no reason to withhold the reply: what was announced
  * is whole. They belong to nobody, so that connection serves no other request. */
-static void take_end(struct exchange *x, size_t surplus)
+static enum reply_result take_end(struct exchange *x, size_t surplus, const char **detail)
 {
     const char *end = framing_end(&x->to_client);
 
-    if (end == NULL) {
-        exchange_fail(x, END_BACKEND_NONSENSE, "fewer bytes than announced");
-        return;
-    }
+    if (end == NULL)
+        return refuse(detail, "fewer bytes than announced");
     if (surplus > 0) {
         client_log_surplus(x->client->clients, x->client->service,
             backend_address_text(x->address), surplus);
-        x->reply_keeps = false;
+        x->reuse = REUSE_NONE;
     }
     add_to_flight(x, end, strlen(end));
     send_flight(x);
-    x->response_part = PART_DONE;
-    exchange_finish(x);
+    return REPLY_WHOLE;
 }
 
-/* What is left of this read stays with the stream: it is paused, not we. */
-static void after_data(struct exchange *x)
+enum reply_result exchange_down_data(
+    struct exchange *x, const char **bytes, size_t *len, const char **detail)
 {
-    send_flight(x);
-    if (x->client->full)
-        stream_pause(&x->backend->stream);
-    exchange_rearm(x);
-}
-
-static void on_data(void *user, const char *bytes, size_t len)
-{
-    struct exchange *x = user;
     const char *body;
     size_t body_len;
 
-    x->heard = true;
+    if (x->down == DOWN_SILENT)
+        x->down = DOWN_HEARD;
     for (;;) {
-        switch (parser_next(x->replies, &bytes, &len, &body, &body_len)) {
+        switch (parser_next(x->replies, bytes, len, &body, &body_len)) {
         case PARSE_NEED_INPUT:
-            after_data(x);
-            return;
+            send_flight(x);
+            return REPLY_GOES_ON;
         case PARSE_HEAD:
-            if (!take_head(x, bytes, len))
-                return;
-            break;
+            if (is_final(parser_head(x->replies)))
+                take_final_head(x, parser_head(x->replies));
+            if (parser_head(x->replies)->status != 101)
+                break;
+            send_flight(x);
+            return REPLY_UPGRADED;
         case PARSE_BODY:
             if (!take_body(x, body, body_len))
-                return;
+                return refuse(detail, "more bytes than announced");
             break;
         case PARSE_DONE:
-            if (x->response_part == PART_HEAD)
+            if (x->down < DOWN_GATHERED)
                 break; /* of an interim reply */
-            take_end(x, len);
-            return;
+            return take_end(x, *len, detail);
         case PARSE_ERROR:
-            exchange_fail(x, END_BACKEND_NONSENSE, parser_error(x->replies));
-            return;
+            return refuse(detail, parser_error(x->replies));
         }
     }
 }
 
-static void on_ready(void *user)
+enum reply_result exchange_down_fin(struct exchange *x, const char **detail)
 {
-    struct exchange *x = user;
-
-    exchange_send_request(x);
-    exchange_rearm(x);
-    exchange_update_reading(x);
+    if (x->down < DOWN_GATHERED || parser_end(x->replies) != PARSE_DONE)
+        return REPLY_GOES_ON;
+    return take_end(x, 0, detail);
 }
-
-static void on_drained(void *user)
-{
-    struct exchange *x = user;
-
-    if (!x->backend_full)
-        return;
-    x->backend_full = false;
-    pace_restart(&x->upload, loop_now(x->client->clients->loop));
-    exchange_rearm(x);
-    exchange_update_reading(x);
-}
-
-/* Its FIN completes a reply that has no other end, and cuts every other. */
-static void on_ended(void *user)
-{
-    struct exchange *x = user;
-
-    if (x->response_part == PART_BODY && parser_end(x->replies) == PARSE_DONE)
-        take_end(x, 0);
-    else if (!exchange_retry(x))
-        exchange_fail(x, END_BACKEND_GONE,
-            x->heard ? "closed in the middle of the reply" : "closed without a reply");
-}
-
-static void on_failed(void *user, enum end_reason reason, const char *detail)
-{
-    struct exchange *x = user;
-
-    if (reason != END_BACKEND_GONE || !exchange_retry(x))
-        exchange_fail(x, reason, detail);
-}
-
-const struct backend_events exchange_backend_events = {
-    .ready = on_ready,
-    .data = on_data,
-    .drained = on_drained,
-    .ended = on_ended,
-    .failed = on_failed,
-};

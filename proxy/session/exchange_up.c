@@ -1,9 +1,9 @@
 /* The client's side of an exchange: its request, written anew to the backend. */
 #include <string.h>
 
+#include "proxy/http/authentication.h"
+#include "proxy/http/field_name.h"
 #include "proxy/http/forward.h"
-#include "proxy/http/head.h"
-#include "proxy/http/parser.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
 #include "proxy/session/exchange.h"
@@ -23,19 +23,89 @@ static uint64_t now_of(const struct exchange *x)
     return loop_now(x->client->clients->loop);
 }
 
-static void expect_reply(struct exchange *x)
-{
-    struct parser_limits limits = {.max_head = settings_of(x)->max_head};
+/* ---- what its head says ---- */
 
-    if (x->replies != NULL && x->max_head != limits.max_head) {
-        parser_free(x->replies);
-        x->replies = NULL;
+/* RFC 9110, 9.2.2. */
+static bool is_idempotent(struct span method)
+{
+    static const char *const methods[] = {
+        "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (span_is(method, methods[i]))
+            return true;
     }
-    if (x->replies == NULL)
-        x->replies = parser_new(PARSER_RESPONSE, &limits);
-    x->max_head = limits.max_head;
-    parser_expect_response(x->replies, x->to_head, x->upgrade);
+    return false;
 }
+
+/* RFC 9110, 9.3: methods for which a body means nothing. A backend that does not read it
+ * would take it for the next request (CL.0), so that connection serves no other. */
+static bool ignores_bodies(struct span method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "DELETE", "OPTIONS"};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (span_is(method, methods[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Nor one that answered HEAD: if it sent a body all the same, that would be read as the
+ * reply to the next request. */
+static enum exchange_reuse reuse_of(const struct exchange *x, const struct head *head)
+{
+    bool bound = x->client->bound != NULL || authentication_binds(head);
+
+    if ((!bound && settings_of(x)->backend_keepalive == 0) || x->facts.to_head ||
+        (head->body != BODY_NONE && ignores_bodies(head->method)))
+        return REUSE_NONE;
+    return bound ? REUSE_BOUND : REUSE_ANY;
+}
+
+static bool asks_websocket(const struct exchange *x, const struct head *head)
+{
+    return settings_of(x)->upgrade == UPGRADE_WEBSOCKET && head->upgrade &&
+        span_is(head->method, "GET") &&
+        span_is_token(head_find(head, "Upgrade"), "websocket");
+}
+
+static bool is_authorized(const struct head *head)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (head->fields[i].id == FIELD_AUTHORIZATION)
+            return true;
+    }
+    return false;
+}
+
+static struct request_facts facts_of(const struct exchange *x, const struct head *head)
+{
+    return (struct request_facts){
+        .minor = head->minor,
+        .to_head = span_is(head->method, "HEAD"),
+        .keep_alive = head->keep_alive,
+        .idempotent = head->body == BODY_NONE && is_idempotent(head->method),
+        .authorized = is_authorized(head),
+        .upgrade = asks_websocket(x, head),
+    };
+}
+
+static bool expects_continue(const struct head *head)
+{
+    return head->expect_continue && head->minor > 0 &&
+        (head->body == BODY_CHUNKED || head->length > 0);
+}
+
+void exchange_up_init(struct exchange *x, const struct head *head)
+{
+    x->facts = facts_of(x, head);
+    x->up = expects_continue(head) ? UP_EXPECTED : UP_BODY;
+    x->reuse = reuse_of(x, head);
+    pace_restart(&x->upload, now_of(x));
+}
+
+/* ---- to the backend ---- */
 
 static void write_request_head(struct exchange *x, const struct head *head)
 {
@@ -47,8 +117,8 @@ static void write_request_head(struct exchange *x, const struct head *head)
     struct forward_request how = {
         .forwarded = settings->forwarded,
         .request_id = x->id.text,
-        .keep_alive = x->reply_keeps,
-        .upgrade = x->upgrade,
+        .keep_alive = x->reuse != REUSE_NONE,
+        .upgrade = x->facts.upgrade,
         .client_ip = client_ip(c),
         .cert_subject = certified ? tls->peer_subject : NULL,
         .cert_sha256 = certified ? tls->peer_sha256 : NULL,
@@ -58,10 +128,9 @@ static void write_request_head(struct exchange *x, const struct head *head)
     x->to_backend = forward_request(head, &how, &x->request);
 }
 
-static bool acquire(struct exchange *x, bool fresh)
+static bool acquire(struct exchange *x, bool fresh, const struct backend_events *events)
 {
     struct client *c = x->client;
-    const struct backend_events *events = &exchange_backend_events;
 
     if (x->asked == 0)
         x->asked = now_of(x);
@@ -71,7 +140,7 @@ static bool acquire(struct exchange *x, bool fresh)
         return false;
     x->reused = backend_is_ready(x->backend);
     if (x->reused)
-        exchange_send_request(x);
+        exchange_up_send(x);
     return true;
 }
 
@@ -79,44 +148,41 @@ static bool acquire(struct exchange *x, bool fresh)
  * could be sent again. */
 static bool may_use_idle(const struct exchange *x)
 {
-    return x->idempotent || settings_of(x)->backend_keepalive_post;
+    return x->facts.idempotent || settings_of(x)->backend_keepalive_post;
 }
 
-void exchange_forward(struct exchange *x, const struct head *head)
+bool exchange_up_begin(
+    struct exchange *x, const struct head *head, const struct backend_events *events)
 {
     write_request_head(x, head);
-    expect_reply(x);
-    if (acquire(x, !may_use_idle(x)))
-        exchange_rearm(x);
-    else
-        exchange_fail(x, END_BACKEND_NONE, "no address to connect to");
+    return acquire(x, !may_use_idle(x), events);
 }
 
-void exchange_send_request(struct exchange *x)
+void exchange_up_send(struct exchange *x)
 {
     backend_address_keep(&x->address, x->backend->address);
     x->backend_full =
         !backend_write(x->backend, buffer_data(&x->request), buffer_len(&x->request));
-    if (!x->idempotent)
+    if (!x->facts.idempotent)
         buffer_clear(&x->request);
-    if (x->expects && x->request_part == PART_BODY && x->received == 0)
+    if (x->up == UP_EXPECTED) {
         client_write(x->client, continue_head, sizeof(continue_head) - 1);
-    x->expects = false;
+        x->up = UP_BODY;
+    }
     pace_restart(&x->upload, now_of(x));
 }
 
 /* RFC 9112, 9.3.1: a connection that was idle may have been closed before the request
  * reached anyone. Not one byte of an answer came, and doing it twice does no harm. */
-bool exchange_retry(struct exchange *x)
+bool exchange_up_again(struct exchange *x, const struct backend_events *events)
 {
-    if (!x->idempotent || !x->reused || x->heard)
+    if (!x->facts.idempotent || !x->reused || x->down != DOWN_SILENT)
         return false;
     backend_abort(&x->backend);
-    if (!acquire(x, true))
-        return false;
-    exchange_rearm(x);
-    return true;
+    return acquire(x, true, events);
 }
+
+/* ---- from the client ---- */
 
 static void give(struct exchange *x, const char *bytes, size_t len)
 {
@@ -132,50 +198,32 @@ static void give(struct exchange *x, const char *bytes, size_t len)
         x->backend_full = true;
 }
 
-void exchange_body(struct exchange *x, const char *bytes, size_t len)
+enum end_reason exchange_up_body(struct exchange *x, const char *bytes, size_t len)
 {
-    const struct service_settings *settings = settings_of(x);
+    uint64_t max_body = settings_of(x)->max_body;
     char before[FRAMING_OVERHEAD], after[FRAMING_OVERHEAD];
     size_t before_len, after_len;
 
+    x->up = UP_BODY; /* it has not waited for a 100 Continue */
     x->received += len;
-    if (settings->max_body > 0 && x->received > settings->max_body) {
-        exchange_fail(x, END_BODY_TOO_LARGE, "");
-        return;
-    }
+    if (max_body > 0 && x->received > max_body)
+        return END_BODY_TOO_LARGE;
     x->upload.bytes += len;
-    if (!framing_part(&x->to_backend, len, before, &before_len, after, &after_len)) {
-        exchange_fail(x, END_BAD_REQUEST, "");
-        return;
-    }
+    if (!framing_part(&x->to_backend, len, before, &before_len, after, &after_len))
+        return END_BAD_REQUEST;
     give(x, before, before_len);
     give(x, bytes, len);
     give(x, after, after_len);
-    exchange_rearm(x);
+    return END_DONE;
 }
 
-void exchange_request_incomplete(struct exchange *x)
-{
-    const struct service_settings *settings = settings_of(x);
-
-    if (!pace_keeps(&x->upload, settings->min_rate, settings->body_timeout, now_of(x)))
-        exchange_fail(x, END_TOO_SLOW, "");
-}
-
-void exchange_request_done(struct exchange *x)
+enum end_reason exchange_up_end(struct exchange *x)
 {
     const char *end = framing_end(&x->to_backend);
 
-    if (end == NULL) {
-        exchange_fail(x, END_BAD_REQUEST, "");
-        return;
-    }
+    if (end == NULL)
+        return END_BAD_REQUEST;
     give(x, end, strlen(end));
-    x->request_part = PART_DONE;
-    exchange_rearm(x);
-}
-
-bool exchange_wants_request(const struct exchange *x)
-{
-    return x->request_part != PART_DONE;
+    x->up = UP_DONE;
+    return END_DONE;
 }
