@@ -34,7 +34,7 @@ static void print_help(void)
          "         USR2 replace the program without closing a connection\n"
          "exit:    0 done, 1 the thing checked or asked for is not so,\n"
          "         2 usage, or could not be done\n"
-         "manual:  wlbproxy(8)");
+         "manual:  wlbproxy(8), wlbproxy.conf(5)");
 }
 
 static int unknown_command(const char *name)
