@@ -18,9 +18,9 @@
 #include <openssl/x509.h>
 
 #include "certstore/context.h"
-#include "config/error.h"
 #include "config/settings.h"
 #include "proxy/base/buffer.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/key_exchange.h"
 #include "proxy/crypto/p384.h"

@@ -12,9 +12,9 @@
 #include "certstore/context_parts.h"
 #include "certstore/credential.h"
 #include "certstore/ticket.h"
-#include "config/error.h"
 #include "config/settings.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 enum { SECURITY_LEVEL = 2 };
 

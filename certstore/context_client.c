@@ -12,9 +12,9 @@
 #include "certstore/certificate.h"
 #include "certstore/context_parts.h"
 #include "certstore/trust.h"
-#include "config/error.h"
 #include "config/settings.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 /* The names are sent in the CertificateRequest, so that a client can choose. */
 static void trust(SSL_CTX *context, const struct trust *trusted)

@@ -12,7 +12,7 @@
 #include "certstore/certificate.h"
 #include "certstore/pem.h"
 #include "certstore/secrets.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 struct credential {
     int refs;

@@ -13,7 +13,7 @@
 #include <openssl/crypto.h>
 
 #include "certstore/credential.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 enum {
     HEAP_LARGEST = 16 << 20, /* a thousand services, twice, and the files being read */

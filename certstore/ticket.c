@@ -13,7 +13,7 @@
 #include "certstore/context_parts.h"
 #include "certstore/session.h"
 #include "certstore/trust.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 static uint64_t now_seconds(void)
 {

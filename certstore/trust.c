@@ -9,8 +9,8 @@
 
 #include "certstore/certificate.h"
 #include "certstore/pem.h"
-#include "config/error.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 static bool is_whole(const struct pem *pem, const char *option, struct error *err)
 {

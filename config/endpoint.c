@@ -8,8 +8,8 @@
 #include <sys/un.h>
 
 #include "config/endpoint_text.h"
-#include "config/error.h"
 #include "config/excerpt.h"
+#include "proxy/base/error.h"
 
 static bool read_port(const char *text, struct endpoint_text *parts)
 {

@@ -4,8 +4,8 @@
 #include <ini.h>
 #include <string.h>
 
-#include "config/error.h"
 #include "config/excerpt.h"
+#include "proxy/base/error.h"
 
 struct reading {
     const char *next; /* the first byte not yet read */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/error.h"
 #include "config/excerpt.h"
 #include "config/migrate_rules.h"
 #include "config/migrate_tls.h"
@@ -14,6 +13,7 @@
 #include "config/options.h"
 #include "config/settings.h"
 #include "config/stunnel_text.h"
+#include "proxy/base/error.h"
 
 enum { COLUMNS = 79, NOTE_MAX = 2048, IDLE_DEFAULT = 43200 /* s, of stunnel */ };
 

@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "config/error.h"
 #include "config/excerpt.h"
+#include "proxy/base/error.h"
 
 enum { MAPPED_BITS = 96, ADDRESS_BITS = 128 };
 

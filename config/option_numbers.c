@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/error.h"
 #include "config/excerpt.h"
 #include "config/option_types.h"
+#include "proxy/base/error.h"
 
 struct unit {
     const char *name;

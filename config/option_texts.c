@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "config/endpoint.h"
-#include "config/error.h"
 #include "config/excerpt.h"
 #include "config/network.h"
 #include "config/option_types.h"
 #include "config/path_rule.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 enum {
     TOKEN_MAX = 1024,

@@ -1,11 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/error.h"
 #include "config/excerpt.h"
 #include "config/nearest.h"
 #include "config/option_types.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 /* "a, b or c" */
 static void list_words(const char *const *words, char *list, size_t size)

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "config/error.h"
 #include "config/excerpt.h"
+#include "proxy/base/error.h"
 
 static bool methods_are_good(const char *text, size_t len)
 {

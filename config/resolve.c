@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "config/endpoint_text.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 /* Compiled in is not enough: IPv6 may be switched off, so try. */
 static bool have_ipv6(void)

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "config/config_file.h"
-#include "config/error.h"
 #include "config/excerpt.h"
 #include "config/ini.h"
 #include "config/settings_build.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 static void fill_defaults(enum option_scope scope, void *object)
 {

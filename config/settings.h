@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/base/tls_engine.h"
+
 struct error;
 
 #define SETTINGS_DEFAULT_FILE "/etc/wlbproxy/wlbproxy.conf"
@@ -26,7 +28,6 @@ enum protocol { PROTOCOL_HTTP, PROTOCOL_TCP };
 enum tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum verify_mode { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum crypto_choice { CRYPTO_AUTO, CRYPTO_OPENSSL, CRYPTO_BATCHED };
-enum tls_engine_choice { TLS_ENGINE_OPENSSL, TLS_ENGINE_NATIVE, TLS_ENGINE_COUNT };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
 

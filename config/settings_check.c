@@ -2,9 +2,9 @@
 #include <strings.h>
 
 #include "config/endpoint_text.h"
-#include "config/error.h"
 #include "config/settings_build.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 static unsigned written_at(
     const struct settings_build *build, size_t service, const char *option)

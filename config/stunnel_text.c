@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/error.h"
 #include "config/excerpt.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 static void trim(char **start, char *end)
 {

@@ -41,20 +41,20 @@ only_in() {
 }
 
 # Low to high.
-uses config
-uses certstore config
-uses certstore/read certstore config
-uses certstore/judge certstore certstore/read config
-uses certstore/install certstore certstore/judge certstore/read config
-uses proxy/base config
-uses proxy/crypto config proxy/base
+uses proxy/base
+uses config proxy/base
+uses certstore config proxy/base
+uses certstore/read certstore config proxy/base
+uses certstore/judge certstore certstore/read config proxy/base
+uses certstore/install certstore certstore/judge certstore/read config proxy/base
+uses proxy/crypto proxy/base
 uses proxy/tls/native certstore proxy/base proxy/crypto proxy/tls
-uses proxy/tls certstore config proxy/base proxy/crypto
+uses proxy/tls certstore proxy/base proxy/crypto
 uses proxy/net proxy/base proxy/crypto proxy/tls
 uses proxy/http proxy/base
 uses proxy/session config proxy/base proxy/http proxy/net proxy/tls
 uses proxy/ipc config proxy/base
-uses proxy/control config proxy/base proxy/ipc
+uses proxy/control proxy/base proxy/ipc
 uses proxy/signer certstore certstore/read config proxy/base proxy/crypto proxy/ipc
 uses proxy/worker certstore config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
 uses proxy/master certstore certstore/judge config proxy/base proxy/control proxy/ipc

@@ -11,9 +11,9 @@
 #include "certstore/finding.h"
 #include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
-#include "config/error.h"
 #include "config/path.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 static bool failed(struct error *err, const char *path, const char *what)
 {

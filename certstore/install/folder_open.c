@@ -11,9 +11,9 @@
 #include <sys/fsuid.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "config/path.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 enum { LINKS_MAX = 40 };
 

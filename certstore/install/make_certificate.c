@@ -10,7 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "certstore/install/subject.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 enum { DAY = 24 * 3600, HOUR = 3600, SERIAL_BITS = 128 };
 

@@ -12,7 +12,7 @@
 
 #include "certstore/certificate.h"
 #include "certstore/secrets.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 static const struct {
     const char *text;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 /* The kernel writes a blank, a tab, a line end and a backslash in octal. */
 static void decode(char *text)

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 
 #include "certstore/install/mount_point.h"
-#include "config/error.h"
 #include "config/path.h"
 #include "config/remedy.h"
+#include "proxy/base/error.h"
 
 void pair_file_destroy(struct pair_file *pair)
 {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "certstore/secrets.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 const char *const pair_names[PAIR_FILES] = {"server.pem", "server.key"};
 const char pair_current[] = "current";

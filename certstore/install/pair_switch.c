@@ -13,8 +13,8 @@
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"
-#include "config/error.h"
 #include "config/path.h"
+#include "proxy/base/error.h"
 
 /* Names in the store besides the history's: a pair that waits, and copies of the present
  * one by what becomes of them. */

@@ -12,8 +12,8 @@
 #include <openssl/x509v3.h>
 
 #include "certstore/finding.h"
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 
 enum { COMMON_NAME_MAX = 64, HOST_NAME_MAX_LEN = 253, LABEL_MAX = 63, NAMES_MAX = 100 };
 

@@ -11,9 +11,9 @@
 #include "certstore/read/password_file.h"
 #include "certstore/read/pem_text.h"
 #include "certstore/read/secret_file.h"
-#include "config/error.h"
 #include "config/path.h"
 #include "config/remedy.h"
+#include "proxy/base/error.h"
 
 enum { PAIR_ATTEMPTS = 5, PAIR_PAUSE_MS = 20 };
 

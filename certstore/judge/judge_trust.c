@@ -10,8 +10,8 @@
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/trust.h"
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 
 enum { DAY = 24 * 3600, TITLE_MAX = 160 };
 

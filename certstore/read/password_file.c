@@ -9,8 +9,8 @@
 #include "certstore/read/private_key.h"
 #include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
-#include "config/error.h"
 #include "config/remedy.h"
+#include "proxy/base/error.h"
 
 /* Editors of Windows begin a file with it; nobody a password. */
 static size_t byte_order_mark(const struct secret_file *file)

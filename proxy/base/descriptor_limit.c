@@ -6,8 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "config/error.h"
-#include "config/settings.h"
+#include "proxy/base/error.h"
 
 enum { RESERVE = 64, LEAST = 8, PIPES = 4 };
 
@@ -46,13 +45,10 @@ bool descriptor_suffices(struct error *err)
     return error == 0 || error_set(err, "event loop: %s", strerror(error));
 }
 
-uint32_t descriptor_connections(const struct settings *settings)
+uint32_t descriptor_connections(uint32_t wanted, size_t others)
 {
-    size_t limit = descriptor_limit(), needed = RESERVE, room;
+    size_t limit = descriptor_limit(), needed = others + RESERVE;
+    size_t room = limit > needed + 2 * LEAST ? (limit - needed) / 2 : LEAST;
 
-    for (size_t i = 0; i < settings->service_count; i++)
-        needed += settings->services[i].backend_keepalive +
-            2 * settings->services[i].accept.count;
-    room = limit > needed + 2 * LEAST ? (limit - needed) / 2 : LEAST;
-    return room < settings->max_connections ? (uint32_t)room : settings->max_connections;
+    return room < wanted ? (uint32_t)room : wanted;
 }

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 struct error;
-struct settings;
 
 /* Raises the soft limit to the hard one: workers inherit it. */
 void descriptor_raise_limit(void);
@@ -19,9 +18,9 @@ size_t descriptor_limit(void);
  * its pipes. */
 bool descriptor_suffices(struct error *err);
 
-/* max_connections, or what the limit leaves for clients: each may need a descriptor of
- * its own and one to the backend, besides idle backend connections, listeners and a
- * reserve. */
-uint32_t descriptor_connections(const struct settings *settings);
+/* How many clients there is room for: `wanted`, or what the limit leaves. Each may need a
+ * descriptor of its own and one to the backend, besides `others` (idle backend
+ * connections, listeners) and a reserve. */
+uint32_t descriptor_connections(uint32_t wanted, size_t others);
 
 #endif

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 enum { CAPABILITY_MAX = 63, MEMORY_MAX = 16 /* GiB of addresses */ };
 

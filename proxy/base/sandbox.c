@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 /* A worker's alone. */
 static const int allowed_worker[] = {

@@ -8,9 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/settings.h"
-
-#define TLS_ENGINE_KINDS(X) X(OPENSSL, "openssl") X(NATIVE, "native")
+#include "proxy/base/tls_engine.h"
 
 #define TLS_VERSION_KINDS(X) X(13, "TLSv1.3") X(12, "TLSv1.2") X(OTHER, "other")
 

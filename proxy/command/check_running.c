@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "certstore/finding.h"
-#include "config/error.h"
 #include "config/path.h"
 #include "config/remedy.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 

@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "config/settings.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/control/control.h"
 
 struct daemon {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 #include "proxy/command/probe.h"

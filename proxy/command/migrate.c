@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "config/config_file.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/arguments.h"
 
 /* The configuration goes to stdout even if a person must mend it: the rest is done. */

@@ -15,7 +15,7 @@
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/collect.h"
 #include "config/endpoint.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 enum { TIMEOUT_MS = 15000, DEFAULT_PORT = 8012, ADDRESSES_MAX = 8 };
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
 
 /* Longer than any path that somebody would copy: it is told in part. */

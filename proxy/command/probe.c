@@ -10,7 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 

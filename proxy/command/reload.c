@@ -1,6 +1,6 @@
 #include <inttypes.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/daemon.h"

@@ -1,4 +1,4 @@
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"

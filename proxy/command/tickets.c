@@ -1,7 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "proxy/base/buffer.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/channel.h"
 
 enum { ANSWER_MAX = 16 * 1024 * 1024, PART = 64 * 1024 };

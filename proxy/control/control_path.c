@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 enum { BACKLOG = 32 };
 

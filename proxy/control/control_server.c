@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/ipc/channel.h"

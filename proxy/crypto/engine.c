@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/provider.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/digest.h"
 #include "proxy/crypto/key_pool.h"
 #include "proxy/crypto/multibuffer.h"
@@ -139,8 +139,7 @@ static bool try_batched(struct error *err)
         return false;
     }
     (void)snprintf(engine.description, sizeof(engine.description),
-        "batched (%s: P-384, P-256, RSA 2048-4096, ECDSA)",
-        engine.library.description);
+        "batched (%s: P-384, P-256, RSA 2048-4096, ECDSA)", engine.library.description);
     return true;
 }
 

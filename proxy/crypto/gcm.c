@@ -7,7 +7,7 @@
 #include <intel-ipsec-mb.h>
 #include <openssl/crypto.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/library.h"
 
 /* The manager's layout is that of the header: the library must be of its version. */

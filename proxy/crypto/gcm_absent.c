@@ -1,7 +1,7 @@
 /* Of a build without ipsec-mb's header. */
 #include "proxy/crypto/gcm.h"
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 bool gcm_start(struct error *err)
 {

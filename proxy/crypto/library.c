@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 enum { PATH_SIZE = 1024 };
 

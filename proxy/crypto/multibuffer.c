@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/library.h"
 
 /* Of the library's public header, as far as we read it. */
@@ -21,8 +21,9 @@ enum algorithm { /* its numbers, not ours */
     ALGORITHM_P384,
 };
 
-/* The system's, so that the distribution's fixes count. A build that measures may say where
- * it has unpacked one (WLB_CRYPTO_MB_FOLDER of CMake); what is installed never does. */
+/* The system's, so that the distribution's fixes count. A build that measures may say
+ * where it has unpacked one (WLB_CRYPTO_MB_FOLDER of CMake); what is installed never
+ * does. */
 static const char *const folders[] = {
 #ifdef WLB_CRYPTO_MB_FOLDER
     WLB_CRYPTO_MB_FOLDER,

@@ -6,7 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/base/list.h"
 #include "proxy/crypto/gcm.h"
 #include "proxy/crypto/secret_pages.h"

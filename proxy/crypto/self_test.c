@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 /* What OpenSSL derives from its key and the public part of ours. */
 static bool reference(const struct key_exchange_group *group, EVP_PKEY *theirs,

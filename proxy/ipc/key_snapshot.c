@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/wire.h"
 
 enum { MAGIC = 0x314b4c57 /* "WLK1" */, KEY_BYTES = 16 };

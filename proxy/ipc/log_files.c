@@ -8,8 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
 

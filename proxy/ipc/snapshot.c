@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/wire.h"
 
 enum { SNAPSHOT_MAGIC = 0x31424c57 }; /* "WLB1" */

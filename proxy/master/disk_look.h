@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "certstore/finding.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/master/task_queue.h"
 
 struct plan;

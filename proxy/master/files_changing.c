@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 
 enum { RECENT = 2 }; /* s */
 

@@ -1,4 +1,4 @@
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/master/master_state.h"

@@ -10,9 +10,9 @@
 #include "certstore/judge/credential_load.h"
 #include "certstore/judge/judge.h"
 #include "certstore/trust.h"
-#include "config/error.h"
 #include "config/text_list.h"
 #include "proxy/base/descriptor_limit.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/master/plan_backends.h"
 #include "proxy/master/plan_tls.h"
@@ -236,6 +236,17 @@ static bool read_all_pins(struct plan *plan, struct error *err)
     return true;
 }
 
+/* What a worker opens besides its clients: idle backend connections and listeners. */
+static size_t count_descriptors(const struct settings *settings)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < settings->service_count; i++)
+        count += settings->services[i].backend_keepalive +
+            2 * settings->services[i].accept.count;
+    return count;
+}
+
 struct plan *plan_load(
     const char *config_path, bool optional, struct findings *findings, struct error *err)
 {
@@ -251,7 +262,8 @@ struct plan *plan_load(
         return NULL;
     }
     plan->max_connections_asked = plan->settings->max_connections;
-    plan->settings->max_connections = descriptor_connections(plan->settings);
+    plan->settings->max_connections = descriptor_connections(
+        plan->settings->max_connections, count_descriptors(plan->settings));
     plan->text = settings_print(plan->settings);
     return plan;
 }

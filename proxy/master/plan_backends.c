@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "certstore/finding.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/master/plan.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/master/spawn.h"
 
 static const char *const names[PROGRAM_CHILDREN] = {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "certstore/credential.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/key_snapshot.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/master/plan.h"

@@ -18,7 +18,7 @@
 #include <uv.h>
 
 #include "certstore/finding.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/base/list.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/master/restart_needed.h"

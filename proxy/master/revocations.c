@@ -6,8 +6,8 @@
 
 #include "certstore/finding.h"
 #include "certstore/trust.h"
-#include "config/error.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/trust_file.h"

@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 struct child;
 struct message;

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 enum { BATCH = 8 };
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/master/port_owner.h"
 
 /* The kernel cuts it to net.core.somaxconn. */

@@ -10,10 +10,10 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/judge/credential_load.h"
-#include "config/error.h"
 #include "config/remedy.h"
 #include "config/settings.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 enum { NAME_MAX_LEN = 256 };
 

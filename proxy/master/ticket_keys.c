@@ -5,7 +5,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 static bool random_key(struct ticket_key *key, struct error *err)
 {

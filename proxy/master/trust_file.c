@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 
 enum { TRUST_FILE_MAX = 16 * 1024 * 1024 };
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/error.h"
 #include "config/network.h"
 #include "config/path_rule.h"
 #include "proxy/base/buffer.h"
+#include "proxy/base/error.h"
 
 struct networks {
     struct network *items;

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "proxy/base/sandbox.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/channel.h"

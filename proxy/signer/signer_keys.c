@@ -8,7 +8,7 @@
 #include <openssl/rsa.h>
 
 #include "certstore/read/private_key.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/signature_scheme.h"
 #include "proxy/crypto/signing_wire.h"

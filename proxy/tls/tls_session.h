@@ -13,8 +13,8 @@
 
 #include <openssl/ssl.h>
 
-#include "config/settings.h"
 #include "proxy/base/buffer.h"
+#include "proxy/base/tls_engine.h"
 #include "proxy/tls/tls.h"
 
 enum { TLS_RECORD_HEADER = 5, TLS_PLAINTEXT_MAX = 16384 };

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "certstore/credential.h"
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/session/balancer.h"

@@ -13,9 +13,9 @@
 
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
-#include "config/error.h"
 #include "config/settings.h"
 #include "proxy/base/abort_log.h"
+#include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/base/sandbox.h"
 #include "proxy/crypto/engine.h"

@@ -2,8 +2,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "proxy/base/descriptor_limit.h"
+#include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/base/sandbox.h"
 #include "proxy/ipc/addresses.h"

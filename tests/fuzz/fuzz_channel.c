@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/key_snapshot.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 
 static void check_round_trip(const struct settings *settings)
 {

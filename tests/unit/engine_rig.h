@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/engine.h"
 
 static inline int start_engine_as(enum engine_choice choice)

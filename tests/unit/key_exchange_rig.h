@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/key_exchange.h"
 #include "proxy/crypto/p384.h"
 

@@ -14,8 +14,8 @@
 #include <openssl/x509.h>
 
 #include "certstore/context.h"
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/engine.h"
 
 struct service {

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/net/loop.h"
 #include "proxy/session/balancer.h"
 #include "proxy/session/client.h"

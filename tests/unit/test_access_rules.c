@@ -7,10 +7,10 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "config/error.h"
 #include "config/network.h"
 #include "config/path_rule.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 #include "proxy/session/access_rules.h"
 #include "proxy/session/denied_log.h"
 

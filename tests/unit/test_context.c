@@ -15,8 +15,8 @@
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/private_key.h"
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "tests/unit/pki.h"
 
 static struct error err;

@@ -24,7 +24,7 @@
 #include "certstore/finding.h"
 #include "certstore/judge/credential_load.h"
 #include "certstore/pem.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "tests/unit/pki.h"
 
 static char folder[] = "/tmp/credential-XXXXXX";
@@ -48,7 +48,8 @@ static struct credential *load(
     bool found = id == NULL;
 
     findings_init(&findings);
-    credential = credential_load(cert_path, key_path, NULL, true, PKI_NOW, &findings, &err);
+    credential =
+        credential_load(cert_path, key_path, NULL, true, PKI_NOW, &findings, &err);
     for (size_t i = 0; i < findings.count; i++)
         found = found || strcmp(findings.items[i].id, id) == 0;
     if (!found)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "config/endpoint.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 static void good_addresses_are_accepted(void **state)
 {

@@ -16,8 +16,8 @@
 #include "certstore/finding.h"
 #include "certstore/judge/judge.h"
 #include "certstore/judge/xenserver.h"
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "tests/unit/pki.h"
 
 #define RSA "RSA:2048"

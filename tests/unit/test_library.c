@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/library.h"
 
 static char folder[] = "/tmp/test_library.XXXXXX";

@@ -22,8 +22,8 @@
 #include "certstore/install/subject.h"
 #include "certstore/judge/judge.h"
 #include "certstore/read/pem_text.h"
-#include "config/error.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 enum { NOW = 1900000000 };
 

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/error.h"
 #include "config/migrate.h"
 #include "config/migrate_rules.h"
+#include "proxy/base/error.h"
 
 static void migrate(const char *text, struct migration *migration)
 {

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "certstore/install/pair_switch.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 static char folder[64], cert[96], key[96], store[96];
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/master/expiry.h"
 #include "proxy/master/file_poll.h"

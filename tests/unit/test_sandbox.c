@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/base/sandbox.h"
 
 static int pair[2];

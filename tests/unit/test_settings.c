@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/error.h"
 #include "config/options.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 
 static struct settings *parse(const char *text)
 {

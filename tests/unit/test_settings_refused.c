@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 
 #define IN_A "[a]\naccept = 1\n"
 

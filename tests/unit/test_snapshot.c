@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/ipc/worker_setup.h"

@@ -3,7 +3,7 @@
 
 #include <poll.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/engine.h"
 
 static void tls_is_hidden_and_ends_with_close_notify(void **state)

@@ -1,7 +1,7 @@
 #include "tests/unit/tls_rig.h"
 
-#include "config/error.h"
 #include "proxy/base/counters.h"
+#include "proxy/base/error.h"
 #include "proxy/tls/tls_session.h"
 
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};

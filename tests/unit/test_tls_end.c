@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/digest.h"
 #include "tests/unit/tls_forger.h"
 #include "tests/unit/tls_suites.h"

@@ -9,7 +9,7 @@
 #include <openssl/params.h>
 #include <openssl/x509.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/crypto/gcm.h"
 #include "proxy/crypto/key_exchange.h"
 #include "proxy/crypto/limbs.h"

@@ -4,7 +4,7 @@
 #ifndef WLBPROXY_TESTS_TLS_SUITES_H
 #define WLBPROXY_TESTS_TLS_SUITES_H
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "tests/unit/tls_rig.h"
 
 static const struct suite {

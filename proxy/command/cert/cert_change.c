@@ -9,7 +9,7 @@
 #include "certstore/finding.h"
 #include "certstore/install/folder.h"
 #include "certstore/install/pair_switch.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/cert/cert_change_tell.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"

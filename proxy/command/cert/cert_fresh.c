@@ -17,10 +17,10 @@
 #include "certstore/judge/judge.h"
 #include "certstore/read/password_file.h"
 #include "certstore/secrets.h"
-#include "config/error.h"
 #include "config/path.h"
 #include "config/remedy.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/master/regression.h"
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/cert/cert_say.h"
 
 bool cert_key_parse(struct cert_key *key, struct error *err)

@@ -7,7 +7,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/install/folder.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"
 #include "proxy/command/live.h"

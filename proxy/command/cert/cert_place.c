@@ -13,9 +13,9 @@
 #include "certstore/install/folder.h"
 #include "certstore/judge/credential_load.h"
 #include "certstore/read/password_file.h"
-#include "config/error.h"
 #include "config/path.h"
 #include "config/text_list.h"
+#include "proxy/base/error.h"
 
 /* What clients would call this host: its full name if the resolver knows it. */
 static char *host_name(void)

@@ -9,7 +9,7 @@
 #include "certstore/certificate.h"
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/pem_text.h"
-#include "config/error.h"
+#include "proxy/base/error.h"
 #include "proxy/command/cert/remote.h"
 #include "proxy/command/command.h"
 #include "proxy/command/print.h"

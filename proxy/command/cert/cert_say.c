@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "certstore/finding.h"
-#include "config/error.h"
 #include "config/remedy.h"
+#include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/command.h"
 #include "proxy/command/print.h"

@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/error.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/command/cert/cert_show.h"
 #include "proxy/command/command.h"

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config/error.h"
 #include "config/remedy.h"
+#include "proxy/base/error.h"
 #include "proxy/command/print.h"
 
 extern char **environ;

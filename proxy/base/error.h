@@ -5,8 +5,8 @@
  * states the fact; callers prepend where it was ("line 7: ...", "/etc/x.pem: ...");
  * it is printed once, at the top. No secret ever goes into it.
  */
-#ifndef WLBPROXY_CONFIG_ERROR_H
-#define WLBPROXY_CONFIG_ERROR_H
+#ifndef WLBPROXY_BASE_ERROR_H
+#define WLBPROXY_BASE_ERROR_H
 
 #include <stdbool.h>
 

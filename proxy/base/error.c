@@ -1,4 +1,4 @@
-#include "config/error.h"
+#include "proxy/base/error.h"
 
 #include <errno.h>
 #include <stdarg.h>
