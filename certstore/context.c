@@ -15,6 +15,7 @@
 #include "config/settings.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { SECURITY_LEVEL = 2 };
 
@@ -69,15 +70,6 @@ const struct tls_policy *context_policy(const SSL_CTX *context)
     return state == NULL ? NULL : &state->policy;
 }
 
-static char *copy(const char *text)
-{
-    char *own = strdup(text);
-
-    if (own == NULL)
-        abort();
-    return own;
-}
-
 /* The library's own words for what it refused, for the end of a sentence. */
 static bool library_error(struct error *err, const char *fact)
 {
@@ -105,7 +97,7 @@ static bool set_groups(SSL_CTX *context, struct tls_policy *policy, struct error
         bool hybrid = SSL_CTX_set1_groups_list(context, hybrid_groups) == 1;
 
         free(policy->groups);
-        policy->groups = copy(hybrid ? hybrid_groups : classic_groups);
+        policy->groups = memory_text(hybrid ? hybrid_groups : classic_groups);
         ERR_clear_error();
     }
     if (SSL_CTX_set1_groups_list(context, policy->groups) == 1)
@@ -305,9 +297,9 @@ static void fill_policy(
     policy->security_level =
         machine_level > SECURITY_LEVEL ? machine_level : SECURITY_LEVEL;
     policy->options = SSL_CTX_get_options(context) | wanted_options;
-    policy->groups = copy(service->groups);
-    policy->ciphersuites = copy(service->ciphersuites);
-    policy->ciphers = copy(service->ciphers);
+    policy->groups = memory_text(service->groups);
+    policy->ciphersuites = memory_text(service->ciphersuites);
+    policy->ciphers = memory_text(service->ciphers);
     policy->protocols = service->protocol == PROTOCOL_HTTP ? protocols : NULL;
     policy->verify = service->verify;
     policy->verify_depth = service->verify_depth;
@@ -330,12 +322,10 @@ SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *servic
     const struct ticket_keys *tickets, const char *ca_pem, const char *crl_pem,
     struct error *err)
 {
-    struct context_state *state = calloc(1, sizeof(*state));
+    struct context_state *state = memory_new(sizeof(*state));
     SSL_CTX *context;
     bool done;
 
-    if (state == NULL)
-        abort();
     (void)pthread_once(&state_once, make_state_index);
     ERR_clear_error();
     context = SSL_CTX_new_ex(libctx, NULL, TLS_server_method());
@@ -344,8 +334,7 @@ SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *servic
         free(state);
         return NULL;
     }
-    if (SSL_CTX_set_ex_data(context, state_index, state) != 1)
-        abort();
+    memory_require(SSL_CTX_set_ex_data(context, state_index, state) == 1);
     state->libctx = libctx;
     fill_policy(&state->policy, context, service);
     state->policy.ca_pem = ca_pem;

@@ -1,6 +1,5 @@
 /* What OpenSSL, under the machine's openssl.cnf(5), makes of a policy's texts: numbers of
  * TLS, for an engine that is not OpenSSL's. */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -9,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "certstore/context_parts.h"
+#include "proxy/base/memory.h"
 
 static void resolve_suites(const SSL_CTX *context, struct tls_policy *policy)
 {
@@ -117,11 +117,10 @@ static void on_message(int writes, int version, int type, const void *bytes, siz
  * SignatureAlgorithms), but a client of the same context would say it in its hello. */
 static void resolve_schemes(SSL_CTX *context, struct tls_policy *policy)
 {
-    SSL *client = SSL_new(context);
-    BIO *said = BIO_new(BIO_s_mem()), *nothing = BIO_new(BIO_s_mem());
+    SSL *client = memory_checked(SSL_new(context));
+    BIO *said = memory_checked(BIO_new(BIO_s_mem()));
+    BIO *nothing = memory_checked(BIO_new(BIO_s_mem()));
 
-    if (client == NULL || said == NULL || nothing == NULL)
-        abort();
     SSL_set_bio(client, nothing, said);
     SSL_set_msg_callback(client, on_message);
     SSL_set_msg_callback_arg(client, policy);

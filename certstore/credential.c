@@ -13,6 +13,7 @@
 #include "certstore/pem.h"
 #include "certstore/secrets.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 struct credential {
     int refs;
@@ -48,10 +49,8 @@ void judged_pair_destroy(struct judged_pair *pair)
 
 struct credential *credential_of_pair(struct judged_pair *pair)
 {
-    struct credential *c = calloc(1, sizeof(*c));
+    struct credential *c = memory_new(sizeof(*c));
 
-    if (c == NULL)
-        abort();
     c->refs = 1;
     c->pair = *pair;
     *pair = (struct judged_pair){0};
@@ -164,8 +163,7 @@ static char *put_certificate(char *at, X509 *certificate)
     unsigned char *der = NULL;
     int len = i2d_X509(certificate, &der);
 
-    if (len <= 0)
-        abort(); /* it was parsed from DER: only memory can be missing */
+    memory_require(len > 0); /* it was parsed from DER */
     at = put(at, der, (size_t)len);
     OPENSSL_free(der);
     return at;
@@ -245,9 +243,7 @@ static bool has_its_key(struct judged_pair *pair)
 static bool take_pair(struct judged_pair *pair, struct reader *reader,
     OSSL_LIB_CTX *libctx, credential_key_reader *read_key)
 {
-    pair->chain = sk_X509_new_null();
-    if (pair->chain == NULL)
-        abort();
+    pair->chain = memory_checked(sk_X509_new_null());
     if (!take_key(pair, reader, libctx, read_key))
         return false;
     pair->leaf = take_certificate(reader, libctx);
@@ -256,8 +252,7 @@ static bool take_pair(struct judged_pair *pair, struct reader *reader,
 
         if (certificate == NULL || sk_X509_num(pair->chain) == PEM_BLOCKS_MAX)
             return false;
-        if (sk_X509_push(pair->chain, certificate) == 0)
-            abort();
+        memory_require(sk_X509_push(pair->chain, certificate) != 0);
     }
     return pair->leaf != NULL && has_its_key(pair);
 }

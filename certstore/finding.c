@@ -3,9 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "config/remedy.h"
+#include "proxy/base/memory.h"
 
 void findings_init(struct findings *findings)
 {
@@ -26,11 +26,7 @@ void findings_destroy(struct findings *findings)
 
 static char *copy(const char *text)
 {
-    char *own = text == NULL ? NULL : strdup(text);
-
-    if (text != NULL && own == NULL)
-        abort();
-    return own;
+    return text != NULL ? memory_text(text) : NULL;
 }
 
 static struct finding *append(struct findings *findings)
@@ -38,9 +34,7 @@ static struct finding *append(struct findings *findings)
     if (findings->count == findings->capacity) {
         findings->capacity = findings->capacity == 0 ? 8 : 2 * findings->capacity;
         findings->items =
-            realloc(findings->items, findings->capacity * sizeof(*findings->items));
-        if (findings->items == NULL)
-            abort();
+            memory_resize(findings->items, findings->capacity, sizeof(*findings->items));
     }
     return &findings->items[findings->count++];
 }
@@ -59,8 +53,7 @@ void findings_add(struct findings *findings, const char *id, enum severity sever
         .remedy = remedy_name_file(remedy, file),
     };
     va_start(args, fact);
-    if (vasprintf(&finding->fact, fact, args) < 0)
-        abort();
+    finding->fact = memory_format_list(fact, args);
     va_end(args);
 }
 

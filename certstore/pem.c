@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "certstore/secrets.h"
+#include "proxy/base/memory.h"
 
 #define DASHES "-----"
 
@@ -156,9 +157,7 @@ static void read_block(struct pem_block *block, struct cursor *cursor)
 static struct pem_block *append(struct pem *pem)
 {
     if (pem->count % 8 == 0) {
-        pem->blocks = realloc(pem->blocks, (pem->count + 8) * sizeof(*pem->blocks));
-        if (pem->blocks == NULL)
-            abort();
+        pem->blocks = memory_resize(pem->blocks, pem->count + 8, sizeof(*pem->blocks));
     }
     pem->blocks[pem->count] = (struct pem_block){.fault = PEM_SOUND};
     return &pem->blocks[pem->count++];

@@ -14,6 +14,7 @@
 
 #include "certstore/credential.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum {
     HEAP_LARGEST = 16 << 20, /* a thousand services, twice, and the files being read */
@@ -125,9 +126,7 @@ void *secrets_alloc(size_t len)
 
     if (memory == NULL)
         memory = OPENSSL_malloc(len);
-    if (memory == NULL)
-        abort();
-    return memory;
+    return memory_checked(memory);
 }
 
 void secrets_free(char *bytes, size_t len)

@@ -1,6 +1,5 @@
 #include "certstore/trust.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -11,6 +10,7 @@
 #include "certstore/pem.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 static bool is_whole(const struct pem *pem, const char *option, struct error *err)
 {
@@ -35,8 +35,7 @@ static bool parse_authorities(
             return error_set(err,
                 "ca: the block in line %zu is not a certificate; is the file whole?",
                 block->line);
-        if (sk_X509_push(trust->authorities, authority) == 0)
-            abort();
+        memory_require(sk_X509_push(trust->authorities, authority) != 0);
     }
     if (sk_X509_num(trust->authorities) == 0)
         return error_set(err,
@@ -71,8 +70,7 @@ static bool parse_lists(
             return error_set(err,
                 "crl: the block in line %zu is not a revocation list; is the file whole?",
                 pem->blocks[i].line);
-        if (sk_X509_CRL_push(trust->lists, list) == 0)
-            abort();
+        memory_require(sk_X509_CRL_push(trust->lists, list) != 0);
     }
     if (sk_X509_CRL_num(trust->lists) == 0)
         return error_set(err,
@@ -88,10 +86,8 @@ bool trust_parse(struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem,
     struct pem pem;
     bool done = true;
 
-    trust->authorities = sk_X509_new_null();
-    trust->lists = sk_X509_CRL_new_null();
-    if (trust->authorities == NULL || trust->lists == NULL)
-        abort();
+    trust->authorities = memory_checked(sk_X509_new_null());
+    trust->lists = memory_checked(sk_X509_CRL_new_null());
     if (ca_pem != NULL) {
         pem_parse(&pem, ca_pem, strlen(ca_pem));
         done = parse_authorities(trust, libctx, &pem, err);
@@ -144,11 +140,9 @@ size_t trust_members(
     *members = NULL;
     if (!trust_parse(&trust, NULL, ca_pem, crl_pem, &ignored))
         return 0;
-    *members = calloc(
-        (size_t)sk_X509_num(trust.authorities) + (size_t)sk_X509_CRL_num(trust.lists) + 1,
+    *members = memory_array(
+        (size_t)sk_X509_num(trust.authorities) + (size_t)sk_X509_CRL_num(trust.lists),
         sizeof(**members));
-    if (*members == NULL)
-        abort();
     for (int i = 0; i < sk_X509_num(trust.authorities); i++) {
         const X509 *authority = sk_X509_value(trust.authorities, i);
         struct trust_member *member = &(*members)[count++];

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { FILE_MAX = 1024 * 1024 };
 
@@ -64,9 +65,7 @@ static char *read_fd(int fd, struct error *err)
 
     if (!is_plain_file(fd, err))
         return NULL;
-    text = malloc(FILE_MAX + 2);
-    if (text == NULL)
-        abort();
+    text = memory_raw(FILE_MAX + 2);
     if (read_all(fd, text, &len, err) && has_no_nul(text, len, err)) {
         text[len] = '\0';
         return text;

@@ -14,6 +14,7 @@
 #include "config/settings.h"
 #include "config/stunnel_text.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { COLUMNS = 79, NOTE_MAX = 2048, IDLE_DEFAULT = 43200 /* s, of stunnel */ };
 
@@ -525,13 +526,11 @@ bool migrate_stunnel(
 
     *migration = (struct migration){0};
     if (good) {
-        w.text = open_memstream(&migration->text, &text_len);
-        w.losses = open_memstream(&migration->losses, &losses_len);
-        if (w.text == NULL || w.losses == NULL)
-            abort();
+        w.text = memory_stream(&migration->text, &text_len);
+        w.losses = memory_stream(&migration->losses, &losses_len);
         migrate_all(&w);
-        if (fclose(w.text) != 0 || fclose(w.losses) != 0)
-            abort();
+        memory_stream_close(w.text);
+        memory_stream_close(w.losses);
         good = is_valid(migration->text, name, err);
     }
     stunnel_text_destroy(&w.from);

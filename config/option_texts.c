@@ -10,6 +10,7 @@
 #include "config/path_rule.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum {
     TOKEN_MAX = 1024,
@@ -22,7 +23,7 @@ enum {
 static void text_assign(char **field, const char *text)
 {
     free(*field);
-    *field = text_copy(text);
+    *field = memory_text(text);
 }
 
 static void text_print(const void *field, const struct option_limits *limits, FILE *out)
@@ -35,7 +36,7 @@ static void text_print(const void *field, const struct option_limits *limits, FI
 
 static void text_field_copy(void *to, const void *from)
 {
-    *(char **)to = text_copy(*(char *const *)from);
+    *(char **)to = memory_text(*(char *const *)from);
 }
 
 static void text_field_destroy(void *field)

@@ -6,6 +6,7 @@
 #include "config/option_types.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 /* "a, b or c" */
 static void list_words(const char *const *words, char *list, size_t size)
@@ -91,7 +92,7 @@ static bool word_parse(
     if (!find_word(text, limits->words, &index, err))
         return false;
     free(*word);
-    *word = text_copy(limits->words[index]);
+    *word = memory_text(limits->words[index]);
     return true;
 }
 
@@ -103,7 +104,7 @@ static void word_print(const void *field, const struct option_limits *limits, FI
 
 static void word_copy(void *to, const void *from)
 {
-    *(char **)to = text_copy(*(char *const *)from);
+    *(char **)to = memory_text(*(char *const *)from);
 }
 
 static void word_destroy(void *field)

@@ -1,10 +1,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/options.h"
+#include "proxy/base/memory.h"
 
 enum { COLUMNS = 79, VALUES_MAX = 160 };
 
@@ -67,10 +67,8 @@ static void print_values(const struct option *option, FILE *out)
 
 static void values_text(const struct option *option, char *text, size_t size)
 {
-    FILE *out = fmemopen(text, size, "w");
+    FILE *out = memory_checked(fmemopen(text, size, "w"));
 
-    if (out == NULL)
-        abort();
     print_values(option, out);
     fclose(out);
     text[size - 1] = '\0';

@@ -6,16 +6,11 @@
 #include <string.h>
 
 #include "config/text_list.h"
+#include "proxy/base/memory.h"
 
 char *path_join(const char *a, const char *b, const char *c)
 {
-    size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
-    char *path = malloc(size);
-
-    if (path == NULL)
-        abort();
-    snprintf(path, size, "%s%s%s", a, b, c);
-    return path;
+    return memory_format("%s%s%s", a, b, c);
 }
 
 const char *name_of_path(const char *path)
@@ -28,7 +23,7 @@ const char *name_of_path(const char *path)
 char *folder_of_path(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = text_copy(slash == NULL ? "." : path);
+    char *folder = memory_text(slash == NULL ? "." : path);
 
     if (slash != NULL)
         folder[slash == path ? 1 : slash - path] = '\0';

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/text_list.h"
+#include "proxy/base/memory.h"
 
 enum { COMMAND_BEGIN = 0x02, COMMAND_END = 0x03 };
 
@@ -21,12 +22,8 @@ struct growing {
 
 static void add_bytes(struct growing *to, const char *bytes, size_t len)
 {
-    char *longer = realloc(to->text, to->len + len + 1);
-
-    if (longer == NULL)
-        abort();
-    memcpy(longer + to->len, bytes, len);
-    to->text = longer;
+    to->text = memory_resize(to->text, to->len + len + 1, 1);
+    memcpy(to->text + to->len, bytes, len);
     to->len += len;
     to->text[to->len] = '\0';
 }
@@ -94,7 +91,7 @@ char *shell_word(const char *name)
 
 char *remedy_plain(const char *text)
 {
-    char *plain = text_copy(text), *to = plain;
+    char *plain = memory_text(text), *to = plain;
 
     for (; *text != '\0'; text++) {
         if (*text != COMMAND_BEGIN && *text != COMMAND_END)
@@ -154,7 +151,7 @@ char *remedy_name_file(const char *text, const char *file)
     if (text == NULL)
         return NULL;
     if (file == NULL)
-        return text_copy(text);
+        return memory_text(text);
     word = shell_word(file);
     add_text(&named, "");
     while ((at = find_word(text, from)) != NULL) {

@@ -9,6 +9,7 @@
 #include "config/settings_build.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 static void fill_defaults(enum option_scope scope, void *object)
 {
@@ -98,12 +99,11 @@ static void add_service(struct settings_build *build, const char *name, unsigned
     struct settings *settings = build->settings;
     size_t count = settings->service_count + 1;
 
-    settings->services = realloc(settings->services, count * sizeof(*settings->services));
-    build->services = realloc(build->services, count * sizeof(*build->services));
-    if (settings->services == NULL || build->services == NULL)
-        abort();
+    settings->services =
+        memory_resize(settings->services, count, sizeof(*settings->services));
+    build->services = memory_resize(build->services, count, sizeof(*build->services));
     build->services[count - 1] = (struct written){.at = line};
-    settings->services[count - 1] = (struct service_settings){.name = text_copy(name)};
+    settings->services[count - 1] = (struct service_settings){.name = memory_text(name)};
     copy_service(&settings->services[count - 1], &build->defaults);
     settings->service_count = count;
 }
@@ -210,11 +210,9 @@ static bool finish(struct settings_build *build, const char *name, struct error 
 
 struct settings *settings_parse(const char *text, const char *name, struct error *err)
 {
-    struct settings_build build = {.settings = calloc(1, sizeof(*build.settings))};
+    struct settings_build build = {.settings = memory_new(sizeof(*build.settings))};
     bool good;
 
-    if (build.settings == NULL)
-        abort();
     fill_defaults(OPTION_GLOBAL, build.settings);
     fill_defaults(OPTION_SERVICE, &build.defaults);
     good = ini_read(text, name, &ini_events, &build, err) && finish(&build, name, err);
@@ -245,11 +243,10 @@ struct service_settings *settings_copy_service(
     size_t count = settings->service_count + 1;
     struct service_settings *copy;
 
-    settings->services = realloc(settings->services, count * sizeof(*settings->services));
-    if (settings->services == NULL)
-        abort();
+    settings->services =
+        memory_resize(settings->services, count, sizeof(*settings->services));
     copy = &settings->services[count - 1];
-    *copy = (struct service_settings){.name = text_copy(name)};
+    *copy = (struct service_settings){.name = memory_text(name)};
     copy_service(copy, &settings->services[index]);
     settings->service_count = count;
     return copy;

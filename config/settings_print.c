@@ -1,9 +1,9 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/options.h"
 #include "config/settings.h"
+#include "proxy/base/memory.h"
 
 static void print_list(const char *name, const struct text_list *list, FILE *out)
 {
@@ -61,14 +61,11 @@ char *settings_print(const struct settings *settings)
 {
     char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = memory_stream(&text, &size);
 
-    if (out == NULL)
-        abort();
     print_global(settings, out);
     for (size_t i = 0; i < settings->service_count; i++)
         print_service(&settings->services[i], out);
-    if (fclose(out) != 0)
-        abort();
+    memory_stream_close(out);
     return text;
 }

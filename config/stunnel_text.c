@@ -9,6 +9,7 @@
 #include "config/excerpt.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 static void trim(char **start, char *end)
 {
@@ -22,12 +23,10 @@ static void trim(char **start, char *end)
 static void add_line(
     struct stunnel_text *t, unsigned number, const char *name, const char *value)
 {
-    struct stunnel_line *lines = realloc(t->lines, (t->count + 1) * sizeof(*lines));
+    struct stunnel_line *lines = memory_resize(t->lines, t->count + 1, sizeof(*lines));
 
-    if (lines == NULL)
-        abort();
     lines[t->count++] = (struct stunnel_line){
-        number, text_copy(name), value != NULL ? text_copy(value) : NULL};
+        number, memory_text(name), value != NULL ? memory_text(value) : NULL};
     t->lines = lines;
 }
 
@@ -100,10 +99,8 @@ bool stunnel_text_parse(struct stunnel_text *t, const char *text, struct error *
     err->text[0] = '\0';
     while (*text != '\0') {
         size_t len = strcspn(text, "\n");
-        char *line = strndup(text, len);
+        char *line = memory_text_part(text, len);
 
-        if (line == NULL)
-            abort();
         good = read_line(t, line, ++number, err) && good;
         free(line);
         text += len + (text[len] == '\n');

@@ -3,22 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *text_copy(const char *text)
-{
-    char *copy = strdup(text);
-
-    if (copy == NULL)
-        abort();
-    return copy;
-}
+#include "proxy/base/memory.h"
 
 void text_list_add(struct text_list *list, const char *text)
 {
-    char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+    char **items = memory_resize(list->items, list->count + 1, sizeof(*items));
 
-    if (items == NULL)
-        abort();
-    items[list->count++] = text_copy(text);
+    items[list->count++] = memory_text(text);
     list->items = items;
 }
 

@@ -13,7 +13,4 @@ void text_list_copy(struct text_list *to, const struct text_list *from);
 void text_list_clear(struct text_list *list);
 bool text_list_has(const struct text_list *list, const char *text);
 
-/* strdup() that cannot fail: out of memory aborts. */
-char *text_copy(const char *text);
-
 #endif

@@ -14,6 +14,7 @@
 #include "config/path.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 static bool failed(struct error *err, const char *path, const char *what)
 {
@@ -105,7 +106,7 @@ bool folder_read_link(
         return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ||
             fail_file(folder, name, "whether it is a link cannot be seen", err);
     found[len] = '\0';
-    *text = text_copy(found);
+    *text = memory_text(found);
     return true;
 }
 

@@ -1,4 +1,5 @@
 #include "certstore/install/folder.h"
+#include "proxy/base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,7 +224,7 @@ static bool walk_on(struct walk *walk, const char *path, struct error *err)
 /* The folder that was reached. */
 static bool arrive(const struct walk *walk, struct folder *folder, struct error *err)
 {
-    folder->path = text_copy(*walk->done != '\0' ? walk->done : "/");
+    folder->path = memory_text(*walk->done != '\0' ? walk->done : "/");
     folder->fd = openat(walk->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder->fd < 0)
         return failed(err, folder->path, "it cannot be opened");
@@ -274,7 +275,7 @@ bool folder_of_file(struct folder *folder, const char *path, const struct link_r
     char **name, struct error *err)
 {
     struct walk walk = {.fd = -1};
-    char *target = text_copy(path), *text = NULL;
+    char *target = memory_text(path), *text = NULL;
     bool good = true;
 
     *folder = (struct folder){.fd = -1};
@@ -287,7 +288,7 @@ bool folder_of_file(struct folder *folder, const char *path, const struct link_r
             error_context(err, "%s: its folder", path);
         free(parent);
         free(*name);
-        *name = text_copy(name_of_path(target));
+        *name = memory_text(name_of_path(target));
         good = good && next_link(&walk, *name, rule, &text, err);
         if (!good || text == NULL)
             break;

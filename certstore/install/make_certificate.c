@@ -1,7 +1,6 @@
 #include "certstore/install/make_certificate.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -11,6 +10,7 @@
 
 #include "certstore/install/subject.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { DAY = 24 * 3600, HOUR = 3600, SERIAL_BITS = 128 };
 
@@ -61,10 +61,8 @@ static bool set_extensions(
 X509 *certificate_make(const struct subject *subject, uint32_t days, EVP_PKEY *key,
     time_t now, struct error *err)
 {
-    X509 *certificate = X509_new();
+    X509 *certificate = memory_checked(X509_new());
 
-    if (certificate == NULL)
-        abort();
     if (X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
         set_names(certificate, subject) && X509_set_pubkey(certificate, key) == 1 &&
         ASN1_TIME_adj(X509_getm_notBefore(certificate), now - HOUR, 0, 0) != NULL &&
@@ -82,11 +80,9 @@ X509_REQ *request_make(const struct subject *subject, EVP_PKEY *key, struct erro
 {
     STACK_OF(X509_EXTENSION) *list = subject_extensions(subject, key, NULL);
     X509_NAME *name = subject_name(subject);
-    X509_REQ *request = X509_REQ_new();
+    X509_REQ *request = memory_checked(X509_REQ_new());
     bool good;
 
-    if (request == NULL)
-        abort();
     good = X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
         X509_REQ_set_subject_name(request, name) == 1 &&
         X509_REQ_set_pubkey(request, key) == 1 &&

@@ -10,6 +10,7 @@
 
 #include "certstore/secrets.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 const char *const pair_names[PAIR_FILES] = {"server.pem", "server.key"};
 const char pair_current[] = "current";
@@ -163,10 +164,8 @@ bool history_list(const struct folder *store, struct history *history, struct er
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     bool good = folder != NULL || store->fd < 0;
 
-    history->names = calloc(ENTRIES_MAX, PAIR_NAME_MAX);
+    history->names = memory_array(ENTRIES_MAX, PAIR_NAME_MAX);
     history->count = 0;
-    if (history->names == NULL)
-        abort();
     if (folder != NULL)
         good = read_entries(folder, history->names, &history->count);
     if (!good)

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,6 +13,7 @@
 #include "certstore/finding.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { COMMON_NAME_MAX = 64, HOST_NAME_MAX_LEN = 253, LABEL_MAX = 63, NAMES_MAX = 100 };
 
@@ -267,39 +267,31 @@ bool subject_parts_parse(const char *text, struct subject_parts *parts, struct e
 
 static void add_part(X509_NAME *name, int nid, const char *text)
 {
-    if (*text != '\0' &&
+    memory_require(*text == '\0' ||
         X509_NAME_add_entry_by_NID(
-            name, nid, MBSTRING_UTF8, (const unsigned char *)text, -1, -1, 0) != 1)
-        abort();
+            name, nid, MBSTRING_UTF8, (const unsigned char *)text, -1, -1, 0) == 1);
 }
 
 X509_NAME *subject_name(const struct subject *subject)
 {
-    X509_NAME *name = X509_NAME_new();
+    X509_NAME *name = memory_checked(X509_NAME_new());
 
-    if (name == NULL)
-        abort();
     for (int i = 0; i < SUBJECT_PARTS && subject->parts != NULL; i++)
         add_part(name, part_kinds[i].nid, subject->parts->text[i]);
-    if (strlen(subject->name) <= COMMON_NAME_MAX &&
-        X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
-            (const unsigned char *)subject->name, -1, -1, 0) != 1)
-        abort();
+    if (strlen(subject->name) <= COMMON_NAME_MAX)
+        add_part(name, NID_commonName, subject->name);
     return name;
 }
 
 static void add_name(GENERAL_NAMES *names, const char *text)
 {
-    GENERAL_NAME *name = GENERAL_NAME_new();
-    ASN1_STRING *value = ASN1_STRING_new();
+    GENERAL_NAME *name = memory_checked(GENERAL_NAME_new());
+    ASN1_STRING *value = memory_checked(ASN1_STRING_new());
     unsigned char address[16];
     size_t len = address_bytes(text, address);
 
-    if (name == NULL || value == NULL)
-        abort();
-    if (len > 0 ? ASN1_STRING_set(value, address, (int)len) != 1
-                : ASN1_STRING_set(value, text, (int)strlen(text)) != 1)
-        abort();
+    memory_require(len > 0 ? ASN1_STRING_set(value, address, (int)len) == 1
+                           : ASN1_STRING_set(value, text, (int)strlen(text)) == 1);
     name->type = len > 0 ? GEN_IPADD : GEN_DNS;
     name->d.ia5 = value; /* the same field of the union for both */
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -308,18 +300,15 @@ static void add_name(GENERAL_NAMES *names, const char *text)
         GENERAL_NAME_free(name);
         return;
     }
-    if (sk_GENERAL_NAME_push(names, name) == 0)
-        abort();
+    memory_require(sk_GENERAL_NAME_push(names, name) != 0);
 }
 
 static X509_EXTENSION *names_extension(const struct subject *subject)
 {
-    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    GENERAL_NAMES *names = memory_checked(sk_GENERAL_NAME_new_null());
     X509_EXTENSION *extension;
     bool critical = strlen(subject->name) > COMMON_NAME_MAX; /* RFC 5280 4.2.1.6 */
 
-    if (names == NULL)
-        abort();
     add_name(names, subject->name);
     for (size_t i = 0; i < subject->others->count; i++)
         add_name(names, without_prefix(subject->others->items[i]));
@@ -330,19 +319,16 @@ static X509_EXTENSION *names_extension(const struct subject *subject)
 
 static void add(STACK_OF(X509_EXTENSION) * list, X509_EXTENSION *extension)
 {
-    if (extension == NULL || sk_X509_EXTENSION_push(list, extension) == 0)
-        abort();
+    memory_require(extension != NULL && sk_X509_EXTENSION_push(list, extension) != 0);
 }
 
 STACK_OF(X509_EXTENSION) *
     subject_extensions(const struct subject *subject, EVP_PKEY *key, X509 *certificate)
 {
-    STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+    STACK_OF(X509_EXTENSION) *list = memory_checked(sk_X509_EXTENSION_new_null());
     bool rsa = EVP_PKEY_is_a(key, "RSA") == 1;
     X509V3_CTX context;
 
-    if (list == NULL)
-        abort();
     X509V3_set_ctx(&context, certificate, certificate, NULL, NULL, 0);
     add(list, names_extension(subject));
     add(list,

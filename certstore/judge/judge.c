@@ -1,7 +1,6 @@
 #include "certstore/judge/judge.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -20,6 +19,7 @@
 #include "certstore/read/private_key.h"
 #include "certstore/secrets.h"
 #include "config/remedy.h"
+#include "proxy/base/memory.h"
 
 enum { TITLE_MAX = 160 };
 
@@ -263,17 +263,14 @@ static void read_texts(struct judgement *j)
  * compares names. */
 static void fill_chain(const struct judgement *j, struct judged_pair *pair)
 {
-    pair->chain = sk_X509_new_null();
-    pair->unsent = sk_X509_new_null();
-    if (pair->chain == NULL || pair->unsent == NULL)
-        abort();
+    pair->chain = memory_checked(sk_X509_new_null());
+    pair->unsent = memory_checked(sk_X509_new_null());
     for (size_t i = 1; i < j->list.sorted; i++) {
         X509 *certificate = j->list.certs[j->list.order[i]];
         bool sent = j->input->send_root || !certificate_is_self_signed(certificate);
 
-        if (X509_up_ref(certificate) != 1 ||
-            sk_X509_push(sent ? pair->chain : pair->unsent, certificate) == 0)
-            abort();
+        memory_require(X509_up_ref(certificate) == 1 &&
+            sk_X509_push(sent ? pair->chain : pair->unsent, certificate) != 0);
     }
 }
 

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -12,6 +11,7 @@
 #include "certstore/trust.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { DAY = 24 * 3600, TITLE_MAX = 160 };
 
@@ -39,11 +39,9 @@ static int verify(const struct trust_judgement *j, X509 *authority)
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     int error = X509_V_OK;
 
-    if (store == NULL || context == NULL)
-        abort();
+    memory_require(store != NULL && context != NULL);
     trust_fill_store(j->trust, store);
-    if (X509_STORE_CTX_init(context, store, authority, NULL) != 1)
-        abort();
+    memory_require(X509_STORE_CTX_init(context, store, authority, NULL) == 1);
     X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(context), j->now);
     if (X509_verify_cert(context) != 1)
         error = X509_STORE_CTX_get_error(context);

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,6 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "certstore/certificate.h"
+#include "proxy/base/memory.h"
 
 enum { AUTH_LEVEL = 2, NAME_PART_MAX = 48, NAMES_TEXT_MAX = 4096 };
 
@@ -93,10 +93,8 @@ static bool contains(const STACK_OF(X509) * certificates, const X509 *wanted)
 
 static X509_STORE *make_store(const STACK_OF(X509) * installed)
 {
-    X509_STORE *store = X509_STORE_new();
+    X509_STORE *store = memory_checked(X509_STORE_new());
 
-    if (store == NULL)
-        abort();
     for (int i = 0; i < sk_X509_num(installed); i++)
         (void)X509_STORE_add_cert(store, sk_X509_value(installed, i));
     return store;
@@ -122,8 +120,8 @@ static int verify(enum xenserver_release release, X509 *leaf,
     X509_VERIFY_PARAM *param;
     int error = X509_V_ERR_UNSPECIFIED;
 
-    if (context == NULL || X509_STORE_CTX_init(context, store, leaf, sent) != 1)
-        abort();
+    memory_require(
+        context != NULL && X509_STORE_CTX_init(context, store, leaf, sent) == 1);
     (void)X509_STORE_CTX_set_default(context, "ssl_server");
     param = X509_STORE_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_time(param, now);
@@ -226,11 +224,10 @@ static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain, time_t now)
 static int verify_with(enum xenserver_release release, X509 *leaf,
     const STACK_OF(X509) * chain, X509 *anchor, time_t now, unsigned long flags)
 {
-    STACK_OF(X509) *anchors = sk_X509_new_null();
+    STACK_OF(X509) *anchors = memory_checked(sk_X509_new_null());
     int error;
 
-    if (anchors == NULL || sk_X509_push(anchors, anchor) == 0)
-        abort();
+    memory_require(sk_X509_push(anchors, anchor) != 0);
     error = verify(release, leaf, chain, anchors, now, flags, NULL);
     sk_X509_free(anchors); /* the certificate is borrowed */
     return error;
@@ -288,10 +285,8 @@ X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
 /* Borrowed certificates; the caller frees the stack. */
 static STACK_OF(X509) * all_of(const struct xenserver_offer *offer)
 {
-    STACK_OF(X509) *all = sk_X509_new_null();
+    STACK_OF(X509) *all = memory_checked(sk_X509_new_null());
 
-    if (all == NULL)
-        abort();
     for (int i = 0; i < sk_X509_num(offer->chain); i++)
         (void)sk_X509_push(all, sk_X509_value(offer->chain, i));
     for (int i = 0; i < sk_X509_num(offer->unsent); i++)
@@ -309,9 +304,8 @@ struct xenserver_verdict xenserver_judge_prepared(enum xenserver_release release
     sk_X509_free(all);
     if (*install == NULL)
         return xenserver_judge_rootless(release, offer->leaf, offer->chain, address, now);
-    installed = sk_X509_new_null();
-    if (installed == NULL || sk_X509_push(installed, *install) == 0)
-        abort();
+    installed = memory_checked(sk_X509_new_null());
+    memory_require(sk_X509_push(installed, *install) != 0);
     verdict =
         xenserver_judge(release, offer->leaf, offer->chain, address, installed, now);
     sk_X509_free(installed);

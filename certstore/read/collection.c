@@ -8,6 +8,7 @@
 
 #include "certstore/finding.h"
 #include "certstore/secrets.h"
+#include "proxy/base/memory.h"
 
 void collection_init(struct collection *collection)
 {
@@ -44,9 +45,7 @@ static struct collected *append(struct collecting *c, enum collected_kind kind)
     }
     if (all->count == all->capacity) {
         all->capacity = all->capacity == 0 ? 8 : 2 * all->capacity;
-        all->items = realloc(all->items, all->capacity * sizeof(*all->items));
-        if (all->items == NULL)
-            abort();
+        all->items = memory_resize(all->items, all->capacity, sizeof(*all->items));
     }
     item = &all->items[all->count++];
     *item = (struct collected){

@@ -1,7 +1,6 @@
 #include "certstore/read/pem_text.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -10,6 +9,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/secrets.h"
+#include "proxy/base/memory.h"
 
 enum { LINE_BYTES = 48, LINE_CHARS = 64, FRAME = 2 * 64 };
 
@@ -48,8 +48,7 @@ void pem_text_add_certificate(struct pem_text *pem, X509 *certificate)
     unsigned char *der = NULL;
     int len = i2d_X509(certificate, &der);
 
-    if (len <= 0)
-        abort(); /* it was parsed or signed before */
+    memory_require(len > 0); /* it was parsed or signed before */
     pem_text_add(pem, "CERTIFICATE", der, (size_t)len);
     OPENSSL_free(der);
 }
@@ -59,8 +58,7 @@ void pem_text_add_request(struct pem_text *pem, X509_REQ *request)
     unsigned char *der = NULL;
     int len = i2d_X509_REQ(request, &der);
 
-    if (len <= 0)
-        abort();
+    memory_require(len > 0);
     pem_text_add(pem, "CERTIFICATE REQUEST", der, (size_t)len);
     OPENSSL_free(der);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/base/memory.h"
+
 enum { CAPACITY_MIN = 512 };
 
 void buffer_init(struct buffer *b)
@@ -66,13 +68,10 @@ static void grow(struct buffer *b, size_t needed)
     size_t capacity = b->capacity < CAPACITY_MIN ? CAPACITY_MIN : b->capacity;
 
     while (capacity < needed) {
-        if (capacity > SIZE_MAX / 2)
-            abort();
+        memory_require(capacity <= SIZE_MAX / 2);
         capacity *= 2;
     }
-    b->bytes = realloc(b->bytes, capacity);
-    if (b->bytes == NULL)
-        abort();
+    b->bytes = memory_resize(b->bytes, capacity, 1);
     b->capacity = capacity;
 }
 
@@ -80,8 +79,7 @@ char *buffer_reserve(struct buffer *b, size_t len)
 {
     if (b->capacity - b->end < len) {
         move_to_front(b);
-        if (len > SIZE_MAX - b->end)
-            abort();
+        memory_require(len <= SIZE_MAX - b->end);
         if (b->capacity - b->end < len)
             grow(b, b->end + len);
     }

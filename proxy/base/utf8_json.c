@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/base/memory.h"
+
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 /* RFC 3629 section 4: the first byte, the second; those after it are 80 to BF. */
@@ -51,11 +53,9 @@ static size_t character(const char *text)
 
 json_t *utf8_json(const char *text)
 {
-    char *whole = malloc(strlen(text) * (sizeof(replacement) - 1) + 1), *at = whole;
+    char *whole = memory_raw(strlen(text) * (sizeof(replacement) - 1) + 1), *at = whole;
     json_t *string;
 
-    if (whole == NULL)
-        abort();
     while (*text != '\0') {
         const size_t len = character(text), put = len > 0 ? len : sizeof(replacement) - 1;
 
@@ -63,9 +63,7 @@ json_t *utf8_json(const char *text)
         at += put;
         text += len > 0 ? len : 1;
     }
-    string = json_stringn(whole, (size_t)(at - whole));
+    string = memory_checked(json_stringn(whole, (size_t)(at - whole)));
     free(whole);
-    if (string == NULL)
-        abort();
     return string;
 }

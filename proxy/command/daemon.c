@@ -5,24 +5,17 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "config/settings.h"
 #include "config/text_list.h"
+#include "proxy/base/clock.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
 
 enum { TIMEOUT_MS = 120 * 1000, TIMEOUT_LEAST_MS = 1000 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct settings *settings_or_defaults(const char *config, struct error *err)
 {
@@ -42,12 +35,12 @@ bool daemon_find(
 
     *daemon = (struct daemon){0};
     if (control != NULL) {
-        daemon->socket_path = text_copy(control);
+        daemon->socket_path = memory_text(control);
         return true;
     }
     settings = settings_or_defaults(config, &daemon->doubt);
     if (strcmp(settings->control, "off") != 0)
-        daemon->socket_path = text_copy(settings->control);
+        daemon->socket_path = memory_text(settings->control);
     settings_free(settings);
     if (daemon->socket_path == NULL)
         return error_set(err, "there is no control socket to ask on: control = off");
@@ -80,12 +73,12 @@ bool daemon_is_absent(const struct daemon *daemon)
 
 void daemon_hurry(struct daemon *daemon, int ms)
 {
-    daemon->due = now_ms() + ms;
+    daemon->due = clock_now_ms() + ms;
 }
 
 int daemon_timeout(const struct daemon *daemon)
 {
-    int64_t left = daemon->due - now_ms();
+    int64_t left = daemon->due - clock_now_ms();
 
     if (daemon->due == 0)
         return TIMEOUT_MS;

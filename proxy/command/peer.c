@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -15,6 +14,7 @@
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/collect.h"
 #include "config/endpoint.h"
+#include "proxy/base/clock.h"
 #include "proxy/base/error.h"
 
 enum { TIMEOUT_MS = 15000, DEFAULT_PORT = 8012, ADDRESSES_MAX = 8 };
@@ -57,19 +57,11 @@ bool peer_name(struct peer *peer, const char *text, struct error *err)
     return true;
 }
 
-static long long now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
 /* Until `end`; false if it passed. */
 static bool wait_for(int fd, short events, long long end)
 {
     struct pollfd one = {fd, events, 0};
-    long long left = end - now_ms();
+    long long left = end - clock_now_ms();
 
     return left > 0 && poll(&one, 1, (int)left) > 0;
 }
@@ -191,7 +183,7 @@ static void take_chain(SSL *ssl, struct collection *collection)
 static bool try_offer(struct peer *peer, const struct offer *offer,
     struct collection *collection, char terms[PEER_TEXT_MAX], struct error *err)
 {
-    long long end = now_ms() + TIMEOUT_MS;
+    long long end = clock_now_ms() + TIMEOUT_MS;
     int fd = open_connection(peer, end, err);
     SSL_CTX *context;
     SSL *ssl;

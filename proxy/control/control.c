@@ -7,22 +7,14 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "proxy/base/buffer.h"
+#include "proxy/base/clock.h"
 #include "proxy/base/error.h"
 #include "proxy/ipc/channel.h"
 
 enum { ANSWER_MAX = 16 * 1024 * 1024, PART = 64 * 1024 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* With no room left in its backlog, connect(2) waits like send(2). */
 static void limit_wait(int fd, int timeout_ms)
@@ -108,12 +100,12 @@ static int receive_some(int fd, struct buffer *text, struct control_answer *answ
 static bool receive_answer(int fd, int timeout_ms, struct buffer *text,
     struct control_answer *answer, struct error *err)
 {
-    int64_t due = now_ms() + timeout_ms;
+    int64_t due = clock_now_ms() + timeout_ms;
     int more = 1;
 
     while (more > 0 && buffer_len(text) < ANSWER_MAX) {
         struct pollfd readable = {.fd = fd, .events = POLLIN};
-        int64_t left = due - now_ms();
+        int64_t left = due - clock_now_ms();
 
         if (left <= 0 || poll(&readable, 1, (int)left) == 0)
             return error_set(err,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { BACKLOG = 32 };
 
@@ -58,12 +59,10 @@ static void go_up(char *path)
 
 bool control_path_check(const char *text, struct error *err)
 {
-    char *folder = strdup(text);
+    char *folder = memory_text(text);
     struct stat state;
     bool good = true;
 
-    if (folder == NULL)
-        abort();
     if (stat(text, &state) == 0 && !S_ISSOCK(state.st_mode))
         good = error_set(err, "what is there is not a socket, and is left as it is");
     go_up(folder);

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/signing.h"
@@ -58,10 +59,8 @@ static bool is_of_a_kind(const struct signing_key *key, const EVP_PKEY *from)
 
 static struct signing_key *make_alone(EVP_PKEY *from)
 {
-    struct signing_key *key = calloc(1, sizeof(*key));
+    struct signing_key *key = memory_new(sizeof(*key));
 
-    if (key == NULL)
-        abort();
     key->curve = EVP_PKEY_is_a(from, "EC") ? curve_of(from) : NULL;
     key->bits = EVP_PKEY_get_bits(from);
     if (is_of_a_kind(key, from)) {
@@ -93,8 +92,7 @@ static const struct signing_key *alone(EVP_PKEY *from)
     copy = EVP_PKEY_dup(from);
     key = copy != NULL ? make_alone(copy) : NULL;
     EVP_PKEY_free(copy);
-    if (key != NULL && EVP_PKEY_set_ex_data(from, index, key) != 1)
-        abort();
+    memory_require(key == NULL || EVP_PKEY_set_ex_data(from, index, key) == 1);
     return key;
 }
 

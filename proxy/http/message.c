@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/base/memory.h"
+
 enum { POOL_MAX = 64 };
 
 /* A worker is one thread. */
@@ -36,9 +38,7 @@ struct message *message_acquire(void)
     struct message *message = take_pooled();
 
     if (message == NULL)
-        message = malloc(sizeof(*message));
-    if (message == NULL)
-        abort();
+        message = memory_raw(sizeof(*message));
     message->next = NULL;
     message->text = message->inline_text;
     message->len = 0;
@@ -74,9 +74,7 @@ static void grow(struct message *message, size_t needed)
 
     while (capacity < needed)
         capacity *= 2;
-    char *text = malloc(capacity);
-    if (text == NULL)
-        abort();
+    char *text = memory_raw(capacity);
     memcpy(text, message->text, message->len);
     drop_text(message);
     message->text = text;

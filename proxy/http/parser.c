@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/http/chars.h"
 #include "proxy/http/chunked_decode.h"
 #include "proxy/http/lines.h"
@@ -33,10 +34,8 @@ struct parser {
 
 struct parser *parser_new(enum parser_kind kind, const struct parser_limits *limits)
 {
-    struct parser *p = calloc(1, sizeof(*p));
+    struct parser *p = memory_new(sizeof(*p));
 
-    if (p == NULL)
-        abort();
     p->kind = kind;
     p->max_head = limits->max_head;
     return p;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/wire.h"
 
 enum { MAGIC = 0x314b4c57 /* "WLK1" */, KEY_BYTES = 16 };
@@ -45,9 +46,7 @@ bool key_snapshot_decode(
         return error_set(err, "the keys are not those of this version");
     snapshot->id = wire_get_u32(&r);
     snapshot->count = wire_get_count(&r, KEY_BYTES);
-    snapshot->keys = calloc(snapshot->count + 1, sizeof(*snapshot->keys));
-    if (snapshot->keys == NULL)
-        abort();
+    snapshot->keys = memory_array(snapshot->count, sizeof(*snapshot->keys));
     for (size_t i = 0; i < snapshot->count; i++) {
         snapshot->keys[i].number = wire_get_u64(&r);
         snapshot->keys[i].der = wire_get_bytes(&r, &snapshot->keys[i].len);

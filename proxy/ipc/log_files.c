@@ -10,6 +10,7 @@
 
 #include "config/settings.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
 
@@ -57,12 +58,10 @@ static int open_target(const char *where, enum log_kind *kind, struct error *err
 /* As open_file(), but nothing is made. */
 static bool check_file(const char *path, struct error *err)
 {
-    char *folder = strdup(path);
+    char *folder = memory_text(path);
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     bool good = fd >= 0;
 
-    if (folder == NULL)
-        abort();
     if (fd >= 0)
         close(fd);
     else if (errno == ENOENT) {

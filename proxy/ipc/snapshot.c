@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/wire.h"
 
 enum { SNAPSHOT_MAGIC = 0x31424c57 }; /* "WLB1" */
@@ -63,19 +64,10 @@ void snapshot_encode(const struct snapshot *snapshot, char *bytes, size_t size)
     assert(w.len == size);
 }
 
-static void *array(size_t count, size_t size)
-{
-    void *memory = calloc(count + 1, size);
-
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 static void get_service(struct wire_reader *r, struct snapshot_service *service)
 {
     service->backend_count = wire_get_count(r, BACKEND_BYTES);
-    service->backends = array(service->backend_count, sizeof(*service->backends));
+    service->backends = memory_array(service->backend_count, sizeof(*service->backends));
     for (size_t i = 0; i < service->backend_count; i++) {
         service->backends[i].connect = wire_get_u32(r);
         wire_get_endpoint(r, &service->backends[i].endpoint);
@@ -83,7 +75,7 @@ static void get_service(struct wire_reader *r, struct snapshot_service *service)
 
     service->credential_count = wire_get_count(r, BLOB_BYTES);
     service->credentials =
-        array(service->credential_count, sizeof(*service->credentials));
+        memory_array(service->credential_count, sizeof(*service->credentials));
     for (size_t i = 0; i < service->credential_count; i++) {
         struct snapshot_blob *blob = &service->credentials[i];
 
@@ -98,7 +90,8 @@ static void get_listener(
 {
     wire_get_endpoint(r, &listener->address);
     listener->service_count = wire_get_count(r, sizeof(uint32_t));
-    listener->services = array(listener->service_count, sizeof(*listener->services));
+    listener->services =
+        memory_array(listener->service_count, sizeof(*listener->services));
     if (listener->service_count == 0)
         r->failed = true;
     for (size_t i = 0; i < listener->service_count; i++) {
@@ -111,12 +104,14 @@ static void get_listener(
 static void get_lists(struct wire_reader *r, struct snapshot *snapshot)
 {
     snapshot->service_count = wire_get_count(r, SERVICE_BYTES);
-    snapshot->services = array(snapshot->service_count, sizeof(*snapshot->services));
+    snapshot->services =
+        memory_array(snapshot->service_count, sizeof(*snapshot->services));
     for (size_t i = 0; i < snapshot->service_count; i++)
         get_service(r, &snapshot->services[i]);
 
     snapshot->listener_count = wire_get_count(r, LISTENER_BYTES);
-    snapshot->listeners = array(snapshot->listener_count, sizeof(*snapshot->listeners));
+    snapshot->listeners =
+        memory_array(snapshot->listener_count, sizeof(*snapshot->listeners));
     for (size_t i = 0; i < snapshot->listener_count; i++)
         get_listener(r, &snapshot->listeners[i], snapshot->service_count);
 }

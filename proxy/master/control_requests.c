@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
 #include "proxy/master/master_state.h"
@@ -23,10 +24,8 @@ struct task {
 
 static struct task *task_for(struct control_client *client)
 {
-    struct task *task = calloc(1, sizeof(*task));
+    struct task *task = memory_new(sizeof(*task));
 
-    if (task == NULL)
-        abort();
     task->client = client;
     list_init(&task->reload.link);
     list_init(&task->status.link);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/revocations.h"
 
@@ -36,10 +37,8 @@ struct disk_look *disk_look_begin(struct task_queue *tasks, const char *config_p
     bool optional, const struct plan *served, void (*looked)(struct disk_look *look),
     void *owner)
 {
-    struct disk_look *look = calloc(1, sizeof(*look));
+    struct disk_look *look = memory_new(sizeof(*look));
 
-    if (look == NULL)
-        abort();
     look->work = (struct work){.run = on_look, .done = on_looked};
     look->config_path = config_path;
     look->optional = optional;

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <libgen.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "config/text_list.h"
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/master/task_queue.h"
 
 enum { POLL_MS = 5 * 1000 };
@@ -52,7 +52,7 @@ static void mix(uint64_t *digest, uint64_t value)
 static const char *kind_of(const char *file)
 {
     struct statfs state;
-    char *copy = text_copy(file);
+    char *copy = memory_text(file);
     const char *kind = NULL;
 
     if (statfs(file, &state) == 0 || statfs(dirname(copy), &state) == 0)
@@ -133,10 +133,8 @@ static void on_looked(struct work *work)
 
 static void begin(struct file_poll *poll)
 {
-    struct file_look *look = calloc(1, sizeof(*look));
+    struct file_look *look = memory_new(sizeof(*look));
 
-    if (look == NULL)
-        abort();
     look->work = (struct work){.run = on_look, .done = on_looked};
     look->poll = poll;
     look->all = poll->all;

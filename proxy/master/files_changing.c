@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config/path.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
 
@@ -16,14 +17,10 @@ static bool is_recent(const struct stat *state, time_t now)
 
 static bool folder_is_recent(const char *path, time_t now)
 {
-    char *folder = strdup(path);
-    char *slash = folder != NULL ? strrchr(folder, '/') : NULL;
+    char *folder = folder_of_path(path);
     struct stat state;
-    bool recent;
+    bool recent = stat(folder, &state) == 0 && is_recent(&state, now);
 
-    if (slash != NULL)
-        slash[slash == folder ? 1 : 0] = '\0';
-    recent = stat(slash != NULL ? folder : ".", &state) == 0 && is_recent(&state, now);
     free(folder);
     return recent;
 }

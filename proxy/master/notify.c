@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "proxy/base/clock.h"
 
 enum { NOTIFY_TEXT_MAX = 2048, ATTEMPTS = 8, SEND_TIMEOUT = 50 * 1000 /* us */ };
 
@@ -73,11 +74,7 @@ void notify_send(const char *fmt, ...)
 
 void notify_reloading(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    notify_send("RELOADING=1\nMONOTONIC_USEC=%lld",
-        (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(clock_now_ns() / 1000));
 }
 
 /* What comes after a newline would be another message to the manager. */

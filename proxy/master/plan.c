@@ -13,6 +13,7 @@
 #include "config/text_list.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/master/plan_backends.h"
 #include "proxy/master/plan_tls.h"
@@ -24,27 +25,14 @@ static const char default_user[] = "wlbproxy";
 
 enum { ADDRESSES_MAX = 16 };
 
-static void *array(size_t count, size_t size)
-{
-    void *memory = calloc(count + 1, size);
-
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 static char *copy_sentence(const struct finding *finding)
 {
     char text[ERROR_TEXT_MAX];
-    char *copy;
 
     if (finding == NULL)
         return NULL;
     finding_sentence(finding, text, sizeof(text));
-    copy = strdup(text);
-    if (copy == NULL)
-        abort();
-    return copy;
+    return memory_text(text);
 }
 
 static bool load_credential(struct plan_service *service,
@@ -72,8 +60,9 @@ static bool load_service(struct plan_service *service,
 {
     if (!plan_backends_resolve(service, settings, findings, err))
         return false;
-    service->credentials = array(settings->cert.count, sizeof(*service->credentials));
-    service->stale = array(settings->cert.count, sizeof(*service->stale));
+    service->credentials =
+        memory_array(settings->cert.count, sizeof(*service->credentials));
+    service->stale = memory_array(settings->cert.count, sizeof(*service->stale));
     for (size_t i = 0; i < settings->cert.count; i++) {
         if (!load_credential(service, settings, i, findings, err))
             return false;
@@ -89,7 +78,7 @@ static bool load_service(struct plan_service *service,
 
 static bool load_services(struct plan *plan, struct findings *findings, struct error *err)
 {
-    plan->services = array(plan->settings->service_count, sizeof(*plan->services));
+    plan->services = memory_array(plan->settings->service_count, sizeof(*plan->services));
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         const struct service_settings *settings = &plan->settings->services[i];
 
@@ -113,14 +102,12 @@ static struct snapshot_listener *add_listener(
     struct plan *plan, const struct endpoint *address)
 {
     struct snapshot_listener *listeners =
-        realloc(plan->listeners, (plan->listener_count + 1) * sizeof(*listeners));
+        memory_resize(plan->listeners, plan->listener_count + 1, sizeof(*listeners));
 
-    if (listeners == NULL)
-        abort();
     plan->listeners = listeners;
     listeners[plan->listener_count] = (struct snapshot_listener){
         .address = *address,
-        .services = array(plan->settings->service_count, sizeof(uint32_t)),
+        .services = memory_array(plan->settings->service_count, sizeof(uint32_t)),
     };
     return &listeners[plan->listener_count++];
 }
@@ -250,7 +237,7 @@ static size_t count_descriptors(const struct settings *settings)
 struct plan *plan_load(
     const char *config_path, bool optional, struct findings *findings, struct error *err)
 {
-    struct plan *plan = array(1, sizeof(*plan));
+    struct plan *plan = memory_new(sizeof(*plan));
 
     plan->settings = settings_load(config_path, optional, err);
     if (plan->settings != NULL)
@@ -290,12 +277,12 @@ struct plan *plan_try(
 
 static char *copy_text(const char *text)
 {
-    return text != NULL ? text_copy(text) : NULL;
+    return text != NULL ? memory_text(text) : NULL;
 }
 
 static void *copy_array(const void *from, size_t count, size_t size)
 {
-    void *copy = array(count, size);
+    void *copy = memory_array(count, size);
 
     if (count > 0)
         memcpy(copy, from, count * size);
@@ -308,8 +295,8 @@ static void copy_service(struct plan_service *to, const struct plan_service *fro
     to->backends =
         copy_array(from->backends, from->backend_count, sizeof(*from->backends));
     to->credential_count = from->credential_count;
-    to->credentials = array(from->credential_count, sizeof(*to->credentials));
-    to->stale = array(from->credential_count, sizeof(*to->stale));
+    to->credentials = memory_array(from->credential_count, sizeof(*to->credentials));
+    to->stale = memory_array(from->credential_count, sizeof(*to->stale));
     for (size_t i = 0; i < from->credential_count; i++) {
         to->credentials[i] = credential_ref(from->credentials[i]);
         to->stale[i] = copy_text(from->stale[i]);
@@ -320,17 +307,17 @@ static void copy_service(struct plan_service *to, const struct plan_service *fro
 
 struct plan *plan_copy(const struct plan *plan)
 {
-    struct plan *copy = array(1, sizeof(*copy));
+    struct plan *copy = memory_new(sizeof(*copy));
     struct error err;
 
     copy->settings = settings_parse(plan->text, "the settings", &err);
     if (copy->settings == NULL)
         abort(); /* settings_print() promises that they can be read */
-    copy->text = text_copy(plan->text);
+    copy->text = memory_text(plan->text);
     copy->max_connections_asked = plan->max_connections_asked;
     text_list_copy(&copy->pin_files, &plan->pin_files);
     copy->identity = plan->identity;
-    copy->services = array(plan->settings->service_count, sizeof(*copy->services));
+    copy->services = memory_array(plan->settings->service_count, sizeof(*copy->services));
     for (size_t i = 0; i < plan->settings->service_count; i++)
         copy_service(&copy->services[i], &plan->services[i]);
     copy->listener_count = plan->listener_count;
@@ -407,10 +394,8 @@ char *plan_certificates(const struct plan *plan)
 {
     char *text = NULL;
     size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = memory_stream(&text, &len);
 
-    if (out == NULL)
-        abort();
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         const struct plan_service *service = &plan->services[i];
 
@@ -418,8 +403,7 @@ char *plan_certificates(const struct plan *plan)
         for (size_t k = 0; k < service->credential_count; k++)
             fprintf(out, " %s", credential_summary(service->credentials[k])->sha256);
     }
-    if (fclose(out) != 0)
-        abort();
+    memory_stream_close(out);
     return text;
 }
 

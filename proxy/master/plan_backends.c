@@ -6,6 +6,7 @@
 
 #include "certstore/finding.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/master/plan.h"
 
@@ -33,9 +34,7 @@ bool plan_backends_resolve(struct plan_service *service,
 {
     struct endpoint list[BACKENDS_MAX];
 
-    service->backends = calloc(BACKENDS_MAX, sizeof(*service->backends));
-    if (service->backends == NULL)
-        abort();
+    service->backends = memory_array(BACKENDS_MAX, sizeof(*service->backends));
     for (uint32_t line = 0; line < settings->connect.count; line++) {
         const char *connect = settings->connect.items[line];
         size_t found =
@@ -89,9 +88,7 @@ static void set_in(struct plan_service *service, const struct service_settings *
     struct snapshot_backend *old = service->backends;
     size_t old_count = service->backend_count;
 
-    service->backends = calloc(BACKENDS_MAX, sizeof(*service->backends));
-    if (service->backends == NULL)
-        abort();
+    service->backends = memory_array(BACKENDS_MAX, sizeof(*service->backends));
     service->backend_count = 0;
     for (uint32_t line = 0; line < settings->connect.count; line++) {
         if (is_line(settings, line, addresses)) {

@@ -4,24 +4,16 @@
 
 #include "certstore/credential.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/key_snapshot.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/master/plan.h"
-
-static void *array(size_t count, size_t size)
-{
-    void *memory = calloc(count + 1, size);
-
-    if (memory == NULL)
-        abort();
-    return memory;
-}
 
 static void pack_credentials(
     struct snapshot_service *to, const struct plan_service *from, bool with_keys)
 {
     to->credential_count = from->credential_count;
-    to->credentials = array(from->credential_count, sizeof(*to->credentials));
+    to->credentials = memory_array(from->credential_count, sizeof(*to->credentials));
     for (size_t i = 0; i < from->credential_count; i++)
         to->credentials[i].bytes =
             credential_pack(from->credentials[i], with_keys, &to->credentials[i].len);
@@ -35,7 +27,8 @@ static void describe(
         .id = id,
         .settings = plan->text,
         .service_count = plan->settings->service_count,
-        .services = array(plan->settings->service_count, sizeof(*snapshot->services)),
+        .services =
+            memory_array(plan->settings->service_count, sizeof(*snapshot->services)),
         .listeners = plan->listeners,
         .listener_count = plan->listener_count,
     };
@@ -88,8 +81,8 @@ static size_t count_credentials(const struct plan *plan)
 static bool make_keys(struct release *release, struct error *err)
 {
     const struct plan *plan = release->plan;
-    struct key_snapshot keys = {
-        .id = release->id, .keys = array(count_credentials(plan), sizeof(*keys.keys))};
+    struct key_snapshot keys = {.id = release->id,
+        .keys = memory_array(count_credentials(plan), sizeof(*keys.keys))};
     size_t size;
     bool made;
 
@@ -113,7 +106,7 @@ static bool make_keys(struct release *release, struct error *err)
 struct release *release_new(
     uint32_t id, struct plan *plan, bool signer, struct error *err)
 {
-    struct release *release = array(1, sizeof(*release));
+    struct release *release = memory_new(sizeof(*release));
 
     release->id = id;
     release->plan = plan;

@@ -6,6 +6,7 @@
 
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/master/plan.h"
@@ -62,15 +63,12 @@ static bool is_known_to_fail(
 static void add_lookup(struct resolver *r, const struct plan *plan, const char *connect,
     const struct lookup *old)
 {
-    struct lookup *lookups = realloc(r->lookups, (r->count + 1) * sizeof(*lookups));
+    struct lookup *lookups = memory_resize(r->lookups, r->count + 1, sizeof(*lookups));
 
-    if (lookups == NULL)
-        abort();
     r->lookups = lookups;
     lookups[r->count] = (struct lookup){
-        .connect = strdup(connect), .failing = is_known_to_fail(plan, connect, old)};
-    if (lookups[r->count++].connect == NULL)
-        abort();
+        .connect = memory_text(connect), .failing = is_known_to_fail(plan, connect, old)};
+    r->count++;
 }
 
 static void list_names(struct resolver *r, const struct plan *plan)

@@ -6,23 +6,15 @@
 
 #include "certstore/finding.h"
 #include "config/settings.h"
-
-static char *copy(const char *text)
-{
-    char *duplicate = strdup(text);
-
-    if (duplicate == NULL)
-        abort();
-    return duplicate;
-}
+#include "proxy/base/memory.h"
 
 void started_with_init(struct started_with *started, const struct settings *settings)
 {
     started->workers = settings->workers;
     started->crypto = settings->crypto;
     started->signer = settings->signer;
-    started->user = copy(settings->user);
-    started->control = copy(settings->control);
+    started->user = memory_text(settings->user);
+    started->control = memory_text(settings->control);
 }
 
 void started_with_destroy(struct started_with *started)

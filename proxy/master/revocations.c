@@ -8,6 +8,7 @@
 #include "certstore/trust.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/trust_file.h"
@@ -26,11 +27,9 @@ struct revocations {
 struct revocations *revocations_of(const struct plan *served)
 {
     size_t count = served->settings->service_count;
-    struct revocations *r = calloc(1, sizeof(*r) + count * sizeof(r->services[0]));
+    struct revocations *r = memory_new(sizeof(*r) + count * sizeof(r->services[0]));
     bool any = false;
 
-    if (r == NULL)
-        abort();
     r->count = count;
     for (size_t i = 0; i < count; i++) {
         if (served->services[i].crl == NULL)
@@ -106,7 +105,7 @@ static void put(const struct revocations *r, struct plan *plan)
         if (!is_new(&r->services[i], service, &plan->settings->services[i]))
             continue;
         free(service->crl);
-        service->crl = text_copy(r->services[i].text);
+        service->crl = memory_text(r->services[i].text);
     }
 }
 

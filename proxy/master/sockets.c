@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/master/port_owner.h"
 
 /* The kernel cuts it to net.core.somaxconn. */
@@ -143,10 +144,8 @@ static struct socket_group *add_group(
     struct sockets *sockets, const struct endpoint *address)
 {
     struct socket_group *groups =
-        realloc(sockets->groups, (sockets->count + 1) * sizeof(*groups));
+        memory_resize(sockets->groups, sockets->count + 1, sizeof(*groups));
 
-    if (groups == NULL)
-        abort();
     sockets->groups = groups;
     groups[sockets->count] = (struct socket_group){.address = *address};
     return &groups[sockets->count++];
@@ -154,10 +153,8 @@ static struct socket_group *add_group(
 
 static void append(struct socket_group *group, int fd)
 {
-    int *fds = realloc(group->fds, (group->count + 1) * sizeof(*fds));
+    int *fds = memory_resize(group->fds, group->count + 1, sizeof(*fds));
 
-    if (fds == NULL)
-        abort();
     fds[group->count++] = fd;
     group->fds = fds;
 }

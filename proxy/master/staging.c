@@ -14,18 +14,13 @@
 #include "config/settings.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { NAME_MAX_LEN = 256 };
 
 char *pending_file(const char *cert)
 {
-    size_t size = strlen(cert) + sizeof(".pending");
-    char *path = malloc(size);
-
-    if (path == NULL)
-        abort();
-    snprintf(path, size, "%s.pending", cert);
-    return path;
+    return memory_format("%s.pending", cert);
 }
 
 static bool can_be_served(

@@ -1,8 +1,8 @@
 #include "proxy/master/status.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/signing_stats.h"
 #include "proxy/ipc/worker_stats.h"
@@ -105,9 +105,7 @@ void status_take(struct status *s, struct child *child, const struct message *m)
 
     if (!s->asking || m->id != s->question || !s->due[child->slot])
         return;
-    report = malloc(sizeof(*report));
-    if (report == NULL)
-        abort();
+    report = memory_raw(sizeof(*report));
     s->due[child->slot] = false;
     if (worker_stats_decode(report, m->body, m->len))
         s->reports[child->slot] = report;
@@ -128,9 +126,7 @@ void status_take_signer(struct status *s, const struct message *m)
 
     if (!s->asking || m->id != s->question || !s->signer_due)
         return;
-    stats = malloc(sizeof(*stats));
-    if (stats == NULL)
-        abort();
+    stats = memory_raw(sizeof(*stats));
     s->signer_due = false;
     if (signing_stats_decode(stats, m->body, m->len))
         s->signer = stats;

@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/settings.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 enum { TRUST_FILE_MAX = 16 * 1024 * 1024 };
 
@@ -34,9 +34,7 @@ static bool read_all(int fd, char **text, struct error *err)
         return error_set(err, "%s", error_reason(errno));
     if (!is_readable_file(&state, err))
         return false;
-    *text = malloc((size_t)state.st_size + 1);
-    if (*text == NULL)
-        abort();
+    *text = memory_raw((size_t)state.st_size + 1);
     while (len < (size_t)state.st_size && got > 0) {
         got = read(fd, *text + len, (size_t)state.st_size - len);
         len += got > 0 ? (size_t)got : 0;
@@ -70,8 +68,7 @@ bool trust_files_read(const struct text_list *paths, char **text, struct error *
             free(all);
             return false;
         }
-        if (asprintf(&longer, "%s%s\n", all != NULL ? all : "", one) < 0)
-            abort();
+        longer = memory_format("%s%s\n", all != NULL ? all : "", one);
         free(one);
         free(all);
         all = longer;

@@ -8,6 +8,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "proxy/base/memory.h"
+
 enum { LINKS_MAX = 40 };
 enum {
     CHANGES = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
@@ -30,12 +32,8 @@ static bool add_name(struct watch_paths *paths, const char *folder, const char *
 
     if (number < 0 || has(paths, number, name))
         return number >= 0;
-    paths->names = realloc(paths->names, (paths->count + 1) * sizeof(*paths->names));
-    if (paths->names == NULL)
-        abort();
-    paths->names[paths->count] = (struct watch_name){number, strdup(name)};
-    if (paths->names[paths->count++].name == NULL)
-        abort();
+    paths->names = memory_resize(paths->names, paths->count + 1, sizeof(*paths->names));
+    paths->names[paths->count++] = (struct watch_name){number, memory_text(name)};
     return true;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/base/memory.h"
+
 void deadline_init(struct deadline *d, void (*expired)(struct deadline *d))
 {
     list_init(&d->link);
@@ -44,10 +46,8 @@ static void drop_unused(struct deadlines *all)
 static struct deadline_queue *insert_queue(
     struct deadlines *all, unsigned at, uint64_t length)
 {
-    struct deadline_queue *queue = malloc(sizeof(*queue));
+    struct deadline_queue *queue = memory_raw(sizeof(*queue));
 
-    if (queue == NULL)
-        abort();
     list_init(&queue->armed);
     queue->length = length;
     queue->expired = 0;

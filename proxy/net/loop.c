@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/net/stream_iteration.h"
 
@@ -74,15 +75,6 @@ void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms)
         start_timer(loop, d->due - uv_now(&loop->uv));
 }
 
-static char *read_memory(void)
-{
-    char *memory = malloc(LOOP_READ_SIZE);
-
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 void loop_init(struct loop *loop)
 {
     *loop = (struct loop){.timer_due = UINT64_MAX};
@@ -100,8 +92,8 @@ void loop_init(struct loop *loop)
     list_init(&loop->to_tell);
     handshake_scheduler_init(&loop->handshakes, &stream_handshake_environment);
     deadline_init(&loop->handshakes_due, on_handshakes_due);
-    loop->read_buffer = read_memory();
-    loop->plain_buffer = read_memory();
+    loop->read_buffer = memory_raw(LOOP_READ_SIZE);
+    loop->plain_buffer = memory_raw(LOOP_READ_SIZE);
 }
 
 void loop_destroy(struct loop *loop)

@@ -7,6 +7,7 @@
 
 #include "config/endpoint.h"
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/http/head.h"
 #include "proxy/session/access_log.h"
 #include "proxy/session/client.h"
@@ -56,10 +57,8 @@ static uint16_t keep(char **at, struct span span, size_t max)
 
 static struct access_record *make(size_t text)
 {
-    struct access_record *record = calloc(1, sizeof(*record) + text);
+    struct access_record *record = memory_new(sizeof(*record) + text);
 
-    if (record == NULL)
-        abort();
     list_init(&record->waiting);
     list_init(&record->siblings);
     clock_gettime(CLOCK_REALTIME, &record->when);

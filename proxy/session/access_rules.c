@@ -9,6 +9,7 @@
 #include "config/path_rule.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 struct networks {
     struct network *items;
@@ -27,18 +28,10 @@ struct access_rules {
     size_t path_count;
 };
 
-static void *zeroed(size_t count, size_t size)
-{
-    void *memory = calloc(count + 1, size);
-
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 static struct networks parse_networks(const struct text_list *list)
 {
-    struct networks networks = {zeroed(list->count, sizeof(struct network)), list->count};
+    struct networks networks = {
+        memory_array(list->count, sizeof(struct network)), list->count};
     struct error err;
 
     for (size_t i = 0; i < list->count; i++) {
@@ -61,13 +54,13 @@ static void list_methods(struct passed_path *path)
 
 struct access_rules *access_rules_new(const struct service_settings *settings)
 {
-    struct access_rules *rules = zeroed(0, sizeof(*rules));
+    struct access_rules *rules = memory_new(sizeof(*rules));
     struct error err;
 
     rules->allow = parse_networks(&settings->allow);
     rules->deny = parse_networks(&settings->deny);
     rules->path_count = settings->paths.count;
-    rules->paths = zeroed(rules->path_count, sizeof(*rules->paths));
+    rules->paths = memory_array(rules->path_count, sizeof(*rules->paths));
     for (size_t i = 0; i < rules->path_count; i++) {
         struct passed_path *path = &rules->paths[i];
         bool good = path_rule_parse(settings->paths.items[i], &path->rule, &err);

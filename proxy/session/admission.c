@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "proxy/base/memory.h"
+
 enum {
     SETS = 2048, /* a power of two */
     WAYS = 8,
@@ -36,10 +38,8 @@ struct admission {
 
 struct admission *admission_new(void)
 {
-    struct admission *admission = calloc(1, sizeof(*admission));
+    struct admission *admission = memory_new(sizeof(*admission));
 
-    if (admission == NULL)
-        abort();
     if (getrandom(&admission->secret, sizeof(admission->secret), GRND_NONBLOCK) < 0)
         admission->secret = (uint64_t)(uintptr_t)admission;
     return admission;

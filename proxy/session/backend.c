@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/clients_shared.h"
 #include "proxy/session/generation.h"
@@ -21,11 +22,9 @@ static struct backend *make(
     struct clients *clients, struct service *service, struct backend_address *address)
 {
     struct list *spare = free_list_take(&clients->backends);
-    struct backend *b =
-        spare != NULL ? container_of(spare, struct backend, link) : malloc(sizeof(*b));
+    struct backend *b = spare != NULL ? container_of(spare, struct backend, link)
+                                      : memory_raw(sizeof(*b));
 
-    if (b == NULL)
-        abort();
     memset(b, 0, sizeof(*b));
     b->clients = clients;
     b->service = service;

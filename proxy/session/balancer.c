@@ -2,7 +2,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "proxy/base/memory.h"
 
 struct balancer {
     struct backend_address *backends[BALANCER_BACKENDS_MAX]; /* in the order written */
@@ -43,10 +44,8 @@ const char *backend_address_text(const struct backend_address *address)
 static struct backend_address *address_new(
     uint32_t connect, const struct endpoint *endpoint)
 {
-    struct backend_address *address = calloc(1, sizeof(*address));
+    struct backend_address *address = memory_new(sizeof(*address));
 
-    if (address == NULL)
-        abort();
     address->refs = 1;
     address->connect = connect;
     address->endpoint = *endpoint;
@@ -55,10 +54,8 @@ static struct backend_address *address_new(
 
 struct balancer *balancer_new(void)
 {
-    struct balancer *balancer = calloc(1, sizeof(*balancer));
+    struct balancer *balancer = memory_new(sizeof(*balancer));
 
-    if (balancer == NULL)
-        abort();
     return balancer;
 }
 

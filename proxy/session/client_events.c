@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/network.h"
+#include "proxy/base/memory.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/accept_phase.h"
 #include "proxy/session/admission.h"
@@ -320,10 +321,8 @@ static uint16_t port_of(const struct sockaddr_storage *peer)
 static struct client *make(struct clients *clients, struct service *service,
     const struct sockaddr_storage *peer, struct source *source)
 {
-    struct client *c = calloc(1, sizeof(*c));
+    struct client *c = memory_new(sizeof(*c));
 
-    if (c == NULL)
-        abort();
     c->clients = clients;
     c->service = service;
     c->generation = generation_ref(service->generation);

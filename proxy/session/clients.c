@@ -2,11 +2,11 @@
 
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "config/network.h"
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/session/accept_phase.h"
 #include "proxy/session/access_record.h"
 #include "proxy/session/access_rules.h"
@@ -150,10 +150,8 @@ static void on_gone(struct clients *clients)
 
 struct clients *clients_new(struct loop *loop)
 {
-    struct clients *clients = calloc(1, sizeof(*clients));
+    struct clients *clients = memory_new(sizeof(*clients));
 
-    if (clients == NULL)
-        abort();
     clients->loop = loop;
     clients->admission = admission_new();
     clients->max_connections = clients->max_handshakes = UINT32_MAX;

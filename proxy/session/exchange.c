@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/http/error_reply.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
@@ -28,9 +29,7 @@ static struct exchange *obtain(struct clients *clients)
 
     if (spare != NULL)
         return container_of(spare, struct exchange, link);
-    x = calloc(1, sizeof(*x));
-    if (x == NULL)
-        abort();
+    x = memory_new(sizeof(*x));
     list_init(&x->link);
     return x;
 }

@@ -4,21 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/session/access_rules.h"
 #include "proxy/session/balancer.h"
 
 struct generation *generation_new(uint32_t id, struct settings *settings)
 {
-    struct generation *g = calloc(1, sizeof(*g));
+    struct generation *g = memory_new(sizeof(*g));
 
-    if (g == NULL)
-        abort();
     g->refs = 1;
     g->id = id;
     g->settings = settings;
-    g->services = calloc(settings->service_count + 1, sizeof(*g->services));
-    if (g->services == NULL)
-        abort();
+    g->services = memory_array(settings->service_count, sizeof(*g->services));
     for (size_t i = 0; i < settings->service_count; i++) {
         g->services[i].settings = &settings->services[i];
         g->services[i].generation = g;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/session/access_record.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
@@ -46,10 +47,8 @@ static const struct service_settings *settings_of(const struct tunnel *t)
 
 static struct tunnel *make(struct client *c)
 {
-    struct tunnel *t = calloc(1, sizeof(*t));
+    struct tunnel *t = memory_new(sizeof(*t));
 
-    if (t == NULL)
-        abort();
     t->client = c;
     client_enter(c, CLIENT_TUNNEL, c->service->settings->response_timeout);
     c->tunnel = t;

@@ -9,6 +9,7 @@
 
 #include "certstore/read/private_key.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/signature_scheme.h"
 #include "proxy/crypto/signing_wire.h"
@@ -59,18 +60,14 @@ static bool load_key(struct held_key *to, const struct key_snapshot_key *from)
 
 bool signer_keys_load(const char *bytes, size_t len, struct error *err)
 {
-    struct key_set *set = calloc(1, sizeof(*set));
+    struct key_set *set = memory_new(sizeof(*set));
     struct key_snapshot snapshot;
     bool loaded;
 
-    if (set == NULL)
-        abort();
     list_init(&set->link);
     loaded = key_snapshot_decode(&snapshot, bytes, len, err);
     set->generation = snapshot.id;
-    set->keys = calloc(snapshot.count + 1, sizeof(*set->keys));
-    if (set->keys == NULL)
-        abort();
+    set->keys = memory_array(snapshot.count, sizeof(*set->keys));
     for (; loaded && set->count < snapshot.count; set->count++) {
         if (!load_key(&set->keys[set->count], &snapshot.keys[set->count]))
             loaded = error_set(err, "the signer cannot read a private key");

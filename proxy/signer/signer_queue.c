@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "proxy/base/clock.h"
 #include "proxy/base/list.h"
+#include "proxy/base/memory.h"
 #include "proxy/crypto/operation.h"
 #include "proxy/crypto/signing_wire.h"
 #include "proxy/ipc/signing_stats.h"
@@ -62,20 +63,10 @@ static struct request *take_request(struct list *list)
     return node != NULL ? container_of(node, struct request, link) : NULL;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void signer_queue_add(uint32_t slot, int fd)
 {
-    struct requester *r = calloc(1, sizeof(*r));
+    struct requester *r = memory_new(sizeof(*r));
 
-    if (r == NULL)
-        abort();
     r->fd = fd;
     r->slot = slot;
     list_init(&r->urgent);
@@ -223,7 +214,7 @@ static struct request *next_request(struct requester **from)
 
 static void count_signature(struct requester *r, bool made)
 {
-    uint64_t second = now_ns() / 1000000000;
+    uint64_t second = (uint64_t)clock_now_ns() / 1000000000;
     size_t at = second % SECONDS;
 
     r->signatures += made;
@@ -261,10 +252,10 @@ static void finish(struct job *job)
 void signer_queue_serve(void)
 {
     static struct job jobs[BATCH];
-    const uint64_t stop = now_ns() + SLICE;
+    const uint64_t stop = (uint64_t)clock_now_ns() + SLICE;
     size_t count = 0;
 
-    while (count < BATCH && now_ns() < stop) {
+    while (count < BATCH && (uint64_t)clock_now_ns() < stop) {
         struct job *job = &jobs[count];
 
         job->request = next_request(&job->from);
@@ -307,7 +298,7 @@ bool signer_queue_is_alone(void)
 
 static uint32_t per_second(void)
 {
-    uint64_t now = now_ns() / 1000000000;
+    uint64_t now = (uint64_t)clock_now_ns() / 1000000000;
     uint32_t sum = 0;
 
     for (size_t i = 0; i < SECONDS; i++) {

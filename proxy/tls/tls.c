@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "certstore/context.h"
+#include "proxy/base/memory.h"
 #include "proxy/tls/tls_session.h"
 
 enum {
@@ -16,10 +17,8 @@ enum {
 
 struct tls *tls_server(struct tls_context *context, struct buffer *out)
 {
-    struct tls *tls = calloc(1, sizeof(*tls));
+    struct tls *tls = memory_new(sizeof(*tls));
 
-    if (tls == NULL)
-        abort();
     tls->out = out;
     tls->alert_received = tls->alert_sent = -1;
     tls->context = (SSL_CTX *)context;

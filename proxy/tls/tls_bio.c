@@ -1,8 +1,8 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/bio.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/tls/tls_openssl.h"
 
 /* RFC 8446, 5.1; and a hello of SSL 2's form, whose header has two bytes (RFC 5246, E.2),
@@ -100,11 +100,10 @@ static BIO_METHOD *make_method(void)
     BIO_METHOD *method =
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wlbproxy buffers");
 
-    if (method == NULL || !BIO_meth_set_read(method, on_bio_read) ||
-        !BIO_meth_set_write(method, on_bio_write) ||
-        !BIO_meth_set_ctrl(method, on_bio_ctrl) ||
-        !BIO_meth_set_create(method, on_bio_create))
-        abort();
+    memory_require(method != NULL && BIO_meth_set_read(method, on_bio_read) &&
+        BIO_meth_set_write(method, on_bio_write) &&
+        BIO_meth_set_ctrl(method, on_bio_ctrl) &&
+        BIO_meth_set_create(method, on_bio_create));
     return method;
 }
 
@@ -114,9 +113,7 @@ BIO *tls_bio_new(struct tls *tls)
 
     if (method == NULL)
         method = make_method();
-    BIO *bio = BIO_new(method);
-    if (bio == NULL)
-        abort();
+    BIO *bio = memory_checked(BIO_new(method));
     BIO_set_data(bio, tls);
     return bio;
 }

@@ -1,11 +1,11 @@
 /* What a handshake came to, taken down once. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/tls/tls_openssl.h"
 
 static enum tls_version_kind version_kind(const SSL *ssl)
@@ -87,20 +87,11 @@ static enum tls_signature_kind signature_kind(const SSL *ssl)
     }
 }
 
-static char *copy(const char *text, size_t len)
-{
-    char *own = strndup(text, len);
-
-    if (own == NULL)
-        abort();
-    return own;
-}
-
 static char *sni_of(const SSL *ssl)
 {
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
-    return name != NULL ? copy(name, strlen(name)) : NULL;
+    return name != NULL ? memory_text(name) : NULL;
 }
 
 static char *alpn_of(const SSL *ssl)
@@ -109,7 +100,7 @@ static char *alpn_of(const SSL *ssl)
     unsigned len;
 
     SSL_get0_alpn_selected(ssl, &name, &len);
-    return len > 0 ? copy((const char *)name, len) : NULL;
+    return len > 0 ? memory_text_part((const char *)name, len) : NULL;
 }
 
 static const char *group_of(SSL *ssl)
@@ -130,7 +121,7 @@ static char *sha256_of(const X509 *certificate)
         return NULL;
     for (unsigned i = 0; i < len; i++)
         snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    return copy(text, 2 * len);
+    return memory_text_part(text, 2 * len);
 }
 
 static void take_peer(struct tls_negotiated *outcome, const SSL *ssl)
@@ -141,16 +132,14 @@ static void take_peer(struct tls_negotiated *outcome, const SSL *ssl)
     if (peer == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
         return;
     X509_NAME_oneline(X509_get_subject_name(peer), subject, sizeof(subject));
-    outcome->peer_subject = copy(subject, sizeof(subject));
+    outcome->peer_subject = memory_text_part(subject, sizeof(subject));
     outcome->peer_sha256 = sha256_of(peer);
 }
 
 struct tls_negotiated *tls_negotiated_new(enum tls_engine_choice engine)
 {
-    struct tls_negotiated *outcome = calloc(1, sizeof(*outcome));
+    struct tls_negotiated *outcome = memory_new(sizeof(*outcome));
 
-    if (outcome == NULL)
-        abort();
     outcome->engine = engine;
     return outcome;
 }

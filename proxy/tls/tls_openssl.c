@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include "certstore/context.h"
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/tls/tls_openssl.h"
 
@@ -38,11 +39,10 @@ static int on_keys_ready(SSL *ssl, void *tls)
 
 static int begin(struct tls *tls)
 {
-    struct tls_openssl *session = calloc(1, sizeof(*session));
+    struct tls_openssl *session = memory_new(sizeof(*session));
     BIO *bio;
 
-    if (session == NULL || (session->ssl = SSL_new(tls->context)) == NULL)
-        abort();
+    session->ssl = memory_checked(SSL_new(tls->context));
     tls->session = session;
     bio = tls_bio_new(tls);
     SSL_set_bio(session->ssl, bio, bio);

@@ -1,23 +1,14 @@
 #include "proxy/worker/served.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "certstore/credential.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/ipc/snapshot.h"
 #include "proxy/session/balancer.h"
-
-static void *array(size_t count, size_t size)
-{
-    void *memory = calloc(count + 1, size);
-
-    if (memory == NULL)
-        abort();
-    return memory;
-}
 
 /* The one place where an SSL_CTX becomes what net/ and session/ know it as. */
 static struct tls_context *opaque(SSL_CTX *context)
@@ -62,7 +53,7 @@ static bool unpack(const struct snapshot_service *from, struct credential **cred
 
 static void set_backends(struct service *service, const struct snapshot_service *from)
 {
-    struct endpoint *list = array(from->backend_count, sizeof(*list));
+    struct endpoint *list = memory_array(from->backend_count, sizeof(*list));
 
     for (uint32_t line = 0; line < service->settings->connect.count; line++) {
         size_t count = 0;
@@ -79,7 +70,8 @@ static void set_backends(struct service *service, const struct snapshot_service 
 static bool build_service(struct service *service, const struct snapshot_service *from,
     const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
 {
-    struct credential **credentials = array(from->credential_count, sizeof(*credentials));
+    struct credential **credentials =
+        memory_array(from->credential_count, sizeof(*credentials));
 
     set_backends(service, from);
     if (unpack(from, credentials, read_key, err))
@@ -125,7 +117,7 @@ static void choose_by_name(
     struct served *served, const struct snapshot *snapshot, uint32_t fallback)
 {
     struct generation *g = served->generation;
-    struct sni_choice *choices = array(count_names(g->settings), sizeof(*choices));
+    struct sni_choice *choices = memory_array(count_names(g->settings), sizeof(*choices));
     size_t count = 0;
 
     for (uint32_t i = 0; i < g->settings->service_count; i++) {
@@ -172,14 +164,15 @@ struct served *served_build(const struct snapshot *snapshot,
 
     if (settings == NULL)
         return NULL;
-    served = array(1, sizeof(*served));
+    served = memory_new(sizeof(*served));
     list_init(&served->link);
     served->generation = generation_new(snapshot->id, settings);
     served->generation->free_tls = free_tls;
     served->generation->freed = on_freed;
     served->generation->owner = served;
-    served->choices = array(settings->service_count, sizeof(*served->choices));
-    served->listeners = array(snapshot->listener_count, sizeof(*served->listeners));
+    served->choices = memory_array(settings->service_count, sizeof(*served->choices));
+    served->listeners =
+        memory_array(snapshot->listener_count, sizeof(*served->listeners));
     served->listener_count = snapshot->listener_count;
     if (fill(served, snapshot, tickets, read_key, err))
         return served;

@@ -5,6 +5,7 @@
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/base/sandbox.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
@@ -24,9 +25,7 @@ void worker_take_sockets(struct worker *w, struct message *m)
     w->sockets_lost |= m->len != m->fd_count * sizeof(listener);
     if (w->sockets_lost)
         return;
-    staged = realloc(w->staged, total * sizeof(*staged) + 1);
-    if (staged == NULL)
-        abort();
+    staged = memory_resize(w->staged, total + 1, sizeof(*staged));
     w->staged = staged;
     for (size_t i = 0; i < m->fd_count; i++) {
         memcpy(&listener, m->body + i * sizeof(listener), sizeof(listener));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
 #include "proxy/session/clients.h"
@@ -83,10 +84,8 @@ static const struct listener_events events = {on_accepted, on_failed, on_closed}
 static void open_listener(struct worker_listeners *listeners,
     const struct staged_listener *key, struct service *service)
 {
-    struct worker_listener *listener = calloc(1, sizeof(*listener));
+    struct worker_listener *listener = memory_new(sizeof(*listener));
 
-    if (listener == NULL)
-        abort();
     listener->listeners = listeners;
     listener->service = service;
     listener->inode = key->inode;

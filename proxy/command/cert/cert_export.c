@@ -1,3 +1,4 @@
+#include "proxy/base/memory.h"
 #include "proxy/command/cert/cert.h"
 
 #include <stdio.h>
@@ -55,7 +56,7 @@ static char *configured_file(const char *config, struct error *err)
     service = &settings->services[0];
     for (size_t i = 0; i < settings->service_count && service->sni.count > 0; i++)
         service = &settings->services[i];
-    file = text_copy(service->cert.items[0]);
+    file = memory_text(service->cert.items[0]);
     settings_free(settings);
     return file;
 }
@@ -284,7 +285,7 @@ static int run_export(struct cert_export *e)
         password_read(e->password_path, &password, &err);
 
     if (done)
-        file = e->cert != NULL ? text_copy(e->cert) : configured_file(e->config, &err);
+        file = e->cert != NULL ? memory_text(e->cert) : configured_file(e->config, &err);
     done = done && file != NULL && load(e, file, password, &err) &&
         (e->to != NULL || export_all(e, &err));
     if (done && e->to != NULL)

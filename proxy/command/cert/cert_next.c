@@ -7,6 +7,7 @@
 #include "certstore/credential.h"
 #include "certstore/judge/judge.h"
 #include "config/remedy.h"
+#include "proxy/base/memory.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"
 #include "proxy/command/print.h"
@@ -45,11 +46,10 @@ static bool any_is_accepted(const json_t *verdicts)
 
 static void print_export(const struct cert_place *place)
 {
-    char *file = shell_word(place->cert), *command;
+    char *file = shell_word(place->cert);
+    char *command =
+        memory_format("wlbproxy cert export-for-pool --cert %s " POOL_FOLDER, file);
 
-    if (asprintf(&command, "wlbproxy cert export-for-pool --cert %s " POOL_FOLDER, file) <
-        0)
-        abort();
     print_wrapped(stdout, "",
         "next, so that XenServer trusts it: write the files that the pool takes");
     print_command(stdout, "  ", command);

@@ -16,6 +16,7 @@
 #include "config/path.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 
 /* What clients would call this host: its full name if the resolver knows it. */
 static char *host_name(void)
@@ -28,9 +29,9 @@ static char *host_name(void)
     (void)gethostname(host, sizeof(host) - 1);
     if (strchr(host, '.') == NULL && getaddrinfo(host, NULL, &hints, &found) == 0 &&
         found->ai_canonname != NULL && strchr(found->ai_canonname, '.') != NULL)
-        name = text_copy(found->ai_canonname);
+        name = memory_text(found->ai_canonname);
     else
-        name = text_copy(host);
+        name = memory_text(host);
     if (found != NULL)
         freeaddrinfo(found);
     return name;
@@ -39,7 +40,7 @@ static char *host_name(void)
 static char *without_suffix(const char *path, const char *suffix)
 {
     size_t len = strlen(path), end = strlen(suffix);
-    char *copy = text_copy(path);
+    char *copy = memory_text(path);
 
     if (len > end && strcmp(path + len - end, suffix) == 0)
         copy[len - end] = '\0';
@@ -58,7 +59,7 @@ static char *replace_suffix(const char *path, const char *suffix, const char *ot
 static char *absolute(const char *path)
 {
     char *folder = *path == '/' ? NULL : realpath(".", NULL);
-    char *result = folder == NULL ? text_copy(path) : path_join(folder, "/", path);
+    char *result = folder == NULL ? memory_text(path) : path_join(folder, "/", path);
 
     free(folder);
     return result;
@@ -81,10 +82,10 @@ static void find_key(struct cert_place *place)
             if (!is_same_path(service->cert.items[k], place->cert))
                 continue;
             free(place->cert); /* however it was written: as the proxy calls it */
-            place->cert = text_copy(service->cert.items[k]);
+            place->cert = memory_text(service->cert.items[k]);
             place->service = service;
             if (key_of(service, k) != NULL)
-                place->key = text_copy(key_of(service, k));
+                place->key = memory_text(key_of(service, k));
             return;
         }
     }
@@ -96,7 +97,7 @@ static void find_files(
 {
     place->cert = flags->cert != NULL
         ? absolute(flags->cert)
-        : text_copy(place->settings->services[0].cert.items[0]);
+        : memory_text(place->settings->services[0].cert.items[0]);
     find_key(place);
     if (key != NULL) {
         free(place->key);
@@ -165,8 +166,8 @@ bool cert_place_find(struct cert_place *place, const struct cert_flags *flags,
     find_files(place, flags, key);
     if (!read_password(place, err))
         return false;
-    place->name = flags->name != NULL    ? text_copy(flags->name)
-        : configured_name(place) != NULL ? text_copy(configured_name(place))
+    place->name = flags->name != NULL    ? memory_text(flags->name)
+        : configured_name(place) != NULL ? memory_text(configured_name(place))
                                          : host_name();
     if (!daemon_find(&place->daemon, flags->config, flags->control, &ignored))
         place->daemon.socket_path = NULL;
@@ -183,7 +184,7 @@ char *cert_place_waiting_key(const struct cert_place *place, size_t i)
     char number[24] = "";
 
     if (i == 0)
-        return text_copy(place->pending_key);
+        return memory_text(place->pending_key);
     if (i > 1)
         snprintf(number, sizeof(number), ".%zu", i - 1);
     return path_join(place->pending_key, "_orig", number);

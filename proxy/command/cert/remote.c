@@ -14,6 +14,7 @@
 
 #include "config/remedy.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/command/print.h"
 
 extern char **environ;
@@ -114,10 +115,9 @@ bool remote_run(const char *host, const char *command, const char *input, size_t
 
 void remote_show(const char *host, const char *command)
 {
-    char *word = shell_word(command), *line;
+    char *word = shell_word(command);
+    char *line = memory_format("ssh %s %s", host, word);
 
-    if (asprintf(&line, "ssh %s %s", host, word) < 0)
-        abort();
     print_command(stdout, "  ", line);
     fflush(stdout);
     free(line);

@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "certstore/session.h"
+#include "proxy/base/memory.h"
 #include "proxy/tls/native/handshake_parts.h"
 
 enum { FALLBACK_SCSV = 0x5600 };
@@ -100,9 +101,7 @@ void handshake_init(struct handshake *handshake, const struct handshake_version 
     handshake->protocol = start->protocol;
     if (name.at == NULL)
         return;
-    handshake->host_name = strndup((const char *)name.at, name.len);
-    if (handshake->host_name == NULL)
-        abort();
+    handshake->host_name = memory_text_part((const char *)name.at, name.len);
 }
 
 void handshake_free(struct handshake *handshake)

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/tls/native/handshake12_parts.h"
 
@@ -50,10 +51,8 @@ struct handshake12 *handshake12_new(
     const struct handshake_start *start, const struct suite *suite)
 {
     const struct hello *hello = start->hello;
-    struct handshake12 *h = calloc(1, sizeof(*h));
+    struct handshake12 *h = memory_new(sizeof(*h));
 
-    if (h == NULL)
-        abort();
     handshake_init(&h->common, &handshake_12, start);
     h->common.suite = suite;
     h->derivation.done = true; /* or else it could be withdrawn */

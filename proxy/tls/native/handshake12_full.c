@@ -1,13 +1,12 @@
 /* ECDHE with a certificate: the server's first flight waits for its signature, and what
  * comes after the client's key exchange for the secret. */
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/crypto/key_pool.h"
 #include "proxy/tls/native/handshake12_parts.h"
 
@@ -41,11 +40,9 @@ static bool submit_signature(struct handshake12 *h)
 static bool begin_flight(
     struct handshake12 *h, const struct handshake_start *start, const struct shown *shown)
 {
-    struct flight_12 *flight = calloc(1, sizeof(*flight));
+    struct flight_12 *flight = memory_new(sizeof(*flight));
     struct server_hello_12 hello = handshake12_answer(h, start);
 
-    if (flight == NULL)
-        abort();
     h->flight = flight;
     flight->signing.operation.done = true; /* there is nothing to be withdrawn */
     flight->shown = shown;

@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/key_pool.h"
 #include "proxy/tls/native/handshake13_parts.h"
@@ -40,10 +41,9 @@ bool handshake13_fail_inside(struct handshake13 *h)
 
 static struct handshake13 *make(const struct handshake_start *start)
 {
-    struct handshake13 *h = calloc(1, sizeof(*h));
+    struct handshake13 *h = memory_new(sizeof(*h));
 
-    if (h == NULL || (h->flight = calloc(1, sizeof(*h->flight))) == NULL)
-        abort();
+    h->flight = memory_new(sizeof(*h->flight));
     handshake_init(&h->common, &handshake_13, start);
     h->flight->derivation.done = h->flight->signing.operation.done = true;
     return h;

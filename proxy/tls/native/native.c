@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/tls/native/handshake.h"
 #include "proxy/tls/native/native.h"
 
@@ -64,8 +65,8 @@ static void begin_direction_12(struct tls_records *r, struct tls_direction *dire
     record_key_init(&direction->key, keys->suite->cipher, seals, keys->key);
 }
 
-static bool begin_direction(
-    struct tls_records *r, struct tls_direction *direction, const struct handshake_keys *keys)
+static bool begin_direction(struct tls_records *r, struct tls_direction *direction,
+    const struct handshake_keys *keys)
 {
     if (!direction->clear)
         record_key_destroy(&direction->key);
@@ -130,10 +131,8 @@ static int look_for_hello(const struct tls *tls)
 
 static struct native_handshake *make(struct tls *tls)
 {
-    struct native_handshake *native = calloc(1, sizeof(*native));
+    struct native_handshake *native = memory_new(sizeof(*native));
 
-    if (native == NULL)
-        abort();
     native->output = functions;
     native->tls = tls;
     return native;
@@ -166,9 +165,7 @@ static int begin(struct tls *tls)
 
     if (seen != TLS_OPENED)
         return seen;
-    session = calloc(1, sizeof(*session));
-    if (session == NULL)
-        abort();
+    session = memory_new(sizeof(*session));
     tls->session = session;
     tls_records_init(&session->records);
     session->handshake = make(tls);

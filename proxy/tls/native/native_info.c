@@ -1,7 +1,6 @@
 /* What a native handshake came to, in the words of OpenSSL's. */
-#include <stdlib.h>
-#include <string.h>
 
+#include "proxy/base/memory.h"
 #include "proxy/tls/native/handshake.h"
 #include "proxy/tls/native/native.h"
 
@@ -40,9 +39,8 @@ struct tls_negotiated *tls_native_outcome(struct handshake *handshake)
     handshake->context = NULL;
     outcome->sni = handshake->host_name;
     handshake->host_name = NULL;
-    if (handshake->protocol != NULL &&
-        (outcome->alpn = strdup(handshake->protocol)) == NULL)
-        abort();
+    if (handshake->protocol != NULL)
+        outcome->alpn = memory_text(handshake->protocol);
     outcome->version_kind = is_13 ? TLS_VERSION_13 : TLS_VERSION_12;
     outcome->group_kind = group_kind(handshake->group);
     outcome->cipher_kind = cipher_kind(suite);

@@ -2,12 +2,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "certstore/context.h"
+#include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 
 enum {
@@ -157,9 +157,7 @@ static unsigned char *make_message(const X509 *leaf, const STACK_OF(X509) * chai
     unsigned char *message, *at;
 
     *len = MESSAGE_HEADER + body;
-    message = malloc(*len);
-    if (message == NULL)
-        abort();
+    message = memory_raw(*len);
     message[0] = MESSAGE_CERTIFICATE;
     at = put(message + 1, body, 3);
     at = put(at, 0, context_len);
@@ -255,16 +253,13 @@ static bool fill(struct policy *policy, SSL_CTX *context)
 
 static struct policy *make(SSL_CTX *context)
 {
-    struct policy *policy = calloc(1, sizeof(*policy));
+    struct policy *policy = memory_new(sizeof(*policy));
 
-    if (policy == NULL)
-        abort();
     if (!fill(policy, context)) {
         free_policy(NULL, policy, NULL, 0, 0, NULL);
         policy = &none;
     }
-    if (SSL_CTX_set_ex_data(context, policy_index, policy) != 1)
-        abort();
+    memory_require(SSL_CTX_set_ex_data(context, policy_index, policy) == 1);
     return policy;
 }
 
