@@ -180,6 +180,28 @@ static bool accept_parse(
         list_append(field, text, LIST_MAX, err);
 }
 
+/* A name could mean another address tomorrow. */
+static bool listen_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    static const char prefix[] = "unix:";
+    static const struct option_limits socket_path = {.max = 107};
+
+    (void)limits;
+    if (strncmp(text, prefix, sizeof(prefix) - 1) == 0) {
+        if (!path_check(text + sizeof(prefix) - 1, &socket_path, err))
+            return false;
+    } else if (strcmp(text, "off") != 0) {
+        if (!endpoint_check(text, ENDPOINT_ACCEPT, err))
+            return false;
+        if (endpoint_is_name(text, ENDPOINT_ACCEPT))
+            return error_set(
+                err, "'%s': write an address, not a name", excerpt_of_text(text).text);
+    }
+    text_assign(field, text);
+    return true;
+}
+
 static bool connect_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
@@ -264,6 +286,8 @@ static void list_destroy(void *field)
 const struct option_type type_path = {.name = "path", TEXT(path_parse)};
 const struct option_type type_file = {.name = "path", TEXT(file_parse)};
 const struct option_type type_host = {.name = "host name", TEXT(host_parse)};
+const struct option_type type_listen = {
+    .name = "off, [address:]port or unix:/path", TEXT(listen_parse)};
 const struct option_type type_token = {.name = "text", TEXT(token_parse)};
 const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
 const struct option_type type_files = {.name = "path", LIST(files_parse)};

@@ -38,6 +38,8 @@ extern const struct option_type type_choice; /* an enum: one of the words */
 extern const struct option_type type_word; /* char *: one of the words */
 extern const struct option_type type_path; /* char *: absolute, or one of the words */
 extern const struct option_type type_file; /* char *: absolute; "none" is kept as "" */
+extern const struct option_type
+    type_listen; /* char *: "off", [address:]port, unix:/path */
 extern const struct option_type type_host; /* char *: a name; "none" is kept as "" */
 extern const struct option_type type_token; /* char *: OpenSSL lists, account names */
 /* struct text_list, for repeatable options; parse appends. */

@@ -27,6 +27,7 @@
 #define IS_path(object, field) IS(char *, object, field)
 #define IS_file(object, field) IS(char *, object, field)
 #define IS_host(object, field) IS(char *, object, field)
+#define IS_listen(object, field) IS(char *, object, field)
 #define IS_token(object, field) IS(char *, object, field)
 #define IS_files(object, field) IS(struct text_list, object, field)
 #define IS_pins(object, field) IS(struct text_list, object, field)
@@ -68,6 +69,11 @@ static const struct option options[] = {
     {GLOBAL(path, control), "/run/wlbproxy/control.sock",
         {0, 107, LIST("off")},
         .help = "socket that reload and status talk to"},
+    {GLOBAL(listen, admin), "off", ANY,
+        .help = "where metrics, health and the status page are asked for, over HTTP"},
+    {GLOBAL(networks, admin_allow), NULL, ANY,
+        .help = "addresses and networks that may ask there; without it this machine alone",
+        .repeatable = true},
     {GLOBAL(choice, crypto), "auto", WORDS("auto", "openssl", "batched"),
         .help = "key operations: by OpenSSL alone, or as fast as the CPU can"},
     {GLOBAL(flag, signer), "on", ANY,

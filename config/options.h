@@ -26,7 +26,7 @@ struct option {
     bool http_only; /* an error when written for a protocol = tcp service */
 };
 
-enum { OPTION_COUNT_MAX = 64 };
+enum { OPTION_COUNT_MAX = 96 };
 
 size_t option_count(void);
 const struct option *option_at(size_t index);

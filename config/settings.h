@@ -87,6 +87,8 @@ struct settings {
     char *access_log; /* "off", "stderr", "syslog" or a path */
     enum log_format access_log_format;
     char *control; /* path of the control socket; "off" = none */
+    char *admin; /* "[address:]port" or "unix:/path" for metrics and health; "off" = none */
+    struct text_list admin_allow; /* addresses and networks; none: this machine */
     enum crypto_choice crypto;
     bool signer; /* private keys are in the signer; false: in the workers */
     bool watch;

@@ -56,6 +56,7 @@ uses proxy/session config proxy/base proxy/http proxy/net proxy/tls
 uses proxy/ipc config proxy/base
 uses proxy/control proxy/base proxy/ipc
 uses proxy/signer certstore certstore/read config proxy/base proxy/crypto proxy/ipc
+uses proxy/admin config proxy/base proxy/http proxy/ipc
 uses proxy/worker certstore config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
 uses proxy/master certstore certstore/judge config proxy/base proxy/control proxy/ipc
 uses proxy/command certstore certstore/judge certstore/read config proxy/base proxy/control proxy/crypto proxy/master

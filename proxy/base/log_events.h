@@ -18,6 +18,21 @@
     X("addresses_changed", "info", "connect addresses",                                  \
         "A name in connect resolves to other addresses; they are used from now on.",     \
         "Nothing.")                                                                      \
+    X("admin_died", "error", "admin pid signal status reason",                           \
+        "The admin process ended although nobody asked for that.", "It is replaced.")    \
+    X("admin_ended", "info", "admin pid", "The admin process ended as it should.",       \
+        "Nothing.")                                                                      \
+    X("admin_killed", "error", "admin pid reason",                                       \
+        "The admin process hung, and was killed.", "Report it if it happens again.")     \
+    X("admin_listens", "info", "address",                                                \
+        "Metrics and health can be asked for at this address.", "Nothing.")              \
+    X("admin_not_started", "error", "admin reason",                                      \
+        "The admin process could not be started; it is tried again.",                    \
+        "See the reason: memory, TasksMax.")                                             \
+    X("admin_pause", "warning", "admin ms",                                              \
+        "The admin process died young: the next one starts after a pause.",              \
+        "Look at the lines before.")                                                     \
+    X("admin_up", "info", "admin pid", "The admin process has started.", "Nothing.")     \
     X("backend_failed", "by reason", "conn service backend reason answered detail",      \
         "A request could not be served by its backend.",                                 \
         "Look at the backend; answered= is what the client got.")                        \
@@ -95,6 +110,9 @@
         "Look at DNS or /etc/hosts.")                                                    \
     X("name_resolved", "info", "connect",                                                \
         "A name in connect that could not be resolved is resolved again.", "Nothing.")   \
+    X("no_admin_socket", "warning", "reason",                                            \
+        "Metrics and health cannot be asked for; traffic is served.",                    \
+        "See the reason: another process has the address, mostly.")                      \
     X("no_control_socket", "warning", "reason text",                                     \
         "The control socket could not be opened; the service runs without it.",          \
         "Mend the reason, then reload by SIGHUP.")                                       \

@@ -42,6 +42,8 @@ const struct metric metrics[] = {
     {"certificate_not_after_timestamp_seconds", G, "seconds",
         "Until when a certificate that is served is valid.",
         "services[service=name].certificates[file,serial].not_after"},
+    {"backend_up", G, "", "Whether a backend is not known to be down.",
+        "services[service=name].backends[backend=address].up"},
     {"descriptors_limit", G, "", "Descriptors that a process may have.",
         "descriptors.limit"},
     {"connections_limit", G, "", "max_connections of a worker.",

@@ -216,6 +216,13 @@ static bool allow_worker(scmp_filter_ctx filter)
     return failed == 0 && allow_signer(filter);
 }
 
+static bool allow_admin(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(accept4), 0) == 0 &&
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(shutdown), 0) == 0 &&
+        allow_signer(filter);
+}
+
 static const char *exemption(void)
 {
 #if defined(WLB_SANITIZE) || defined(WLB_COVERAGE)
@@ -251,10 +258,15 @@ bool sandbox_enter_early(unsigned uv_version, struct error *err)
 
 bool sandbox_enter(enum sandbox_kind kind, const char **how, struct error *err)
 {
+    static bool (*const fills[])(scmp_filter_ctx filter) = {
+        [SANDBOX_WORKER] = allow_worker,
+        [SANDBOX_SIGNER] = allow_signer,
+        [SANDBOX_ADMIN] = allow_admin,
+    };
+
     *how = exemption();
     if (*how != NULL)
         return true;
     *how = "seccomp";
-    return install(
-        SCMP_ACT_ERRNO(EPERM), kind == SANDBOX_SIGNER ? allow_signer : allow_worker, err);
+    return install(SCMP_ACT_ERRNO(EPERM), fills[kind], err);
 }

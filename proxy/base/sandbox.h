@@ -25,6 +25,7 @@ bool sandbox_enter_early(unsigned uv_version, struct error *err);
 enum sandbox_kind {
     SANDBOX_WORKER,
     SANDBOX_SIGNER, /* bytes on the sockets it has, and its own memory */
+    SANDBOX_ADMIN, /* the same, and accept */
 };
 bool sandbox_enter(enum sandbox_kind kind, const char **how, struct error *err);
 

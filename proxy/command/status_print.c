@@ -134,41 +134,20 @@ static void print_signer(const json_t *signer)
         json_number(signer, "refused"), json_number(signer, "keys"));
 }
 
-/* A backend is down if any worker found it so: each knows only its own attempts. */
-static bool is_down(const json_t *workers, const char *service, const char *address)
-{
-    const json_t *worker, *backend;
-    size_t i, k;
-
-    json_array_foreach(workers, i, worker)
-    {
-        json_array_foreach(json_object_get(worker, "backends"), k, backend)
-        {
-            if (strcmp(json_text(backend, "service"), service) == 0 &&
-                strcmp(json_text(backend, "address"), address) == 0 &&
-                json_is_false(json_object_get(backend, "up")))
-                return true;
-        }
-    }
-    return false;
-}
-
 static void print_backends(const json_t *status)
 {
-    const json_t *workers = json_object_get(status, "workers");
-    const json_t *service, *address;
+    const json_t *service, *backend;
     size_t i, k;
 
     putchar('\n');
     json_array_foreach(json_object_get(status, "services"), i, service)
     {
-        json_array_foreach(json_object_get(service, "connect"), k, address)
+        json_array_foreach(json_object_get(service, "backends"), k, backend)
         {
-            const char *text = json_string_value(address);
-            const char *name = json_text(service, "name");
-
-            printf("backend  [%s] %s: %s\n", name, text,
-                is_down(workers, name, text) ? "DOES NOT ACCEPT" : "no complaint");
+            printf("backend  [%s] %s: %s\n", json_text(service, "name"),
+                json_text(backend, "address"),
+                json_is_false(json_object_get(backend, "up")) ? "DOES NOT ACCEPT"
+                                                              : "no complaint");
         }
     }
 }

@@ -44,8 +44,7 @@ static bool is_free(const struct sockaddr_un *address, struct error *err)
     if (!is_taken(address, &pid))
         return true;
     return error_set(err,
-        "another process (pid %d) answers there; give one of the two a 'control' path of "
-        "its own",
+        "another process (pid %d) answers there; give one of the two another path",
         (int)pid);
 }
 
@@ -142,7 +141,7 @@ int control_path_listen(
         opened = open_at(fd, path, succeeding, err);
     if (opened)
         return fd;
-    error_context(err, "control socket %s", text);
+    error_context(err, "socket %s", text);
     if (fd >= 0)
         close(fd);
     return -1;

@@ -263,7 +263,7 @@ bool control_server_open(
         control_path_remove(&s->path);
         close(s->fd);
         s->fd = -1;
-        return error_set(err, "control socket %s: %s", path, uv_strerror(result));
+        return error_set(err, "socket %s: %s", path, uv_strerror(result));
     }
     s->poll.data = s;
     uv_poll_start(&s->poll, UV_READABLE, on_connection);

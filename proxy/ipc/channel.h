@@ -74,6 +74,11 @@ enum message_type {
     MESSAGE_RETIRE_KEYS, /* id: those of older generations */
     /* signer to master */
     MESSAGE_MISBEHAVED, /* worker's slot: what it sends are no requests */
+    /* admin to master */
+    MESSAGE_ASK_STATUS,
+    /* master to admin */
+    MESSAGE_ADMIN, /* whom to answer, texts of networks; the listening socket or none */
+    MESSAGE_STATUS, /* a memfd: the answer to `status`, see control.h */
     MESSAGE_LAST,
 };
 

@@ -43,6 +43,7 @@ static void on_drain_timeout(uv_timer_t *timer)
 
     supervisor_kill_all(&m->supervisor);
     supervisor_kill_all(&m->signers);
+    supervisor_kill_all(&m->admin.supervisor);
 }
 
 static void hurry(struct master *m)
@@ -71,6 +72,7 @@ bool master_drain(struct master *m, bool handed_over)
     resolver_stop(&m->resolver);
     reload_asked = reload_stop(&m->reload);
     control_server_stop(&m->control);
+    master_admin_end(m);
     uv_timer_start(&m->drain_timer, on_drain_timeout, drain_timeout + GRACE, 0);
     if (!handed_over)
         sockets_shut(&m->reload.sockets);
@@ -298,6 +300,7 @@ static void on_released(struct reload *reload, bool first)
     rotate_for_certificates(m, plan);
     expiry_watch(&m->expiry, plan);
     file_watch_update(&m->watch, plan);
+    master_admin_update(m);
     resolver_begin(&m->resolver);
     if (!first)
         return;
@@ -343,6 +346,8 @@ static void on_look_around(uv_timer_t *timer)
     uint64_t waits = epoll_retry_count();
 
     master_check_logs(m);
+    if (m->serving)
+        master_admin_update(m);
     if (waits != m->epoll_retries_told)
         log_warning("event=kernel_memory waits=%llu text=\"the kernel was out of memory "
                     "for a while\"",
@@ -381,6 +386,7 @@ static void on_signal(void *owner, int number)
     if (number == SIGCHLD) {
         supervisor_look_for_ended(&m->supervisor);
         supervisor_look_for_ended(&m->signers);
+        supervisor_look_for_ended(&m->admin.supervisor);
         upgrade_look_for_ended(&m->upgrade);
     } else if (number == SIGTERM || number == SIGINT)
         on_stop_signal(m);
@@ -445,6 +451,7 @@ static bool init(
     m->supervisor.program = &m->program;
     m->supervisor.kind = SUPERVISED_WORKERS;
     master_signer_init(m);
+    master_admin_init(m);
     resolver_init(&m->resolver, &m->loop, &m->reload, &m->supervisor);
     begin_timer(m, &m->rotation);
     begin_timer(m, &m->watchdog);
@@ -472,6 +479,7 @@ static void destroy(struct master *m)
 {
     supervisor_kill_all(&m->supervisor);
     supervisor_kill_all(&m->signers);
+    supervisor_kill_all(&m->admin.supervisor);
     control_server_stop(&m->control);
     reload_stop(&m->reload);
     resolver_stop(&m->resolver);

@@ -15,6 +15,7 @@
 #include "proxy/control/control_server.h"
 #include "proxy/master/expiry.h"
 #include "proxy/master/file_watch.h"
+#include "proxy/master/master_admin.h"
 #include "proxy/master/program.h"
 #include "proxy/master/reload.h"
 #include "proxy/master/resolver.h"
@@ -34,6 +35,7 @@ struct master {
     struct ticket_keys tickets;
     char *certificates; /* of the plan that is served; NULL: none yet */
     struct control_server control;
+    struct master_admin admin;
     struct status status;
     struct upgrade upgrade;
     struct expiry expiry;

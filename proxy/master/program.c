@@ -13,6 +13,7 @@ static const char *const names[PROGRAM_CHILDREN] = {
     [PROGRAM_WORKER] = "wlbproxy-worker",
     [PROGRAM_WORKER_WITH_KEYS] = "wlbproxy-worker-with-keys",
     [PROGRAM_SIGNER] = "wlbproxy-signer",
+    [PROGRAM_ADMIN] = "wlbproxy-admin",
 };
 
 /* After our own folder; CMake says which. */

@@ -17,6 +17,7 @@ enum program_child {
     PROGRAM_WORKER,
     PROGRAM_WORKER_WITH_KEYS, /* signer = off: the one that can read private keys */
     PROGRAM_SIGNER,
+    PROGRAM_ADMIN,
     PROGRAM_CHILDREN,
 };
 

@@ -8,6 +8,7 @@
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/master_state.h"
+#include "proxy/master/release.h"
 #include "proxy/master/status_json.h"
 
 enum { ANSWER_TIMEOUT = 3000 };
@@ -24,8 +25,6 @@ static bool is_complete(const struct status *s)
 static void forget(struct status *s)
 {
     uv_timer_stop(&s->answer_timer);
-    disk_look_end(s->disk);
-    s->disk = NULL;
     free(s->signer);
     s->signer = NULL;
     s->signer_due = false;
@@ -34,7 +33,7 @@ static void forget(struct status *s)
         s->reports[i] = NULL;
         s->due[i] = false;
     }
-    s->asking = false;
+    s->asking = s->looked_now = false;
 }
 
 static void answer(struct status *s)
@@ -75,6 +74,30 @@ void status_init(struct status *s, struct master *master)
     s->answer_timer.data = s;
 }
 
+static void look_at_disk(struct status *s)
+{
+    struct master *m = s->master;
+
+    disk_look_end(s->disk);
+    s->disk =
+        disk_look_begin(&m->tasks, m->config_path, !m->config_given, NULL, on_looked, s);
+    s->looked = uv_now(&m->loop);
+    s->looked_now = true;
+    s->looked_beside = m->reload.rollout.current->id;
+}
+
+/* A scrape every few seconds need not read and judge all files each time. */
+static bool disk_suffices(const struct status *s, const struct status_waiter *waiter)
+{
+    const struct master *m = s->master;
+
+    if (s->looked_now)
+        return true;
+    return waiter->recent_is_enough && s->disk != NULL && s->disk->done &&
+        uv_now(&m->loop) - s->looked < STATUS_DISK_GOOD_FOR &&
+        s->looked_beside == m->reload.rollout.current->id;
+}
+
 static void begin(struct status *s)
 {
     struct master *m = s->master;
@@ -84,8 +107,6 @@ static void begin(struct status *s)
     for (unsigned i = 0; i < m->supervisor.count; i++)
         s->due[i] =
             m->supervisor.slots[i].child != NULL && m->supervisor.slots[i].child->up;
-    s->disk =
-        disk_look_begin(&m->tasks, m->config_path, !m->config_given, NULL, on_looked, s);
     uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
     supervisor_broadcast(&m->supervisor, &question);
     s->signer_due = !supervisor_is_empty(&m->signers) && m->signers.slots[0].child->up;
@@ -97,6 +118,8 @@ void status_ask(struct status *s, struct status_waiter *waiter)
     list_append(&s->waiting, &waiter->link);
     if (!s->asking)
         begin(s);
+    if (!disk_suffices(s, waiter))
+        look_at_disk(s);
 }
 
 void status_take(struct status *s, struct child *child, const struct message *m)

@@ -22,9 +22,12 @@ struct message;
 struct worker_stats;
 struct signing_stats;
 
+enum { STATUS_DISK_GOOD_FOR = 30 * 1000 /* ms */ };
+
 struct status_waiter {
     struct list link;
     void (*status)(struct status_waiter *waiter, json_t *status); /* borrowed */
+    bool recent_is_enough; /* what was seen on disk within STATUS_DISK_GOOD_FOR */
 };
 
 struct status {
@@ -37,7 +40,10 @@ struct status {
     struct worker_stats *reports[SUPERVISOR_SLOTS_MAX]; /* NULL: no answer */
     bool signer_due;
     struct signing_stats *signer; /* NULL: no answer */
-    struct disk_look *disk; /* NULL: not looked at */
+    struct disk_look *disk; /* the last look; NULL: none yet */
+    uint64_t looked; /* ms: when it began */
+    bool looked_now; /* for what is being asked */
+    uint32_t looked_beside; /* the generation that was served then */
 };
 
 void status_init(struct status *status, struct master *master);

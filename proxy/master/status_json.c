@@ -101,6 +101,41 @@ static bool same_certificates(const struct plan_service *a, const struct plan_se
     return same;
 }
 
+/* Down if any worker found it so: each knows only its own attempts. */
+static bool is_up(const struct master *m, struct worker_stats *const *reports,
+    const char *service, const char *address)
+{
+    for (unsigned i = 0; i < m->supervisor.count; i++) {
+        for (size_t k = 0; reports[i] != NULL && k < reports[i]->backend_count; k++) {
+            const struct worker_backend_stats *b = &reports[i]->backends[k];
+
+            if (!b->up && strcmp(b->service, service) == 0 &&
+                strcmp(b->address, address) == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+static void add_backends(
+    json_t *services, const struct master *m, struct worker_stats *const *reports)
+{
+    const json_t *service, *address;
+    size_t i, k;
+
+    json_array_foreach(services, i, service)
+    {
+        json_t *list = json_array();
+
+        json_array_foreach(json_object_get(service, "connect"), k, address)
+            json_array_append_new(list,
+                json_pack("{sO sb}", "address", address, "up",
+                    is_up(m, reports, json_string_value(json_object_get(service, "name")),
+                        json_string_value(address))));
+        json_object_set_new((json_t *)service, "backends", list);
+    }
+}
+
 /* Adds to each service what lies on disk for it. */
 static void add_disk(json_t *services, const struct plan *served, const struct plan *disk)
 {
@@ -270,6 +305,7 @@ json_t *status_json(const struct master *m, struct worker_stats *const *reports,
     json_object_set_new(status, "workers", workers_json(m, reports));
     json_object_set_new(status, "signer", signer_json(m, signer));
     set_disk(status, services, current->plan, disk);
+    add_backends(services, m, reports);
     json_object_set_new(status, "services", services);
     set_sums(status, m, reports);
     return status;

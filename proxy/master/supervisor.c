@@ -55,6 +55,9 @@ static const struct kind {
     {"signer",
         {"event=signer_died", "event=signer_ended", "event=signer_killed",
             "event=signer_not_started", "event=signer_pause", "event=signer_up"}},
+    {"admin",
+        {"event=admin_died", "event=admin_ended", "event=admin_killed",
+            "event=admin_not_started", "event=admin_pause", "event=admin_up"}},
 };
 
 static const struct kind *kind_of(const struct child *child)

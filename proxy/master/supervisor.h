@@ -1,5 +1,6 @@
 /*
- * supervisor.h - keeps one process alive in each slot: the workers', or the signer's.
+ * supervisor.h - keeps one process alive in each slot: the workers', the signer's, or the
+ * admin process's.
  *
  * A process that ends is replaced at once, with a pause that doubles up to two seconds
  * only while it keeps ending young. One that no longer answers its heartbeat is killed
@@ -64,7 +65,7 @@ struct supervisor {
     uv_loop_t *loop;
     uv_timer_t tick;
     const struct program *program;
-    enum supervised { SUPERVISED_WORKERS, SUPERVISED_SIGNER } kind;
+    enum supervised { SUPERVISED_WORKERS, SUPERVISED_SIGNER, SUPERVISED_ADMIN } kind;
     enum program_child child_program;
     struct slot slots[SUPERVISOR_SLOTS_MAX];
     unsigned count;

@@ -310,6 +310,19 @@ static void the_signer_cannot(void **state)
     close(pair[1]);
 }
 
+static void the_admin_process_cannot(void **state)
+{
+    static trial *const refused_admin[] = {no_stream, no_connection};
+
+    (void)state;
+    make_pair();
+    TRY(SANDBOX_ADMIN, refused, REFUSED);
+    TRY(SANDBOX_ADMIN, refused_admin, REFUSED);
+    TRY(SANDBOX_ADMIN, deadly, KILLED);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void the_environment_switches_nothing_off(void **state)
 {
     (void)state;
@@ -353,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_worker_cannot),
         cmocka_unit_test(the_signer_cannot),
+        cmocka_unit_test(the_admin_process_cannot),
         cmocka_unit_test(the_environment_switches_nothing_off),
         cmocka_unit_test(a_worker_can_still_abort),
     };

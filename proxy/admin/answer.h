@@ -1,0 +1,41 @@
+/*
+ * answer.h - what each path is answered with. Pure.
+ */
+#ifndef WLBPROXY_ADMIN_ANSWER_H
+#define WLBPROXY_ADMIN_ANSWER_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include <jansson.h>
+
+struct buffer;
+struct head;
+
+enum answer_path {
+    ANSWER_NOT_FOUND,
+    ANSWER_HEALTHZ,
+    ANSWER_READYZ,
+    ANSWER_METRICS,
+    ANSWER_STATUS, /* /status.json: what `wlbproxy status --json` prints */
+};
+
+/* A request, as far as it matters: kept after its head is gone. */
+struct answer_request {
+    enum answer_path path;
+    bool to_head; /* HEAD */
+    bool other_method; /* neither GET nor HEAD */
+    bool wants_openmetrics;
+};
+
+struct answer_request answer_request_of(const struct head *head);
+bool answer_needs_status(const struct answer_request *request);
+
+/* Appends the whole response. `status` NULL: the master has not told in time. */
+void answer_write(struct buffer *out, const struct answer_request *request,
+    const json_t *status, time_t now);
+
+/* One that is refused, with a sentence. */
+void answer_refuse(struct buffer *out, unsigned status, const char *sentence);
+
+#endif
