@@ -1,6 +1,7 @@
 #include "proxy/master/regression.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,6 +11,7 @@
 #include "certstore/trust.h"
 #include "config/remedy.h"
 #include "proxy/base/error.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/plan_backends.h"
@@ -26,10 +28,22 @@ static const char *next_name(const char *list)
     return list + strspn(list, ", ");
 }
 
+/* "*.example" covers "a.example", and nothing below that (RFC 6125 section 6.4.3). */
+static bool covers(const char *pattern, size_t pattern_len, const char *name, size_t len)
+{
+    const char *dot = memchr(name, '.', len);
+
+    if (pattern_len == len && strncasecmp(pattern, name, len) == 0)
+        return true;
+    return pattern_len > 2 && strncmp(pattern, "*.", 2) == 0 && dot != NULL &&
+        len - (size_t)(dot - name) == pattern_len - 1 &&
+        strncasecmp(pattern + 1, dot, pattern_len - 1) == 0;
+}
+
 static bool list_has(const char *list, const char *name, size_t len)
 {
     for (list = next_name(list); *list != '\0'; list = next_name(list + name_len(list))) {
-        if (name_len(list) == len && strncasecmp(list, name, len) == 0)
+        if (covers(list, name_len(list), name, len))
             return true;
     }
     return false;
@@ -61,6 +75,9 @@ static const char *day(time_t when, char text[16])
     return text;
 }
 
+static const char keep_names[] =
+    "have it issued again with all names, or go on if they are not used any more";
+
 static void judge_names(const char *file, const struct credential_summary *served,
     const struct credential_summary *fresh, struct findings *findings)
 {
@@ -68,8 +85,7 @@ static void judge_names(const char *file, const struct credential_summary *serve
 
     if (regression_names_lost(served->names, fresh->names, lost, sizeof(lost)))
         findings_add(findings, "names-lost", SEVERITY_WARNING, file,
-            "clients that connect by these names will refuse the certificate",
-            "have it issued again with all names, or go on if they are not used any more",
+            "clients that connect by these names will refuse the certificate", keep_names,
             "the certificate has lost names that the served one has: %s", lost);
 }
 
@@ -110,20 +126,96 @@ struct comparison {
     struct findings *findings;
 };
 
+/* "RSA 2048", "EC P-384": a service has one certificate of each kind. */
+static bool same_kind(const struct credential *a, const struct credential *b)
+{
+    const char *one = credential_summary(a)->key, *other = credential_summary(b)->key;
+    size_t len = strcspn(one, " ");
+
+    return len == strcspn(other, " ") && strncmp(one, other, len) == 0;
+}
+
+static const struct credential *of_kind(
+    const struct plan_service *service, const struct credential *like)
+{
+    for (size_t i = 0; i < service->credential_count; i++) {
+        if (same_kind(service->credentials[i], like))
+            return service->credentials[i];
+    }
+    return NULL;
+}
+
+/* The served certificate whose clients get the fresh one from now on: the one of the same
+ * kind of key; else one whose kind the service has no more; NULL: it comes in addition.
+ */
+static const struct credential *replaced_by(
+    const struct comparison *c, const struct credential *fresh)
+{
+    const struct credential *old = of_kind(c->served, fresh);
+
+    for (size_t i = 0; old == NULL && i < c->served->credential_count; i++) {
+        if (of_kind(c->fresh, c->served->credentials[i]) == NULL)
+            old = c->served->credentials[i];
+    }
+    return old;
+}
+
+static bool is_replaced(const struct comparison *c, const struct credential *served)
+{
+    for (size_t i = 0; i < c->fresh->credential_count; i++) {
+        if (replaced_by(c, c->fresh->credentials[i]) == served)
+            return true;
+    }
+    return false;
+}
+
+static char *all_names(const struct plan_service *service)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = memory_stream(&text, &len);
+
+    for (size_t i = 0; i < service->credential_count; i++)
+        fprintf(out, "%s,", credential_summary(service->credentials[i])->names);
+    memory_stream_close(out);
+    return text;
+}
+
+/* A certificate that is left out takes the names with it that no other one has. */
+static void compare_dropped(const struct comparison *c)
+{
+    char *names = all_names(c->fresh), lost[NAMES_TEXT_MAX];
+
+    for (size_t i = 0; i < c->served->credential_count; i++) {
+        const struct credential *old = c->served->credentials[i];
+        const struct credential_summary *summary = credential_summary(old);
+
+        if (!is_replaced(c, old) && !summary->self_signed &&
+            regression_names_lost(summary->names, names, lost, sizeof(lost)))
+            findings_add(c->findings, "names-lost", SEVERITY_WARNING,
+                c->served_settings->cert.items[i],
+                "clients that connect by these names will refuse the others", keep_names,
+                "it is not served any more, and no other certificate has its names: %s",
+                lost);
+    }
+    free(names);
+}
+
 static bool compare_certificates(const struct comparison *c, struct error *err)
 {
-    const struct plan_service *served = c->served, *fresh = c->fresh;
+    const struct plan_service *fresh = c->fresh;
 
-    for (size_t i = 0; i < fresh->credential_count && i < served->credential_count; i++) {
-        const struct credential_summary *old = credential_summary(served->credentials[i]);
-        const struct credential_summary *new = credential_summary(fresh->credentials[i]);
+    for (size_t i = 0; i < fresh->credential_count; i++) {
+        const struct credential *old = replaced_by(c, fresh->credentials[i]);
 
-        if (credential_equal(served->credentials[i], fresh->credentials[i]))
+        if (old == NULL || credential_equal(old, fresh->credentials[i]))
             continue;
-        if (fresh->stale[i] != NULL && is_good(old, c->now))
+        if (fresh->stale[i] != NULL && is_good(credential_summary(old), c->now))
             return error_set(err, "%s", fresh->stale[i]);
-        regression_compare(c->fresh_settings->cert.items[i], old, new, c->findings);
+        regression_compare(c->fresh_settings->cert.items[i], credential_summary(old),
+            credential_summary(fresh->credentials[i]), c->findings);
     }
+    compare_dropped(c);
     return true;
 }
 

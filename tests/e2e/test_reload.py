@@ -94,6 +94,32 @@ def test_lost_names_are_told_and_refused_when_strict(proxy, pki):
     assert served(proxy.port) == pki.wrong_name.fingerprint()
 
 
+def test_certificates_are_compared_by_the_kind_of_their_key(proxy, pki, tmp_path):
+    """Two cert lines that change places lose nothing; what does, is found wherever it stands."""
+    ec, bare = tmp_path / "ec", tmp_path / "bare"
+    for folder in (ec, bare):
+        folder.mkdir()
+    pki.leaf("ec_two", cn="ec.example", san=["DNS:ec.example", "DNS:more.example"],
+             key="P-256").install(ec / "cert", ec / "key")
+    pki.leaf("ec_one", cn="ec.example", san=["DNS:ec.example"], key="P-256").install(
+        bare / "cert", bare / "key")
+
+    def use(*pairs):
+        proxy.write_config(cert=[cert for cert, _ in pairs], key=[key for _, key in pairs])
+        proxy.reload()
+
+    rsa = proxy.cert, proxy.key
+    use(rsa, (ec / "cert", ec / "key"))
+    use((ec / "cert", ec / "key"), rsa)
+    assert not proxy.events("finding", id="names-lost")
+    use(rsa, (bare / "cert", bare / "key"))
+    lost = proxy.wait_for("finding", id="names-lost")["text"]
+    assert "more.example" in lost and "localhost" not in lost and f"{bare}/cert" in lost
+    use(rsa)
+    lost = proxy.wait_for("finding", 2, id="names-lost")["text"]
+    assert "no other certificate has its names: ec.example" in lost
+
+
 def test_the_vendors_steps_with_a_hup_between_any_two(proxy, pki, tmp_path):
     """mv, mv, mv, mv, chmod: never a wrong pair, and the new one in the end."""
     new_cert, new_key = tmp_path / "new.pem", tmp_path / "new.key"

@@ -56,7 +56,10 @@ static void lost_names_are_named(void **state)
     static const struct {
         const char *served, *fresh, *lost;
     } cases[] = {{"a,b", "a,b", ""}, {"a,b", "b", "a"}, {"a, b,c", "B", "a, c"},
-        {"", "a", ""}, {"a", "", "a"}, {"a.example", "a.example.org", "a.example"}};
+        {"", "a", ""}, {"a", "", "a"}, {"a.example", "a.example.org", "a.example"},
+        {"a.example", "*.EXAMPLE", ""}, {"a.b.example", "*.example", "a.b.example"},
+        {"example", "*.example", "example"}, {"*.example", "a.example", "*.example"},
+        {"*.example", "*.example", ""}, {"10.0.0.7", "*.0.0.8", "10.0.0.7"}};
     char lost[64];
 
     (void)state;
