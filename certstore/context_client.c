@@ -78,15 +78,34 @@ static bool is_pinned(const struct text_list *pins, X509 *certificate)
     return found;
 }
 
-/* A name of a client is not a pattern, be it in the certificate or in the option. */
-static bool has_name(X509 *certificate, const char *name)
+static bool has_dns_names(X509 *certificate)
 {
-    const unsigned flags =
-        X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;
+    GENERAL_NAMES *names =
+        X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++)
+        found = sk_GENERAL_NAME_value(names, i)->type == GEN_DNS;
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+/* A CN may hold anything: "Jane Doe", too. X509_check_host() takes it for a host name. */
+static bool has_common_name(X509 *certificate, const char *name)
+{
     char common[256];
 
     certificate_common_name(certificate, common, sizeof(common));
-    return strcmp(common, name) == 0 ||
+    return strcmp(common, name) == 0 && !has_dns_names(certificate);
+}
+
+/* A name of a client is not a pattern, be it in the certificate or in the option. The CN
+ * counts only where there is no DNS name beside it (RFC 6125 section 6.4.4). */
+static bool has_name(X509 *certificate, const char *name)
+{
+    const unsigned flags = X509_CHECK_FLAG_NO_WILDCARDS;
+
+    return has_common_name(certificate, name) ||
         (*name != '.' && X509_check_host(certificate, name, 0, flags, NULL) == 1) ||
         X509_check_email(certificate, name, 0, 0) == 1 ||
         X509_check_ip_asc(certificate, name, 0) == 1;

@@ -347,6 +347,20 @@ def test_only_a_certificate_with_one_of_the_names_gets_in(start_proxy, origin, p
         assert [one.name for one in names if gets_in(proxy, one)] == [wanted.name]
 
 
+def test_the_cn_counts_only_where_no_dns_name_is(start_proxy, origin, pki):
+    """RFC 6125 section 6.4.4; stunnel's checkHost, too."""
+    beside_dns = pki.leaf("cn_dns", extensions=CLIENT, cn="host.example",
+                          san=["DNS:other.example"])
+    jane_dns = pki.leaf("jane_dns", extensions=CLIENT, cn="Jane Doe", san=["DNS:j.example"])
+    beside_mail = pki.leaf("cn_mail", extensions=CLIENT, cn="host.example",
+                           san=["email:a@b.example"])
+    alone = pki.leaf("cn_alone", extensions=CLIENT, cn="Host.example", san=[])
+    proxy = start_proxy(origin.address, verify="required", ca=pki.root.leaf, xenserver="off",
+                        verify_names=["host.example", "Jane Doe"])
+    assert [one.name for one in (beside_dns, jane_dns, beside_mail, alone)
+            if gets_in(proxy, one)] == [beside_mail.name, alone.name]
+
+
 @pytest.mark.parametrize("options, words", [
     ({"verify_names": "a"}, "verify_names has no effect while verify = off"),
     ({"verify_pins": "0" * 64}, "verify_pins has no effect while verify = off"),
