@@ -40,6 +40,12 @@ struct judge_input {
 bool judge_pair(
     const struct judge_input *input, struct judged_pair *pair, struct findings *findings);
 
+/* Whether TLS 1.2 has a cipher for the keys of the service. With a `signer` RSA key
+ * exchange is none. */
+void judge_ciphers(const struct service_settings *service,
+    struct credential *const *credentials, size_t count, bool signer,
+    struct findings *findings);
+
 /* What only shows in a service as a whole: whether XenServer's client can connect to it.
  */
 void judge_service(const struct service_settings *service,

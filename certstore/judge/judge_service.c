@@ -112,6 +112,48 @@ void judge_service(const struct service_settings *service,
             "[%s] requires a client certificate; XenServer has none", service->name);
 }
 
+/* TLS 1.2 names the kind of key in the cipher; RSA key exchange decrypts with it, and the
+ * signer does nothing but sign. */
+static bool can_be_used(const SSL_CIPHER *cipher, struct credential *const *credentials,
+    size_t count, bool signer)
+{
+    int auth = SSL_CIPHER_get_auth_nid(cipher);
+
+    if (signer && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const EVP_PKEY *key = credential_key(credentials[i]);
+        bool rsa = EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS");
+
+        if (auth == (rsa ? NID_auth_rsa : NID_auth_ecdsa))
+            return true;
+    }
+    return false;
+}
+
+void judge_ciphers(const struct service_settings *service,
+    struct credential *const *credentials, size_t count, bool signer,
+    struct findings *findings)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    bool known =
+        context != NULL && SSL_CTX_set_cipher_list(context, service->ciphers) == 1;
+    STACK_OF(SSL_CIPHER) *ciphers = known ? SSL_CTX_get_ciphers(context) : NULL;
+    bool usable = !known || service->tls_min == TLS_MIN_1_3;
+
+    for (int i = 0; !usable && i < sk_SSL_CIPHER_num(ciphers); i++)
+        usable = can_be_used(sk_SSL_CIPHER_value(ciphers, i), credentials, count, signer);
+    if (!usable)
+        findings_add(findings, "no-usable-cipher", SEVERITY_WARNING, NULL,
+            "every client of TLS 1.2 is refused, XenServer among them",
+            "leave ciphers out, or add one for each kind of key: "
+            "ECDHE-RSA-AES256-GCM-SHA384, ECDHE-ECDSA-AES256-GCM-SHA384",
+            "[%s] has no TLS 1.2 cipher for the keys of its certificates%s",
+            service->name, signer ? " (RSA key exchange needs signer = off)" : "");
+    SSL_CTX_free(context);
+    ERR_clear_error();
+}
+
 static void add_lost(
     const char *file, const char *fact, enum severity severity, struct findings *findings)
 {

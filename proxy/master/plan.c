@@ -244,7 +244,7 @@ struct plan *plan_load(
         staging_add_services(plan->settings, findings);
     if (plan->settings == NULL || !find_account(plan, findings, err) ||
         !read_all_pins(plan, err) || !plan_listeners(plan, err) ||
-        !load_services(plan, findings, err) || !plan_tls_check(plan, err)) {
+        !load_services(plan, findings, err) || !plan_tls_check(plan, findings, err)) {
         plan_free(plan);
         return NULL;
     }

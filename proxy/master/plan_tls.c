@@ -1,9 +1,10 @@
 #include "proxy/master/plan_tls.h"
 
 #include "certstore/context.h"
+#include "certstore/judge/judge.h"
 #include "proxy/master/plan.h"
 
-bool plan_tls_check(const struct plan *plan, struct error *err)
+bool plan_tls_check(const struct plan *plan, struct findings *findings, struct error *err)
 {
     static const struct ticket_keys none = {.count = 0};
 
@@ -16,6 +17,8 @@ bool plan_tls_check(const struct plan *plan, struct error *err)
         if (context == NULL)
             return false;
         context_free(context);
+        judge_ciphers(&plan->settings->services[i], service->credentials,
+            service->credential_count, plan->settings->signer, findings);
     }
     return true;
 }

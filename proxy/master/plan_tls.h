@@ -8,9 +8,12 @@
 #include <stdbool.h>
 
 struct error;
+struct findings;
 struct plan;
 
-/* Ciphers, groups, certificates, issuers and revocations, by making a context of them. */
-bool plan_tls_check(const struct plan *plan, struct error *err);
+/* Ciphers, groups, certificates, issuers and revocations, by making a context of them.
+ * Adds what comes to life and is of no use to a client. */
+bool plan_tls_check(
+    const struct plan *plan, struct findings *findings, struct error *err);
 
 #endif

@@ -99,6 +99,25 @@ def test_rsa_key_exchange_is_not_offered(start_proxy, origin):
     shake_hands(proxy.port, [TLS12])
 
 
+@pytest.mark.parametrize("ciphers, signer, words", [
+    ("kRSA", "on", "no TLS 1.2 cipher for the keys of its certificates (RSA key exchange needs"),
+    ("kRSA", "off", None),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384", "on", "no TLS 1.2 cipher for the keys"),
+    ("kRSA:ECDHE-RSA-AES256-GCM-SHA384", "on", None)])
+def test_ciphers_of_no_use_are_told(start_proxy, origin, ciphers, signer, words):
+    """Every client of TLS 1.2 would be refused, and only it would say so."""
+    proxy = start_proxy(origin.address, ciphers=ciphers, signer=signer)
+    checked = " ".join(proxy.command("check", "-c", proxy.config).stdout.split())
+    told = proxy.events("finding", id="no-usable-cipher")
+    if words is None:
+        assert not told and "no TLS 1.2 cipher for" not in checked
+        shake_hands(proxy.port, [TLS12], ciphers=ciphers)
+    else:
+        assert words in told[0]["text"] and words in checked
+        with pytest.raises(ssl.SSLError):
+            shake_hands(proxy.port, [TLS12])
+
+
 class Pending:
     """A handshake on a thread; ok() is its outcome."""
 
