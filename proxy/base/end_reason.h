@@ -20,7 +20,8 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(MADE_ROOM, "made_room", LOG_LEVEL_INFO, FAULT_NONE,                                \
         "The client was the longest idle one when a new one needed its place.")          \
     X(SILENT, "silent_tunnel", LOG_LEVEL_INFO, FAULT_NONE,                               \
-        "Neither side of a tunnel sent anything for response_timeout.")                  \
+        "A tunnel was silent for response_timeout; or, after one side had ended, for "   \
+        "half_closed_timeout.")                                                          \
     X(DRAINED, "drained", LOG_LEVEL_INFO, FAULT_NONE,                                    \
         "The connection was idle when the process drained.")                             \
     X(CLIENT_GONE, "client_gone", LOG_LEVEL_INFO, FAULT_CLIENT,                          \
@@ -31,8 +32,6 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "The TLS handshake failed; alert= and cause= say why.")                          \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout", LOG_LEVEL_INFO, FAULT_CLIENT,              \
         "The TLS handshake took longer than handshake_timeout.")                         \
-    X(PROXY_HEADER, "proxy_header", LOG_LEVEL_WARNING, FAULT_CLIENT,                     \
-        "A trusted address did not begin with a PROXY header as proxy_protocol asks for.") \
     X(PLAIN_HTTP, "plain_http", LOG_LEVEL_INFO, FAULT_CLIENT,                            \
         "The client spoke plain HTTP on the TLS port and was told so.")                  \
     X(TLS_ERROR, "tls_error", LOG_LEVEL_INFO, FAULT_CLIENT,                              \
@@ -61,8 +60,6 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "max_connections_per_source was reached for this address.")                      \
     X(DENIED, "denied", LOG_LEVEL_INFO, FAULT_CLIENT,                                    \
         "allow and deny do not let this address in.")                                    \
-    X(MISDIRECTED, "misdirected", LOG_LEVEL_INFO, FAULT_CLIENT,                          \
-        "Host belongs to a service that lets in others than the connection's: 421.")     \
     X(PATH_REFUSED, "path_refused", LOG_LEVEL_INFO, FAULT_CLIENT,                        \
         "paths does not pass this path on: 404.")                                        \
     X(METHOD_REFUSED, "method_refused", LOG_LEVEL_INFO, FAULT_CLIENT,                    \
