@@ -106,6 +106,7 @@ static bool never(const char *value, char converted[MIGRATED_MAX])
 #define TO(ours) MIGRATE_TO, ours
 #define VERIFY MIGRATE_VERIFY, NULL, never
 #define TLS MIGRATE_TLS, NULL, never
+#define BY_PROTOCOL MIGRATE_BY_PROTOCOL, NULL, never
 #define UNUSED MIGRATE_UNUSED, NULL, never
 #define LOST MIGRATE_LOST, NULL, never
 #define REFUSED MIGRATE_REFUSED, NULL, never
@@ -122,8 +123,8 @@ static const struct migrate_rule rules[] = {
     {"curve", TO("groups"), same, .note = ""},
     {"curves", TO("groups"), same, .note = ""},
     {"TIMEOUTconnect", TO("connect_timeout"), seconds, .note = "there is always a limit"},
-    {"TIMEOUTclose", TO("linger_timeout"), seconds,
-        .note = "0 would lose the end of replies: the default stays"},
+    {"TIMEOUTclose", BY_PROTOCOL, .note = ""},
+    {"TIMEOUTidle", BY_PROTOCOL, .note = ""},
 
     {"setuid", TO("user"), same, .note = "", .global = true},
     {"debug", TO("log_level"), log_level, .note = "no such level", .global = true},
@@ -182,7 +183,6 @@ static const struct migrate_rule rules[] = {
         .secret = true},
     {"TIMEOUTbusy", UNUSED,
         .note = "each state has its own: handshake_timeout, head_timeout, body_timeout"},
-    {"TIMEOUTidle", UNUSED, .note = "each state has its own: idle_timeout, response_timeout"},
     {"stack", UNUSED, .note = "there are no threads"},
     {"logId", UNUSED, .note = "each connection has a number in the log"},
     {"retry", UNUSED, .note = "no programs are started"},

@@ -14,6 +14,7 @@ enum migrate_fate {
     MIGRATE_VERIFY, /* which clients get in: migrate_verify.c judges all of them together
                      */
     MIGRATE_TLS, /* protocol versions and security level: migrate.c, all together */
+    MIGRATE_BY_PROTOCOL, /* it becomes one thing for tcp, another one for http */
     MIGRATE_UNUSED, /* not needed here: no loss */
     MIGRATE_LOST, /* wlbproxy does not do that; the service runs without it */
     MIGRATE_REFUSED, /* without it the service would be another: it is left out */

@@ -53,32 +53,26 @@ static void print_help(const struct arguments *a)
     puts("  -h, --help                this");
 }
 
-static int complain(const struct arguments *a, const char *what, const char *word)
+static int refuse(const struct arguments *a, const char *what, const char *word)
 {
-    char text[1024];
-
-    snprintf(text, sizeof(text), "wlbproxy %s: %s '%s'; see wlbproxy %s --help",
-        a->command, what, word, a->command);
-    print_wrapped(stderr, "", text);
+    complain("wlbproxy %s: %s '%s'; see wlbproxy %s --help", a->command, what, word,
+        a->command);
     return EXIT_FAILED;
 }
 
 static int unknown(const struct arguments *a, const char *word)
 {
     struct nearest nearest;
-    char text[1024];
 
     if (strncmp(word, "--", 2) != 0)
-        return complain(a, "there is no option", word);
+        return refuse(a, "there is no option", word);
     nearest_init(&nearest, word + 2);
     for (size_t i = 0; i < a->count; i++)
         nearest_offer(&nearest, a->list[i].name);
     if (nearest.word == NULL)
-        return complain(a, "there is no option", word);
-    snprintf(text, sizeof(text),
-        "wlbproxy %s: there is no option '%s'; did you mean '--%s'?", a->command, word,
-        nearest.word);
-    print_wrapped(stderr, "", text);
+        return refuse(a, "there is no option", word);
+    complain("wlbproxy %s: there is no option '%s'; did you mean '--%s'?", a->command,
+        word, nearest.word);
     return EXIT_FAILED;
 }
 
@@ -133,11 +127,11 @@ static int take_operands(const struct arguments *a, int argc, char **argv)
     if (a->operands != NULL)
         return EXIT_GO_ON;
     if (argc > last)
-        return complain(a, "there is one word too many:", argv[last]);
+        return refuse(a, "there is one word too many:", argv[last]);
     if (a->operand == NULL)
         return EXIT_GO_ON;
     if (argc < last)
-        return complain(a, "an operand is missing:", a->operand);
+        return refuse(a, "an operand is missing:", a->operand);
     *a->operand_text = argv[optind];
     return EXIT_GO_ON;
 }
@@ -162,7 +156,7 @@ int arguments_parse(const struct arguments *a, int argc, char **argv)
             print_help(a);
             return EXIT_DONE;
         } else if (code == ':') {
-            return complain(a, "a value is missing after", word);
+            return refuse(a, "a value is missing after", word);
         } else {
             return unknown(a, word);
         }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/nearest.h"
+#include "proxy/command/print.h"
 
 static const struct command commands[] = {
     {"run", "", "serve; this is what happens without a command", run_command},
@@ -45,11 +46,10 @@ static int unknown_command(const char *name)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         nearest_offer(&nearest, commands[i].name);
     if (nearest.word != NULL)
-        fprintf(stderr, "wlbproxy: there is no command '%s'; did you mean '%s'?\n", name,
-            nearest.word);
+        complain(
+            "wlbproxy: there is no command '%s'; did you mean '%s'?", name, nearest.word);
     else
-        fprintf(
-            stderr, "wlbproxy: there is no command '%s'; see wlbproxy --help\n", name);
+        complain("wlbproxy: there is no command '%s'; see wlbproxy --help", name);
     return EXIT_FAILED;
 }
 

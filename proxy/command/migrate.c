@@ -6,6 +6,7 @@
 #include "config/config_file.h"
 #include "proxy/base/error.h"
 #include "proxy/command/arguments.h"
+#include "proxy/command/print.h"
 
 /* The configuration goes to stdout even if a person must mend it: the rest is done. */
 static int migrate_text(const char *text, const char *path)
@@ -20,7 +21,7 @@ static int migrate_text(const char *text, const char *path)
     if (migration.losses != NULL)
         fputs(migration.losses, stderr);
     if (!good)
-        fprintf(stderr, "wlbproxy migrate: %s\n", err.text);
+        complain("wlbproxy migrate: %s", err.text);
     migration_destroy(&migration);
     return whole ? EXIT_DONE : EXIT_NEGATIVE;
 }
@@ -46,7 +47,7 @@ int migrate_command(int argc, char **argv)
         return status;
     text = config_file_read(path, &missing, &err);
     if (text == NULL) {
-        fprintf(stderr, "wlbproxy migrate: %s\n", err.text);
+        complain("wlbproxy migrate: %s", err.text);
         return EXIT_FAILED;
     }
     status = migrate_text(text, path);

@@ -1,60 +1,11 @@
 #include "proxy/command/print.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
-
-/* Longer than any path that somebody would copy: it is told in part. */
-enum { WORD_MAX = 300 };
-
-/* How much of the text goes into a line: up to a space; else, in a list, up to a comma;
- * else a whole word. */
-static size_t line_length(const char *text, size_t room)
-{
-    size_t len = strlen(text);
-
-    if (len <= room)
-        return len;
-    for (len = room; len > 0 && text[len] != ' '; len--)
-        ;
-    if (len > 0)
-        return len;
-    for (len = room; len > 0 && text[len - 1] != ','; len--)
-        ;
-    return len > 0 ? len : strcspn(text, " ,") + (text[strcspn(text, " ,")] == ',');
-}
-
-static void print_line(FILE *out, const char *text, size_t len)
-{
-    int part = 30;
-
-    if (len <= WORD_MAX) {
-        fprintf(out, "%.*s\n", (int)len, text);
-        return;
-    }
-    while ((text[part] & 0xc0) == 0x80 && part > 0) /* within a character of UTF-8 */
-        part--;
-    fprintf(out, "%.*s... (%zu characters)\n", part, text, len);
-}
-
-void print_wrapped(FILE *out, const char *lead, const char *text)
-{
-    int indent = (int)strlen(lead);
-
-    fputs(lead, out);
-    for (;;) {
-        size_t len = line_length(text, PRINT_COLUMNS - (size_t)indent);
-
-        print_line(out, text, len);
-        text += len;
-        text += strspn(text, " ");
-        if (*text == '\0')
-            return;
-        fprintf(out, "%*s", indent, "");
-    }
-}
 
 /* How much of a command goes into a line: up to a blank that no quote protects. */
 static size_t command_length(const char *command, size_t room)
@@ -297,14 +248,23 @@ void print_json(const json_t *json)
     putchar('\n');
 }
 
+void complain(const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX + 64];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    print_wrapped(stderr, "", text);
+}
+
 void print_failure(const char *command, bool json, const char *why)
 {
     json_t *answer;
-    char text[ERROR_TEXT_MAX + 64];
 
     if (!json) {
-        snprintf(text, sizeof(text), "wlbproxy %s: %s", command, why);
-        print_wrapped(stderr, "", text);
+        complain("wlbproxy %s: %s", command, why);
         return;
     }
     answer = json_pack("{sb so}", "ok", 0, "error", utf8_json(why));

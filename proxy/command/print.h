@@ -10,12 +10,9 @@
 
 #include <jansson.h>
 
-enum { PRINT_COLUMNS = 79, SPAN_MAX = 32 };
+#include "config/wrap.h"
 
-/* The first line begins with `lead`, the others with as much white space. A word that is
- * too long for a line is not broken, except after a comma; one that nobody could read,
- * told in part. */
-void print_wrapped(FILE *out, const char *lead, const char *text);
+enum { SPAN_MAX = 32 };
 
 /* A command of the shell on lines of its own, each but the last ended by a backslash: it
  * can be pasted as it stands. */
@@ -44,6 +41,9 @@ bool is_told_by_a_finding(const char *sentence, const json_t *findings);
 
 /* One object, indented, and a newline. */
 void print_json(const json_t *json);
+
+/* A sentence on stderr. */
+__attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 
 /* What could not be done, and why: a sentence on stderr, or with `json` an object with
  * "ok": false and "error" on stdout. */

@@ -21,7 +21,7 @@ static int show(const struct daemon *daemon, bool force, bool json)
     else if (good)
         status_print(answer.json);
     else
-        fprintf(stderr, "wlbproxy status: %s\n", json_text(answer.json, "error"));
+        complain("wlbproxy status: %s", json_text(answer.json, "error"));
     control_answer_destroy(&answer);
     return good ? EXIT_DONE : EXIT_FAILED;
 }

@@ -46,11 +46,12 @@ static void print_last_reload(const json_t *status)
 /* `told`: why the disk could not be judged at all. */
 static void print_disk(const json_t *service, const char *told)
 {
+    const char *refusal = json_text(service, "disk_error");
     const json_t *certificate;
     size_t i;
 
-    if (strcmp(json_text(service, "disk_error"), told) != 0)
-        print_wrapped(stdout, "  on disk: ", json_text(service, "disk_error"));
+    if (*refusal != '\0' && strcmp(refusal, told) != 0)
+        print_wrapped(stdout, "  on disk: ", refusal);
     if (!json_is_true(json_object_get(service, "differs")))
         return;
     json_array_foreach(json_object_get(service, "disk"), i, certificate)

@@ -33,7 +33,7 @@ static int rotate(const struct daemon *daemon, bool force, bool json)
     else if (done)
         print_answer(answer.json);
     else
-        fprintf(stderr, "wlbproxy tickets rotate: %s\n", json_text(answer.json, "error"));
+        complain("wlbproxy tickets rotate: %s", json_text(answer.json, "error"));
     control_answer_destroy(&answer);
     return done ? EXIT_DONE : EXIT_FAILED;
 }

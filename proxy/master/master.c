@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "certstore/credential.h"
+#include "config/wrap.h"
 #include "proxy/base/abort_log.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/epoll_retry.h"
@@ -325,7 +326,7 @@ static void on_start_failed(struct reload *reload, const struct error *err)
     struct master *m = reload->owner;
 
     if (!log_goes_to(STDERR_FILENO)) /* where it has been said by the log's last line */
-        fprintf(stderr, "wlbproxy: cannot start: %s\n", err->text);
+        print_wrapped(stderr, "wlbproxy: cannot start: ", err->text);
     notify_status("Cannot start", err->text);
     m->exit_status = STARTUP_FAILED;
     m->stopping = true;
@@ -540,7 +541,7 @@ int master_run(const char *config_path, bool config_given)
     signals_hold(early, sizeof(early) / sizeof(early[0]));
     log_open(STDERR_FILENO, LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
     if (!prepare(m, &err) || !init(m, absolute(config_path), config_given, &err)) {
-        fprintf(stderr, "wlbproxy: cannot start: %s\n", err.text);
+        print_wrapped(stderr, "wlbproxy: cannot start: ", err.text);
         return STARTUP_FAILED;
     }
     upgrade_init(&m->upgrade, m);

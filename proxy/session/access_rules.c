@@ -7,7 +7,6 @@
 
 #include "config/network.h"
 #include "config/path_rule.h"
-#include "config/text_list.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
@@ -24,7 +23,7 @@ struct passed_path {
 };
 
 struct access_rules {
-    struct networks allow, deny, trusted;
+    struct networks allow, deny;
     struct passed_path *paths;
     size_t path_count;
 };
@@ -60,7 +59,6 @@ struct access_rules *access_rules_new(const struct service_settings *settings)
 
     rules->allow = parse_networks(&settings->allow);
     rules->deny = parse_networks(&settings->deny);
-    rules->trusted = parse_networks(&settings->trusted);
     rules->path_count = settings->paths.count;
     rules->paths = memory_array(rules->path_count, sizeof(*rules->paths));
     for (size_t i = 0; i < rules->path_count; i++) {
@@ -84,27 +82,7 @@ void access_rules_free(struct access_rules *rules)
     free(rules->paths);
     free(rules->allow.items);
     free(rules->deny.items);
-    free(rules->trusted.items);
     free(rules);
-}
-
-static bool verify_is_equal(
-    const struct service_settings *a, const struct service_settings *b)
-{
-    return a->verify == b->verify &&
-        (a->verify == VERIFY_OFF ||
-            (strcmp(a->ca, b->ca) == 0 && text_list_equal(&a->crl, &b->crl) &&
-                a->verify_depth == b->verify_depth &&
-                text_list_equal(&a->verify_pins, &b->verify_pins) &&
-                text_list_equal(&a->verify_names, &b->verify_names)));
-}
-
-bool access_rules_are_equal(
-    const struct service_settings *a, const struct service_settings *b)
-{
-    return verify_is_equal(a, b) && text_list_equal(&a->allow, &b->allow) &&
-        text_list_equal(&a->deny, &b->deny) && text_list_equal(&a->paths, &b->paths) &&
-        a->auth_failures == b->auth_failures;
 }
 
 static bool has(const struct networks *networks, const struct in6_addr *address)
@@ -122,11 +100,6 @@ bool access_rules_admit(const struct access_rules *rules, const struct in6_addr 
         return true;
     return !has(&rules->deny, address) &&
         (rules->allow.count == 0 || has(&rules->allow, address));
-}
-
-bool access_rules_trust(const struct access_rules *rules, const struct in6_addr *address)
-{
-    return has(&rules->trusted, address);
 }
 
 static struct span path_of(struct span target)

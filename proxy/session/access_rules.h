@@ -1,7 +1,6 @@
 /*
  * access_rules.h - what a service lets in: addresses (`allow`, `deny`), and requests by
- * path and method (`paths`); and whom it believes (`trusted`). Pure, made once from the
- * settings.
+ * path and method (`paths`). Pure, made once from the settings.
  */
 #ifndef WLBPROXY_SESSION_ACCESS_RULES_H
 #define WLBPROXY_SESSION_ACCESS_RULES_H
@@ -18,17 +17,9 @@ struct access_rules;
 struct access_rules *access_rules_new(const struct service_settings *settings);
 void access_rules_free(struct access_rules *rules);
 
-/* Whether two services let in the same clients and requests: by certificate, address,
- * path and failed logins. */
-bool access_rules_are_equal(
-    const struct service_settings *a, const struct service_settings *b);
-
 /* `deny` wins over `allow`; with neither everybody may come. IPv4 as ::ffff:a.b.c.d.
  * A peer without an address (::) is the master, which tries what is served. */
 bool access_rules_admit(const struct access_rules *rules, const struct in6_addr *address);
-
-/* Is it one of the proxies in front (`trusted`)? */
-bool access_rules_trust(const struct access_rules *rules, const struct in6_addr *address);
 
 enum path_verdict { PATH_PASSED, PATH_UNKNOWN, PATH_METHOD_NOT_ALLOWED };
 

@@ -42,7 +42,6 @@ struct tls_info {
     const char *sni; /* "" if none was sent; attacker's text: quote it */
     const char *alpn;
     const char *peer_subject; /* of a verified client certificate, "" if none */
-    const char *peer_cn; /* its last CN, which may hold any byte but NUL */
     const char *peer_sha256;
     void *service; /* owner of the context chosen by SNI, NULL = the default */
     bool resumed, handshake_done;
@@ -76,9 +75,6 @@ bool tls_is_open(const struct tls *tls);
 /* Of an open one, as in tls_info, at no cost. */
 bool tls_is_resumed(const struct tls *tls);
 void *tls_service(const struct tls *tls);
-/* What that would be, had the client asked for this name on a connection whose context
- * was `context` at first. */
-void *tls_service_named(struct tls_context *context, const char *name, size_t len);
 /* The peer has not said a byte yet. */
 bool tls_is_untouched(const struct tls *tls);
 /* Its hello was answered: what is left of the handshake is its own word. */

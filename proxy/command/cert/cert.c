@@ -4,6 +4,7 @@
 
 #include "config/nearest.h"
 #include "proxy/command/command.h"
+#include "proxy/command/print.h"
 
 static const struct command commands[] = {
     {"show", "[FILE|HOST:PORT]", "what is in a file, what a server presents",
@@ -38,11 +39,12 @@ static int unknown_command(const char *name)
     nearest_init(&nearest, name);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         nearest_offer(&nearest, commands[i].name);
-    fprintf(stderr, "wlbproxy cert: there is no command '%s'; ", name);
     if (nearest.word != NULL)
-        fprintf(stderr, "did you mean '%s'?\n", nearest.word);
+        complain("wlbproxy cert: there is no command '%s'; did you mean '%s'?", name,
+            nearest.word);
     else
-        fputs("see wlbproxy cert --help\n", stderr);
+        complain(
+            "wlbproxy cert: there is no command '%s'; see wlbproxy cert --help", name);
     return EXIT_FAILED;
 }
 

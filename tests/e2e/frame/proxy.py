@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 
+from . import columns
 from .ports import free_port
 from .wait import TIMEOUT, wait_until
 
@@ -209,6 +210,8 @@ class Proxy:
         """Runs `wlbproxy ARGUMENT...`; check: the exit status it must have."""
         done = subprocess.run([self.program, *map(str, arguments)], capture_output=True,
                               text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        if "--json" not in arguments:
+            columns.check(arguments, done.stdout, done.stderr)
         if check is not None:
             assert done.returncode == check, (arguments, done.returncode, done.stdout,
                                               done.stderr)
