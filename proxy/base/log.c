@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -27,11 +28,24 @@ static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 void log_open(int fd, enum log_kind kind, enum log_level level, const char *who)
 {
     tzset(); /* now: later there may be no file to read it from */
-    log_target_open(&out.target, fd, kind == LOG_KIND_FILE);
+    log_target_open(&out.target, fd, kind != LOG_KIND_SYSLOG);
     out.kind = kind;
     out.level = level;
     snprintf(out.who, sizeof(out.who), "%s", who);
     out_opened = true;
+}
+
+enum log_kind log_kind_of_stderr(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat state;
+
+    if (stream == NULL || sscanf(stream, "%llu:%llu", &device, &inode) != 2 ||
+        fstat(STDERR_FILENO, &state) != 0)
+        return LOG_KIND_FILE;
+    return state.st_dev == device && state.st_ino == inode ? LOG_KIND_JOURNAL
+                                                           : LOG_KIND_FILE;
 }
 
 bool log_enabled(enum log_level level)
@@ -77,6 +91,9 @@ static int prefix(char *line, size_t size, enum log_level level)
     if (out.kind == LOG_KIND_SYSLOG)
         return snprintf(line, size, "<%d>%s wlbproxy[%d]: %s %s%s",
             LOG_DAEMON | priorities[level], second, (int)getpid(), level_names[level],
+            out.who, separator);
+    if (out.kind == LOG_KIND_JOURNAL)
+        return snprintf(line, size, "<%d>%s %s%s", priorities[level], level_names[level],
             out.who, separator);
     return snprintf(line, size, "%s.%03dZ %s %s%s", second, (int)(now.tv_nsec / 1000000),
         level_names[level], out.who, separator);
@@ -188,7 +205,7 @@ void access_log_open(int fd, enum log_kind kind)
 {
     access_log.fd = fd;
     if (fd >= 0)
-        log_target_open(&access_log, fd, kind == LOG_KIND_FILE);
+        log_target_open(&access_log, fd, kind != LOG_KIND_SYSLOG);
 }
 
 bool access_log_enabled(void)

@@ -13,8 +13,12 @@
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-/* SYSLOG: a connected /dev/log socket. */
-enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG };
+/* SYSLOG: a connected /dev/log socket. JOURNAL: a stream that systemd's journal reads; it
+ * has a time of its own, and takes "<N>" for the priority (sd-daemon(3)). */
+enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG, LOG_KIND_JOURNAL };
+
+/* FILE, or JOURNAL where that reads standard error (JOURNAL_STREAM). */
+enum log_kind log_kind_of_stderr(void);
 
 /* Replaces the target; fd stays the caller's to close after the next call. `who` is
  * "master" or "worker 3" and stands in every line. */

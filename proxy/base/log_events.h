@@ -65,6 +65,9 @@
     X("crl_reloaded", "info", "generation workers",                                      \
         "A reload is refused, but the new revocation lists are in use.",                 \
         "Mend what the next reload_refused says.")                                       \
+    X("descriptor_not_used", "warning", "fd text",                                       \
+        "The service manager passed a descriptor that is no listening TCP socket.",      \
+        "Look at the socket unit: ListenStream= with an address or a port.")             \
     X("descriptors", "info, warning", "limit max_connections asked text",                \
         "How many connections the limit of descriptors allows.",                         \
         "As a warning: raise LimitNOFILE to the number in the text.")                    \

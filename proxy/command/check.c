@@ -95,7 +95,7 @@ static void judge(struct check *c)
         c->address = c->plan->settings->services[0].host_name;
     if (c->address != NULL)
         judge_addresses(c);
-    check_running(c->config, c->control, c->plan->settings, &c->findings);
+    check_running(c->config, c->control, c->plan, &c->findings);
     c->verdicts = verdicts_for(c->plan, c->address);
 }
 

@@ -15,6 +15,8 @@
 #include "proxy/base/error.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/sockets.h"
 
 /* --- is it served? --------------------------------------------------------------------
  */
@@ -110,8 +112,23 @@ static void check_reader(
     }
 }
 
-void check_running(const char *config, const char *control,
-    const struct settings *settings, struct findings *findings)
+/* --- could it start? -------------------------------------------------------------------
+ */
+
+static void check_ports(const struct plan *plan, struct findings *findings)
+{
+    struct error err;
+
+    for (size_t i = 0; i < plan->listener_count; i++) {
+        if (!sockets_is_free(&plan->listeners[i].address, &err))
+            findings_add(findings, "port-held", SEVERITY_WARNING,
+                plan->listeners[i].address.text, "a start would be refused", NULL, "%s",
+                err.text);
+    }
+}
+
+void check_running(const char *config, const char *control, const struct plan *plan,
+    struct findings *findings)
 {
     struct control_answer answer;
     struct daemon daemon;
@@ -119,11 +136,12 @@ void check_running(const char *config, const char *control,
 
     if (!daemon_find(&daemon, config, control, &err))
         return;
-    if (!daemon_is_absent(&daemon) &&
-        daemon_ask(&daemon, "status", NULL, &answer, &err)) {
+    if (daemon_is_absent(&daemon))
+        check_ports(plan, findings);
+    else if (daemon_ask(&daemon, "status", NULL, &answer, &err)) {
         if (is_same_path(json_text(answer.json, "config"), config)) {
             compare(config, answer.json, findings);
-            check_reader(answer.json, settings, findings);
+            check_reader(answer.json, plan->settings, findings);
         }
         control_answer_destroy(&answer);
     }

@@ -6,10 +6,11 @@
 #define WLBPROXY_COMMAND_CHECK_RUNNING_H
 
 struct findings;
-struct settings;
+struct plan;
 
-/* Nothing to tell if no proxy runs, or runs with another configuration. */
-void check_running(const char *config, const char *control,
-    const struct settings *settings, struct findings *findings);
+/* Where none runs: is another process in its place? Nothing to tell of one that runs with
+ * another configuration. */
+void check_running(const char *config, const char *control, const struct plan *plan,
+    struct findings *findings);
 
 #endif

@@ -47,8 +47,10 @@ static int open_file(const char *path, struct error *err)
 static int open_target(const char *where, enum log_kind *kind, struct error *err)
 {
     *kind = LOG_KIND_FILE;
-    if (strcmp(where, "stderr") == 0)
+    if (strcmp(where, "stderr") == 0) {
+        *kind = log_kind_of_stderr();
         return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    }
     if (strcmp(where, "syslog") != 0)
         return open_file(where, err);
     *kind = LOG_KIND_SYSLOG;

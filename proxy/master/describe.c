@@ -1,5 +1,6 @@
 #include "proxy/master/describe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
 
-enum { DAY = 24 * 60 * 60, TIME_TEXT = 32, QUOTED = 640 };
+enum { DAY = 24 * 60 * 60, TIME_TEXT = 32, QUOTED = 640, NAMES_SHOWN = 120 };
 
 static const char *rfc3339(time_t when, char text[TIME_TEXT])
 {
@@ -170,6 +171,46 @@ void describe_to_log(const struct release *release)
             certificate_to_log(release->id, plan->settings->services[i].name,
                 credential_summary(plan->services[i].credentials[k]));
     }
+}
+
+static size_t add(char *text, size_t size, size_t at, const char *piece)
+{
+    int len = snprintf(text + at, size - at, "%s", piece);
+
+    return len > 0 && (size_t)len < size - at ? at + (size_t)len : at;
+}
+
+static size_t status_of_service(
+    const struct plan *plan, size_t index, char *text, size_t size, size_t at)
+{
+    const struct plan_service *service = &plan->services[index];
+    char until[32], piece[NAMES_SHOWN + 64];
+    struct tm tm;
+
+    at = add(text, size, at, index == 0 ? ": " : ", ");
+    at = add(text, size, at, plan->settings->services[index].name);
+    for (size_t i = 0; i < service->credential_count; i++) {
+        const struct credential_summary *summary =
+            credential_summary(service->credentials[i]);
+
+        strftime(until, sizeof(until), "%Y-%m-%d", gmtime_r(&summary->not_after, &tm));
+        snprintf(piece, sizeof(piece), "%s%.*s until %s", i == 0 ? " (" : ", ",
+            NAMES_SHOWN, summary->names, until);
+        at = add(text, size, at, piece);
+    }
+    return add(text, size, at, service->credential_count > 0 ? ")" : "");
+}
+
+void describe_status(
+    const struct release *release, bool unchanged, char *text, size_t size)
+{
+    size_t at;
+
+    snprintf(text, size, "Serving generation %u%s", release->id,
+        unchanged ? " (reload: nothing has changed)" : "");
+    at = strlen(text);
+    for (size_t i = 0; i < release->plan->settings->service_count; i++)
+        at = status_of_service(release->plan, i, text, size, at);
 }
 
 static bool same_text(const char *a, const char *b)

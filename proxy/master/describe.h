@@ -5,6 +5,7 @@
 #define WLBPROXY_MASTER_DESCRIBE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <time.h>
 
 #include <jansson.h>
@@ -24,6 +25,10 @@ json_t *describe_certificates(
 json_t *describe_services(const struct plan *plan);
 json_t *describe_findings(const struct findings *findings);
 json_t *describe_time(time_t when);
+
+/* One sentence: "Serving generation 3: wlb (wlb.example.com until 2027-01-31)". */
+void describe_status(
+    const struct release *release, bool unchanged, char *text, size_t size);
 
 /* One line a certificate. */
 void describe_to_log(const struct release *release);

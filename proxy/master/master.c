@@ -20,6 +20,7 @@
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/master/control_requests.h"
+#include "proxy/master/listen_fds.h"
 #include "proxy/master/master_signer.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
@@ -75,7 +76,9 @@ bool master_drain(struct master *m, bool handed_over)
     control_server_stop(&m->control);
     master_admin_end(m);
     uv_timer_start(&m->drain_timer, on_drain_timeout, drain_timeout + GRACE, 0);
-    if (!handed_over)
+    /* Newcomers wait for the next instance where the service manager keeps the sockets.
+     */
+    if (!handed_over && !listen_fds_are_kept())
         sockets_shut(&m->reload.sockets);
     supervisor_end(&m->supervisor, MESSAGE_DRAIN, handed_over);
     /* Whoever connects from now on is refused instead of waiting for nobody. */
@@ -294,6 +297,7 @@ static void on_released(struct reload *reload, bool first)
     const struct plan *plan = reload->rollout.current->plan;
     uint64_t interval = notify_watchdog_interval(upgrade_is_successor(&m->upgrade));
 
+    listen_fds_keep(&m->reload.sockets);
     master_send_logs(m, NULL);
     master_signer_retire_keys(m);
     tell_budget(m, plan);
@@ -539,11 +543,12 @@ int master_run(const char *config_path, bool config_given)
 
     /* A reload asked for before there is anything to reload is no end. */
     signals_hold(early, sizeof(early) / sizeof(early[0]));
-    log_open(STDERR_FILENO, LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
+    log_open(STDERR_FILENO, log_kind_of_stderr(), LOG_LEVEL_INFO, "master");
     if (!prepare(m, &err) || !init(m, absolute(config_path), config_given, &err)) {
         print_wrapped(stderr, "wlbproxy: cannot start: ", err.text);
         return STARTUP_FAILED;
     }
+    (void)listen_fds_adopt(&m->reload.sockets);
     upgrade_init(&m->upgrade, m);
     reload_start(&m->reload);
     uv_run(&m->loop, UV_RUN_DEFAULT);

@@ -9,7 +9,12 @@
 
 #include "proxy/base/clock.h"
 
-enum { NOTIFY_TEXT_MAX = 2048, ATTEMPTS = 8, SEND_TIMEOUT = 50 * 1000 /* us */ };
+enum {
+    NOTIFY_TEXT_MAX = 2048,
+    ATTEMPTS = 8,
+    SEND_TIMEOUT = 50 * 1000, /* us */
+    FDS_AT_ONCE = 200, /* the kernel passes 253 */
+};
 
 bool notify_address(const char *text, struct sockaddr_un *address, socklen_t *len)
 {
@@ -29,8 +34,19 @@ bool notify_address(const char *text, struct sockaddr_un *address, socklen_t *le
     return true;
 }
 
-static bool send_once(const struct sockaddr_un *address, socklen_t address_len,
-    const char *text, size_t len)
+static void add_descriptors(struct msghdr *datagram, const int *fds, size_t count)
+{
+    struct cmsghdr *rights;
+
+    datagram->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    rights = CMSG_FIRSTHDR(datagram);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
+}
+
+static bool send_once(const struct msghdr *datagram)
 {
     const struct timeval timeout = {.tv_usec = SEND_TIMEOUT};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -39,23 +55,27 @@ static bool send_once(const struct sockaddr_un *address, socklen_t address_len,
     if (fd < 0)
         return false;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-    sent = sendto(fd, text, len, MSG_NOSIGNAL, (const struct sockaddr *)address,
-               address_len) >= 0;
+    sent = sendmsg(fd, datagram, MSG_NOSIGNAL) >= 0;
     close(fd);
     return sent;
 }
 
 /* A READY=1 that is lost is waited for in vain: a manager that is busy, or a kernel that
  * is short of memory, gets another chance. */
-static void send_text(const char *text, size_t len)
+static void send_text(const char *text, size_t len, const int *fds, size_t count)
 {
     const char *where = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address;
-    socklen_t address_len;
+    struct iovec part = {(void *)(uintptr_t)text, len};
+    char control[CMSG_SPACE(FDS_AT_ONCE * sizeof(int))] = {0};
+    struct msghdr datagram = {
+        .msg_name = &address, .msg_iov = &part, .msg_iovlen = 1, .msg_control = control};
 
-    if (where == NULL || !notify_address(where, &address, &address_len))
+    if (where == NULL || !notify_address(where, &address, &datagram.msg_namelen))
         return;
-    for (int i = 0; i < ATTEMPTS && !send_once(&address, address_len, text, len); i++)
+    if (count > 0)
+        add_descriptors(&datagram, fds, count);
+    for (int i = 0; i < ATTEMPTS && !send_once(&datagram); i++)
         continue;
 }
 
@@ -69,7 +89,15 @@ void notify_send(const char *fmt, ...)
     len = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     if (len > 0)
-        send_text(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
+        send_text(
+            text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1, NULL, 0);
+}
+
+void notify_descriptors(const char *text, const int *fds, size_t count)
+{
+    for (size_t at = 0; at < count; at += FDS_AT_ONCE)
+        send_text(text, strlen(text), fds + at,
+            count - at < FDS_AT_ONCE ? count - at : FDS_AT_ONCE);
 }
 
 void notify_reloading(void)

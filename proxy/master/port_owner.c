@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,27 +19,27 @@ static unsigned port_of(const struct sockaddr_storage *address)
 }
 
 /* "  0: 0100007F:1F4C 00000000:0000 0A ... inode": proc(5). */
-static unsigned long listener_inode(const char *line, unsigned port)
+static unsigned long listener_inode(const char *line, unsigned port, uid_t *user)
 {
     unsigned local_port, state;
     unsigned long inode;
 
-    if (sscanf(line,
-            " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
-            &local_port, &state, &inode) != 3)
+    if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %u %*d %lu",
+            &local_port, &state, user, &inode) != 4)
         return 0;
     return local_port == port && state == TCP_LISTEN_STATE ? inode : 0;
 }
 
 static unsigned long foreign_listener(const char *table, unsigned port,
-    bool (*is_ours)(unsigned long inode, const void *context), const void *context)
+    bool (*is_ours)(unsigned long inode, const void *context), const void *context,
+    uid_t *user)
 {
     char line[512];
     unsigned long found = 0;
     FILE *file = fopen(table, "re");
 
     while (file != NULL && found == 0 && fgets(line, sizeof(line), file) != NULL) {
-        unsigned long inode = listener_inode(line, port);
+        unsigned long inode = listener_inode(line, port, user);
 
         if (inode != 0 && !is_ours(inode, context))
             found = inode;
@@ -84,13 +85,22 @@ static void describe(const char *pid, char text[HOLDER_TEXT_MAX])
     snprintf(text, HOLDER_TEXT_MAX, "%s (pid %.16s)", name, pid);
 }
 
-static void describe_owner(unsigned long inode, char text[HOLDER_TEXT_MAX])
+/* Without the right to look into the processes of others the kernel tells its user. */
+static void describe_user(uid_t user, char text[HOLDER_TEXT_MAX])
+{
+    const struct passwd *account = getpwuid(user);
+
+    snprintf(text, HOLDER_TEXT_MAX, "a process of %.32s (`ss -ltnp` names it)",
+        account != NULL ? account->pw_name : "another user");
+}
+
+static void describe_owner(unsigned long inode, uid_t user, char text[HOLDER_TEXT_MAX])
 {
     char socket_name[40];
     struct dirent *entry;
     DIR *processes = opendir("/proc");
 
-    snprintf(text, HOLDER_TEXT_MAX, "another process");
+    describe_user(user, text);
     snprintf(socket_name, sizeof(socket_name), "socket:[%lu]", inode);
     while (processes != NULL && (entry = readdir(processes)) != NULL) {
         if (!isdigit((unsigned char)entry->d_name[0]) ||
@@ -107,15 +117,16 @@ void port_owner_find(const struct sockaddr_storage *address,
     bool (*is_ours)(unsigned long inode, const void *context), const void *context,
     char text[HOLDER_TEXT_MAX])
 {
-    static const char *const tables[] = {"/proc/net/tcp6", "/proc/net/tcp"};
+    static const char *const tables[] = {"/proc/self/net/tcp6", "/proc/self/net/tcp"};
 
     text[0] = '\0';
     for (size_t i = 0; i < 2; i++) {
+        uid_t user = 0;
         unsigned long inode =
-            foreign_listener(tables[i], port_of(address), is_ours, context);
+            foreign_listener(tables[i], port_of(address), is_ours, context, &user);
 
         if (inode != 0) {
-            describe_owner(inode, text);
+            describe_owner(inode, user, text);
             return;
         }
     }

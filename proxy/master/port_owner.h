@@ -10,7 +10,7 @@
 enum { HOLDER_TEXT_MAX = 96 };
 
 /* Looks through the kernel's socket tables for a listener on the address's port that
- * `is_ours` does not know. "" if there is none; "another process" if its owner is hidden.
+ * `is_ours` does not know. "" if there is none; its user if the process is hidden.
  */
 void port_owner_find(const struct sockaddr_storage *address,
     bool (*is_ours)(unsigned long inode, const void *context), const void *context,

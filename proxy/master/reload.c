@@ -23,6 +23,7 @@ enum {
     BIND_RETRY_MS = 200,
     BIND_ATTEMPTS =
         15, /* at start: the workers of a killed master may still be leaving */
+    STATUS_TEXT_MAX = 1000,
     ROLL_OUT_MS = 60 * 1000, /* one that hangs is killed and replaced before that */
 };
 
@@ -104,14 +105,13 @@ static void log_refusal(const struct reload *r, const struct error *refusal)
 static void tell_manager(
     const struct reload *r, const struct error *refusal, bool unchanged)
 {
-    char status[ERROR_TEXT_MAX + 96];
+    char status[STATUS_TEXT_MAX];
 
     if (refusal != NULL)
         snprintf(status, sizeof(status),
             "Reload refused, still serving generation %u: %s", serving(r), refusal->text);
     else
-        snprintf(status, sizeof(status), "Serving generation %u%s", serving(r),
-            unchanged ? " (reload: nothing has changed)" : "");
+        describe_status(r->rollout.current, unchanged, status, sizeof(status));
     notify_ready(status);
 }
 

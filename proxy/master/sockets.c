@@ -1,6 +1,7 @@
 #include "proxy/master/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -140,6 +141,21 @@ static bool is_free(
     return owner[0] == '\0' ? true : refuse(address, owner, err);
 }
 
+bool sockets_is_free(const struct endpoint *address, struct error *err)
+{
+    static const struct sockets none;
+    char owner[HOLDER_TEXT_MAX];
+    int fd = bound_socket(address, false);
+
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || errno != EADDRINUSE)
+        return true;
+    port_owner_find(&address->address, is_ours, &none, owner);
+    errno = EADDRINUSE;
+    return refuse(address, owner, err);
+}
+
 static struct socket_group *add_group(
     struct sockets *sockets, const struct endpoint *address)
 {
@@ -205,6 +221,10 @@ bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_
     while (group->count < slots) {
         int fd = listening_socket(address);
 
+        /* The first one is adopted and of another user, or without SO_REUSEPORT: the
+         * workers share it. */
+        if (fd < 0 && errno == EADDRINUSE && group->count > 0)
+            fd = fcntl(group->fds[0], F_DUPFD_CLOEXEC, 0);
         if (fd < 0) {
             refuse(address, "", err);
             if (fresh)
@@ -216,15 +236,32 @@ bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_
     return true;
 }
 
-void sockets_adopt(
-    struct sockets *sockets, const struct endpoint *address, const int *fds, size_t count)
+static bool is_listening(int fd, struct endpoint *address)
 {
-    struct socket_group *group = sockets_find(sockets, address);
+    int listening = 0;
+    socklen_t len = sizeof(listening);
 
+    *address = (struct endpoint){.len = sizeof(address->address)};
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 || !listening ||
+        getsockname(fd, (struct sockaddr *)&address->address, &address->len) != 0)
+        return false;
+    endpoint_describe(address);
+    return address->address.ss_family == AF_INET ||
+        address->address.ss_family == AF_INET6;
+}
+
+bool sockets_adopt(struct sockets *sockets, int fd)
+{
+    struct endpoint address;
+    struct socket_group *group;
+
+    if (!is_listening(fd, &address))
+        return false;
+    group = sockets_find(sockets, &address);
     if (group == NULL)
-        group = add_group(sockets, address);
-    for (size_t i = 0; i < count; i++)
-        append(group, fds[i]);
+        group = add_group(sockets, &address);
+    append(group, fd);
+    return true;
 }
 
 struct socket_group *sockets_find(

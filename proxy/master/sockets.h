@@ -34,9 +34,13 @@ bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_
 /* Could this machine listen there, provided that nobody else does? */
 bool sockets_check(const struct endpoint *address, struct error *err);
 
-/* Takes over sockets that an older master opened. */
-void sockets_adopt(struct sockets *sockets, const struct endpoint *address,
-    const int *fds, size_t count);
+/* Nobody listens there yet. False and err: the process that does, where it can be found
+ * out. */
+bool sockets_is_free(const struct endpoint *address, struct error *err);
+
+/* Takes over a socket that an older master or the service manager opened, by the address
+ * it is bound to. False, and it stays the caller's: it is no listening TCP socket. */
+bool sockets_adopt(struct sockets *sockets, int fd);
 
 struct socket_group *sockets_find(
     const struct sockets *sockets, const struct endpoint *address);

@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -86,6 +87,8 @@ static void execute(const struct spawn *spawn)
 static _Noreturn void become(const struct spawn *spawn, volatile int *error)
 {
     use_plain_signals();
+    if (!spawn->keeps_capabilities)
+        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (place_descriptors(spawn)) {
         close_others_on_exec();
         execute(spawn);

@@ -19,6 +19,8 @@ struct spawn {
     char *const *environment;
     /* What it gets as 0, 1, 2, 3: nothing else, not even what we were started with. */
     int fds[SPAWN_FDS];
+    /* Those that a service manager gave an ordinary user (AmbientCapabilities=). */
+    bool keeps_capabilities;
 };
 
 /* Signals are as the system has them, none blocked. 0, or an errno, also of exec. */

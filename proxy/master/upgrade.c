@@ -164,6 +164,7 @@ static int start_successor(struct upgrade *u, int their_end)
     char *without[] = {(char *)"wlbproxy", (char *)"run", NULL};
     struct spawn spawn = {.program = m->program.path,
         .arguments = m->config_given ? with_config : without,
+        .keeps_capabilities = true,
         .fds = {SPAWN_NULL, STDOUT_FILENO, STDERR_FILENO, [HANDOVER_FD] = their_end}};
     int result;
 
@@ -236,8 +237,10 @@ static void inherit_sockets(struct master *m, struct message *message)
     if (len != sizeof(address))
         return; /* of another version: its sockets are opened anew */
     memcpy(&address, bytes, len);
-    sockets_adopt(&m->reload.sockets, &address, message->fds, message->fd_count);
-    message->fd_count = 0;
+    for (size_t i = 0; i < message->fd_count; i++) {
+        if (sockets_adopt(&m->reload.sockets, message->fds[i]))
+            message->fds[i] = -1;
+    }
 }
 
 static void take_inheritance(struct master *m, struct message *message)

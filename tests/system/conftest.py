@@ -55,5 +55,5 @@ def pytest_runtest_makereport(item, call):
     booted = getattr(item, "funcargs", {}).get("machine")
     if call.when == "call" and outcome.get_result().failed and booted is not None:
         outcome.get_result().sections.append(
-            ("journal", booted.run("journalctl", "-u", "wlbproxy", "--no-pager", "-n", "40",
+            ("journal", booted.run("journalctl", "-u", "wlbproxy", "--no-pager", "-n", "150",
                                    "-o", "cat", check=None)))

@@ -51,12 +51,11 @@ class Machine:
     def show(self, name, unit="wlbproxy.service"):
         return self.run("systemctl", "show", f"--property={name}", "--value", unit)
 
-    def start(self, *command):
-        """In the background, inside."""
-        return subprocess.Popen(self.enter(*command), stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(self, name, *command):
+        """In the background, as a unit of that name; stopped by `systemctl stop`."""
+        self.run("systemd-run", "--quiet", f"--unit={name}", *command)
 
-    def load(self, port, origin=None):
+    def load(self, port):
         """Clients from within its network; see load.py."""
         return Load(self.init, port)
 

@@ -51,12 +51,12 @@ class Proxy:
     """Files in `folder`: wlbproxy.conf, server.pem, server.key, log, control.sock.
 
     Options of any name go to their place in the configuration; a list repeats the option.
-    `extra` is text appended to it; `environment` adds to the process's own; `expect_exit`
-    is the status that finish() wants to see.
+    `extra` is text appended to it; `environment` adds to the process's own; `pass_fds` it
+    inherits besides its standard ones; `expect_exit` is the status that finish() wants to see.
     """
 
     def __init__(self, program, folder, pair, connect, extra="", environment=None,
-                 wrapper=(), **options):
+                 wrapper=(), pass_fds=(), **options):
         self.program, self.folder = program, folder
         folder.mkdir(parents=True)
         self.cert, self.key = folder / "server.pem", folder / "server.key"
@@ -68,7 +68,7 @@ class Proxy:
                         "connect": connect, "cert": self.cert, "key": self.key, **options}
         self.extra, self.environment, self.wrapper = extra, environment or {}, list(wrapper)
         self.process, self.expect_exit, self._log = None, 0, None
-        self.notifications = []
+        self.pass_fds, self.notifications, self.kept = pass_fds, [], []
         pair.install(self.cert, self.key)
         self.write_config()
 
@@ -101,7 +101,8 @@ class Proxy:
         self._log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
             [*self.wrapper, self.program, "run", "-c", str(self.config)],
-            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment)
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment,
+            pass_fds=self.pass_fds)
         if ready:
             wait_until(self._is_ready, "the proxy is ready", TIMEOUT)
 
@@ -115,12 +116,15 @@ class Proxy:
         return any("READY=1" in one for one in self.notifications)
 
     def read_notifications(self):
-        """What sd_notify was told so far, as a list of lists of lines."""
+        """What sd_notify was told so far, as a list of lists of lines; `kept` gets what
+        sockets came with it."""
         while True:
             try:
-                self.notifications.append(self._notify.recv(65536).decode().splitlines())
+                text, fds, _, _ = socket.recv_fds(self._notify, 65536, 253)
             except BlockingIOError:
                 return self.notifications
+            self.notifications.append(text.decode().splitlines())
+            self.kept += [socket.socket(fileno=fd) for fd in fds]
 
     def signal(self, number):
         os.kill(self.pid, number)
@@ -158,6 +162,8 @@ class Proxy:
             complaints.append(f"the proxy ended with {self.process.returncode}")
         self._log.close()
         self._notify.close()
+        for one in self.kept:
+            one.close()
         crash = CRASH.search(self.log_text())
         if crash:
             complaints.append(f"the proxy's log has: {crash.group(0)}")

@@ -1,0 +1,117 @@
+"""What passes between the proxy and a service manager, without one: sockets, notes, log."""
+import os
+import signal
+import socket
+import sys
+
+import pytest
+
+from frame.client import Tls, get
+from frame.ports import free_port
+from frame.wait import wait_until
+
+pytestmark = pytest.mark.core
+
+# As systemd starts it: descriptors from 3 on, and the process they are meant for.
+WITH_SOCKET = """
+import os, sys
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="listen")
+os.dup2(int(sys.argv[1]), 3)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+WITH_JOURNAL = """
+import os, sys
+journal = os.fstat(2)
+os.environ["JOURNAL_STREAM"] = f"{journal.st_dev}:{journal.st_ino}"
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+HELLO = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def passing(listener):
+    fd = listener.fileno()
+    return {"wrapper": [sys.executable, "-c", WITH_SOCKET, str(fd)], "pass_fds": (fd,)}
+
+
+def caller(port):
+    """It says something that is answered in words, without TLS."""
+    client = socket.create_connection(("127.0.0.1", port), 20)
+    client.sendall(HELLO)
+    return client
+
+
+def is_answered(client):
+    with client:
+        return client.recv(4096).startswith(b"HTTP/1.1 400")
+
+
+def is_served(port):
+    with Tls(port) as client:
+        return client.request(get("/", close=True)).status == 200
+
+
+def test_a_passed_socket_is_used_by_all_workers(start_proxy, origin):
+    """Who connected before the start is answered; two workers share the one socket."""
+    with socket.create_server(("127.0.0.1", free_port())) as listener:
+        port = listener.getsockname()[1]
+        early = caller(port)
+        proxy = start_proxy(origin.address, workers=2, accept=f"127.0.0.1:{port}",
+                            **passing(listener))
+    assert is_answered(early) and is_served(port)
+    first, second = proxy.workers()
+    for stopped in (first, second):
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            assert is_served(port)
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+    with open(f"/proc/{second}/environ", "rb") as environment:
+        assert b"LISTEN_" not in environment.read()
+
+
+def test_a_passed_descriptor_of_another_kind_is_told(start_proxy, origin):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        proxy = start_proxy(origin.address, **passing(other))
+    assert proxy.events("descriptor_not_used", fd=3)
+    assert is_served(proxy.port)
+
+
+def test_sockets_are_kept_for_the_next_instance(start_proxy, origin):
+    """Who connects while there is none waits, and is answered by the next one."""
+    proxy = start_proxy(origin.address, environment={"FDSTORE": "16"})
+    (kept,) = proxy.kept
+    assert kept.getsockname()[1] == proxy.port
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait_exit() == 0
+    waiting = caller(proxy.port)
+    start_proxy(origin.address, accept=f"127.0.0.1:{proxy.port}", **passing(kept))
+    assert is_answered(waiting) and is_served(proxy.port)
+
+
+def test_without_a_manager_that_keeps_them_newcomers_are_refused(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    assert proxy.kept == []
+    proxy.signal(signal.SIGTERM)
+    assert proxy.wait_exit() == 0
+    with pytest.raises(ConnectionRefusedError):
+        caller(proxy.port)
+
+
+def test_the_manager_is_told_names_and_dates(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    told = [line for note in proxy.read_notifications() for line in note
+            if line.startswith("STATUS=Serving generation 1: wlb (")]
+    assert told and " until 2" in told[-1], proxy.notifications
+
+
+def test_the_journal_gets_priorities(start_proxy, origin):
+    """And no time of ours: it has its own."""
+    proxy = start_proxy(origin.address, wrapper=[sys.executable, "-c", WITH_JOURNAL])
+    proxy.config.write_text("nonsense = 1\n")
+    proxy.signal(signal.SIGHUP)
+    wait_until(lambda: "event=reload_refused" in proxy.log_text(), "the refusal")
+    lines = proxy.log_text().splitlines()
+    levels = {"<3>": "error", "<4>": "warning", "<6>": "info", "<7>": "debug"}
+    assert all(line[3:].startswith(levels[line[:3]] + " ") for line in lines), lines
+    assert any(line.startswith("<3>error master: event=reload_refused") for line in lines)
+    assert any(line.startswith("<6>info worker 0: ") for line in lines)
