@@ -76,7 +76,8 @@ void context_supersede(SSL_CTX *context, SSL_CTX *fresh);
 const struct tls_policy *context_policy(
     const SSL_CTX *context); /* NULL: not made by context_new() */
 
-/* The context that a host name of 1 to 255 bytes, none of them NUL, leads to. */
+/* The context that a host name, without a NUL, leads to: one that is longer than a name of
+ * DNS, or empty, to `fallback`. */
 SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t len);
 /* The one whose certificates are shown: itself, or what context_supersede() put there. */
 SSL_CTX *context_shown(SSL_CTX *context);

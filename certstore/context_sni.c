@@ -111,6 +111,8 @@ SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t le
     char text[HOST_NAME_MAX_DNS + 1];
     const struct sni_choice *choice;
 
+    if (len == 0 || len > HOST_NAME_MAX_DNS)
+        return fallback;
     copy_name(text, name, len);
     choice = choose(context_state(fallback), text);
     return choice != NULL ? choice->context : fallback;

@@ -60,6 +60,8 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "max_connections_per_source was reached for this address.")                      \
     X(DENIED, "denied", LOG_LEVEL_INFO, FAULT_CLIENT,                                    \
         "allow and deny do not let this address in.")                                    \
+    X(MISDIRECTED, "misdirected", LOG_LEVEL_INFO, FAULT_CLIENT,                          \
+        "Host belongs to a service that lets in others than the connection's: 421.")     \
     X(PATH_REFUSED, "path_refused", LOG_LEVEL_INFO, FAULT_CLIENT,                        \
         "paths does not pass this path on: 404.")                                        \
     X(METHOD_REFUSED, "method_refused", LOG_LEVEL_INFO, FAULT_CLIENT,                    \

@@ -7,6 +7,7 @@
 
 #include "config/network.h"
 #include "config/path_rule.h"
+#include "config/text_list.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
@@ -83,6 +84,25 @@ void access_rules_free(struct access_rules *rules)
     free(rules->allow.items);
     free(rules->deny.items);
     free(rules);
+}
+
+static bool verify_is_equal(
+    const struct service_settings *a, const struct service_settings *b)
+{
+    return a->verify == b->verify &&
+        (a->verify == VERIFY_OFF ||
+            (strcmp(a->ca, b->ca) == 0 && text_list_equal(&a->crl, &b->crl) &&
+                a->verify_depth == b->verify_depth &&
+                text_list_equal(&a->verify_pins, &b->verify_pins) &&
+                text_list_equal(&a->verify_names, &b->verify_names)));
+}
+
+bool access_rules_are_equal(
+    const struct service_settings *a, const struct service_settings *b)
+{
+    return verify_is_equal(a, b) && text_list_equal(&a->allow, &b->allow) &&
+        text_list_equal(&a->deny, &b->deny) && text_list_equal(&a->paths, &b->paths) &&
+        a->auth_failures == b->auth_failures;
 }
 
 static bool has(const struct networks *networks, const struct in6_addr *address)

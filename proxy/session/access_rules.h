@@ -17,6 +17,11 @@ struct access_rules;
 struct access_rules *access_rules_new(const struct service_settings *settings);
 void access_rules_free(struct access_rules *rules);
 
+/* Whether two services let in the same clients and requests: by certificate, address,
+ * path and failed logins. */
+bool access_rules_are_equal(
+    const struct service_settings *a, const struct service_settings *b);
+
 /* `deny` wins over `allow`; with neither everybody may come. IPv4 as ::ffff:a.b.c.d.
  * A peer without an address (::) is the master, which tries what is served. */
 bool access_rules_admit(const struct access_rules *rules, const struct in6_addr *address);

@@ -57,6 +57,7 @@ struct client {
     struct clients *clients;
     struct generation *generation; /* one reference */
     struct service *service;
+    struct service *accepted_by; /* before a name was known: the listener's */
     struct source *source; /* of admission.h; NULL: not tracked */
     struct parser *parser; /* of requests; NULL while idle */
     union {

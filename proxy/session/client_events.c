@@ -324,7 +324,7 @@ static struct client *make(struct clients *clients, struct service *service,
     struct client *c = memory_new(sizeof(*c));
 
     c->clients = clients;
-    c->service = service;
+    c->service = c->accepted_by = service;
     c->generation = generation_ref(service->generation);
     c->generation->clients++;
     c->source = source;
@@ -360,7 +360,7 @@ void client_adopt(struct client *c, struct service *service)
 
     if (!stream_restart_tls(&c->stream, service->tls))
         return;
-    c->service = service;
+    c->service = c->accepted_by = service;
     c->generation = generation_ref(service->generation);
     c->generation->clients++;
     old->clients--;

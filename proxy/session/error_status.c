@@ -8,6 +8,8 @@ static const struct error_status replies[END_REASON_COUNT] = {
     [END_TOO_SLOW] = {408, "The request's body arrived too slowly."},
     [END_BAD_REQUEST] = {400, "The request ended before its body was complete."},
     [END_BODY_TOO_LARGE] = {413, "The request's body is larger than this proxy accepts."},
+    [END_MISDIRECTED] = {421,
+        "This connection was made for another host name: connect anew, with this one."},
     [END_PATH_REFUSED] = {404, "This path is not served here."},
     [END_METHOD_REFUSED] = {405, "This method is not served here."},
     [END_AUTH_FAILURES] = {429,

@@ -15,6 +15,7 @@
 #include "proxy/session/client_log.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/error_status.h"
+#include "proxy/session/misdirected.h"
 #include "proxy/session/tunnel.h"
 
 static const struct service_settings *settings_of(const struct exchange *x)
@@ -350,11 +351,16 @@ static const struct backend_events backend_events = {
 
 /* ---- what its client sends ---- */
 
-/* By `paths` and `auth_failures`. False: it was answered, and the exchange is gone. */
+/* By its Host, `paths` and `auth_failures`. False: it was answered, and the exchange is
+ * gone. */
 static bool is_let_through(struct exchange *x, const struct head *head)
 {
     struct client *c = x->client;
 
+    if (client_is_misdirected(c, head)) {
+        fail(x, END_MISDIRECTED, "");
+        return false;
+    }
     switch (access_rules_judge(c->service->rules, head->method, head->target)) {
     case PATH_UNKNOWN:
         fail(x, END_PATH_REFUSED, "");

@@ -20,6 +20,8 @@ struct generation *generation_new(uint32_t id, struct settings *settings)
         g->services[i].settings = &settings->services[i];
         g->services[i].generation = g;
         g->has_names = g->has_names || settings->services[i].sni.count > 0;
+        g->access_differs = g->access_differs ||
+            !access_rules_are_equal(&settings->services[0], &settings->services[i]);
         g->services[i].rules = access_rules_new(&settings->services[i]);
         g->services[i].balancer = balancer_new();
         idle_connections_init(&g->services[i].idle);

@@ -37,6 +37,7 @@ struct generation {
     uint32_t clients;
     struct settings *settings; /* owned */
     bool has_names; /* a service is chosen by its name (sni) */
+    bool access_differs; /* not all of them let in the same (access_rules.h) */
     struct service *services; /* owned, generation->settings->service_count of them */
     void (*free_tls)(struct tls_context *tls); /* given by the builder */
     void (*freed)(struct generation *generation, void *owner);

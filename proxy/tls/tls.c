@@ -244,6 +244,13 @@ void *tls_service(const struct tls *tls)
     return context_owner(tls->outcome->context);
 }
 
+void *tls_service_named(struct tls_context *context, const char *name, size_t len)
+{
+    SSL_CTX *first = (SSL_CTX *)(void *)context;
+
+    return context_owner(context_by_name(first, (const unsigned char *)name, len));
+}
+
 bool tls_is_open(const struct tls *tls)
 {
     return tls->open;

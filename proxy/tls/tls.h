@@ -75,6 +75,9 @@ bool tls_is_open(const struct tls *tls);
 /* Of an open one, as in tls_info, at no cost. */
 bool tls_is_resumed(const struct tls *tls);
 void *tls_service(const struct tls *tls);
+/* What that would be, had the client asked for this name on a connection whose context
+ * was `context` at first. */
+void *tls_service_named(struct tls_context *context, const char *name, size_t len);
 /* The peer has not said a byte yet. */
 bool tls_is_untouched(const struct tls *tls);
 /* Its hello was answered: what is left of the handshake is its own word. */

@@ -16,7 +16,8 @@ def answer_all(talk):
 def is_let_in(proxy, source, name="localhost"):
     try:
         with Tls(proxy.port, source=source, name=name) as client:
-            return client.request(get("/")).status == 200
+            request = get("/").replace(b"Host: localhost", b"Host: " + name.encode())
+            return client.request(request).status == 200
     except (OSError, EOFError, AssertionError):
         return False
 

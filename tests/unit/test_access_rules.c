@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <arpa/inet.h>
@@ -218,6 +219,44 @@ static int clean_up(void **state)
     return 0;
 }
 
+static struct settings *two_services(const char *options)
+{
+    char text[512];
+    struct error err;
+    struct settings *both;
+
+    (void)snprintf(text, sizeof(text),
+        "verify = optional\nca = /a\n[a]\naccept = 1\n[b]\naccept = 1\nsni = b\n%s\n",
+        options);
+    both = settings_parse(text, "test", &err);
+    if (both == NULL)
+        fail_msg("%s", err.text);
+    return both;
+}
+
+static void services_differ_in_whom_they_let_in(void **state)
+{
+    static const char *const different[] = {"verify = required", "verify = off",
+        "ca = /b", "crl = /c", "verify_depth = 2", "verify_names = x", "verify_pins = /p",
+        "allow = 192.0.2.1", "deny = ::1", "paths = /x", "auth_failures = 7"};
+    static const char *const equal[] = {"tls_min = 1.3", "head_timeout = 1s",
+        "connect = 127.0.0.1:9", "max_body = 1k", "tls_engine = native"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
+        struct settings *s = two_services(different[i]);
+
+        assert_false(access_rules_are_equal(&s->services[0], &s->services[1]));
+        settings_free(s);
+    }
+    for (size_t i = 0; i < sizeof(equal) / sizeof(equal[0]); i++) {
+        struct settings *s = two_services(equal[i]);
+
+        assert_true(access_rules_are_equal(&s->services[0], &s->services[1]));
+        settings_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_path_of_two_meanings_is_unknown),
         cmocka_unit_test(what_is_no_path_rule_is_told),
         cmocka_unit_test(an_address_is_told_of_once_a_minute),
+        cmocka_unit_test(services_differ_in_whom_they_let_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, clean_up);
