@@ -15,6 +15,11 @@ from frame.ports import free_port, give_back
 from frame.proxy import Proxy
 from frame.xapi import Xapi
 
+# What these do depends on the TLS engine: they run with either.
+TOUCH_TLS = {"test_basic", "test_connection_ends", "test_endings", "test_interop",
+             "test_interop_records", "test_reload", "test_service", "test_signer", "test_tickets",
+             "test_transfer", "test_trust", "test_xapi"}
+
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -22,7 +27,11 @@ def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="also the long cases")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.path.stem in TOUCH_TLS:
+            item.add_marker(pytest.mark.tls)
     items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
     if config.getoption("--full"):
         return

@@ -106,14 +106,14 @@ class Seen(collections.Counter):
             f"{count} {name}" for name, count in sorted(self.items())) + ", 0 mixed")
 
 
-def sweep(place, tmp_path, command, old, new, full, one_in):
+def sweep(place, tmp_path, command, old, new, full, most):
     """Kills the command at each call; each time what is on the disk is whole and served,
     and the same command once more leaves what one that ran through does."""
     rewound = Rewound(place, tmp_path / "aside")
     todo = calls(lambda wrapper: place.run(*command, wrapper=wrapper), tmp_path / "trace")
     assert in_place(place, old, new) is new
     seen = Seen()
-    for call in a_part(todo, full, one_in):
+    for call in a_part(todo, full, most):
         rewound.again()
         assert place.serves(old), call
         place.run(*command, wrapper=kill_at(*call), check=None)
@@ -129,7 +129,7 @@ def sweep(place, tmp_path, command, old, new, full, one_in):
 def test_install_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
     place = Running(start_proxy(origin.address, log_level="info"))
     seen = sweep(place, tmp_path, ("install", pki.other.cert, "--key", pki.other.key),
-                 pki.rsa, pki.other, full, one_in=9)
+                 pki.rsa, pki.other, full, most=12)
     seen.tell("install")
     assert seen["old"] and seen["new"], seen
 
@@ -141,7 +141,7 @@ def test_install_of_a_request_killed_at_each_call(start_proxy, origin, pki, tmp_
     shutil.copy(pki.other.key, waiting)
     waiting.chmod(0o600)
     seen = sweep(place, tmp_path, ("install", pki.other.leaf, pki.intermediate.cert),
-                 pki.rsa, pki.other, full, one_in=23)
+                 pki.rsa, pki.other, full, most=9)
     seen.tell("install of what was requested")
     assert seen["old"] and seen["new"], seen
     assert not waiting.exists()
@@ -150,7 +150,7 @@ def test_install_of_a_request_killed_at_each_call(start_proxy, origin, pki, tmp_
 def test_rollback_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
     place = Running(start_proxy(origin.address, log_level="info"))
     place.run("install", pki.other.cert, "--key", pki.other.key)
-    seen = sweep(place, tmp_path, ("rollback",), pki.other, pki.rsa, full, one_in=17)
+    seen = sweep(place, tmp_path, ("rollback",), pki.other, pki.rsa, full, most=7)
     seen.tell("rollback")
     assert seen["old"] and seen["new"], seen
 
@@ -166,7 +166,7 @@ def test_create_killed_at_each_call_leaves_a_pair_or_none(wlbproxy, tmp_path, fu
     create = ("create", "--key", "ec")
     todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
-    for call in a_part(todo, full, one_in=9):
+    for call in a_part(todo, full, most=9):
         rewound.again()
         place.run(*create, wrapper=kill_at(*call), check=None)
         keys_are_closed(place)
@@ -186,7 +186,7 @@ def test_create_over_a_pair_killed_at_each_call(start_proxy, origin, pki, tmp_pa
     create = ("create", "--force", "--name", "localhost")
     todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
-    for call in a_part(todo, full, one_in=23):
+    for call in a_part(todo, full, most=7):
         rewound.again()
         place.proxy.reload()
         place.run(*create, wrapper=kill_at(*call), check=None)
@@ -209,7 +209,7 @@ def test_request_killed_at_each_call(wlbproxy, tmp_path, pki, full):
     request = ("request", "--name", "localhost")
     todo = calls(lambda wrapper: place.run(*request, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
-    for call in a_part(todo, full, one_in=2):
+    for call in a_part(todo, full, most=9):
         rewound.again()
         place.run(*request, wrapper=kill_at(*call), check=None)
         assert in_place(place, pki.rsa), call
@@ -235,7 +235,7 @@ def failing(place, tmp_path, command, full, error, judge, names=ON_FILES):
     todo = calls(lambda wrapper: place.run(*command, wrapper=wrapper), tmp_path / "trace")
     todo = [call for call in after_start(todo) if call[0] in names]
     seen = collections.Counter()
-    for call in a_part(todo, full, one_in={"ENOSPC": 12, "EIO": 15}.get(error, 27)):
+    for call in a_part(todo, full, most={"ENOSPC": 9, "EIO": 7}.get(error, 4)):
         rewound.again()
         done = place.run(*command, wrapper=at(*call, f"error={error}"), check=None)
         assert done.returncode in (0, 1, 2), (call, done)
@@ -327,7 +327,7 @@ def test_create_failing_at_each_call_replaces_nothing(wlbproxy, tmp_path, pki, e
     trace = tmp_path / "trace"
     todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper, check=1), trace)
     for call in a_part([one for one in after_start(todo) if one[0] in ON_FILES], full,
-                       one_in=1):
+                       most=15):
         rewound.again()
         done = place.run(*create, wrapper=at(*call, f"error={error}"), check=None)
         assert done.returncode in (1, 2) and in_place(place, pki.rsa), (call, done)

@@ -16,7 +16,14 @@
 #define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)(at), (void)(len))
 #endif
 
+/* A sanitizer sees what the code does with memory, which no number changes: some do. */
+#ifdef WLB_SANITIZE
+static size_t keys = 100;
+static int step = 7; /* of powers and periods */
+#else
 static size_t keys = 1200;
+static int step = 1;
+#endif
 
 static void assert_public(const uint64_t scalar[LIMBS])
 {
@@ -137,7 +144,7 @@ static void scalars_around_powers_of_two_agree(void **state)
     (void)state;
     random_scalar(scalar);
     assert_true(reference(&peer, scalar, NULL));
-    for (int bit = 0; bit < 384; bit++) {
+    for (int bit = 0; bit < 384; bit += step) {
         try_power(bit, bit % 3 - 1, false, &peer);
         try_power(bit, bit % 3 - 1, true, &peer);
     }
@@ -152,7 +159,7 @@ static void sparse_and_dense_scalars_agree(void **state)
     (void)state;
     random_scalar(scalar);
     assert_true(reference(&peer, scalar, NULL));
-    for (int period = 2; period < 66; period++) {
+    for (int period = 2; period < 66; period += step) {
         BN_zero(openssl.k);
         for (int bit = 0; bit < 383; bit++) {
             if (bit % period == 0 || (period % 2 == 0 && bit % period < period / 2))
@@ -250,8 +257,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(scalars_take_no_part_in_timing),
     };
 
-    if (argc > 1 && strcmp(argv[1], "--full") == 0)
+    if (argc > 1 && strcmp(argv[1], "--full") == 0) {
         keys = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000;
+        step = 1;
+    }
     if (argc > 1 && strcmp(argv[1], "--timing") == 0)
         return cmocka_run_group_tests(timing, start_openssl, stop_openssl);
     return cmocka_run_group_tests(tests, start_openssl, stop_openssl);

@@ -43,11 +43,17 @@ def kill_at(name, nth):
     return at(name, nth, "signal=SIGKILL")
 
 
-def a_part(todo, full, one_in):
-    """All with --full; else that part of those that change files, a tenth of it of others."""
+def evenly(todo, most):
+    """At most that many of them, as far apart as may be."""
+    count = min(most, len(todo))
+    return [todo[(2 * i + 1) * len(todo) // (2 * count)] for i in range(count)]
+
+
+def a_part(todo, full, most):
+    """All with --full; else so many of those that change files, and a third of it of others."""
     changing = [one for one in todo if one[0] in CHANGING]
     others = [one for one in todo if one[0] not in CHANGING | IDLE]
-    wanted = set(changing[::one_in] + others[one_in::10 * one_in])
+    wanted = {*evenly(changing, most), *evenly(others, -(-most // 3))}
     return [one for one in todo if full or one in wanted]
 
 
