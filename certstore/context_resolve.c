@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "certstore/context_parts.h"
+#include "proxy/base/client_hello.h"
 #include "proxy/base/memory.h"
 
 static void resolve_suites(const SSL_CTX *context, struct tls_policy *policy)
@@ -66,50 +67,30 @@ static void resolve_groups(struct tls_policy *policy)
     }
 }
 
-/* Moves over a vector with a length of `size` bytes; false: it is not there. */
-static bool skip(const unsigned char **at, const unsigned char *end, size_t size)
+static void take_schemes(struct tls_policy *policy, struct bytes list)
 {
-    size_t len = 0;
+    uint32_t scheme;
 
-    if ((size_t)(end - *at) < size)
-        return false;
-    for (size_t i = 0; i < size; i++)
-        len = len << 8 | *(*at)++;
-    if ((size_t)(end - *at) < len)
-        return false;
-    *at += len;
-    return true;
+    while (
+        policy->scheme_count < TLS_POLICY_SCHEMES_MAX && bytes_number(&list, 2, &scheme))
+        policy->schemes[policy->scheme_count++] = (uint16_t)scheme;
 }
 
-static void take_schemes(struct tls_policy *policy, const unsigned char *at, size_t len)
-{
-    for (size_t i = 2; i + 1 < len && policy->scheme_count < TLS_POLICY_SCHEMES_MAX;
-         i += 2)
-        policy->schemes[policy->scheme_count++] = (uint16_t)(at[i] << 8 | at[i + 1]);
-}
-
-/* From the signature_algorithms of a ClientHello (RFC 8446, 4.1.2 and 4.2.3). */
+/* From the signature_algorithms of a ClientHello (RFC 8446, 4.2.3). */
 static void on_message(int writes, int version, int type, const void *bytes, size_t len,
     SSL *ssl, void *policy)
 {
-    enum { FIXED = 4 + 2 + 32, EXTENSION_HEADER = 4, SIGNATURE_ALGORITHMS = 13 };
-    const unsigned char *at = bytes, *end = at + len;
+    struct client_hello hello;
+    struct bytes body, list;
+    uint16_t extension;
 
     (void)version, (void)ssl;
-    if (!writes || type != SSL3_RT_HANDSHAKE || len < FIXED)
+    if (!writes || type != SSL3_RT_HANDSHAKE ||
+        !client_hello_read_message(&hello, (struct bytes){bytes, len}))
         return;
-    at += FIXED;
-    if (!skip(&at, end, 1) || !skip(&at, end, 2) || !skip(&at, end, 1) || end - at < 2)
-        return;
-    for (at += 2; end - at >= EXTENSION_HEADER;) {
-        const unsigned char *extension = at;
-
-        at += 2;
-        if (!skip(&at, end, 2))
-            return;
-        if ((extension[0] << 8 | extension[1]) == SIGNATURE_ALGORITHMS)
-            take_schemes(policy, extension + EXTENSION_HEADER,
-                (size_t)(at - extension - EXTENSION_HEADER));
+    while (client_hello_next_extension(&hello.extensions, &extension, &body)) {
+        if (extension == CLIENT_HELLO_SIGNATURE_SCHEMES && bytes_vector(&body, 2, &list))
+            take_schemes(policy, list);
     }
 }
 

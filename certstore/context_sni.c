@@ -6,11 +6,10 @@
 #include "certstore/context.h"
 #include "certstore/context_parts.h"
 #include "certstore/session.h"
-
-enum { HOST_NAME_MAX_DNS = 255 };
+#include "proxy/base/client_hello.h"
 
 static void copy_name(
-    char name[HOST_NAME_MAX_DNS + 1], const unsigned char *from, size_t len)
+    char name[CLIENT_HELLO_NAME_MAX + 1], const unsigned char *from, size_t len)
 {
     memcpy(name, from, len);
     name[len] = '\0';
@@ -18,28 +17,21 @@ static void copy_name(
         name[len - 1] = '\0';
 }
 
-/* The host_name of a server_name extension (RFC 6066 section 3) into `name`: one list
- * with one entry of type 0. */
-static bool host_name(SSL *ssl, char name[HOST_NAME_MAX_DNS + 1])
+static bool host_name(SSL *ssl, char name[CLIENT_HELLO_NAME_MAX + 1])
 {
-    const unsigned char *ext;
-    size_t len, name_len;
+    struct bytes body, found;
 
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len) != 1 ||
-        len < 5 || ((size_t)ext[0] << 8 | ext[1]) != len - 2 ||
-        ext[2] != TLSEXT_NAMETYPE_host_name)
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &body.at, &body.len) !=
+            1 ||
+        !client_hello_host_name(body, &found))
         return false;
-    name_len = (size_t)ext[3] << 8 | ext[4];
-    if (name_len != len - 5 || name_len == 0 || name_len > HOST_NAME_MAX_DNS ||
-        memchr(ext + 5, '\0', name_len) != NULL)
-        return false;
-    copy_name(name, ext + 5, name_len);
+    copy_name(name, found.at, found.len);
     return true;
 }
 
 bool context_host_digest(SSL *ssl, unsigned char *digest)
 {
-    char name[HOST_NAME_MAX_DNS + 1];
+    char name[CLIENT_HELLO_NAME_MAX + 1];
 
     return host_name(ssl, name) ? session_host(digest, name, strlen(name))
                                 : session_host(digest, "", 0);
@@ -97,7 +89,7 @@ static bool move_to(SSL *ssl, SSL_CTX *context)
 static int on_client_hello(SSL *ssl, int *alert, void *data)
 {
     const struct context_state *state = data;
-    char name[HOST_NAME_MAX_DNS + 1];
+    char name[CLIENT_HELLO_NAME_MAX + 1];
     const struct sni_choice *choice = host_name(ssl, name) ? choose(state, name) : NULL;
 
     if (choice == NULL || move_to(ssl, choice->context))
@@ -108,10 +100,10 @@ static int on_client_hello(SSL *ssl, int *alert, void *data)
 
 SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t len)
 {
-    char text[HOST_NAME_MAX_DNS + 1];
+    char text[CLIENT_HELLO_NAME_MAX + 1];
     const struct sni_choice *choice;
 
-    if (len == 0 || len > HOST_NAME_MAX_DNS)
+    if (len == 0 || len > CLIENT_HELLO_NAME_MAX)
         return fallback;
     copy_name(text, name, len);
     choice = choose(context_state(fallback), text);

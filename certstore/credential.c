@@ -12,6 +12,7 @@
 #include "certstore/certificate.h"
 #include "certstore/pem.h"
 #include "certstore/secrets.h"
+#include "proxy/base/bytes.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 
@@ -143,11 +144,6 @@ bool credential_member(const struct credential *credential, size_t i, char *subj
 /* Each part is a 32-bit length and DER: the key (or nothing), the leaf, then the chain.
  * Between processes of one machine and one build, so in its own byte order. */
 
-struct reader {
-    const char *at;
-    size_t left;
-};
-
 static char *put(char *at, const unsigned char *der, size_t len)
 {
     uint32_t prefix = (uint32_t)len;
@@ -191,45 +187,35 @@ char *credential_pack(const struct credential *credential, bool with_key, size_t
     return bytes;
 }
 
-static const unsigned char *take(struct reader *reader, size_t *len)
+static bool take(struct bytes *from, struct bytes *part)
 {
-    uint32_t prefix;
-    const char *part;
+    uint32_t len;
 
-    if (reader->left < sizeof(prefix))
-        return NULL;
-    memcpy(&prefix, reader->at, sizeof(prefix));
-    if (prefix > reader->left - sizeof(prefix))
-        return NULL;
-    part = reader->at + sizeof(prefix);
-    reader->at = part + prefix;
-    reader->left -= sizeof(prefix) + prefix;
-    *len = prefix;
-    return (const unsigned char *)part;
+    return bytes_copy(from, &len, sizeof(len)) && bytes_take(from, len, part);
 }
 
-static X509 *take_certificate(struct reader *reader, OSSL_LIB_CTX *libctx)
+static X509 *take_certificate(struct bytes *from, OSSL_LIB_CTX *libctx)
 {
-    size_t len = 0;
-    const unsigned char *der = take(reader, &len);
+    struct bytes der;
 
-    return der == NULL ? NULL : certificate_parse(der, len, false, libctx);
+    return take(from, &der) ? certificate_parse(der.at, der.len, false, libctx) : NULL;
 }
 
 /* True where there is none, too. */
-static bool take_key(struct judged_pair *pair, struct reader *reader,
-    OSSL_LIB_CTX *libctx, credential_key_reader *read_key)
+static bool take_key(struct judged_pair *pair, struct bytes *from, OSSL_LIB_CTX *libctx,
+    credential_key_reader *read_key)
 {
-    size_t len = 0;
-    const unsigned char *der = take(reader, &len);
+    struct bytes der;
 
-    if (der == NULL || len == 0)
-        return der != NULL;
-    if (read_key == NULL || (pair->key = read_key(der, len, libctx)) == NULL)
+    if (!take(from, &der))
         return false;
-    pair->key_der = secrets_alloc(len);
-    pair->key_der_len = len;
-    memcpy(pair->key_der, der, len);
+    if (der.len == 0)
+        return true;
+    if (read_key == NULL || (pair->key = read_key(der.at, der.len, libctx)) == NULL)
+        return false;
+    pair->key_der = secrets_alloc(der.len);
+    pair->key_der_len = der.len;
+    memcpy(pair->key_der, der.at, der.len);
     return true;
 }
 
@@ -240,15 +226,15 @@ static bool has_its_key(struct judged_pair *pair)
     return pair->key != NULL && X509_check_private_key(pair->leaf, pair->key) == 1;
 }
 
-static bool take_pair(struct judged_pair *pair, struct reader *reader,
-    OSSL_LIB_CTX *libctx, credential_key_reader *read_key)
+static bool take_pair(struct judged_pair *pair, struct bytes *from, OSSL_LIB_CTX *libctx,
+    credential_key_reader *read_key)
 {
     pair->chain = memory_checked(sk_X509_new_null());
-    if (!take_key(pair, reader, libctx, read_key))
+    if (!take_key(pair, from, libctx, read_key))
         return false;
-    pair->leaf = take_certificate(reader, libctx);
-    while (pair->leaf != NULL && reader->left > 0) {
-        X509 *certificate = take_certificate(reader, libctx);
+    pair->leaf = take_certificate(from, libctx);
+    while (pair->leaf != NULL && from->len > 0) {
+        X509 *certificate = take_certificate(from, libctx);
 
         if (certificate == NULL || sk_X509_num(pair->chain) == PEM_BLOCKS_MAX)
             return false;
@@ -261,9 +247,9 @@ struct credential *credential_unpack(const char *bytes, size_t len, OSSL_LIB_CTX
     credential_key_reader *read_key, struct error *err)
 {
     struct judged_pair pair = {0};
-    struct reader reader = {bytes, len};
+    struct bytes from = {(const unsigned char *)bytes, len};
 
-    if (take_pair(&pair, &reader, libctx, read_key))
+    if (take_pair(&pair, &from, libctx, read_key))
         return credential_of_pair(&pair);
     ERR_clear_error();
     judged_pair_destroy(&pair);

@@ -71,7 +71,7 @@ static void send_pong(void)
 
 static void take_listener(struct message *m)
 {
-    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    struct wire_reader r = {.left = {(const void *)m->body, m->len}};
     size_t count = wire_get_count(&r, 4);
     struct error ignored;
 

@@ -107,7 +107,7 @@ static void wait_again(unsigned place)
 
 void signing_remote_not_sent(const struct signing_writer *w)
 {
-    struct signing_reader r = {.bytes = w->bytes, .left = w->len};
+    struct signing_reader r = {.left = {(const void *)w->bytes, w->len}};
     struct signing_ask ask;
 
     while (signing_get_ask(&r, &ask))
@@ -154,7 +154,7 @@ static void take_answer(const struct signing_answer *answer)
 
 bool signing_remote_answered(const void *bytes, size_t len)
 {
-    struct signing_reader r = {.bytes = bytes, .left = len};
+    struct signing_reader r = {.left = {(const void *)bytes, len}};
     struct signing_answer answer;
 
     while (signing_get_answer(&r, &answer))

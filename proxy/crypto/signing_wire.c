@@ -49,26 +49,22 @@ bool signing_put_answer(struct signing_writer *w, const struct signing_answer *a
         put(w, &head, sizeof(head), answer->signature, answer->len);
 }
 
-static const unsigned char *take(struct signing_reader *r, size_t len)
-{
-    const unsigned char *here = r->bytes;
-
-    if (r->failed || len > r->left) {
-        r->failed = true;
-        return NULL;
-    }
-    r->bytes += len;
-    r->left -= len;
-    return here;
-}
-
+/* A head where there is one: false at the end, too. */
 static bool take_head(struct signing_reader *r, void *head, size_t len)
 {
-    const unsigned char *here = r->left > 0 ? take(r, len) : NULL;
+    if (r->left.len == 0)
+        return false;
+    r->failed = r->failed || !bytes_copy(&r->left, head, len);
+    return !r->failed;
+}
 
-    if (here != NULL)
-        memcpy(head, here, len);
-    return here != NULL;
+/* What follows a head; NULL if it is longer than it may be, or not whole. */
+static const unsigned char *take_tail(struct signing_reader *r, size_t len, size_t most)
+{
+    struct bytes tail;
+
+    r->failed = len > most || !bytes_take(&r->left, len, &tail);
+    return r->failed ? NULL : tail.at;
 }
 
 bool signing_get_ask(struct signing_reader *r, struct signing_ask *ask)
@@ -82,9 +78,7 @@ bool signing_get_ask(struct signing_reader *r, struct signing_ask *ask)
         .scheme = head.scheme,
         .urgent = (head.urgent_and_len & URGENT) != 0,
         .input_len = head.urgent_and_len & (URGENT - 1)};
-    if (ask->input_len > SIGNING_INPUT_MAX)
-        r->failed = true;
-    ask->input = take(r, ask->input_len);
+    ask->input = take_tail(r, ask->input_len, SIGNING_INPUT_MAX);
     return !r->failed;
 }
 
@@ -95,8 +89,6 @@ bool signing_get_answer(struct signing_reader *r, struct signing_answer *answer)
     if (!take_head(r, &head, sizeof(head)))
         return false;
     *answer = (struct signing_answer){.id = head.id, .len = head.len};
-    if (answer->len > SIGNING_ANSWER_MAX)
-        r->failed = true;
-    answer->signature = take(r, answer->len);
+    answer->signature = take_tail(r, answer->len, SIGNING_ANSWER_MAX);
     return !r->failed;
 }

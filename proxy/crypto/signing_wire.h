@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/base/bytes.h"
+
 enum {
     SIGNING_INPUT_MAX = 256, /* a digest, or what EdDSA signs */
     SIGNING_ANSWER_MAX = 2048, /* RSA 16384 */
@@ -43,8 +45,7 @@ bool signing_put_ask(struct signing_writer *w, const struct signing_ask *ask);
 bool signing_put_answer(struct signing_writer *w, const struct signing_answer *answer);
 
 struct signing_reader {
-    const unsigned char *bytes;
-    size_t left;
+    struct bytes left;
     bool failed; /* what came is not of this format */
 };
 

@@ -19,7 +19,7 @@ size_t addresses_encode(const struct addresses *addresses, char *bytes, size_t c
 
 bool addresses_decode(struct addresses *addresses, const char *bytes, size_t len)
 {
-    struct wire_reader r = {.bytes = bytes, .len = len};
+    struct wire_reader r = {.left = {(const void *)bytes, len}};
 
     memset(addresses, 0, sizeof(*addresses));
     addresses->connect = wire_get_text(&r);

@@ -31,15 +31,15 @@ bool channel_pair(int *a, int *b)
 
 bool message_parse(struct message *m, const char *bytes, size_t len)
 {
-    struct wire_reader r = {.bytes = bytes, .len = len};
+    struct wire_reader r = {.left = {(const void *)bytes, len}};
     uint32_t type = wire_get_u32(&r);
 
     m->id = wire_get_u32(&r);
     if (r.failed || type < MESSAGE_SETUP || type >= MESSAGE_LAST)
         return false;
     m->type = (enum message_type)type;
-    m->body = bytes + r.at;
-    m->len = len - r.at;
+    m->body = (const char *)r.left.at;
+    m->len = r.left.len;
     return true;
 }
 

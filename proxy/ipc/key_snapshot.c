@@ -39,7 +39,7 @@ void key_snapshot_encode(const struct key_snapshot *snapshot, char *bytes, size_
 bool key_snapshot_decode(
     struct key_snapshot *snapshot, const char *bytes, size_t len, struct error *err)
 {
-    struct wire_reader r = {.bytes = bytes, .len = len};
+    struct wire_reader r = {.left = {(const void *)bytes, len}};
 
     *snapshot = (struct key_snapshot){0};
     if (wire_get_u32(&r) != MAGIC)
@@ -55,5 +55,6 @@ bool key_snapshot_decode(
         return true;
     free(snapshot->keys);
     *snapshot = (struct key_snapshot){0};
-    return error_set(err, "the keys are damaged at byte %zu of %zu", r.at, len);
+    return error_set(
+        err, "the keys are damaged at byte %zu of %zu", len - r.left.len, len);
 }

@@ -157,7 +157,7 @@ void logs_to_message(const struct logs *logs, struct message *m, char body[LOGS_
 
 bool logs_from_message(struct logs *logs, struct message *m)
 {
-    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    struct wire_reader r = {.left = {(const void *)m->body, m->len}};
 
     logs->level = (enum log_level)wire_get_u32(&r);
     logs->log_kind = (enum log_kind)wire_get_u32(&r);

@@ -30,7 +30,7 @@ size_t signing_stats_encode(
 
 bool signing_stats_decode(struct signing_stats *stats, const char *bytes, size_t len)
 {
-    struct wire_reader r = {.bytes = bytes, .len = len};
+    struct wire_reader r = {.left = {(const void *)bytes, len}};
 
     memset(stats, 0, sizeof(*stats));
     stats->signatures = wire_get_u64(&r);

@@ -119,7 +119,7 @@ static void get_lists(struct wire_reader *r, struct snapshot *snapshot)
 bool snapshot_decode(
     struct snapshot *snapshot, const char *bytes, size_t len, struct error *err)
 {
-    struct wire_reader r = {.bytes = bytes, .len = len};
+    struct wire_reader r = {.left = {(const void *)bytes, len}};
 
     memset(snapshot, 0, sizeof(*snapshot));
     if (wire_get_u32(&r) != SNAPSHOT_MAGIC)
@@ -130,7 +130,8 @@ bool snapshot_decode(
     if (wire_ended(&r) && snapshot->settings != NULL)
         return true;
     snapshot_destroy(snapshot);
-    return error_set(err, "the snapshot is damaged at byte %zu of %zu", r.at, len);
+    return error_set(
+        err, "the snapshot is damaged at byte %zu of %zu", len - r.left.len, len);
 }
 
 void snapshot_destroy(struct snapshot *snapshot)

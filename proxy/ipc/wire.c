@@ -38,51 +38,48 @@ void wire_put_text(struct wire_writer *w, const char *text)
         wire_put_bytes(w, text, strlen(text) + 1);
 }
 
-static const char *take(struct wire_reader *r, size_t len)
+/* Where it fails, `left` stays as it is: the place is told. */
+static bool fail(struct wire_reader *r, struct bytes left)
 {
-    const char *here = r->bytes + r->at;
+    r->left = left;
+    r->failed = true;
+    return false;
+}
 
-    if (r->failed || len > r->len - r->at) {
-        r->failed = true;
-        return NULL;
-    }
-    r->at += len;
-    return here;
+static bool take(struct wire_reader *r, void *to, size_t len)
+{
+    const struct bytes left = r->left;
+
+    return (!r->failed && bytes_copy(&r->left, to, len)) || fail(r, left);
 }
 
 uint32_t wire_get_u32(struct wire_reader *r)
 {
-    uint32_t value = 0;
-    const char *here = take(r, sizeof(value));
+    uint32_t value;
 
-    if (here != NULL)
-        memcpy(&value, here, sizeof(value));
-    return value;
+    return take(r, &value, sizeof(value)) ? value : 0;
 }
 
 uint64_t wire_get_u64(struct wire_reader *r)
 {
-    uint64_t value = 0;
-    const char *here = take(r, sizeof(value));
+    uint64_t value;
 
-    if (here != NULL)
-        memcpy(&value, here, sizeof(value));
-    return value;
+    return take(r, &value, sizeof(value)) ? value : 0;
 }
 
 const char *wire_get_bytes(struct wire_reader *r, size_t *len)
 {
     uint64_t size = wire_get_u64(r);
-    const char *here;
+    const struct bytes left = r->left;
+    struct bytes taken;
 
     *len = 0;
-    if (size > r->len - r->at)
-        r->failed = true;
-    here = r->failed ? NULL : take(r, (size_t)size);
-    if (here == NULL)
+    if (r->failed || !bytes_take(&r->left, size, &taken)) {
+        (void)fail(r, left);
         return "";
-    *len = (size_t)size;
-    return here;
+    }
+    *len = taken.len;
+    return (const char *)taken.at;
 }
 
 const char *wire_get_text(struct wire_reader *r)
@@ -104,14 +101,14 @@ size_t wire_get_count(struct wire_reader *r, size_t least)
     uint32_t count = wire_get_u32(r);
 
     assert(least > 0);
-    if (count > (r->len - r->at) / least)
+    if (count > r->left.len / least)
         r->failed = true;
     return r->failed ? 0 : count;
 }
 
 bool wire_ended(const struct wire_reader *r)
 {
-    return !r->failed && r->at == r->len;
+    return !r->failed && r->left.len == 0;
 }
 
 void wire_put_endpoint(struct wire_writer *w, const struct endpoint *endpoint)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/base/bytes.h"
+
 struct endpoint;
 
 struct wire_writer {
@@ -28,8 +30,7 @@ void wire_put_text(struct wire_writer *w, const char *text);
 void wire_put_endpoint(struct wire_writer *w, const struct endpoint *endpoint);
 
 struct wire_reader {
-    const char *bytes;
-    size_t len, at;
+    struct bytes left;
     bool failed;
 };
 

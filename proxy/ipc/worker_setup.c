@@ -20,7 +20,7 @@ size_t setup_encode(const struct setup *setup, char *bytes, size_t capacity)
 
 bool setup_decode(struct setup *setup, const char *bytes, size_t len)
 {
-    struct wire_reader r = {.bytes = bytes, .len = len};
+    struct wire_reader r = {.left = {(const void *)bytes, len}};
     const char *name;
 
     setup->slot = wire_get_u32(&r);

@@ -69,7 +69,7 @@ static void get_backends(struct wire_reader *r, struct worker_stats *report)
 
 bool worker_stats_decode(struct worker_stats *report, const char *bytes, size_t len)
 {
-    struct wire_reader r = {.bytes = bytes, .len = len};
+    struct wire_reader r = {.left = {(const void *)bytes, len}};
     size_t counters_len;
     const char *counters = wire_get_bytes(&r, &counters_len);
 

@@ -317,7 +317,7 @@ static void weigh_refusal(struct rollout *rollout)
 static void take_refusal(
     struct rollout *rollout, struct child *child, const struct message *m)
 {
-    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    struct wire_reader r = {.left = {(const void *)m->body, m->len}};
     const char *sentence = wire_get_text(&r);
     bool cannot_work = m->id == 0 && !child->up;
 

@@ -163,7 +163,7 @@ static void take_crypto(struct child *child, const char *text)
 
 static void take_hello(struct child *child, const struct message *m)
 {
-    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    struct wire_reader r = {.left = {(const void *)m->body, m->len}};
     const char *crypto = wire_get_text(&r);
 
     if (r.failed || crypto == NULL || child->up) {
@@ -179,7 +179,7 @@ static void take_hello(struct child *child, const struct message *m)
 
 static void take_pong(struct child *child, const struct message *m)
 {
-    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    struct wire_reader r = {.left = {(const void *)m->body, m->len}};
 
     child->log_lost = wire_get_u64(&r);
 }

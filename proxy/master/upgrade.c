@@ -229,7 +229,7 @@ void upgrade_begin(struct upgrade *u)
 
 static void inherit_sockets(struct master *m, struct message *message)
 {
-    struct wire_reader r = {.bytes = message->body, .len = message->len};
+    struct wire_reader r = {.left = {(const void *)message->body, message->len}};
     struct endpoint address;
     size_t len;
     const char *bytes = wire_get_bytes(&r, &len);

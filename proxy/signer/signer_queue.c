@@ -132,7 +132,7 @@ static bool read_datagram(struct requester *r, bool *misbehaves)
 {
     static unsigned char bytes[SIGNING_DATAGRAM_MAX];
     ssize_t len = recv(r->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC);
-    struct signing_reader reader = {.bytes = bytes, .left = (size_t)len};
+    struct signing_reader reader = {.left = {(const void *)bytes, (size_t)len}};
     struct signing_ask ask;
     unsigned count = 0;
 

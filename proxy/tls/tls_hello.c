@@ -3,53 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proxy/base/client_hello.h"
 #include "proxy/tls/tls_session.h"
 
-enum {
-    CONTENT_HANDSHAKE = 22,
-    CLIENT_HELLO = 1,
-    EXTENSION_GROUPS = 10,
-    EXTENSION_SIGALGS = 13,
-    EXTENSION_VERSIONS = 43,
-    RANDOM_LEN = 32,
-};
-
-/* Bytes left to read; once too few were left, `bad` stays. */
-struct cursor {
-    const unsigned char *at, *end;
-    bool bad;
-};
-
-static size_t left(const struct cursor *c)
-{
-    return (size_t)(c->end - c->at);
-}
-
-static uint32_t number(struct cursor *c, unsigned bytes)
-{
-    uint32_t value = 0;
-
-    if (left(c) < bytes) {
-        c->bad = true;
-        c->at = c->end;
-        return 0;
-    }
-    while (bytes-- > 0)
-        value = value << 8 | *c->at++;
-    return value;
-}
-
-/* The vector whose length stands in the next `bytes` bytes; what there is of it. */
-static struct cursor vector(struct cursor *c, unsigned bytes)
-{
-    size_t len = number(c, bytes);
-    struct cursor inner = {.at = c->at, .bad = len > left(c)};
-
-    c->bad |= inner.bad;
-    inner.end = inner.at + (inner.bad ? left(c) : len);
-    c->at = inner.end;
-    return inner;
-}
+enum { CONTENT_HANDSHAKE = 22, RECORD_VERSION = 3 /* the type, and the version */ };
 
 struct name {
     uint32_t number;
@@ -73,12 +30,6 @@ static const char *name_of(const struct name *names, uint32_t number)
     return NULL;
 }
 
-/* RFC 8701: values that mean nothing, sent to keep servers tolerant. */
-static bool is_grease(uint32_t value)
-{
-    return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
-}
-
 struct text {
     char *at;
     size_t room;
@@ -99,16 +50,16 @@ __attribute__((format(printf, 2, 3))) static void add(
 }
 
 static void add_list(
-    struct text *text, const char *title, struct cursor list, const struct name *names)
+    struct text *text, const char *title, struct bytes list, const struct name *names)
 {
     const char *separator = "";
+    uint32_t value;
 
     add(text, " %s=", title);
-    while (left(&list) >= 2) {
-        uint32_t value = number(&list, 2);
+    while (bytes_number(&list, 2, &value)) {
         const char *name = name_of(names, value);
 
-        if (is_grease(value))
+        if (client_hello_is_grease(value))
             continue;
         if (name != NULL)
             add(text, "%s%s", separator, name);
@@ -118,12 +69,12 @@ static void add_list(
     }
 }
 
-static void note_versions(struct tls_hello *hello, struct cursor list)
+static void note_versions(struct tls_hello *hello, struct bytes list)
 {
-    hello->tls12 = hello->older = false;
-    while (left(&list) >= 2) {
-        uint32_t version = number(&list, 2);
+    uint32_t version;
 
+    hello->tls12 = hello->older = false;
+    while (bytes_number(&list, 2, &version)) {
         hello->tls13 |= version == 0x0304;
         hello->tls12 |= version == 0x0303;
         hello->older |= version >= 0x0300 && version < 0x0303;
@@ -131,64 +82,52 @@ static void note_versions(struct tls_hello *hello, struct cursor list)
 }
 
 static void read_extensions(
-    struct tls_hello *hello, struct cursor *c, uint32_t legacy_version, struct text *text)
+    struct tls_hello *hello, const struct client_hello *parts, struct text *text)
 {
-    static unsigned char legacy[2];
-    struct cursor offered = {.at = legacy, .end = legacy + 2}, all = vector(c, 2);
-    struct cursor group_list = {0}, sigalgs = {0};
+    const unsigned char legacy[] = {(unsigned char)(parts->legacy_version >> 8),
+        (unsigned char)parts->legacy_version};
+    struct bytes offered = {legacy, sizeof(legacy)}, all = parts->extensions, body;
+    struct bytes group_list = {0}, sigalgs = {0};
+    uint16_t type;
 
-    legacy[0] = (unsigned char)(legacy_version >> 8);
-    legacy[1] = (unsigned char)legacy_version;
-    while (left(&all) >= 4) {
-        uint32_t type = number(&all, 2);
-        struct cursor body = vector(&all, 2);
-
-        if (type == EXTENSION_GROUPS)
-            group_list = vector(&body, 2);
-        else if (type == EXTENSION_SIGALGS)
-            sigalgs = vector(&body, 2);
-        else if (type == EXTENSION_VERSIONS)
-            offered = vector(&body, 1);
+    while (all.len >= 4) {
+        (void)client_hello_next_extension(&all, &type, &body);
+        if (type == CLIENT_HELLO_GROUPS)
+            (void)bytes_vector(&body, 2, &group_list);
+        else if (type == CLIENT_HELLO_SIGNATURE_SCHEMES)
+            (void)bytes_vector(&body, 2, &sigalgs);
+        else if (type == CLIENT_HELLO_VERSIONS)
+            (void)bytes_vector(&body, 1, &offered);
     }
     note_versions(hello, offered);
-    hello->has_groups = left(&group_list) > 0;
+    hello->has_groups = group_list.len > 0;
     add_list(text, "versions", offered, versions);
     add_list(text, "groups", group_list, groups);
-    add(text, " sigalgs=%zu", left(&sigalgs) / 2);
+    add(text, " sigalgs=%zu", sigalgs.len / 2);
 }
 
-static void read_hello(struct tls_hello *hello, struct cursor *c)
+static void read_hello(struct tls_hello *hello, struct bytes message)
 {
     struct text text = {hello->offered, sizeof(hello->offered)};
+    struct client_hello parts;
 
-    if (number(c, 1) != CLIENT_HELLO)
+    hello->complete = client_hello_read_message(&parts, message);
+    if (!hello->complete && parts.suites.len == 0)
         return;
-    struct cursor body = vector(c, 3);
-    uint32_t legacy_version = number(&body, 2);
-    for (int i = 0; i < RANDOM_LEN; i++)
-        number(&body, 1);
-    vector(&body, 1); /* session id */
-    struct cursor ciphers = vector(&body, 2);
-    vector(&body, 1); /* compression methods */
-    if (body.bad && left(&ciphers) == 0)
-        return;
-    add(&text, "ciphers=%zu", left(&ciphers) / 2);
-    read_extensions(hello, &body, legacy_version, &text);
-    hello->complete = !body.bad;
+    add(&text, "ciphers=%zu", parts.suites.len / 2);
+    read_extensions(hello, &parts, &text);
 }
 
 /* Handshake bytes out of the records they came in. */
-static size_t join_records(
-    const char *bytes, size_t len, unsigned char *message, size_t capacity)
+static size_t join_records(struct bytes records, unsigned char *message, size_t capacity)
 {
-    struct cursor c = {
-        .at = (const void *)bytes, .end = (const unsigned char *)bytes + len};
+    struct bytes header, record;
     size_t used = 0;
 
-    while (left(&c) > 5 && *c.at == CONTENT_HANDSHAKE) {
-        number(&c, 3);
-        struct cursor record = vector(&c, 2);
-        size_t n = left(&record) < capacity - used ? left(&record) : capacity - used;
+    while (records.len > TLS_RECORD_HEADER && records.at[0] == CONTENT_HANDSHAKE) {
+        (void)bytes_take(&records, RECORD_VERSION, &header);
+        (void)bytes_vector(&records, 2, &record);
+        size_t n = record.len < capacity - used ? record.len : capacity - used;
 
         memcpy(message + used, record.at, n);
         used += n;
@@ -199,10 +138,9 @@ static size_t join_records(
 void tls_hello_read(struct tls_hello *hello, const char *bytes, size_t len)
 {
     unsigned char message[4096];
-    struct cursor c = {.at = message};
+    const struct bytes records = {(const void *)bytes, len};
 
     *hello = (struct tls_hello){0};
-    c.end = message + join_records(bytes, len, message, sizeof(message));
-    if (left(&c) > 0)
-        read_hello(hello, &c);
+    read_hello(
+        hello, (struct bytes){message, join_records(records, message, sizeof(message))});
 }

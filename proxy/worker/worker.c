@@ -151,7 +151,7 @@ static void take_signer(struct worker *w, struct message *m)
 /* A connection that the master made, to see with its own eyes what we serve. */
 static void take_probe(struct worker *w, struct message *m)
 {
-    struct wire_reader r = {.bytes = m->body, .len = m->len};
+    struct wire_reader r = {.left = {(const void *)m->body, m->len}};
     const char *name = wire_get_text(&r);
     struct sockaddr_storage peer = {.ss_family = AF_UNIX};
     struct service *service;

@@ -14,7 +14,7 @@
 
 static struct service service;
 
-static bool inside(const struct hello *hello, struct span span)
+static bool inside(const struct hello *hello, struct bytes span)
 {
     return span.at == NULL ||
         (span.at >= hello->message.at &&
@@ -24,11 +24,11 @@ static bool inside(const struct hello *hello, struct span span)
 /* What was read lies within the message, and its lists are whole. */
 static void check(const struct hello *hello)
 {
-    const struct span all[] = {hello->session_id, hello->suites, hello->host_name,
+    const struct bytes all[] = {hello->session_id, hello->suites, hello->host_name,
         hello->groups, hello->signature_schemes, hello->key_shares, hello->protocols,
         hello->ticket, hello->identities, hello->binders};
-    struct span rest = hello->key_shares, item, identities = hello->identities,
-                binders = hello->binders;
+    struct bytes rest = hello->key_shares, item, identities = hello->identities,
+                 binders = hello->binders;
     uint16_t group;
     uint32_t age;
 

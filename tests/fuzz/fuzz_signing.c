@@ -22,7 +22,7 @@ static void expect_same(
 static void read_asks(const uint8_t *data, size_t size)
 {
     static struct signing_writer again;
-    struct signing_reader reader = {.bytes = data, .left = size};
+    struct signing_reader reader = {.left = {(const void *)data, size}};
     struct signing_ask ask;
 
     again.len = again.count = 0;
@@ -32,14 +32,14 @@ static void read_asks(const uint8_t *data, size_t size)
         if (again.count < SIGNING_ASKS_MAX)
             assert(signing_put_ask(&again, &ask));
     }
-    assert(reader.failed || reader.left == 0);
+    assert(reader.failed || reader.left.len == 0);
     expect_same(&again, data, size);
 }
 
 static void read_answers(const uint8_t *data, size_t size)
 {
     static struct signing_writer again;
-    struct signing_reader reader = {.bytes = data, .left = size};
+    struct signing_reader reader = {.left = {(const void *)data, size}};
     struct signing_answer answer;
 
     again.len = again.count = 0;
@@ -48,7 +48,7 @@ static void read_answers(const uint8_t *data, size_t size)
         assert(answer.signature >= data && answer.signature + answer.len <= data + size);
         assert(signing_put_answer(&again, &answer));
     }
-    assert(reader.failed || reader.left == 0);
+    assert(reader.failed || reader.left.len == 0);
     expect_same(&again, data, size);
 }
 

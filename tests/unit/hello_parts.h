@@ -27,7 +27,7 @@ static inline struct recorded record_hello(SSL *ssl)
     return recorded;
 }
 
-struct bytes {
+struct octets {
     const char *at;
     size_t len;
 };
@@ -115,7 +115,7 @@ static void put_extensions(struct buffer *to, const struct parts *parts)
 }
 
 /* Instead of the one of that type, or behind all. */
-static void put_in(struct parts *parts, struct bytes extension)
+static void put_in(struct parts *parts, struct octets extension)
 {
     size_t i = 0, last = parts->count;
 

@@ -65,7 +65,7 @@ static void every_extension_edited(void)
 }
 
 /* Instead of the one of that type, or besides. */
-static const struct bytes extensions[] = {
+static const struct octets extensions[] = {
     BYTES("\0\0\0\0"), /* server_name: empty list */
     BYTES("\0\0\0\4\0\0\1a"), /* usual */
     BYTES("\0\0\0\5\0\0\2a."), /* a dot behind */

@@ -24,7 +24,7 @@ static void every_byte_changed(void)
     }
 }
 
-static const struct bytes suite_lists[] = {
+static const struct octets suite_lists[] = {
     BYTES(""),
     BYTES("\x13\1"),
     BYTES("\x13\2"),
@@ -72,12 +72,12 @@ static void suites_of_all_kinds(void)
 
 static void heads_of_all_kinds(void)
 {
-    static const struct bytes compressions[] = {
+    static const struct octets compressions[] = {
         BYTES(""), BYTES("\0"), BYTES("\1"), BYTES("\1\0"), BYTES("\0\1"), BYTES("\0\0")};
     static const unsigned char versions[][2] = {{3, 0}, {3, 1}, {3, 2}, {3, 3}, {3, 4},
         {3, 5}, {2, 3}, {4, 3}, {0, 0}, {0xff, 0xff}};
     static const size_t ids[] = {0, 1, 31, 32, 33, 255};
-    static const struct bytes only_12 = BYTES("\0\x2b\2\3\3");
+    static const struct octets only_12 = BYTES("\0\x2b\2\3\3");
     char name[LINE_MAX_LEN];
 
     for (size_t k = 0; k < KINDS; k++) {

@@ -45,9 +45,9 @@ struct offer {
 struct psk_case {
     const char *name;
     struct offer offers[IDENTITIES];
-    struct bytes modes; /* the extension; NULL: none */
-    struct bytes besides; /* another extension, instead of the one of its type */
-    struct bytes suites; /* NULL: as they are */
+    struct octets modes; /* the extension; NULL: none */
+    struct octets besides; /* another extension, instead of the one of its type */
+    struct octets suites; /* NULL: as they are */
     uint16_t without; /* extensions of that type */
     bool binder_too_few, binder_too_many, not_last;
 };

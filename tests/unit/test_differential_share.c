@@ -123,7 +123,7 @@ static void put_list(struct parts *parts, size_t type, struct buffer *list)
 
     put_number(&extension, type, 2);
     put_vector(&extension, list, 2);
-    put_in(parts, (struct bytes){buffer_data(&extension), buffer_len(&extension)});
+    put_in(parts, (struct octets){buffer_data(&extension), buffer_len(&extension)});
     buffer_destroy(&extension);
     buffer_destroy(list);
 }

@@ -87,9 +87,9 @@ static struct buffer *ticket_of(struct parts *parts)
 
 static const struct hello_case {
     const char *name;
-    struct bytes besides; /* an extension, instead of the one of its type */
-    struct bytes suites; /* NULL: as they are */
-    struct bytes id; /* NULL: as it is */
+    struct octets besides; /* an extension, instead of the one of its type */
+    struct octets suites; /* NULL: as they are */
+    struct octets id; /* NULL: as it is */
     uint16_t without; /* extensions of that type; 0: none */
     size_t cut, longer; /* the ticket, by so many bytes */
     size_t damaged; /* its byte, counted from 1 */

@@ -42,7 +42,7 @@ static bool reads_shares(size_t count)
     struct hello hello;
 
     put(&body, 0x0303, 2);
-    for (size_t i = 0; i < HELLO_RANDOM; i++)
+    for (size_t i = 0; i < CLIENT_HELLO_RANDOM; i++)
         put(&body, i, 1);
     put(&body, 0, 1); /* session id */
     put(&body, 2, 2);

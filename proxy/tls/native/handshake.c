@@ -14,7 +14,7 @@
 
 enum { FALLBACK_SCSV = 0x5600 };
 
-static const char *find_protocol(const char *const *ours, struct span offered)
+static const char *find_protocol(const char *const *ours, struct bytes offered)
 {
     for (; *ours != NULL; ours++) {
         size_t len = strlen(*ours);
@@ -88,7 +88,7 @@ struct handshake *handshake_begin(SSL_CTX *context, const unsigned char *message
 void handshake_init(struct handshake *handshake, const struct handshake_version *version,
     const struct handshake_start *start)
 {
-    const struct span name = start->hello->host_name;
+    const struct bytes name = start->hello->host_name;
 
     handshake->version = version;
     handshake->output = start->output;

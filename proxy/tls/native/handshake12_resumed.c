@@ -10,8 +10,8 @@ static enum ticket_verdict find_session(
     const struct handshake_start *start, struct ticket *session)
 {
     const struct policy *policy = start->policy;
-    const struct span *ticket = &start->hello->ticket;
-    const struct span name = start->hello->host_name;
+    const struct bytes *ticket = &start->hello->ticket;
+    const struct bytes name = start->hello->host_name;
     enum ticket_verdict verdict = TICKET_UNKNOWN;
     uint64_t now = handshake_now();
     unsigned char host[SESSION_HOST];

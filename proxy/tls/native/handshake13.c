@@ -53,7 +53,7 @@ static struct handshake13 *make(const struct handshake_start *start)
 static bool agree(struct handshake13 *h, const struct handshake_start *start)
 {
     const struct hello *hello = start->hello;
-    struct span share;
+    struct bytes share;
 
     h->common.suite = policy_suite_13(start->policy, hello);
     h->common.group = policy_share(start->policy, hello, &share);

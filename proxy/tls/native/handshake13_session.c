@@ -11,7 +11,7 @@
 static bool find_ticket(
     struct handshake13 *h, const struct hello *hello, struct ticket *ticket)
 {
-    struct span rest = hello->identities, identity;
+    struct bytes rest = hello->identities, identity;
     uint64_t now = handshake_now();
     uint32_t age;
 
@@ -33,7 +33,7 @@ static bool find_ticket(
 
 /* RFC 8446, 4.2.11.2, and 6.2 for the alert. */
 static bool check_binder(
-    struct handshake13 *h, const struct hello *hello, struct span binder)
+    struct handshake13 *h, const struct hello *hello, struct bytes binder)
 {
     const struct digest *digest = h->common.suite->digest;
     const struct digest_part part = {hello->message.at, hello->until_binders};
@@ -49,9 +49,9 @@ static bool check_binder(
         handshake_fail(&h->common, SSL_AD_DECRYPT_ERROR, SSL_R_BINDER_DOES_NOT_VERIFY);
 }
 
-static struct span binder_at(const struct hello *hello, size_t index)
+static struct bytes binder_at(const struct hello *hello, size_t index)
 {
-    struct span rest = hello->binders, binder = {0};
+    struct bytes rest = hello->binders, binder = {0};
 
     for (size_t i = 0; i <= index; i++)
         (void)hello_next_binder(&rest, &binder);

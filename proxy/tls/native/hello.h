@@ -11,31 +11,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HELLO_RANDOM = 32, HELLO_SESSION_ID_MAX = 32, HELLO_NAME_MAX = 255 };
+#include "proxy/base/client_hello.h"
 
-struct span {
-    const unsigned char *at; /* NULL: the extension is not there */
-    size_t len;
-};
+enum { HELLO_SESSION_ID_MAX = 32 };
 
+/* `at` of what an extension has is NULL where the extension is not there. */
 struct hello {
-    struct span message; /* with its header of four bytes */
+    struct bytes message; /* with its header of four bytes */
     uint16_t legacy_version;
     const unsigned char *random;
-    struct span session_id;
-    struct span suites; /* two bytes each */
+    struct bytes session_id;
+    struct bytes suites; /* two bytes each */
     bool only_null_compression; /* else null is one of several */
     bool offers_12, offers_13; /* by supported_versions, or without it legacy_version */
 
     /* Of extensions: the inside of their list, where they are one. */
-    struct span host_name; /* without a NUL, 1 to HELLO_NAME_MAX bytes */
-    struct span groups, signature_schemes; /* two bytes each */
-    struct span key_shares; /* group, length, share, and so on; no group twice, each in
+    struct bytes host_name; /* without a NUL, 1 to CLIENT_HELLO_NAME_MAX bytes */
+    struct bytes groups, signature_schemes; /* two bytes each */
+    struct bytes key_shares; /* group, length, share, and so on; no group twice, each in
                                groups */
-    struct span protocols; /* of ALPN: a length byte and a name, and so on */
-    struct span ticket; /* of session_ticket, TLS 1.2; may be empty */
-    struct span identities; /* of pre_shared_key: length, identity, age, and so on */
-    struct span binders; /* length byte and binder, and so on; as many as identities */
+    struct bytes protocols; /* of ALPN: a length byte and a name, and so on */
+    struct bytes ticket; /* of session_ticket, TLS 1.2; may be empty */
+    struct bytes identities; /* of pre_shared_key: length, identity, age, and so on */
+    struct bytes binders; /* length byte and binder, and so on; as many as identities */
     size_t until_binders; /* bytes of the message that the binders are about */
     bool psk_dhe_ke; /* psk_key_exchange_modes has it */
     bool has_psk_modes, extended_master_secret, secure_renegotiation, point_formats;
@@ -46,13 +44,13 @@ struct hello {
 bool hello_read(struct hello *hello, const unsigned char *message, size_t len);
 
 /* Two bytes each: is `value` among them? */
-bool hello_lists(struct span list, uint16_t value);
+bool hello_lists(struct bytes list, uint16_t value);
 /* The first that is no GREASE (RFC 8701); 0: none. */
-uint16_t hello_first(struct span list);
+uint16_t hello_first(struct bytes list);
 
 /* Takes vectors off the front of `rest`; false at its end. */
-bool hello_next_share(struct span *rest, uint16_t *group, struct span *share);
-bool hello_next_identity(struct span *rest, struct span *identity, uint32_t *age);
-bool hello_next_binder(struct span *rest, struct span *binder);
+bool hello_next_share(struct bytes *rest, uint16_t *group, struct bytes *share);
+bool hello_next_identity(struct bytes *rest, struct bytes *identity, uint32_t *age);
+bool hello_next_binder(struct bytes *rest, struct bytes *binder);
 
 #endif

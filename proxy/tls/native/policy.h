@@ -76,7 +76,7 @@ const struct suite *policy_suite_12(
     const struct policy *policy, const struct policy *shown, const struct hello *hello);
 /* And the share that was sent for it. */
 const struct key_exchange_group *policy_share(
-    const struct policy *policy, const struct hello *hello, struct span *share);
+    const struct policy *policy, const struct hello *hello, struct bytes *share);
 const struct key_exchange_group *policy_group_12(
     const struct policy *policy, const struct hello *hello);
 /* And what OpenSSL would sign with. */

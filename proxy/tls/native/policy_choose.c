@@ -121,9 +121,9 @@ static size_t rank_of(const struct policy *policy, uint16_t group)
 /* OpenSSL 3.0 takes the client's first share that is of use, 3.5 the server's favourite
  * of them: ours are the cases in which both mean the same. */
 const struct key_exchange_group *policy_share(
-    const struct policy *policy, const struct hello *hello, struct span *share)
+    const struct policy *policy, const struct hello *hello, struct bytes *share)
 {
-    struct span rest = hello->key_shares, found;
+    struct bytes rest = hello->key_shares, found;
     size_t chosen = policy->agreed->group_count;
     uint16_t group;
 
