@@ -98,8 +98,10 @@ static void add_members(
 
 static void write_title(struct family *f)
 {
-    static const char *const suffixes[] = {
-        [METRIC_COUNTER] = "_total", [METRIC_GAUGE] = "", [METRIC_INFO] = "_info"};
+    static const char *const suffixes[] = {[METRIC_COUNTER] = "_total",
+        [METRIC_GAUGE] = "",
+        [METRIC_HISTOGRAM] = "",
+        [METRIC_INFO] = "_info"};
     const struct metric *m = f->metric;
     bool open = f->format == EXPOSITION_OPENMETRICS;
     const char *suffix = open ? "" : suffixes[m->kind];
@@ -143,11 +145,36 @@ static bool value_text(const json_t *value, char *text, size_t size)
     return true;
 }
 
+/* Those of the table have no labels but their bounds. */
+static void write_histogram(struct family *f, const json_t *histogram)
+{
+    json_t *buckets = json_object_get(histogram, "buckets"), *count;
+    const char *bound;
+    char number[40];
+
+    if (!json_is_object(buckets))
+        return;
+    write_title(f);
+    json_object_foreach(buckets, bound, count)
+    {
+        if (value_text(count, number, sizeof(number)))
+            buffer_printf(f->out, "%s_bucket{le=\"%s\"} %s\n", f->name, bound, number);
+    }
+    if (value_text(json_object_get(histogram, "sum"), number, sizeof(number)))
+        buffer_printf(f->out, "%s_sum %s\n", f->name, number);
+    if (value_text(json_object_get(histogram, "count"), number, sizeof(number)))
+        buffer_printf(f->out, "%s_count %s\n", f->name, number);
+}
+
 static void write_sample(
     struct family *f, const struct labels *labels, const json_t *value)
 {
     char head[LABELS_MAX + NAME_MAX_LEN + 8], number[40] = "1";
 
+    if (f->metric->kind == METRIC_HISTOGRAM) {
+        write_histogram(f, value);
+        return;
+    }
     if (f->metric->kind != METRIC_INFO && !value_text(value, number, sizeof(number)))
         return;
     if (!f->titled)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "proxy/base/end_reason.h"
+#include "proxy/base/latency.h"
 #include "proxy/base/tls_counts.h"
 
 /* field (and name in `status --json`), kind, name in /metrics, unit, meaning */
@@ -42,14 +43,48 @@
     X(handshakes_in_progress, GAUGE, "handshakes_in_progress", "",                       \
         "Connections whose handshake is not complete.")
 
+/* Where a connection is in its life, named after what is awaited; see client.h. */
+#define CLIENT_STATES(X)                                                                 \
+    X(HANDSHAKE, "handshake")                                                            \
+    X(AWAIT_HEAD, "await_head")                                                          \
+    X(EXCHANGE, "exchange")                                                              \
+    X(TUNNEL, "tunnel")                                                                  \
+    X(LINGER, "linger")                                                                  \
+    X(CLOSED, "closed")
+
+enum client_state {
+#define X(name, text) CLIENT_##name,
+    CLIENT_STATES(X)
+#undef X
+        CLIENT_STATE_COUNT
+};
+
+/* field (and name in the JSON), name in /metrics, meaning */
+#define LATENCIES(X)                                                                     \
+    X(handshake, "handshake_seconds",                                                    \
+        "From accept() to the end of a completed handshake.")                            \
+    X(backend_connect, "backend_connect_seconds",                                        \
+        "For a backend to accept a connection.")                                         \
+    X(first_byte, "first_byte_seconds",                                                  \
+        "From a request's head to the first byte of its reply.")                         \
+    X(total, "request_seconds", "From a request's head to the end of its exchange.")
+
 /* Nothing but uint64_t: it is added up as an array. */
 struct counters {
 #define X(field, kind, name, unit, meaning) uint64_t field;
     COUNTERS(X)
 #undef X
     uint64_t ends[END_REASON_COUNT];
+    uint64_t states[CLIENT_STATE_COUNT]; /* gauges */
+#define X(field, name, meaning) struct latency field;
+    struct latencies {
+        LATENCIES(X)
+    } latency;
+#undef X
     struct tls_counts tls; /* of handshakes_full, _resumed and _failed */
 };
+
+const char *client_state_text(enum client_state state);
 
 void counters_add(struct counters *sum, const struct counters *one);
 

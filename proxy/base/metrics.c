@@ -2,8 +2,10 @@
 
 #include "proxy/base/counters.h"
 
-const char *const metric_kind_names[] = {
-    [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_INFO] = "info"};
+const char *const metric_kind_names[] = {[METRIC_COUNTER] = "counter",
+    [METRIC_GAUGE] = "gauge",
+    [METRIC_HISTOGRAM] = "histogram",
+    [METRIC_INFO] = "info"};
 
 #define C METRIC_COUNTER
 #define G METRIC_GAUGE
@@ -14,6 +16,14 @@ const struct metric metrics[] = {
     {name, METRIC_##kind, unit, meaning, "counters." #field},
     COUNTERS(X)
 #undef X
+#define X(field, name, meaning) \
+    {name, METRIC_HISTOGRAM, "seconds", meaning, "latency." #field},
+    LATENCIES(X)
+#undef X
+    {"connections_by_state", G, "", "Connections of clients now, by what they wait for.",
+        "states.*state"},
+    {"responses", C, "", "Requests that have ended, by service, method and first digit of "
+        "the status.", "responses.*service.*method.*code"},
     {"handshakes_by_engine", C, "", "Completed handshakes by what did them.",
         "tls.engines.*engine"},
     {"handshakes_by_version", C, "", "Completed handshakes by version of TLS.",
@@ -30,6 +40,7 @@ const struct metric metrics[] = {
     {"build", METRIC_INFO, "", "What runs.", "(version,crypto)"},
     {"uptime_seconds", G, "seconds", "Since the master started.", "uptime"},
     {"generation", G, "", "Number of the configuration that is served.", "generation"},
+    {"reloads", C, "", "Reloads by outcome.", "reloads.*outcome"},
     {"last_reload_success", G, "", "Whether the last reload was accepted.",
         "last_reload.ok"},
     {"last_reload_timestamp_seconds", G, "seconds", "When the last reload ended.",
@@ -42,6 +53,18 @@ const struct metric metrics[] = {
     {"certificate_not_after_timestamp_seconds", G, "seconds",
         "Until when a certificate that is served is valid.",
         "services[service=name].certificates[file,serial].not_after"},
+    {"certificate_differs_from_disk", G, "",
+        "Whether a certificate that is served is not on disk any more.",
+        "services[service=name].certificates[file,serial].differs"},
+    {"ca_not_after_timestamp_seconds", G, "seconds",
+        "Until when a CA of client certificates is valid.",
+        "services[service=name].cas[subject].not_after"},
+    {"crl_next_update_timestamp_seconds", G, "seconds",
+        "Until when a revocation list is good: its nextUpdate.",
+        "services[service=name].crls[issuer].next_update"},
+    {"ticket_keys", G, "", "Keys of session tickets.", "tickets.keys"},
+    {"ticket_key_age_seconds", G, "seconds", "Age of the key that seals session tickets.",
+        "tickets.age"},
     {"backend_up", G, "", "Whether a backend is not known to be down.",
         "services[service=name].backends[backend=address].up"},
     {"descriptors_limit", G, "", "Descriptors that a process may have.",
@@ -55,6 +78,13 @@ const struct metric metrics[] = {
         "workers[worker].restarts"},
     {"worker_connections", G, "", "Connections of clients now, by worker.",
         "workers[worker].connections"},
+    {"worker_loop_lag_seconds", G, "seconds",
+        "How long the last question waited until a worker's loop answered it.",
+        "workers[worker].loop_lag"},
+    {"worker_resident_bytes", G, "bytes", "Memory of a worker that is resident.",
+        "workers[worker].rss"},
+    {"worker_descriptors", G, "", "Connections of a worker, to clients and to backends.",
+        "workers[worker].descriptors"},
     {"worker_lost_log_lines", C, "", "Log lines that could not be written.",
         "workers[worker].log_lines_lost"},
     {"worker_page_faults", C, "", "Minor page faults of a worker.",

@@ -11,15 +11,16 @@
  *     services[service=name].x      the same, with another name for the label
  *     (version,crypto)              labels of the object itself
  *
- * Values are numbers, true and false (1 and 0), or times in RFC 3339 (seconds since
- * 1970). What is missing or null has no value.
+ * A histogram's is an object with count, sum and buckets. Values are numbers, true and
+ * false (1 and 0), or times in RFC 3339 (seconds since 1970). What is missing or null has
+ * no value.
  */
 #ifndef WLBPROXY_BASE_METRICS_H
 #define WLBPROXY_BASE_METRICS_H
 
 #include <stddef.h>
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_INFO };
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_INFO };
 
 struct metric {
     const char *name; /* without "wlbproxy_" and "_total" */

@@ -13,6 +13,10 @@ size_t worker_stats_encode(
     struct wire_writer w = {.bytes = bytes, .capacity = capacity};
 
     wire_put_bytes(&w, &report->counters, sizeof(report->counters));
+    wire_put_u32(&w, (uint32_t)report->services.count);
+    wire_put_bytes(&w, report->services.items,
+        report->services.count * sizeof(report->services.items[0]));
+    wire_put_u32(&w, report->backend_connections);
     wire_put_u64(&w, report->log_lost);
     wire_put_u64(&w, report->page_faults);
     wire_put_u32(&w, (uint32_t)report->generation_count);
@@ -30,14 +34,39 @@ size_t worker_stats_encode(
     return w.len;
 }
 
+/* Into JSON and to a terminal. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+            *text = '?';
+    }
+}
+
 static void get_text(struct wire_reader *r, char *text, size_t size)
 {
     const char *got = wire_get_text(r);
 
     snprintf(text, size, "%s", got != NULL ? got : "");
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
-            *text = '?'; /* it goes to a terminal */
+    make_printable(text);
+}
+
+static void get_services(struct wire_reader *r, struct service_counts_list *services)
+{
+    const size_t count = wire_get_u32(r);
+    size_t len;
+    const char *items = wire_get_bytes(r, &len);
+
+    if (count > SERVICE_COUNTS_MAX || len != count * sizeof(services->items[0])) {
+        r->failed = true;
+        return;
+    }
+    services->count = count;
+    if (count > 0)
+        memcpy(services->items, items, len);
+    for (size_t i = 0; i < count; i++) {
+        services->items[i].service[SERVICE_COUNTS_NAME - 1] = '\0';
+        make_printable(services->items[i].service);
     }
 }
 
@@ -77,6 +106,8 @@ bool worker_stats_decode(struct worker_stats *report, const char *bytes, size_t 
     if (counters_len != sizeof(report->counters))
         return false;
     memcpy(&report->counters, counters, counters_len);
+    get_services(&r, &report->services);
+    report->backend_connections = wire_get_u32(&r);
     report->log_lost = wire_get_u64(&r);
     report->page_faults = wire_get_u64(&r);
     get_generations(&r, report);

@@ -11,6 +11,7 @@
 
 #include "config/endpoint.h"
 #include "proxy/base/counters.h"
+#include "proxy/base/service_counts.h"
 
 enum { REPORT_GENERATIONS_MAX = 64, REPORT_BACKENDS_MAX = 64, REPORT_NAME_MAX = 64 };
 
@@ -27,7 +28,11 @@ struct worker_backend_stats {
 
 struct worker_stats {
     struct counters counters;
+    struct service_counts_list services;
+    uint32_t backend_connections;
     uint64_t log_lost;
+    double
+        answered_after; /* s: how long the question waited for its loop; the master's */
     uint64_t page_faults; /* minor ones: memory that the kernel had to map */
     struct worker_generation_stats
         generations[REPORT_GENERATIONS_MAX]; /* the oldest first */

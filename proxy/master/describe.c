@@ -6,6 +6,7 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/trust.h"
 #include "config/remedy.h"
 #include "proxy/base/log.h"
 #include "proxy/base/utf8_json.h"
@@ -95,6 +96,37 @@ json_t *describe_services(const struct plan *plan)
                 "certificates", describe_certificates(&plan->services[i], settings)));
     }
     return list;
+}
+
+static void add_trust(json_t *object, const struct plan_service *service)
+{
+    struct trust_member *members;
+    size_t count = trust_members(service->ca, service->crl, &members);
+    json_t *authorities = json_array(), *lists = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        const struct trust_member *it = &members[i];
+
+        if (it->is_list)
+            json_array_append_new(lists,
+                json_pack("{so so}", "issuer", utf8_json(it->title), "next_update",
+                    describe_time(it->to)));
+        else
+            json_array_append_new(authorities,
+                json_pack("{so so}", "subject", utf8_json(it->title), "not_after",
+                    describe_time(it->to)));
+    }
+    json_object_set_new(object, "cas", authorities);
+    json_object_set_new(object, "crls", lists);
+    free(members);
+}
+
+void describe_trust(json_t *services, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->settings->service_count; i++) {
+        if (plan->services[i].ca != NULL)
+            add_trust(json_array_get(services, i), &plan->services[i]);
+    }
 }
 
 static const char *severity_text(enum severity severity)

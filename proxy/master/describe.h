@@ -23,6 +23,8 @@ json_t *describe_certificate(
 json_t *describe_certificates(
     const struct plan_service *service, const struct service_settings *settings);
 json_t *describe_services(const struct plan *plan);
+/* Adds to each service what its clients' certificates are verified with: cas, crls. */
+void describe_trust(json_t *services, const struct plan *plan);
 json_t *describe_findings(const struct findings *findings);
 json_t *describe_time(time_t when);
 

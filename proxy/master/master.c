@@ -181,9 +181,11 @@ static bool on_begin(struct reload *reload, const struct plan *plan, struct erro
 
     m->identity = plan->identity;
     tickets_set_lifetime(&m->tickets, plan->settings->ticket_lifetime);
-    if (m->tickets.count == 0 &&
-        !tickets_rotate(&m->tickets, plan->settings->ticket_rotation, err))
-        return false;
+    if (m->tickets.count == 0) {
+        if (!tickets_rotate(&m->tickets, plan->settings->ticket_rotation, err))
+            return false;
+        m->tickets_began = uv_now(&m->loop);
+    }
     log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"",
         WLB_VERSION, (int)getpid(), m->config_path, m->identity.name);
     reload->slots = slots_for(plan->settings);
@@ -222,6 +224,7 @@ bool master_rotate_tickets(struct master *m, const char *reason, struct error *e
         log_error("event=ticket_keys_not_rotated reason=\"%s\"", err->text);
         return false;
     }
+    m->tickets_began = uv_now(&m->loop);
     log_info("event=ticket_keys_rotated reason=%s keys=%u", reason, m->tickets.count);
     master_send_tickets(m);
     if (uv_is_active((uv_handle_t *)&m->rotation))

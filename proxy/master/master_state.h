@@ -33,6 +33,7 @@ struct master {
     struct program program;
     struct identity identity;
     struct ticket_keys tickets;
+    uint64_t tickets_began; /* ms, by the loop's clock: the newest; 0: inherited */
     char *certificates; /* of the plan that is served; NULL: none yet */
     struct control_server control;
     struct master_admin admin;

@@ -137,6 +137,12 @@ static void finish(struct reload *r, const struct error *refusal, bool unchanged
         r->events->start_failed(r, refusal);
         return;
     }
+    if (r->last_when != 0)
+        reload_history_add(&r->history,
+            refusal != NULL ? RELOAD_REFUSED
+                : unchanged ? RELOAD_UNCHANGED
+                            : RELOAD_APPLIED,
+            serving(r), refusal);
     r->last_ok = refusal == NULL;
     r->last_when = time(NULL);
     if (refusal != NULL)

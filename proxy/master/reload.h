@@ -21,6 +21,7 @@
 #include "proxy/base/error.h"
 #include "proxy/base/list.h"
 #include "proxy/ipc/log_files.h"
+#include "proxy/master/reload_history.h"
 #include "proxy/master/restart_needed.h"
 #include "proxy/master/rollout.h"
 #include "proxy/master/sockets.h"
@@ -86,6 +87,7 @@ struct reload {
     struct list waiting; /* for a reload that has not begun */
     struct list answered; /* by the one on its way */
     bool last_ok;
+    struct reload_history history; /* of reloads; the start is none */
     time_t last_when; /* 0: never reloaded */
     struct error last_err;
 };

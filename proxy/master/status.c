@@ -108,6 +108,7 @@ static void begin(struct status *s)
         s->due[i] =
             m->supervisor.slots[i].child != NULL && m->supervisor.slots[i].child->up;
     uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
+    s->asked = uv_hrtime();
     supervisor_broadcast(&m->supervisor, &question);
     s->signer_due = !supervisor_is_empty(&m->signers) && m->signers.slots[0].child->up;
     supervisor_broadcast(&m->signers, &question);
@@ -130,10 +131,12 @@ void status_take(struct status *s, struct child *child, const struct message *m)
         return;
     report = memory_raw(sizeof(*report));
     s->due[child->slot] = false;
-    if (worker_stats_decode(report, m->body, m->len))
+    if (worker_stats_decode(report, m->body, m->len)) {
+        report->answered_after = (double)(uv_hrtime() - s->asked) / 1e9;
         s->reports[child->slot] = report;
-    else
+    } else {
         free(report);
+    }
     look_whether_complete(s);
 }
 

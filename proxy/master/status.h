@@ -34,6 +34,7 @@ struct status {
     struct master *master;
     uv_timer_t answer_timer;
     struct list waiting;
+    uint64_t asked; /* ns, by uv_hrtime() */
     uint32_t question; /* id of the one on its way */
     bool asking;
     bool due[SUPERVISOR_SLOTS_MAX];

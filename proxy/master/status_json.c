@@ -1,5 +1,6 @@
 #include "proxy/master/status_json.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +36,31 @@ static json_t *backends_json(const struct worker_stats *report)
     return list;
 }
 
+/* 0: not known. */
+static uint64_t resident_bytes(pid_t pid)
+{
+    char path[40];
+    unsigned long long pages = 0;
+    FILE *statm;
+
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    statm = fopen(path, "re");
+    if (statm == NULL)
+        return 0;
+    if (fscanf(statm, "%*u %llu", &pages) != 1)
+        pages = 0;
+    fclose(statm);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void set_resident(json_t *object, const struct child *child)
+{
+    uint64_t bytes = resident_bytes(child->pid);
+
+    if (bytes > 0)
+        json_object_set_new(object, "rss", json_integer((json_int_t)bytes));
+}
+
 static json_t *worker_json(
     const struct master *m, unsigned slot, const struct worker_stats *report)
 {
@@ -48,10 +74,14 @@ static json_t *worker_json(
                 (json_int_t)child->serving, "uptime",
                 (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
                 child->crypto));
+    if (child != NULL)
+        set_resident(object, child);
     if (report != NULL)
         json_object_update_new(object,
-            json_pack("{sI sI sI so so so}", "connections",
-                (json_int_t)report->counters.connections, "log_lines_lost",
+            json_pack("{sI sI sf sI sI so so so}", "connections",
+                (json_int_t)report->counters.connections, "descriptors",
+                (json_int_t)(report->counters.connections + report->backend_connections),
+                "loop_lag", report->answered_after, "log_lines_lost",
                 (json_int_t)report->log_lost, "page_faults",
                 (json_int_t)report->page_faults, "counters",
                 counters_json(&report->counters), "ends", ends_json(&report->counters),
@@ -136,6 +166,27 @@ static void add_backends(
     }
 }
 
+static bool has_credential(
+    const struct plan_service *service, const struct credential *credential)
+{
+    for (size_t i = 0; i < service->credential_count; i++) {
+        if (credential_equal(service->credentials[i], credential))
+            return true;
+    }
+    return false;
+}
+
+/* To each certificate of a service, whether it is on disk as it is served. */
+static void add_differences(
+    json_t *service, const struct plan_service *served, const struct plan_service *there)
+{
+    const json_t *certificates = json_object_get(service, "certificates");
+
+    for (size_t i = 0; i < served->credential_count; i++)
+        json_object_set_new(json_array_get(certificates, i), "differs",
+            json_boolean(!has_credential(there, served->credentials[i])));
+}
+
 /* Adds to each service what lies on disk for it. */
 static void add_disk(json_t *services, const struct plan *served, const struct plan *disk)
 {
@@ -153,6 +204,7 @@ static void add_disk(json_t *services, const struct plan *served, const struct p
         }
         json_object_set_new(object, "differs",
             json_boolean(!same_certificates(&served->services[i], there)));
+        add_differences(object, &served->services[i], there);
         json_object_set_new(object, "disk",
             describe_certificates(
                 there, &disk->settings->services[there - disk->services]));
@@ -212,6 +264,17 @@ static json_t *last_reload_json(const struct reload *reload)
     return object;
 }
 
+/* An heir does not know how old the keys are. */
+static void set_tickets(json_t *status, const struct master *m)
+{
+    json_t *object = json_pack("{sI}", "keys", (json_int_t)m->tickets.count);
+
+    if (m->tickets_began != 0)
+        json_object_set_new(object, "age",
+            json_integer((json_int_t)((uv_now(&m->loop) - m->tickets_began) / 1000)));
+    json_object_set_new(status, "tickets", object);
+}
+
 static json_t *workers_json(const struct master *m, struct worker_stats *const *reports)
 {
     json_t *list = json_array();
@@ -224,14 +287,21 @@ static json_t *workers_json(const struct master *m, struct worker_stats *const *
 static void set_sums(
     json_t *status, const struct master *m, struct worker_stats *const *reports)
 {
+    static struct service_counts_list services;
     struct counters sum;
 
     memset(&sum, 0, sizeof(sum));
+    services.count = 0;
     for (unsigned i = 0; i < m->supervisor.count; i++) {
-        if (reports[i] != NULL)
-            counters_add(&sum, &reports[i]->counters);
+        if (reports[i] == NULL)
+            continue;
+        counters_add(&sum, &reports[i]->counters);
+        service_counts_sum(&services, &reports[i]->services);
     }
     json_object_set_new(status, "counters", counters_json(&sum));
+    json_object_set_new(status, "states", states_json(&sum));
+    json_object_set_new(status, "latency", latencies_json(&sum));
+    json_object_set_new(status, "responses", responses_json(&services));
     json_object_set_new(status, "ends", ends_json(&sum));
     json_object_set_new(status, "tls", tally_json(&sum.tls));
 }
@@ -300,12 +370,17 @@ json_t *status_json(const struct master *m, struct worker_stats *const *reports,
                 status, "crypto", json_string(m->supervisor.slots[i].child->crypto));
     }
     json_object_set_new(status, "last_reload", last_reload_json(&m->reload));
+    json_object_set_new(status, "reloads", reload_history_counts(&m->reload.history));
+    json_object_set_new(
+        status, "reload_history", reload_history_json(&m->reload.history));
+    set_tickets(status, m);
     json_object_set_new(status, "descriptors", descriptors_json(current->plan));
     json_object_set_new(status, "generations", generations_json(m, reports, current->id));
     json_object_set_new(status, "workers", workers_json(m, reports));
     json_object_set_new(status, "signer", signer_json(m, signer));
     set_disk(status, services, current->plan, disk);
     add_backends(services, m, reports);
+    describe_trust(services, current->plan);
     json_object_set_new(status, "services", services);
     set_sums(status, m, reports);
     return status;

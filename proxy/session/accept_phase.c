@@ -77,6 +77,8 @@ void handshake_done(struct client *c)
     if (tls == NULL)
         return;
     tls_counts_count(&c->clients->counters.tls, tls);
+    latency_add(&c->clients->counters.latency.handshake,
+        loop_now(c->clients->loop) - c->accepted);
     if (tls_is_resumed(tls))
         c->clients->counters.handshakes_resumed++;
     else

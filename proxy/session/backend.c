@@ -67,6 +67,7 @@ static void begin_connecting(struct backend *b)
     const struct endpoint *endpoint = &b->address->endpoint;
 
     b->clients->counters.backend_connects++;
+    b->began = loop_now(b->clients->loop);
     stream_connect(&b->stream, b->clients->loop, &stream_events,
         (const struct sockaddr *)&endpoint->address, endpoint->len);
     loop_arm(b->clients->loop, &b->deadline, b->service->settings->connect_timeout);
@@ -336,6 +337,8 @@ static void on_opened(struct stream *s)
     struct backend *b = backend_of(s);
 
     deadline_disarm(&b->deadline);
+    latency_add(&b->clients->counters.latency.backend_connect,
+        loop_now(b->clients->loop) - b->began);
     if (balancer_connected(b->address))
         log_health(b, NULL);
     if (b->state == BACKEND_PROBING) {

@@ -55,6 +55,7 @@ struct backend {
         link; /* in clients->connecting, the service's idle ones, or the free_list */
     struct list unused; /* in clients->unused: idle ones and probes of all services */
     struct deadline deadline; /* connect_timeout, backend_idle_timeout */
+    uint64_t began; /* ms: when it began to connect */
     uint64_t received; /* bytes since it was acquired */
     bool reused; /* it has served another request before */
     bool trial; /* see balancer_choose() */

@@ -12,21 +12,12 @@ enum { UNPARSED_MAX = 32 * 1024 };
 
 /* ---- states and deadlines ---- */
 
-const char *client_state_text(enum client_state state)
-{
-    static const char *const texts[] = {
-#define X(name, text) text,
-        CLIENT_STATES(X)
-#undef X
-    };
-
-    return texts[state];
-}
-
 static void change_state(struct client *c, enum client_state next)
 {
     log_debug("event=state conn=%u from=%s to=%s", c->id,
         client_state_text((enum client_state)c->state), client_state_text(next));
+    c->clients->counters.states[c->state]--;
+    c->clients->counters.states[next]++;
     c->state = (uint8_t)next;
     list_remove(&c->idle);
 }

@@ -34,20 +34,9 @@ struct tunnel;
  *       |   '--------> LINGER <--------+------------------'
  *       |                |
  *       '--------------> CLOSED <---- from any state: nothing more can be delivered
+ *
+ * enum client_state is in counters.h, which has a gauge for each of them.
  */
-#define CLIENT_STATES(X)                                                                 \
-    X(HANDSHAKE, "handshake")                                                            \
-    X(AWAIT_HEAD, "await_head")                                                          \
-    X(EXCHANGE, "exchange")                                                              \
-    X(TUNNEL, "tunnel")                                                                  \
-    X(LINGER, "linger")                                                                  \
-    X(CLOSED, "closed")
-
-enum client_state {
-#define X(name, text) CLIENT_##name,
-    CLIENT_STATES(X)
-#undef X
-};
 
 /* How far the client has ended. */
 enum client_end { CLIENT_TALKS, CLIENT_SAID_CLOSE, CLIENT_SENT_FIN };
@@ -87,8 +76,6 @@ struct client {
     bool makes_room; /* LINGER: ended for a new one, counted in clients->leaving */
     bool full; /* it does not read as fast as we write */
 };
-
-const char *client_state_text(enum client_state state);
 
 /* The one place that changes the state; `limit` (ms) is how long it may last. */
 void client_enter(struct client *c, enum client_state next, uint64_t limit);

@@ -109,6 +109,7 @@ static void on_closed(struct stream *s)
 
     list_remove(&c->link);
     clients->counters.connections--;
+    clients->counters.states[c->state]--;
     clients->leaving -= c->makes_room;
     c->generation->clients--;
     source_leave(c->source);
@@ -340,6 +341,7 @@ static struct client *make(struct clients *clients, struct service *service,
     list_append(&clients->clients, &c->link);
     list_append(&clients->handshaking, &c->handshaking);
     clients->counters.connections++;
+    clients->counters.states[CLIENT_HANDSHAKE]++;
     clients->counters.handshakes_in_progress++;
     return c;
 }

@@ -194,6 +194,16 @@ struct counters *clients_counters(struct clients *clients)
     return &clients->counters;
 }
 
+const struct service_counts_list *clients_services(const struct clients *clients)
+{
+    return &clients->services;
+}
+
+uint32_t clients_backends(const struct clients *clients)
+{
+    return clients->backend_count;
+}
+
 uint32_t clients_count(const struct clients *clients)
 {
     return (uint32_t)clients->counters.connections;

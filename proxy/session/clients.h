@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 
 #include "proxy/base/counters.h"
+#include "proxy/base/service_counts.h"
 
 struct clients;
 struct loop;
@@ -34,6 +35,8 @@ struct clients *clients_new(struct loop *loop);
 void clients_free(struct clients *clients);
 
 struct counters *clients_counters(struct clients *clients);
+const struct service_counts_list *clients_services(const struct clients *clients);
+uint32_t clients_backends(const struct clients *clients); /* connections to them */
 
 /* Takes over fd (accepted, non-blocking) for a service of the current generation, takes a
  * reference on it. `peer` is copied. May refuse by admission limits: then fd is closed.

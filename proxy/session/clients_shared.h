@@ -11,6 +11,7 @@
 #include "proxy/base/buffer.h"
 #include "proxy/base/counters.h"
 #include "proxy/base/list.h"
+#include "proxy/base/service_counts.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/loop.h"
 #include "proxy/session/denied_log.h"
@@ -22,6 +23,7 @@ struct admission;
 struct clients {
     struct loop *loop;
     struct counters counters;
+    struct service_counts_list services;
     struct admission *admission;
     struct list clients; /* struct client.link */
     struct list handshaking; /* struct client.handshaking: oldest first */

@@ -109,6 +109,8 @@ static void record_refused_head(
         .first_byte = loop_now(c->clients->loop),
     };
 
+    service_counts_add(
+        &c->clients->services, c->service->settings->name, METHOD_OTHER, status);
     access_close(access_open(c, NULL, ""), &outcome);
 }
 

@@ -42,6 +42,7 @@ static struct exchange *make(
 
     x->client = c;
     x->done = done;
+    x->began = loop_now(c->clients->loop);
     exchange_up_init(x, head);
     x->id = request_id_of(head);
     x->record = access_open(c, head, x->id.text);
@@ -77,6 +78,18 @@ void exchange_free_unused(struct list *link)
     free(x);
 }
 
+static void count(const struct exchange *x)
+{
+    struct clients *clients = x->client->clients;
+    struct latencies *latency = &clients->counters.latency;
+
+    service_counts_add(&clients->services, x->client->service->settings->name,
+        x->facts.method, x->status);
+    latency_add(&latency->total, loop_now(clients->loop) - x->began);
+    if (x->first_byte != 0)
+        latency_add(&latency->first_byte, x->first_byte - x->began);
+}
+
 static void close_exchange(struct exchange *x, enum end_reason reason)
 {
     struct client *c = x->client;
@@ -91,6 +104,7 @@ static void close_exchange(struct exchange *x, enum end_reason reason)
         .backend = backend_address_text(x->address),
     };
 
+    count(x);
     access_close(x->record, &outcome);
     backend_abort(&x->backend);
     backend_address_keep(&x->address, NULL);

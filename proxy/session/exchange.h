@@ -34,6 +34,7 @@
 #include "proxy/base/buffer.h"
 #include "proxy/base/end_reason.h"
 #include "proxy/base/list.h"
+#include "proxy/base/service_counts.h"
 #include "proxy/http/chunked_encode.h"
 #include "proxy/session/pace.h"
 #include "proxy/session/request_id.h"
@@ -61,6 +62,7 @@ enum awaited { AWAITED_NOBODY, AWAITED_REQUEST, AWAITED_BACKEND, AWAITED_READER 
 
 /* What the request's head said. */
 struct request_facts {
+    enum method_class method;
     unsigned minor; /* HTTP/1.minor */
     bool to_head; /* the method is HEAD */
     bool keep_alive; /* the client's connection may stay open */
@@ -87,6 +89,7 @@ struct exchange {
     struct access_record *record; /* owned; NULL: no access log, or handed on */
     struct request_id id;
     struct list link; /* in clients->exchanges while spare */
+    uint64_t began; /* ms: when the request's head was complete */
     uint64_t asked; /* ms: when the backend's connection was acquired */
     uint64_t first_byte; /* ms: when the reply began to be written; 0: not yet */
     uint64_t received, sent; /* body bytes */

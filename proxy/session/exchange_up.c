@@ -82,6 +82,7 @@ static bool is_authorized(const struct head *head)
 static struct request_facts facts_of(const struct exchange *x, const struct head *head)
 {
     return (struct request_facts){
+        .method = method_class_of(head->method.text, head->method.len),
         .minor = head->minor,
         .to_head = span_is(head->method, "HEAD"),
         .keep_alive = head->keep_alive,

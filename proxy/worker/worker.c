@@ -28,7 +28,7 @@
 
 enum {
     DRAIN_DEFAULT = 30000,
-    REPLY_MAX = 32 * 1024,
+    REPLY_MAX = CHANNEL_BODY_MAX,
     CONFIRM_LOOK = 1, /* ms */
     CONFIRM_LOOKS = 1000,
     HEAP_KEPT = 4 << 20, /* bytes of freed memory at the end of the heap */

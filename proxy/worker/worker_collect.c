@@ -52,6 +52,8 @@ void worker_collect(const struct worker *w, struct worker_stats *report)
 {
     memset(report, 0, sizeof(*report));
     report->counters = *clients_counters(w->clients);
+    report->services = *clients_services(w->clients);
+    report->backend_connections = clients_backends(w->clients);
     report->log_lost = log_lost();
     report->page_faults = page_faults();
     log_generations(w, report);

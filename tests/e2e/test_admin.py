@@ -76,6 +76,51 @@ def test_metrics_count_what_clients_do(start_admin):
     assert until > time.time()
 
 
+def test_requests_are_counted_by_service_method_and_code(start_admin):
+    proxy = start_admin()
+    assert ask(proxy) == 200
+    with Tls(proxy.port) as client:
+        client.send(b"NONSENSE\r\n\r\n")
+        assert client.read_reply().status == 400
+    with Tls(proxy.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.read_reply().status == 200
+        found = samples(proxy)
+        assert found['wlbproxy_connections_by_state{state="await_head"}'] == 1
+    assert found['wlbproxy_responses_total{service="wlb",method="GET",code="2xx"}'] == 2
+    assert found['wlbproxy_responses_total{service="wlb",method="other",code="4xx"}'] == 1
+    assert found["wlbproxy_handshake_seconds_count"] == 3
+    for name, count in ("request", 2), ("first_byte", 2), ("backend_connect", 2):
+        assert found[f"wlbproxy_{name}_seconds_count"] == count
+        assert found[f'wlbproxy_{name}_seconds_bucket{{le="+Inf"}}'] == count
+        assert found[f"wlbproxy_{name}_seconds_sum"] < 60
+    assert found['wlbproxy_worker_resident_bytes{worker="0"}'] > 1e6
+    assert found['wlbproxy_worker_descriptors{worker="0"}'] >= 1
+    assert 0 < found['wlbproxy_worker_loop_lag_seconds{worker="0"}'] < 5
+    assert found["wlbproxy_ticket_key_age_seconds"] < 600
+    wait_until(lambda: samples(proxy)["wlbproxy_connections"] == 0)
+    assert not any(value for name, value in samples(proxy).items() if "by_state" in name)
+
+
+def test_reloads_and_what_is_on_disk(start_admin, pki):
+    proxy = start_admin()
+    differs = "wlbproxy_certificate_differs_from_disk"
+    assert [value for name, value in samples(proxy).items() if name.startswith(differs)] == [0]
+    proxy.reload()
+    pki.leaf("admin-next").install(proxy.cert, proxy.key)
+    proxy.status()
+    proxy.reload()
+    proxy.cert.write_text("nonsense")
+    proxy.reload(check=1)
+    found = samples(proxy)
+    for outcome in "applied", "unchanged", "refused":
+        assert found[f'wlbproxy_reloads_total{{outcome="{outcome}"}}'] == 1
+    assert found["wlbproxy_last_reload_success"] == 0 and found["wlbproxy_generation"] == 2
+    history = json.loads(Answer(proxy.admin_port, "/status.json").text)["reload_history"]
+    assert [one["outcome"] for one in history] == ["refused", "applied", "unchanged"]
+    assert "server.pem" in history[0]["error"]
+
+
 def test_prometheus_gets_the_format_that_it_asks_for(start_admin):
     proxy = start_admin()
     answer = Answer(proxy.admin_port, "/metrics",

@@ -26,6 +26,9 @@ static const char good[] =
     "{\"version\": \"1\", \"crypto\": \"a\\\"b\\\\c\\nd\", \"generation\": 3,"
     " \"reload_pending\": false, \"last_reload\": {\"ok\": true, \"when\": null},"
     " \"counters\": {\"requests\": 7, \"bytes_from_clients\": 90},"
+    " \"latency\": {\"handshake\": {\"count\": 9, \"sum\": 1.5, \"buckets\":"
+    "   {\"0.001\": 4, \"+Inf\": 9}}},"
+    " \"responses\": {\"wlb\": {\"GET\": {\"2xx\": 6}}},"
     " \"tls\": {\"versions\": {\"TLSv1.3\": 5, \"TLSv1.2\": 2}},"
     " \"workers\": [{\"worker\": 0, \"answers\": true, \"restarts\": 1},"
     "               {\"worker\": 1, \"answers\": false, \"restarts\": 0}],"
@@ -80,6 +83,14 @@ static void values_come_from_their_paths(void **state)
     expect(text,
         "# UNIT wlbproxy_client_received_bytes bytes\n"
         "wlbproxy_client_received_bytes_total 90\n");
+    expect(text,
+        "# TYPE wlbproxy_handshake_seconds histogram\n"
+        "# UNIT wlbproxy_handshake_seconds seconds\n"
+        "wlbproxy_handshake_seconds_bucket{le=\"0.001\"} 4\n"
+        "wlbproxy_handshake_seconds_bucket{le=\"+Inf\"} 9\n"
+        "wlbproxy_handshake_seconds_sum 1.5\nwlbproxy_handshake_seconds_count 9\n");
+    expect(text,
+        "wlbproxy_responses_total{service=\"wlb\",method=\"GET\",code=\"2xx\"} 6\n");
     expect(text, "wlbproxy_handshakes_by_version_total{version=\"TLSv1.3\"} 5\n");
     expect(
         text, "wlbproxy_worker_up{worker=\"0\"} 1\nwlbproxy_worker_up{worker=\"1\"} 0\n");

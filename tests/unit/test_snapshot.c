@@ -116,11 +116,13 @@ static void no_flipped_byte_leads_astray(void **state)
 static void a_report_comes_back_as_it_was(void **state)
 {
     static struct worker_stats report, got;
-    static char bytes[32 * 1024];
+    static char bytes[60 * 1024];
     size_t len;
 
     (void)state;
     report.counters.requests = 42;
+    service_counts_add(&report.services, "wlb", METHOD_POST, 200);
+    report.backend_connections = 3;
     report.log_lost = 3;
     report.page_faults = 1234;
     report.generation_count = 1;
@@ -137,9 +139,11 @@ static void a_report_comes_back_as_it_was(void **state)
         assert_false(worker_stats_decode(&got, bytes, cut));
 
     strcpy(report.backends[0].address, "\033]0;x\a\n");
+    strcpy(report.services.items[0].service, "\x1b[2J");
     len = worker_stats_encode(&report, bytes, sizeof(bytes));
     assert_true(worker_stats_decode(&got, bytes, len));
     assert_string_equal(got.backends[0].address, "?]0;x??");
+    assert_string_equal(got.services.items[0].service, "?[2J");
 }
 
 static void a_setup_comes_back_as_it_was(void **state)

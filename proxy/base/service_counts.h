@@ -1,0 +1,63 @@
+/*
+ * service_counts.h - the requests of one service by method and status, each sorted into
+ * few classes: what clients send makes no new ones.
+ */
+#ifndef WLBPROXY_BASE_SERVICE_COUNTS_H
+#define WLBPROXY_BASE_SERVICE_COUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define METHOD_CLASSES(X)                                                                \
+    X(GET, "GET")                                                                        \
+    X(HEAD, "HEAD")                                                                      \
+    X(POST, "POST")                                                                      \
+    X(PUT, "PUT")                                                                        \
+    X(DELETE, "DELETE")                                                                  \
+    X(OPTIONS, "OPTIONS")                                                                \
+    X(OTHER, "other")
+
+/* By the first digit; NONE: nothing was answered. */
+#define CODE_CLASSES(X)                                                                  \
+    X(NONE, "none") X(1XX, "1xx") X(2XX, "2xx") X(3XX, "3xx") X(4XX, "4xx") X(5XX, "5xx")
+
+#define X(name, text) METHOD_##name,
+enum method_class { METHOD_CLASSES(X) METHOD_CLASS_COUNT };
+#undef X
+#define X(name, text) CODE_##name,
+enum code_class { CODE_CLASSES(X) CODE_CLASS_COUNT };
+#undef X
+
+enum {
+    SERVICE_COUNTS_MAX = 64, /* services that are told apart, each worker */
+    SERVICE_COUNTS_NAME = 64,
+};
+
+struct service_counts {
+    char service[SERVICE_COUNTS_NAME]; /* cut where it is longer */
+    uint64_t responses[METHOD_CLASS_COUNT][CODE_CLASS_COUNT];
+};
+
+struct service_counts_list {
+    struct service_counts items[SERVICE_COUNTS_MAX];
+    size_t count;
+};
+
+/* The service's own counts; beyond SERVICE_COUNTS_MAX all others have the last, "other".
+ */
+struct service_counts *service_counts_of(
+    struct service_counts_list *list, const char *service);
+
+/* A request has ended; status 0: without an answer. */
+void service_counts_add(struct service_counts_list *list, const char *service,
+    enum method_class method, unsigned status);
+
+void service_counts_sum(
+    struct service_counts_list *sum, const struct service_counts_list *one);
+
+enum method_class method_class_of(const char *method, size_t len);
+const char *method_class_text(enum method_class method);
+const char *code_class_text(enum code_class code);
+
+#endif
