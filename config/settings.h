@@ -29,6 +29,14 @@ enum tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum verify_mode { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum crypto_choice { CRYPTO_AUTO, CRYPTO_OPENSSL, CRYPTO_BATCHED };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+/* Bits, as PROXY_VERSION_1 and _2 are. */
+enum proxy_protocol_choice {
+    PROXY_PROTOCOL_OFF,
+    PROXY_PROTOCOL_V1,
+    PROXY_PROTOCOL_V2,
+    PROXY_PROTOCOL_ANY,
+};
+enum forwarded_choice { FORWARDED_OFF, FORWARDED_ON, FORWARDED_APPEND };
 enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
 
 struct service_settings {
@@ -71,7 +79,10 @@ struct service_settings {
     struct text_list allow, deny; /* addresses and networks; none: everybody, nobody */
     struct text_list paths; /* "[METHOD,...] /prefix"; none: all */
     uint32_t auth_failures; /* 401s a source may earn a minute; 0 = no limit */
-    bool forwarded;
+    enum proxy_protocol_choice proxy_protocol; /* what trusted ones begin with */
+    enum proxy_protocol_choice send_proxy; /* to the backend; never ANY */
+    struct text_list trusted; /* addresses and networks of proxies in front */
+    enum forwarded_choice forwarded;
     enum upgrade_choice upgrade;
     uint32_t backend_keepalive; /* idle backend connections kept per worker */
     bool backend_keepalive_post; /* also for what may not be sent twice */

@@ -72,6 +72,35 @@ static bool clients_can_be_verified(
         error_set(err, "crl needs ca: the certificates of the issuers that signed it");
 }
 
+/* What comes first is read before a name can choose a service. */
+static bool proxies_are_named(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+    bool reads = service->proxy_protocol != PROXY_PROTOCOL_OFF;
+
+    *line = build_line(build, index, "proxy_protocol");
+    if (reads && service->sni.count > 0)
+        return error_set(err,
+            "[%s] is chosen by sni, after the PROXY header: write proxy_protocol into "
+            "the "
+            "service without sni on the same address",
+            service->name);
+    if (reads && service->trusted.count == 0)
+        return error_set(err,
+            "proxy_protocol needs trusted: the addresses that may say whom they speak "
+            "for");
+    *line = build_line(build, index, "forwarded");
+    if (service->forwarded == FORWARDED_APPEND && service->trusted.count == 0)
+        return error_set(
+            err, "forwarded = append needs trusted: the addresses whose fields are kept");
+    *line = build_line(build, index, "trusted");
+    return service->trusted.count == 0 || reads ||
+        service->forwarded == FORWARDED_APPEND ||
+        error_set(
+            err, "trusted has no effect without proxy_protocol or forwarded = append");
+}
+
 /* A build without the folder of the native engine has none. */
 static bool has_native_engine(void)
 {
@@ -228,7 +257,8 @@ static bool service_check(
 
     if (!keys_fit(build, index, line, err) ||
         !clients_can_be_verified(build, index, line, err) ||
-        !engine_is_there(build, index, line, err))
+        !engine_is_there(build, index, line, err) ||
+        !proxies_are_named(build, index, line, err))
         return false;
     if (service->protocol == PROTOCOL_TCP &&
         !protocol_takes_options(build, index, line, err))

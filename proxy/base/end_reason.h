@@ -32,6 +32,8 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "The TLS handshake failed; alert= and cause= say why.")                          \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout", LOG_LEVEL_INFO, FAULT_CLIENT,              \
         "The TLS handshake took longer than handshake_timeout.")                         \
+    X(PROXY_HEADER, "proxy_header", LOG_LEVEL_WARNING, FAULT_CLIENT,                     \
+        "A trusted address did not begin with a PROXY header as proxy_protocol asks for.") \
     X(PLAIN_HTTP, "plain_http", LOG_LEVEL_INFO, FAULT_CLIENT,                            \
         "The client spoke plain HTTP on the TLS port and was told so.")                  \
     X(TLS_ERROR, "tls_error", LOG_LEVEL_INFO, FAULT_CLIENT,                              \

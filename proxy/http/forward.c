@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proxy/base/buffer.h"
 #include "proxy/http/chars.h"
@@ -56,6 +57,35 @@ static void write_length(struct pen *pen, uint64_t length)
     WRITE(pen, "\r\n");
 }
 
+static bool is_named(const struct field *field, const char *name)
+{
+    return field->name.len == strlen(name) &&
+        strncasecmp(field->name.text, name, field->name.len) == 0;
+}
+
+/* What a trusted proxy is believed. The rest of what only a proxy may say it may have
+ * passed on from its client without a look. */
+static bool is_kept(const struct field *field)
+{
+    return is_named(field, "X-Forwarded-Proto") || is_named(field, "X-Forwarded-Host") ||
+        is_named(field, "X-Forwarded-Port");
+}
+
+static void write_request_fields(
+    struct pen *pen, const struct head *head, enum forward_facts facts)
+{
+    unsigned dropped = TRAIT_HOP | TRAIT_CERT;
+
+    if (facts != FORWARD_AS_IT_CAME)
+        dropped |= TRAIT_FORWARDED;
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+
+        if ((field->traits & dropped) == 0 || (facts == FORWARD_BOTH && is_kept(field)))
+            write_field(pen, field->name, field->value);
+    }
+}
+
 static void write_fields(struct pen *pen, const struct head *head, unsigned dropped)
 {
     for (size_t i = 0; i < head->field_count; i++) {
@@ -71,6 +101,31 @@ static struct span client_address(const char *ip)
     return (struct span){ip, strcspn(ip, "%")};
 }
 
+/* A list of all that the head's fields of this name say, with a comma behind it: our own
+ * word comes last (RFC 9110, 5.3). */
+static void begin_list(struct pen *pen, const struct head *head,
+    const struct forward_request *how, const char *name)
+{
+    write_span(pen, as_span(name));
+    WRITE(pen, ": ");
+    for (size_t i = 0; how->facts == FORWARD_BOTH && i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+
+        if (!is_named(field, name) || field->value.len == 0)
+            continue;
+        write_span(pen, field->value);
+        WRITE(pen, ", ");
+    }
+}
+
+/* What a trusted proxy has said of the client stays. */
+static void write_unless_told(struct pen *pen, const struct head *head,
+    const struct forward_request *how, const char *name, struct span value)
+{
+    if (how->facts != FORWARD_BOTH || head_find(head, name).text == NULL)
+        write_field(pen, as_span(name), value);
+}
+
 /* RFC 7239, 4: host has no character that a quoted string would need escaped, see
  * authority.h. */
 static void write_forwarded(struct pen *pen, const struct head *head,
@@ -78,11 +133,14 @@ static void write_forwarded(struct pen *pen, const struct head *head,
 {
     bool ipv6 = memchr(client.text, ':', client.len) != NULL;
 
-    write_field(pen, LITERAL("X-Forwarded-For"), client);
-    WRITE(pen, "X-Forwarded-Proto: https\r\n");
+    begin_list(pen, head, how, "X-Forwarded-For");
+    write_span(pen, client);
+    WRITE(pen, "\r\n");
+    write_unless_told(pen, head, how, "X-Forwarded-Proto", LITERAL("https"));
     if (head->host.text != NULL)
-        write_field(pen, LITERAL("X-Forwarded-Host"), head->host);
-    WRITE(pen, "Forwarded: for=");
+        write_unless_told(pen, head, how, "X-Forwarded-Host", head->host);
+    begin_list(pen, head, how, "Forwarded");
+    WRITE(pen, "for=");
     write_span(pen, ipv6 ? LITERAL("\"[") : LITERAL(""));
     write_span(pen, client);
     write_span(pen, ipv6 ? LITERAL("]\"") : LITERAL(""));
@@ -213,10 +271,9 @@ struct framing forward_request(
     const char *start = pen.at;
 
     write_request_line(&pen, head);
-    write_fields(&pen, head,
-        TRAIT_HOP | TRAIT_CERT | (how->forwarded ? (unsigned)TRAIT_FORWARDED : 0));
+    write_request_fields(&pen, head, how->facts);
     write_request_framing(&pen, head);
-    if (how->forwarded)
+    if (how->facts != FORWARD_AS_IT_CAME)
         write_forwarded(&pen, head, how, client);
     if (how->cert_asked)
         write_certificate(&pen, how);

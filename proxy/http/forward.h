@@ -19,8 +19,15 @@
 
 struct buffer;
 
+/* X-Forwarded-*, Forwarded, and what else only a proxy may say. */
+enum forward_facts {
+    FORWARD_AS_IT_CAME, /* none of our own */
+    FORWARD_OURS, /* the client's are removed */
+    FORWARD_BOTH, /* the client is a proxy that is trusted: ours are added to its own */
+};
+
 struct forward_request {
-    bool forwarded; /* write X-Forwarded-*, Forwarded, Via and X-Request-Id */
+    enum forward_facts facts;
     bool keep_alive; /* towards the backend */
     bool upgrade; /* pass Upgrade: websocket on */
     const char *client_ip; /* "192.0.2.7" or "2001:db8::1", no brackets */

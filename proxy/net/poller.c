@@ -77,15 +77,24 @@ int poller_for(struct pollers *all, struct poller *w, uint32_t events)
     return control(all, w, operation, events);
 }
 
-void poller_close(struct pollers *all, struct poller *w)
+int poller_release(struct pollers *all, struct poller *w)
 {
+    int fd = w->fd;
+
     /* Said although close() does it, too: not while another process has the socket. */
     (void)poller_for(all, w, 0);
-    if (w->fd >= 0)
-        close(w->fd);
     w->fd = -1;
     w->pending = 0;
     list_append(&all->closing, &w->closing);
+    return fd;
+}
+
+void poller_close(struct pollers *all, struct poller *w)
+{
+    int fd = poller_release(all, w);
+
+    if (fd >= 0)
+        close(fd);
 }
 
 void pollers_tell_closed(struct pollers *all)

@@ -54,6 +54,9 @@ void poller_open(struct pollers *all, struct poller *w, int fd);
 /* 0: nothing at all. An errno if the kernel cannot. */
 int poller_for(struct pollers *all, struct poller *w, uint32_t events);
 
+/* As poller_close(), but fd stays open and is the caller's. */
+int poller_release(struct pollers *all, struct poller *w);
+
 /* Closes fd. Nothing is called any more but closed(), by pollers_tell_closed(). */
 void poller_close(struct pollers *all, struct poller *w);
 

@@ -299,3 +299,11 @@ void stream_idle(struct stream *s)
     buffer_shrink(&s->out, 0);
     buffer_shrink(&s->early, 0);
 }
+
+bool stream_local_address(const struct stream *s, struct sockaddr_storage *address)
+{
+    socklen_t len = sizeof(*address);
+
+    return s->poller.fd >= 0 &&
+        getsockname(s->poller.fd, (struct sockaddr *)address, &len) == 0;
+}

@@ -221,6 +221,9 @@ bool stream_is_quiet(const struct stream *s);
 /* For logs; NULL without TLS. Borrowed, as of now. */
 const struct tls_info *stream_tls_info(struct stream *s);
 
+/* The address that the peer connected to; false: it cannot be had. */
+bool stream_local_address(const struct stream *s, struct sockaddr_storage *address);
+
 /* Gives back memory an idle connection does not need, now and when all is sent. */
 void stream_idle(struct stream *s);
 

@@ -24,7 +24,7 @@ struct passed_path {
 };
 
 struct access_rules {
-    struct networks allow, deny;
+    struct networks allow, deny, trusted;
     struct passed_path *paths;
     size_t path_count;
 };
@@ -60,6 +60,7 @@ struct access_rules *access_rules_new(const struct service_settings *settings)
 
     rules->allow = parse_networks(&settings->allow);
     rules->deny = parse_networks(&settings->deny);
+    rules->trusted = parse_networks(&settings->trusted);
     rules->path_count = settings->paths.count;
     rules->paths = memory_array(rules->path_count, sizeof(*rules->paths));
     for (size_t i = 0; i < rules->path_count; i++) {
@@ -83,6 +84,7 @@ void access_rules_free(struct access_rules *rules)
     free(rules->paths);
     free(rules->allow.items);
     free(rules->deny.items);
+    free(rules->trusted.items);
     free(rules);
 }
 
@@ -120,6 +122,11 @@ bool access_rules_admit(const struct access_rules *rules, const struct in6_addr 
         return true;
     return !has(&rules->deny, address) &&
         (rules->allow.count == 0 || has(&rules->allow, address));
+}
+
+bool access_rules_trust(const struct access_rules *rules, const struct in6_addr *address)
+{
+    return has(&rules->trusted, address);
 }
 
 static struct span path_of(struct span target)

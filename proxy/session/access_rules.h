@@ -1,6 +1,7 @@
 /*
  * access_rules.h - what a service lets in: addresses (`allow`, `deny`), and requests by
- * path and method (`paths`). Pure, made once from the settings.
+ * path and method (`paths`); and whom it believes (`trusted`). Pure, made once from the
+ * settings.
  */
 #ifndef WLBPROXY_SESSION_ACCESS_RULES_H
 #define WLBPROXY_SESSION_ACCESS_RULES_H
@@ -25,6 +26,9 @@ bool access_rules_are_equal(
 /* `deny` wins over `allow`; with neither everybody may come. IPv4 as ::ffff:a.b.c.d.
  * A peer without an address (::) is the master, which tries what is served. */
 bool access_rules_admit(const struct access_rules *rules, const struct in6_addr *address);
+
+/* Is it one of the proxies in front (`trusted`)? */
+bool access_rules_trust(const struct access_rules *rules, const struct in6_addr *address);
 
 enum path_verdict { PATH_PASSED, PATH_UNKNOWN, PATH_METHOD_NOT_ALLOWED };
 

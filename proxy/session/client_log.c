@@ -96,16 +96,17 @@ void client_log_surplus(struct clients *clients, const struct service *service,
         service->settings->name, backend != NULL ? backend : "-", bytes);
 }
 
-void client_log_refusal(
-    struct clients *clients, enum end_reason reason, const struct sockaddr_storage *peer)
+void client_log_refusal(struct clients *clients, enum end_reason reason,
+    const struct sockaddr_storage *peer, const char *detail)
 {
     struct endpoint endpoint = {.address = *peer};
 
     if (!may_log(clients, reason))
         return;
     endpoint_describe(&endpoint);
-    log_at(end_reason_level(reason), "event=refused peer=%s reason=%s", endpoint.text,
-        end_reason_text(reason));
+    log_at(end_reason_level(reason), "event=refused peer=%s reason=%s%s%s%s",
+        endpoint.text, end_reason_text(reason), detail != NULL ? " detail=\"" : "",
+        detail != NULL ? detail : "", detail != NULL ? "\"" : "");
 }
 
 void client_log_suppressed(struct clients *clients)

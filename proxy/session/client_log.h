@@ -29,9 +29,9 @@ void client_log_backend_failure(struct client *c, const char *backend,
 void client_log_surplus(struct clients *clients, const struct service *service,
     const char *backend, size_t bytes);
 
-/* A connection that was refused right after accept(). */
-void client_log_refusal(
-    struct clients *clients, enum end_reason reason, const struct sockaddr_storage *peer);
+/* A connection that was refused before its handshake; `detail` is static text or NULL. */
+void client_log_refusal(struct clients *clients, enum end_reason reason,
+    const struct sockaddr_storage *peer, const char *detail);
 
 /* Tells what was held back since the last time: when the clients' deadline
  * `suppressed_due` is over, and at the end. */

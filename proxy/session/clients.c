@@ -12,6 +12,7 @@
 #include "proxy/session/access_rules.h"
 #include "proxy/session/admission.h"
 #include "proxy/session/await_head.h"
+#include "proxy/session/await_proxy_header.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_events.h"
@@ -34,7 +35,9 @@ enum {
 
 static bool is_full(const struct clients *clients)
 {
-    return clients->counters.connections - clients->leaving >= clients->max_connections;
+    return clients->counters.connections + clients->awaiting_header_count -
+        clients->leaving >=
+        clients->max_connections;
 }
 
 static struct client *longest_idle(const struct clients *clients)
@@ -122,7 +125,8 @@ static void tell_if_empty(struct clients *clients)
 {
     void (*empty)(void *owner) = clients->empty;
 
-    if (empty == NULL || clients->counters.connections > 0 || clients->backend_count > 0)
+    if (empty == NULL || clients->counters.connections > 0 ||
+        clients->awaiting_header_count > 0 || clients->backend_count > 0)
         return;
     clients->empty = NULL;
     empty(clients->empty_owner);
@@ -157,6 +161,7 @@ struct clients *clients_new(struct loop *loop)
     clients->max_connections = clients->max_handshakes = UINT32_MAX;
     list_init(&clients->clients);
     list_init(&clients->handshaking);
+    list_init(&clients->awaiting_header);
     list_init(&clients->idle_clients);
     list_init(&clients->connecting);
     list_init(&clients->unused);
@@ -241,7 +246,7 @@ static bool admit(struct clients *clients, const struct settings *settings,
     if (verdict == ADMIT_NOT_RATE)
         clients->counters.handshakes_shed++;
     clients->counters.ends[reason]++;
-    client_log_refusal(clients, reason, peer);
+    client_log_refusal(clients, reason, peer, NULL);
     return false;
 }
 
@@ -250,7 +255,7 @@ static void deny(struct clients *clients, const struct in6_addr *address,
 {
     clients->counters.ends[END_DENIED]++;
     if (denied_log_may(&clients->denied, address, loop_now(clients->loop)))
-        client_log_refusal(clients, END_DENIED, peer);
+        client_log_refusal(clients, END_DENIED, peer, NULL);
 }
 
 /* Where clients choose a service by name, it is asked once that is known: see
@@ -283,15 +288,13 @@ static void make_room_for_handshake(struct clients *clients)
         handshake_shed(one);
 }
 
-void clients_accept(struct clients *clients, struct service *service, int fd,
+/* A client whose address is known. */
+static void begin(struct clients *clients, struct service *service, int fd,
     const struct sockaddr_storage *peer)
 {
     const struct settings *settings = service->generation->settings;
     struct source *source;
 
-    clients->counters.accepted++;
-    clients->max_connections = settings->max_connections;
-    clients->max_handshakes = settings->max_handshakes;
     if (is_denied(clients, service, peer) || !admit(clients, settings, peer, &source)) {
         close(fd);
         return;
@@ -301,6 +304,31 @@ void clients_accept(struct clients *clients, struct service *service, int fd,
         clients->clients_peak = clients_count(clients) + 1;
     make_room_for_handshake(clients);
     client_begin(clients, service, fd, peer, source);
+}
+
+/* The master's own connections have no address. */
+static bool speaks_for_others(
+    const struct service *service, const struct sockaddr_storage *peer)
+{
+    struct in6_addr address = network_address(peer);
+
+    return service->settings->proxy_protocol != PROXY_PROTOCOL_OFF &&
+        !IN6_IS_ADDR_UNSPECIFIED(&address) &&
+        access_rules_trust(service->rules, &address);
+}
+
+void clients_accept(struct clients *clients, struct service *service, int fd,
+    const struct sockaddr_storage *peer)
+{
+    const struct settings *settings = service->generation->settings;
+
+    clients->counters.accepted++;
+    clients->max_connections = settings->max_connections;
+    clients->max_handshakes = settings->max_handshakes;
+    if (speaks_for_others(service, peer))
+        proxy_header_await(clients, service, fd, peer, begin);
+    else
+        begin(clients, service, fd, peer);
 }
 
 /* ---- the end ---- */
@@ -332,6 +360,7 @@ void clients_close_all(struct clients *clients)
 {
     clients->draining = true;
     backend_close_unused(clients);
+    proxy_headers_end(clients);
     for_each_client(clients, client_end_now);
 }
 
@@ -340,6 +369,7 @@ void clients_adopt(
 {
     struct list *node;
 
+    proxy_headers_adopt(clients, from, to);
     for (node = clients->handshaking.next; node != &clients->handshaking;
          node = node->next) {
         struct client *c = container_of(node, struct client, handshaking);

@@ -27,6 +27,8 @@ struct clients {
     struct admission *admission;
     struct list clients; /* struct client.link */
     struct list handshaking; /* struct client.handshaking: oldest first */
+    struct list awaiting_header; /* await_proxy_header.h */
+    uint32_t awaiting_header_count;
     struct list idle_clients; /* struct client.idle: the longest idle first */
     struct list connecting; /* struct backend.link */
     struct list unused; /* struct backend.unused: idle connections and probes */

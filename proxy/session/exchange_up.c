@@ -4,9 +4,11 @@
 #include "proxy/http/authentication.h"
 #include "proxy/http/field_name.h"
 #include "proxy/http/forward.h"
+#include "proxy/session/access_rules.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
 #include "proxy/session/exchange.h"
+#include "proxy/session/send_proxy_header.h"
 #include "proxy/tls/tls.h"
 
 enum { EARLY_MAX = 64 * 1024 }; /* of a request, while its backend is not connected */
@@ -55,7 +57,8 @@ static bool ignores_bodies(struct span method)
  * reply to the next request. */
 static enum exchange_reuse reuse_of(const struct exchange *x, const struct head *head)
 {
-    bool bound = x->client->bound != NULL || authentication_binds(head);
+    bool bound = x->client->bound != NULL || authentication_binds(head) ||
+        settings_of(x)->send_proxy != PROXY_PROTOCOL_OFF;
 
     if ((!bound && settings_of(x)->backend_keepalive == 0) || x->facts.to_head ||
         (head->body != BODY_NONE && ignores_bodies(head->method)))
@@ -108,6 +111,19 @@ void exchange_up_init(struct exchange *x, const struct head *head)
 
 /* ---- to the backend ---- */
 
+static enum forward_facts facts_for(const struct client *c)
+{
+    switch (c->service->settings->forwarded) {
+    case FORWARDED_OFF:
+        return FORWARD_AS_IT_CAME;
+    case FORWARDED_APPEND:
+        return access_rules_trust(c->service->rules, &c->address) ? FORWARD_BOTH
+                                                                  : FORWARD_OURS;
+    default:
+        return FORWARD_OURS;
+    }
+}
+
 static void write_request_head(struct exchange *x, const struct head *head)
 {
     struct client *c = x->client;
@@ -116,7 +132,7 @@ static void write_request_head(struct exchange *x, const struct head *head)
         settings->verify != VERIFY_OFF ? stream_tls_info(&c->stream) : NULL;
     bool certified = tls != NULL && tls->peer_sha256 != NULL && *tls->peer_sha256 != '\0';
     struct forward_request how = {
-        .forwarded = settings->forwarded,
+        .facts = facts_for(c),
         .request_id = x->id.text,
         .keep_alive = x->reuse != REUSE_NONE,
         .upgrade = x->facts.upgrade,
@@ -146,10 +162,11 @@ static bool acquire(struct exchange *x, bool fresh, const struct backend_events 
 }
 
 /* The backend may be closing an idle connection at this moment, so that it is for what
- * could be sent again. */
+ * could be sent again. One that was told of a client is for that client alone. */
 static bool may_use_idle(const struct exchange *x)
 {
-    return x->facts.idempotent || settings_of(x)->backend_keepalive_post;
+    return settings_of(x)->send_proxy == PROXY_PROTOCOL_OFF &&
+        (x->facts.idempotent || settings_of(x)->backend_keepalive_post);
 }
 
 bool exchange_up_begin(
@@ -162,6 +179,8 @@ bool exchange_up_begin(
 void exchange_up_send(struct exchange *x)
 {
     backend_address_keep(&x->address, x->backend->address);
+    if (!x->backend->reused)
+        proxy_header_send(x->backend, x->client);
     x->backend_full =
         !backend_write(x->backend, buffer_data(&x->request), buffer_len(&x->request));
     if (!x->facts.idempotent)

@@ -42,6 +42,7 @@ struct tls_info {
     const char *sni; /* "" if none was sent; attacker's text: quote it */
     const char *alpn;
     const char *peer_subject; /* of a verified client certificate, "" if none */
+    const char *peer_cn; /* its last CN, which may hold any byte but NUL */
     const char *peer_sha256;
     void *service; /* owner of the context chosen by SNI, NULL = the default */
     bool resumed, handshake_done;

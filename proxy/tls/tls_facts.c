@@ -61,6 +61,7 @@ static void describe_outcome(const struct tls_negotiated *outcome)
     f->sni = text_or_nothing(outcome->sni);
     f->alpn = text_or_nothing(outcome->alpn);
     f->peer_subject = text_or_nothing(outcome->peer_subject);
+    f->peer_cn = text_or_nothing(outcome->peer_cn);
     f->peer_sha256 = text_or_nothing(outcome->peer_sha256);
     f->service = context_owner(outcome->context);
 }
@@ -88,6 +89,7 @@ const struct tls_info *tls_info(struct tls *tls)
         .sni = "",
         .alpn = "",
         .peer_subject = "",
+        .peer_cn = "",
         .peer_sha256 = "",
         .engine = tls->engine != NULL ? tls_engine_names[tls->engine->id] : "-",
         .handshake_done = tls->open,

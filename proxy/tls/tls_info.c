@@ -124,6 +124,27 @@ static char *sha256_of(const X509 *certificate)
     return memory_text_part(text, 2 * len);
 }
 
+/* The last one is the most specific. NULL: none, or one with a NUL within. */
+static char *cn_of(const X509 *certificate)
+{
+    const X509_NAME *name = X509_get_subject_name(certificate);
+    int at = -1, next;
+    unsigned char *text = NULL;
+    char *cn = NULL;
+    int len;
+
+    while ((next = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0)
+        at = next;
+    if (at < 0)
+        return NULL;
+    len = ASN1_STRING_to_UTF8(
+        &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    if (len > 0 && memchr(text, '\0', (size_t)len) == NULL)
+        cn = memory_text_part((char *)text, (size_t)len);
+    OPENSSL_free(text);
+    return cn;
+}
+
 static void take_peer(struct tls_negotiated *outcome, const SSL *ssl)
 {
     const X509 *peer = SSL_get0_peer_certificate(ssl);
@@ -133,6 +154,7 @@ static void take_peer(struct tls_negotiated *outcome, const SSL *ssl)
         return;
     X509_NAME_oneline(X509_get_subject_name(peer), subject, sizeof(subject));
     outcome->peer_subject = memory_text_part(subject, sizeof(subject));
+    outcome->peer_cn = cn_of(peer);
     outcome->peer_sha256 = sha256_of(peer);
 }
 
@@ -173,6 +195,7 @@ void tls_negotiated_free(struct tls_negotiated *outcome)
     free(outcome->sni);
     free(outcome->alpn);
     free(outcome->peer_subject);
+    free(outcome->peer_cn);
     free(outcome->peer_sha256);
     free(outcome);
 }

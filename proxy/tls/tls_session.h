@@ -45,7 +45,7 @@ struct tls_negotiated {
     const char *version, *cipher, *group; /* static, or live with the context */
     SSL_CTX *context; /* our reference */
     char *sni, *alpn; /* NULL: none */
-    char *peer_subject, *peer_sha256; /* NULL: no verified certificate */
+    char *peer_subject, *peer_cn, *peer_sha256; /* NULL: no verified certificate */
     enum tls_version_kind version_kind;
     enum tls_group_kind group_kind;
     enum tls_cipher_kind cipher_kind;

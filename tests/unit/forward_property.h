@@ -65,14 +65,16 @@ static inline void check_request(
     assert(again->keep_alive == (how->keep_alive || (how->upgrade && head->upgrade)));
     assert(!again->expect_continue);
     check_request_fields(head, again,
-        TRAIT_HOP | TRAIT_CERT | (how->forwarded ? (unsigned)TRAIT_FORWARDED : 0));
+        TRAIT_HOP | TRAIT_CERT |
+            (how->facts == FORWARD_OURS ? (unsigned)TRAIT_FORWARDED : 0));
     parser_free(p);
 }
 
 static inline void forward_and_check_request(const struct head *head, void *owner)
 {
     const uint8_t *bits = owner;
-    struct forward_request how = {.forwarded = (*bits & 1) != 0,
+    struct forward_request how = {
+        .facts = (*bits & 1) != 0 ? FORWARD_OURS : FORWARD_AS_IT_CAME,
         .keep_alive = (*bits & 2) != 0,
         .upgrade = (*bits & 4) != 0,
         .client_ip = (*bits & 8) != 0 ? "2001:db8::1" : "192.0.2.7",

@@ -42,7 +42,7 @@ static struct framing request(const char *text, const struct forward_request *ho
 
 static const struct forward_request plain = {.client_ip = "192.0.2.7"};
 static const struct forward_request forwarded = {
-    .forwarded = true, .client_ip = "192.0.2.7"};
+    .facts = FORWARD_OURS, .client_ip = "192.0.2.7"};
 
 static void a_request_keeps_its_fields_order_and_case(void **state)
 {
@@ -158,6 +158,24 @@ static void what_only_a_proxy_may_say_is_removed_from_a_client(void **state)
         if (strstr(text_of(&out), "claim") == NULL)
             fail_msg("%s was removed, and nothing put in its place", names[i]);
     }
+}
+
+static void what_a_trusted_proxy_says_is_added_to(void **state)
+{
+    struct forward_request how = forwarded;
+
+    (void)state;
+    how.facts = FORWARD_BOTH;
+    how.request_id = "0123456789";
+    request("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: a\r\nForwarded: for=a\r\n"
+            "x-forwarded-for: b\r\nX-Forwarded-For:\r\nX-Forwarded-Proto: http\r\n"
+            "X-Real-IP: a\r\nX-Request-Id: 0123456789\r\nProxy: a\r\n\r\n",
+        &how);
+    assert_string_equal(text_of(&out),
+        "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: http\r\n"
+        "X-Forwarded-For: a, b, 192.0.2.7\r\nX-Forwarded-Host: h\r\n"
+        "Forwarded: for=a, for=192.0.2.7;host=\"h\";proto=https\r\n"
+        "X-Request-Id: 0123456789\r\nVia: 1.1 wlbproxy\r\nConnection: close\r\n\r\n");
 }
 
 static void names_that_only_look_alike_are_passed_on(void **state)
@@ -419,6 +437,7 @@ int main(void)
         cmocka_unit_test(fields_that_end_here_are_not_passed_on),
         cmocka_unit_test(what_a_client_says_about_itself_is_replaced),
         cmocka_unit_test(what_only_a_proxy_may_say_is_removed_from_a_client),
+        cmocka_unit_test(what_a_trusted_proxy_says_is_added_to),
         cmocka_unit_test(names_that_only_look_alike_are_passed_on),
         cmocka_unit_test(a_certificate_that_a_client_tells_of_is_never_passed_on),
         cmocka_unit_test(a_request_says_by_which_way_it_came),

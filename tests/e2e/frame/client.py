@@ -76,10 +76,10 @@ def _parse_one(data, method):
 
 
 class Tls:
-    """One TLS connection. close() leaves no descriptor behind."""
+    """One TLS connection, behind the bytes of `preface`. close() leaves no descriptor behind."""
 
     def __init__(self, port, pki=None, tls=None, host="127.0.0.1", name="localhost",
-                 timeout=30, receive_buffer=None, session=None, source=None):
+                 timeout=30, receive_buffer=None, session=None, source=None, preface=b""):
         self.raw = socket.socket()
         if source:
             self.raw.bind((source, 0))
@@ -88,6 +88,7 @@ class Tls:
         self.raw.settimeout(timeout)
         self.raw.connect((host, port))
         self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.raw.sendall(preface)
         try:
             self.tls = (tls or context(pki)).wrap_socket(
                 self.raw, server_hostname=name, suppress_ragged_eofs=False, session=session)

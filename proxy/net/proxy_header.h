@@ -1,0 +1,60 @@
+/*
+ * proxy_header.h - the header of the PROXY protocol (HAProxy's doc/proxy-protocol.txt),
+ * which a load balancer sends before all else to say whom it speaks for. Read and
+ * written; pure.
+ */
+#ifndef WLBPROXY_NET_PROXY_HEADER_H
+#define WLBPROXY_NET_PROXY_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Octets of the longest header that is read or written, of either version. */
+enum { PROXY_HEADER_MAX = 4096 };
+
+/* Bits: which versions may come, or which one is sent. */
+enum proxy_version {
+    PROXY_VERSION_NONE = 0,
+    PROXY_VERSION_1 = 1,
+    PROXY_VERSION_2 = 2,
+    PROXY_VERSION_ANY = 3,
+};
+
+enum proxy_header_status {
+    PROXY_HEADER_PARTIAL, /* a header so far */
+    PROXY_HEADER_WHOLE,
+    PROXY_HEADER_INVALID,
+};
+
+struct proxy_header {
+    size_t len; /* of the whole header, in octets */
+    bool
+        has_client; /* false: LOCAL, UNKNOWN, or not of TCP: the connection's own count */
+    struct sockaddr_storage client;
+    const char *error; /* why it is invalid; static */
+};
+
+/* Judges the header at the front of len octets. Of what follows it nothing is looked at.
+ * A header is invalid as soon as no octets that could still come would mend it. */
+enum proxy_header_status proxy_header_read(
+    const void *bytes, size_t len, unsigned versions, struct proxy_header *header);
+
+/* What is told to a backend. Texts are NULL where there is none; a certificate that a
+ * client showed has been verified. */
+struct proxy_header_facts {
+    const struct sockaddr_storage *client, *local;
+    const char *tls_version, *cipher; /* as OpenSSL names them */
+    const char *server_name, *alpn;
+    const char *client_cn;
+    bool client_certificate; /* shown in this session, or in the one that is resumed */
+    bool resumed;
+};
+
+/* Returns the octets written, at most PROXY_HEADER_MAX. Version 2 has the TLVs of TLS and
+ * a checksum (CRC32c); texts longer than 255 octets are left out. */
+size_t proxy_header_write(unsigned char out[PROXY_HEADER_MAX], enum proxy_version version,
+    const struct proxy_header_facts *facts);
+
+#endif
