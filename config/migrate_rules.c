@@ -96,6 +96,12 @@ static bool log_to_syslog(const char *value, char converted[MIGRATED_MAX])
     return migrate_is_yes(value) && same("syslog", converted);
 }
 
+/* What stunnel calls a server's `protocol = proxy` is a header of version 1. */
+static bool send_proxy(const char *value, char converted[MIGRATED_MAX])
+{
+    return strcasecmp(value, "proxy") == 0 && same("v1", converted);
+}
+
 static bool never(const char *value, char converted[MIGRATED_MAX])
 {
     (void)value;
@@ -206,7 +212,8 @@ static const struct migrate_rule rules[] = {
     {"libwrap", REFUSED, .note = "hosts.allow and hosts.deny are not read: it would serve everybody"},
     {"transparent", REFUSED,
         .note = "the backend would see this machine's address; it learns the client's from X-Forwarded-For"},
-    {"protocol", REFUSED, .note = "only HTTP and plain TCP are spoken to the backend"},
+    {"protocol", TO("send_proxy"), send_proxy, .must_convert = true,
+        .note = "only HTTP, plain TCP and the PROXY protocol are spoken to the backend"},
     {"protocolAuthentication", UNUSED, .note = "see protocol"},
     {"protocolDomain", UNUSED, .note = "see protocol"},
     {"protocolHeader", UNUSED, .note = "see protocol"},

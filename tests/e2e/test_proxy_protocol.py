@@ -278,6 +278,49 @@ def test_a_tunnel_begins_with_it(start_proxy, backend, version):
     assert "127.0.0.1" in str(seen[0])
 
 
+def test_stunnels_protocol_proxy_is_migrated(start_proxy, wlbproxy, backend, pki, tmp_path):
+    lines = []
+
+    def script(talk):
+        lines.append(talk.read_until(b"\r\n"))
+        talk.send(b"hello")
+
+    it = backend(script)
+    port = free_port()
+    config = tmp_path / "stunnel.conf"
+    pki.rsa.install(tmp_path / "cert.pem", tmp_path / "key.pem")
+    config.write_text(f"foreground = yes\npid =\n[x]\naccept = 127.0.0.1:{port}\n"
+                      f"connect = {it.address}\ncert = {tmp_path}/cert.pem\n"
+                      f"key = {tmp_path}/key.pem\nprotocol = proxy\n")
+    stunnel = subprocess.Popen(["stunnel", config], stderr=subprocess.DEVNULL)
+
+    def greeted(at):
+        try:
+            with Tls(at) as client:
+                lines.append(client.tls.getsockname()[1])
+                return client.receive() == b"hello"
+        except OSError:
+            lines.clear()
+            return False
+
+    try:
+        wait_until(lambda: greeted(port))
+    finally:
+        stunnel.terminate()
+        stunnel.wait()
+    done = subprocess.run([wlbproxy, "migrate", config], capture_output=True, text=True)
+    assert "\nsend_proxy = v1\n" in done.stdout
+    proxy = start_proxy(it.address, protocol="tcp", send_proxy="v1")
+    assert greeted(proxy.port)
+
+    def pattern(line, source, at):
+        return line.replace(str(source).encode(), b"SOURCE").replace(str(at).encode(), b"PORT")
+
+    told = [line for line in lines if isinstance(line, bytes)]
+    sources = [line for line in lines if isinstance(line, int)]
+    assert pattern(told[0], sources[0], port) == pattern(told[1], sources[1], proxy.port)
+
+
 def test_what_is_said_of_a_client_is_passed_on(start_proxy, backend):
     seen = []
 

@@ -44,6 +44,7 @@ static const struct {
     {"accept = 8012\nTIMEOUTclose = 0", "TIMEOUTclose = 0: not needed, 0 would lose", ""},
     {"accept = 8012\nTIMEOUTidle = 9", "TIMEOUTidle = 9: not needed, each state", ""},
     {"TIMEOUTidle = 600", "\nprotocol = tcp\nresponse_timeout = 600s\n", ""},
+    {"protocol = Proxy", "\nsend_proxy = v1\n", ""},
     {"pty = no", "\nprotocol = tcp\nresponse_timeout = 43200s\n", ""},
     {"accept = 8012", "\nprotocol = http\n", ""},
     {"connect = 80", "\nprotocol = http\n", ""},
