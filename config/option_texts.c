@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/connect_line.h"
 #include "config/endpoint.h"
 #include "config/excerpt.h"
 #include "config/network.h"
@@ -205,8 +206,10 @@ static bool listen_parse(
 static bool connect_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
+    struct connect_line line;
+
     (void)limits;
-    return endpoint_check(text, ENDPOINT_CONNECT, err) &&
+    return connect_line_parse(text, &line, err) &&
         list_append(field, text, LIST_MAX, err);
 }
 

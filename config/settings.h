@@ -37,13 +37,15 @@ enum proxy_protocol_choice {
     PROXY_PROTOCOL_ANY,
 };
 enum forwarded_choice { FORWARDED_OFF, FORWARDED_ON, FORWARDED_APPEND };
+enum balance { BALANCE_FIRST, BALANCE_ROUNDROBIN, BALANCE_LEASTCONN, BALANCE_SOURCE };
 enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
 
 struct service_settings {
     char *name; /* the section's name */
     char *host_name; /* option `name`: the host in the pool's WLB URL; "" = not told */
     struct text_list accept; /* "[address:]port" */
-    struct text_list connect; /* "host:port" or "unix:/path" */
+    struct text_list connect; /* see connect_line.h */
+    enum balance balance;
     struct text_list cert; /* PEM files; cert[i] goes with key[i] */
     struct text_list key; /* absent: the key is in cert[i] */
     char *key_password_file; /* "" = the keys are not encrypted */
@@ -87,6 +89,7 @@ struct service_settings {
     uint32_t backend_keepalive; /* idle backend connections kept per worker */
     bool backend_keepalive_post; /* also for what may not be sent twice */
     uint64_t backend_idle_timeout; /* how long such a one is trusted */
+    uint32_t backend_retries; /* other backends for a request that may be sent again */
     uint64_t backend_retry_after; /* how long a refusing backend is passed over */
 };
 

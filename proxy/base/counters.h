@@ -35,6 +35,8 @@
         "Connections to backends that were begun.")                                      \
     X(backend_reuses, COUNTER, "backend_reuses", "",                                     \
         "Requests that used an idle connection to their backend.")                       \
+    X(backend_retries, COUNTER, "backend_retries", "",                                   \
+        "Requests that were sent again because no reply came.")                          \
     X(backend_failures, COUNTER, "backend_failures", "",                                 \
         "Connections to backends that failed, and replies that were refused.")           \
     X(accept_errors, COUNTER, "accept_errors", "",                                       \

@@ -135,6 +135,22 @@ static void print_signer(const json_t *signer)
         json_number(signer, "refused"), json_number(signer, "keys"));
 }
 
+static void print_backend(const char *service, const json_t *backend)
+{
+    uint64_t weight = json_number(backend, "weight");
+    uint64_t active = json_number(backend, "active");
+
+    printf("backend  [%s] %s: %s", service, json_text(backend, "address"),
+        json_is_false(json_object_get(backend, "up")) ? "DOWN" : "no complaint");
+    if (json_is_true(json_object_get(backend, "backup")))
+        printf(", backup");
+    if (weight > 1)
+        printf(", weight %" PRIu64, weight);
+    if (active > 0)
+        printf(", %" PRIu64 " busy connection%s", active, active > 1 ? "s" : "");
+    putchar('\n');
+}
+
 static void print_backends(const json_t *status)
 {
     const json_t *service, *backend;
@@ -144,12 +160,7 @@ static void print_backends(const json_t *status)
     json_array_foreach(json_object_get(status, "services"), i, service)
     {
         json_array_foreach(json_object_get(service, "backends"), k, backend)
-        {
-            printf("backend  [%s] %s: %s\n", json_text(service, "name"),
-                json_text(backend, "address"),
-                json_is_false(json_object_get(backend, "up")) ? "DOES NOT ACCEPT"
-                                                              : "no complaint");
-        }
+            print_backend(json_text(service, "name"), backend);
     }
 }
 

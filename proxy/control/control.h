@@ -14,12 +14,13 @@
  *     "config", "crypto", "reload_pending", "disk_error"?,
  *     "last_reload": {"ok", "error"?, "when"},
  *     "descriptors": {"limit", "max_connections", "asked"},
- *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?}],
+ *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?,
+ *         "backends": [BACKEND]}],
  *     "generations": [{"generation", "age", "connections", "current"}],
  *     "workers": [{"worker", "pid", "generation", "uptime", "restarts", "answers",
  *         "connections", "log_lines_lost", "page_faults", "crypto",
  *         "counters": {name: n}, "ends": {name: n},
- *         "backends": [{"service", "address", "up"}]}],
+ *         "backends": [BACKEND]}],
  *     "signer": null or {"pid", "uptime", "restarts", "answers", "crypto",
  *         "signatures", "signatures_per_second", "queue", "queue_peak", "refused",
  *         "keys", "workers": [{"worker", "signatures", "queue", "refused",
@@ -33,6 +34,8 @@
  *
  * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "tls_engine",
  *     "certificates": [CERT]}
+ * BACKEND: {"service" (of a worker's), "address", "up", "weight", "backup",
+ *     "active" (connections)}
  * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
  *     "not_after" (both RFC 3339), "days_left", "chain_len"}
  * FINDING: {"id", "severity", "file"?, "fact", "why"?, "remedy"?, "commands"?: [text]};

@@ -5,7 +5,7 @@
 
 #include "proxy/ipc/wire.h"
 
-enum { GENERATION_BYTES = 16, BACKEND_BYTES = 20 };
+enum { GENERATION_BYTES = 16, BACKEND_BYTES = 32 };
 
 size_t worker_stats_encode(
     const struct worker_stats *report, char *bytes, size_t capacity)
@@ -30,6 +30,9 @@ size_t worker_stats_encode(
         wire_put_text(&w, report->backends[i].service);
         wire_put_text(&w, report->backends[i].address);
         wire_put_u32(&w, report->backends[i].up);
+        wire_put_u32(&w, report->backends[i].backup);
+        wire_put_u32(&w, report->backends[i].weight);
+        wire_put_u32(&w, report->backends[i].active);
     }
     return w.len;
 }
@@ -93,6 +96,9 @@ static void get_backends(struct wire_reader *r, struct worker_stats *report)
         get_text(r, backend->service, sizeof(backend->service));
         get_text(r, backend->address, sizeof(backend->address));
         backend->up = wire_get_u32(r) != 0;
+        backend->backup = wire_get_u32(r) != 0;
+        backend->weight = wire_get_u32(r);
+        backend->active = wire_get_u32(r);
     }
 }
 

@@ -23,7 +23,8 @@ struct worker_generation_stats {
 struct worker_backend_stats {
     char service[REPORT_NAME_MAX];
     char address[ENDPOINT_TEXT_MAX];
-    bool up;
+    bool up, backup;
+    uint32_t weight, active;
 };
 
 struct worker_stats {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "certstore/finding.h"
+#include "config/connect_line.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 #include "proxy/ipc/addresses.h"
@@ -36,14 +37,17 @@ bool plan_backends_resolve(struct plan_service *service,
 
     service->backends = memory_array(BACKENDS_MAX, sizeof(*service->backends));
     for (uint32_t line = 0; line < settings->connect.count; line++) {
-        const char *connect = settings->connect.items[line];
-        size_t found =
-            endpoint_resolve(connect, ENDPOINT_CONNECT, list, BACKENDS_MAX, err);
+        struct connect_line written;
+        size_t found;
 
-        if (found == 0 && !endpoint_is_name(connect, ENDPOINT_CONNECT))
+        if (!connect_line_parse(settings->connect.items[line], &written, err))
+            return error_context(err, "connect");
+        found =
+            endpoint_resolve(written.address, ENDPOINT_CONNECT, list, BACKENDS_MAX, err);
+        if (found == 0 && !endpoint_is_name(written.address, ENDPOINT_CONNECT))
             return error_context(err, "connect");
         if (found == 0)
-            add_unresolved(findings, connect, err);
+            add_unresolved(findings, written.address, err);
         if (found > BACKENDS_MAX - service->backend_count)
             return error_set(err, "connect: more than %d addresses", BACKENDS_MAX);
         append(service, line, list, found);

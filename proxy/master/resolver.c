@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/connect_line.h"
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
@@ -21,7 +22,8 @@ enum {
 };
 
 struct lookup {
-    char *connect; /* as it is written */
+    char *connect; /* the line as it is written */
+    struct connect_line line;
     struct addresses found; /* none: see err */
     struct error err;
     bool failing; /* as it was told last */
@@ -64,11 +66,21 @@ static void add_lookup(struct resolver *r, const struct plan *plan, const char *
     const struct lookup *old)
 {
     struct lookup *lookups = memory_resize(r->lookups, r->count + 1, sizeof(*lookups));
+    struct error ignored; /* it was parsed with the settings */
 
     r->lookups = lookups;
     lookups[r->count] = (struct lookup){
         .connect = memory_text(connect), .failing = is_known_to_fail(plan, connect, old)};
-    r->count++;
+    (void)connect_line_parse(connect, &lookups[r->count++].line, &ignored);
+}
+
+static bool is_name(const char *connect)
+{
+    struct connect_line line;
+    struct error ignored;
+
+    return connect_line_parse(connect, &line, &ignored) &&
+        endpoint_is_name(line.address, ENDPOINT_CONNECT);
 }
 
 static void list_names(struct resolver *r, const struct plan *plan)
@@ -84,8 +96,7 @@ static void list_names(struct resolver *r, const struct plan *plan)
         for (size_t k = 0; k < connect->count; k++) {
             const char *text = connect->items[k];
 
-            if (endpoint_is_name(text, ENDPOINT_CONNECT) &&
-                find(r->lookups, r->count, text) == NULL)
+            if (is_name(text) && find(r->lookups, r->count, text) == NULL)
                 add_lookup(r, plan, text, find(old, old_count, text));
         }
     }
@@ -100,7 +111,7 @@ static void on_resolve(struct work *work)
     for (size_t i = 0; i < r->count; i++) {
         struct addresses *found = &r->lookups[i].found;
 
-        found->count = endpoint_resolve(r->lookups[i].connect, ENDPOINT_CONNECT,
+        found->count = endpoint_resolve(r->lookups[i].line.address, ENDPOINT_CONNECT,
             found->list, ADDRESSES_COUNT_MAX, &r->lookups[i].err);
     }
 }
@@ -121,8 +132,8 @@ static void log_change(const struct addresses *addresses)
     for (size_t i = 0; i < addresses->count && len < sizeof(list); i++)
         len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i > 0 ? ", " : "",
             addresses->list[i].text);
-    log_info(
-        "event=addresses_changed connect=%s addresses=\"%s\"", addresses->connect, list);
+    log_info("event=addresses_changed connect=\"%s\" addresses=\"%s\"",
+        addresses->connect, list);
 }
 
 static void log_failure(const struct lookup *lookup)
@@ -130,8 +141,9 @@ static void log_failure(const struct lookup *lookup)
     char quoted[QUOTED_MAX];
 
     log_quote(quoted, sizeof(quoted), lookup->err.text, strlen(lookup->err.text));
-    log_warning("event=name_not_resolved connect=%s reason=%s text=\"the addresses that "
-                "are known are kept\"",
+    log_warning(
+        "event=name_not_resolved connect=\"%s\" reason=%s text=\"the addresses that "
+        "are known are kept\"",
         lookup->connect, quoted);
 }
 
@@ -148,7 +160,7 @@ static void take(struct resolver *r, struct plan *plan, struct lookup *lookup)
         return;
     }
     if (lookup->failing)
-        log_info("event=name_resolved connect=%s", lookup->connect);
+        log_info("event=name_resolved connect=\"%s\"", lookup->connect);
     lookup->failing = false;
     lookup->found.connect = lookup->connect;
     plan_backends_get(plan, &known);

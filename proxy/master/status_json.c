@@ -28,11 +28,15 @@ static json_t *backends_json(const struct worker_stats *report)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < report->backend_count; i++)
+    for (size_t i = 0; i < report->backend_count; i++) {
+        const struct worker_backend_stats *backend = &report->backends[i];
+
         json_array_append_new(list,
-            json_pack("{so so sb}", "service", utf8_json(report->backends[i].service),
-                "address", utf8_json(report->backends[i].address), "up",
-                (int)report->backends[i].up));
+            json_pack("{so so sb sI sb sI}", "service", utf8_json(backend->service),
+                "address", utf8_json(backend->address), "up", (int)backend->up, "weight",
+                (json_int_t)backend->weight, "backup", (int)backend->backup, "active",
+                (json_int_t)backend->active));
+    }
     return list;
 }
 
@@ -131,20 +135,28 @@ static bool same_certificates(const struct plan_service *a, const struct plan_se
     return same;
 }
 
-/* Down if any worker found it so: each knows only its own attempts. */
-static bool is_up(const struct master *m, struct worker_stats *const *reports,
+/* What all workers say of one backend. It is down if any worker found it so: each knows
+ * only its own attempts. */
+static json_t *backend_json(const struct master *m, struct worker_stats *const *reports,
     const char *service, const char *address)
 {
+    struct worker_backend_stats sum = {.up = true};
+
     for (unsigned i = 0; i < m->supervisor.count; i++) {
         for (size_t k = 0; reports[i] != NULL && k < reports[i]->backend_count; k++) {
             const struct worker_backend_stats *b = &reports[i]->backends[k];
 
-            if (!b->up && strcmp(b->service, service) == 0 &&
-                strcmp(b->address, address) == 0)
-                return false;
+            if (strcmp(b->service, service) != 0 || strcmp(b->address, address) != 0)
+                continue;
+            sum.up = sum.up && b->up;
+            sum.weight = b->weight;
+            sum.backup = b->backup;
+            sum.active += b->active;
         }
     }
-    return true;
+    return json_pack("{ss sb sI sb sI}", "address", address, "up", (int)sum.up, "weight",
+        (json_int_t)sum.weight, "backup", (int)sum.backup, "active",
+        (json_int_t)sum.active);
 }
 
 static void add_backends(
@@ -157,11 +169,10 @@ static void add_backends(
     {
         json_t *list = json_array();
 
-        json_array_foreach(json_object_get(service, "connect"), k, address)
-            json_array_append_new(list,
-                json_pack("{sO sb}", "address", address, "up",
-                    is_up(m, reports, json_string_value(json_object_get(service, "name")),
-                        json_string_value(address))));
+        json_array_foreach(
+            json_object_get(service, "connect"), k, address) json_array_append_new(list,
+            backend_json(m, reports, json_string_value(json_object_get(service, "name")),
+                json_string_value(address)));
         json_object_set_new((json_t *)service, "backends", list);
     }
 }

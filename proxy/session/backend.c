@@ -37,6 +37,18 @@ static struct backend *make(
     return b;
 }
 
+static bool is_active(enum backend_state state)
+{
+    return state == BACKEND_CONNECTING || state == BACKEND_IN_USE;
+}
+
+static void enter(struct backend *b, enum backend_state state)
+{
+    b->address->active += is_active(state);
+    b->address->active -= is_active(b->state);
+    b->state = state;
+}
+
 /* Nobody hears of it again; closed() follows from the loop. What could not be sent it was
  * slow to read: the kernel is not to go on offering it the rest. */
 static void discard(struct backend *b)
@@ -55,7 +67,7 @@ static void discard(struct backend *b)
         *b->slot = NULL;
     b->slot = NULL;
     b->service = NULL;
-    b->state = BACKEND_CLOSING;
+    enter(b, BACKEND_CLOSING);
     if (stream_unsent(&b->stream) > 0)
         stream_reset(&b->stream);
     else
@@ -112,7 +124,7 @@ static void probe(
 {
     struct backend *b = make(clients, service, address);
 
-    b->state = BACKEND_PROBING;
+    enter(b, BACKEND_PROBING);
     generation_ref(service->generation);
     list_append(&clients->unused, &b->unused);
     begin_connecting(b);
@@ -182,7 +194,7 @@ static struct backend *take_idle(
 static void use_again(struct backend *b, const struct backend_events *events, void *user,
     struct backend **slot)
 {
-    b->state = BACKEND_IN_USE;
+    enter(b, BACKEND_IN_USE);
     b->reused = true;
     b->received = 0;
     b->awaits_reply = false;
@@ -207,32 +219,33 @@ bool backend_take_bound(struct backend **bound, const struct backend_events *eve
 static void connect_for(struct backend *b, const struct backend_events *events,
     void *user, struct backend **slot)
 {
-    b->state = BACKEND_CONNECTING;
+    enter(b, BACKEND_CONNECTING);
     list_append(&b->clients->connecting, &b->link);
     backend_attach(b, events, user, slot);
     begin_connecting(b);
 }
 
-bool backend_acquire(struct clients *clients, struct service *service, bool fresh,
-    const struct backend_events *events, void *user, struct backend **slot)
+bool backend_acquire(struct clients *clients, struct service *service,
+    const struct backend_want *want, const struct backend_events *events, void *user,
+    struct backend **slot)
 {
     struct balancer *balancer = service->balancer;
-    struct balancer_tried tried = {0};
     bool all_down = balancer_all_down(balancer), trial;
     struct backend_address *address;
     struct backend *b;
 
     probe_those_due(clients, service);
-    address = balancer_choose(balancer, &tried, loop_now(clients->loop), &trial);
+    address = balancer_choose(
+        balancer, want->tried, want->source, loop_now(clients->loop), &trial);
     if (address == NULL)
         return false;
-    b = fresh || trial ? NULL : take_idle(service, address);
+    b = want->fresh || trial ? NULL : take_idle(service, address);
     if (b != NULL) {
         use_again(b, events, user, slot);
         return true;
     }
     b = make(clients, service, address);
-    b->tried = tried;
+    b->want = want;
     b->trial = trial;
     b->all_down = all_down;
     connect_for(b, events, user, slot);
@@ -247,13 +260,13 @@ static bool try_next(struct backend *b)
     void *user = b->user;
     struct backend **slot = b->slot, *next;
     bool trial;
-    struct backend_address *address = balancer_choose(
-        b->service->balancer, &b->tried, loop_now(b->clients->loop), &trial);
+    struct backend_address *address = balancer_choose(b->service->balancer,
+        b->want->tried, b->want->source, loop_now(b->clients->loop), &trial);
 
     if (address == NULL)
         return false;
     next = make(b->clients, b->service, address);
-    next->tried = b->tried;
+    next->want = b->want;
     next->trial = trial;
     next->all_down = b->all_down;
     next->timed_out = b->timed_out;
@@ -276,7 +289,7 @@ static void move_on_from(struct clients *clients, struct service *service,
         more = link != last;
         link = link->next;
         if (b->address == address && b->service == service &&
-            balancer_has_choice(service->balancer, &b->tried))
+            balancer_has_choice(service->balancer, b->want->tried))
             (void)try_next(b);
     }
 }
@@ -346,7 +359,8 @@ static void on_opened(struct stream *s)
         return;
     }
     list_remove(&b->link);
-    b->state = BACKEND_IN_USE;
+    b->want = NULL;
+    enter(b, BACKEND_IN_USE);
     b->events->ready(b->user);
 }
 
@@ -412,6 +426,7 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
     case BACKEND_BOUND:
         discard(b);
         break;
+    case BACKEND_NEW:
     case BACKEND_CLOSING:
         break;
     }
@@ -486,7 +501,7 @@ void backend_release(struct backend **slot)
         return;
     }
     rest(b);
-    b->state = BACKEND_IDLE;
+    enter(b, BACKEND_IDLE);
     idle_connections_put(idle, &b->link);
     list_append(&b->clients->unused, &b->unused);
     loop_arm(b->clients->loop, &b->deadline, b->service->settings->backend_idle_timeout);
@@ -501,7 +516,7 @@ void backend_bind(struct backend **slot, struct backend **bound)
         return;
     }
     rest(b);
-    b->state = BACKEND_BOUND;
+    enter(b, BACKEND_BOUND);
     b->slot = bound;
     *bound = b;
 }

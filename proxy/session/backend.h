@@ -33,6 +33,7 @@ struct backend_events {
 };
 
 enum backend_state {
+    BACKEND_NEW,
     BACKEND_CONNECTING,
     BACKEND_IN_USE,
     BACKEND_IDLE, /* among the service's idle connections */
@@ -47,7 +48,7 @@ struct backend {
     struct clients *clients;
     struct service *service; /* NULL once it is closing */
     struct backend_address *address; /* one reference, until it is closed */
-    struct balancer_tried tried; /* the backends this request was at */
+    const struct backend_want *want; /* its user's, while it is being connected */
     struct backend **slot;
     const struct backend_events *events;
     void *user;
@@ -64,11 +65,19 @@ struct backend {
     bool ended;
 };
 
+/* What a user wants; stays his, and in its place, until ready() or failed(). */
+struct backend_want {
+    uint64_t source; /* of the client, see balancer_choose() */
+    struct balancer_tried *tried; /* the backends that this request was at */
+    bool fresh; /* no connection that was idle */
+};
+
 /* Fills *slot: an idle connection that looks alive (then backend_is_ready() at once),
- * unless `fresh`; else one that is being made, and ready() or failed() follow. False:
- * this service has no address to connect to. */
-bool backend_acquire(struct clients *clients, struct service *service, bool fresh,
-    const struct backend_events *events, void *user, struct backend **slot);
+ * unless a fresh one is wanted; else one that is being made, and ready() or failed()
+ * follow. False: this service has no address to connect to. */
+bool backend_acquire(struct clients *clients, struct service *service,
+    const struct backend_want *want, const struct backend_events *events, void *user,
+    struct backend **slot);
 
 /* The same with the connection that is bound to a client; false: it has none. */
 bool backend_take_bound(struct backend **bound, const struct backend_events *events,

@@ -6,6 +6,7 @@
 #include "proxy/base/memory.h"
 
 struct balancer {
+    enum balance balance;
     struct backend_address *backends[BALANCER_BACKENDS_MAX]; /* in the order written */
     size_t count;
     uint32_t version; /* grows with each change of the list */
@@ -41,21 +42,35 @@ const char *backend_address_text(const struct backend_address *address)
     return address != NULL ? address->endpoint.text : NULL;
 }
 
+/* FNV-1a */
+static uint64_t hash_text(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+    return hash;
+}
+
 static struct backend_address *address_new(
-    uint32_t connect, const struct endpoint *endpoint)
+    const struct balancer_line *line, const struct endpoint *endpoint)
 {
     struct backend_address *address = memory_new(sizeof(*address));
 
     address->refs = 1;
-    address->connect = connect;
+    address->connect = line->connect;
+    address->weight = line->weight;
+    address->backup = line->backup;
     address->endpoint = *endpoint;
+    address->hash = hash_text(endpoint->text);
     return address;
 }
 
-struct balancer *balancer_new(void)
+struct balancer *balancer_new(enum balance balance)
 {
     struct balancer *balancer = memory_new(sizeof(*balancer));
 
+    balancer->balance = balance;
     return balancer;
 }
 
@@ -91,24 +106,23 @@ static bool add(struct balancer *balancer, struct backend_address *address)
 }
 
 static bool add_line(struct balancer *balancer, const struct balancer *old,
-    uint32_t connect, const struct endpoint *list, size_t count)
+    const struct balancer_line *line, const struct endpoint *list, size_t count)
 {
     bool all = true;
 
     for (size_t i = 0; i < count; i++) {
-        struct backend_address *known = find(old, connect, &list[i]);
+        struct backend_address *known = find(old, line->connect, &list[i]);
 
-        if (find(balancer, connect, &list[i]) != NULL)
+        if (find(balancer, line->connect, &list[i]) != NULL)
             continue; /* a resolver may say an address twice */
         if (known != NULL)
             backend_address_ref(known);
-        all =
-            add(balancer, known != NULL ? known : address_new(connect, &list[i])) && all;
+        all = add(balancer, known != NULL ? known : address_new(line, &list[i])) && all;
     }
     return all;
 }
 
-bool balancer_set_addresses(struct balancer *balancer, uint32_t connect,
+bool balancer_set_addresses(struct balancer *balancer, const struct balancer_line *line,
     const struct endpoint *list, size_t count)
 {
     struct balancer old = *balancer;
@@ -119,17 +133,17 @@ bool balancer_set_addresses(struct balancer *balancer, uint32_t connect,
     for (size_t i = 0; i < old.count; i++) {
         struct backend_address *address = old.backends[i];
 
-        if (!added && address->connect >= connect) {
-            all = add_line(balancer, &old, connect, list, count) && all;
+        if (!added && address->connect >= line->connect) {
+            all = add_line(balancer, &old, line, list, count) && all;
             added = true;
         }
-        if (address->connect == connect)
+        if (address->connect == line->connect)
             continue;
         backend_address_ref(address);
         all = add(balancer, address) && all;
     }
     if (!added)
-        all = add_line(balancer, &old, connect, list, count) && all;
+        all = add_line(balancer, &old, line, list, count) && all;
     for (size_t i = 0; i < old.count; i++)
         backend_address_unref(old.backends[i]);
     return all;
@@ -179,9 +193,137 @@ static bool is_due(
         now >= address->retry_at;
 }
 
-static bool may_serve(const struct backend_address *address, uint64_t now)
+/* Backends of a tier are chosen while no earlier tier has one. */
+enum tier { TIER_SERVING, TIER_BACKUP, TIER_LAST_RESORT, TIERS };
+
+static enum tier tier_of(const struct backend_address *address, uint64_t now)
 {
-    return address->health == HEALTH_UP || is_due(address, FAULT_NO_REPLY, now);
+    if (address->health != HEALTH_UP && !is_due(address, FAULT_NO_REPLY, now))
+        return TIER_LAST_RESORT;
+    return address->backup ? TIER_BACKUP : TIER_SERVING;
+}
+
+/* The backends one of which is chosen, by their place in the list. */
+struct candidates {
+    size_t index[BALANCER_BACKENDS_MAX];
+    size_t count;
+};
+
+static void gather(const struct balancer *balancer, const struct balancer_tried *tried,
+    enum tier tier, uint64_t now, struct candidates *candidates)
+{
+    candidates->count = 0;
+    for (size_t i = 0; i < balancer->count; i++) {
+        if ((tried->backends >> i & 1) == 0 &&
+            tier_of(balancer->backends[i], now) == tier)
+            candidates->index[candidates->count++] = i;
+    }
+}
+
+/* Smooth weighted round robin: each backend gains its weight, that with the most is
+ * chosen and loses what all have gained. */
+static size_t choose_by_round_robin(
+    const struct balancer *balancer, const struct candidates *candidates)
+{
+    size_t chosen = candidates->index[0];
+    int64_t total = 0;
+
+    for (size_t i = 0; i < candidates->count; i++) {
+        struct backend_address *address = balancer->backends[candidates->index[i]];
+
+        address->current_weight += address->weight;
+        total += address->weight;
+        if (address->current_weight > balancer->backends[chosen]->current_weight)
+            chosen = candidates->index[i];
+    }
+    balancer->backends[chosen]->current_weight -= total;
+    return chosen;
+}
+
+/* Connections for each unit of weight. */
+static int compare_load(const struct backend_address *a, const struct backend_address *b)
+{
+    uint64_t load_a = (uint64_t)a->active * b->weight;
+    uint64_t load_b = (uint64_t)b->active * a->weight;
+
+    return load_a < load_b ? -1 : load_a > load_b;
+}
+
+static size_t choose_least_busy(
+    const struct balancer *balancer, const struct candidates *candidates)
+{
+    struct candidates least = {.count = 0};
+
+    for (size_t i = 0; i < candidates->count; i++) {
+        int order = least.count == 0
+            ? -1
+            : compare_load(balancer->backends[candidates->index[i]],
+                  balancer->backends[least.index[0]]);
+
+        if (order < 0)
+            least.count = 0;
+        if (order <= 0)
+            least.index[least.count++] = candidates->index[i];
+    }
+    return choose_by_round_robin(balancer, &least);
+}
+
+/* splitmix64 */
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+}
+
+/* A backend draws as many lots as its weight says; the best one counts. */
+static uint64_t best_lot(const struct backend_address *address, uint64_t source)
+{
+    uint64_t best = 0;
+
+    for (uint64_t i = 0; i < address->weight; i++) {
+        uint64_t lot = mix(mix(source ^ address->hash) + i);
+
+        best = lot > best ? lot : best;
+    }
+    return best;
+}
+
+/* Rendezvous hashing: when a backend goes, only its own clients change theirs. */
+static size_t choose_by_source(
+    const struct balancer *balancer, const struct candidates *candidates, uint64_t source)
+{
+    size_t chosen = candidates->index[0];
+    uint64_t best = 0;
+
+    for (size_t i = 0; i < candidates->count; i++) {
+        uint64_t lot = best_lot(balancer->backends[candidates->index[i]], source);
+
+        if (lot > best) {
+            best = lot;
+            chosen = candidates->index[i];
+        }
+    }
+    return chosen;
+}
+
+static size_t choose(const struct balancer *balancer, const struct candidates *candidates,
+    enum tier tier, uint64_t source)
+{
+    if (tier == TIER_LAST_RESORT)
+        return candidates->index[0];
+    switch (balancer->balance) {
+    case BALANCE_ROUNDROBIN:
+        return choose_by_round_robin(balancer, candidates);
+    case BALANCE_LEASTCONN:
+        return choose_least_busy(balancer, candidates);
+    case BALANCE_SOURCE:
+        return choose_by_source(balancer, candidates, source);
+    case BALANCE_FIRST:
+        break;
+    }
+    return candidates->index[0];
 }
 
 static struct backend_address *take(struct balancer *balancer,
@@ -196,17 +338,18 @@ static struct backend_address *take(struct balancer *balancer,
     return address;
 }
 
-struct backend_address *balancer_choose(
-    struct balancer *balancer, struct balancer_tried *tried, uint64_t now, bool *trial)
+struct backend_address *balancer_choose(struct balancer *balancer,
+    struct balancer_tried *tried, uint64_t source, uint64_t now, bool *trial)
 {
+    struct candidates candidates;
+
     if (tried->version != balancer->version)
         *tried = (struct balancer_tried){.version = balancer->version};
-    for (int last_resort = 0; last_resort < 2; last_resort++) {
-        for (size_t i = 0; i < balancer->count; i++) {
-            if ((tried->backends >> i & 1) == 0 &&
-                (last_resort || may_serve(balancer->backends[i], now)))
-                return take(balancer, tried, i, now, trial);
-        }
+    for (enum tier tier = TIER_SERVING; tier < TIERS; tier++) {
+        gather(balancer, tried, tier, now, &candidates);
+        if (candidates.count > 0)
+            return take(
+                balancer, tried, choose(balancer, &candidates, tier, source), now, trial);
     }
     return NULL;
 }

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "config/endpoint.h"
+#include "config/settings.h"
 
 enum { BALANCER_BACKENDS_MAX = 64 };
 
@@ -35,6 +36,11 @@ struct backend_address {
     int refs;
     struct endpoint endpoint;
     uint32_t connect; /* which `connect` line of the service it comes from */
+    uint32_t weight; /* its share, 1 or more */
+    bool backup; /* serves while no other backend is UP */
+    unsigned active; /* connections that serve a request, or are made for one */
+    int64_t current_weight; /* of the smooth weighted round robin */
+    uint64_t hash;
     enum backend_health health;
     enum backend_fault fault;
     uint64_t retry_at; /* ms, while DOWN */
@@ -51,12 +57,18 @@ const char *backend_address_text(const struct backend_address *address);
 
 struct balancer;
 
-struct balancer *balancer_new(void);
+struct balancer *balancer_new(enum balance balance);
 void balancer_free(struct balancer *balancer);
+
+struct balancer_line {
+    uint32_t connect; /* its number */
+    uint32_t weight;
+    bool backup;
+};
 
 /* Replaces the addresses of one `connect` line. Addresses that stay keep their health.
  * False: there are more than BALANCER_BACKENDS_MAX in all, the last ones are left out. */
-bool balancer_set_addresses(struct balancer *balancer, uint32_t connect,
+bool balancer_set_addresses(struct balancer *balancer, const struct balancer_line *line,
     const struct endpoint *list, size_t count);
 
 /* Takes over the health of those addresses that `from` has, too. */
@@ -71,12 +83,14 @@ struct balancer_tried {
     uint32_t version; /* of the list of addresses that the bits are about */
 };
 
-/* The next backend to try, in the order written: first those that are UP or due for a
- * trial, then, as a last resort, the others. Counts it as tried. NULL: none is left.
+/* The next backend to try: as `balance` says of those that are UP or due for a trial,
+ * backups after all others; then, as a last resort, the rest in the order written.
+ * `source` stands for the client, equal for equal addresses. Counts it as tried. NULL:
+ * none is left.
  * *trial: this request decides whether the backend is UP again, and has to end with
  * balancer_replied(), balancer_failed() or balancer_trial_ended(). */
-struct backend_address *balancer_choose(
-    struct balancer *balancer, struct balancer_tried *tried, uint64_t now, bool *trial);
+struct backend_address *balancer_choose(struct balancer *balancer,
+    struct balancer_tried *tried, uint64_t source, uint64_t now, bool *trial);
 
 /* Is there a backend that is UP and was not tried? */
 bool balancer_has_choice(

@@ -109,6 +109,14 @@ const char *client_ip(const struct client *c)
     return text;
 }
 
+uint64_t client_source(const struct client *c)
+{
+    uint64_t halves[2];
+
+    memcpy(halves, &c->address, sizeof(halves));
+    return halves[0] * 31 + halves[1];
+}
+
 const char *client_peer(const struct client *c, char *text)
 {
     const char *ip = client_ip(c);

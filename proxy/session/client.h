@@ -96,6 +96,9 @@ void client_read_if(struct client *c, bool wanted);
 /* So much waits unparsed that it should not be. */
 bool client_is_far_ahead(const struct client *c);
 
+/* Equal for equal addresses, see balancer_choose(). */
+uint64_t client_source(const struct client *c);
+
 /* "192.0.2.7" or "2001:db8::1"; stays until the next call. */
 const char *client_ip(const struct client *c);
 

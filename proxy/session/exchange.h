@@ -36,13 +36,11 @@
 #include "proxy/base/list.h"
 #include "proxy/base/service_counts.h"
 #include "proxy/http/chunked_encode.h"
+#include "proxy/session/backend.h"
 #include "proxy/session/pace.h"
 #include "proxy/session/request_id.h"
 
 struct access_record;
-struct backend;
-struct backend_address;
-struct backend_events;
 struct client;
 struct head;
 struct parser;
@@ -83,7 +81,11 @@ struct exchange {
     struct backend_address *address; /* of the backend, for the log; one reference */
     struct parser *replies;
     size_t max_head; /* that `replies` was made with */
-    struct buffer request; /* for the backend: not yet connected, or kept for one retry */
+    struct backend_want want;
+    struct balancer_tried tried;
+    unsigned retries; /* at other backends, after one that gave no answer */
+    struct buffer
+        request; /* for the backend: not yet connected, or kept to be sent again */
     struct framing to_backend, to_client;
     struct pace upload;
     struct access_record *record; /* owned; NULL: no access log, or handed on */

@@ -152,8 +152,10 @@ static bool acquire(struct exchange *x, bool fresh, const struct backend_events 
     if (x->asked == 0)
         x->asked = now_of(x);
     backend_address_keep(&x->address, backend_only(c->service));
+    x->want = (struct backend_want){
+        .source = client_source(c), .tried = &x->tried, .fresh = fresh};
     if (!backend_take_bound(&c->bound, events, x, &x->backend) &&
-        !backend_acquire(c->clients, c->service, fresh, events, x, &x->backend))
+        !backend_acquire(c->clients, c->service, &x->want, events, x, &x->backend))
         return false;
     x->reused = backend_is_ready(x->backend);
     if (x->reused)
@@ -193,12 +195,26 @@ void exchange_up_send(struct exchange *x)
 }
 
 /* RFC 9112, 9.3.1: a connection that was idle may have been closed before the request
- * reached anyone. Not one byte of an answer came, and doing it twice does no harm. */
+ * reached anyone, which says nothing of its backend. */
+static bool may_be_sent_again(struct exchange *x)
+{
+    if (!x->facts.idempotent || x->down != DOWN_SILENT)
+        return false;
+    if (x->reused) {
+        x->tried = (struct balancer_tried){0};
+        return true;
+    }
+    return x->retries++ < settings_of(x)->backend_retries &&
+        balancer_has_choice(x->client->service->balancer, &x->tried);
+}
+
+/* Not one byte of an answer came, and doing it twice does no harm. */
 bool exchange_up_again(struct exchange *x, const struct backend_events *events)
 {
-    if (!x->facts.idempotent || !x->reused || x->down != DOWN_SILENT)
+    if (!may_be_sent_again(x))
         return false;
     backend_abort(&x->backend);
+    x->client->clients->counters.backend_retries++;
     return acquire(x, true, events);
 }
 

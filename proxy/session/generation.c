@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/connect_line.h"
+#include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 #include "proxy/session/access_rules.h"
 #include "proxy/session/balancer.h"
@@ -23,10 +25,22 @@ struct generation *generation_new(uint32_t id, struct settings *settings)
         g->access_differs = g->access_differs ||
             !access_rules_are_equal(&settings->services[0], &settings->services[i]);
         g->services[i].rules = access_rules_new(&settings->services[i]);
-        g->services[i].balancer = balancer_new();
+        g->services[i].balancer = balancer_new(settings->services[i].balance);
         idle_connections_init(&g->services[i].idle);
     }
     return g;
+}
+
+void service_set_addresses(const struct service *service, uint32_t connect,
+    const struct endpoint *list, size_t count)
+{
+    struct connect_line written;
+    struct error ignored; /* it was parsed with the settings */
+    struct balancer_line line = {.connect = connect, .weight = 1};
+
+    if (connect_line_parse(service->settings->connect.items[connect], &written, &ignored))
+        line = (struct balancer_line){connect, written.weight, written.backup};
+    balancer_set_addresses(service->balancer, &line, list, count);
 }
 
 struct service *generation_service(const struct generation *generation, const char *name)

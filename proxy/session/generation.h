@@ -18,6 +18,7 @@
 
 struct access_rules;
 struct balancer;
+struct endpoint;
 struct tls_context;
 
 /* One [section]. */
@@ -48,6 +49,10 @@ struct generation {
  * balancer without addresses. The builder fills in tls, addresses, began, free_tls,
  * freed. A half-built one may be given up by generation_unref(). */
 struct generation *generation_new(uint32_t id, struct settings *settings);
+
+/* What the connect line of that number resolves to now. */
+void service_set_addresses(const struct service *service, uint32_t connect,
+    const struct endpoint *list, size_t count);
 
 /* NULL if there is none of that name. */
 struct service *generation_service(const struct generation *generation, const char *name);

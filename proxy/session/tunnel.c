@@ -27,6 +27,8 @@ struct tunnel {
         *record; /* owned: of the request that became this one, or NULL */
     struct access_outcome began; /* what is known of it so far */
     struct backend_address *address; /* of the backend, for the log; one reference */
+    struct backend_want want;
+    struct balancer_tried tried;
     struct buffer early;
     uint64_t heard; /* from the client, when the backend ended */
     uint64_t stuck; /* ms: the backend has taken nothing of the rest */
@@ -199,7 +201,9 @@ void tunnel_begin(struct client *c)
     struct tunnel *t = make(c);
 
     backend_address_keep(&t->address, backend_only(c->service));
-    if (!backend_acquire(c->clients, c->service, true, &events, t, &t->backend))
+    t->want = (struct backend_want){
+        .source = client_source(c), .tried = &t->tried, .fresh = true};
+    if (!backend_acquire(c->clients, c->service, &t->want, &events, t, &t->backend))
         cut(t, END_BACKEND_NONE);
 }
 

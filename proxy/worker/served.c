@@ -62,7 +62,7 @@ static void set_backends(struct service *service, const struct snapshot_service 
             if (from->backends[i].connect == line)
                 list[count++] = from->backends[i].endpoint;
         }
-        balancer_set_addresses(service->balancer, line, list, count);
+        service_set_addresses(service, line, list, count);
     }
     free(list);
 }

@@ -37,6 +37,9 @@ static void client_log_service(const struct service *service, struct worker_stat
         snprintf(entry->service, sizeof(entry->service), "%s", service->settings->name);
         snprintf(entry->address, sizeof(entry->address), "%s", address->endpoint.text);
         entry->up = balancer_is_up(address);
+        entry->backup = address->backup;
+        entry->weight = address->weight;
+        entry->active = address->active;
         report->backend_count++;
     }
 }

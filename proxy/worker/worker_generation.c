@@ -11,7 +11,6 @@
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/sealed_memory.h"
 #include "proxy/ipc/snapshot.h"
-#include "proxy/session/balancer.h"
 #include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
@@ -132,8 +131,7 @@ static void set_addresses(
 
         for (uint32_t line = 0; line < connect->count; line++) {
             if (strcmp(connect->items[line], addresses->connect) == 0)
-                balancer_set_addresses(
-                    service->balancer, line, addresses->list, addresses->count);
+                service_set_addresses(service, line, addresses->list, addresses->count);
         }
     }
 }

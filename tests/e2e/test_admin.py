@@ -251,7 +251,8 @@ def test_the_status_is_there_for_programs(start_admin):
         answer.headers["Content-Security-Policy"]
     status = json.loads(answer.text)
     assert status["ok"] and status["services"][0]["backends"] == [
-        {"address": status["services"][0]["connect"][0], "up": True}]
+        {"address": status["services"][0]["connect"][0], "up": True, "weight": 1,
+         "backup": False, "active": 0}]
 
 
 def test_answers_do_not_wait_for_heartbeats(start_admin):

@@ -70,7 +70,8 @@ static inline struct generation *rig_generation(
     }
     g = generation_new(1, settings);
     for (uint32_t i = 0; i < backends; i++)
-        balancer_set_addresses(g->services[0].balancer, i, &rig->endpoints[i], 1);
+        balancer_set_addresses(g->services[0].balancer,
+            &(struct balancer_line){.connect = i, .weight = 1}, &rig->endpoints[i], 1);
     return g;
 }
 

@@ -210,8 +210,10 @@ static const char status_json[] =
     " 'crypto': 'batched', 'reload_pending': true,"
     " 'last_reload': {'ok': false, 'when': '2026-11-22T03:40:29Z', 'error': 'no key'},"
     " 'services': [{'name': 'wlb', 'accept': ['[::]:8012'], 'protocol': 'http',"
-    "   'backends': [{'address': '127.0.0.1:8013', 'up': true},"
-    "     {'address': '127.0.0.1:8014', 'up': false}],"
+    "   'backends': [{'address': '127.0.0.1:8013', 'up': true, 'weight': 1,"
+    "     'backup': false, 'active': 0},"
+    "     {'address': '127.0.0.1:8014', 'up': false, 'weight': 3, 'backup': true,"
+    "      'active': 2}],"
     "   'connect': ['127.0.0.1:8013', '127.0.0.1:8014'], 'differs': true,"
     "   'certificates': [{'file': '/etc/ssl/certs/server.pem', 'subject': 'CN=a',"
     "     'names': 'a', 'issuer': 'CN=ca', 'serial': '0A', 'sha256': 'ab', 'key': 'RSA "
@@ -287,7 +289,7 @@ static void status_reads_well(void **state)
          "0B\n"),
         "    key      RSA 2048, 3 certificates sent\n",
         "backend  [wlb] 127.0.0.1:8013: no complaint\n",
-        "backend  [wlb] 127.0.0.1:8014: DOES NOT ACCEPT\n",
+        "backend  [wlb] 127.0.0.1:8014: DOWN, backup, weight 3, 2 busy connections\n",
         "7            40           5s  (current)\n",
         "DOES NOT ANSWER\n",
         "accepted                          42   handshakes full",

@@ -120,36 +120,66 @@ static void one_probe_at_a_time_and_none_outlives_its_worker(void **state)
 static void the_next_request_passes_over_a_backend_that_closes_without_a_reply(
     void **state)
 {
-    static const char *const requests[] = {GET, POST_HEAD "0123456789"};
+    int client = rig_client(&rig), next = rig_client(&rig), backend;
 
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        int client = rig_client(&rig), next = rig_client(&rig), backend;
+    rig_send(&rig, client, POST_HEAD "0123456789");
+    backend = rig_backend(&rig, 0);
+    assert_true(backend >= 0);
+    (void)rig_receive(&rig, backend);
+    close(backend);
+    expect_status(client, "502"); /* it may have been read: not sent twice */
+    rig_send(&rig, next, POST_HEAD "0123456789");
+    assert_int_equal(rig_backend(&rig, 0), -1);
+    expect_reply_of(next, 1);
+    retry_now(0);
+    rig_send(&rig, client, GET); /* the trial */
+    rig_send(&rig, next, GET);
+    expect_reply_of(next, 1);
+    assert_false(is_up(0));
+    expect_reply_of(client, 0);
+    assert_true(is_up(0));
+    close(client);
+    close(next);
+}
 
-        rig_send(&rig, client, requests[i]);
-        backend = rig_backend(&rig, 0);
+static void a_get_without_an_answer_goes_to_the_next_backend(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    rig_send(&rig, client, GET);
+    backend = rig_backend(&rig, 0);
+    (void)rig_receive(&rig, backend);
+    close(backend);
+    expect_reply_of(client, 1);
+    assert_false(is_up(0));
+    assert_int_equal(clients_counters(rig.clients)->backend_retries, 1);
+    retry_now(0); /* both without an answer: that is enough */
+    rig_send(&rig, client, GET);
+    for (int i = 0; i < 2; i++) {
+        backend = rig_backend(&rig, i);
         assert_true(backend >= 0);
         (void)rig_receive(&rig, backend);
         close(backend);
-        expect_status(client, "502"); /* it may have been read: not sent twice */
-        rig_send(&rig, next, requests[i]);
-        assert_int_equal(rig_backend(&rig, 0), -1);
-        expect_reply_of(next, 1);
-        close(client);
-        close(next);
-        retry_now(0);
-        client = rig_client(&rig);
-        next = rig_client(&rig);
-        rig_send(&rig, client, GET); /* the trial */
-        rig_send(&rig, next, GET);
-        expect_reply_of(next, 1);
-        assert_false(is_up(0));
-        expect_reply_of(client, 0);
-        assert_true(is_up(0));
-        close(client);
-        close(next);
-        rig_turn(&rig);
     }
+    expect_status(client, "502");
+    close(client);
+}
+
+static void a_get_whose_answer_began_is_not_sent_again(void **state)
+{
+    int client = rig_client(&rig), backend;
+
+    (void)state;
+    rig_send(&rig, client, GET);
+    backend = rig_backend(&rig, 0);
+    (void)rig_receive(&rig, backend);
+    rig_send(&rig, backend, "HTTP/1.1 2");
+    close(backend);
+    expect_status(client, "502");
+    assert_int_equal(rig_backend(&rig, 1), -1);
+    close(client);
 }
 
 static void a_trial_whose_client_goes_away_decides_nothing(void **state)
@@ -157,7 +187,7 @@ static void a_trial_whose_client_goes_away_decides_nothing(void **state)
     int client = rig_client(&rig), backend;
 
     (void)state;
-    rig_send(&rig, client, GET);
+    rig_send(&rig, client, POST_HEAD "0123456789");
     backend = rig_backend(&rig, 0);
     (void)rig_receive(&rig, backend);
     close(backend);
@@ -248,6 +278,8 @@ int main(void)
         WITH(start_two, one_probe_at_a_time_and_none_outlives_its_worker),
         WITH(start_two,
             the_next_request_passes_over_a_backend_that_closes_without_a_reply),
+        WITH(start_two, a_get_without_an_answer_goes_to_the_next_backend),
+        WITH(start_two, a_get_whose_answer_began_is_not_sent_again),
         WITH(start_two, a_trial_whose_client_goes_away_decides_nothing),
         WITH(start_two, an_upload_that_its_client_stalls_is_not_held_against_the_backend),
         WITH(start_two, a_backend_silent_for_response_timeout_is_marked_down),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/connect_line.h"
 #include "config/options.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
@@ -250,9 +251,36 @@ static void each_table_names_each_option(void **state)
     }
 }
 
+static void a_connect_line_is_an_address_and_what_follows(void **state)
+{
+    static const struct {
+        const char *text, *address;
+        uint32_t weight;
+        bool backup;
+    } lines[] = {
+        {"wlb:8013", "wlb:8013", 1, false},
+        {"wlb:8013 weight=3", "wlb:8013", 3, false},
+        {"[::1]:8013  backup weight=100", "[::1]:8013", 100, true},
+        {"unix:/run/a b.sock backup", "unix:/run/a b.sock", 1, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct connect_line line;
+        struct error err;
+
+        if (!connect_line_parse(lines[i].text, &line, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(line.address, lines[i].address);
+        assert_int_equal(line.weight, lines[i].weight);
+        assert_int_equal(line.backup, lines[i].backup);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connect_line_is_an_address_and_what_follows),
         cmocka_unit_test(without_a_file_the_appliance_is_served),
         cmocka_unit_test(every_part_of_the_syntax_is_understood),
         cmocka_unit_test(long_lists_of_ciphers_fit_a_line),

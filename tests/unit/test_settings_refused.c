@@ -66,6 +66,13 @@ static const struct {
     {"workers = 257", "f:1: workers: '257' is not between 1 and 256"},
     {"workers = many", "f:1: workers: 'many' is not a number, nor auto"},
     {"workers = 4x", "f:1: workers: '4x' is not a number, nor auto"},
+    {"connect = 127.0.0.1:8013 wieght=2",
+        "f:1: connect: 'wieght=2' is not one of the words that may follow an address: "
+        "weight=N, backup"},
+    {"connect = 127.0.0.1:8013 weight=0",
+        "f:1: connect: '0': a weight is a number from 1 to 100"},
+    {"connect = unix:/x weight=101",
+        "f:1: connect: '101': a weight is a number from 1 to 100"},
     {"max_connections = -1", "f:1: max_connections: '-1' is not a number"},
     {"max_connections = 99999999999999999999999",
         "f:1: max_connections: '99999999999999999999999' is not between 1 and 1000000"},

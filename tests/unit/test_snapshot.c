@@ -132,6 +132,7 @@ static void a_report_comes_back_as_it_was(void **state)
     strcpy(report.backends[0].service, "wlb");
     strcpy(report.backends[0].address, "127.0.0.1:8013");
     report.backends[0].up = true;
+    report.backends[0].weight = 7;
     len = worker_stats_encode(&report, bytes, sizeof(bytes));
     assert_true(worker_stats_decode(&got, bytes, len));
     assert_memory_equal(&report, &got, sizeof(got));

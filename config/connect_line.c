@@ -1,0 +1,59 @@
+#include "config/connect_line.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/endpoint.h"
+#include "config/excerpt.h"
+#include "proxy/base/error.h"
+
+static bool parse_weight(const char *digits, struct connect_line *line, struct error *err)
+{
+    size_t len = strlen(digits);
+    unsigned long weight =
+        len > 0 && len <= 3 && digits[strspn(digits, "0123456789")] == '\0'
+        ? strtoul(digits, NULL, 10)
+        : 0;
+
+    line->weight = (uint32_t)weight;
+    return (weight >= 1 && weight <= CONNECT_WEIGHT_MAX) ||
+        error_set(err, "'%s': a weight is a number from 1 to %d",
+            excerpt_of_text(digits).text, CONNECT_WEIGHT_MAX);
+}
+
+static bool parse_word(const char *word, struct connect_line *line, struct error *err)
+{
+    if (strncmp(word, "weight=", 7) == 0)
+        return parse_weight(word + 7, line, err);
+    line->backup = strcmp(word, "backup") == 0;
+    return line->backup ||
+        error_set(err,
+            "'%s' is not one of the words that may follow an address: weight=N, backup",
+            excerpt_of_text(word).text);
+}
+
+/* A path may have blanks in it: of a socket only the words that we know are taken off. */
+static bool is_part_of_path(const char *text, const char *word)
+{
+    return strncmp(text, "unix:", 5) == 0 && strncmp(word, "weight=", 7) != 0 &&
+        strcmp(word, "backup") != 0;
+}
+
+bool connect_line_parse(const char *text, struct connect_line *line, struct error *err)
+{
+    char *blank;
+
+    *line = (struct connect_line){.weight = 1};
+    if (strlen(text) >= sizeof(line->address))
+        return error_set(err, "'%s' is longer than %zu bytes", excerpt_of_text(text).text,
+            sizeof(line->address) - 1);
+    strcpy(line->address, text);
+    while ((blank = strrchr(line->address, ' ')) != NULL) {
+        if (is_part_of_path(text, blank + 1))
+            break;
+        if (blank[1] != '\0' && !parse_word(blank + 1, line, err))
+            return false;
+        *blank = '\0';
+    }
+    return endpoint_check(line->address, ENDPOINT_CONNECT, err);
+}
