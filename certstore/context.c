@@ -1,6 +1,5 @@
 #include "certstore/context.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,10 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
-#include "certstore/context_parts.h"
+#include "certstore/context_choice.h"
+#include "certstore/context_client.h"
+#include "certstore/context_data.h"
+#include "certstore/context_resolve.h"
 #include "certstore/credential.h"
 #include "certstore/ticket.h"
 #include "config/settings.h"
@@ -26,49 +28,6 @@ static const uint64_t wanted_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPR
 /* P-384 is the only group XenServer's client offers. */
 static const char hybrid_groups[] = "X25519MLKEM768:X25519:P-256:P-384";
 static const char classic_groups[] = "X25519:P-256:P-384";
-
-static int state_index = -1;
-static pthread_once_t state_once = PTHREAD_ONCE_INIT;
-
-static void free_state(
-    void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
-{
-    struct context_state *state = data;
-
-    (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
-    if (state == NULL)
-        return;
-    EVP_CIPHER_free(state->ticket_cipher);
-    SSL_CTX_free(state->successor);
-    free(state->policy.groups);
-    free(state->policy.ciphersuites);
-    free(state->policy.ciphers);
-    text_list_clear(&state->policy.pins);
-    text_list_clear(&state->policy.names);
-    free(state);
-}
-
-static void make_state_index(void)
-{
-    state_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_state);
-}
-
-struct context_state *context_state(const SSL_CTX *context)
-{
-    return SSL_CTX_get_ex_data(context, state_index);
-}
-
-const struct context_state *context_state_of(const SSL *ssl)
-{
-    return context_state(SSL_get_SSL_CTX(ssl));
-}
-
-const struct tls_policy *context_policy(const SSL_CTX *context)
-{
-    const struct context_state *state = context_state(context);
-
-    return state == NULL ? NULL : &state->policy;
-}
 
 /* The library's own words for what it refused, for the end of a sentence. */
 static bool library_error(struct error *err, const char *fact)
@@ -233,8 +192,8 @@ static void set_strength(SSL_CTX *context, const struct tls_policy *policy)
 /* What the openssl engine does with a field of the policy. */
 static bool apply(SSL_CTX *context, enum tls_policy_field field, struct error *err)
 {
-    struct context_state *state = context_state(context);
-    struct tls_policy *policy = &state->policy;
+    struct context_data *data = context_data(context);
+    struct tls_policy *policy = &data->policy;
 
     switch (field) {
     case TLS_POLICY_VERSIONS:
@@ -253,7 +212,7 @@ static bool apply(SSL_CTX *context, enum tls_policy_field field, struct error *e
             SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
         return true;
     case TLS_POLICY_VERIFICATION:
-        return context_set_client_verification(context, state->libctx, policy, err);
+        return context_set_client_verification(context, data->libctx, policy, err);
     case TLS_POLICY_TICKETS:
         return ticket_install(context, err);
     case TLS_POLICY_FIELDS:
@@ -311,7 +270,7 @@ static bool configure(SSL_CTX *context, struct error *err)
 {
     bool done = true;
 
-    context_watch_successor(context);
+    context_show_successors(context);
     for (int field = 0; done && field < TLS_POLICY_FIELDS; field++)
         done = apply(context, (enum tls_policy_field)field, err);
     return done;
@@ -322,44 +281,35 @@ SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *servic
     const struct ticket_keys *tickets, const char *ca_pem, const char *crl_pem,
     struct error *err)
 {
-    struct context_state *state = memory_new(sizeof(*state));
+    struct context_data *data;
     SSL_CTX *context;
     bool done;
 
-    (void)pthread_once(&state_once, make_state_index);
     ERR_clear_error();
     context = SSL_CTX_new_ex(libctx, NULL, TLS_server_method());
     if (context == NULL) {
         library_error(err, "no TLS context could be made");
-        free(state);
         return NULL;
     }
-    memory_require(SSL_CTX_set_ex_data(context, state_index, state) == 1);
-    state->libctx = libctx;
-    fill_policy(&state->policy, context, service);
-    state->policy.ca_pem = ca_pem;
-    state->policy.crl_pem = crl_pem;
-    state->policy.tickets = service->tickets ? tickets : NULL;
+    data = context_data_new(context);
+    data->libctx = libctx;
+    fill_policy(&data->policy, context, service);
+    data->policy.ca_pem = ca_pem;
+    data->policy.crl_pem = crl_pem;
+    data->policy.tickets = service->tickets ? tickets : NULL;
     done = configure(context, err) &&
-        (bind_sessions(context, &state->policy, service->name, credentials, count) ||
+        (bind_sessions(context, &data->policy, service->name, credentials, count) ||
             library_error(err, "no session id context"));
-    state->policy.ca_pem = state->policy.crl_pem = NULL;
+    data->policy.ca_pem = data->policy.crl_pem = NULL;
     for (size_t i = 0; done && i < count; i++)
         done = use_credential(context, credentials[i], err);
     if (done) {
-        context_resolve_policy(context, &state->policy);
+        context_resolve_policy(context, &data->policy);
         return context;
     }
     error_context(err, "[%s]", service->name);
     context_free(context);
     return NULL;
-}
-
-void *context_owner(const SSL_CTX *context)
-{
-    const struct context_state *state = context_state(context);
-
-    return state == NULL ? NULL : state->owner;
 }
 
 void context_free(SSL_CTX *context)

@@ -15,33 +15,12 @@
 
 #include <openssl/types.h>
 
+#include "certstore/ticket_keys.h"
 #include "certstore/tls_policy.h"
 
 struct credential;
 struct error;
 struct service_settings;
-
-/* The keys session tickets are sealed with: made by the master, equal in all workers,
- * rotated by time, kept over reloads. keys[0] seals; all of them open until they end. */
-enum { TICKET_KEYS_MAX = 8 };
-
-struct ticket_key {
-    unsigned char name[16];
-    unsigned char aes[32], hmac[32]; /* of the openssl engine's tickets */
-    unsigned char native[32]; /* of the native engine's */
-    uint64_t ends; /* seconds since 1970: it opens nothing from then on; 0: never */
-};
-
-struct ticket_keys {
-    struct ticket_key keys[TICKET_KEYS_MAX];
-    uint32_t count;
-    uint32_t lifetime; /* of a session, in seconds; 0: SESSION_SECONDS */
-};
-
-uint32_t ticket_lifetime(const struct ticket_keys *keys); /* NULL: SESSION_SECONDS */
-bool ticket_key_opens(const struct ticket_key *key, uint64_t now);
-/* NULL: there is none, or it has ended. */
-const struct ticket_key *ticket_key_to_seal(const struct ticket_keys *keys, uint64_t now);
 
 /* `tickets` is borrowed and read at every handshake (so that the worker may change it in
  * place when the master rotates keys). libctx NULL = default. ca_pem / crl_pem: contents
@@ -81,8 +60,6 @@ const struct tls_policy *context_policy(
 SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t len);
 /* The one whose certificates are shown: itself, or what context_supersede() put there. */
 SSL_CTX *context_shown(SSL_CTX *context);
-
-enum { SESSION_SECONDS = 3600 };
 
 void context_free(SSL_CTX *context);
 

@@ -1,3 +1,5 @@
+#include "certstore/context_client.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "certstore/certificate.h"
-#include "certstore/context_parts.h"
+#include "certstore/tls_policy.h"
 #include "certstore/trust.h"
 #include "config/settings.h"
 #include "config/text_list.h"

@@ -1,5 +1,5 @@
-/* What OpenSSL, under the machine's openssl.cnf(5), makes of a policy's texts: numbers of
- * TLS, for an engine that is not OpenSSL's. */
+#include "certstore/context_resolve.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -7,7 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "certstore/context_parts.h"
+#include "certstore/tls_policy.h"
 #include "proxy/base/client_hello.h"
 #include "proxy/base/memory.h"
 

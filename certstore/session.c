@@ -5,7 +5,7 @@
 
 #include <openssl/evp.h>
 
-#include "certstore/context.h"
+#include "certstore/ticket_keys.h"
 
 enum { HOST_NAME_MAX_DNS = 255 };
 

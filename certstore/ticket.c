@@ -10,7 +10,8 @@
 #include <openssl/ssl.h>
 
 #include "certstore/context.h"
-#include "certstore/context_parts.h"
+#include "certstore/context_choice.h"
+#include "certstore/context_data.h"
 #include "certstore/session.h"
 #include "certstore/trust.h"
 #include "proxy/base/error.h"
@@ -18,23 +19,6 @@
 static uint64_t now_seconds(void)
 {
     return (uint64_t)time(NULL);
-}
-
-uint32_t ticket_lifetime(const struct ticket_keys *keys)
-{
-    return keys != NULL && keys->lifetime != 0 ? keys->lifetime : SESSION_SECONDS;
-}
-
-bool ticket_key_opens(const struct ticket_key *key, uint64_t now)
-{
-    return key->ends == 0 || now < key->ends;
-}
-
-const struct ticket_key *ticket_key_to_seal(const struct ticket_keys *keys, uint64_t now)
-{
-    return keys != NULL && keys->count > 0 && ticket_key_opens(&keys->keys[0], now)
-        ? &keys->keys[0]
-        : NULL;
 }
 
 static bool use_key(const struct ticket_key *key, EVP_MAC_CTX *hmac)
@@ -48,16 +32,16 @@ static bool use_key(const struct ticket_key *key, EVP_MAC_CTX *hmac)
     return EVP_MAC_init(hmac, key->hmac, sizeof(key->hmac), params) == 1;
 }
 
-static int seal(const struct context_state *state, unsigned char *name, unsigned char *iv,
+static int seal(const struct context_data *data, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac)
 {
     const struct ticket_key *key =
-        ticket_key_to_seal(state->policy.tickets, now_seconds());
+        ticket_key_to_seal(data->policy.tickets, now_seconds());
 
     if (key == NULL)
         return 0; /* goes on without a ticket */
-    if (RAND_bytes_ex(state->libctx, iv, 16, 0) != 1 ||
-        EVP_EncryptInit_ex2(cipher, state->ticket_cipher, key->aes, iv, NULL) != 1 ||
+    if (RAND_bytes_ex(data->libctx, iv, 16, 0) != 1 ||
+        EVP_EncryptInit_ex2(cipher, data->ticket_cipher, key->aes, iv, NULL) != 1 ||
         !use_key(key, hmac))
         return -1;
     memcpy(name, key->name, sizeof(key->name));
@@ -65,10 +49,10 @@ static int seal(const struct context_state *state, unsigned char *name, unsigned
 }
 
 /* 0: unknown key, a full handshake follows. 2: opened, and a new ticket is wanted. */
-static int unseal(const struct context_state *state, SSL *ssl, const unsigned char *name,
+static int unseal(const struct context_data *data, SSL *ssl, const unsigned char *name,
     const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac)
 {
-    const struct ticket_keys *tickets = state->policy.tickets;
+    const struct ticket_keys *tickets = data->policy.tickets;
     uint32_t i = 0;
 
     while (tickets != NULL && i < tickets->count &&
@@ -78,7 +62,7 @@ static int unseal(const struct context_state *state, SSL *ssl, const unsigned ch
         !ticket_key_opens(&tickets->keys[i], now_seconds()))
         return 0;
     if (EVP_DecryptInit_ex2(
-            cipher, state->ticket_cipher, tickets->keys[i].aes, iv, NULL) != 1 ||
+            cipher, data->ticket_cipher, tickets->keys[i].aes, iv, NULL) != 1 ||
         !use_key(&tickets->keys[i], hmac))
         return -1;
     /* A TLS 1.3 client uses a ticket once (RFC 8446 appendix C.4): without a new one its
@@ -89,14 +73,14 @@ static int unseal(const struct context_state *state, SSL *ssl, const unsigned ch
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *hmac, int sealing)
 {
-    const struct context_state *state = context_state_of(ssl);
+    const struct context_data *data = context_data(SSL_get_SSL_CTX(ssl));
 
-    return sealing ? seal(state, name, iv, cipher, hmac)
-                   : unseal(state, ssl, name, iv, cipher, hmac);
+    return sealing ? seal(data, name, iv, cipher, hmac)
+                   : unseal(data, ssl, name, iv, cipher, hmac);
 }
 
 /* Of the service whose certificates are shown. */
-static const struct tls_policy *policy_of(const SSL *ssl)
+static const struct tls_policy *policy_shown(const SSL *ssl)
 {
     return context_policy(context_shown(SSL_get_SSL_CTX(ssl)));
 }
@@ -150,7 +134,7 @@ static bool make_bond(
 /* A session that goes on keeps its bond. */
 static int on_seal_session(SSL *ssl, void *nothing)
 {
-    const struct tls_policy *policy = policy_of(ssl);
+    const struct tls_policy *policy = policy_shown(ssl);
     SSL_SESSION *session = SSL_get_session(ssl);
     unsigned char bytes[SESSION_BOND_LEN];
     struct session_bond bond;
@@ -178,7 +162,7 @@ static bool may_go_on(SSL *ssl, SSL_SESSION *session)
             return false;
         asked = host;
     }
-    return session_may_go_on(&bond, policy_of(ssl), asked, now_seconds());
+    return session_may_go_on(&bond, policy_shown(ssl), asked, now_seconds());
 }
 
 static SSL_TICKET_RETURN on_open_session(SSL *ssl, SSL_SESSION *session,
@@ -195,18 +179,18 @@ static SSL_TICKET_RETURN on_open_session(SSL *ssl, SSL_SESSION *session,
 
 bool ticket_install(SSL_CTX *context, struct error *err)
 {
-    struct context_state *state = context_state(context);
+    struct context_data *data = context_data(context);
 
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    if (state->policy.tickets == NULL) {
+    if (data->policy.tickets == NULL) {
         (void)SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
         (void)SSL_CTX_set_num_tickets(context, 0);
         return true;
     }
     (void)SSL_CTX_set_num_tickets(context, 1);
-    (void)SSL_CTX_set_timeout(context, (long)ticket_lifetime(state->policy.tickets));
-    state->ticket_cipher = EVP_CIPHER_fetch(state->libctx, "AES-256-CBC", NULL);
-    if (state->ticket_cipher == NULL)
+    (void)SSL_CTX_set_timeout(context, (long)ticket_lifetime(data->policy.tickets));
+    data->ticket_cipher = EVP_CIPHER_fetch(data->libctx, "AES-256-CBC", NULL);
+    if (data->ticket_cipher == NULL)
         return error_set(err, "this OpenSSL has no AES-256-CBC for session tickets");
     (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
     (void)SSL_CTX_set_session_ticket_cb(context, on_seal_session, on_open_session, NULL);

@@ -1,10 +1,12 @@
+#include "certstore/context_choice.h"
+
 #include <string.h>
 #include <strings.h>
 
 #include <openssl/ssl.h>
 
 #include "certstore/context.h"
-#include "certstore/context_parts.h"
+#include "certstore/context_data.h"
 #include "certstore/session.h"
 #include "proxy/base/client_hello.h"
 
@@ -49,13 +51,12 @@ static bool matches(const char *pattern, const char *name)
 }
 
 /* An exact name wins over a wildcard. */
-static const struct sni_choice *choose(
-    const struct context_state *state, const char *name)
+static const struct sni_choice *choose(const struct context_data *data, const char *name)
 {
     const struct sni_choice *best = NULL;
 
-    for (size_t i = 0; i < state->choice_count; i++) {
-        const struct sni_choice *choice = &state->choices[i];
+    for (size_t i = 0; i < data->choice_count; i++) {
+        const struct sni_choice *choice = &data->choices[i];
 
         if (!matches(choice->name, name))
             continue;
@@ -71,7 +72,7 @@ static const struct sni_choice *choose(
  * SSL_new() copied into the session (openssl/openssl#13208): that is set again here. */
 static bool move_to(SSL *ssl, SSL_CTX *context)
 {
-    const struct context_state *state = context_state(context);
+    const struct context_data *data = context_data(context);
 
     if (SSL_get_SSL_CTX(ssl) == context)
         return true;
@@ -82,15 +83,14 @@ static bool move_to(SSL *ssl, SSL_CTX *context)
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
     SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
     return SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(context)) == 1 &&
-        SSL_set1_groups_list(ssl, state->policy.groups) == 1 &&
-        SSL_set_ciphersuites(ssl, state->policy.ciphersuites) == 1;
+        SSL_set1_groups_list(ssl, data->policy.groups) == 1 &&
+        SSL_set_ciphersuites(ssl, data->policy.ciphersuites) == 1;
 }
 
 static int on_client_hello(SSL *ssl, int *alert, void *data)
 {
-    const struct context_state *state = data;
     char name[CLIENT_HELLO_NAME_MAX + 1];
-    const struct sni_choice *choice = host_name(ssl, name) ? choose(state, name) : NULL;
+    const struct sni_choice *choice = host_name(ssl, name) ? choose(data, name) : NULL;
 
     if (choice == NULL || move_to(ssl, choice->context))
         return SSL_CLIENT_HELLO_SUCCESS;
@@ -106,17 +106,68 @@ SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t le
     if (len == 0 || len > CLIENT_HELLO_NAME_MAX)
         return fallback;
     copy_name(text, name, len);
-    choice = choose(context_state(fallback), text);
+    choice = choose(context_data(fallback), text);
     return choice != NULL ? choice->context : fallback;
 }
 
 void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count)
 {
-    struct context_state *state = context_state(fallback);
+    struct context_data *data = context_data(fallback);
 
-    state->choices = choices;
-    state->choice_count = count;
+    data->choices = choices;
+    data->choice_count = count;
     for (size_t i = 0; i < count; i++)
-        context_state(choices[i].context)->owner = choices[i].owner;
-    SSL_CTX_set_client_hello_cb(fallback, on_client_hello, state);
+        context_data(choices[i].context)->owner = choices[i].owner;
+    SSL_CTX_set_client_hello_cb(fallback, on_client_hello, data);
+}
+
+/* ---- certificates after a reload ---- */
+
+static bool use_current_of(SSL *ssl, SSL_CTX *fresh)
+{
+    STACK_OF(X509) *chain = NULL;
+
+    return SSL_CTX_get0_chain_certs(fresh, &chain) == 1 &&
+        SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(fresh),
+            SSL_CTX_get0_privatekey(fresh), chain, 1) == 1;
+}
+
+/* Runs when the ClientHello is complete and a certificate is about to be chosen, after a
+ * HelloRetryRequest the second one. The session's policy stays what it was. */
+static int on_certificate(SSL *ssl, void *data)
+{
+    const struct context_data *own = data;
+    SSL_CTX *fresh = own->successor;
+    long more;
+
+    if (fresh == NULL)
+        return 1;
+    SSL_certs_clear(ssl);
+    for (more = SSL_CTX_set_current_cert(fresh, SSL_CERT_SET_FIRST); more == 1;
+         more = SSL_CTX_set_current_cert(fresh, SSL_CERT_SET_NEXT)) {
+        if (!use_current_of(ssl, fresh))
+            return 0;
+    }
+    return 1;
+}
+
+void context_show_successors(SSL_CTX *context)
+{
+    SSL_CTX_set_cert_cb(context, on_certificate, context_data(context));
+}
+
+void context_supersede(SSL_CTX *context, SSL_CTX *fresh)
+{
+    struct context_data *data = context_data(context);
+
+    SSL_CTX_up_ref(fresh);
+    SSL_CTX_free(data->successor);
+    data->successor = fresh;
+}
+
+SSL_CTX *context_shown(SSL_CTX *context)
+{
+    SSL_CTX *successor = context_data(context)->successor;
+
+    return successor != NULL ? successor : context;
 }
