@@ -52,7 +52,7 @@ struct handshake_output {
 struct handshake_version;
 
 struct handshake {
-    const struct handshake_version *version; /* handshake_parts.h */
+    const struct handshake_version *version; /* handshake_version.h */
     struct handshake_output *output;
     enum handshake_state state;
     int alert; /* FAILED: TLS's number */

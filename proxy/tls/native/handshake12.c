@@ -10,7 +10,11 @@
 
 #include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
-#include "proxy/tls/native/handshake12_parts.h"
+#include "proxy/crypto/key_pool.h"
+#include "proxy/crypto/signing_request.h"
+#include "proxy/tls/native/handshake12_session.h"
+#include "proxy/tls/native/handshake_version.h"
+#include "proxy/tls/native/messages12.h"
 
 enum {
     CLIENT_KEY_EXCHANGE = 16,
@@ -20,17 +24,51 @@ enum {
     FIXED_NONCE = 4, /* RFC 5288, 3 */
 };
 
-bool handshake12_fail_inside(struct handshake12 *h)
+enum { KEY_BLOCK_12_MAX = 2 * (RECORD_KEY_MAX + RECORD_NONCE) };
+
+enum phase_12 {
+    AWAIT_SIGNATURE,
+    AWAIT_KEY_EXCHANGE,
+    AWAIT_SECRET,
+    AWAIT_CHANGE_CIPHER_SPEC,
+    AWAIT_FINISHED,
+};
+
+/* What is needed until the server's first flight of a full handshake is complete. */
+struct flight_12 {
+    struct signing_request signing;
+    const struct shown *shown;
+    unsigned char hello[SERVER_HELLO_12_MAX];
+    size_t hello_len;
+    unsigned char parameters[PARAMETERS_12_MAX];
+    size_t parameters_len;
+};
+
+struct handshake12 {
+    struct handshake common;
+    enum phase_12 phase;
+    bool gives_ticket;
+    struct ticket session; /* its secret is the master secret */
+    struct digest_key master; /* that, made ready */
+    struct digest_state transcript;
+    unsigned char client_random[RANDOM_12], server_random[RANDOM_12];
+    unsigned char salt[TICKET_SALT];
+    struct flight_12 *flight; /* NULL: it is gone */
+    struct key_exchange_key own, peer;
+    struct operation derivation;
+    unsigned char premaster[KEY_EXCHANGE_SECRET_MAX];
+    unsigned char block[KEY_BLOCK_12_MAX];
+    unsigned char expected[VERIFY_DATA_12]; /* of the client */
+};
+
+static struct handshake12 *of(struct handshake *handshake)
 {
-    return handshake_fail(&h->common, SSL_AD_INTERNAL_ERROR, ERR_R_INTERNAL_ERROR);
+    return (struct handshake12 *)(void *)handshake;
 }
 
-/* RFC 8446, 4.1.3: a client that could have had TLS 1.3 finds out. */
-static void mark_downgrade(unsigned char random[RANDOM_12])
+static bool fail_inside(struct handshake12 *h)
 {
-    static const unsigned char mark[] = {'D', 'O', 'W', 'N', 'G', 'R', 'D', 1};
-
-    memcpy(random + RANDOM_12 - sizeof(mark), mark, sizeof(mark));
+    return handshake_fail(&h->common, SSL_AD_INTERNAL_ERROR, ERR_R_INTERNAL_ERROR);
 }
 
 /* One call for both: most of the price of random bytes is the call. */
@@ -43,11 +81,11 @@ static bool draw(struct handshake12 *h)
     memcpy(h->server_random, bytes, RANDOM_12);
     memcpy(h->salt, bytes + RANDOM_12, TICKET_SALT);
     if (h->common.policy->allows_13)
-        mark_downgrade(h->server_random);
+        mark_downgrade_12(h->server_random);
     return true;
 }
 
-struct handshake12 *handshake12_new(
+static struct handshake12 *make(
     const struct handshake_start *start, const struct suite *suite)
 {
     const struct hello *hello = start->hello;
@@ -60,13 +98,13 @@ struct handshake12 *handshake12_new(
     digest_begin(&h->transcript, suite->digest);
     digest_add(&h->transcript, hello->message.at, hello->message.len);
     if (!draw(h))
-        (void)handshake12_fail_inside(h);
+        (void)fail_inside(h);
     return h;
 }
 
 /* A session of ours has no number; one that is resumed has the client's, whatever that
  * may be: it is how the client sees that its ticket was taken (RFC 5077, 3.4). */
-struct server_hello_12 handshake12_answer(
+static struct server_hello_12 answer(
     const struct handshake12 *h, const struct handshake_start *start)
 {
     const struct hello *hello = start->hello;
@@ -84,11 +122,11 @@ struct server_hello_12 handshake12_answer(
         .alpn_len = protocol != NULL ? strlen(protocol) : 0};
 }
 
-bool handshake12_send(struct handshake12 *h, const unsigned char *messages, size_t len)
+static bool send_messages(
+    struct handshake12 *h, const unsigned char *messages, size_t len)
 {
     digest_add(&h->transcript, messages, len);
-    return h->common.output->messages(h->common.output, messages, len) ||
-        handshake12_fail_inside(h);
+    return h->common.output->messages(h->common.output, messages, len) || fail_inside(h);
 }
 
 static size_t iv_len(const struct suite *suite)
@@ -108,7 +146,7 @@ static struct handshake_keys keys_of(const struct handshake12 *h, bool client)
         .iv = client ? ivs : ivs + iv_len(suite)};
 }
 
-void handshake12_make_keys(struct handshake12 *h)
+static void make_keys(struct handshake12 *h)
 {
     const struct suite *suite = h->common.suite;
     size_t len = 2 * (record_key_len(suite->cipher) + iv_len(suite));
@@ -117,7 +155,7 @@ void handshake12_make_keys(struct handshake12 *h)
     key_block_12(&h->master, h->client_random, h->server_random, h->block, len);
 }
 
-void handshake12_expect_finished(struct handshake12 *h)
+static void expect_finished(struct handshake12 *h)
 {
     unsigned char messages[DIGEST_MAX];
 
@@ -137,8 +175,8 @@ static bool send_ticket(struct handshake12 *h)
     unsigned char sealed[TICKET_LEN], message[MESSAGE_HEADER_12 + 6 + TICKET_LEN];
 
     if (len > 0 && !ticket_seal(keys, &h->session, h->salt, sealed))
-        return handshake12_fail_inside(h);
-    return handshake12_send(
+        return fail_inside(h);
+    return send_messages(
         h, message, new_session_ticket_12(lifetime, sealed, len, message));
 }
 
@@ -148,10 +186,10 @@ static bool send_finished(struct handshake12 *h)
 
     digest_so_far(&h->transcript, messages);
     verify_data_12(&h->master, false, messages, data);
-    return handshake12_send(h, message, finished_12(data, message));
+    return send_messages(h, message, finished_12(data, message));
 }
 
-bool handshake12_finish(struct handshake12 *h)
+static bool finish(struct handshake12 *h)
 {
     struct handshake_output *output = h->common.output;
     const struct handshake_keys keys = keys_of(h, false);
@@ -159,9 +197,226 @@ bool handshake12_finish(struct handshake12 *h)
     if (h->gives_ticket && !send_ticket(h))
         return false;
     if (!output->change_cipher_spec(output) || !output->keys_out(output, &keys))
-        return handshake12_fail_inside(h);
+        return fail_inside(h);
     return send_finished(h);
 }
+
+/* ---- a full handshake: the first flight of the server waits for its signature, and what
+ * comes after the key exchange of the client for the secret ---- */
+
+/* A client that has the extension gets a ticket, whatever it came with. */
+static void plan_session(struct handshake12 *h, const struct handshake_start *start)
+{
+    h->gives_ticket = start->hello->ticket.at != NULL &&
+        ticket_is_possible(start->policy->agreed->tickets, handshake_now());
+    h->session = (struct ticket){.version = VERSION_12,
+        .suite = h->common.suite->id,
+        .group = (uint16_t)h->common.group->tls_id,
+        .secret_len = MASTER_12};
+    handshake_bind_session(&h->common, &h->session.bond);
+}
+
+static bool submit_signature(struct handshake12 *h)
+{
+    struct flight_12 *flight = h->flight;
+    const struct scheme *scheme = h->common.scheme;
+    const struct digest_part parts[] = {{h->client_random, RANDOM_12},
+        {h->server_random, RANDOM_12}, {flight->parameters, flight->parameters_len}};
+
+    if (!digest_parts(scheme->digest, parts, 3, flight->signing.hash) ||
+        !signing_request_init(
+            &flight->signing, flight->shown->key, scheme->digest, scheme->pss))
+        return false;
+    handshake_submit(&h->common, &flight->signing.operation);
+    return true;
+}
+
+static bool begin_flight(
+    struct handshake12 *h, const struct handshake_start *start, const struct shown *shown)
+{
+    struct flight_12 *flight = memory_new(sizeof(*flight));
+    struct server_hello_12 hello = answer(h, start);
+
+    h->flight = flight;
+    flight->signing.operation.done = true; /* there is nothing to be withdrawn */
+    flight->shown = shown;
+    flight->hello_len = server_hello_12(&hello, flight->hello);
+    if (!key_pool_take(h->common.group, &h->own))
+        return false;
+    flight->parameters_len =
+        exchange_parameters_12(h->common.group, &h->own, flight->parameters);
+    return submit_signature(h);
+}
+
+static struct handshake *begin_full(const struct handshake_start *start)
+{
+    const struct hello *hello = start->hello;
+    const struct suite *suite = policy_suite_12(start->policy, start->shown, hello);
+    const struct key_exchange_group *group = policy_group_12(start->policy, hello);
+    const struct scheme *scheme = NULL;
+    const struct shown *shown;
+
+    if (suite == NULL || group == NULL || !hello->extended_master_secret ||
+        (shown = policy_certificate_12(start->shown, hello, suite, &scheme)) == NULL)
+        return NULL;
+    struct handshake12 *h = make(start, suite);
+    h->common.group = group;
+    h->common.scheme = scheme;
+    plan_session(h, start);
+    if (h->common.state != HANDSHAKE_FAILED && !begin_flight(h, start, shown))
+        (void)fail_inside(h);
+    return &h->common;
+}
+
+static void end_flight(struct handshake12 *h)
+{
+    if (h->flight == NULL)
+        return;
+    operation_withdraw(&h->flight->signing.operation);
+    OPENSSL_cleanse(h->flight, sizeof(*h->flight));
+    free(h->flight);
+    h->flight = NULL;
+}
+
+static bool send_key_exchange(struct handshake12 *h)
+{
+    const struct flight_12 *flight = h->flight;
+    unsigned char messages[SERVER_KEY_EXCHANGE_12_MAX + SERVER_HELLO_DONE_12];
+    size_t len = server_key_exchange_12(flight->parameters, flight->parameters_len,
+        h->common.scheme->id, flight->signing.signature,
+        flight->signing.operation.job.signing.signature_len, messages);
+
+    len += server_hello_done_12(messages + len);
+    return send_messages(h, messages, len);
+}
+
+static bool on_signature(struct handshake12 *h)
+{
+    const struct flight_12 *flight = h->flight;
+
+    if (!operation_succeeded(&flight->signing.operation))
+        return fail_inside(h);
+    if (!send_messages(h, flight->hello, flight->hello_len) ||
+        !send_messages(h, flight->shown->message_12, flight->shown->message_12_len) ||
+        !send_key_exchange(h))
+        return false;
+    end_flight(h);
+    h->phase = AWAIT_KEY_EXCHANGE;
+    return true;
+}
+
+static void submit_derivation(struct handshake12 *h)
+{
+    const struct key_exchange_group *group = h->common.group;
+
+    h->derivation.kind = (enum operation_kind)(group - key_exchange_groups);
+    h->derivation.job.exchange = (struct key_exchange_job){
+        .own = &h->own, .peer = &h->peer, .secret = h->premaster};
+    h->phase = AWAIT_SECRET;
+    h->common.state = HANDSHAKE_AWAITS_KEYS;
+    handshake_submit(&h->common, &h->derivation);
+}
+
+/* RFC 8422, 5.7. */
+static void on_key_exchange(
+    struct handshake12 *h, const unsigned char *message, size_t len)
+{
+    const unsigned char *point;
+    size_t point_len;
+
+    if (len == MESSAGE_HEADER_12)
+        (void)handshake_fail(
+            &h->common, SSL_AD_HANDSHAKE_FAILURE, SSL_R_MISSING_TMP_ECDH_KEY);
+    else if (!client_key_exchange_12(message + MESSAGE_HEADER_12, len - MESSAGE_HEADER_12,
+                 &point, &point_len))
+        (void)handshake_fail(&h->common, SSL_AD_DECODE_ERROR, SSL_R_LENGTH_MISMATCH);
+    else if (!key_exchange_decode(h->common.group, &h->peer, point, point_len))
+        (void)handshake_fail(&h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);
+    else {
+        digest_add(&h->transcript, message, len);
+        submit_derivation(h);
+    }
+}
+
+static bool on_secret(struct handshake12 *h)
+{
+    const struct digest *digest = h->common.suite->digest;
+    const struct digest_part premaster = {h->premaster, h->common.group->secret_len};
+    unsigned char messages[DIGEST_MAX];
+
+    if (!operation_succeeded(&h->derivation))
+        return handshake_fail(&h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);
+    digest_so_far(&h->transcript, messages);
+    master_secret_12(digest, premaster, messages, h->session.secret);
+    OPENSSL_cleanse(h->premaster, sizeof(h->premaster));
+    OPENSSL_cleanse(&h->own, sizeof(h->own));
+    h->phase = AWAIT_CHANGE_CIPHER_SPEC;
+    make_keys(h);
+    expect_finished(h);
+    return true;
+}
+
+static void go_on(struct handshake *handshake)
+{
+    struct handshake12 *h = of(handshake);
+
+    if (h->phase == AWAIT_SIGNATURE ? on_signature(h) : on_secret(h))
+        handshake->state = HANDSHAKE_AWAITS_CLIENT;
+}
+
+/* ---- a resumed one: all of the part of the server is sent at once ---- */
+
+static bool send_hello(struct handshake12 *h, const struct handshake_start *start)
+{
+    unsigned char message[SERVER_HELLO_12_MAX];
+    struct server_hello_12 hello = answer(h, start);
+
+    return send_messages(h, message, server_hello_12(&hello, message));
+}
+
+static void resume(struct handshake12 *h, const struct handshake_start *start)
+{
+    h->common.resumed = true;
+    h->common.group = handshake12_session_group(&h->session);
+    make_keys(h);
+    if (!send_hello(h, start) || !finish(h))
+        return;
+    expect_finished(h);
+    h->phase = AWAIT_CHANGE_CIPHER_SPEC;
+    h->common.state = HANDSHAKE_AWAITS_CLIENT;
+}
+
+/* What a client may not have lost on the way to its second handshake (RFC 7627, 5.3; RFC
+ * 5246, 7.4.1.2). */
+static bool is_consistent(struct handshake12 *h, const struct hello *hello)
+{
+    if (!hello->extended_master_secret)
+        return handshake_fail(
+            &h->common, SSL_AD_HANDSHAKE_FAILURE, SSL_R_INCONSISTENT_EXTMS);
+    return hello_lists(hello->suites, h->session.suite) ||
+        handshake_fail(
+            &h->common, SSL_AD_ILLEGAL_PARAMETER, SSL_R_REQUIRED_CIPHER_MISSING);
+}
+
+static struct handshake *begin_resumed(const struct handshake_start *start)
+{
+    struct ticket session;
+    enum ticket_verdict verdict = handshake12_find_session(start, &session);
+    const struct suite *suite =
+        verdict == TICKET_UNKNOWN ? NULL : suite_find(session.suite);
+
+    if (suite == NULL)
+        return NULL;
+    struct handshake12 *h = make(start, suite);
+    h->session = session;
+    h->gives_ticket = verdict == TICKET_OPENED_BY_OLD_KEY;
+    ticket_wipe(&session);
+    if (h->common.state != HANDSHAKE_FAILED && is_consistent(h, start->hello))
+        resume(h, start);
+    return &h->common;
+}
+
+/* ---- what comes, and the end ---- */
 
 /* A pre_shared_key is of TLS 1.3, and OpenSSL has its opinion of one that comes without
  * the rest of that. */
@@ -171,13 +426,13 @@ static struct handshake *begin(const struct handshake_start *start)
 
     if (start->hello->identities.at != NULL)
         return NULL;
-    handshake = handshake12_begin_resumed(start);
-    return handshake != NULL ? handshake : handshake12_begin_full(start);
+    handshake = begin_resumed(start);
+    return handshake != NULL ? handshake : begin_full(start);
 }
 
 static bool expects(struct handshake *handshake, unsigned char type, size_t len)
 {
-    enum phase_12 phase = handshake12_of(handshake)->phase;
+    enum phase_12 phase = of(handshake)->phase;
     bool is_key_exchange = phase == AWAIT_KEY_EXCHANGE && type == CLIENT_KEY_EXCHANGE;
 
     if (!is_key_exchange && !(phase == AWAIT_FINISHED && type == FINISHED))
@@ -200,7 +455,7 @@ static void on_finished(struct handshake12 *h, const unsigned char *message, siz
         return;
     }
     digest_add(&h->transcript, message, len);
-    if (h->common.resumed || handshake12_finish(h))
+    if (h->common.resumed || finish(h))
         h->common.state = HANDSHAKE_DONE;
 }
 
@@ -208,15 +463,15 @@ static void on_message(
     struct handshake *handshake, const unsigned char *message, size_t len, bool ends)
 {
     (void)ends; /* keys change with ChangeCipherSpec, a record for itself */
-    if (handshake12_of(handshake)->phase == AWAIT_KEY_EXCHANGE)
-        handshake12_on_key_exchange(handshake12_of(handshake), message, len);
+    if (of(handshake)->phase == AWAIT_KEY_EXCHANGE)
+        on_key_exchange(of(handshake), message, len);
     else
-        on_finished(handshake12_of(handshake), message, len);
+        on_finished(of(handshake), message, len);
 }
 
 static void on_change_cipher_spec(struct handshake *handshake)
 {
-    struct handshake12 *h = handshake12_of(handshake);
+    struct handshake12 *h = of(handshake);
     const struct handshake_keys keys = keys_of(h, true);
 
     if (h->phase != AWAIT_CHANGE_CIPHER_SPEC) {
@@ -226,18 +481,18 @@ static void on_change_cipher_spec(struct handshake *handshake)
     }
     h->phase = AWAIT_FINISHED;
     if (!handshake->output->keys_in(handshake->output, &keys))
-        (void)handshake12_fail_inside(h);
+        (void)fail_inside(h);
 }
 
 static void release(struct handshake *handshake)
 {
-    struct handshake12 *h = handshake12_of(handshake);
+    struct handshake12 *h = of(handshake);
 
     operation_withdraw(&h->derivation);
-    handshake12_end_flight(h);
+    end_flight(h);
     OPENSSL_cleanse(h, sizeof(*h));
     free(h);
 }
 
 const struct handshake_version handshake_12 = {
-    begin, handshake12_go_on, expects, on_message, on_change_cipher_spec, release};
+    begin, go_on, expects, on_message, on_change_cipher_spec, release};

@@ -9,12 +9,52 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
+#include "proxy/base/buffer.h"
 #include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/key_pool.h"
-#include "proxy/tls/native/handshake13_parts.h"
+#include "proxy/crypto/signing_request.h"
+#include "proxy/tls/native/handshake13_session.h"
+#include "proxy/tls/native/handshake_version.h"
+#include "proxy/tls/native/messages13.h"
+#include "proxy/tls/native/schedule.h"
+#include "proxy/tls/native/ticket.h"
 
-void handshake13_end_flight(struct handshake13 *h)
+enum { FINISHED = 20, FINISHED_MAX = 64 /* OpenSSL's limit */ };
+
+/* What is needed until the server's flight has left. */
+struct flight_13 {
+    const struct shown *shown; /* NULL: resumed */
+    struct key_exchange_key own, peer;
+    unsigned char secret[KEY_EXCHANGE_SECRET_MAX]; /* what the two come to */
+    struct operation derivation;
+    struct signing_request signing;
+    struct schedule schedule; /* resumed: at its Early Secret */
+    struct digest_state transcript;
+    unsigned char after_hello[DIGEST_MAX]; /* transcript up to ServerHello */
+    unsigned char hello[SERVER_HELLO_13_MAX];
+    unsigned char extensions[EXTENSIONS_13_MAX];
+    size_t hello_len, extensions_len;
+    size_t identity; /* resumed: which of the client's */
+    bool compatible; /* a ChangeCipherSpec for middleboxes */
+};
+
+struct handshake13 {
+    struct handshake common;
+    struct flight_13 *flight; /* NULL: it has left */
+    unsigned char expected[DIGEST_MAX]; /* in the client's Finished */
+    unsigned char client_secret[DIGEST_MAX]; /* for its data */
+    bool gives_ticket;
+    struct ticket ticket; /* that one */
+    unsigned char salt[TICKET_SALT]; /* of the ticket */
+};
+
+static struct handshake13 *of(struct handshake *handshake)
+{
+    return (struct handshake13 *)(void *)handshake;
+}
+
+static void end_flight(struct handshake13 *h)
 {
     if (h->flight == NULL)
         return;
@@ -27,17 +67,19 @@ void handshake13_end_flight(struct handshake13 *h)
 
 static void free_all(struct handshake *handshake)
 {
-    struct handshake13 *h = handshake13_of(handshake);
+    struct handshake13 *h = of(handshake);
 
-    handshake13_end_flight(h);
+    end_flight(h);
     OPENSSL_cleanse(h, sizeof(*h));
     free(h);
 }
 
-bool handshake13_fail_inside(struct handshake13 *h)
+static bool fail_inside(struct handshake13 *h)
 {
     return handshake_fail(&h->common, SSL_AD_INTERNAL_ERROR, ERR_R_INTERNAL_ERROR);
 }
+
+/* ---- the beginning: all that is known before the key operations are done ---- */
 
 static struct handshake13 *make(const struct handshake_start *start)
 {
@@ -64,8 +106,16 @@ static bool agree(struct handshake13 *h, const struct handshake_start *start)
 /* False if no certificate of ours would do. */
 static bool choose_session(struct handshake13 *h, const struct handshake_start *start)
 {
+    struct session_13 session;
+
     if (start->hello->identities.at != NULL)
-        h->common.resumed = handshake13_resume(h, start);
+        h->common.resumed =
+            handshake13_find_session(&h->common, start, &h->flight->schedule, &session);
+    if (h->common.resumed) {
+        h->flight->identity = session.identity;
+        h->ticket.bond =
+            session.bond; /* a renewal keeps the time of the first handshake */
+    }
     if (h->common.resumed || h->common.state == HANDSHAKE_FAILED)
         return true;
     schedule_begin(&h->flight->schedule, h->common.suite->digest, NULL);
@@ -114,6 +164,21 @@ static void submit_derivation(struct handshake13 *h)
     handshake_submit(&h->common, &f->derivation);
 }
 
+static void write_hello(struct handshake13 *h, const struct handshake_start *start,
+    const unsigned char random[RANDOM_13])
+{
+    struct flight_13 *f = h->flight;
+    const struct server_hello_13 hello = {.random = random,
+        .session_id = start->hello->session_id,
+        .suite = h->common.suite->id,
+        .group = h->common.group,
+        .own = &f->own,
+        .resumed = h->common.resumed,
+        .identity = f->identity};
+
+    f->hello_len = server_hello_13(&hello, f->hello);
+}
+
 /* All that is known before the keys are: what the signature is about, too. */
 static bool prepare(struct handshake13 *h, const struct handshake_start *start)
 {
@@ -125,8 +190,9 @@ static bool prepare(struct handshake13 *h, const struct handshake_start *start)
     h->gives_ticket = start->hello->psk_dhe_ke &&
         ticket_is_possible(start->policy->agreed->tickets, handshake_now());
     f->compatible = start->hello->session_id.len > 0;
-    f->hello_len = server_hello_13(h, start->hello, random, f->hello);
-    f->extensions_len = encrypted_extensions_13(h, f->extensions);
+    write_hello(h, start, random);
+    f->extensions_len = encrypted_extensions_13(
+        h->common.policy, h->common.group, h->common.protocol, f->extensions);
     digest_begin(&f->transcript, h->common.suite->digest);
     digest_add(&f->transcript, start->hello->message.at, start->hello->message.len);
     digest_add(&f->transcript, f->hello, f->hello_len);
@@ -154,11 +220,221 @@ static struct handshake *begin(const struct handshake_start *start)
     h = make(start);
     if (agree(h, start) && choose_session(h, start)) {
         if (h->common.state != HANDSHAKE_FAILED && !prepare(h, start))
-            (void)handshake13_fail_inside(h);
+            (void)fail_inside(h);
         return &h->common;
     }
     handshake_free(&h->common);
     return NULL;
+}
+
+/* ---- the flight of the server, when they are done ---- */
+
+static struct handshake_keys keys_of(
+    const struct handshake13 *h, const unsigned char *secret)
+{
+    return (struct handshake_keys){.suite = h->common.suite, .secret = secret};
+}
+
+static bool keys_out(struct handshake13 *h, const unsigned char *secret)
+{
+    struct handshake_output *output = h->common.output;
+    struct handshake_keys keys = keys_of(h, secret);
+
+    return output->keys_out(output, &keys) || fail_inside(h);
+}
+
+static bool keys_in(struct handshake13 *h, const unsigned char *secret)
+{
+    struct handshake_output *output = h->common.output;
+    struct handshake_keys keys = keys_of(h, secret);
+
+    return output->keys_in(output, &keys) || fail_inside(h);
+}
+
+static bool send_messages(struct handshake13 *h, const void *bytes, size_t len)
+{
+    struct handshake_output *output = h->common.output;
+
+    return output->messages(output, bytes, len) || fail_inside(h);
+}
+
+static bool send_hello(struct handshake13 *h)
+{
+    struct handshake_output *output = h->common.output;
+
+    return send_messages(h, h->flight->hello, h->flight->hello_len) &&
+        (!h->flight->compatible || output->change_cipher_spec(output) || fail_inside(h));
+}
+
+static void append_proof(struct handshake13 *h, struct buffer *messages)
+{
+    struct flight_13 *f = h->flight;
+    const struct signing_job *job = &f->signing.operation.job.signing;
+    unsigned char message[VERIFY_13_MAX];
+    size_t len = certificate_verify_13(
+        h->common.scheme->id, job->signature, job->signature_len, message);
+
+    digest_add(&f->transcript, message, len);
+    buffer_append(messages, f->shown->message_13, f->shown->message_13_len);
+    buffer_append(messages, message, len);
+}
+
+static void append_finished(
+    struct handshake13 *h, const unsigned char *secret, struct buffer *messages)
+{
+    struct flight_13 *f = h->flight;
+    const struct digest *digest = h->common.suite->digest;
+    unsigned char so_far[DIGEST_MAX], data[DIGEST_MAX], message[FINISHED_13_MAX];
+    size_t len;
+
+    digest_so_far(&f->transcript, so_far);
+    schedule_verify_data(digest, secret, so_far, data);
+    len = finished_13(data, digest->len, message);
+    digest_add(&f->transcript, message, len);
+    buffer_append(messages, message, len);
+}
+
+/* EncryptedExtensions to Finished, in as few records as will do. */
+static bool send_rest(struct handshake13 *h, const unsigned char *secret)
+{
+    struct flight_13 *f = h->flight;
+    struct buffer messages = {0};
+    size_t proof_len = f->shown != NULL ? f->shown->message_13_len + VERIFY_13_MAX : 0;
+    bool sent;
+
+    (void)buffer_reserve(&messages, f->extensions_len + proof_len + FINISHED_13_MAX);
+    buffer_append(&messages, f->extensions, f->extensions_len);
+    if (f->shown != NULL)
+        append_proof(h, &messages);
+    append_finished(h, secret, &messages);
+    sent = send_messages(h, buffer_data(&messages), buffer_len(&messages));
+    buffer_destroy(&messages);
+    return sent;
+}
+
+/* The client's Finished is known before it comes, and so is what comes from it: nothing
+ * else of the transcript need be kept. */
+static void expect_finished(struct handshake13 *h, const unsigned char *client_secret,
+    const unsigned char *after_server)
+{
+    static const unsigned char nonce[TICKET_NONCE_13];
+    struct flight_13 *f = h->flight;
+    const struct digest *digest = h->common.suite->digest;
+    unsigned char message[FINISHED_13_MAX], all[DIGEST_MAX], secret[DIGEST_MAX];
+
+    schedule_verify_data(digest, client_secret, after_server, h->expected);
+    digest_add(&f->transcript, message, finished_13(h->expected, digest->len, message));
+    if (!h->gives_ticket)
+        return;
+    digest_so_far(&f->transcript, all);
+    schedule_derive(&f->schedule, "res master", all, secret);
+    schedule_psk(digest, secret, nonce, sizeof(nonce), h->ticket.secret);
+    h->ticket.secret_len = (uint8_t)digest->len;
+    OPENSSL_cleanse(secret, sizeof(secret));
+}
+
+struct secrets_13 {
+    unsigned char client_handshake[DIGEST_MAX], server_handshake[DIGEST_MAX];
+    unsigned char server_data[DIGEST_MAX], after_server[DIGEST_MAX];
+};
+
+static bool send_flight(struct handshake13 *h, struct secrets_13 *secrets)
+{
+    struct flight_13 *f = h->flight;
+    struct schedule *schedule = &f->schedule;
+
+    schedule_enter(schedule, f->secret, h->common.group->secret_len);
+    schedule_derive(schedule, "c hs traffic", f->after_hello, secrets->client_handshake);
+    schedule_derive(schedule, "s hs traffic", f->after_hello, secrets->server_handshake);
+    if (!send_hello(h) || !keys_out(h, secrets->server_handshake) ||
+        !send_rest(h, secrets->server_handshake))
+        return false;
+    digest_so_far(&f->transcript, secrets->after_server);
+    schedule_enter(schedule, NULL, 0);
+    schedule_derive(schedule, "c ap traffic", secrets->after_server, h->client_secret);
+    schedule_derive(
+        schedule, "s ap traffic", secrets->after_server, secrets->server_data);
+    expect_finished(h, secrets->client_handshake, secrets->after_server);
+    return keys_out(h, secrets->server_data) && keys_in(h, secrets->client_handshake);
+}
+
+static void go_on(struct handshake *handshake)
+{
+    struct handshake13 *h = of(handshake);
+    struct secrets_13 secrets;
+
+    if (!operation_succeeded(&h->flight->derivation)) {
+        (void)handshake_fail(handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_BAD_ECPOINT);
+        return;
+    }
+    if (h->flight->shown != NULL && !operation_succeeded(&h->flight->signing.operation)) {
+        (void)fail_inside(h);
+        return;
+    }
+    if (send_flight(h, &secrets))
+        handshake->state = HANDSHAKE_AWAITS_CLIENT;
+    OPENSSL_cleanse(&secrets, sizeof(secrets));
+    end_flight(h);
+}
+
+/* ---- the client's Finished, and the ticket that it gets for it ---- */
+
+static bool expects(struct handshake *handshake, unsigned char type, size_t len)
+{
+    if (type != FINISHED)
+        return handshake_fail(
+            handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
+    return len <= FINISHED_MAX ||
+        handshake_fail(handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_EXCESSIVE_MESSAGE_SIZE);
+}
+
+static bool send_ticket(struct handshake13 *h)
+{
+    static const unsigned char nonce[TICKET_NONCE_13];
+    struct ticket *ticket = &h->ticket;
+    unsigned char sealed[TICKET_LEN], message[NEW_TICKET_13];
+    uint32_t lifetime;
+
+    ticket->version = VERSION_13;
+    ticket->suite = h->common.suite->id;
+    ticket->group = (uint16_t)h->common.group->tls_id;
+    if (!h->common.resumed)
+        handshake_bind_session(&h->common, &ticket->bond);
+    lifetime = session_seconds_left(
+        &ticket->bond, context_policy(h->common.shown), handshake_now());
+    if (!ticket_seal(h->common.policy->agreed->tickets, ticket, h->salt, sealed))
+        return fail_inside(h);
+    return send_messages(h, message,
+        new_session_ticket_13(lifetime, ticket->age_add, nonce, sealed, message));
+}
+
+static bool check_finished(
+    struct handshake13 *h, const unsigned char *message, size_t len, bool ends)
+{
+    size_t expected_len = h->common.suite->digest->len;
+
+    if (!ends)
+        return handshake_fail(
+            &h->common, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_NOT_ON_RECORD_BOUNDARY);
+    if (len != MESSAGE_HEADER_13 + expected_len)
+        return handshake_fail(&h->common, SSL_AD_DECODE_ERROR, SSL_R_BAD_DIGEST_LENGTH);
+    return CRYPTO_memcmp(message + MESSAGE_HEADER_13, h->expected, expected_len) == 0 ||
+        handshake_fail(&h->common, SSL_AD_DECRYPT_ERROR, SSL_R_DIGEST_CHECK_FAILED);
+}
+
+static void on_message(
+    struct handshake *handshake, const unsigned char *message, size_t len, bool ends)
+{
+    struct handshake13 *h = of(handshake);
+
+    if (!check_finished(h, message, len, ends) || !keys_in(h, h->client_secret))
+        return;
+    /* The keys may have rotated away meanwhile. */
+    if (h->gives_ticket &&
+        ticket_is_possible(handshake->policy->agreed->tickets, handshake_now()) &&
+        !send_ticket(h))
+        return;
+    handshake->state = HANDSHAKE_DONE;
 }
 
 /* It means nothing (RFC 8446, D.4). */
@@ -169,9 +445,9 @@ static void on_change_cipher_spec(struct handshake *handshake)
 
 const struct handshake_version handshake_13 = {
     .begin = begin,
-    .go_on = handshake13_go_on,
-    .expects = handshake13_expects,
-    .message = handshake13_on_message,
+    .go_on = go_on,
+    .expects = expects,
+    .message = on_message,
     .change_cipher_spec = on_change_cipher_spec,
     .free = free_all,
 };

@@ -89,6 +89,13 @@ static unsigned char *put_extensions(
     return at;
 }
 
+void mark_downgrade_12(unsigned char random[RANDOM_12])
+{
+    static const unsigned char mark[] = {'D', 'O', 'W', 'N', 'G', 'R', 'D', 1};
+
+    memcpy(random + RANDOM_12 - sizeof(mark), mark, sizeof(mark));
+}
+
 size_t server_hello_12(const struct server_hello_12 *hello, unsigned char *to)
 {
     unsigned char *at = put(to + MESSAGE_HEADER_12, VERSION, 2);

@@ -37,6 +37,9 @@ struct server_hello_12 {
 };
 size_t server_hello_12(const struct server_hello_12 *hello, unsigned char *to);
 
+/* Tells a client that it could have had TLS 1.3 (RFC 8446, 4.1.3). */
+void mark_downgrade_12(unsigned char random[RANDOM_12]);
+
 /* ServerECDHParams: what the signature of ServerKeyExchange covers, after the random
  * values of client and server. */
 size_t exchange_parameters_12(const struct key_exchange_group *group,

@@ -1,7 +1,6 @@
-/* The messages of a TLS 1.3 server as bytes (RFC 8446, 4). */
-#include <string.h>
+#include "proxy/tls/native/messages13.h"
 
-#include "proxy/tls/native/handshake13_parts.h"
+#include <string.h>
 
 enum {
     SERVER_HELLO = 2,
@@ -45,39 +44,39 @@ static size_t end_message(unsigned char type, unsigned char *to, unsigned char *
     return (size_t)(end - to);
 }
 
-static unsigned char *put_key_share(unsigned char *at, const struct handshake13 *h)
+static unsigned char *put_key_share(
+    unsigned char *at, const struct server_hello_13 *hello)
 {
-    const struct key_exchange_group *group = h->common.group;
+    const struct key_exchange_group *group = hello->group;
 
     at = put(put(at, EXTENSION_KEY_SHARE, 2), 4 + group->public_len, 2);
     at = put(put(at, group->tls_id, 2), group->public_len, 2);
-    key_exchange_encode(group, &h->flight->own, at);
+    key_exchange_encode(group, hello->own, at);
     return at + group->public_len;
 }
 
-size_t server_hello_13(const struct handshake13 *h, const struct hello *hello,
-    const unsigned char *random, unsigned char *to)
+size_t server_hello_13(
+    const struct server_hello_13 *hello, unsigned char to[SERVER_HELLO_13_MAX])
 {
     unsigned char *at = put(to + MESSAGE_HEADER_13, VERSION_12, 2), *extensions;
 
-    at = put_bytes(at, random, RANDOM_13);
+    at = put_bytes(at, hello->random, RANDOM_13);
     at = put(at, hello->session_id.len, 1);
     at = put_bytes(at, hello->session_id.at, hello->session_id.len);
-    at = put(put(at, h->common.suite->id, 2), 0, 1);
+    at = put(put(at, hello->suite, 2), 0, 1);
     extensions = at;
     at = put(put(at + 2, EXTENSION_VERSIONS, 2), 2, 2);
-    at = put_key_share(put(at, VERSION_13, 2), h);
-    if (h->common.resumed)
-        at = put(put(put(at, EXTENSION_PRE_SHARED_KEY, 2), 2, 2), h->identity, 2);
+    at = put_key_share(put(at, VERSION_13, 2), hello);
+    if (hello->resumed)
+        at = put(put(put(at, EXTENSION_PRE_SHARED_KEY, 2), 2, 2), hello->identity, 2);
     return end_message(SERVER_HELLO, to, end_vector(extensions, 2, at));
 }
 
 /* What the client could have done better; nothing if it has used our favourite. */
-static unsigned char *put_groups(unsigned char *at, const struct handshake13 *h)
+static unsigned char *put_groups(unsigned char *at, const struct policy *policy,
+    const struct key_exchange_group *group)
 {
-    const struct policy *policy = h->common.policy;
-
-    if (policy->agreed->group_ids[0] == h->common.group->tls_id)
+    if (policy->agreed->group_ids[0] == group->tls_id)
         return at;
     at = put(put(at, EXTENSION_GROUPS, 2), 2 + 2 * policy->agreed->group_count, 2);
     at = put(at, 2 * policy->agreed->group_count, 2);
@@ -97,12 +96,14 @@ static unsigned char *put_protocol(unsigned char *at, const char *protocol)
     return put_bytes(at, protocol, len);
 }
 
-size_t encrypted_extensions_13(const struct handshake13 *h, unsigned char *to)
+size_t encrypted_extensions_13(const struct policy *policy,
+    const struct key_exchange_group *group, const char *protocol,
+    unsigned char to[EXTENSIONS_13_MAX])
 {
     unsigned char *extensions = to + MESSAGE_HEADER_13;
-    unsigned char *at = put_groups(extensions + 2, h);
+    unsigned char *at = put_groups(extensions + 2, policy, group);
 
-    at = put_protocol(at, h->common.protocol);
+    at = put_protocol(at, protocol);
     return end_message(ENCRYPTED_EXTENSIONS, to, end_vector(extensions, 2, at));
 }
 
@@ -119,7 +120,7 @@ void hash_to_sign_13(const struct scheme *scheme, const struct digest *digest,
 }
 
 size_t certificate_verify_13(uint16_t scheme, const unsigned char *signature,
-    size_t signature_len, unsigned char *to)
+    size_t signature_len, unsigned char to[VERIFY_13_MAX])
 {
     unsigned char *at = put(to + MESSAGE_HEADER_13, scheme, 2);
 
@@ -134,7 +135,7 @@ size_t finished_13(const unsigned char *data, size_t len, unsigned char *to)
 
 size_t new_session_ticket_13(uint32_t lifetime, uint32_t age_add,
     const unsigned char nonce[TICKET_NONCE_13], const unsigned char ticket[TICKET_LEN],
-    unsigned char *to)
+    unsigned char to[NEW_TICKET_13])
 {
     unsigned char *at = put(put(to + MESSAGE_HEADER_13, lifetime, 4), age_add, 4);
 

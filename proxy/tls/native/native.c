@@ -1,4 +1,4 @@
-/* The native engine: a handshake (proxy/handshake) between its messages and its records,
+/* The native engine: a handshake (handshake.h) between its messages and its records,
  * and the records alone once it is done. */
 #include <assert.h>
 #include <stdlib.h>
@@ -262,17 +262,6 @@ static int advance(struct tls *tls)
     }
 }
 
-static int read_some(struct tls *tls, char *plain, size_t capacity)
-{
-    int event;
-
-    if (tls->open)
-        return tls_records_read(tls, plain, capacity);
-    tls->keys_ready = false;
-    event = advance(tls);
-    return event != 0 ? event : tls_records_read(tls, plain, capacity);
-}
-
 static int deliver_messages(struct tls *tls, const unsigned char *bytes, size_t len)
 {
     if (len == 0 && tls_records_of(tls)->tls13)
@@ -302,7 +291,9 @@ static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t le
     return 0;
 }
 
-int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len)
+/* 0: read on. */
+static int deliver_to_handshake(
+    struct tls *tls, int type, const unsigned char *plain, size_t len)
 {
     struct native_handshake *native = tls_native_of(tls)->handshake;
 
@@ -321,12 +312,59 @@ int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, si
     return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_RECORD);
 }
 
-/* A client that refuses our certificate has no keys yet. */
-bool tls_native_allows_clear(const struct tls *tls, int type)
+/* 0: read on. */
+static int deliver_to_session(
+    struct tls *tls, int type, const unsigned char *plain, size_t len)
 {
-    return tls_native_of(tls)->handshake != NULL &&
-        (type == SSL3_RT_CHANGE_CIPHER_SPEC ||
-            (type == SSL3_RT_ALERT && tls_records_of(tls)->in.sequence == 0));
+    struct tls_records *r = tls_records_of(tls);
+
+    if (r->message_len > 0 && r->tls13 && type != SSL3_RT_HANDSHAKE)
+        return tls_refuse(
+            tls, SSL_AD_UNEXPECTED_MESSAGE, "something else amid a handshake message");
+    switch (type) {
+    case SSL3_RT_APPLICATION_DATA:
+        if (len == 0)
+            return 0;
+        r->warnings = 0;
+        tls_earn(tls, len);
+        return (int)len;
+    case SSL3_RT_ALERT:
+        return tls_on_alert(tls, plain, len);
+    case SSL3_RT_HANDSHAKE:
+        return tls_on_handshake(tls, plain, len);
+    default:
+        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected record");
+    }
+}
+
+static int read_records(struct tls *tls, char *plain, size_t capacity)
+{
+    unsigned char *to = (unsigned char *)plain;
+    struct opened_record record;
+    int n = 0;
+
+    assert(capacity >= TLS_OPENED_RECORD_MAX);
+    while (n == 0) {
+        int opened = tls_records_open(tls, to, &record);
+
+        if (opened <= 0)
+            return opened;
+        n = tls_native_of(tls)->handshake != NULL
+            ? deliver_to_handshake(tls, record.type, to, record.len)
+            : deliver_to_session(tls, record.type, to, record.len);
+    }
+    return n;
+}
+
+static int read_some(struct tls *tls, char *plain, size_t capacity)
+{
+    int event;
+
+    if (tls->open)
+        return read_records(tls, plain, capacity);
+    tls->keys_ready = false;
+    event = advance(tls);
+    return event != 0 ? event : read_records(tls, plain, capacity);
 }
 
 static const char *host_name(const struct tls *tls)

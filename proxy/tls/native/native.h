@@ -23,6 +23,7 @@ enum {
     TLS_EXPLICIT_NONCE = 8,
     TLS_MESSAGE_HEADER = 4,
     TLS_KEY_UPDATE = TLS_MESSAGE_HEADER + 1, /* a whole one */
+    TLS_OPENED_RECORD_MAX = TLS_PLAINTEXT_MAX + 1024, /* RFC 5246, 6.2.3 */
 };
 
 /* One direction. */
@@ -72,7 +73,14 @@ bool tls_direction_next(
     struct tls_direction *direction, const struct tls_records *records);
 void tls_records_init(struct tls_records *records); /* nothing is encrypted yet */
 void tls_records_destroy(struct tls_records *records);
-int tls_records_read(struct tls *tls, char *plain, size_t capacity);
+
+/* Opens the next record into `plain`, which has room for TLS_OPENED_RECORD_MAX. 1: it is
+ * `opened`. Else what tls_read() says: more input is needed, or the session is over. */
+struct opened_record {
+    int type;
+    size_t len;
+};
+int tls_records_open(struct tls *tls, unsigned char *plain, struct opened_record *opened);
 bool tls_records_write(struct tls *tls, const char *plain, size_t len);
 void tls_records_end(struct tls *tls);
 /* Nothing is sealed, and that is no failure, once the session is silent.
@@ -87,12 +95,6 @@ bool tls_rekey_out(struct tls *tls); /* TLS 1.3: tells the peer, and changes key
  * read on; else what tls_read() says. */
 int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len);
 int tls_on_handshake(struct tls *tls, const unsigned char *bytes, size_t len);
-
-/* native.c. From the record layer: a record that was opened, of a handshake. 0: read
- * on. */
-int tls_native_deliver(struct tls *tls, int type, const unsigned char *plain, size_t len);
-/* May a record of that type come without encryption, although there are keys? */
-bool tls_native_allows_clear(const struct tls *tls, int type);
 
 /* native_info.c */
 struct tls_negotiated *tls_native_outcome(struct handshake *handshake);

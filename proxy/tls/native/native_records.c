@@ -1,6 +1,5 @@
 #include "proxy/tls/native/native.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +23,8 @@ struct record {
     size_t body_len;
 };
 
-void tls_direction_begin(
-    struct tls_direction *way, const struct tls_records *records, enum record_cipher cipher)
+void tls_direction_begin(struct tls_direction *way, const struct tls_records *records,
+    enum record_cipher cipher)
 {
     const struct digest *digest = records->digest;
     bool seals = way == &records->out;
@@ -204,6 +203,15 @@ static size_t body_max(const struct tls_records *r, int type)
     return TLS_PLAINTEXT_MAX + (r->tls13 ? EXPANSION_13 : EXPANSION_12);
 }
 
+/* May a record of that type come without encryption, although there are keys? A client
+ * that refuses our certificate has no keys yet. */
+static bool allows_clear(const struct tls *tls, int type)
+{
+    return tls_native_of(tls)->handshake != NULL &&
+        (type == SSL3_RT_CHANGE_CIPHER_SPEC ||
+            (type == SSL3_RT_ALERT && tls_records_of(tls)->in.sequence == 0));
+}
+
 /* As soon as it is there: RFC 8446, 5.1 and 5.2, RFC 5246, 6.2. In this order: OpenSSL's
  * from 3.2 on. */
 static int judge_header(struct tls *tls, const unsigned char *header)
@@ -214,7 +222,7 @@ static int judge_header(struct tls *tls, const unsigned char *header)
     if (other && !r->tls13)
         return tls_refuse(tls, SSL_AD_PROTOCOL_VERSION, "wrong version number");
     if (r->tls13 && header[0] != SSL3_RT_APPLICATION_DATA &&
-        !tls_native_allows_clear(tls, header[0]))
+        !allows_clear(tls, header[0]))
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "bad record type");
     if (other)
         return tls_refuse(tls, SSL_AD_DECODE_ERROR, "wrong version number");
@@ -228,7 +236,8 @@ static int judge_header(struct tls *tls, const unsigned char *header)
 /* Moves input to the end of a record that did not come whole, up to `len` of it. */
 static bool gather(struct tls *tls, size_t len)
 {
-    size_t have = buffer_len(&tls_native_of(tls)->partial), n = len > have ? len - have : 0;
+    size_t have = buffer_len(&tls_native_of(tls)->partial),
+           n = len > have ? len - have : 0;
 
     n = n < tls->in_len ? n : tls->in_len;
     buffer_append(&tls_native_of(tls)->partial, tls->in, n);
@@ -240,7 +249,8 @@ static bool gather(struct tls *tls, size_t len)
 /* 1: there is a whole one. 0: more input is needed. Else the session is over. */
 static int next_record(struct tls *tls, struct record *record)
 {
-    bool whole = buffer_len(&tls_native_of(tls)->partial) == 0 && tls->in_len >= TLS_RECORD_HEADER;
+    bool whole =
+        buffer_len(&tls_native_of(tls)->partial) == 0 && tls->in_len >= TLS_RECORD_HEADER;
     const char *bytes = tls->in;
     int refused;
 
@@ -257,7 +267,8 @@ static int next_record(struct tls *tls, struct record *record)
         tls->in += len;
         tls->in_len -= len;
     } else {
-        (void)buffer_reserve(&tls_native_of(tls)->partial, len - buffer_len(&tls_native_of(tls)->partial));
+        (void)buffer_reserve(
+            &tls_native_of(tls)->partial, len - buffer_len(&tls_native_of(tls)->partial));
         if (!gather(tls, len))
             return 0;
         bytes = buffer_data(&tls_native_of(tls)->partial);
@@ -321,58 +332,21 @@ static int open_record(
     return (int)len;
 }
 
-/* 0: read on. */
-static int deliver(struct tls *tls, int type, const unsigned char *plain, size_t len)
+int tls_records_open(struct tls *tls, unsigned char *plain, struct opened_record *opened)
 {
-    struct tls_records *r = tls_records_of(tls);
+    struct record record = {0};
+    int found = next_record(tls, &record), len;
 
-    if (tls_native_of(tls)->handshake != NULL)
-        return tls_native_deliver(tls, type, plain, len);
-    if (r->message_len > 0 && r->tls13 && type != SSL3_RT_HANDSHAKE)
-        return tls_refuse(
-            tls, SSL_AD_UNEXPECTED_MESSAGE, "something else amid a handshake message");
-    switch (type) {
-    case SSL3_RT_APPLICATION_DATA:
-        if (len == 0)
-            return 0;
-        r->warnings = 0;
-        tls_earn(tls, len);
-        return (int)len;
-    case SSL3_RT_ALERT:
-        return tls_on_alert(tls, plain, len);
-    case SSL3_RT_HANDSHAKE:
-        return tls_on_handshake(tls, plain, len);
-    default:
-        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected record");
-    }
-}
-
-/* 0: read on. */
-static int take_record(struct tls *tls, const struct record *record, unsigned char *plain)
-{
-    int n, type;
-
+    if (found <= 0)
+        return found < 0 ? found : tls_used_up(tls);
     if (!tls_count_record(tls))
         return tls_refuse_flood(tls);
-    n = open_record(tls, record, plain, &type);
+    len = open_record(tls, &record, plain, &opened->type);
     buffer_destroy(&tls_native_of(tls)->partial);
-    return n < 0 ? n : deliver(tls, type, plain, (size_t)n);
-}
-
-int tls_records_read(struct tls *tls, char *plain, size_t capacity)
-{
-    int n = 0;
-
-    assert(capacity >= TLS_PLAINTEXT_MAX + EXPANSION_12);
-    while (n == 0) {
-        struct record record = {0};
-        int found = next_record(tls, &record);
-
-        if (found <= 0)
-            return found < 0 ? found : tls_used_up(tls);
-        n = take_record(tls, &record, (unsigned char *)plain);
-    }
-    return n;
+    if (len < 0)
+        return len;
+    opened->len = (size_t)len;
+    return 1;
 }
 
 bool tls_records_write(struct tls *tls, const char *plain, size_t len)

@@ -1,9 +1,10 @@
 /*
- * handshake_parts.h - the inside of a handshake, for proxy/handshake/ only: what each of
- * the two versions is.
+ * handshake_version.h - what a handshake of TLS 1.2 and one of TLS 1.3 implement, and
+ * what both of them are made with. Above are handshake12.c, handshake13.c and
+ * handshake.c.
  */
-#ifndef WLBPROXY_TLS_NATIVE_HANDSHAKE_PARTS_H
-#define WLBPROXY_TLS_NATIVE_HANDSHAKE_PARTS_H
+#ifndef WLBPROXY_TLS_NATIVE_HANDSHAKE_VERSION_H
+#define WLBPROXY_TLS_NATIVE_HANDSHAKE_VERSION_H
 
 #include "proxy/crypto/operation.h"
 #include "proxy/tls/native/handshake.h"
@@ -42,7 +43,7 @@ void handshake_submit(struct handshake *handshake, struct operation *operation);
 /* Returns false, for `return handshake_fail(...)`. */
 bool handshake_fail(struct handshake *handshake, int alert, int reason);
 
-/* handshake.c: seconds since 1970. */
+/* Seconds since 1970. */
 uint64_t handshake_now(void);
 /* A new session, of the service whose certificates are shown. */
 struct session_bond;
