@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from frame import secrets
 from frame.ports import free_port
 
 
@@ -17,3 +18,16 @@ def test_a_free_port_is_for_servers_alone():
         with socket.create_connection(("127.0.0.1", port)) as client:
             server.accept()[0].close()
             assert client.recv(1) == b""
+
+
+def test_a_secret_in_a_log_is_found(tmp_path, pki):
+    secrets.remember_request(b"POST / HTTP/1.1\r\nAuthorization: Basic c2VjcmV0LWxvZ2lu\r\n\r\n"
+                             b"<Password>swordfish</Password>")
+    pki.rsa.install(tmp_path / "cert", tmp_path / "key")
+    log = tmp_path / "log"
+    log.write_text("event=end reason=done\n")
+    assert not secrets.found_in([log, tmp_path / "none"])
+    key_line = (tmp_path / "key").read_text().splitlines()[3]
+    for line in ("authorization=c2VjcmV0LWxvZ2lu", "<Password>swordfish</Password>", key_line):
+        log.write_text(f"event=end detail={line}\n")
+        assert len(secrets.found_in([log])) == 1

@@ -4,6 +4,8 @@ import io
 import socket
 import ssl
 
+from . import secrets
+
 
 def context(pki=None, versions=(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3),
             ciphers=None, curve=None):
@@ -98,6 +100,7 @@ class Tls:
         self.buffered = b""
 
     def send(self, data):
+        secrets.remember_request(data)
         self.tls.sendall(data)
 
     def receive(self, size=65536):

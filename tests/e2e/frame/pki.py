@@ -2,6 +2,8 @@
 import pathlib
 import subprocess
 
+from . import secrets
+
 CA_CONFIG = """
 [ca]
 default_ca = it
@@ -53,6 +55,7 @@ class Pair:
         pathlib.Path(cert).write_bytes(self.cert.read_bytes())
         pathlib.Path(key).write_bytes(self.key.read_bytes())
         pathlib.Path(key).chmod(0o600)
+        secrets.remember_key(key)
 
 
 class Pki:

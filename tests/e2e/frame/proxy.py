@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from . import columns
+from . import columns, secrets
 from .ports import free_port
 from .wait import TIMEOUT, wait_until
 
@@ -150,6 +150,12 @@ class Proxy:
                 pass
         self.process.wait(TIMEOUT)
 
+    def logs(self):
+        """Every file that it may have written a line to."""
+        named = {str(self.options[name]) for name in ("log", "access_log")
+                 if str(self.options.get(name, "")).startswith("/")}
+        return [self.folder / "log", *sorted(named)]
+
     def finish(self):
         """Stops it; returns what was wrong with its life, as sentences."""
         complaints = []
@@ -167,6 +173,7 @@ class Proxy:
         crash = CRASH.search(self.log_text())
         if crash:
             complaints.append(f"the proxy's log has: {crash.group(0)}")
+        complaints += secrets.found_in(self.logs())
         return complaints
 
     # --- the log -------------------------------------------------------------------------
