@@ -1,4 +1,5 @@
-/* RFC 8446, 4.1.2 and 4.2: read only to explain a handshake that failed. */
+/* RFC 8446, 4.1.2 and 4.2: read to explain a handshake that failed, and for the host name
+ * that OpenSSL does not tell of a resumed session. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,16 @@ static void note_versions(struct tls_hello *hello, struct bytes list)
     }
 }
 
+static void read_host_name(struct tls_hello *hello, struct bytes body)
+{
+    struct bytes name;
+
+    if (!client_hello_host_name(body, &name))
+        return;
+    memcpy(hello->host_name, name.at, name.len);
+    hello->host_name[name.len] = '\0';
+}
+
 static void read_extensions(
     struct tls_hello *hello, const struct client_hello *parts, struct text *text)
 {
@@ -92,7 +103,9 @@ static void read_extensions(
 
     while (all.len >= 4) {
         (void)client_hello_next_extension(&all, &type, &body);
-        if (type == CLIENT_HELLO_GROUPS)
+        if (type == CLIENT_HELLO_SERVER_NAME)
+            read_host_name(hello, body);
+        else if (type == CLIENT_HELLO_GROUPS)
             (void)bytes_vector(&body, 2, &group_list);
         else if (type == CLIENT_HELLO_SIGNATURE_SCHEMES)
             (void)bytes_vector(&body, 2, &sigalgs);

@@ -111,8 +111,23 @@ static int judge(struct tls *tls, int result)
     }
 }
 
+/* Of a resumed session of TLS 1.2 OpenSSL tells the name that was acknowledged when it
+ * began: none, for we acknowledge none. It resumes under the name of its ticket alone
+ * (certstore/session.h), so that this one is that. */
+static void name_resumed(const struct tls *tls, struct tls_negotiated *outcome)
+{
+    struct tls_hello hello;
+
+    if (!outcome->resumed || outcome->sni != NULL)
+        return;
+    tls_hello_read(&hello, buffer_data(&tls->hello), buffer_len(&tls->hello));
+    if (hello.host_name[0] != '\0')
+        outcome->sni = memory_text(hello.host_name);
+}
+
 static int handshake(struct tls *tls)
 {
+    struct tls_negotiated *outcome;
     SSL *ssl = ssl_of(tls);
     int result;
 
@@ -123,7 +138,9 @@ static int handshake(struct tls *tls)
         return judge(tls, result);
     /* A job for each read and write would cost more than it could ever gain. */
     SSL_clear_mode(ssl, SSL_MODE_ASYNC);
-    return tls_opened(tls, tls_openssl_outcome(ssl));
+    outcome = tls_openssl_outcome(ssl);
+    name_resumed(tls, outcome);
+    return tls_opened(tls, outcome);
 }
 
 static int read_some(struct tls *tls, char *plain, size_t capacity)

@@ -97,6 +97,7 @@ struct tls_hello {
     bool complete;
     bool tls13, tls12, older; /* versions offered */
     bool has_groups;
+    char host_name[256]; /* "" if there is none, or none that is read */
     char offered[256];
 };
 void tls_hello_read(struct tls_hello *hello, const char *bytes, size_t len);

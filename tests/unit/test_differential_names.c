@@ -111,7 +111,6 @@ static void end_hands(void)
     side_end();
 }
 
-/* OpenSSL says nothing of a name where it resumes by TLS 1.2. */
 static void note_hands(const char *what)
 {
     const struct tls_info *facts = tls_info(side.tls);
@@ -119,8 +118,8 @@ static void note_hands(const char *what)
     char line[LINE_MAX_LEN];
 
     (void)snprintf(line, sizeof(line), "%d %s %s %s alpn=%s sni=%s %s %s %d", side.code,
-        facts->version, facts->cipher, facts->group, facts->alpn,
-        facts->resumed ? "" : facts->sni, facts->resumed ? "resumed" : "full",
+        facts->version, facts->cipher, facts->group, facts->alpn, facts->sni,
+        facts->resumed ? "resumed" : "full",
         tls_is_open(side.tls) ? name_of(facts) : "not open",
         shown != NULL ? EVP_PKEY_get_bits(X509_get0_pubkey(shown)) : 0);
     note(what, line);
@@ -201,7 +200,8 @@ static const struct meant no_name_at_all[] = {
     {"1.2: of two.example.. to two.example..", NULL, NULL}, {0}};
 
 DIFFERENTIAL_TEST(names_lead_to_services_alike, names_lead_to_services, nothing)
-DIFFERENTIAL_TEST(sessions_stay_with_names_alike, sessions_stay_with_names, no_name_at_all)
+DIFFERENTIAL_TEST(
+    sessions_stay_with_names_alike, sessions_stay_with_names, no_name_at_all)
 
 int main(void)
 {
