@@ -170,8 +170,9 @@ int tls_refuse(struct tls *tls, int alert, const char *text)
 {
     const unsigned char bytes[] = {SSL3_AL_FATAL, (unsigned char)alert};
 
+    if (!tls_records_of(tls)->silent)
+        tls->alert_sent = alert;
     (void)tls_seal(tls, SSL3_RT_ALERT, bytes, sizeof(bytes));
-    tls->alert_sent = alert;
     tls->text = text;
     tls->dead = true;
     return TLS_FAILED;
