@@ -9,7 +9,11 @@
 
 #include "proxy/tls/native/handshake_version.h"
 
-enum { FALLBACK_SCSV = 0x5600 };
+enum {
+    FALLBACK_SCSV = 0x5600,
+    KEY_EXCHANGE_MAX = 2048, /* OpenSSL's limits of messages */
+    FINISHED_MAX = 64,
+};
 
 static const char *find_protocol(const char *const *ours, struct bytes offered)
 {
@@ -108,7 +112,14 @@ void handshake_go_on(struct handshake *handshake)
 
 bool handshake_expects(struct handshake *handshake, unsigned char type, size_t len)
 {
-    return handshake->version->expects(handshake, type, len);
+    enum machine_input input = machine_message(type);
+    size_t most = input == MACHINE_CLIENT_KEY_EXCHANGE ? KEY_EXCHANGE_MAX : FINISHED_MAX;
+
+    if (machine_action(handshake->machine, input) != MACHINE_TAKE)
+        return handshake_fail(
+            handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
+    return len <= most ||
+        handshake_fail(handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_EXCESSIVE_MESSAGE_SIZE);
 }
 
 void handshake_message(
@@ -119,5 +130,9 @@ void handshake_message(
 
 void handshake_change_cipher_spec(struct handshake *handshake)
 {
-    handshake->version->change_cipher_spec(handshake);
+    if (machine_action(handshake->machine, MACHINE_CHANGE_CIPHER_SPEC) == MACHINE_TAKE)
+        handshake->version->change_cipher_spec(handshake);
+    else
+        (void)handshake_fail(
+            handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
 }

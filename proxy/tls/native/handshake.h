@@ -20,6 +20,7 @@
 
 #include <openssl/types.h>
 
+#include "proxy/tls/native/machine.h"
 #include "proxy/tls/native/policy.h"
 
 enum handshake_state {
@@ -54,7 +55,8 @@ struct handshake_version;
 struct handshake {
     const struct handshake_version *version; /* handshake_version.h */
     struct handshake_output *output;
-    enum handshake_state state;
+    enum handshake_state state; /* follows from `machine`, or FAILED */
+    enum machine_state machine;
     int alert; /* FAILED: TLS's number */
     int reason; /* FAILED: OpenSSL's SSL_R_ for the same */
     unsigned waits_for; /* operations */

@@ -17,22 +17,10 @@
 #include "proxy/tls/native/messages12.h"
 
 enum {
-    CLIENT_KEY_EXCHANGE = 16,
-    FINISHED = 20,
-    KEY_EXCHANGE_MAX = 2048, /* OpenSSL's limits */
-    FINISHED_MAX = 64,
     FIXED_NONCE = 4, /* RFC 5288, 3 */
 };
 
 enum { KEY_BLOCK_12_MAX = 2 * (RECORD_KEY_MAX + RECORD_NONCE) };
-
-enum phase_12 {
-    AWAIT_SIGNATURE,
-    AWAIT_KEY_EXCHANGE,
-    AWAIT_SECRET,
-    AWAIT_CHANGE_CIPHER_SPEC,
-    AWAIT_FINISHED,
-};
 
 /* What is needed until the server's first flight of a full handshake is complete. */
 struct flight_12 {
@@ -46,7 +34,6 @@ struct flight_12 {
 
 struct handshake12 {
     struct handshake common;
-    enum phase_12 phase;
     bool gives_ticket;
     struct ticket session; /* its secret is the master secret */
     struct digest_key master; /* that, made ready */
@@ -301,7 +288,6 @@ static bool on_signature(struct handshake12 *h)
         !send_key_exchange(h))
         return false;
     end_flight(h);
-    h->phase = AWAIT_KEY_EXCHANGE;
     return true;
 }
 
@@ -312,8 +298,7 @@ static void submit_derivation(struct handshake12 *h)
     h->derivation.kind = (enum operation_kind)(group - key_exchange_groups);
     h->derivation.job.exchange = (struct key_exchange_job){
         .own = &h->own, .peer = &h->peer, .secret = h->premaster};
-    h->phase = AWAIT_SECRET;
-    h->common.state = HANDSHAKE_AWAITS_KEYS;
+    handshake_step(&h->common, MACHINE_CLIENT_KEY_EXCHANGE);
     handshake_submit(&h->common, &h->derivation);
 }
 
@@ -350,7 +335,6 @@ static bool on_secret(struct handshake12 *h)
     master_secret_12(digest, premaster, messages, h->session.secret);
     OPENSSL_cleanse(h->premaster, sizeof(h->premaster));
     OPENSSL_cleanse(&h->own, sizeof(h->own));
-    h->phase = AWAIT_CHANGE_CIPHER_SPEC;
     make_keys(h);
     expect_finished(h);
     return true;
@@ -360,8 +344,9 @@ static void go_on(struct handshake *handshake)
 {
     struct handshake12 *h = of(handshake);
 
-    if (h->phase == AWAIT_SIGNATURE ? on_signature(h) : on_secret(h))
-        handshake->state = HANDSHAKE_AWAITS_CLIENT;
+    if (handshake->machine == MACHINE_TLS12_AWAIT_SIGNATURE ? on_signature(h)
+                                                            : on_secret(h))
+        handshake_step(handshake, MACHINE_KEYS_READY);
 }
 
 /* ---- a resumed one: all of the part of the server is sent at once ---- */
@@ -382,8 +367,7 @@ static void resume(struct handshake12 *h, const struct handshake_start *start)
     if (!send_hello(h, start) || !finish(h))
         return;
     expect_finished(h);
-    h->phase = AWAIT_CHANGE_CIPHER_SPEC;
-    h->common.state = HANDSHAKE_AWAITS_CLIENT;
+    handshake_step(&h->common, MACHINE_SESSION_RESUMED);
 }
 
 /* What a client may not have lost on the way to its second handshake (RFC 7627, 5.3; RFC
@@ -430,20 +414,6 @@ static struct handshake *begin(const struct handshake_start *start)
     return handshake != NULL ? handshake : begin_full(start);
 }
 
-static bool expects(struct handshake *handshake, unsigned char type, size_t len)
-{
-    enum phase_12 phase = of(handshake)->phase;
-    bool is_key_exchange = phase == AWAIT_KEY_EXCHANGE && type == CLIENT_KEY_EXCHANGE;
-
-    if (!is_key_exchange && !(phase == AWAIT_FINISHED && type == FINISHED))
-        return handshake_fail(
-            handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
-    if (len > (is_key_exchange ? KEY_EXCHANGE_MAX : FINISHED_MAX))
-        return handshake_fail(
-            handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_EXCESSIVE_MESSAGE_SIZE);
-    return true;
-}
-
 static void on_finished(struct handshake12 *h, const unsigned char *message, size_t len)
 {
     if (len != FINISHED_12) {
@@ -456,14 +426,14 @@ static void on_finished(struct handshake12 *h, const unsigned char *message, siz
     }
     digest_add(&h->transcript, message, len);
     if (h->common.resumed || finish(h))
-        h->common.state = HANDSHAKE_DONE;
+        handshake_step(&h->common, MACHINE_FINISHED);
 }
 
 static void on_message(
     struct handshake *handshake, const unsigned char *message, size_t len, bool ends)
 {
     (void)ends; /* keys change with ChangeCipherSpec, a record for itself */
-    if (of(handshake)->phase == AWAIT_KEY_EXCHANGE)
+    if (handshake->machine == MACHINE_TLS12_AWAIT_KEY_EXCHANGE)
         on_key_exchange(of(handshake), message, len);
     else
         on_finished(of(handshake), message, len);
@@ -474,12 +444,7 @@ static void on_change_cipher_spec(struct handshake *handshake)
     struct handshake12 *h = of(handshake);
     const struct handshake_keys keys = keys_of(h, true);
 
-    if (h->phase != AWAIT_CHANGE_CIPHER_SPEC) {
-        (void)handshake_fail(
-            handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
-        return;
-    }
-    h->phase = AWAIT_FINISHED;
+    handshake_step(handshake, MACHINE_CHANGE_CIPHER_SPEC);
     if (!handshake->output->keys_in(handshake->output, &keys))
         (void)fail_inside(h);
 }
@@ -495,4 +460,10 @@ static void release(struct handshake *handshake)
 }
 
 const struct handshake_version handshake_12 = {
-    begin, go_on, expects, on_message, on_change_cipher_spec, release};
+    .first = MACHINE_TLS12_AWAIT_SIGNATURE,
+    .begin = begin,
+    .go_on = go_on,
+    .message = on_message,
+    .change_cipher_spec = on_change_cipher_spec,
+    .free = release,
+};

@@ -20,8 +20,6 @@
 #include "proxy/tls/native/schedule.h"
 #include "proxy/tls/native/ticket.h"
 
-enum { FINISHED = 20, FINISHED_MAX = 64 /* OpenSSL's limit */ };
-
 /* What is needed until the server's flight has left. */
 struct flight_13 {
     const struct shown *shown; /* NULL: resumed */
@@ -372,21 +370,12 @@ static void go_on(struct handshake *handshake)
         return;
     }
     if (send_flight(h, &secrets))
-        handshake->state = HANDSHAKE_AWAITS_CLIENT;
+        handshake_step(handshake, MACHINE_KEYS_READY);
     OPENSSL_cleanse(&secrets, sizeof(secrets));
     end_flight(h);
 }
 
 /* ---- the client's Finished, and the ticket that it gets for it ---- */
-
-static bool expects(struct handshake *handshake, unsigned char type, size_t len)
-{
-    if (type != FINISHED)
-        return handshake_fail(
-            handshake, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_MESSAGE);
-    return len <= FINISHED_MAX ||
-        handshake_fail(handshake, SSL_AD_ILLEGAL_PARAMETER, SSL_R_EXCESSIVE_MESSAGE_SIZE);
-}
 
 static bool send_ticket(struct handshake13 *h)
 {
@@ -434,20 +423,13 @@ static void on_message(
         ticket_is_possible(handshake->policy->agreed->tickets, handshake_now()) &&
         !send_ticket(h))
         return;
-    handshake->state = HANDSHAKE_DONE;
-}
-
-/* It means nothing (RFC 8446, D.4). */
-static void on_change_cipher_spec(struct handshake *handshake)
-{
-    (void)handshake;
+    handshake_step(handshake, MACHINE_FINISHED);
 }
 
 const struct handshake_version handshake_13 = {
+    .first = MACHINE_TLS13_AWAIT_KEYS,
     .begin = begin,
     .go_on = go_on,
-    .expects = expects,
     .message = on_message,
-    .change_cipher_spec = on_change_cipher_spec,
     .free = free_all,
 };

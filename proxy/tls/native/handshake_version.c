@@ -15,6 +15,7 @@ void handshake_init(struct handshake *handshake, const struct handshake_version 
 
     handshake->version = version;
     handshake->output = start->output;
+    handshake->machine = version->first;
     handshake->state = HANDSHAKE_AWAITS_KEYS;
     handshake->context = start->context;
     handshake->shown = context_shown(start->context);
@@ -56,6 +57,17 @@ void handshake_submit(struct handshake *handshake, struct operation *operation)
     operation->told = on_done;
     operation_submit(operation);
     handshake->waits_for += !operation->done;
+}
+
+void handshake_step(struct handshake *handshake, enum machine_input input)
+{
+    static const enum handshake_state states[] = {
+        [MACHINE_AWAITS_KEYS] = HANDSHAKE_AWAITS_KEYS,
+        [MACHINE_AWAITS_CLIENT] = HANDSHAKE_AWAITS_CLIENT,
+        [MACHINE_IS_OPEN] = HANDSHAKE_DONE};
+
+    handshake->machine = machine_next(handshake->machine, input);
+    handshake->state = states[machine_awaits(handshake->machine)];
 }
 
 bool handshake_fail(struct handshake *handshake, int alert, int reason)

@@ -22,12 +22,12 @@ struct handshake_start {
 /* Each embeds struct handshake as its first member. `begin` returns NULL if it is
  * OpenSSL's after all; `free` releases what is the version's own, and the memory. */
 struct handshake_version {
+    enum machine_state first;
     struct handshake *(*begin)(const struct handshake_start *start);
     void (*go_on)(struct handshake *handshake);
-    bool (*expects)(struct handshake *handshake, unsigned char type, size_t len);
     void (*message)(
         struct handshake *handshake, const unsigned char *message, size_t len, bool ends);
-    void (*change_cipher_spec)(struct handshake *handshake);
+    void (*change_cipher_spec)(struct handshake *handshake); /* where it is taken */
     void (*free)(struct handshake *handshake);
 };
 
@@ -39,6 +39,9 @@ void handshake_init(struct handshake *handshake, const struct handshake_version 
 
 /* Submits an operation of a handshake; it may be done when this returns. */
 void handshake_submit(struct handshake *handshake, struct operation *operation);
+
+/* The state that an input leads to, which was taken. */
+void handshake_step(struct handshake *handshake, enum machine_input input);
 
 /* Returns false, for `return handshake_fail(...)`. */
 bool handshake_fail(struct handshake *handshake, int alert, int reason);

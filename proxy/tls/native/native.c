@@ -278,7 +278,8 @@ static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t le
     struct native_handshake *native = tls_native_of(tls)->handshake;
     bool well_formed = len == 1 && bytes[0] == 1;
 
-    if (!tls_records_of(tls)->tls13) {
+    if (machine_action(native->handshake->machine, MACHINE_CHANGE_CIPHER_SPEC) !=
+        MACHINE_IGNORE) {
         if (!well_formed || buffer_len(&native->messages) > 0)
             return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_BAD_CHANGE_CIPHER_SPEC);
         handshake_change_cipher_spec(native->handshake);
@@ -307,9 +308,10 @@ static int deliver_to_handshake(
     if (tls_records_of(tls)->tls13 && buffer_len(&native->messages) > 0)
         return failed(
             tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_MIXED_HANDSHAKE_AND_NON_HANDSHAKE_DATA);
-    if (type == SSL3_RT_ALERT)
-        return tls_on_alert(tls, plain, len);
-    return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_RECORD);
+    if (machine_action(native->handshake->machine, machine_record(type)) ==
+        MACHINE_REFUSE)
+        return failed(tls, SSL_AD_UNEXPECTED_MESSAGE, SSL_R_UNEXPECTED_RECORD);
+    return tls_on_alert(tls, plain, len);
 }
 
 /* 0: read on. */
@@ -321,6 +323,10 @@ static int deliver_to_session(
     if (r->message_len > 0 && r->tls13 && type != SSL3_RT_HANDSHAKE)
         return tls_refuse(
             tls, SSL_AD_UNEXPECTED_MESSAGE, "something else amid a handshake message");
+    if (type != SSL3_RT_HANDSHAKE &&
+        machine_action(r->tls13 ? MACHINE_TLS13_OPEN : MACHINE_TLS12_OPEN,
+            machine_record(type)) == MACHINE_REFUSE)
+        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected record");
     switch (type) {
     case SSL3_RT_APPLICATION_DATA:
         if (len == 0)
@@ -330,10 +336,8 @@ static int deliver_to_session(
         return (int)len;
     case SSL3_RT_ALERT:
         return tls_on_alert(tls, plain, len);
-    case SSL3_RT_HANDSHAKE:
-        return tls_on_handshake(tls, plain, len);
     default:
-        return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected record");
+        return tls_on_handshake(tls, plain, len);
     }
 }
 

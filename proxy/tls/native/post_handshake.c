@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 
+#include "proxy/tls/native/machine.h"
 #include "proxy/tls/native/native.h"
 
 enum { WARNINGS_MAX = 4 /* in a row, as OpenSSL */ };
@@ -81,7 +82,8 @@ static int on_message_13(struct tls *tls, const unsigned char *bytes, size_t len
 
     if (r->message_len < TLS_MESSAGE_HEADER)
         return 0;
-    if (r->message[0] != SSL3_MT_KEY_UPDATE)
+    if (machine_action(MACHINE_TLS13_OPEN, machine_message(r->message[0])) !=
+        MACHINE_TAKE)
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected message");
     if (message_len(r) != 1)
         return tls_refuse(tls, SSL_AD_DECODE_ERROR, "bad key update");
@@ -111,7 +113,8 @@ static int on_hello_12(struct tls *tls)
 {
     struct tls_records *r = tls_records_of(tls);
 
-    if (r->message[0] != SSL3_MT_CLIENT_HELLO)
+    if (machine_action(MACHINE_TLS12_OPEN, machine_message(r->message[0])) !=
+        MACHINE_DECLINE)
         return tls_refuse(tls, SSL_AD_UNEXPECTED_MESSAGE, "unexpected message");
     r->skip = message_len(r);
     r->message_len = 0;
