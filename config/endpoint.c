@@ -11,6 +11,8 @@
 #include "config/excerpt.h"
 #include "proxy/base/error.h"
 
+static const char unix_prefix[] = "unix:";
+
 static bool read_port(const char *text, struct endpoint_text *parts)
 {
     unsigned port = 0;
@@ -121,8 +123,8 @@ static bool parse(const char *text, enum endpoint_use use, struct endpoint_text 
 
     if (slashes != NULL)
         return refuse_url(text, slashes, err);
-    if (strncmp(text, "unix:", 5) == 0)
-        return parse_unix(text + 5, use, parts, err);
+    if (endpoint_is_unix(text))
+        return parse_unix(text + sizeof(unix_prefix) - 1, use, parts, err);
     if (only_port && use == ENDPOINT_CONNECT)
         return error_set(err, "the host is missing: write 127.0.0.1:%s", text);
     if (only_port) {
@@ -163,6 +165,11 @@ bool endpoint_is_name(const char *text, enum endpoint_use use)
 
     return endpoint_parse(text, use, &parts, &ignored) && parts.kind == ENDPOINT_NAME &&
         !is_numeric(parts.host);
+}
+
+bool endpoint_is_unix(const char *text)
+{
+    return strncmp(text, unix_prefix, sizeof(unix_prefix) - 1) == 0;
 }
 
 static void describe_ipv4(struct endpoint *endpoint, const void *address, in_port_t port)

@@ -33,6 +33,9 @@ size_t endpoint_resolve(const char *text, enum endpoint_use use, struct endpoint
 /* Is it a name, whose addresses may change? */
 bool endpoint_is_name(const char *text, enum endpoint_use use);
 
+/* Is it a unix socket? */
+bool endpoint_is_unix(const char *text);
+
 /* Fills text from address. */
 void endpoint_describe(struct endpoint *endpoint);
 

@@ -39,6 +39,7 @@ static struct admin {
     uint64_t told; /* ms: when it came */
     uint64_t asked; /* ms; 0: no answer is on its way */
     bool stopped;
+    char confined_by[CONFINED_TEXT_MAX];
 } admin = {.channel = CHANNEL_FD, .listener = -1};
 
 static uint64_t now_ms(void)
@@ -56,6 +57,18 @@ static void say(enum message_type type, const char *text)
 
     if (text != NULL)
         wire_put_text(&out, text);
+    m.len = out.len;
+    (void)channel_send(admin.channel, &m);
+}
+
+static void say_hello(void)
+{
+    char body[CONFINED_TEXT_MAX + 32];
+    struct wire_writer out = {.bytes = body, .capacity = sizeof(body)};
+    struct message m = {.type = MESSAGE_HELLO, .body = body};
+
+    wire_put_text(&out, ""); /* it does no cryptography */
+    wire_put_text(&out, admin.confined_by);
     m.len = out.len;
     (void)channel_send(admin.channel, &m);
 }
@@ -240,17 +253,13 @@ static bool introduced(void)
 
 static bool start(struct error *err)
 {
-    const char *how;
+    const struct confinement confinement = {.identity = &admin.setup.identity};
 
     tzset();
     json_object_seed(0); /* reads a file */
     (void)fcntl(admin.channel, F_SETFL, O_NONBLOCK);
-    if (!privileges_drop(&admin.setup.identity, err))
-        return false;
-    privileges_harden();
-    privileges_limit(false);
-    privileges_freeze();
-    return sandbox_enter(SANDBOX_ADMIN, &how, err);
+    return privileges_give_up(&confinement, admin.confined_by, err) &&
+        sandbox_enter(SANDBOX_ADMIN, err);
 }
 
 int admin_main(void)
@@ -268,7 +277,7 @@ int admin_main(void)
         say(MESSAGE_REFUSED, err.text);
         return 1;
     }
-    say(MESSAGE_HELLO, "");
+    say_hello();
     serve();
     admin_clients_close_all();
     json_decref(admin.status);

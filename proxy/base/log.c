@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "proxy/base/log_target.h"
+#include "proxy/base/utf8_json.h"
 
 static struct {
     struct log_target target;
@@ -27,7 +28,6 @@ static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
 void log_open(int fd, enum log_kind kind, enum log_level level, const char *who)
 {
-    tzset(); /* now: later there may be no file to read it from */
     log_target_open(&out.target, fd, kind != LOG_KIND_SYSLOG);
     out.kind = kind;
     out.level = level;
@@ -99,12 +99,29 @@ static int prefix(char *line, size_t size, enum log_level level)
         level_names[level], out.who, separator);
 }
 
-/* Whatever text got in: an event stays one line. */
+/* C0, DEL, and C1 (U+0080 to U+009F), which a terminal obeys as well. */
+static bool is_control(const char *character, size_t len)
+{
+    const unsigned char *byte = (const unsigned char *)character;
+
+    return len == 1 ? byte[0] < ' ' || byte[0] == 0x7f
+                    : len == 2 && byte[0] == 0xc2 && byte[1] < 0xa0;
+}
+
+/* Whatever text got in: an event stays one line, and its reader's terminal as it was. */
 static void flatten(char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-            text[i] = ' ';
+    size_t n;
+
+    for (size_t i = 0; i < len; i += n) {
+        n = utf8_character(text + i);
+        if (n == 0) {
+            n = 1;
+            text[i] = '?';
+        } else if (is_control(text + i, n)) {
+            memset(text + i, ' ', n);
+        }
+    }
 }
 
 __attribute__((format(printf, 2, 0))) static void write_line(

@@ -5,8 +5,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
+
+#include "proxy/base/file_state.h"
 
 void log_target_open(struct log_target *target, int fd, bool lines)
 {
@@ -15,7 +16,7 @@ void log_target_open(struct log_target *target, int fd, bool lines)
     target->fd = fd;
     target->lines = lines;
     target->torn = false;
-    if (fstat(fd, &st) != 0 || S_ISREG(st.st_mode))
+    if (file_state(fd, &st) != 0 || S_ISREG(st.st_mode))
         target->type = TARGET_FILE;
     else
         target->type = S_ISSOCK(st.st_mode) ? TARGET_SOCKET : TARGET_PIPE;

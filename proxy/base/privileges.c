@@ -3,16 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "proxy/base/capabilities.h"
 #include "proxy/base/error.h"
+#include "proxy/base/no_files.h"
+#include "proxy/base/sandbox.h"
 
-enum { CAPABILITY_MAX = 63, MEMORY_MAX = 16 /* GiB of addresses */ };
+enum { MEMORY_MAX = 16 /* GiB of addresses */ };
 
 static bool take_account(struct identity *identity, const char *user)
 {
@@ -62,21 +67,15 @@ bool identity_find(
     return true;
 }
 
-/* Nothing that is executed, were anything, gets a capability back. Without CAP_SETPCAP
- * somebody has seen to it. */
-static void drop_bounding_set(void)
-{
-    for (unsigned long capability = 0; capability <= CAPABILITY_MAX; capability++)
-        (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-}
-
 bool privileges_drop(const struct identity *identity, struct error *err)
 {
     uid_t real, effective, saved;
 
-    if (!identity->drop)
+    if (!identity->drop) {
+        capabilities_keep(0); /* a manager may have given an ordinary user some */
         return true;
-    drop_bounding_set();
+    }
+    capabilities_bound(0);
     if (setgroups(0, NULL) != 0 ||
         setresgid(identity->gid, identity->gid, identity->gid) != 0 ||
         setresuid(identity->uid, identity->uid, identity->uid) != 0)
@@ -89,6 +88,26 @@ bool privileges_drop(const struct identity *identity, struct error *err)
         effective != identity->uid || saved != identity->uid || setuid(0) == 0)
         return error_set(err, "became %s, but not for good", identity->name);
     return true;
+}
+
+void privileges_trim(void)
+{
+    static const unsigned kept[] = {
+        CAP_SETUID, /* workers are of another user */
+        CAP_SETGID, CAP_KILL, CAP_SETPCAP, /* and can get no capability back */
+        CAP_SYS_CHROOT, /* and have an empty root */
+        CAP_NET_BIND_SERVICE, /* ports below 1024 */
+        CAP_NET_ADMIN, /* newer kernels: a filter on a socket that is about to close */
+        CAP_DAC_READ_SEARCH, /* keys, and what is in other users' folders */
+        CAP_IPC_LOCK, /* keys are not swapped */
+        CAP_SYS_RESOURCE, /* the descriptor limit */
+        CAP_SYS_PTRACE, /* /proc/PID/fd: who holds a port that we cannot have */
+    };
+    uint64_t mask = 0;
+
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        mask |= UINT64_C(1) << kept[i];
+    capabilities_keep(mask);
 }
 
 static void limit(int resource, rlim_t value)
@@ -124,6 +143,29 @@ void privileges_harden(void)
 void privileges_freeze(void)
 {
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+bool privileges_give_up(
+    const struct confinement *confinement, char how[CONFINED_TEXT_MAX], struct error *err)
+{
+    const char *exempt = sandbox_exemption();
+    char root[NO_FILES_TEXT_MAX] = "the root is kept for unix sockets",
+         files[NO_FILES_TEXT_MAX];
+
+    if (exempt == NULL && !confinement->needs_paths)
+        no_files_empty_root(root, sizeof(root));
+    if (!privileges_drop(confinement->identity, err))
+        return false;
+    privileges_harden();
+    privileges_limit(confinement->may_write_files);
+    privileges_freeze();
+    if (exempt == NULL)
+        no_files_landlock(files, sizeof(files));
+    if (exempt == NULL)
+        snprintf(how, CONFINED_TEXT_MAX, "seccomp, %.80s, %.80s", files, root);
+    else
+        snprintf(how, CONFINED_TEXT_MAX, "%s", exempt);
+    return true;
 }
 
 void privileges_volunteer(void)

@@ -24,9 +24,25 @@ bool identity_find(
 /* Groups, gid, uid, in this order, and proof that there is no way back. */
 bool privileges_drop(const struct identity *identity, struct error *err);
 
+/* The master's: what it has no use for is gone for good, also where no service manager
+ * has seen to it, and for the programs that it starts. */
+void privileges_trim(void);
+
 /* No more processes or threads; a bound for memory; and for those that have no log file,
  * no byte in any file. */
 void privileges_limit(bool may_write_files);
+
+/* For a process that has loaded what it needs: all of the above and below, and no file
+ * system (no_files.h) unless `needs_paths`. `how` tells what came of that, for `status`.
+ */
+enum { CONFINED_TEXT_MAX = 192 };
+struct confinement {
+    const struct identity *identity;
+    bool needs_paths; /* it connects to unix sockets by their names */
+    bool may_write_files; /* its log is one */
+};
+bool privileges_give_up(const struct confinement *confinement,
+    char how[CONFINED_TEXT_MAX], struct error *err);
 
 /* No core file, no ptrace by others. */
 void privileges_harden(void);

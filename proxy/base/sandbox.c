@@ -98,7 +98,6 @@ static const struct exact exactly[] = {
     {SCMP_SYS(fcntl), 1, F_SETFD}, {SCMP_SYS(ioctl), 1, FIONBIO},
     {SCMP_SYS(ioctl), 1, FIOCLEX}, {SCMP_SYS(ioctl), 1, FIONREAD},
     {SCMP_SYS(ioctl), 1, SIOCOUTQ}, /* what the client's kernel has not acknowledged */
-    {SCMP_SYS(newfstatat), 3, AT_EMPTY_PATH}, /* fstat() of glibc 2.33 to 2.38 */
 };
 
 static int add_exact(scmp_filter_ctx filter)
@@ -111,26 +110,41 @@ static int add_exact(scmp_filter_ctx filter)
     return failed;
 }
 
-/* Streams only, of TCP itself (protocol 0), not of what else there is for the family; of
- * the options what a connection needs, no filters. */
-static int add_sockets(scmp_filter_ctx filter)
-{
-    static const int families[] = {AF_INET, AF_INET6, AF_UNIX};
-    static const int options[] = {SO_LINGER, SO_KEEPALIVE, SO_RCVBUF, SO_SNDBUF};
-    int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
-        ARGUMENT_IS(1, IPPROTO_TCP), ARGUMENT_IS(2, TCP_NODELAY));
+struct option {
+    int level, name;
+};
 
-    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
-            ARGUMENT_IS(0, families[i]),
-            SCMP_CMP64(1, SCMP_CMP_MASKED_EQ,
-                UINT64_C(0xffffffff) & ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC),
-                SOCK_STREAM),
-            ARGUMENT_IS(2, 0));
+/* What a connection needs; no filters. */
+static const struct option options[] = {
+    {SOL_SOCKET, SO_LINGER},
+    {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_RCVBUF},
+    {SOL_SOCKET, SO_SNDBUF},
+    {IPPROTO_TCP, TCP_NODELAY},
+    {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT},
+};
+
+static int add_options(scmp_filter_ctx filter)
+{
+    int failed = 0;
+
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
-            ARGUMENT_IS(1, SOL_SOCKET), ARGUMENT_IS(2, options[i]));
+            ARGUMENT_IS(1, options[i].level), ARGUMENT_IS(2, options[i].name));
     return failed;
+}
+
+/* Streams only, and of a family none but its own protocol (0). */
+static int add_stream(scmp_filter_ctx filter, int family)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+        ARGUMENT_IS(0, family),
+        SCMP_CMP64(1, SCMP_CMP_MASKED_EQ,
+            UINT64_C(0xffffffff) & ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC),
+            SOCK_STREAM),
+        ARGUMENT_IS(2, 0));
 }
 
 static int add_with_arguments(scmp_filter_ctx filter)
@@ -209,7 +223,8 @@ static bool allow_signer(scmp_filter_ctx filter)
 
 static bool allow_worker(scmp_filter_ctx filter)
 {
-    int failed = add_sockets(filter);
+    int failed =
+        add_options(filter) | add_stream(filter, AF_INET) | add_stream(filter, AF_INET6);
 
     for (size_t i = 0; i < sizeof(allowed_worker) / sizeof(allowed_worker[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_worker[i], 0);
@@ -223,7 +238,12 @@ static bool allow_admin(scmp_filter_ctx filter)
         allow_signer(filter);
 }
 
-static const char *exemption(void)
+static bool allow_worker_with_unix(scmp_filter_ctx filter)
+{
+    return allow_worker(filter) && add_stream(filter, AF_UNIX) == 0;
+}
+
+const char *sandbox_exemption(void)
 {
 #if defined(WLB_SANITIZE) || defined(WLB_COVERAGE)
     return "no (instrumented build)";
@@ -251,22 +271,20 @@ bool sandbox_enter_early(unsigned uv_version, struct error *err)
 {
     enum { FIRST_WITH_IO_URING = 1 << 16 | 45 << 8 };
 
-    if (exemption() != NULL || uv_version < FIRST_WITH_IO_URING)
+    if (sandbox_exemption() != NULL || uv_version < FIRST_WITH_IO_URING)
         return true;
     return install(SCMP_ACT_ALLOW, forbid_io_uring, err);
 }
 
-bool sandbox_enter(enum sandbox_kind kind, const char **how, struct error *err)
+bool sandbox_enter(enum sandbox_kind kind, struct error *err)
 {
     static bool (*const fills[])(scmp_filter_ctx filter) = {
         [SANDBOX_WORKER] = allow_worker,
+        [SANDBOX_WORKER_WITH_UNIX] = allow_worker_with_unix,
         [SANDBOX_SIGNER] = allow_signer,
         [SANDBOX_ADMIN] = allow_admin,
     };
 
-    *how = exemption();
-    if (*how != NULL)
-        return true;
-    *how = "seccomp";
-    return install(SCMP_ACT_ERRNO(EPERM), fills[kind], err);
+    return sandbox_exemption() != NULL ||
+        install(SCMP_ACT_ERRNO(EPERM), fills[kind], err);
 }

@@ -20,13 +20,17 @@ struct error;
  * them) and epoll_retry.h cannot repeat; without a ring it does without. */
 bool sandbox_enter_early(unsigned uv_version, struct error *err);
 
-/* For good. False only if the kernel refused the filter. `how` tells what came of it, for
- * the log: sanitizers need the file system, and such a build goes unconfined. */
+/* Why this build is not confined at all (sanitizers need the file system); else NULL. */
+const char *sandbox_exemption(void);
+
 enum sandbox_kind {
-    SANDBOX_WORKER,
+    SANDBOX_WORKER, /* TCP */
+    SANDBOX_WORKER_WITH_UNIX, /* and unix sockets: a service connects to one */
     SANDBOX_SIGNER, /* bytes on the sockets it has, and its own memory */
     SANDBOX_ADMIN, /* the same, and accept */
 };
-bool sandbox_enter(enum sandbox_kind kind, const char **how, struct error *err);
+
+/* For good. False only if the kernel refused the filter. */
+bool sandbox_enter(enum sandbox_kind kind, struct error *err);
 
 #endif

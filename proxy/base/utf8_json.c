@@ -37,8 +37,7 @@ static bool goes_on(
     return true;
 }
 
-/* How long the character at `text` is; 0: it is none. */
-static size_t character(const char *text)
+size_t utf8_character(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;
 
@@ -57,7 +56,8 @@ json_t *utf8_json(const char *text)
     json_t *string;
 
     while (*text != '\0') {
-        const size_t len = character(text), put = len > 0 ? len : sizeof(replacement) - 1;
+        const size_t len = utf8_character(text),
+                     put = len > 0 ? len : sizeof(replacement) - 1;
 
         memcpy(at, len > 0 ? text : replacement, put);
         at += put;

@@ -12,4 +12,7 @@
 /* Never NULL. A new reference. */
 json_t *utf8_json(const char *text);
 
+/* How long the character at `text` is, of a text that ends with '\0'; 0: it is none. */
+size_t utf8_character(const char *text);
+
 #endif

@@ -19,6 +19,8 @@ static void print_head(const json_t *status)
     print_wrapped(stdout, "config   ", json_text(status, "config"));
     if (*json_text(status, "crypto") != '\0')
         print_wrapped(stdout, "crypto   ", json_text(status, "crypto"));
+    if (*json_text(status, "sandbox") != '\0')
+        print_wrapped(stdout, "sandbox  ", json_text(status, "sandbox"));
 }
 
 static void print_last_reload(const json_t *status)

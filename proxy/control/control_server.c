@@ -177,13 +177,14 @@ static void on_client(uv_poll_t *poll, int status, int events)
 
 /* ---- all of them ---- */
 
-static bool is_welcome(int fd)
+/* Our workers may be of our own user, and they meet the network. */
+static bool is_welcome(const struct control_server *s, int fd)
 {
     struct ucred peer;
     socklen_t len = sizeof(peer);
 
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-        (peer.uid == 0 || peer.uid == geteuid());
+        (peer.uid == 0 || peer.uid == geteuid()) && !s->is_child(s, peer.pid);
 }
 
 static void accept_client(struct control_server *s, int fd)
@@ -215,12 +216,12 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         uv_poll_stop(poll); /* out of descriptors, perhaps: until the next tick */
         return;
     }
-    if (s->count < CONTROL_CLIENTS_MAX && is_welcome(fd)) {
+    if (s->count < CONTROL_CLIENTS_MAX && is_welcome(s, fd)) {
         accept_client(s, fd);
         return;
     }
     log_warning("event=control_refused reason=\"%s\"",
-        s->count < CONTROL_CLIENTS_MAX ? "neither root nor our user"
+        s->count < CONTROL_CLIENTS_MAX ? "neither root nor our user, or a worker"
                                        : "too many clients");
     close(fd);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <jansson.h>
 #include <uv.h>
@@ -45,6 +46,8 @@ struct control_server {
     void *owner;
     /* Answer now or later by control_reply(). */
     void (*request)(struct control_client *client, json_t *request);
+    /* Is this process one of ours? They have nothing to say here. */
+    bool (*is_child)(const struct control_server *server, pid_t pid);
     /* Went away while we were at work for it. */
     void (*gone)(struct control_client *client);
     struct control_path path;

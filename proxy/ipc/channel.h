@@ -57,7 +57,7 @@ enum message_type {
     MESSAGE_DRAIN,
     MESSAGE_STOP,
     /* worker to master */
-    MESSAGE_HELLO, /* engine's description */
+    MESSAGE_HELLO, /* engine's description; what confines it */
     MESSAGE_READY, /* id */
     MESSAGE_REFUSED, /* id, sentence; id 0: cannot work at all */
     MESSAGE_COMMITTED, /* id */

@@ -5,10 +5,10 @@
 #include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proxy/base/error.h"
+#include "proxy/base/file_state.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -57,7 +57,7 @@ bool sealed_open(struct sealed *sealed, int fd, struct error *err)
 
     sealed->fd = fd;
     sealed->bytes = NULL;
-    if (fstat(fd, &state) != 0)
+    if (file_state(fd, &state) != 0)
         return give_up(sealed, "size of the offered generation", err);
     sealed->len = (size_t)state.st_size;
     if (sealed->len == 0 || !map(sealed, PROT_READ))

@@ -16,6 +16,7 @@ struct setup {
     uint32_t slot;
     uint32_t crypto; /* enum crypto_choice */
     uint32_t signer; /* a worker's private keys are there */
+    uint32_t connects_to_unix; /* it needs unix sockets, and paths to them */
     struct identity identity;
 };
 

@@ -157,11 +157,20 @@ static void on_request(struct control_client *client, json_t *request)
     }
 }
 
+static bool is_child(const struct control_server *server, pid_t pid)
+{
+    const struct master *m = server->owner;
+
+    return supervisor_has(&m->supervisor, pid) || supervisor_has(&m->signers, pid) ||
+        supervisor_has(&m->admin.supervisor, pid);
+}
+
 void control_requests_init(struct master *m)
 {
     control_server_init(&m->control, &m->loop);
     m->control.owner = m;
     m->control.request = on_request;
     m->control.gone = on_gone;
+    m->control.is_child = is_child;
     status_init(&m->status, m);
 }

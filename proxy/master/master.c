@@ -111,7 +111,8 @@ static void on_started(struct supervisor *s, struct child *child)
     struct setup setup = {.slot = child->slot,
         .identity = m->identity,
         .crypto = m->reload.started_with.crypto,
-        .signer = m->reload.started_with.signer};
+        .signer = m->reload.started_with.signer,
+        .connects_to_unix = m->reload.started_with.connects_to_unix};
     struct message message = {.type = MESSAGE_SETUP, .body = body};
 
     message.len = setup_encode(&setup, body, sizeof(body));
@@ -521,6 +522,7 @@ static bool prepare(struct master *m, struct error *err)
     keep_a_reserve();
     privileges_harden();
     descriptor_raise_limit();
+    privileges_trim();
     return program_find(&m->program, err) && secrets_init(err) &&
         sandbox_enter_early(uv_version(), err);
 }

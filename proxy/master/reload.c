@@ -317,7 +317,8 @@ static bool accept_next(struct reload *r)
     const struct plan *current = r->rollout.current->plan;
 
     plan_backends_keep(r->plan, current);
-    if (!regression_judge(current, r->plan, r->forced, time(NULL), &r->findings, &r->err))
+    if (restart_is_needed_for_unix(&r->started_with, r->plan->settings, &r->err) ||
+        !regression_judge(current, r->plan, r->forced, time(NULL), &r->findings, &r->err))
         return false;
     return !logs_differ(current->settings, r->plan->settings) ||
         logs_open(&r->fresh_logs, r->plan->settings, &r->err);

@@ -5,14 +5,31 @@
 #include <string.h>
 
 #include "certstore/finding.h"
+#include "config/endpoint.h"
 #include "config/settings.h"
+#include "proxy/base/error.h"
 #include "proxy/base/memory.h"
+
+/* The first one; NULL: none. */
+static const char *unix_backend(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->service_count; i++) {
+        const struct text_list *connect = &settings->services[i].connect;
+
+        for (size_t k = 0; k < connect->count; k++) {
+            if (endpoint_is_unix(connect->items[k]))
+                return connect->items[k];
+        }
+    }
+    return NULL;
+}
 
 void started_with_init(struct started_with *started, const struct settings *settings)
 {
     started->workers = settings->workers;
     started->crypto = settings->crypto;
     started->signer = settings->signer;
+    started->connects_to_unix = unix_backend(settings) != NULL;
     started->user = memory_text(settings->user);
     started->control = memory_text(settings->control);
 }
@@ -22,6 +39,20 @@ void started_with_destroy(struct started_with *started)
     free(started->user);
     free(started->control);
     *started = (struct started_with){0};
+}
+
+bool restart_is_needed_for_unix(
+    const struct started_with *started, const struct settings *fresh, struct error *err)
+{
+    const char *backend = unix_backend(fresh);
+
+    if (started->connects_to_unix || backend == NULL)
+        return false;
+    error_set(err,
+        "connect = %s: the workers were started without a unix socket to connect to, and "
+        "may not; restart the service (or upgrade it with SIGUSR2) for this",
+        backend);
+    return true;
 }
 
 static void warn(bool differs, const char *option, struct findings *findings)

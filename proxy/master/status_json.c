@@ -74,10 +74,10 @@ static json_t *worker_json(
 
     if (child != NULL)
         json_object_update_new(object,
-            json_pack("{si sI sI ss}", "pid", (int)child->pid, "generation",
+            json_pack("{si sI sI ss ss}", "pid", (int)child->pid, "generation",
                 (json_int_t)child->serving, "uptime",
                 (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
-                child->crypto));
+                child->crypto, "sandbox", child->sandbox));
     if (child != NULL)
         set_resident(object, child);
     if (report != NULL)
@@ -349,9 +349,9 @@ static json_t *signer_json(const struct master *m, const struct signing_stats *s
         "answers", stats != NULL);
     if (child != NULL)
         json_object_update_new(object,
-            json_pack("{si sI ss}", "pid", (int)child->pid, "uptime",
+            json_pack("{si sI ss ss}", "pid", (int)child->pid, "uptime",
                 (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
-                child->crypto));
+                child->crypto, "sandbox", child->sandbox));
     if (stats != NULL)
         json_object_update_new(object,
             json_pack("{sI sI sI sI sI sI so}", "signatures",
@@ -376,9 +376,12 @@ json_t *status_json(const struct master *m, struct worker_stats *const *reports,
 
     json_object_set_new(status, "released", describe_time(current->released));
     for (unsigned i = 0; i < m->supervisor.count; i++) {
-        if (m->supervisor.slots[i].child != NULL)
-            json_object_set_new(
-                status, "crypto", json_string(m->supervisor.slots[i].child->crypto));
+        const struct child *child = m->supervisor.slots[i].child;
+
+        if (child == NULL)
+            continue;
+        json_object_set_new(status, "crypto", json_string(child->crypto));
+        json_object_set_new(status, "sandbox", json_string(child->sandbox));
     }
     json_object_set_new(status, "last_reload", last_reload_json(&m->reload));
     json_object_set_new(status, "reloads", reload_history_counts(&m->reload.history));

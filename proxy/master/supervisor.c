@@ -14,6 +14,7 @@
 
 enum {
     TICK_MS = 500,
+    UNASKED_MAX = 256, /* messages a tick; a worker at work sends a handful */
     UNANSWERED_MAX = 8, /* heartbeats, one a tick: hung after four seconds */
     HELLO_TIMEOUT = 30000, /* ms to start up: libraries, self-tests */
     TASK_TIMEOUT = 30000, /* ms to prepare or take over a generation */
@@ -82,6 +83,8 @@ void supervisor_send(struct child *child, const struct message *m)
 {
     if (!child->ending && !channel_send(child->channel, m))
         supervisor_kill(child, "does not take its messages");
+    if (child->unasked > -UNASKED_MAX)
+        child->unasked -= 2;
 }
 
 void supervisor_broadcast(struct supervisor *s, const struct message *m)
@@ -151,26 +154,27 @@ static void ended(struct child *child, const struct spawn_end *end)
 }
 
 /* It goes into the log and into JSON; it comes from a process that meets the network. */
-static void take_crypto(struct child *child, const char *text)
+static void take_words(char words[CRYPTO_TEXT_MAX], const char *text)
 {
     size_t len = 0;
 
-    for (; len < sizeof(child->crypto) - 1 && text[len] != '\0'; len++)
-        child->crypto[len] =
+    for (; len < CRYPTO_TEXT_MAX - 1 && text[len] != '\0'; len++)
+        words[len] =
             text[len] >= ' ' && text[len] <= '~' && text[len] != '"' ? text[len] : '?';
-    child->crypto[len] = '\0';
+    words[len] = '\0';
 }
 
 static void take_hello(struct child *child, const struct message *m)
 {
     struct wire_reader r = {.left = {(const void *)m->body, m->len}};
-    const char *crypto = wire_get_text(&r);
+    const char *crypto = wire_get_text(&r), *sandbox = wire_get_text(&r);
 
-    if (r.failed || crypto == NULL || child->up) {
+    if (r.failed || crypto == NULL || sandbox == NULL || child->up) {
         supervisor_kill(child, "speaks another version's language");
         return;
     }
-    take_crypto(child, crypto);
+    take_words(child->crypto, crypto);
+    take_words(child->sandbox, sandbox);
     child->up = true;
     log_info("%s %s=%u pid=%d crypto=\"%s\"", kind_of(child)->events[UP],
         kind_of(child)->name, child->slot, child->pid, child->crypto);
@@ -187,7 +191,9 @@ static void take_pong(struct child *child, const struct message *m)
 static void take(struct child *child, struct message *m)
 {
     child->unanswered = 0;
-    if (m->type == MESSAGE_HELLO)
+    if (++child->unasked > UNASKED_MAX)
+        supervisor_kill(child, "sends more messages than it was asked for");
+    else if (m->type == MESSAGE_HELLO)
         take_hello(child, m);
     else if (m->type == MESSAGE_PONG)
         take_pong(child, m);
@@ -315,6 +321,8 @@ static void look_after(struct child *child, uint64_t now)
     static const struct message ping = {.type = MESSAGE_PING};
     bool working = child->waiting_since != 0;
 
+    if (child->unasked > 0)
+        child->unasked = 0;
     if (child->ending)
         return;
     if (!child->up) {
@@ -407,6 +415,15 @@ bool supervisor_is_empty(const struct supervisor *s)
             return false;
     }
     return true;
+}
+
+bool supervisor_has(const struct supervisor *s, pid_t pid)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        if (s->slots[i].child != NULL && s->slots[i].child->pid == pid)
+            return true;
+    }
+    return false;
 }
 
 bool supervisor_is_well(const struct supervisor *s)

@@ -3,8 +3,9 @@
  * admin process's.
  *
  * A process that ends is replaced at once, with a pause that doubles up to two seconds
- * only while it keeps ending young. One that no longer answers its heartbeat is killed
- * and replaced. What they are to serve is not known here: see rollout.h.
+ * only while it keeps ending young. One that no longer answers its heartbeat, or whose
+ * messages would keep us busy, is killed and replaced. What they are to serve is not
+ * known here: see rollout.h.
  */
 #ifndef WLBPROXY_MASTER_SUPERVISOR_H
 #define WLBPROXY_MASTER_SUPERVISOR_H
@@ -34,11 +35,12 @@ struct child {
     bool up; /* said hello, has not ended */
     bool ending; /* killed or drained: nothing more is sent to it */
     unsigned unanswered;
+    int unasked; /* its messages since the last tick, less two for each of ours */
     unsigned untaken; /* heartbeats in a row for which its channel had no room */
     struct timespec used; /* CPU time, as of the last heartbeat */
     uint64_t started; /* ms, monotonic */
     uint64_t log_lost;
-    char crypto[CRYPTO_TEXT_MAX];
+    char crypto[CRYPTO_TEXT_MAX], sandbox[CRYPTO_TEXT_MAX]; /* in its own words */
     /* generation ids; 0: none */
     uint32_t offered, ready, committing, serving, refused;
     uint64_t waiting_since; /* an answer to an offer or a commit is due */
@@ -87,6 +89,8 @@ void supervisor_kill_all(struct supervisor *s);
 /* SIGCHLD came: who has ended? */
 void supervisor_look_for_ended(struct supervisor *s);
 bool supervisor_is_empty(const struct supervisor *s);
+
+bool supervisor_has(const struct supervisor *s, pid_t pid);
 
 /* All slots have a worker that answers its heartbeat. */
 bool supervisor_is_well(const struct supervisor *s);

@@ -13,13 +13,18 @@ static const char *const wanted[] = {
     "GLIBC_TUNABLES=",
     "MALLOC_",
     "OPENSSL_",
-    /* test builds */
+#ifdef WLB_SANITIZE
     "ASAN_OPTIONS=",
     "LSAN_OPTIONS=",
     "UBSAN_OPTIONS=",
+#endif
+#ifdef WLB_COVERAGE
     "GCOV_",
     "LLVM_PROFILE_FILE=",
+#endif
+#ifdef WLB_FAULTS
     "WLB_FAULT_",
+#endif
 };
 
 static bool is_wanted(const char *variable)

@@ -29,6 +29,7 @@ static struct signer {
     int channel; /* -1: the master is gone */
     struct setup setup;
     bool confined, stopped;
+    char confined_by[CONFINED_TEXT_MAX];
 } signer = {.channel = CHANNEL_FD};
 
 static void say(enum message_type type, uint32_t id, const char *text)
@@ -43,14 +44,24 @@ static void say(enum message_type type, uint32_t id, const char *text)
     (void)channel_send(signer.channel, &m);
 }
 
+static void say_hello(void)
+{
+    char body[1024];
+    struct wire_writer out = {.bytes = body, .capacity = sizeof(body)};
+    struct message m = {.type = MESSAGE_HELLO, .body = body};
+
+    wire_put_text(&out, engine_description());
+    wire_put_text(&out, signer.confined_by);
+    m.len = out.len;
+    (void)channel_send(signer.channel, &m);
+}
+
 /* After the first keys, for the libraries have read by then what they read on first use.
  */
 static bool sandbox_once(struct error *err)
 {
-    const char *how;
-
     if (!signer.confined)
-        signer.confined = sandbox_enter(SANDBOX_SIGNER, &how, err);
+        signer.confined = sandbox_enter(SANDBOX_SIGNER, err);
     return signer.confined;
 }
 
@@ -213,15 +224,11 @@ static bool start(struct error *err)
     static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
         [CRYPTO_OPENSSL] = ENGINE_STOCK,
         [CRYPTO_BATCHED] = ENGINE_BATCHED};
+    const struct confinement confinement = {.identity = &signer.setup.identity};
 
     tzset();
-    if (!secrets_init(err) || !engine_start(choices[signer.setup.crypto % 3], err) ||
-        !privileges_drop(&signer.setup.identity, err))
-        return false;
-    privileges_harden();
-    privileges_limit(false);
-    privileges_freeze();
-    return true;
+    return secrets_init(err) && engine_start(choices[signer.setup.crypto % 3], err) &&
+        privileges_give_up(&confinement, signer.confined_by, err);
 }
 
 int signer_main(void)
@@ -240,7 +247,7 @@ int signer_main(void)
         return 1;
     }
     (void)fcntl(signer.channel, F_SETFL, O_NONBLOCK);
-    say(MESSAGE_HELLO, 0, engine_description());
+    say_hello();
     serve();
     signer_queue_destroy();
     signer_keys_destroy();

@@ -302,6 +302,9 @@ static bool start(struct worker *w, struct error *err)
     static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
         [CRYPTO_OPENSSL] = ENGINE_STOCK,
         [CRYPTO_BATCHED] = ENGINE_BATCHED};
+    const struct confinement confinement = {.identity = &w->setup.identity,
+        .needs_paths = w->setup.connects_to_unix,
+        .may_write_files = true};
 
     tzset();
     if (w->setup.signer)
@@ -309,21 +312,18 @@ static bool start(struct worker *w, struct error *err)
     if (!secrets_init(err) || !engine_start(choices[w->setup.crypto % 3], err))
         return false;
     privileges_volunteer();
-    if (!privileges_drop(&w->setup.identity, err))
-        return false;
-    privileges_harden();
-    privileges_limit(true);
-    privileges_freeze();
-    return sandbox_enter_early(uv_version(), err);
+    return privileges_give_up(&confinement, w->confined_by, err) &&
+        sandbox_enter_early(uv_version(), err);
 }
 
 static void say_hello(struct worker *w)
 {
-    char body[512];
+    char body[1024];
     struct wire_writer out = {.bytes = body, .capacity = sizeof(body)};
     struct message m = {.type = MESSAGE_HELLO, .body = body};
 
     wire_put_text(&out, engine_description());
+    wire_put_text(&out, w->confined_by);
     m.len = out.len;
     (void)channel_send(w->channel, &m);
 }

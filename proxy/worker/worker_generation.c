@@ -58,13 +58,12 @@ static bool build(struct worker *w, const struct sealed *sealed, struct error *e
  * read on first use, they have read. */
 static bool sandbox_once(struct worker *w, struct error *err)
 {
-    const char *how;
-
     if (w->confined)
         return true;
-    w->confined = sandbox_enter(SANDBOX_WORKER, &how, err);
+    w->confined = sandbox_enter(
+        w->setup.connects_to_unix ? SANDBOX_WORKER_WITH_UNIX : SANDBOX_WORKER, err);
     if (w->confined)
-        log_info("event=confined by=\"%s\"", how);
+        log_info("event=confined by=\"%s\"", w->confined_by);
     return w->confined;
 }
 

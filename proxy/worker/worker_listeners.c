@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "proxy/base/file_state.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/net/listener.h"
@@ -37,7 +37,7 @@ static ino_t inode_of(int fd)
 {
     struct stat state;
 
-    return fstat(fd, &state) == 0 ? state.st_ino : 0;
+    return file_state(fd, &state) == 0 ? state.st_ino : 0;
 }
 
 static void pause_all(struct worker_listeners *listeners)

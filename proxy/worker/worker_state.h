@@ -42,6 +42,7 @@ struct worker {
     size_t staged_count;
     bool sockets_lost; /* some that were sent to us */
     bool confined, draining;
+    char confined_by[CONFINED_TEXT_MAX];
     struct deadline drain_due;
     struct deadline confirm_due; /* when to look whether the commit is complete */
     unsigned confirm_looks;

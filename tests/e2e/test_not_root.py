@@ -1,4 +1,5 @@
 """Who is not root and needs to be is told so, by every command."""
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -6,7 +7,10 @@ import tempfile
 
 import pytest
 
+from frame.client import Tls, get
 from frame.ports import free_port
+from frame.processes import field
+from frame.proxy import Proxy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="must be able to be another user")
 NOBODY = 65534
@@ -77,3 +81,53 @@ def test_a_socket_of_roots(start_proxy, origin, place, command):
     proxy = start_proxy(origin.address, control=control)
     said = said_to_nobody(proxy.program, place, command)
     assert f"{control}: Permission denied; run wlbproxy as root" in said
+
+
+@pytest.fixture
+def as_nobody(wlbproxy, pki):
+    """as_nobody(connect) runs the whole proxy as an ordinary user."""
+    started = []
+    with tempfile.TemporaryDirectory() as name:
+        def start(connect, **options):
+            folder = pathlib.Path(name) / "proxy"
+            proxy = Proxy(wlbproxy, folder, pki.rsa, connect, wrapper=[
+                "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"],
+                **options)
+            started.append(proxy)
+            for path in (pathlib.Path(name), folder, proxy.key, proxy.cert, proxy.config):
+                os.chown(path, NOBODY, NOBODY)
+            proxy.start(ready=False)
+            os.chmod(folder / "notify.sock", 0o666)
+            proxy.wait_for("started")
+            return proxy
+
+        yield start
+        assert [proxy.finish() for proxy in started] == [[]]
+
+
+def test_an_ordinary_user_has_a_sandbox_too(as_nobody, origin):
+    proxy = as_nobody(origin.address)
+    words = proxy.wait_for("confined")["by"]
+    if "instrumented" in words or "no empty root" in words:
+        pytest.skip(words)
+    for pid in proxy.children():
+        assert os.listdir(f"/proc/{pid}/root/") == []
+        assert set(field(pid, "Uid")) == {str(NOBODY)}
+        for which in "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb":
+            assert field(pid, which) == ["0" * 16]
+    with Tls(proxy.port) as client:
+        assert client.request(get("/", close=True)).status == 200
+
+
+def test_a_worker_of_the_same_user_is_nobody_to_the_control_socket(as_nobody):
+    """It reaches the socket here because a service is told to connect to it."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chown(name, NOBODY, NOBODY)
+        proxy = as_nobody(f"unix:{name}/control.sock", control=f"{name}/control.sock",
+                          protocol="tcp")
+        with Tls(proxy.port) as client:
+            client.send(b'{"request": "status"}\n')
+            with contextlib.suppress(OSError):
+                assert client.receive() == b""
+        told = proxy.wait_for("control_refused")
+        assert "a worker" in told["reason"]

@@ -5,6 +5,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -47,10 +48,98 @@ def test_an_unknown_user_means_nobody_and_is_told(start_proxy, origin):
     assert works(proxy.port)
 
 
+def confinement(proxy):
+    """In the worker's own words; skips instrumented builds, which are not confined."""
+    words = proxy.wait_for("confined")["by"]
+    if "instrumented" in words:
+        pytest.skip(words)
+    return words
+
+
 def test_a_worker_is_confined_before_it_serves(start_proxy, origin):
     proxy = start_proxy(origin.address)
-    filtered = proxy.wait_for("confined")["by"] == "seccomp"  # not in instrumented builds
-    assert field(proxy.workers()[0], "Seccomp") == (["2"] if filtered else ["0"])
+    words = confinement(proxy)
+    assert words.startswith("seccomp, ")
+    assert field(proxy.workers()[0], "Seccomp") == ["2"]
+    status = proxy.status()
+    assert [status["sandbox"], status["workers"][0]["sandbox"],
+            status["signer"]["sandbox"]] == [words] * 3
+    assert "\nsandbox  seccomp, " in proxy.command("status", "-c", proxy.config, check=0).stdout
+
+
+@needs_root
+def test_a_worker_and_the_signer_have_an_empty_root(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    if "no empty root" in confinement(proxy):
+        pytest.skip(confinement(proxy))
+    for pid in proxy.children():
+        assert os.listdir(f"/proc/{pid}/root/") == []
+        assert os.readlink(f"/proc/{pid}/root").endswith(" (deleted)")
+        assert os.readlink(f"/proc/{pid}/cwd") == os.readlink(f"/proc/{pid}/root")
+    assert works(proxy.port)
+
+
+def test_a_reload_brings_no_unix_socket_to_workers_that_cannot_connect(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    before = proxy.config.read_text()
+    proxy.write_config(connect=f"unix:{proxy.folder}/backend.sock")
+    refused = proxy.reload(check=1)
+    assert "restart the service" in " ".join((refused.stdout + refused.stderr).split())
+    assert works(proxy.port)
+    proxy.config.write_text(before)
+    proxy.reload(check=0)
+
+
+def test_a_unix_backend_keeps_its_path_to_it(start_proxy):
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/backend.sock")
+        os.chmod(folder, 0o755)
+        os.chmod(f"{folder}/backend.sock", 0o666)
+        listener.listen()
+        proxy = start_proxy(f"unix:{folder}/backend.sock", protocol="tcp")
+        with Tls(proxy.port) as client:
+            client.send(b"hello")
+            one, _ = listener.accept()
+            with one:
+                assert one.recv(5) == b"hello"
+        if "instrumented" not in proxy.status()["sandbox"]:
+            assert "the root is kept for unix sockets" in proxy.status()["sandbox"]
+
+
+@needs_root
+def test_the_master_has_the_capabilities_that_it_uses(start_proxy, origin):
+    proxy = start_proxy(origin.address)
+    for which in "CapPrm", "CapEff", "CapBnd":
+        kept = int(field(proxy.pid, which)[0], 16)
+        assert kept & ~sum(1 << number for number in (2, 5, 6, 7, 8, 10, 12, 14, 18, 19, 24)) == 0
+    for pid in proxy.children():
+        for which in "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb":
+            assert int(field(pid, which)[0], 16) == 0
+
+
+def test_a_child_gets_no_environment_but_what_it_needs(start_proxy, origin):
+    proxy = start_proxy(origin.address, environment={"SECRET": "x", "TZ": "UTC",
+                                                     "ASAN_SYMBOLIZER_PATH": "/nowhere"})
+    for pid in proxy.children():
+        with open(f"/proc/{pid}/environ", "rb") as variables:
+            names = {one.split(b"=")[0] for one in variables.read().split(b"\0")[:-1]}
+        assert b"TZ" in names
+        assert not names & {b"SECRET", b"PATH", b"HOME", b"NOTIFY_SOCKET", b"ASAN_SYMBOLIZER_PATH"}
+
+
+def test_keepalive_is_set_by_a_confined_worker(start_proxy, origin):
+    """Its timer is a minute, not the two hours of the system."""
+    proxy = start_proxy(origin.address)
+    with Tls(proxy.port) as client:
+        assert client.request(get("/")).status == 200
+
+        def timer():
+            return subprocess.run(["ss", "-tnoH", "state", "established",
+                                   f"sport = :{proxy.port}"],
+                                  capture_output=True, text=True, check=True).stdout
+
+        wait_until(lambda: "timer:(keepalive," in timer())  # once everything is acknowledged
+        assert "min" not in timer(), timer()
 
 
 def test_a_killed_worker_is_replaced_and_the_port_never_refuses(start_proxy, origin):

@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -89,6 +91,35 @@ static void a_line_stays_one_line_of_bounded_length(void **state)
     assert_int_equal(strlen(line), 4096);
     assert_ptr_equal(strchr(line, '\n'), line + 4095);
     assert_null(strpbrk(line, "\r\x1b"));
+}
+
+static void no_control_character_gets_through(void **state)
+{
+    (void)state;
+    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "");
+    log_info("%s",
+        "a\x7f"
+        "b\xc2\x9b"
+        "c\xc2\x80"
+        "d\x9b"
+        "e\xc2");
+    assert_non_null(strstr(written(), "info a b  c  d?e?\n"));
+    log_info("%s", "M\xc3\xbcller \xc2\xa0 \xe2\x82\xac");
+    assert_non_null(strstr(written(), "info M\xc3\xbcller \xc2\xa0 \xe2\x82\xac\n"));
+}
+
+/* Where a confined worker has no file to read it from. */
+static void the_zone_is_not_read_again(void **state)
+{
+    (void)state;
+    setenv("TZ", "AAA-5", 1);
+    tzset();
+    setenv("TZ", "XYZ-5", 1);
+    log_open(ends[1], LOG_KIND_SYSLOG, LOG_LEVEL_INFO, "");
+    log_info("event");
+    assert_string_equal(tzname[0], "AAA");
+    unsetenv("TZ");
+    tzset();
 }
 
 static void lines_nobody_takes_are_lost_and_counted(void **state)
@@ -209,6 +240,8 @@ int main(void)
         WITH_PIPE(a_level_that_is_not_wanted_is_not_written),
         WITH_PIPE(it_knows_where_it_goes),
         WITH_PIPE(a_line_stays_one_line_of_bounded_length),
+        WITH_PIPE(no_control_character_gets_through),
+        WITH_PIPE(the_zone_is_not_read_again),
         WITH_PIPE(lines_nobody_takes_are_lost_and_counted),
         WITH_PIPE(a_blocking_pipe_does_not_block),
         WITH_PIPE(a_full_disk_only_loses_lines),

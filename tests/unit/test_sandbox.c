@@ -1,9 +1,12 @@
 /* What a worker can still do once it is confined: each try in a process of its own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +14,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -25,9 +29,31 @@
 #include <cmocka.h>
 
 #include "proxy/base/error.h"
+#include "proxy/base/no_files.h"
+#include "proxy/base/privileges.h"
 #include "proxy/base/sandbox.h"
 
 static int pair[2];
+
+/* By the number: the library makes another call of fstat(). */
+static long no_looking_at_paths(void)
+{
+    struct stat state;
+
+    return syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", &state, 0);
+}
+
+static long no_looking_at_paths_as_fstat(void)
+{
+    struct stat state;
+
+    return syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", &state, AT_EMPTY_PATH);
+}
+
+static long no_unix_stream(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0);
+}
 
 static long no_file(void)
 {
@@ -223,7 +249,10 @@ static trial *const refused[] = {no_file, no_code, no_code_later, no_datagrams,
     no_netlink, no_packets, no_filter_on_sockets, no_passing_of_descriptors,
     no_sending_elsewhere, no_ring, no_prctl, no_limits, no_signals_by_descriptor,
     no_rewriting_of_the_log, no_names_of_files, no_multipath, no_other_types,
-    no_other_tcp_options};
+    no_other_tcp_options, no_looking_at_paths, no_looking_at_paths_as_fstat};
+
+/* Unless a service connects to one. */
+static trial *const refused_without_unix[] = {no_unix_stream};
 
 /* The signer's, besides. */
 static trial *const refused_signer[] = {no_stream, no_connection, no_accepting};
@@ -239,16 +268,13 @@ static bool under_valgrind; /* which a filter would stop */
 
 static enum outcome attempt(enum sandbox_kind kind, trial *what)
 {
-    const char *how;
     struct error err;
 
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (under_valgrind)
+    if (under_valgrind || sandbox_exemption() != NULL)
         return NO_FILTER;
-    if (!sandbox_enter(kind, &how, &err))
+    if (!sandbox_enter(kind, &err))
         return POSSIBLE;
-    if (strcmp(how, "seccomp") != 0)
-        return NO_FILTER;
     errno = 0;
     return what() == -1 && errno == EPERM ? REFUSED : POSSIBLE;
 }
@@ -294,7 +320,10 @@ static void a_worker_cannot(void **state)
     (void)state;
     make_pair();
     TRY(SANDBOX_WORKER, refused, REFUSED);
+    TRY(SANDBOX_WORKER, refused_without_unix, REFUSED);
     TRY(SANDBOX_WORKER, deadly, KILLED);
+    TRY(SANDBOX_WORKER_WITH_UNIX, refused, REFUSED);
+    TRY(SANDBOX_WORKER_WITH_UNIX, deadly, KILLED);
     close(pair[0]);
     close(pair[1]);
 }
@@ -305,6 +334,7 @@ static void the_signer_cannot(void **state)
     make_pair();
     TRY(SANDBOX_SIGNER, refused, REFUSED);
     TRY(SANDBOX_SIGNER, refused_signer, REFUSED);
+    TRY(SANDBOX_SIGNER, refused_without_unix, REFUSED);
     TRY(SANDBOX_SIGNER, deadly, KILLED);
     close(pair[0]);
     close(pair[1]);
@@ -339,6 +369,198 @@ static void the_environment_switches_nothing_off(void **state)
     close(pair[1]);
 }
 
+/* ---- what a connection needs ---- */
+
+static enum outcome set_options(void)
+{
+    static const struct {
+        int level, name, value;
+    } needed[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+        {IPPROTO_TCP, TCP_KEEPCNT, 6},
+    };
+    struct error err;
+    int fd;
+
+    if (under_valgrind || sandbox_exemption() != NULL)
+        return NO_FILTER;
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (!sandbox_enter(SANDBOX_WORKER, &err))
+        return REFUSED;
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (setsockopt(fd, needed[i].level, needed[i].name, &needed[i].value,
+                sizeof(needed[i].value)) != 0)
+            return REFUSED;
+    }
+    return POSSIBLE;
+}
+
+static enum outcome outcome_of(enum outcome (*act)(void))
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(act());
+    assert_true(waitpid(child, &status, 0) == child);
+    assert_true(WIFEXITED(status));
+    return (enum outcome)WEXITSTATUS(status);
+}
+
+static void a_worker_can_set_the_options_of_a_connection(void **state)
+{
+    enum outcome outcome = outcome_of(set_options);
+
+    (void)state;
+    if (outcome == NO_FILTER)
+        skip();
+    assert_int_equal(outcome, POSSIBLE);
+}
+
+/* ---- without the filter, what no_files.h takes away ---- */
+
+static const char socket_path[] = "/tmp/wlbproxy-test-sandbox.sock";
+static const char abstract[] = "\0wlbproxy-test-sandbox";
+
+static int listen_at(const char *name, size_t len)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, name, len);
+    (void)unlink(name);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address,
+                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)),
+        0);
+    assert_int_equal(listen(fd, 4), 0);
+    return fd;
+}
+
+static int connect_to(const char *name, size_t len)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    memcpy(address.sun_path, name, len);
+    errno = 0;
+    (void)connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address,
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    return errno;
+}
+
+static bool begins_with(const char *how, const char *means)
+{
+    return strncmp(how, means, strlen(means)) == 0;
+}
+
+/* Each path from an empty root leads nowhere, by any call. */
+static enum outcome try_paths(void)
+{
+    char how[NO_FILES_TEXT_MAX];
+    struct stat state;
+
+    if (sandbox_exemption() != NULL)
+        return NO_FILTER;
+    no_files_empty_root(how, sizeof(how));
+    if (!begins_with(how, "empty root")) {
+        print_message("%s\n", how);
+        return NO_FILTER;
+    }
+    if (stat("/etc/passwd", &state) == 0 || errno != ENOENT ||
+        stat("../etc/passwd", &state) == 0 || errno != ENOENT ||
+        open("/made", O_CREAT | O_WRONLY, 0600) >= 0 || errno != ENOENT ||
+        mkdir("/made", 0700) == 0 || errno != ENOENT)
+        return POSSIBLE;
+    return connect_to(socket_path, sizeof(socket_path)) == ENOENT ? REFUSED : POSSIBLE;
+}
+
+static void an_empty_root_has_no_paths(void **state)
+{
+    int fd = listen_at(socket_path, sizeof(socket_path));
+    enum outcome outcome = outcome_of(try_paths);
+
+    (void)state;
+    close(fd);
+    (void)unlink(socket_path);
+    if (outcome == NO_FILTER)
+        skip();
+    assert_int_equal(outcome, REFUSED);
+}
+
+static enum outcome try_paths_as_nobody(void)
+{
+    enum { NOBODY = 65534 };
+
+    if (setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)
+        return NO_FILTER;
+    return try_paths();
+}
+
+static void an_ordinary_user_has_one_too(void **state)
+{
+    int fd = listen_at(socket_path, sizeof(socket_path));
+    enum outcome outcome = outcome_of(try_paths_as_nobody);
+
+    (void)state;
+    close(fd);
+    (void)unlink(socket_path);
+    if (outcome == NO_FILTER)
+        skip();
+    assert_int_equal(outcome, REFUSED);
+}
+
+static enum outcome try_landlock(void)
+{
+    char how[NO_FILES_TEXT_MAX];
+    int version;
+
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    no_files_landlock(how, sizeof(how));
+    if (sscanf(how, "Landlock %d", &version) != 1) {
+        print_message("%s\n", how);
+        return NO_FILTER;
+    }
+    if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES ||
+        mkdir("/tmp/wlbproxy-made", 0700) == 0 || errno != EACCES)
+        return POSSIBLE;
+    return version < 6 || connect_to(abstract, sizeof(abstract)) == EPERM ? REFUSED
+                                                                          : POSSIBLE;
+}
+
+static void landlock_leaves_no_right(void **state)
+{
+    int fd = listen_at(abstract, sizeof(abstract));
+    enum outcome outcome = outcome_of(try_landlock);
+
+    (void)state;
+    close(fd);
+    if (outcome == NO_FILTER)
+        skip();
+    assert_int_equal(outcome, REFUSED);
+}
+
+/* Root with a few capabilities: neither it nor what it executes has others. */
+static enum outcome try_capabilities(void)
+{
+    privileges_trim();
+    return prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) == 0 &&
+            prctl(PR_CAPBSET_READ, CAP_SETUID) == 1 && chroot("/") == 0 &&
+            sethostname("", 0) != 0 && errno == EPERM
+        ? REFUSED
+        : POSSIBLE;
+}
+
+static void the_master_keeps_a_few_capabilities(void **state)
+{
+    (void)state;
+    if (geteuid() != 0 || prctl(PR_CAPBSET_READ, CAP_SYS_CHROOT) != 1)
+        skip();
+    assert_int_equal(outcome_of(try_capabilities), REFUSED);
+}
+
 static long abort_itself(void)
 {
     abort();
@@ -369,6 +591,11 @@ int main(void)
         cmocka_unit_test(the_admin_process_cannot),
         cmocka_unit_test(the_environment_switches_nothing_off),
         cmocka_unit_test(a_worker_can_still_abort),
+        cmocka_unit_test(a_worker_can_set_the_options_of_a_connection),
+        cmocka_unit_test(an_empty_root_has_no_paths),
+        cmocka_unit_test(an_ordinary_user_has_one_too),
+        cmocka_unit_test(landlock_leaves_no_right),
+        cmocka_unit_test(the_master_keeps_a_few_capabilities),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
