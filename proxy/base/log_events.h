@@ -123,6 +123,10 @@
         "Raise fs.inotify.max_user_watches.")                                            \
     X("not_watching", "warning", "reason text", "watch: no inotify: all is polled.",     \
         "Raise fs.inotify.max_user_instances.")                                          \
+    X("predecessor_ended", "warning", "text",                                            \
+        "In an upgrade the old program ended before it gave its place to this one, "     \
+        "which serves on.",                                                              \
+        "Look at its last lines in the log.")                                            \
     X("refused", "by reason", "peer reason",                                             \
         "A connection was closed right after it was accepted.",                          \
         "See the end reasons below.")                                                    \
@@ -160,12 +164,8 @@
         "Nothing.")                                                                      \
     X("stopping_now", "warning", "",                                                     \
         "A second stop signal came: connections are closed at once.", "Nothing.")        \
-    X("successor_died", "error", "status signal",                                        \
-        "The program that took over in an upgrade died while this one drained.",         \
-        "Look at its lines in the log.")                                                 \
-    X("successor_killed", "error", "successor reason",                                   \
-        "The new program of an upgrade did not come to serve and was ended.",            \
-        "Look at its lines in the log; this process goes on.")                           \
+    X("successor_hello", "info", "successor version",                                    \
+        "The program that an upgrade started speaks with this one.", "Nothing.")         \
     X("surplus_discarded", "warning", "service backend bytes detail",                    \
         "A backend sent bytes behind the end of a reply; they are not passed on.",       \
         "Look at the backend: its framing is wrong.")                                    \
@@ -177,8 +177,9 @@
         "A reload found nothing that differs from what is served.", "Nothing.")          \
     X("upgrade_abandoned", "info", "successor",                                          \
         "A stop signal ended an upgrade that was under way.", "Nothing.")                \
-    X("upgrade_failed", "error", "status signal program reason text",                    \
-        "An upgrade failed; this process goes on.", "Mend the reason, send USR2 again.") \
+    X("upgrade_failed", "error", "successor program reason text",                        \
+        "An upgrade failed; this process goes on.",                                      \
+        "Mend the reason, then wlbproxy reload, or USR2 where the file is the same.")    \
     X("upgrade_refused", "error", "reason text", "An upgrade is not possible here.",     \
         "Do what the text says.")                                                        \
     X("upgrade_running", "warning", "successor",                                         \

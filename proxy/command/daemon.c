@@ -114,10 +114,11 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
     return ask(daemon, question, answer, err);
 }
 
-bool daemon_reload(const struct daemon *daemon, bool force, struct control_answer *answer,
-    struct error *err)
+bool daemon_reload(const struct daemon *daemon, bool force, bool upgrade,
+    struct control_answer *answer, struct error *err)
 {
-    json_t *question = json_pack("{ss sb}", "request", "reload", "force", (int)force);
+    json_t *question = json_pack(
+        "{ss sb sb}", "request", "reload", "force", (int)force, "upgrade", (int)upgrade);
 
     return ask(daemon, question, answer, err);
 }

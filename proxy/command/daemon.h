@@ -37,9 +37,11 @@ int daemon_timeout(const struct daemon *daemon);
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
     struct control_answer *answer, struct error *err);
 
-/* `force`: take over also what XenServer cannot use any more. */
-bool daemon_reload(const struct daemon *daemon, bool force, struct control_answer *answer,
-    struct error *err);
+/* `force`: take over also what XenServer cannot use any more. `upgrade`: where another
+ * program than the running one is installed by now, let that take over in place of a
+ * reload; the answer has "upgraded" then. */
+bool daemon_reload(const struct daemon *daemon, bool force, bool upgrade,
+    struct control_answer *answer, struct error *err);
 
 /* A command that does nothing but talk to it. */
 struct daemon_command {

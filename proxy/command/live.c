@@ -57,7 +57,7 @@ enum live live_reload(const struct daemon *daemon, const char *file, const char 
     *answer = (struct live_answer){0};
     if (daemon_is_absent(daemon))
         return LIVE_ABSENT;
-    if (!daemon_reload(daemon, force, &control, err))
+    if (!daemon_reload(daemon, force, false, &control, err))
         return LIVE_REFUSED;
     answer->verdict = json_incref(control.json);
     control_answer_destroy(&control);

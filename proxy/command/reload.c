@@ -27,6 +27,9 @@ static void print_verdict(const json_t *verdict)
 {
     uint64_t generation = json_number(verdict, "generation");
 
+    if (json_is_true(json_object_get(verdict, "upgraded")))
+        puts("upgraded: the program that is installed now has taken over, and no "
+             "connection\nwas closed");
     if (!json_is_true(json_object_get(verdict, "ok")))
         print_refusal(verdict);
     else if (json_is_true(json_object_get(verdict, "unchanged")))
@@ -116,20 +119,24 @@ static int reload(const struct daemon *daemon, bool force, bool json)
 {
     struct control_answer answer;
     struct error err;
-    bool done, confirmed, again;
+    bool done, confirmed, again, upgraded = false, just_upgraded;
 
     for (int left = OVERTAKEN_MAX;; left--) {
-        if (!daemon_reload(daemon, force, &answer, &err)) {
+        if (!daemon_reload(daemon, force, !upgraded, &answer, &err)) {
             print_failure("reload", json, err.text);
             return EXIT_FAILED;
         }
         done = json_is_true(json_object_get(answer.json, "ok"));
+        just_upgraded = json_is_true(json_object_get(answer.json, "upgraded"));
+        upgraded |= just_upgraded;
         confirmed = confirm(daemon, answer.json);
-        again = !confirmed && left > 0 && is_overtaken(daemon, answer.json);
+        again = just_upgraded ||
+            (!confirmed && left > 0 && is_overtaken(daemon, answer.json));
         if (!again)
             break;
         control_answer_destroy(&answer);
     }
+    json_object_set_new(answer.json, "upgraded", json_boolean(upgraded));
     print_answer(answer.json, json);
     control_answer_destroy(&answer);
     return done && confirmed ? EXIT_DONE : EXIT_NEGATIVE;
@@ -139,12 +146,14 @@ int reload_command(int argc, char **argv)
 {
     const struct daemon_command command = {
         .name = "reload",
-        .summary = "Makes the running proxy read its configuration, certificates and "
-                   "keys again; waits; tells what is served now, confirmed by a "
-                   "handshake with every worker. Exit status 1: refused, and what was "
-                   "served before still is; or a worker did not present what it should "
-                   "(NOT CONFIRMED). 2: nobody could be asked. No connection is lost in "
-                   "any case.",
+        .summary =
+            "Makes the running proxy read its configuration, certificates and "
+            "keys again; waits; tells what is served now, confirmed by a "
+            "handshake with every worker. Where another version was installed "
+            "since it started, that takes over. Exit status 1: refused, and what was "
+            "served before still is; or a worker did not present what it should "
+            "(NOT CONFIRMED). 2: nobody could be asked. No connection is lost in "
+            "any case.",
         .force = "take over what XenServer cannot use any more",
         .talk = reload,
     };

@@ -1,6 +1,5 @@
 /*
- * channel.h - messages between the master and a worker or the signer, or between two
- * masters.
+ * channel.h - messages between the master and a worker or the signer.
  *
  * A SOCK_SEQPACKET socket: one message is one datagram, with up to CHANNEL_FDS
  * descriptors. Bodies are small; what is big travels in a memfd. message_parse() is pure.
@@ -63,10 +62,6 @@ enum message_type {
     MESSAGE_COMMITTED, /* id */
     MESSAGE_PONG, /* u64 log lines lost */
     MESSAGE_STATS, /* id of the question, worker_stats.h */
-    /* old master to new, and back (upgrade.h) */
-    MESSAGE_INHERIT, /* an address; its listening sockets */
-    MESSAGE_INHERITED_ALL,
-    MESSAGE_TAKEN_OVER,
     /* master to worker: its channel to the signer, in place of one before */
     MESSAGE_SIGNER,
     /* master to signer */

@@ -137,7 +137,11 @@ static void on_request(struct control_client *client, json_t *request)
 
         task->reload.verdict = on_verdict;
         task->reload.force = json_is_true(json_object_get(request, "force"));
-        reload_ask(&m->reload, &task->reload);
+        if (json_is_true(json_object_get(request, "upgrade")) &&
+            upgrade_is_due(&m->upgrade))
+            upgrade_ask(&m->upgrade, &task->reload);
+        else
+            reload_ask(&m->reload, &task->reload);
     } else if (strcmp(name, "status") == 0) {
         struct task *task = task_for(client);
 

@@ -265,22 +265,27 @@ static void rotate_for_certificates(struct master *m, const struct plan *plan)
     m->certificates = shown;
 }
 
+bool master_is_well(const struct master *m)
+{
+    return supervisor_is_well(&m->supervisor) && supervisor_is_well(&m->signers);
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
     struct master *m = timer->data;
 
-    if ((supervisor_is_well(&m->supervisor) && supervisor_is_well(&m->signers)) ||
-        m->stopping)
+    if (master_is_well(m) || m->stopping)
         notify_send("WATCHDOG=1");
 }
 
 /* Serving matters more than being asked about it. */
-static void open_control(struct master *m, const char *path)
+void master_open_control(struct master *m)
 {
+    const char *path = m->reload.rollout.current->plan->settings->control;
     struct error err;
 
     if (strcmp(path, "off") != 0 &&
-        !control_server_open(&m->control, path, upgrade_is_successor(&m->upgrade), &err))
+        !control_server_open(&m->control, path, m->successor.began_so, &err))
         log_warning("event=no_control_socket reason=\"%s\" text=\"`reload`, `status` and "
                     "`cert install` cannot reach this process\"",
             err.text);
@@ -295,13 +300,23 @@ static void follow_up(struct master *m)
         master_reopen_logs(m);
 }
 
+void master_take_place(struct master *m)
+{
+    uint64_t interval = notify_watchdog_interval(m->successor.began_so);
+
+    listen_fds_keep(&m->reload.sockets);
+    if (interval > 0)
+        uv_timer_start(&m->watchdog, on_watchdog, 0, interval);
+    follow_up(m);
+}
+
 static void on_released(struct reload *reload, bool first)
 {
     struct master *m = reload->owner;
     const struct plan *plan = reload->rollout.current->plan;
-    uint64_t interval = notify_watchdog_interval(upgrade_is_successor(&m->upgrade));
 
-    listen_fds_keep(&m->reload.sockets);
+    if (!first)
+        listen_fds_keep(&m->reload.sockets);
     master_send_logs(m, NULL);
     master_signer_retire_keys(m);
     tell_budget(m, plan);
@@ -314,12 +329,10 @@ static void on_released(struct reload *reload, bool first)
     if (!first)
         return;
     m->serving = true;
-    /* First: who is taken over removes the path while it is his. */
-    open_control(m, plan->settings->control);
-    upgrade_taken_over(&m->upgrade);
-    if (interval > 0)
-        uv_timer_start(&m->watchdog, on_watchdog, 0, interval);
-    follow_up(m);
+    if (successor_serves(&m->successor))
+        return;
+    master_open_control(m);
+    master_take_place(m);
 }
 
 static void on_unchanged(struct reload *reload)
@@ -336,6 +349,7 @@ static void on_start_failed(struct reload *reload, const struct error *err)
     if (!log_goes_to(STDERR_FILENO)) /* where it has been said by the log's last line */
         print_wrapped(stderr, "wlbproxy: cannot start: ", err->text);
     notify_status("Cannot start", err->text);
+    successor_refuses(&m->successor, err->text);
     m->exit_status = STARTUP_FAILED;
     m->stopping = true;
     if (supervisor_is_empty(&m->supervisor) && supervisor_is_empty(&m->signers)) {
@@ -396,13 +410,15 @@ static void on_signal(void *owner, int number)
         supervisor_look_for_ended(&m->supervisor);
         supervisor_look_for_ended(&m->signers);
         supervisor_look_for_ended(&m->admin.supervisor);
-        upgrade_look_for_ended(&m->upgrade);
     } else if (number == SIGTERM || number == SIGINT)
         on_stop_signal(m);
     else if (!m->serving && !m->stopping && number != SIGUSR2)
         *(number == SIGHUP ? &m->reload_wanted : &m->reopen_wanted) = true;
     else if (m->stopping || !m->serving)
         ignore(m, number);
+    else if (number == SIGHUP && m->upgrade.state == UPGRADE_NONE &&
+        upgrade_is_due(&m->upgrade))
+        upgrade_begin(&m->upgrade);
     else if (number == SIGHUP)
         reload_request(&m->reload);
     else if (number == SIGUSR1)
@@ -555,6 +571,7 @@ int master_run(const char *config_path, bool config_given)
     }
     (void)listen_fds_adopt(&m->reload.sockets);
     upgrade_init(&m->upgrade, m);
+    successor_init(&m->successor, m);
     reload_start(&m->reload);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     destroy(m);

@@ -69,7 +69,7 @@ static bool open_socket(struct master_admin *a, const char *text, struct error *
 /* Until the one before has gone, a successor cannot have it: that is no failure. */
 static void log_failure(struct master *m, const struct error *err)
 {
-    if (!m->admin.failure_told && !upgrade_is_successor(&m->upgrade))
+    if (!m->admin.failure_told && !m->successor.began_so)
         log_warning(
             "event=no_admin_socket reason=\"%s\" text=\"metrics and health cannot "
             "be asked for; it is tried again\"",

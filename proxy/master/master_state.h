@@ -1,6 +1,6 @@
 /*
  * master_state.h - what the master process is. Inside master*.c, control_requests.c and
- * upgrade.c only.
+ * upgrade.c and successor.c only.
  */
 #ifndef WLBPROXY_MASTER_MASTER_STATE_H
 #define WLBPROXY_MASTER_MASTER_STATE_H
@@ -21,6 +21,7 @@
 #include "proxy/master/resolver.h"
 #include "proxy/master/signals.h"
 #include "proxy/master/status.h"
+#include "proxy/master/successor.h"
 #include "proxy/master/supervisor.h"
 #include "proxy/master/task_queue.h"
 #include "proxy/master/upgrade.h"
@@ -39,6 +40,7 @@ struct master {
     struct master_admin admin;
     struct status status;
     struct upgrade upgrade;
+    struct successor successor; /* as which we were started */
     struct expiry expiry;
     struct file_watch watch;
     struct signals signals;
@@ -71,6 +73,12 @@ void master_check_logs(struct master *m);
 /* Drains; the workers of a successor go on accepting when `handed_over`. True if a reload
  * was asked for that has not begun. */
 bool master_drain(struct master *m, bool handed_over);
+
+/* What begins when we are the only master, or the new one. */
+void master_open_control(struct master *m);
+void master_take_place(struct master *m);
+/* All workers and the signer answer. */
+bool master_is_well(const struct master *m);
 
 void master_send_tickets(struct master *m);
 /* A new key seals from now on. `reason` is for the log. */

@@ -60,6 +60,9 @@ static bool send_once(const struct msghdr *datagram)
     return sent;
 }
 
+static bool paused;
+static char when_resumed[NOTIFY_TEXT_MAX]; /* the last READY=1 of the pause */
+
 /* A READY=1 that is lost is waited for in vain: a manager that is busy, or a kernel that
  * is short of memory, gets another chance. */
 static void send_text(const char *text, size_t len, const int *fds, size_t count)
@@ -71,7 +74,8 @@ static void send_text(const char *text, size_t len, const int *fds, size_t count
     struct msghdr datagram = {
         .msg_name = &address, .msg_iov = &part, .msg_iovlen = 1, .msg_control = control};
 
-    if (where == NULL || !notify_address(where, &address, &datagram.msg_namelen))
+    if (paused || where == NULL ||
+        !notify_address(where, &address, &datagram.msg_namelen))
         return;
     if (count > 0)
         add_descriptors(&datagram, fds, count);
@@ -98,6 +102,18 @@ void notify_descriptors(const char *text, const int *fds, size_t count)
     for (size_t at = 0; at < count; at += FDS_AT_ONCE)
         send_text(text, strlen(text), fds + at,
             count - at < FDS_AT_ONCE ? count - at : FDS_AT_ONCE);
+}
+
+void notify_pause(void)
+{
+    paused = true;
+}
+
+void notify_resume(void)
+{
+    paused = false;
+    if (when_resumed[0] != '\0')
+        notify_send("%s", when_resumed);
 }
 
 void notify_reloading(void)
@@ -129,7 +145,8 @@ void notify_ready(const char *status)
 
     snprintf(text, sizeof(text), "%s", status);
     flatten(text);
-    notify_send("READY=1\nSTATUS=%s", text);
+    snprintf(when_resumed, sizeof(when_resumed), "READY=1\nSTATUS=%s", text);
+    notify_send("%s", when_resumed);
 }
 
 uint64_t notify_watchdog_interval(bool any_pid)

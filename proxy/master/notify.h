@@ -16,6 +16,11 @@ void notify_send(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The text with each of so many descriptors: FDSTORE=1. They stay the caller's. */
 void notify_descriptors(const char *text, const int *fds, size_t count);
 
+/* From now on nothing is sent: the manager knows another master. Then the last READY=1 is
+ * sent after all. */
+void notify_pause(void);
+void notify_resume(void);
+
 /* RELOADING=1 with the clock systemd compares it with. */
 void notify_reloading(void);
 /* READY=1 and the STATUS sentence: after start, and after every reload, whatever came of

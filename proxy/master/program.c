@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proxy/base/error.h"
@@ -54,6 +55,24 @@ static int open_child(const struct program *program, const char *name)
     return fd;
 }
 
+bool program_file_of(const char *path, struct program_file *file)
+{
+    struct stat state;
+
+    *file = (struct program_file){0};
+    if (stat(path, &state) != 0 || !S_ISREG(state.st_mode))
+        return false;
+    *file = (struct program_file){state.st_dev, state.st_ino, state.st_mtim};
+    return true;
+}
+
+bool program_file_equal(const struct program_file *a, const struct program_file *b)
+{
+    return a->device == b->device && a->inode == b->inode &&
+        a->changed.tv_sec == b->changed.tv_sec &&
+        a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
 bool program_find(struct program *program, struct error *err)
 {
     ssize_t len = readlink("/proc/self/exe", program->path, sizeof(program->path) - 1);
@@ -61,6 +80,7 @@ bool program_find(struct program *program, struct error *err)
     if (len < 0)
         return error_set(err, "/proc/self/exe: %s; is /proc mounted?", strerror(errno));
     program->path[len] = '\0';
+    (void)program_file_of("/proc/self/exe", &program->file);
     for (int i = 0; i < PROGRAM_CHILDREN; i++) {
         program->children[i] = open_child(program, names[i]);
         if (program->children[i] < 0)

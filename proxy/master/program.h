@@ -10,6 +10,8 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
 
 struct error;
 
@@ -21,8 +23,20 @@ enum program_child {
     PROGRAM_CHILDREN,
 };
 
+/* Which file a path leads to: another one has another number, or another time. */
+struct program_file {
+    dev_t device; /* all 0: none */
+    ino_t inode;
+    struct timespec changed;
+};
+
+/* False: there is none. */
+bool program_file_of(const char *path, struct program_file *file);
+bool program_file_equal(const struct program_file *a, const struct program_file *b);
+
 struct program {
     char path[PATH_MAX]; /* where it was when we started */
+    struct program_file file; /* what we are */
     int children[PROGRAM_CHILDREN]; /* O_PATH */
 };
 

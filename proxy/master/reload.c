@@ -398,6 +398,7 @@ static void begin(struct reload *r)
         return;
     }
     r->again = false;
+    r->begun++;
     take_waiting(r);
     if (!is_start(r))
         notify_reloading();

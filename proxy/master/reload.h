@@ -77,6 +77,7 @@ struct reload {
     bool forced; /* the one on its way, by one of those that asked for it */
     unsigned bind_attempts;
     uint32_t last_id;
+    unsigned begun; /* so many times */
     struct plan *plan; /* loaded, not yet handed to the rollout */
     struct revocations *revocations; /* of what is served, as they are on disk; or NULL */
     struct error refused;

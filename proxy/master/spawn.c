@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -11,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXEC_FAILED = 127, OUT_OF_THE_WAY = 10 };
+enum { EXEC_FAILED = 127, OUT_OF_THE_WAY = 10, STACK_BYTES = 64 * 1024 };
 
 /* ---- in the child, which shares our memory until exec: system calls and no more ---- */
 
@@ -97,7 +98,29 @@ static _Noreturn void become(const struct spawn *spawn, volatile int *error)
     _exit(EXEC_FAILED);
 }
 
+struct sibling {
+    const struct spawn *spawn;
+    volatile int *error;
+};
+
+static int become_sibling(void *argument)
+{
+    const struct sibling *sibling = argument;
+
+    become(sibling->spawn, sibling->error);
+}
+
 /* ---- in the parent ---- */
+
+/* As vfork(): we wait until it has begun to execute. */
+static pid_t clone_sibling(const struct spawn *spawn, volatile int *error)
+{
+    static _Alignas(16) char stack[STACK_BYTES];
+    struct sibling sibling = {spawn, error};
+
+    return clone(become_sibling, stack + sizeof(stack),
+        CLONE_VM | CLONE_VFORK | CLONE_PARENT, &sibling);
+}
 
 int spawn_process(const struct spawn *spawn, pid_t *pid)
 {
@@ -106,13 +129,13 @@ int spawn_process(const struct spawn *spawn, pid_t *pid)
 
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    *pid = vfork();
+    *pid = spawn->sibling ? clone_sibling(spawn, &error) : vfork();
     if (*pid == 0)
         become(spawn, &error);
     if (*pid < 0)
         error = errno;
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    if (*pid > 0 && error != 0)
+    if (*pid > 0 && error != 0 && !spawn->sibling)
         (void)waitpid(*pid, NULL, 0);
     return error;
 }

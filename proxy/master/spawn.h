@@ -21,6 +21,8 @@ struct spawn {
     int fds[SPAWN_FDS];
     /* Those that a service manager gave an ordinary user (AmbientCapabilities=). */
     bool keeps_capabilities;
+    /* A child of our parent, as we are, and not ours: spawn_has_ended() is not for it. */
+    bool sibling;
 };
 
 /* Signals are as the system has them, none blocked. 0, or an errno, also of exec. */

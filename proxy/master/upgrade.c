@@ -1,26 +1,53 @@
 #include "proxy/master/upgrade.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/base/list.h"
+#include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/ipc/wire.h"
+#include "proxy/ipc/handover.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
+#include "proxy/master/release.h"
 #include "proxy/master/spawn.h"
+#include "proxy/master/successor.h"
 
-#define HANDOVER_VARIABLE "WLBPROXY_HANDOVER"
+enum {
+    TICK = 100,
+    HELLO_TIMEOUT = 10 * 1000,
+    SERVING_TIMEOUT = 60 * 1000,
+    PROBATION = 3 * 1000,
+    HEARD_LATELY = 1000, /* it says ALIVE four times a second */
+    SILENCE = 8 * 1000,
+    TAKEN_TIMEOUT = 10 * 1000,
+};
 
-enum { HANDOVER_FD = 3, ADDRESS_BYTES = 512, SUCCESSOR_TIMEOUT = 60000, ROOM_WAITS = 50 };
+/* ---- its outcome ---- */
 
-/* ---- as predecessor ---- */
+static void answer(struct upgrade *u, const char *failure)
+{
+    const struct release *current = u->master->reload.rollout.current;
+    json_t *verdict = json_pack("{sb sb sI s[] s[] s[]}", "ok", failure == NULL,
+        "upgraded", failure == NULL, "generation",
+        (json_int_t)(current != NULL ? current->id : 0), "findings", "workers",
+        "services");
+    struct list *node;
+
+    if (failure != NULL)
+        json_object_set_new(verdict, "error", json_string(failure));
+    while ((node = list_take(&u->waiting)) != NULL) {
+        struct reload_waiter *waiter = container_of(node, struct reload_waiter, link);
+
+        waiter->verdict(waiter, verdict);
+    }
+    json_decref(verdict);
+}
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -28,133 +55,198 @@ static void on_closed(uv_handle_t *handle)
 
     close(u->channel);
     u->channel = -1;
-    u->running = false;
+    if (u->state == UPGRADE_CLOSING)
+        u->state = UPGRADE_NONE;
 }
 
-static void end(struct upgrade *u)
+static void close_channel(struct upgrade *u)
 {
-    if (!uv_is_closing((uv_handle_t *)&u->poll))
+    uv_timer_stop(&u->tick);
+    if (u->channel >= 0 && !uv_is_closing((uv_handle_t *)&u->poll))
         uv_close((uv_handle_t *)&u->poll, on_closed);
+}
+
+/* Nothing has changed: our workers have not stopped accepting. */
+static void fail(struct upgrade *u, const char *reason)
+{
+    char quoted[ERROR_TEXT_MAX + 64], sentence[ERROR_TEXT_MAX + 96];
+
+    log_quote(quoted, sizeof(quoted), reason, strlen(reason));
+    log_error("event=upgrade_failed successor=%d program=%s reason=%s text=\"this "
+              "process goes on\"",
+        (int)u->pid, u->master->program.path, quoted);
+    if (u->pid > 0)
+        kill(u->pid, SIGKILL);
+    u->pid = 0;
+    program_file_of(u->master->program.path, &u->failed);
+    u->state = u->channel >= 0 ? UPGRADE_CLOSING : UPGRADE_NONE;
+    close_channel(u);
+    snprintf(sentence, sizeof(sentence),
+        "the program on disk did not take over, the old one goes on: %s", reason);
+    notify_ready(sentence);
+    answer(u, sentence);
+    reload_let_go(&u->master->reload);
 }
 
 static void hand_over(struct upgrade *u)
 {
-    uv_timer_stop(&u->successor_timer);
-    log_info("event=upgraded successor=%d", u->pid);
-    u->taken_over = true;
-    notify_send("MAINPID=%d", u->pid);
-    if (master_drain(u->master, true))
+    struct master *m = u->master;
+    bool reloaded = m->reload.begun != u->reloads;
+
+    log_info("event=upgraded successor=%d", (int)u->pid);
+    u->state = UPGRADE_TAKEN;
+    notify_send("MAINPID=%d", (int)u->pid);
+    answer(u, NULL);
+    close_channel(u);
+    if (master_drain(m, true) || reloaded)
         upgrade_pass_on(u, SIGHUP);
 }
 
-static void give_up(struct upgrade *u)
+/* ---- what it is given ---- */
+
+static bool send_sockets(int channel, const struct socket_group *group)
 {
-    end(u);
-    reload_let_go(&u->master->reload);
-}
+    struct handover_message m;
 
-void upgrade_look_for_ended(struct upgrade *u)
-{
-    struct spawn_end ended;
-
-    if (u->pid == 0 || !spawn_has_ended(u->pid, &ended))
-        return;
-    u->pid = 0;
-    uv_timer_stop(&u->successor_timer);
-    if (u->taken_over) {
-        log_error("event=successor_died status=%d signal=%d", ended.status, ended.signal);
-        end(u);
-        return;
-    }
-    if (!u->master->stopping) {
-        log_error(
-            "event=upgrade_failed status=%d signal=%d text=\"this process goes on\"",
-            ended.status, ended.signal);
-        notify_ready("Upgrade failed, the old process goes on");
-    }
-    give_up(u);
-}
-
-void upgrade_abandon(struct upgrade *u)
-{
-    if (u->pid <= 0 || u->taken_over)
-        return;
-    log_info("event=upgrade_abandoned successor=%d", u->pid);
-    kill(u->pid, SIGTERM);
-}
-
-bool upgrade_pass_on(const struct upgrade *u, int number)
-{
-    return u->taken_over && u->pid > 0 && kill(u->pid, number) == 0;
-}
-
-static void on_successor_timeout(uv_timer_t *timer)
-{
-    struct upgrade *u = timer->data;
-
-    log_error("event=successor_killed successor=%d reason=\"does not serve\"", u->pid);
-    if (u->pid > 0)
-        kill(u->pid, SIGKILL);
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events)
-{
-    static char buffer[CHANNEL_MESSAGE_MAX];
-    struct upgrade *u = poll->data;
-    struct message m = {.fd_count = 0};
-    enum channel_result result =
-        status == 0 ? channel_receive(u->channel, &m, buffer) : CHANNEL_CLOSED;
-
-    (void)events;
-    if (result == CHANNEL_MESSAGE && m.type == MESSAGE_TAKEN_OVER && !u->taken_over)
-        hand_over(u);
-    if (result != CHANNEL_AGAIN)
-        uv_poll_stop(poll);
-    message_close_fds(&m);
-}
-
-/* A channel does not hold that many sockets: until the successor takes some. */
-static bool send_until_timeout(int channel, const struct message *m)
-{
-    bool sent = channel_send(channel, m);
-
-    for (int i = 1; i < ROOM_WAITS && !sent && errno == EAGAIN; i++)
-        sent = channel_send(channel, m);
-    return sent;
-}
-
-static bool send_group(int channel, const struct socket_group *group)
-{
-    char body[ADDRESS_BYTES];
-    struct wire_writer w = {.bytes = body, .capacity = sizeof(body)};
-    struct message m = {.type = MESSAGE_INHERIT, .body = body};
-
-    wire_put_bytes(&w, &group->address, sizeof(group->address));
-    m.len = w.len;
-    for (size_t i = 0; i < group->count; i++) {
-        m.fds[m.fd_count++] = group->fds[i];
-        if (m.fd_count < CHANNEL_FDS && i + 1 < group->count)
-            continue;
-        if (!send_until_timeout(channel, &m))
+    for (size_t i = 0; i < group->count; i += m.fd_count) {
+        handover_begin(&m, HANDOVER_SOCKETS);
+        while (m.fd_count < HANDOVER_FDS && i + m.fd_count < group->count) {
+            m.fds[m.fd_count] = group->fds[i + m.fd_count];
+            m.fd_count++;
+        }
+        if (!handover_send(channel, &m))
             return false;
-        m.fd_count = 0;
     }
     return true;
 }
 
+static bool send_ticket_key(int channel, const struct ticket_key *key)
+{
+    struct handover_message m;
+    bool sent;
+
+    handover_begin(&m, HANDOVER_TICKET_KEY);
+    handover_put(&m, HANDOVER_FIELD_KEY_NAME, key->name, sizeof(key->name));
+    handover_put(&m, HANDOVER_FIELD_KEY_AES, key->aes, sizeof(key->aes));
+    handover_put(&m, HANDOVER_FIELD_KEY_HMAC, key->hmac, sizeof(key->hmac));
+    handover_put(&m, HANDOVER_FIELD_KEY_NATIVE, key->native, sizeof(key->native));
+    handover_put_number(&m, HANDOVER_FIELD_KEY_ENDS, key->ends);
+    sent = handover_send(channel, &m);
+    explicit_bzero(&m, sizeof(m));
+    return sent;
+}
+
 static bool send_inheritance(const struct master *m, int channel)
 {
-    struct message tickets = {.type = MESSAGE_TICKETS,
-        .body = (const char *)&m->tickets,
-        .len = sizeof(m->tickets)};
-    struct message all = {.type = MESSAGE_INHERITED_ALL, .id = m->reload.last_id};
+    struct handover_message ready;
 
     for (size_t i = 0; i < m->reload.sockets.count; i++) {
-        if (!send_group(channel, &m->reload.sockets.groups[i]))
+        if (!send_sockets(channel, &m->reload.sockets.groups[i]))
             return false;
     }
-    return send_until_timeout(channel, &tickets) && send_until_timeout(channel, &all);
+    for (size_t i = 0; i < m->tickets.count; i++) {
+        if (!send_ticket_key(channel, &m->tickets.keys[i]))
+            return false;
+    }
+    handover_begin(&ready, HANDOVER_READY);
+    handover_put_number(&ready, HANDOVER_FIELD_VERSION, HANDOVER_VERSION);
+    handover_put_text(&ready, HANDOVER_FIELD_PROGRAM, WLB_VERSION);
+    handover_put_number(&ready, HANDOVER_FIELD_GENERATION, m->reload.last_id);
+    handover_put_number(&ready, HANDOVER_FIELD_LIFETIME, m->tickets.lifetime);
+    return handover_send(channel, &ready);
 }
+
+/* ---- what it says ---- */
+
+static void await(struct upgrade *u, enum upgrade_state state, uint64_t timeout)
+{
+    u->state = state;
+    u->due = uv_now(&u->master->loop) + timeout;
+}
+
+/* It reads the files from now on: what a reload finds later it has to read again. */
+static void take_hello(struct upgrade *u, const struct handover_message *m)
+{
+    char version[64], quoted[96];
+
+    handover_get_text(m, HANDOVER_FIELD_PROGRAM, version, sizeof(version));
+    log_info("event=successor_hello successor=%d version=%s", (int)u->pid,
+        log_quote(quoted, sizeof(quoted), version, strlen(version)));
+    u->reloads = u->master->reload.begun;
+    if (!send_inheritance(u->master, u->channel)) {
+        fail(u, errno == EAGAIN ? "it does not take the sockets" : "it ended");
+        return;
+    }
+    await(u, UPGRADE_AWAIT_SERVING, SERVING_TIMEOUT);
+    reload_let_go(&u->master->reload);
+}
+
+static void take_refusal(struct upgrade *u, const struct handover_message *m)
+{
+    char reason[ERROR_TEXT_MAX];
+
+    handover_get_text(m, HANDOVER_FIELD_REASON, reason, sizeof(reason));
+    fail(u, reason[0] != '\0' ? reason : "it cannot start");
+}
+
+static void take(struct upgrade *u, const struct handover_message *m)
+{
+    u->heard = uv_now(&u->master->loop);
+    if (m->type == HANDOVER_HELLO && u->state == UPGRADE_AWAIT_HELLO)
+        take_hello(u, m);
+    else if (m->type == HANDOVER_REFUSED)
+        take_refusal(u, m);
+    else if (m->type == HANDOVER_SERVING && u->state == UPGRADE_AWAIT_SERVING)
+        await(u, UPGRADE_PROBATION, PROBATION);
+    else if (m->type == HANDOVER_TAKEN && u->state == UPGRADE_AWAIT_TAKEN)
+        hand_over(u);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct upgrade *u = poll->data;
+    struct handover_message m;
+    enum handover_result result =
+        status == 0 ? handover_receive(u->channel, &m, 0) : HANDOVER_CLOSED;
+
+    (void)events;
+    if (result == HANDOVER_MESSAGE) {
+        handover_close_fds(&m);
+        take(u, &m);
+    } else if (result == HANDOVER_CLOSED)
+        fail(u, "it ended");
+}
+
+static void give_it_our_place(struct upgrade *u)
+{
+    struct handover_message yours;
+
+    handover_begin(&yours, HANDOVER_YOURS);
+    await(u, UPGRADE_AWAIT_TAKEN, TAKEN_TIMEOUT);
+    if (!handover_send(u->channel, &yours))
+        fail(u, "it does not take its messages");
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct upgrade *u = timer->data;
+    uint64_t now = uv_now(&u->master->loop);
+
+    if (u->state == UPGRADE_PROBATION && now - u->heard > SILENCE)
+        fail(u, "it said that it serves, and was not heard of since");
+    else if (now < u->due)
+        return;
+    else if (u->state == UPGRADE_AWAIT_HELLO)
+        fail(u, "it did not say hello");
+    else if (u->state == UPGRADE_AWAIT_SERVING)
+        fail(u, "it did not come to serve");
+    else if (u->state == UPGRADE_AWAIT_TAKEN)
+        fail(u, "it did not take over");
+    else if (now - u->heard < HEARD_LATELY)
+        give_it_our_place(u);
+}
+
+/* ---- its start ---- */
 
 static int start_successor(struct upgrade *u, int their_end)
 {
@@ -165,21 +257,24 @@ static int start_successor(struct upgrade *u, int their_end)
     struct spawn spawn = {.program = m->program.path,
         .arguments = m->config_given ? with_config : without,
         .keeps_capabilities = true,
-        .fds = {SPAWN_NULL, STDOUT_FILENO, STDERR_FILENO, [HANDOVER_FD] = their_end}};
+        .sibling = true,
+        .fds = {SPAWN_NULL, STDOUT_FILENO, STDERR_FILENO, [SUCCESSOR_FD] = their_end}};
     int result;
 
-    setenv(HANDOVER_VARIABLE, "3", 1);
+    setenv(SUCCESSOR_VARIABLE, "3", 1);
     spawn.environment = environ;
     result = spawn_process(&spawn, &u->pid);
-    unsetenv(HANDOVER_VARIABLE);
+    unsetenv(SUCCESSOR_VARIABLE);
+    if (result != 0)
+        u->pid = 0;
     return result;
 }
 
 /* The end of process 1 is the end of its container, and of all that runs in it. */
 static bool is_possible(const struct upgrade *u)
 {
-    if (u->running)
-        log_warning("event=upgrade_running successor=%d", u->pid);
+    if (u->state != UPGRADE_NONE)
+        log_warning("event=upgrade_running successor=%d", (int)u->pid);
     else if (getpid() == 1)
         log_error("event=upgrade_refused reason=\"process 1 of a container cannot be "
                   "replaced: its end ends the container\" text=\"start it under an init, "
@@ -189,107 +284,92 @@ static bool is_possible(const struct upgrade *u)
     return false;
 }
 
+static bool open_channel(struct upgrade *u, int *theirs)
+{
+    int result;
+
+    if (!channel_pair(&u->channel, theirs)) {
+        u->channel = -1;
+        return false;
+    }
+    result = uv_poll_init(&u->master->loop, &u->poll, u->channel);
+    if (result == 0) {
+        u->poll.data = u;
+        return true;
+    }
+    close(u->channel);
+    close(*theirs);
+    u->channel = -1;
+    errno = -result;
+    return false;
+}
+
 void upgrade_begin(struct upgrade *u)
 {
     int theirs, result;
 
     if (!is_possible(u))
         return;
-    if (!channel_pair(&u->channel, &theirs)) {
-        log_error("event=upgrade_failed reason=\"channel: %s\"", strerror(errno));
+    reload_hold(&u->master->reload);
+    if (!open_channel(u, &theirs)) {
+        fail(u, strerror(errno));
         return;
     }
-    result = uv_poll_init(&u->master->loop, &u->poll, u->channel);
-    if (result != 0) {
-        log_error("event=upgrade_failed reason=\"channel: %s\"", uv_strerror(result));
-        close(u->channel);
-        close(theirs);
-        return;
-    }
-    u->running = true;
-    u->poll.data = u;
+    await(u, UPGRADE_AWAIT_HELLO, HELLO_TIMEOUT);
     result = start_successor(u, theirs);
     close(theirs);
-    if (result != 0 || !send_inheritance(u->master, u->channel)) {
-        log_error("event=upgrade_failed program=%s reason=\"%s\"",
-            u->master->program.path, strerror(result != 0 ? result : errno));
-        if (result == 0)
-            kill(u->pid, SIGKILL);
-        else
-            end(u);
+    if (result != 0) {
+        fail(u, strerror(result));
         return;
     }
-    reload_hold(&u->master->reload);
-    log_info("event=upgrading successor=%d program=%s", u->pid, u->master->program.path);
+    notify_reloading();
+    log_info(
+        "event=upgrading successor=%d program=%s", (int)u->pid, u->master->program.path);
     uv_poll_start(&u->poll, UV_READABLE, on_readable);
-    uv_timer_start(&u->successor_timer, on_successor_timeout, SUCCESSOR_TIMEOUT, 0);
+    uv_timer_start(&u->tick, on_tick, TICK, TICK);
 }
 
-/* ---- as successor ---- */
-
-static void inherit_sockets(struct master *m, struct message *message)
+bool upgrade_is_due(const struct upgrade *u)
 {
-    struct wire_reader r = {.left = {(const void *)message->body, message->len}};
-    struct endpoint address;
-    size_t len;
-    const char *bytes = wire_get_bytes(&r, &len);
+    struct program_file there;
 
-    if (len != sizeof(address))
-        return; /* of another version: its sockets are opened anew */
-    memcpy(&address, bytes, len);
-    for (size_t i = 0; i < message->fd_count; i++) {
-        if (sockets_adopt(&m->reload.sockets, message->fds[i]))
-            message->fds[i] = -1;
-    }
+    if (u->state != UPGRADE_NONE)
+        return u->state < UPGRADE_TAKEN;
+    return getpid() != 1 && u->master->serving && !u->master->stopping &&
+        program_file_of(u->master->program.path, &there) &&
+        !program_file_equal(&there, &u->master->program.file) &&
+        !program_file_equal(&there, &u->failed);
 }
 
-static void take_inheritance(struct master *m, struct message *message)
+void upgrade_ask(struct upgrade *u, struct reload_waiter *waiter)
 {
-    if (message->type == MESSAGE_INHERITED_ALL)
-        m->reload.last_id = message->id;
-    else if (message->type == MESSAGE_INHERIT)
-        inherit_sockets(m, message);
-    else if (message->type == MESSAGE_TICKETS && message->len == sizeof(m->tickets))
-        memcpy(&m->tickets, message->body, message->len);
-    message_close_fds(message);
+    list_append(&u->waiting, &waiter->link);
+    if (u->state == UPGRADE_NONE)
+        upgrade_begin(u);
 }
 
-static void inherit(struct upgrade *u)
+void upgrade_abandon(struct upgrade *u)
 {
-    static char buffer[CHANNEL_MESSAGE_MAX];
-    struct message message = {.type = MESSAGE_LAST};
+    if (u->state == UPGRADE_NONE || u->state >= UPGRADE_TAKEN)
+        return;
+    log_info("event=upgrade_abandoned successor=%d", (int)u->pid);
+    kill(u->pid, SIGKILL);
+    u->pid = 0;
+    u->state = UPGRADE_CLOSING;
+    close_channel(u);
+    answer(u, "this process ends, and the upgrade with it");
+}
 
-    while (message.type != MESSAGE_INHERITED_ALL &&
-        channel_receive(u->predecessor, &message, buffer) == CHANNEL_MESSAGE)
-        take_inheritance(u->master, &message);
-    explicit_bzero(buffer, sizeof(buffer)); /* ticket keys */
+bool upgrade_pass_on(const struct upgrade *u, int number)
+{
+    return u->state == UPGRADE_TAKEN && kill(u->pid, number) == 0;
 }
 
 void upgrade_init(struct upgrade *u, struct master *master)
 {
     u->master = master;
-    u->channel = u->predecessor = -1;
-    uv_timer_init(&master->loop, &u->successor_timer);
-    u->successor_timer.data = u;
-    if (getenv(HANDOVER_VARIABLE) == NULL)
-        return;
-    unsetenv(HANDOVER_VARIABLE);
-    u->predecessor = HANDOVER_FD;
-    (void)fcntl(u->predecessor, F_SETFD, FD_CLOEXEC);
-    inherit(u);
-}
-
-void upgrade_taken_over(struct upgrade *u)
-{
-    static const struct message m = {.type = MESSAGE_TAKEN_OVER};
-
-    if (u->predecessor < 0)
-        return;
-    (void)channel_send(u->predecessor, &m);
-    close(u->predecessor);
-}
-
-bool upgrade_is_successor(const struct upgrade *u)
-{
-    return u->predecessor >= 0;
+    u->channel = -1;
+    list_init(&u->waiting);
+    uv_timer_init(&master->loop, &u->tick);
+    u->tick.data = u;
 }

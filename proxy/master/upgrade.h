@@ -1,10 +1,11 @@
 /*
  * upgrade.h - replaces the running binary: a successor is started with the listening
- * sockets and ticket keys, and only when it serves do we drain. When it fails, nothing
- * has changed.
+ * sockets and ticket keys, beside us. Only when it has served for a probation time do we
+ * drain; whatever becomes of it before that, we go on, and the port is never closed.
  *
- * Over a channel whose descriptor the successor finds in its environment: INHERIT for
- * each address, TICKETS, INHERITED_ALL; it answers TAKEN_OVER.
+ * It is started as a child of our own parent, as we are, so that a service manager waits
+ * for its end as it would for ours. successor.h is its side, proxy/ipc/handover.h what
+ * the two say.
  */
 #ifndef WLBPROXY_MASTER_UPGRADE_H
 #define WLBPROXY_MASTER_UPGRADE_H
@@ -15,39 +16,51 @@
 
 #include <uv.h>
 
+#include "proxy/base/list.h"
+#include "proxy/master/program.h"
+
 struct master;
+struct reload_waiter;
 
 struct upgrade {
     struct master *master;
-    /* as predecessor */
-    pid_t pid; /* 0: none, or it has ended */
-    uv_poll_t poll;
-    uv_timer_t successor_timer; /* with a successor that does not come to serve */
+    enum upgrade_state {
+        UPGRADE_NONE,
+        UPGRADE_AWAIT_HELLO,
+        UPGRADE_AWAIT_SERVING,
+        UPGRADE_PROBATION,
+        UPGRADE_AWAIT_TAKEN,
+        UPGRADE_TAKEN, /* it serves in our place; we drain */
+        UPGRADE_CLOSING, /* it failed; the handles are about to close */
+    } state;
+    pid_t pid;
     int channel; /* -1: none */
-    bool running, taken_over;
-    /* as successor */
-    int predecessor; /* -1: none */
+    uv_poll_t poll;
+    uv_timer_t tick;
+    uint64_t due; /* ms: when the state must have changed */
+    uint64_t heard; /* ms: when its last message came */
+    unsigned reloads; /* those begun when it read the files */
+    struct list waiting; /* struct reload_waiter.link */
+    struct program_file failed; /* a reload does not try it again */
 };
 
-/* Takes the inheritance, if there is one. */
 void upgrade_init(struct upgrade *upgrade, struct master *master);
 
-/* SIGUSR2. Reloads wait until it has ended: the successor may have read the files before
- * they changed. */
+/* SIGUSR2, or a reload where upgrade_is_due(). Reloads wait until the successor has said
+ * hello; later ones are done here, and by the successor once more. */
 void upgrade_begin(struct upgrade *upgrade);
+
+/* Is another program on disk than the one that runs, and is a reload to bring it up? Not
+ * one that failed before. */
+bool upgrade_is_due(const struct upgrade *upgrade);
+
+/* Begins one, or joins the one under way; the waiter gets its outcome. */
+void upgrade_ask(struct upgrade *upgrade, struct reload_waiter *waiter);
 
 /* We are to end, and not because of it: so is a successor that does not serve yet. */
 void upgrade_abandon(struct upgrade *upgrade);
 
 /* Passes a signal on to a successor that serves; false: there is none. */
 bool upgrade_pass_on(const struct upgrade *upgrade, int number);
-
-/* SIGCHLD came: is it the successor? */
-void upgrade_look_for_ended(struct upgrade *upgrade);
-
-/* We serve: the predecessor may drain. */
-void upgrade_taken_over(struct upgrade *upgrade);
-
-bool upgrade_is_successor(const struct upgrade *upgrade);
 
 #endif

@@ -143,6 +143,17 @@ def test_sockets_of_a_socket_unit_are_used(machine):
     machine.run("systemctl", "start", "wlbproxy")
 
 
+def test_a_stop_after_an_upgrade_lets_requests_end(machine):
+    """systemd knows the successor as its child: it waits for its end."""
+    machine.run("touch", "/usr/sbin/wlbproxy")  # another file, as after an upgrade
+    before = main_pid(machine)
+    machine.run("systemctl", "reload-or-restart", "wlbproxy")
+    assert main_pid(machine) not in (0, before)
+    machine.run("systemctl", "stop", "wlbproxy")
+    assert machine.show("Result") == "success"
+    machine.run("systemctl", "start", "wlbproxy")
+
+
 @pytest.mark.parametrize("version, way", [("99.1", "upgrade"), ("99.2", "upgrade"),
                                           ("99.1", "downgrade")])
 def test_another_version_is_served_and_no_connection_is_lost(machine, version, way):

@@ -1,0 +1,143 @@
+"""One version replaces another, under load: what they say, and successors that fail."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+
+import pytest
+
+from frame.callers import Callers, works
+from frame.client import TLS13, Tls, context, get
+from frame.processes import gone
+from frame.wait import wait_until
+
+pytestmark = pytest.mark.core
+OTHER_VERSION = pathlib.Path(__file__).parent / "frame" / "other_version.py"
+
+FAILING = {
+    "silent": "did not say hello",
+    "dies-after-hello": "it ended",
+    "refuses": "no reason",
+    "serves-and-does-not": "was not heard of since",
+    "dies-after-serving": "it ended",
+    "dies-instead-of-taking": "it ended",
+}
+
+
+def replace(own, wlbproxy, mode):
+    """Another file is where the program was."""
+    own.unlink()
+    if mode == "same":
+        shutil.copy(wlbproxy, own)
+        return
+    own.write_text(f'#!/bin/sh\nexec {sys.executable} {OTHER_VERSION} {mode} {wlbproxy} "$@"\n')
+    own.chmod(0o755)
+
+
+@pytest.fixture
+def upgradable(start_proxy, origin, wlbproxy, tmp_path):
+    """A proxy whose program is a file of its own; successors that took over are ended."""
+    own = tmp_path / "wlbproxy"
+    shutil.copy(wlbproxy, own)
+    proxy = start_proxy(origin.address, workers=2, log_level="info", program=own)
+    proxy.own, proxy.program = own, wlbproxy
+    yield proxy
+    for event in proxy.events("upgraded"):
+        pid = int(event["successor"])
+        if not gone(pid):
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: gone(pid))
+
+
+@pytest.mark.parametrize("mode", ["same", "added", "missing"])
+def test_a_reload_brings_the_installed_version_up(upgradable, wlbproxy, mode):
+    """Nobody is refused or cut, and the reload tells what came of it."""
+    proxy = upgradable
+    replace(proxy.own, wlbproxy, mode)
+    with Callers([proxy.port]) as callers:
+        done = proxy.command("reload", "-c", proxy.config, check=0)
+        assert "has taken over" in done.stdout and "confirmed by a handshake" in done.stdout
+        assert proxy.wait_exit() == 0
+    successor = int(proxy.events("upgraded")[0]["successor"])
+    assert proxy.status()["pid"] == successor
+    assert set(callers.outcomes) == {"served"}
+    if mode != "missing":
+        assert proxy.status()["generation"] == 2
+
+
+def test_sessions_are_resumed_after_an_upgrade(upgradable, wlbproxy, pki):
+    proxy = upgradable
+    tls = context(pki, TLS13)
+    with Tls(proxy.port, tls=tls) as client:
+        client.request(get("/"))
+        session = client.tls.session
+    replace(proxy.own, wlbproxy, "added")
+    proxy.reload()
+    with Tls(proxy.port, tls=tls, session=session) as client:
+        assert client.tls.session_reused
+
+
+@pytest.mark.parametrize("mode, reason", FAILING.items())
+def test_a_successor_that_fails_changes_nothing(upgradable, wlbproxy, mode, reason):
+    proxy = upgradable
+    replace(proxy.own, wlbproxy, mode)
+    with Callers([proxy.port]) as callers:
+        done = proxy.command("reload", "-c", proxy.config, check=1)
+        assert reason in " ".join(done.stdout.split()), done.stdout
+    assert set(callers.outcomes) == {"served"}, callers.outcomes
+    assert proxy.status()["pid"] == proxy.pid
+    # Not tried again by a reload: that is one now.
+    assert "nothing has changed" in proxy.reload().stdout
+    assert works(proxy.port)
+
+
+def test_a_reload_during_an_upgrade_is_done_by_both(upgradable, wlbproxy, pki):
+    """It comes when the successor has read the files already."""
+    proxy = upgradable
+    replace(proxy.own, wlbproxy, "same")
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_for("successor_hello")
+    proxy.wait_for("started", count=2)
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.write_config(xenserver="off")
+    proxy.signal(signal.SIGHUP)
+    proxy.wait_for("upgraded")
+    assert proxy.wait_exit() == 0
+    wait_until(lambda: pki.other.fingerprint() in json.dumps(proxy.status()),
+               "the successor serves it")
+    assert works(proxy.port)
+
+
+def test_a_reload_waits_for_a_hello_and_no_longer(upgradable, wlbproxy):
+    proxy = upgradable
+    replace(proxy.own, wlbproxy, "hangs-before-it-serves")
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_for("successor_hello")
+    proxy.write_config(idle_timeout="31s")
+    proxy.signal(signal.SIGHUP)
+    proxy.wait_for("reloaded", generation=2)
+    assert not proxy.events("upgrade_failed")
+    pid = int(proxy.events("upgrading")[0]["successor"])
+    os.kill(pid, signal.SIGKILL)
+    proxy.wait_for("upgrade_failed")
+    assert works(proxy.port)
+
+
+def test_a_predecessor_that_dies_leaves_its_place(upgradable, wlbproxy):
+    proxy = upgradable
+    replace(proxy.own, wlbproxy, "same")
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_for("started", count=2)
+    successor = int(proxy.events("upgrading")[0]["successor"])
+    try:
+        proxy.expect_exit = -signal.SIGKILL
+        proxy.signal(signal.SIGKILL)
+        proxy.wait_exit()
+        proxy.wait_for("predecessor_ended")
+        wait_until(lambda: proxy.status()["pid"] == successor)
+        assert works(proxy.port)
+    finally:
+        os.kill(successor, signal.SIGTERM)
+        wait_until(lambda: gone(successor))
