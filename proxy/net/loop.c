@@ -36,45 +36,6 @@ static void on_handshakes_due(struct deadline *due)
     (void)due; /* the iteration is what was asked for */
 }
 
-static void on_again(uv_idle_t *idle)
-{
-    (void)idle; /* its being active is what counts */
-}
-
-void loop_again(struct loop *loop)
-{
-    if (!uv_is_active((uv_handle_t *)&loop->again))
-        uv_idle_start(&loop->again, on_again);
-}
-
-static void on_timer(uv_timer_t *timer);
-
-static void start_timer(struct loop *loop, uint64_t wait)
-{
-    loop->timer_due = uv_now(&loop->uv) + wait;
-    uv_timer_start(&loop->timer, on_timer, wait, 0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct loop *loop = container_of(timer, struct loop, timer);
-
-    loop->timer_due = 0; /* what is armed meanwhile needs no timer yet */
-    uint64_t wait = deadlines_expire(&loop->deadlines, uv_now(&loop->uv));
-    loop->timer_due = UINT64_MAX;
-    if (wait != UINT64_MAX)
-        start_timer(loop, wait);
-}
-
-void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms)
-{
-    deadlines_arm(&loop->deadlines, d, length_ms, uv_now(&loop->uv));
-    /* Most deadlines are moved on before they are due: the timer is left alone then,
-     * fires once too early, and is set anew. */
-    if (d->due < loop->timer_due)
-        start_timer(loop, d->due - uv_now(&loop->uv));
-}
-
 void loop_init(struct loop *loop)
 {
     *loop = (struct loop){.timer_due = UINT64_MAX};
@@ -119,9 +80,4 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     uv_stop(&loop->uv);
-}
-
-uint64_t loop_now(const struct loop *loop)
-{
-    return uv_now(&loop->uv);
 }

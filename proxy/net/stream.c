@@ -261,11 +261,6 @@ int stream_error(const struct stream *s)
     return s->error;
 }
 
-size_t stream_unsent(const struct stream *s)
-{
-    return buffer_len(&s->out) + buffer_len(&s->early);
-}
-
 size_t stream_undelivered(const struct stream *s)
 {
     int queued = 0;

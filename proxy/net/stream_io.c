@@ -15,14 +15,6 @@ enum {
 
 /* ---- what it waits for ---- */
 
-void stream_touch(struct stream *s)
-{
-    if (s->phase == STREAM_CLOSED || !list_empty(&s->unflushed))
-        return;
-    list_append(&s->loop->unflushed, &s->unflushed);
-    loop_again(s->loop);
-}
-
 static bool discards(const struct stream *s)
 {
     return s->phase >= STREAM_FAILED || s->read >= STREAM_READ_CLOSE_NOTIFY;
@@ -369,6 +361,11 @@ static void send_fin(struct stream *s)
     s->write = cut ? STREAM_WRITE_CUT_SENT : STREAM_WRITE_FIN_SENT;
     shutdown(s->poller.fd, SHUT_WR);
     s->full = true; /* so that the owner hears of it */
+}
+
+size_t stream_unsent(const struct stream *s)
+{
+    return buffer_len(&s->out) + buffer_len(&s->early);
 }
 
 void stream_flush(struct stream *s)

@@ -23,17 +23,16 @@ void stream_attach(struct stream *s, int fd); /* -1: never had a socket */
 void stream_detach(struct stream *s); /* takes the socket away; closed() follows */
 void stream_broken(struct stream *s, int error); /* the socket is of no more use */
 
-/* The stream has something to send, or waits for something else than before. */
-void stream_touch(struct stream *s);
-
 /* From an iteration of the loop, never from inside a call of the owner's. */
 void stream_read(struct stream *s);
 void stream_decrypt(struct stream *s);
 void stream_tell(struct stream *s); /* what was put off: see struct loop.to_tell */
 void stream_flush(struct stream *s);
 
-/* stream_iteration.c */
+/* stream_queue.c: what is left for the loop. */
 
+/* The stream has something to send, or waits for something else than before. */
+void stream_touch(struct stream *s);
 void stream_tell_later(struct stream *s); /* stream_tell(), from the loop */
 /* Bytes of a handshake have come: it goes on when the scheduler says so. */
 void stream_queue_handshake(struct stream *s);

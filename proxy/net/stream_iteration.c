@@ -1,14 +1,11 @@
 #include "proxy/net/stream_iteration.h"
 
-#include <sys/socket.h>
-
 #include "proxy/crypto/engine.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/stream_io.h"
 #include "proxy/tls/tls.h"
 
 enum {
-    HELLO_MAX = 4096, /* bytes looked at */
     FLUSH_ROUNDS = 3, /* drained() may write, which must not wait, nor go on for ever */
 };
 
@@ -59,34 +56,6 @@ const struct handshake_environment stream_handshake_environment = {
     .run_batch = run_batch,
 };
 
-static void look_at_hello(struct stream *s)
-{
-    unsigned char *bytes = (unsigned char *)s->loop->read_buffer;
-    ssize_t len = recv(s->poller.fd, bytes, HELLO_MAX, MSG_PEEK | MSG_DONTWAIT);
-
-    if (len > 0)
-        handshake_recognise(&s->loop->handshakes, &s->handshake, bytes, (size_t)len);
-}
-
-void stream_queue_handshake(struct stream *s)
-{
-    if (s->handshake.priority > 0 && tls_is_untouched(s->tls))
-        look_at_hello(s);
-    handshake_is_ready(&s->loop->handshakes, &s->handshake);
-    loop_again(s->loop);
-}
-
-void stream_await_peer(struct stream *s)
-{
-    if (s->tls != NULL && s->phase == STREAM_HANDSHAKE)
-        handshake_awaits_peer(&s->loop->handshakes, &s->handshake);
-}
-
-bool stream_is_answered(const struct stream *s)
-{
-    return s->handshake.answered;
-}
-
 /* ---- the iteration ---- */
 
 /* All of `from`, so that what is added meanwhile waits for the next round. */
@@ -98,14 +67,6 @@ static void move_all(struct list *from, struct list *to)
     *to = *from;
     to->next->prev = to->prev->next = to;
     list_init(from);
-}
-
-void stream_tell_later(struct stream *s)
-{
-    if (!list_empty(&s->told_later))
-        return;
-    list_append(&s->loop->to_tell, &s->told_later);
-    loop_again(s->loop);
 }
 
 static void tell_all(struct loop *loop)
