@@ -23,7 +23,6 @@ enum {
 };
 
 static unsigned wiping;
-static bool locked;
 static pid_t initialised_in;
 
 static void *plain_alloc(size_t len, const char *file, int line)
@@ -63,8 +62,8 @@ static bool start_heap(void)
     for (size_t size = HEAP_LARGEST; size >= HEAP_SMALLEST; size /= 2) {
         int made = CRYPTO_secure_malloc_init(size, HEAP_UNIT);
 
-        locked = made == 1;
-        if (locked || (made == 2 && size == HEAP_SMALLEST))
+        /* 2: it is not locked (RLIMIT_MEMLOCK); a smaller one may be. */
+        if (made == 1 || (made == 2 && size == HEAP_SMALLEST))
             return true;
         if (made == 2)
             (void)CRYPTO_secure_malloc_done();
@@ -81,10 +80,9 @@ static void lock_again(void)
     unsigned long start, end, at = (unsigned long)inside;
     char line[512];
 
-    locked = false;
     while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
         if (sscanf(line, "%lx-%lx", &start, &end) == 2 && start <= at && at < end)
-            locked = mlock2((void *)start, end - start, MLOCK_ONFAULT) == 0;
+            (void)mlock2((void *)start, end - start, MLOCK_ONFAULT);
     }
     if (maps != NULL)
         (void)fclose(maps);
@@ -113,11 +111,6 @@ bool secrets_init(struct error *err)
         return error_set(err, "no memory for private keys (%d MiB): %s",
             HEAP_SMALLEST >> 20, strerror(errno));
     return true;
-}
-
-bool secrets_are_locked(void)
-{
-    return locked;
 }
 
 void *secrets_alloc(size_t len)

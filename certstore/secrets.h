@@ -7,7 +7,6 @@
 #ifndef WLBPROXY_CERTSTORE_SECRETS_H
 #define WLBPROXY_CERTSTORE_SECRETS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Never NULL. When the secure heap is full, ordinary memory of a process that is not
@@ -19,8 +18,5 @@ void secrets_free(char *bytes, size_t len);
  * the key behind. They nest. */
 void secrets_wiping_begin(void);
 void secrets_wiping_end(void);
-
-/* Whether the secure heap is locked into memory (RLIMIT_MEMLOCK allowed it). */
-bool secrets_are_locked(void);
 
 #endif

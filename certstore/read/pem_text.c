@@ -24,7 +24,7 @@ static char *grow(struct pem_text *pem, size_t more)
     return text + pem->len;
 }
 
-void pem_text_add(
+static void add(
     struct pem_text *pem, const char *label, const unsigned char *der, size_t len)
 {
     size_t lines = len / LINE_BYTES + 1, room = FRAME + lines * (LINE_CHARS + 1);
@@ -49,7 +49,7 @@ void pem_text_add_certificate(struct pem_text *pem, X509 *certificate)
     int len = i2d_X509(certificate, &der);
 
     memory_require(len > 0); /* it was parsed or signed before */
-    pem_text_add(pem, "CERTIFICATE", der, (size_t)len);
+    add(pem, "CERTIFICATE", der, (size_t)len);
     OPENSSL_free(der);
 }
 
@@ -59,7 +59,7 @@ void pem_text_add_request(struct pem_text *pem, X509_REQ *request)
     int len = i2d_X509_REQ(request, &der);
 
     memory_require(len > 0);
-    pem_text_add(pem, "CERTIFICATE REQUEST", der, (size_t)len);
+    add(pem, "CERTIFICATE REQUEST", der, (size_t)len);
     OPENSSL_free(der);
 }
 
@@ -73,7 +73,7 @@ bool pem_text_add_key(struct pem_text *pem, EVP_PKEY *key)
     info = EVP_PKEY2PKCS8(key);
     len = info == NULL ? 0 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
     if (len > 0)
-        pem_text_add(pem, "PRIVATE KEY", der, (size_t)len);
+        add(pem, "PRIVATE KEY", der, (size_t)len);
     OPENSSL_clear_free(der, len > 0 ? (size_t)len : 0);
     PKCS8_PRIV_KEY_INFO_free(info);
     secrets_wiping_end();
@@ -97,7 +97,7 @@ bool pem_text_add_encrypted_key(struct pem_text *pem, EVP_PKEY *key, const char 
     if (sealed != NULL)
         len = i2d_X509_SIG(sealed, &der);
     if (len > 0)
-        pem_text_add(pem, "ENCRYPTED PRIVATE KEY", der, (size_t)len);
+        add(pem, "ENCRYPTED PRIVATE KEY", der, (size_t)len);
     X509_SIG_free(sealed);
     OPENSSL_free(der);
     return len > 0;

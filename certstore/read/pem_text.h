@@ -19,8 +19,6 @@ struct pem_text {
     size_t len;
 };
 
-void pem_text_add(
-    struct pem_text *pem, const char *label, const unsigned char *der, size_t len);
 void pem_text_add_certificate(struct pem_text *pem, X509 *certificate);
 void pem_text_add_request(struct pem_text *pem, struct X509_req_st *request);
 /* PKCS#8, not encrypted. False if this OpenSSL cannot write it. */
