@@ -109,7 +109,8 @@ static void tell_manager(
 
     if (refusal != NULL)
         snprintf(status, sizeof(status),
-            "Reload refused, still serving generation %u: %s", serving(r), refusal->text);
+            "Reload refused, still serving generation %u: %.900s", serving(r),
+            refusal->text);
     else
         describe_status(r->rollout.current, unchanged, status, sizeof(status));
     notify_ready(status);
