@@ -185,14 +185,6 @@ static bool on_pair(
 
 static const struct ini_events ini_events = {.section = on_section, .pair = on_pair};
 
-unsigned build_line(const struct settings_build *build, size_t service, const char *name)
-{
-    size_t index = option_index(option_find(name));
-    unsigned line = build->services[service].lines[index];
-
-    return line != 0 ? line : build->before_sections.lines[index];
-}
-
 static bool finish(struct settings_build *build, const char *name, struct error *err)
 {
     unsigned line = 0;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,24 +89,6 @@ bool folder_look(const struct folder *folder, const char *name,
             (struct file_access){true, state.st_mode & 0777, state.st_uid, state.st_gid};
     return seen || errno == ENOENT ||
         fail_file(folder, name, "whether it is there cannot be seen", err);
-}
-
-bool folder_read_link(
-    const struct folder *folder, const char *name, char **text, struct error *err)
-{
-    char found[PATH_MAX];
-    ssize_t len = -1;
-
-    *text = NULL;
-    if (folder_enter(folder))
-        len = readlinkat(folder->fd, name, found, sizeof(found) - 1);
-    folder_leave(folder);
-    if (len < 0)
-        return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ||
-            fail_file(folder, name, "whether it is a link cannot be seen", err);
-    found[len] = '\0';
-    *text = memory_text(found);
-    return true;
 }
 
 /* In a folder where others put files, a second name of a file may be one that they could

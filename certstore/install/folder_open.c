@@ -250,6 +250,25 @@ bool folder_open(struct folder *folder, const char *path, struct error *err)
     return good;
 }
 
+bool folder_read_link(
+    const struct folder *folder, const char *name, char **text, struct error *err)
+{
+    char found[PATH_MAX];
+    ssize_t len = -1;
+
+    *text = NULL;
+    if (folder_enter(folder))
+        len = readlinkat(folder->fd, name, found, sizeof(found) - 1);
+    folder_leave(folder);
+    if (len < 0)
+        return errno == EINVAL || errno == ENOENT || errno == ENOTDIR ||
+            error_set(err, "%s/%s: whether it is a link cannot be seen: %s", folder->path,
+                name, error_reason(errno));
+    found[len] = '\0';
+    *text = memory_text(found);
+    return true;
+}
+
 /* With the folder's own path and name, in the order in which a walk needs them. */
 static bool next_link(struct walk *walk, const char *name, const struct link_rule *rule,
     char **text, struct error *err)

@@ -1,10 +1,12 @@
+#include "proxy/command/cert/cert_show_configured.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "config/settings.h"
 #include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
-#include "proxy/command/cert/cert_show.h"
+#include "proxy/command/cert/cert_show_file.h"
 #include "proxy/command/command.h"
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
