@@ -176,6 +176,10 @@ const struct option_type type_count = {.name = "number",
 const struct option_type type_duration = {.name = "duration",
     .parse = duration_parse,
     .print = duration_print,
-    .size = sizeof(uint64_t)};
-const struct option_type type_size = {
-    .name = "size", .parse = size_parse, .print = size_print, .size = sizeof(uint64_t)};
+    .size = sizeof(uint64_t),
+    .has_unit = true};
+const struct option_type type_size = {.name = "size",
+    .parse = size_parse,
+    .print = size_print,
+    .size = sizeof(uint64_t),
+    .has_unit = true};

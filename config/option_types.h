@@ -28,6 +28,7 @@ struct option_type {
     void (*copy)(void *to, const void *from);
     void (*destroy)(void *field);
     size_t size;
+    bool has_unit; /* its limits are told as print() prints values */
 };
 
 extern const struct option_type type_count; /* uint32_t; words[0] means 0 */

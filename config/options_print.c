@@ -13,16 +13,11 @@ static const char *const scope_titles[] = {
     [OPTION_SERVICE] = "Of a service (in its [section]; before the first one: of all)",
 };
 
-static bool is_measured(const struct option_type *type)
-{
-    return type == &type_duration || type == &type_size;
-}
-
 static void print_range(const struct option *option, FILE *out)
 {
     const struct option_limits *limits = &option->limits;
 
-    if (!is_measured(option->type)) {
+    if (!option->type->has_unit) {
         fprintf(out, "%" PRIu64 " to %" PRIu64, limits->min, limits->max);
         return;
     }
@@ -47,7 +42,7 @@ static void print_values(const struct option *option, FILE *out)
 {
     const struct option_type *type = option->type;
 
-    if (type == &type_count || is_measured(type))
+    if (type == &type_count || type->has_unit)
         print_range(option, out);
     if (type == &type_count && option->limits.words != NULL)
         fprintf(out, " or %s", option->limits.words[0]);
@@ -59,7 +54,8 @@ static void print_values(const struct option *option, FILE *out)
         fputs("none or a path", out);
     if (type == &type_host)
         fputs("none or a host name", out);
-    if (type == &type_token || type == &type_listen || type == &type_flag || option->repeatable)
+    if (type == &type_token || type == &type_listen || type == &type_flag ||
+        option->repeatable)
         fputs(type->name, out);
     if (option->repeatable)
         fputs("; repeatable", out);
