@@ -210,6 +210,15 @@ static const int deadly[] = {
     SCMP_SYS(listen),
 };
 
+/* Before Linux 4.14 only a thread can be ended so; the last one ends the process. */
+static uint32_t deadly_action(void)
+{
+    enum { API_WITH_KILL_PROCESS = 3 };
+
+    return seccomp_api_get() >= API_WITH_KILL_PROCESS ? SCMP_ACT_KILL_PROCESS
+                                                      : SCMP_ACT_KILL_THREAD;
+}
+
 static bool allow_signer(scmp_filter_ctx filter)
 {
     int failed = 0;
@@ -217,7 +226,7 @@ static bool allow_signer(scmp_filter_ctx filter)
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-        failed |= seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
+        failed |= seccomp_rule_add(filter, deadly_action(), deadly[i], 0);
     return (failed | add_with_arguments(filter)) == 0;
 }
 

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -34,11 +36,43 @@ static bool map(struct sealed *sealed, int protection)
     return true;
 }
 
+/* Kernels before 3.17 have no memfd_create(2): a file without a name, in memory. */
+static int make_file(void)
+{
+    char name[] = "/dev/shm/wlbproxy-XXXXXX";
+    int fd = mkostemp(name, O_CLOEXEC);
+
+    if (fd >= 0)
+        (void)unlink(name);
+    return fd;
+}
+
+/* Nobody who is given the descriptor writes: by seals, or where there are none (before
+ * 3.17; one of them since 5.1) because it is open for reading only. */
+static bool seal(struct sealed *sealed)
+{
+    char path[64];
+    int readable;
+
+    if (fcntl(sealed->fd, F_ADD_SEALS, SEALS) == 0)
+        return true;
+    (void)fcntl(sealed->fd, F_ADD_SEALS, SEALS & ~F_SEAL_FUTURE_WRITE);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", sealed->fd);
+    readable = open(path, O_RDONLY | O_CLOEXEC);
+    if (readable < 0)
+        return false;
+    close(sealed->fd);
+    sealed->fd = readable;
+    return true;
+}
+
 bool sealed_make(struct sealed *sealed, size_t len, struct error *err)
 {
     sealed->bytes = NULL;
     sealed->len = len;
     sealed->fd = memfd_create("wlbproxy-generation", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (sealed->fd < 0 && errno == ENOSYS)
+        sealed->fd = make_file();
     if (sealed->fd < 0 || ftruncate(sealed->fd, (off_t)len) != 0)
         return give_up(sealed, "memory for the new generation", err);
     if (!map(sealed, PROT_READ | PROT_WRITE))
@@ -46,7 +80,7 @@ bool sealed_make(struct sealed *sealed, size_t len, struct error *err)
     /* More than RLIMIT_MEMLOCK allows may be swapped; there is no better. */
     (void)mlock(sealed->bytes, len);
     /* Not F_SEAL_WRITE: the maker must be able to wipe it. */
-    if (fcntl(sealed->fd, F_ADD_SEALS, SEALS) != 0)
+    if (!seal(sealed))
         return give_up(sealed, "sealing the new generation", err);
     return true;
 }

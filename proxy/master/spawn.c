@@ -66,23 +66,19 @@ static void close_others_on_exec(void)
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* For kernels before 3.19, which have no execveat(2): made beforehand. */
+static char program_fd_path[32];
+
 static void execute(const struct spawn *spawn)
 {
-    char path[] = "/proc/self/fd/0000000000";
-
     if (spawn->program != NULL) {
         (void)execve(spawn->program, spawn->arguments, spawn->environment);
         return;
     }
     (void)syscall(SYS_execveat, spawn->program_fd, "", spawn->arguments,
         spawn->environment, AT_EMPTY_PATH);
-    if (errno != ENOSYS)
-        return;
-    for (int at = (int)sizeof(path) - 2, fd = spawn->program_fd; path[at] != '/'; at--) {
-        path[at] = (char)('0' + fd % 10);
-        fd /= 10;
-    }
-    (void)execve(path, spawn->arguments, spawn->environment);
+    if (errno == ENOSYS)
+        (void)execve(program_fd_path, spawn->arguments, spawn->environment);
 }
 
 static _Noreturn void become(const struct spawn *spawn, volatile int *error)
@@ -127,6 +123,8 @@ int spawn_process(const struct spawn *spawn, pid_t *pid)
     volatile int error = 0;
     sigset_t all, before;
 
+    snprintf(
+        program_fd_path, sizeof(program_fd_path), "/proc/self/fd/%d", spawn->program_fd);
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
     *pid = spawn->sibling ? clone_sibling(spawn, &error) : vfork();

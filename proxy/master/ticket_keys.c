@@ -1,11 +1,26 @@
 #include "proxy/master/ticket_keys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proxy/base/error.h"
+
+/* Kernels before 3.17 have no getrandom(2). */
+static ssize_t read_device(struct ticket_key *key)
+{
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, key, sizeof(*key)) : -1;
+    int error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return got;
+}
 
 static bool random_key(struct ticket_key *key, struct error *err)
 {
@@ -14,6 +29,8 @@ static bool random_key(struct ticket_key *key, struct error *err)
     do
         got = getrandom(key, sizeof(*key), 0);
     while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == ENOSYS)
+        got = read_device(key);
     return got == (ssize_t)sizeof(*key) ||
         error_set(err, "random bytes for a ticket key: %s", strerror(errno));
 }
