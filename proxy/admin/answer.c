@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proxy/admin/exposition.h"
+#include "proxy/admin/page.h"
 #include "proxy/admin/ready.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/memory.h"
@@ -16,6 +17,7 @@ static const struct {
     const char *target;
     enum answer_path path;
 } paths[] = {
+    {"/", ANSWER_PAGE},
     {"/healthz", ANSWER_HEALTHZ},
     {"/readyz", ANSWER_READYZ},
     {"/metrics", ANSWER_METRICS},
@@ -40,26 +42,36 @@ static const char *reason_of(unsigned status)
     }
 }
 
+static const char no_page[] = "default-src 'none'; frame-ancestors 'none'";
+
 /* Nothing is kept, guessed, framed or referred to; no page has anything from elsewhere.
  */
-static void write_head(struct buffer *out, unsigned status, const char *type, size_t len)
+static void write_head(
+    struct buffer *out, unsigned status, const char *type, const char *policy, size_t len)
 {
     buffer_printf(out,
         "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
         "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+        "Content-Security-Policy: %s\r\n"
         "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
         "%sConnection: close\r\n\r\n",
-        status, reason_of(status), type, len,
+        status, reason_of(status), type, len, policy,
         status == 405 ? "Allow: GET, HEAD\r\n" : "");
 }
 
 static void write_body(struct buffer *out, const struct answer_request *request,
     unsigned status, const char *type, const struct buffer *body)
 {
-    write_head(out, status, type, buffer_len(body));
+    write_head(out, status, type, no_page, buffer_len(body));
     if (!request->to_head)
         buffer_append(out, buffer_data(body), buffer_len(body));
+}
+
+static void write_page(struct buffer *out, const struct answer_request *request)
+{
+    write_head(out, 200, "text/html; charset=utf-8", page_policy, page_len);
+    if (!request->to_head)
+        buffer_append(out, page, page_len);
 }
 
 /* "Accept: application/openmetrics-text;version=1.0.0;q=0.5,...": Prometheus prefers it
@@ -94,7 +106,7 @@ struct answer_request answer_request_of(const struct head *head)
 bool answer_needs_status(const struct answer_request *request)
 {
     return !request->other_method && request->path != ANSWER_NOT_FOUND &&
-        request->path != ANSWER_HEALTHZ;
+        request->path != ANSWER_PAGE && request->path != ANSWER_HEALTHZ;
 }
 
 static void write_readyz(struct buffer *out, const struct answer_request *request,
@@ -163,7 +175,9 @@ void answer_write(struct buffer *out, const struct answer_request *request,
         write_text(out, request, 405, "GET and HEAD are what there is\n");
     else if (request->path == ANSWER_NOT_FOUND)
         write_text(out, request, 404,
-            "there are /metrics, /healthz, /readyz and /status.json\n");
+            "there are /, /metrics, /healthz, /readyz and /status.json\n");
+    else if (request->path == ANSWER_PAGE)
+        write_page(out, request);
     else if (request->path == ANSWER_HEALTHZ)
         write_text(out, request, 200, "ok\n");
     else if (request->path == ANSWER_READYZ)

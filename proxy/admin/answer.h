@@ -14,6 +14,7 @@ struct head;
 
 enum answer_path {
     ANSWER_NOT_FOUND,
+    ANSWER_PAGE, /* /: the status page for people */
     ANSWER_HEALTHZ,
     ANSWER_READYZ,
     ANSWER_METRICS,

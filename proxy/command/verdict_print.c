@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "proxy/command/print.h"
-#include "proxy/command/verdict.h"
+#include "proxy/command/verdict_print.h"
 
 enum { RELEASES_MAX = 8, COMMANDS_MAX = 8 };
 

@@ -18,6 +18,7 @@
 #include "proxy/master/plan.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
+#include "proxy/master/verdict.h"
 
 struct generation_sum {
     uint32_t id;
@@ -395,6 +396,7 @@ json_t *status_json(const struct master *m, struct worker_stats *const *reports,
     set_disk(status, services, current->plan, disk);
     add_backends(services, m, reports);
     describe_trust(services, current->plan);
+    json_object_set_new(status, "xenserver", verdicts_for(current->plan, NULL));
     json_object_set_new(status, "services", services);
     set_sums(status, m, reports);
     return status;

@@ -12,6 +12,7 @@ import pytest
 
 from frame.client import Tls, get
 from frame.ports import free_port
+from frame.processes import gone
 from frame.wait import wait_until
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -280,6 +281,11 @@ def test_an_upgrade_brings_its_own(start_admin):
     proxy = start_admin()
     (before,) = proxy.children("admin")
     proxy.signal(signal.SIGUSR2)
-    proxy.wait_for("admin_listens", count=2, timeout=30)
-    assert not os.path.exists(f"/proc/{before}") or before not in proxy.children("admin")
-    assert Answer(proxy.admin_port, "/readyz").status == 200
+    successor = int(proxy.wait_for("upgraded")["successor"])
+    try:
+        proxy.wait_for("admin_listens", count=2, timeout=30)
+        wait_until(lambda: gone(before), "the old one has ended")
+        assert Answer(proxy.admin_port, "/readyz").status == 200
+    finally:
+        os.kill(successor, signal.SIGTERM)
+        wait_until(lambda: gone(successor), "it has ended")

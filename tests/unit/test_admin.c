@@ -223,6 +223,8 @@ static void each_path_has_its_answer(void **state)
             "200 OK", "application/openmetrics-text; version=1.0.0", false},
         {"GET /metrics HTTP/1.1", "503 Service Unavailable", "master does not", true},
         {"GET /status.json HTTP/1.1", "200 OK", "\"generation\":3", false},
+        {"GET / HTTP/1.1", "200 OK", "script-src 'sha256-", true},
+        {"GET / HTTP/1.1", "200 OK", "<!doctype html>", true},
         {"GET /nothing HTTP/1.1", "404 Not Found", "there are", false},
         {"GET /metricsx HTTP/1.1", "404 Not Found", "there are", false},
         {"DELETE /metrics HTTP/1.1", "405 Method Not Allowed", "Allow: GET, HEAD", false},

@@ -15,7 +15,8 @@
 #include "proxy/command/candidate.h"
 #include "proxy/command/print.h"
 #include "proxy/command/summary.h"
-#include "proxy/command/verdict.h"
+#include "proxy/command/verdict_print.h"
+#include "proxy/master/verdict.h"
 #include "proxy/master/describe.h"
 
 struct cert_check {

@@ -25,7 +25,8 @@
 #include "proxy/command/cert/cert_pool.h"
 #include "proxy/command/cert/remote.h"
 #include "proxy/command/print.h"
-#include "proxy/command/verdict.h"
+#include "proxy/command/verdict_print.h"
+#include "proxy/master/verdict.h"
 
 enum { FILE_NAME_MAX = 128 };
 

@@ -11,7 +11,8 @@
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/command/cert/cert_say.h"
 #include "proxy/command/print.h"
-#include "proxy/command/verdict.h"
+#include "proxy/command/verdict_print.h"
+#include "proxy/master/verdict.h"
 
 /* Where the files for the pool are written; nothing is ever overwritten in it. */
 #define POOL_FOLDER "wlb-pool"

@@ -7,13 +7,14 @@
  * be in the pool, as if the administrator had put it there; "" if it is not in the file,
  * or if the installed ones were given. "file_name" is what export-for-pool calls it.
  */
-#ifndef WLBPROXY_COMMAND_VERDICT_H
-#define WLBPROXY_COMMAND_VERDICT_H
+#ifndef WLBPROXY_MASTER_VERDICT_H
+#define WLBPROXY_MASTER_VERDICT_H
 
 #include <stdbool.h>
 
 #include <jansson.h>
-#include <openssl/types.h>
+
+#include "certstore/certificate.h"
 
 struct plan;
 struct stack_st_X509;
@@ -34,8 +35,5 @@ void verdicts_add(json_t *verdicts, const struct verdict_question *question);
 json_t *verdicts_for(const struct plan *plan, const char *address);
 
 bool verdicts_are_good(const json_t *verdicts);
-void verdicts_print(const json_t *verdicts);
-/* What to type in the pool; false if there is nothing to type. */
-bool verdicts_print_commands(const json_t *verdicts);
 
 #endif

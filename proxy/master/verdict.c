@@ -1,11 +1,8 @@
-#include "proxy/command/verdict.h"
+#include "proxy/master/verdict.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#include <openssl/evp.h>
-#include <openssl/x509.h>
 
 #include "certstore/certificate.h"
 #include "certstore/credential.h"
