@@ -24,7 +24,8 @@ enum endpoint_use { ENDPOINT_ACCEPT, ENDPOINT_CONNECT };
 /* Syntax only, no resolver: for the configuration parser. */
 bool endpoint_check(const char *text, enum endpoint_use use, struct error *err);
 
-/* Resolves; may ask the system's resolver (blocks: master only, never a worker). Fills at
+/* Resolves; may ask the system's resolver, which blocks and reads what the network
+ * says: a name is for the helper alone (helper.h). Fills at
  * most `max` endpoints in the resolver's order and returns how many; 0 and err if none. A
  * bare port accepts on [::] dual-stack where IPv6 exists, else on 0.0.0.0. */
 size_t endpoint_resolve(const char *text, enum endpoint_use use, struct endpoint *list,

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "proxy/command/command.h"
+#include "proxy/master/helper.h"
 
 /* One that is closed would become the next file we open, and what is said be written
  * there: into a key, or libuv's own pipe. */
@@ -19,5 +20,7 @@ static void hold_standard_descriptors(void)
 int main(int argc, char **argv)
 {
     hold_standard_descriptors();
+    if (helper_is_meant(argv[0]))
+        return helper_main();
     return command_dispatch(argc, argv);
 }

@@ -70,6 +70,8 @@ enum {
     SIZE_FILES = 8, /* until version 3 */
     SIZE_PORTS = 16, /* 4 and 5 */
     SIZE_SCOPES = 24,
+    READ_FILE = 1 << 2,
+    READ_FOLDER = 1 << 3,
     BIND_TCP = 1,
     SCOPE_ABSTRACT_UNIX = 1,
     SCOPE_SIGNAL = 2,
@@ -84,10 +86,11 @@ static unsigned file_rights(long version)
     return counts[version < last ? version : last];
 }
 
-static bool restrict_to_nothing(long version)
+static bool restrict_to(enum no_files which, long version)
 {
+    const uint64_t all = (UINT64_C(1) << file_rights(version)) - 1;
     const struct ruleset ruleset = {
-        .files = (UINT64_C(1) << file_rights(version)) - 1,
+        .files = which == NO_FILES ? all : all & ~(uint64_t)(READ_FILE | READ_FOLDER),
         .ports = BIND_TCP,
         .scopes = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL,
     };
@@ -102,12 +105,12 @@ static bool restrict_to_nothing(long version)
     return restricted;
 }
 
-void no_files_landlock(char *how, size_t size)
+void no_files_landlock(enum no_files which, char *how, size_t size)
 {
     long version =
         syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_VERSION);
 
-    if (version > 0 && restrict_to_nothing(version))
+    if (version > 0 && restrict_to(which, version))
         snprintf(how, size, "Landlock %ld", version);
     else
         snprintf(how, size, "no Landlock (%s)", strerror(errno));

@@ -20,6 +20,7 @@ enum { NO_FILES_TEXT_MAX = 160 };
 void no_files_empty_root(char *how, size_t size);
 
 /* After privileges_freeze(). */
-void no_files_landlock(char *how, size_t size);
+enum no_files { NO_FILES, NO_FILES_READ_ONLY };
+void no_files_landlock(enum no_files which, char *how, size_t size);
 
 #endif

@@ -206,7 +206,6 @@ static const int deadly[] = {
     SCMP_SYS(setresgid),
     SCMP_SYS(setgroups),
     SCMP_SYS(capset),
-    SCMP_SYS(bind),
     SCMP_SYS(listen),
 };
 
@@ -219,15 +218,28 @@ static uint32_t deadly_action(void)
                                                       : SCMP_ACT_KILL_THREAD;
 }
 
+static int kill_for(scmp_filter_ctx filter)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+        failed |= seccomp_rule_add(filter, deadly_action(), deadly[i], 0);
+    return failed;
+}
+
+static bool allow_helper(scmp_filter_ctx filter)
+{
+    return kill_for(filter) == 0;
+}
+
 static bool allow_signer(scmp_filter_ctx filter)
 {
     int failed = 0;
 
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-        failed |= seccomp_rule_add(filter, deadly_action(), deadly[i], 0);
-    return (failed | add_with_arguments(filter)) == 0;
+    failed |= seccomp_rule_add(filter, deadly_action(), SCMP_SYS(bind), 0);
+    return (failed | kill_for(filter) | add_with_arguments(filter)) == 0;
 }
 
 static bool allow_worker(scmp_filter_ctx filter)
@@ -292,8 +304,11 @@ bool sandbox_enter(enum sandbox_kind kind, struct error *err)
         [SANDBOX_WORKER_WITH_UNIX] = allow_worker_with_unix,
         [SANDBOX_SIGNER] = allow_signer,
         [SANDBOX_ADMIN] = allow_admin,
+        [SANDBOX_HELPER] = allow_helper,
     };
+    const uint32_t otherwise =
+        kind == SANDBOX_HELPER ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
 
     return sandbox_exemption() != NULL ||
-        install(SCMP_ACT_ERRNO(EPERM), fills[kind], err);
+        install(otherwise, fills[kind], err);
 }

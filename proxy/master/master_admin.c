@@ -12,6 +12,7 @@
 #include "proxy/ipc/sealed_memory.h"
 #include "proxy/ipc/wire.h"
 #include "proxy/ipc/worker_setup.h"
+#include "proxy/master/helper.h"
 #include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
@@ -45,20 +46,22 @@ static bool open_path(struct master_admin *a, const char *path, struct error *er
     return a->path_fd >= 0;
 }
 
-static bool open_address(struct master_admin *a, const char *text, struct error *err)
+static bool open_address(struct master *m, const char *text, struct error *err)
 {
     struct endpoint endpoint;
 
-    return endpoint_resolve(text, ENDPOINT_ACCEPT, &endpoint, 1, err) > 0 &&
-        sockets_open(&a->sockets, &endpoint, 1, err);
+    return helper_resolve(&m->identity, text, ENDPOINT_ACCEPT, &endpoint, 1,
+               HELPER_DEADLINE, err) > 0 &&
+        sockets_open(&m->admin.sockets, &endpoint, 1, err);
 }
 
-static bool open_socket(struct master_admin *a, const char *text, struct error *err)
+static bool open_socket(struct master *m, const char *text, struct error *err)
 {
+    struct master_admin *a = &m->admin;
     const size_t prefix = sizeof(unix_prefix) - 1;
     bool opened = strncmp(text, unix_prefix, prefix) == 0
         ? open_path(a, text + prefix, err)
-        : open_address(a, text, err);
+        : open_address(m, text, err);
 
     if (!opened)
         return false;
@@ -213,7 +216,7 @@ void master_admin_update(struct master *m)
         a->failure_told = false;
     }
     if (a->address == NULL && !off) {
-        if (open_socket(a, wanted, &err))
+        if (open_socket(m, wanted, &err))
             log_info("event=admin_listens address=%s", a->address);
         else
             log_failure(m, &err);

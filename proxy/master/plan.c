@@ -15,6 +15,7 @@
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 #include "proxy/ipc/log_files.h"
+#include "proxy/master/helper.h"
 #include "proxy/master/plan_backends.h"
 #include "proxy/master/plan_tls.h"
 #include "proxy/master/sockets.h"
@@ -56,9 +57,10 @@ static bool load_credential(struct plan_service *service,
 }
 
 static bool load_service(struct plan_service *service,
-    const struct service_settings *settings, struct findings *findings, struct error *err)
+    const struct service_settings *settings, const struct identity *identity,
+    struct findings *findings, struct error *err)
 {
-    if (!plan_backends_resolve(service, settings, findings, err))
+    if (!plan_backends_resolve(service, settings, identity, findings, err))
         return false;
     service->credentials =
         memory_array(settings->cert.count, sizeof(*service->credentials));
@@ -82,7 +84,7 @@ static bool load_services(struct plan *plan, struct findings *findings, struct e
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         const struct service_settings *settings = &plan->settings->services[i];
 
-        if (!load_service(&plan->services[i], settings, findings, err))
+        if (!load_service(&plan->services[i], settings, &plan->identity, findings, err))
             return error_context(err, "service %s", settings->name);
     }
     return true;
@@ -142,8 +144,8 @@ static bool plan_service_listeners(struct plan *plan, uint32_t service, struct e
     struct endpoint addresses[ADDRESSES_MAX];
 
     for (size_t i = 0; i < accept->count; i++) {
-        size_t found = endpoint_resolve(
-            accept->items[i], ENDPOINT_ACCEPT, addresses, ADDRESSES_MAX, err);
+        size_t found = helper_resolve(&plan->identity, accept->items[i], ENDPOINT_ACCEPT,
+            addresses, ADDRESSES_MAX, HELPER_DEADLINE, err);
 
         if (found == 0)
             return error_context(err, "accept");

@@ -9,6 +9,7 @@
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 #include "proxy/ipc/addresses.h"
+#include "proxy/master/helper.h"
 #include "proxy/master/plan.h"
 
 enum { BACKENDS_MAX = ADDRESSES_COUNT_MAX };
@@ -31,7 +32,8 @@ static void add_unresolved(
 }
 
 bool plan_backends_resolve(struct plan_service *service,
-    const struct service_settings *settings, struct findings *findings, struct error *err)
+    const struct service_settings *settings, const struct identity *identity,
+    struct findings *findings, struct error *err)
 {
     struct endpoint list[BACKENDS_MAX];
 
@@ -42,8 +44,8 @@ bool plan_backends_resolve(struct plan_service *service,
 
         if (!connect_line_parse(settings->connect.items[line], &written, err))
             return error_context(err, "connect");
-        found =
-            endpoint_resolve(written.address, ENDPOINT_CONNECT, list, BACKENDS_MAX, err);
+        found = helper_resolve(identity, written.address, ENDPOINT_CONNECT, list,
+            BACKENDS_MAX, HELPER_DEADLINE, err);
         if (found == 0 && !endpoint_is_name(written.address, ENDPOINT_CONNECT))
             return error_context(err, "connect");
         if (found == 0)

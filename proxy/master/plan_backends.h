@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 struct addresses;
+struct identity;
 struct error;
 struct findings;
 struct plan;
@@ -15,8 +16,8 @@ struct service_settings;
 
 /* A name that cannot be resolved is a warning: its line has no address so far. */
 bool plan_backends_resolve(struct plan_service *service,
-    const struct service_settings *settings, struct findings *findings,
-    struct error *err);
+    const struct service_settings *settings, const struct identity *identity,
+    struct findings *findings, struct error *err);
 
 /* The addresses that the first line with that text has. */
 void plan_backends_get(const struct plan *plan, struct addresses *addresses);

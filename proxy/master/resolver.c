@@ -10,6 +10,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
+#include "proxy/master/helper.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/plan_backends.h"
 #include "proxy/master/release.h"
@@ -111,8 +112,9 @@ static void on_resolve(struct work *work)
     for (size_t i = 0; i < r->count; i++) {
         struct addresses *found = &r->lookups[i].found;
 
-        found->count = endpoint_resolve(r->lookups[i].line.address, ENDPOINT_CONNECT,
-            found->list, ADDRESSES_COUNT_MAX, &r->lookups[i].err);
+        found->count =
+            helper_resolve(&r->identity, r->lookups[i].line.address, ENDPOINT_CONNECT,
+                found->list, ADDRESSES_COUNT_MAX, HELPER_DEADLINE, &r->lookups[i].err);
     }
 }
 
@@ -207,6 +209,7 @@ static void resolve(struct resolver *r)
     list_names(r, current_plan(r));
     if (r->count == 0)
         return;
+    r->identity = current_plan(r)->identity;
     r->state = RESOLVER_BUSY;
     r->work = (struct work){.run = on_resolve, .done = on_resolved};
     task_queue_add(&r->tasks, &r->work);

@@ -2,8 +2,8 @@
  * resolver.h - the names in `connect` are resolved again every resolve_interval, and what
  * has changed is told to the workers: no generation of its own, and no connection ends.
  *
- * getaddrinfo() runs on a thread of its own, so that a name server that does not answer
- * holds up neither supervision nor a reload. A name that cannot be resolved keeps the
+ * A helper (helper.h) asks the resolver, and a thread waits for it, so that a name server
+ * that does not answer holds up neither supervision nor a reload. A name that cannot be resolved keeps the
  * addresses that are known, and is tried again sooner.
  */
 #ifndef WLBPROXY_MASTER_RESOLVER_H
@@ -14,6 +14,7 @@
 
 #include <uv.h>
 
+#include "proxy/base/privileges.h"
 #include "proxy/master/task_queue.h"
 
 struct child;
@@ -29,6 +30,7 @@ struct resolver {
     struct work work;
     struct lookup *lookups; /* one for each name; the thread's while it is busy */
     size_t count;
+    struct identity identity; /* whom the helper becomes */
     enum { RESOLVER_IDLE, RESOLVER_BUSY, RESOLVER_STOPPED } state;
 };
 

@@ -8,6 +8,8 @@
 /* Beginnings of "NAME=value". */
 static const char *const wanted[] = {
     "TZ=",
+    "RES_OPTIONS=", /* resolver(5): the helper's */
+    "LOCALDOMAIN=",
     "LD_LIBRARY_PATH=",
     "LD_PRELOAD=",
     "GLIBC_TUNABLES=",

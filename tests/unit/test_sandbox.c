@@ -518,7 +518,7 @@ static enum outcome try_landlock(void)
     int version;
 
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    no_files_landlock(how, sizeof(how));
+    no_files_landlock(NO_FILES, how, sizeof(how));
     if (sscanf(how, "Landlock %d", &version) != 1) {
         print_message("%s\n", how);
         return NO_FILTER;

@@ -1,0 +1,9 @@
+/*
+ * helper_name.h - the name by which the helper is executed. Inside helper*.c only.
+ */
+#ifndef WLBPROXY_MASTER_HELPER_NAME_H
+#define WLBPROXY_MASTER_HELPER_NAME_H
+
+#define HELPER_NAME "wlbproxy-helper"
+
+#endif
