@@ -36,7 +36,8 @@ static struct buffer *add(
     if (hello->count == FORGING_EXTENSIONS_MAX)
         return NULL;
     extension = &hello->extensions[hello->count++];
-    extension->type = type;
+    /* Its place may have been another's. */
+    *extension = (struct forging_extension){.type = type};
     buffer_append(&extension->body, body, len);
     return &extension->body;
 }

@@ -66,6 +66,7 @@ static void nothing_follows_close_notify(void **state)
         forge(99, "what?", 5);
         assert_int_equal(server.last, TLS_FAILED);
         assert_int_equal(buffer_len(&server.out), 0);
+        assert_int_equal(server.tls->alert_sent, -1); /* nor is it said that one was */
         disconnect();
     }
 }
