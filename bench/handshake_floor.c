@@ -340,7 +340,7 @@ static void print_floors_of(enum engine_choice choice, double seconds, const cha
     if (choice != ENGINE_AUTO || engine_is_batched()) {
         print_floor(seconds, part, false);
 #ifdef WLB_TLS_NATIVE
-        if (engine_seals_records())
+        if (engine_supports_native())
             print_floor(seconds, part, true);
 #endif
     }

@@ -160,11 +160,6 @@ void engine_abandon(SSL *ssl)
 {
     if (!SSL_want_async(ssl))
         return;
-    operations_refuse(true);
-    while (SSL_want_async(ssl)) {
-        if (SSL_do_handshake(ssl) == 1)
-            break;
-    }
-    operations_refuse(false);
+    operations_end_handshake(ssl);
     ERR_clear_error();
 }

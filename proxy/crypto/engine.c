@@ -220,7 +220,7 @@ OSSL_LIB_CTX *engine_libctx(void)
     return engine.libctx;
 }
 
-bool engine_seals_records(void)
+bool engine_supports_native(void)
 {
     return engine.has_tools;
 }
@@ -292,9 +292,9 @@ bool engine_signer_is_busy(void)
     return signing_remote_pending(false) - signing_remote_pending(true) >= SIGNER_BUSY;
 }
 
-void engine_hurry(bool on)
+int engine_handshake(SSL *ssl, bool urgent)
 {
-    operations_hurry(on);
+    return operations_handshake(ssl, urgent);
 }
 
 /* OpenSSL keeps the 32 KiB stack of every session that ever paused for the next one:

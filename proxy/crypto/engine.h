@@ -72,9 +72,9 @@ void engine_abandon(SSL *ssl);
 bool engine_is_batched(void);
 /* Sessions may report that they await a key operation. */
 bool engine_may_pause(void);
-/* There is what the native TLS engine needs: always, but with validated modules (FIPS).
- */
-bool engine_seals_records(void);
+/* There are the digests, ciphers and groups of keys that the native TLS engine needs:
+ * always, except in FIPS mode. */
+bool engine_supports_native(void);
 /* One line for the log and `status`: "batched (crypto_mb 1.0.11: P-384, P-256, ...)", or
  * "openssl, P-384 of our own (no AVX-512 IFMA on this CPU)", or "openssl (as
  * configured)". */
@@ -90,10 +90,12 @@ size_t engine_pending(void);
 size_t engine_pending_urgent(void);
 size_t engine_fullest(bool urgent_only); /* most of one kind: 8 fill a batch */
 size_t engine_run(void);
-/* What sessions need that go on between engine_hurry(true) and (false) is done before the
- * rest; engine_run_urgent(): nothing else is. */
-void engine_hurry(bool on);
+/* As engine_run(), of the urgent operations alone. */
 size_t engine_run_urgent(void);
+
+/* SSL_do_handshake(). The key operations of an urgent handshake are done before those of
+ * others. */
+int engine_handshake(SSL *ssl, bool urgent);
 
 /* What waits for the signer leaves by `flush`, called by engine_flush(): once a turn of
  * the loop, before it waits. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include <openssl/async.h>
+#include <openssl/ssl.h>
 
 #include "proxy/crypto/signing_remote.h"
 
@@ -35,8 +36,10 @@ static struct queue {
     size_t len, urgent; /* the first so many are urgent */
 } queues[OPERATION_KINDS];
 static size_t waiting, urgents, paused, paused_peak;
-static bool hurry;
-static bool refusing;
+/* Of the session whose job runs: OpenSSL passes a job no argument of ours. */
+static struct {
+    bool urgent, gives_up;
+} session;
 
 void operations_start(const struct multibuffer *multibuffer)
 {
@@ -120,18 +123,18 @@ static void run(struct operation *const batch[], size_t count)
     }
 }
 
-static void enqueue(struct operation *operation)
+static void enqueue(struct operation *operation, bool urgent)
 {
     struct queue *queue = &queues[operation->kind];
     struct list *next = &queue->list;
 
     operation->done = false;
-    operation->urgent = hurry;
+    operation->urgent = urgent;
     if (operation->kind == OPERATION_REMOTE_SIGN) {
         signing_remote_submit(operation);
         return;
     }
-    if (hurry) {
+    if (urgent) {
         for (size_t i = 0; i <= queue->urgent; i++)
             next = next->next;
         queue->urgent++;
@@ -181,14 +184,14 @@ static void await(struct operation *operation, ASYNC_JOB *job)
 {
     operation->owner = ASYNC_get_wait_ctx(job);
     operation->told = operation->owner != NULL ? tell_session : NULL;
-    enqueue(operation);
+    enqueue(operation, session.urgent);
     while (!operation->done) {
         paused++;
         if (paused > paused_peak)
             paused_peak = paused;
         (void)ASYNC_pause_job();
         paused--;
-        if (refusing)
+        if (session.gives_up)
             give_up(operation);
     }
 }
@@ -197,7 +200,7 @@ bool operation_perform(struct operation *operation)
 {
     ASYNC_JOB *job = ASYNC_get_current_job();
 
-    if (refusing)
+    if (session.gives_up)
         return false;
     /* Without batches nobody would run what waits, but the signer answers. */
     if (job != NULL && (library != NULL || operation->kind == OPERATION_REMOTE_SIGN)) {
@@ -211,13 +214,13 @@ bool operation_perform(struct operation *operation)
     return operation_succeeded(operation);
 }
 
-void operation_submit(struct operation *operation)
+void operation_submit(struct operation *operation, bool urgent)
 {
     void (*told)(struct operation *) = operation->told;
 
     list_init(&operation->waiting);
     if (library != NULL || operation->kind == OPERATION_REMOTE_SIGN) {
-        enqueue(operation);
+        enqueue(operation, urgent);
         return;
     }
     operation->told = NULL;
@@ -231,9 +234,22 @@ bool operation_succeeded(const struct operation *operation)
                                         : operation->job.signing.ok;
 }
 
-void operations_hurry(bool on)
+int operations_handshake(SSL *ssl, bool urgent)
 {
-    hurry = on;
+    int result;
+
+    session.urgent = urgent;
+    result = SSL_do_handshake(ssl);
+    session.urgent = false;
+    return result;
+}
+
+void operations_end_handshake(SSL *ssl)
+{
+    session.gives_up = true;
+    while (SSL_want_async(ssl) && SSL_do_handshake(ssl) != 1)
+        ;
+    session.gives_up = false;
 }
 
 size_t operations_urgent(void)
@@ -326,9 +342,4 @@ size_t operations_run(bool urgent_only)
         (void)run_some(signed_last, urgent_only);
     }
     return waiting;
-}
-
-void operations_refuse(bool refuse)
-{
-    refusing = refuse;
 }

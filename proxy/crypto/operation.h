@@ -51,16 +51,14 @@ void operations_start(const struct multibuffer *library);
 /* Whether we have anything better for it than OpenSSL. */
 bool operation_is_ours(enum operation_kind kind);
 
-/* Those that come between the two are done before others. */
-void operations_hurry(bool on);
-
 /* Returns when it is done, perhaps after a pause: the operation and all it points to live
  * on the paused stack meanwhile. False if it failed. */
 bool operation_perform(struct operation *operation);
 
 /* The operation and all it points to stay where they are until it is `done`, which it may
- * be at once: then nobody is told. Or until it is withdrawn. */
-void operation_submit(struct operation *operation);
+ * be at once: then nobody is told. Or until it is withdrawn. An urgent one is done before
+ * those that are not. */
+void operation_submit(struct operation *operation, bool urgent);
 void operation_withdraw(struct operation *operation);
 bool operation_succeeded(const struct operation *operation); /* of one that is done */
 
@@ -77,7 +75,10 @@ void operations_forget_peak(void);
  * kind that derives or of each that signs, in turn. Returns how many still wait. */
 size_t operations_run(bool urgent_only);
 
-/* Between the two, operations give up instead of waiting. */
-void operations_refuse(bool refuse);
+/* SSL_do_handshake(); what it has performed is urgent, or is not. */
+int operations_handshake(SSL *ssl, bool urgent);
+/* Ends a handshake that has paused: its operations give up instead of waiting. No-op for
+ * any other session. */
+void operations_end_handshake(SSL *ssl);
 
 #endif

@@ -108,7 +108,7 @@ const struct signing_key *engine_signing_key(EVP_PKEY *key)
         return known_kind(adopted(key), key);
     if (engine_is_batched())
         return adopted(key);
-    return engine_seals_records() ? alone(key) : NULL;
+    return engine_supports_native() ? alone(key) : NULL;
 }
 
 const struct signing_key *engine_private_key(EVP_PKEY *key, EVP_PKEY **holder)

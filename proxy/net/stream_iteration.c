@@ -20,12 +20,12 @@ static void go_on(struct scheduled_handshake *h, bool urgent)
 {
     struct stream *s = stream_of(h);
 
-    engine_hurry(urgent);
+    if (s->tls != NULL)
+        tls_set_urgent(s->tls, urgent);
     if (s->tls == NULL || !tls_awaits_keys(s->tls))
         stream_read(s);
     else
         stream_decrypt(s);
-    engine_hurry(false);
     stream_await_peer(s);
     stream_touch(s); /* to be read from again: more may have come meanwhile */
 }

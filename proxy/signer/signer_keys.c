@@ -210,7 +210,7 @@ bool signer_keys_begin(struct signer_task *task)
             scheme->kind == SIGNATURE_PSS))
         return true;
     task->request.operation.told = NULL;
-    operation_submit(&task->request.operation);
+    operation_submit(&task->request.operation, false);
     if (!task->request.operation.done)
         return false;
     signer_keys_end(task);

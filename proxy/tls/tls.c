@@ -229,6 +229,11 @@ void tls_end(struct tls *tls)
         tls->engine->end(tls);
 }
 
+void tls_set_urgent(struct tls *tls, bool urgent)
+{
+    tls->urgent = urgent;
+}
+
 bool tls_is_untouched(const struct tls *tls)
 {
     return !tls->open && tls->in_len == 0 && buffer_len(&tls->hello) == 0;

@@ -63,6 +63,10 @@ void tls_free(struct tls *tls); /* may still write to `out` */
 void tls_feed(struct tls *tls, const char *data, size_t len);
 void tls_keep(struct tls *tls);
 
+/* The key operations of this session's handshake, from now on, are done before those of
+ * others, or are not. At first they are not. */
+void tls_set_urgent(struct tls *tls, bool urgent);
+
 /* Plaintext bytes (> 0) or one of the codes above. Room for a record: 32 KiB do. */
 int tls_read(struct tls *tls, char *plain, size_t capacity);
 

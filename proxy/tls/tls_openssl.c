@@ -133,7 +133,7 @@ static int handshake(struct tls *tls)
 
     ERR_clear_error();
     tls->keys_ready = false;
-    result = SSL_do_handshake(ssl);
+    result = engine_handshake(ssl, tls->urgent);
     if (result != 1)
         return judge(tls, result);
     /* A job for each read and write would cost more than it could ever gain. */

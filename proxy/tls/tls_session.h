@@ -68,6 +68,7 @@ struct tls {
     uint32_t allowance_bytes;
     struct tls_negotiated *outcome; /* NULL: not open yet */
 
+    bool urgent; /* see tls_set_urgent() */
     bool recognised, answered, open, ended, dead, awaiting, keys_ready, flooded;
     bool proxy_protocol; /* came in place of TLS */
     int alert_received, alert_sent; /* -1: none */

@@ -88,7 +88,7 @@ static void start(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct handshake_output output = {
-        on_messages, on_change_cipher_spec, on_keys, on_keys, on_told};
+        on_messages, on_change_cipher_spec, on_keys, on_keys, on_told, false};
     struct hello hello;
     struct handshake *handshake;
 

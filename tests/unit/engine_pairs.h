@@ -30,7 +30,7 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 struct pair {
     SSL *server, *client;
-    bool awaits_keys;
+    bool awaits_keys, urgent;
     int failures;
 };
 
@@ -137,7 +137,7 @@ static inline void step(struct pair *pair)
     (void)SSL_do_handshake(pair->client);
     if (pair->awaits_keys)
         return;
-    result = SSL_do_handshake(pair->server);
+    result = engine_handshake(pair->server, pair->urgent);
     if (SSL_get_error(pair->server, result) == SSL_ERROR_WANT_ASYNC)
         pair->awaits_keys = true;
     else if (SSL_get_error(pair->server, result) == SSL_ERROR_SSL)

@@ -11,7 +11,7 @@
 /* Around a group of tests, with batches and without. */
 static inline int start_own_sealing_engine(void **state)
 {
-    return start_own_engine(state) == 0 && engine_seals_records() ? 0 : -1;
+    return start_own_engine(state) == 0 && engine_supports_native() ? 0 : -1;
 }
 
 /* The keys hold on to the engine they were used with. */

@@ -158,8 +158,11 @@ static void on_told(struct handshake_output *output)
 static void rig_open(const char *options, const char *kind)
 {
     memset(&rig, 0, sizeof(rig));
-    rig.output = (struct handshake_output){
-        on_messages, on_change_cipher_spec, on_keys_in, on_keys_out, on_told};
+    rig.output = (struct handshake_output){.messages = on_messages,
+        .change_cipher_spec = on_change_cipher_spec,
+        .keys_in = on_keys_in,
+        .keys_out = on_keys_out,
+        .told = on_told};
     service_engine = "native";
     service_make(&rig.service, "wlb", options, kind);
     rig.clients = SSL_CTX_new(TLS_client_method());

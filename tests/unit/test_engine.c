@@ -107,10 +107,9 @@ static void what_is_urgent_is_done_first_and_if_need_be_alone(void **state)
     for (size_t p = 0; p < PEERS; p++)
         open_pair(&pairs[p], server, client);
     for (size_t p = 0; p < 5; p++) {
-        engine_hurry(p == 2 || p == 3);
+        pairs[p].urgent = p == 2 || p == 3;
         step(&pairs[p]);
     }
-    engine_hurry(false);
     assert_int_equal(engine_pending(), 5);
     assert_int_equal(engine_pending_urgent(), 2);
     assert_int_equal(engine_fullest(false), 5);
@@ -191,7 +190,7 @@ static void submit(struct operation *operation, enum operation_kind kind,
 {
     *operation = (struct operation){.kind = kind,
         .job.exchange = {.own = &keys[0], .peer = &keys[1], .secret = secret}};
-    operation_submit(operation);
+    operation_submit(operation, false);
 }
 
 /* However many come of another kind. */

@@ -54,10 +54,11 @@ static int step(struct pair *pair)
     return event;
 }
 
-static void begin_pair(struct pair *pair, int version, const char *group)
+static void begin_pair(struct pair *pair, int version, const char *group, bool urgent)
 {
     memset(pair, 0, sizeof(*pair));
     pair->tls = tls_server((struct tls_context *)server_context, &pair->out);
+    tls_set_urgent(pair->tls, urgent);
     pair->client = SSL_new(client.context);
     SSL_set_max_proto_version(pair->client, version);
     assert_int_equal(SSL_set1_groups_list(pair->client, group), 1);
@@ -106,10 +107,8 @@ static void established_sessions_leave_the_limit(void **state)
 
         open_service(keys[round / 6]);
         for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++) {
-            engine_hurry(i % 4 == 3);
-            begin_pair(&pairs[i], version, groups[round / 2 % 3]);
+            begin_pair(&pairs[i], version, groups[round / 2 % 3], i % 4 == 3);
         }
-        engine_hurry(false);
         for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i += 5)
             end_pair(&pairs[i]);
         (void)engine_run();
@@ -150,7 +149,7 @@ static void contexts_go_amid_a_handshake(void **state)
         open_service(keys[i / 2]);
         EVP_PKEY *chosen = service_key(keys[i / 2]);
         struct service old = service;
-        begin_pair(&pair, version, "P-256");
+        begin_pair(&pair, version, "P-256", false);
         open_service("P-384");
         context_supersede(old.context, service.context);
         service_destroy(&old);
@@ -175,7 +174,7 @@ static void a_successor_goes_amid_a_handshake(void **state)
         EVP_PKEY *chosen = service_key(keys[i / 2]);
         context_supersede(old.context, second.context);
         server_context = old.context;
-        begin_pair(&pair, version, "X25519:P-256");
+        begin_pair(&pair, version, "X25519:P-256", false);
         open_service("P-384");
         context_supersede(old.context, service.context); /* lets go of the second */
         service_destroy(&second);
@@ -195,7 +194,7 @@ static void ticket_keys_go_amid_a_handshake(void **state)
         struct pair pair;
 
         open_service("P-256");
-        begin_pair(&pair, version, "X25519:P-256");
+        begin_pair(&pair, version, "X25519:P-256", false);
         service.tickets.keys[0].name[0] ^= 1;
         service.tickets.count = i < 2 ? 1 : 0;
         finish_pair(&pair);

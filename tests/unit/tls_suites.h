@@ -45,7 +45,7 @@ static inline bool start_native(void)
     struct error err;
 
     service_engine = "native";
-    if (engine_start(ENGINE_AUTO, &err) && engine_seals_records())
+    if (engine_start(ENGINE_AUTO, &err) && engine_supports_native())
         return true;
     print_message("skipped: no native engine: %s\n", engine_description());
     return false;

@@ -48,6 +48,7 @@ struct handshake_output {
     bool (*keys_in)(struct handshake_output *output, const struct handshake_keys *keys);
     bool (*keys_out)(struct handshake_output *output, const struct handshake_keys *keys);
     void (*told)(struct handshake_output *output); /* from inside engine_run() */
+    bool urgent; /* key operations that are submitted now are done before others */
 };
 
 struct handshake_version;

@@ -55,7 +55,7 @@ void handshake_submit(struct handshake *handshake, struct operation *operation)
 {
     operation->owner = handshake;
     operation->told = on_done;
-    operation_submit(operation);
+    operation_submit(operation, handshake->output->urgent);
     handshake->waits_for += !operation->done;
 }
 

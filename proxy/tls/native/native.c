@@ -134,6 +134,7 @@ static struct native_handshake *make(struct tls *tls)
     struct native_handshake *native = memory_new(sizeof(*native));
 
     native->output = functions;
+    native->output.urgent = tls->urgent;
     native->tls = tls;
     return native;
 }
@@ -367,6 +368,7 @@ static int read_some(struct tls *tls, char *plain, size_t capacity)
     if (tls->open)
         return read_records(tls, plain, capacity);
     tls->keys_ready = false;
+    tls_native_of(tls)->handshake->output.urgent = tls->urgent;
     event = advance(tls);
     return event != 0 ? event : read_records(tls, plain, capacity);
 }

@@ -242,7 +242,7 @@ static bool honour(struct policy *policy, enum tls_policy_field field)
 
 static bool fill(struct policy *policy, SSL_CTX *context)
 {
-    bool good = engine_seals_records();
+    bool good = engine_supports_native();
 
     policy->agreed = context_policy(context);
     good = good && policy->agreed != NULL;
