@@ -6,12 +6,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/base/error.h"
+#include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
+#include "proxy/master/reload.h"
+#include "proxy/master/status.h"
+#include "proxy/master/supervisor.h"
+#include "proxy/master/ticket_rotation.h"
+#include "proxy/master/upgrade.h"
+#include "proxy/master/worker_logs.h"
 
 enum { NAME_MAX_BYTES = 512 };
 
@@ -77,14 +84,15 @@ static bool send_probe(struct child *child, const char *service, int *ours)
     return true;
 }
 
-static void probe(struct master *m, struct control_client *client, const char *service)
+static void probe(
+    const struct control_requests *r, struct control_client *client, const char *service)
 {
     int fds[CONTROL_FDS_MAX];
     size_t count = 0;
     json_t *workers = json_array();
 
-    for (unsigned i = 0; i < m->supervisor.count; i++) {
-        struct child *child = m->supervisor.slots[i].child;
+    for (unsigned i = 0; i < r->workers->count; i++) {
+        struct child *child = r->workers->slots[i].child;
 
         if (child == NULL || child->serving == 0 ||
             !send_probe(child, service, &fds[count]))
@@ -94,40 +102,42 @@ static void probe(struct master *m, struct control_client *client, const char *s
     }
     control_reply(client,
         json_pack("{sb sI so}", "ok", 1, "generation",
-            (json_int_t)m->reload.rollout.current->id, "workers", workers),
+            (json_int_t)r->reload->rollout.current->id, "workers", workers),
         fds, count);
 }
 
-static void take_probe(struct master *m, struct control_client *client, json_t *request)
+static void take_probe(
+    const struct control_requests *r, struct control_client *client, json_t *request)
 {
     const char *service = json_string_value(json_object_get(request, "service"));
 
     if (service == NULL || strlen(service) > NAME_MAX_BYTES - 16)
         control_refuse(client, "probe needs \"service\", the name of a section");
-    else if (plan_service(m->reload.rollout.current->plan, service) == NULL)
+    else if (plan_service(r->reload->rollout.current->plan, service) == NULL)
         control_refuse(client, "there is no service of that name");
     else
-        probe(m, client, service);
+        probe(r, client, service);
 }
 
-static void rotate_tickets(struct master *m, struct control_client *client)
+static void rotate_tickets(
+    const struct control_requests *r, struct control_client *client)
 {
     struct error err;
 
-    if (m->reload.rollout.current == NULL)
+    if (r->reload->rollout.current == NULL)
         control_refuse(client, "nothing is served yet");
-    else if (!master_rotate_tickets(m, "command", &err))
+    else if (!ticket_rotation_now(r->tickets, "command", &err))
         control_refuse(client, err.text);
     else
         control_reply(client,
-            json_pack("{sb si sI}", "ok", 1, "keys", (int)m->tickets.count, "lifetime",
-                (json_int_t)m->tickets.lifetime),
+            json_pack("{sb si sI}", "ok", 1, "keys", (int)r->tickets->keys.count,
+                "lifetime", (json_int_t)r->tickets->keys.lifetime),
             NULL, 0);
 }
 
 static void on_request(struct control_client *client, json_t *request)
 {
-    struct master *m = client->server->owner;
+    const struct control_requests *r = client->server->owner;
     const char *name = json_string_value(json_object_get(request, "request"));
 
     if (name == NULL) {
@@ -138,21 +148,21 @@ static void on_request(struct control_client *client, json_t *request)
         task->reload.verdict = on_verdict;
         task->reload.force = json_is_true(json_object_get(request, "force"));
         if (json_is_true(json_object_get(request, "upgrade")) &&
-            upgrade_is_due(&m->upgrade))
-            upgrade_ask(&m->upgrade, &task->reload);
+            upgrade_is_due(r->upgrade))
+            upgrade_ask(r->upgrade, &task->reload);
         else
-            reload_ask(&m->reload, &task->reload);
+            reload_ask(r->reload, &task->reload);
     } else if (strcmp(name, "status") == 0) {
         struct task *task = task_for(client);
 
         task->status.status = on_status;
-        status_ask(&m->status, &task->status);
+        status_ask(r->status, &task->status);
     } else if (strcmp(name, "probe") == 0) {
-        take_probe(m, client, request);
+        take_probe(r, client, request);
     } else if (strcmp(name, "rotate-tickets") == 0) {
-        rotate_tickets(m, client);
+        rotate_tickets(r, client);
     } else if (strcmp(name, "reopen") == 0) {
-        master_reopen_logs(m);
+        worker_logs_reopen(r->logs);
         control_reply(client, json_pack("{sb}", "ok", 1), NULL, 0);
     } else {
         control_refuse(client,
@@ -163,18 +173,28 @@ static void on_request(struct control_client *client, json_t *request)
 
 static bool is_child(const struct control_server *server, pid_t pid)
 {
-    const struct master *m = server->owner;
+    const struct control_requests *r = server->owner;
 
-    return supervisor_has(&m->supervisor, pid) || supervisor_has(&m->signers, pid) ||
-        supervisor_has(&m->admin.supervisor, pid);
+    return supervisor_has(r->workers, pid) || supervisor_has(r->signers, pid) ||
+        supervisor_has(r->admins, pid);
 }
 
-void control_requests_init(struct master *m)
+void control_requests_init(struct control_requests *r)
 {
-    control_server_init(&m->control, &m->loop);
-    m->control.owner = m;
-    m->control.request = on_request;
-    m->control.gone = on_gone;
-    m->control.is_child = is_child;
-    status_init(&m->status, m);
+    control_server_init(&r->server, r->reload->loop);
+    r->server.owner = r;
+    r->server.request = on_request;
+    r->server.gone = on_gone;
+    r->server.is_child = is_child;
+}
+
+void control_requests_open(struct control_requests *r, const char *path, bool succeeding)
+{
+    struct error err;
+
+    if (strcmp(path, "off") != 0 &&
+        !control_server_open(&r->server, path, succeeding, &err))
+        log_warning("event=no_control_socket reason=\"%s\" text=\"`reload`, `status` and "
+                    "`cert install` cannot reach this process\"",
+            err.text);
 }

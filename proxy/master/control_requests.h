@@ -4,8 +4,33 @@
 #ifndef WLBPROXY_MASTER_CONTROL_REQUESTS_H
 #define WLBPROXY_MASTER_CONTROL_REQUESTS_H
 
-struct master;
+#include <stdbool.h>
 
-void control_requests_init(struct master *m);
+#include "proxy/control/control_server.h"
+
+struct reload;
+struct status;
+struct supervisor;
+struct ticket_rotation;
+struct upgrade;
+struct worker_logs;
+
+struct control_requests {
+    struct control_server server;
+    /* What can be asked for: the owner's to set, and borrowed. */
+    struct reload *reload;
+    struct status *status;
+    struct upgrade *upgrade;
+    struct supervisor *workers, *signers, *admins; /* who may not ask */
+    struct ticket_rotation *tickets;
+    struct worker_logs *logs;
+};
+
+void control_requests_init(struct control_requests *requests);
+
+/* Opens the socket; "off": none. What cannot be opened is logged: serving matters more
+ * than being asked about it. `succeeding`: our predecessor still listens there. */
+void control_requests_open(
+    struct control_requests *requests, const char *path, bool succeeding);
 
 #endif

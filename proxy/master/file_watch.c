@@ -10,9 +10,9 @@
 #include "config/text_list.h"
 #include "proxy/base/log.h"
 #include "proxy/master/disk_look.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
+#include "proxy/master/reload.h"
 #include "proxy/master/revocations.h"
 #include "proxy/master/staging.h"
 
@@ -37,7 +37,7 @@ static bool is_worth_a_reload(const struct disk_look *found, const struct plan *
 static void on_looked(struct disk_look *found)
 {
     struct file_watch *w = found->owner;
-    const struct release *current = w->master->reload.rollout.current;
+    const struct release *current = w->reload->rollout.current;
 
     w->look = NULL;
     log_debug("event=watch_looked");
@@ -47,7 +47,7 @@ static void on_looked(struct disk_look *found)
             found->err.text, current->id);
     if (is_worth_a_reload(found, current->plan)) {
         log_info("event=watch_reload text=\"the files have changed\"");
-        reload_request(&w->master->reload);
+        reload_request(w->reload);
     }
     disk_look_end(found);
     if (w->again)
@@ -56,12 +56,12 @@ static void on_looked(struct disk_look *found)
 
 static void look(struct file_watch *w)
 {
-    struct master *m = w->master;
+    struct reload *r = w->reload;
 
     w->again = w->look != NULL;
-    if (!w->again && !m->stopping)
-        w->look = disk_look_begin(&m->tasks, m->config_path, !m->config_given,
-            m->reload.rollout.current->plan, on_looked, w);
+    if (!w->again && !r->over)
+        w->look = disk_look_begin(r->tasks, r->config_path, r->optional,
+            r->rollout.current->plan, on_looked, w);
 }
 
 static void complain(struct file_watch *w, const char *file)
@@ -123,7 +123,7 @@ static void on_quiet(uv_timer_t *timer)
 {
     struct file_watch *w = timer->data;
 
-    struct text_list files = files_of(w->master->reload.rollout.current->plan);
+    struct text_list files = files_of(w->reload->rollout.current->plan);
 
     renew(w, &files);
     text_list_clear(&files);
@@ -155,7 +155,7 @@ static bool begin(struct file_watch *w)
             strerror(errno));
         return false;
     }
-    if (uv_poll_init(&w->master->loop, &w->inotify, w->paths.fd) != 0) {
+    if (uv_poll_init(w->reload->loop, &w->inotify, w->paths.fd) != 0) {
         close(w->paths.fd);
         w->paths.fd = -1;
         log_warning("event=not_watching reason=\"out of memory\" text=\"the files are "
@@ -167,14 +167,14 @@ static bool begin(struct file_watch *w)
     return true;
 }
 
-void file_watch_init(struct file_watch *w, struct master *master)
+void file_watch_init(struct file_watch *w, struct reload *reload)
 {
-    w->master = master;
+    w->reload = reload;
     w->paths.fd = -1;
     w->look = NULL;
-    uv_timer_init(&master->loop, &w->quiet);
+    uv_timer_init(reload->loop, &w->quiet);
     w->quiet.data = w;
-    file_poll_init(&w->poll, &master->loop, &master->tasks, on_polled_change, w);
+    file_poll_init(&w->poll, reload->loop, reload->tasks, on_polled_change, w);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -20,11 +20,11 @@
 #include "proxy/master/watch_paths.h"
 
 struct disk_look;
-struct master;
 struct plan;
+struct reload;
 
 struct file_watch {
-    struct master *master;
+    struct reload *reload; /* that is asked to reload, and whose plan is watched */
     uv_poll_t inotify;
     uv_timer_t quiet;
     struct watch_paths paths; /* its fd -1: off */
@@ -34,7 +34,7 @@ struct file_watch {
     bool again;
 };
 
-void file_watch_init(struct file_watch *watch, struct master *master);
+void file_watch_init(struct file_watch *watch, struct reload *reload);
 
 /* Watches what this plan's settings name; or nothing if they do not want it. */
 void file_watch_update(struct file_watch *watch, const struct plan *plan);

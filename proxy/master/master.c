@@ -1,13 +1,9 @@
 #include "proxy/master/master.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "certstore/credential.h"
@@ -16,19 +12,73 @@
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/epoll_retry.h"
 #include "proxy/base/log.h"
-#include "proxy/base/sandbox.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/master/control_requests.h"
+#include "proxy/master/descriptor_budget.h"
+#include "proxy/master/expiry.h"
+#include "proxy/master/file_watch.h"
 #include "proxy/master/listen_fds.h"
+#include "proxy/master/master_admin.h"
+#include "proxy/master/master_prepare.h"
 #include "proxy/master/master_signer.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
-#include "proxy/master/ticket_keys.h"
+#include "proxy/master/reload.h"
+#include "proxy/master/resolver.h"
+#include "proxy/master/signals.h"
+#include "proxy/master/status.h"
+#include "proxy/master/successor.h"
+#include "proxy/master/supervisor.h"
+#include "proxy/master/task_queue.h"
+#include "proxy/master/ticket_rotation.h"
+#include "proxy/master/upgrade.h"
+#include "proxy/master/worker_logs.h"
 
-enum { GRACE = 2000, LOOK_AROUND = 5000, STARTUP_FAILED = 2, RESERVE = 4 << 20 };
+enum { GRACE = 2000, LOOK_AROUND = 5000, STARTUP_FAILED = 2 };
+
+/* From the start to the end; only forward. */
+enum phase {
+    STARTING, /* nothing is served yet */
+    SERVING,
+    DRAINING,
+    HURRYING, /* told to stop a second time: connections are closed at once */
+    ENDING, /* nothing is, or was, served */
+};
+
+struct master {
+    uv_loop_t loop;
+    enum phase phase;
+    struct reload reload;
+    struct supervisor supervisor; /* of the workers */
+    struct master_signer signer;
+    struct master_admin admin;
+    struct program program;
+    struct identity identity;
+    struct ticket_rotation tickets;
+    struct worker_logs logs;
+    struct control_requests control;
+    struct status status;
+    struct upgrade upgrade;
+    struct successor successor; /* as which we were started */
+    struct expiry expiry;
+    struct file_watch watch;
+    struct signals signals;
+    struct task_queue tasks;
+    struct resolver resolver;
+    uv_timer_t watchdog, drain_timer, look_around;
+    uint64_t epoll_retries_told; /* see epoll_retry.h */
+    uint32_t budget_told;
+    bool told_to_stop; /* by a signal: who was only taken over has not been */
+    bool reload_wanted, reopen_wanted; /* since before we served */
+    int exit_status;
+};
+
+static bool is_ending(const struct master *m)
+{
+    return m->phase >= DRAINING;
+}
 
 /* ---- the end ---- */
 
@@ -44,27 +94,29 @@ static void on_drain_timeout(uv_timer_t *timer)
     struct master *m = timer->data;
 
     supervisor_kill_all(&m->supervisor);
-    supervisor_kill_all(&m->signers);
+    supervisor_kill_all(&m->signer.supervisor);
     supervisor_kill_all(&m->admin.supervisor);
 }
 
 static void hurry(struct master *m)
 {
-    m->hurried = true;
+    m->phase = HURRYING;
     log_warning("event=stopping_now");
     supervisor_end(&m->supervisor, MESSAGE_STOP, 0);
     uv_timer_start(&m->drain_timer, on_drain_timeout, GRACE, 0);
 }
 
-bool master_drain(struct master *m, bool handed_over)
+/* Drains; the workers of a successor go on accepting when `handed_over`. True if a reload
+ * was asked for that has not begun. */
+static bool drain(struct master *m, bool handed_over)
 {
     const struct release *current = m->reload.rollout.current;
     uint64_t drain_timeout = current != NULL ? current->plan->settings->drain_timeout : 0;
     bool reload_asked;
 
-    if (m->stopping)
+    if (is_ending(m))
         return false;
-    m->stopping = true;
+    m->phase = DRAINING;
     if (!handed_over) {
         notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
         upgrade_abandon(&m->upgrade);
@@ -73,8 +125,8 @@ bool master_drain(struct master *m, bool handed_over)
     file_watch_stop(&m->watch);
     resolver_stop(&m->resolver);
     reload_asked = reload_stop(&m->reload);
-    control_server_stop(&m->control);
-    master_admin_end(m);
+    control_server_stop(&m->control.server);
+    master_admin_end(&m->admin);
     uv_timer_start(&m->drain_timer, on_drain_timeout, drain_timeout + GRACE, 0);
     /* Newcomers wait for the next instance where the service manager keeps the sockets.
      */
@@ -86,23 +138,19 @@ bool master_drain(struct master *m, bool handed_over)
     return reload_asked;
 }
 
+static bool on_handed_over(void *owner)
+{
+    return drain(owner, true);
+}
+
 static void end(struct master *m, int status)
 {
     m->exit_status = status;
-    m->stopping = true;
+    m->phase = ENDING;
     uv_stop(&m->loop);
 }
 
 /* ---- workers ---- */
-
-void master_send_tickets(struct master *m)
-{
-    struct message message = {.type = MESSAGE_TICKETS,
-        .body = (const char *)&m->tickets,
-        .len = sizeof(m->tickets)};
-
-    supervisor_broadcast(&m->supervisor, &message);
-}
 
 static void on_started(struct supervisor *s, struct child *child)
 {
@@ -117,12 +165,9 @@ static void on_started(struct supervisor *s, struct child *child)
 
     message.len = setup_encode(&setup, body, sizeof(body));
     supervisor_send(child, &message);
-    master_send_logs(m, child);
-    message = (struct message){.type = MESSAGE_TICKETS,
-        .body = (const char *)&m->tickets,
-        .len = sizeof(m->tickets)};
-    supervisor_send(child, &message);
-    master_signer_join(m, child);
+    worker_logs_send(&m->logs, child);
+    ticket_rotation_send(&m->tickets, child);
+    master_signer_join(&m->signer, child);
 }
 
 static void on_hello(struct supervisor *s, struct child *child)
@@ -148,19 +193,24 @@ static void on_gone(struct supervisor *s, struct child *child)
     struct master *m = s->owner;
 
     status_gone(&m->status, child);
-    if (!m->stopping)
+    if (!is_ending(m))
         rollout_gone(&m->reload.rollout, child);
 }
 
-void master_stopped(struct master *m)
+/* The last process is gone. */
+static void on_signer_ended(void *owner)
 {
+    struct master *m = owner;
+
     log_info("event=stopped");
     end(m, m->exit_status);
 }
 
 static void on_all_gone(struct supervisor *s)
 {
-    master_signer_end(s->owner);
+    struct master *m = s->owner;
+
+    master_signer_end(&m->signer);
 }
 
 static const struct supervisor_events supervisor_events = {
@@ -168,127 +218,47 @@ static const struct supervisor_events supervisor_events = {
 
 /* ---- generations ---- */
 
-static unsigned slots_for(const struct settings *settings)
-{
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned count = settings->workers != 0 ? settings->workers : (unsigned)cpus;
-
-    return count < 1 ? 1 : count < SUPERVISOR_SLOTS_MAX ? count : SUPERVISOR_SLOTS_MAX;
-}
-
 static bool on_begin(struct reload *reload, const struct plan *plan, struct error *err)
 {
     struct master *m = reload->owner;
 
     m->identity = plan->identity;
-    tickets_set_lifetime(&m->tickets, plan->settings->ticket_lifetime);
-    if (m->tickets.count == 0) {
-        if (!tickets_rotate(&m->tickets, plan->settings->ticket_rotation, err))
-            return false;
-        m->tickets_began = uv_now(&m->loop);
-    }
+    if (!ticket_rotation_begin(&m->tickets, plan, err))
+        return false;
     log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"",
-        WLB_VERSION, (int)getpid(), m->config_path, m->identity.name);
-    reload->slots = slots_for(plan->settings);
+        WLB_VERSION, (int)getpid(), reload->config_path, m->identity.name);
+    reload->slots = supervisor_slots(plan->settings->workers);
     m->supervisor.count = reload->slots;
     m->supervisor.child_program =
         plan->settings->signer ? PROGRAM_WORKER : PROGRAM_WORKER_WITH_KEYS;
     if (plan->settings->signer)
-        master_signer_start(m);
+        master_signer_start(&m->signer);
     supervisor_start(&m->supervisor, reload->slots);
     return true;
 }
 
-/* At start, and whenever a reload changes it. */
-static void tell_budget(struct master *m, const struct plan *plan)
+static bool on_is_well(void *owner)
 {
-    uint32_t asked = plan->max_connections_asked, given = plan->settings->max_connections;
+    const struct master *m = owner;
 
-    if (given == m->budget_told)
-        return;
-    if (given < asked)
-        log_warning(
-            "event=descriptors limit=%zu max_connections=%u asked=%u text=\"raise "
-            "LimitNOFILE to %u for what was asked\"",
-            descriptor_limit(), given, asked, 2 * asked + 128);
-    else
-        log_info(
-            "event=descriptors limit=%zu max_connections=%u", descriptor_limit(), given);
-    m->budget_told = given;
-}
-
-bool master_rotate_tickets(struct master *m, const char *reason, struct error *err)
-{
-    const struct settings *settings = m->reload.rollout.current->plan->settings;
-
-    if (!tickets_rotate(&m->tickets, settings->ticket_rotation, err)) {
-        log_error("event=ticket_keys_not_rotated reason=\"%s\"", err->text);
-        return false;
-    }
-    m->tickets_began = uv_now(&m->loop);
-    log_info("event=ticket_keys_rotated reason=%s keys=%u", reason, m->tickets.count);
-    master_send_tickets(m);
-    if (uv_is_active((uv_handle_t *)&m->rotation))
-        uv_timer_again(&m->rotation);
-    return true;
-}
-
-static void on_rotation(uv_timer_t *timer)
-{
-    struct error err;
-
-    (void)master_rotate_tickets(timer->data, "time", &err);
-}
-
-static void plan_rotation(struct master *m, const struct settings *settings)
-{
-    if (m->tickets.lifetime != settings->ticket_lifetime / 1000) {
-        tickets_set_lifetime(&m->tickets, settings->ticket_lifetime);
-        master_send_tickets(m);
-    }
-    if (uv_timer_get_repeat(&m->rotation) == settings->ticket_rotation)
-        return;
-    uv_timer_start(
-        &m->rotation, on_rotation, settings->ticket_rotation, settings->ticket_rotation);
-}
-
-/* Another certificate is shown, by this reload or by `cert install`: sessions begun from
- * now on share no key with those before. */
-static void rotate_for_certificates(struct master *m, const struct plan *plan)
-{
-    char *shown = plan_certificates(plan);
-    struct error err;
-
-    if (m->certificates != NULL && strcmp(shown, m->certificates) != 0)
-        (void)master_rotate_tickets(m, "certificates", &err);
-    free(m->certificates);
-    m->certificates = shown;
-}
-
-bool master_is_well(const struct master *m)
-{
-    return supervisor_is_well(&m->supervisor) && supervisor_is_well(&m->signers);
+    return supervisor_is_well(&m->supervisor) &&
+        supervisor_is_well(&m->signer.supervisor);
 }
 
 static void on_watchdog(uv_timer_t *timer)
 {
     struct master *m = timer->data;
 
-    if (master_is_well(m) || m->stopping)
+    if (on_is_well(m) || is_ending(m))
         notify_send("WATCHDOG=1");
 }
 
-/* Serving matters more than being asked about it. */
-void master_open_control(struct master *m)
+static void open_control(void *owner)
 {
-    const char *path = m->reload.rollout.current->plan->settings->control;
-    struct error err;
+    struct master *m = owner;
 
-    if (strcmp(path, "off") != 0 &&
-        !control_server_open(&m->control, path, m->successor.began_so, &err))
-        log_warning("event=no_control_socket reason=\"%s\" text=\"`reload`, `status` and "
-                    "`cert install` cannot reach this process\"",
-            err.text);
+    control_requests_open(&m->control, m->reload.rollout.current->plan->settings->control,
+        m->successor.began_so);
 }
 
 /* Files may have changed, or moved, after we read or opened them. */
@@ -297,11 +267,13 @@ static void follow_up(struct master *m)
     if (m->reload_wanted)
         reload_request(&m->reload);
     if (m->reopen_wanted)
-        master_reopen_logs(m);
+        worker_logs_reopen(&m->logs);
 }
 
-void master_take_place(struct master *m)
+/* We are the only master, or the new one. */
+static void take_place(void *owner)
 {
+    struct master *m = owner;
     uint64_t interval = notify_watchdog_interval(m->successor.began_so);
 
     listen_fds_keep(&m->reload.sockets);
@@ -317,22 +289,21 @@ static void on_released(struct reload *reload, bool first)
 
     if (!first)
         listen_fds_keep(&m->reload.sockets);
-    master_send_logs(m, NULL);
-    master_signer_retire_keys(m);
-    tell_budget(m, plan);
-    plan_rotation(m, plan->settings);
-    rotate_for_certificates(m, plan);
+    worker_logs_send(&m->logs, NULL);
+    master_signer_retire_keys(&m->signer);
+    descriptor_budget_tell(plan, &m->budget_told);
+    ticket_rotation_update(&m->tickets, plan);
     expiry_watch(&m->expiry, plan);
     file_watch_update(&m->watch, plan);
-    master_admin_update(m);
+    master_admin_update(&m->admin);
     resolver_begin(&m->resolver);
     if (!first)
         return;
-    m->serving = true;
+    m->phase = SERVING;
     if (successor_serves(&m->successor))
         return;
-    master_open_control(m);
-    master_take_place(m);
+    open_control(m);
+    take_place(m);
 }
 
 static void on_unchanged(struct reload *reload)
@@ -351,8 +322,10 @@ static void on_start_failed(struct reload *reload, const struct error *err)
     notify_status("Cannot start", err->text);
     successor_refuses(&m->successor, err->text);
     m->exit_status = STARTUP_FAILED;
-    m->stopping = true;
-    if (supervisor_is_empty(&m->supervisor) && supervisor_is_empty(&m->signers)) {
+    m->phase = ENDING;
+    (void)reload_stop(reload);
+    if (supervisor_is_empty(&m->supervisor) &&
+        supervisor_is_empty(&m->signer.supervisor)) {
         end(m, STARTUP_FAILED);
         return;
     }
@@ -368,9 +341,9 @@ static void on_look_around(uv_timer_t *timer)
     struct master *m = timer->data;
     uint64_t waits = epoll_retry_count();
 
-    master_check_logs(m);
-    if (m->serving)
-        master_admin_update(m);
+    worker_logs_look(&m->logs);
+    if (m->phase == SERVING)
+        master_admin_update(&m->admin);
     if (waits != m->epoll_retries_told)
         log_warning("event=kernel_memory waits=%llu text=\"the kernel was out of memory "
                     "for a while\"",
@@ -385,14 +358,14 @@ static void on_stop_signal(struct master *m)
     const bool again = m->told_to_stop;
 
     m->told_to_stop = true;
-    if (m->stopping && m->serving && !again)
-        log_info("event=draining_already");
-    else if (m->stopping && !m->hurried)
+    if (m->phase == SERVING)
+        drain(m, false);
+    else if (m->phase == DRAINING && again)
         hurry(m);
-    else if (m->stopping || !m->serving)
-        end(m, m->exit_status);
+    else if (m->phase == DRAINING)
+        log_info("event=draining_already");
     else
-        master_drain(m, false);
+        end(m, m->exit_status);
 }
 
 /* Who does not know yet that we have a successor means that one, too. */
@@ -408,13 +381,13 @@ static void on_signal(void *owner, int number)
 
     if (number == SIGCHLD) {
         supervisor_look_for_ended(&m->supervisor);
-        supervisor_look_for_ended(&m->signers);
+        supervisor_look_for_ended(&m->signer.supervisor);
         supervisor_look_for_ended(&m->admin.supervisor);
     } else if (number == SIGTERM || number == SIGINT)
         on_stop_signal(m);
-    else if (!m->serving && !m->stopping && number != SIGUSR2)
+    else if (m->phase == STARTING && number != SIGUSR2)
         *(number == SIGHUP ? &m->reload_wanted : &m->reopen_wanted) = true;
-    else if (m->stopping || !m->serving)
+    else if (m->phase != SERVING)
         ignore(m, number);
     else if (number == SIGHUP && m->upgrade.state == UPGRADE_NONE &&
         upgrade_is_due(&m->upgrade))
@@ -422,7 +395,7 @@ static void on_signal(void *owner, int number)
     else if (number == SIGHUP)
         reload_request(&m->reload);
     else if (number == SIGUSR1)
-        master_reopen_logs(m);
+        worker_logs_reopen(&m->logs);
     else
         upgrade_begin(&m->upgrade);
 }
@@ -446,46 +419,112 @@ static void begin_timer(struct master *m, uv_timer_t *timer)
     timer->data = m;
 }
 
-static bool init(
-    struct master *m, const char *config_path, bool config_given, struct error *err)
+static void init_workers(struct master *m)
 {
-    m->config_path = config_path;
-    m->config_given = config_given;
-    m->started = time(NULL);
-    int result;
+    m->supervisor.events = &supervisor_events;
+    m->supervisor.owner = m;
+    m->supervisor.loop = &m->loop;
+    m->supervisor.program = &m->program;
+    m->supervisor.kind = SUPERVISED_WORKERS;
+    m->logs = (struct worker_logs){.reload = &m->reload, .workers = &m->supervisor};
+    ticket_rotation_init(&m->tickets, &m->loop, &m->supervisor);
+}
 
-    if (!descriptor_suffices(err))
-        return false;
-    abort_log_to_terminal("cannot start: event loop", STARTUP_FAILED);
-    result = uv_loop_init(&m->loop);
-    abort_log_to_log();
-    if (result != 0)
-        return error_set(err, "event loop: %s", uv_strerror(result));
-    m->began = uv_now(&m->loop);
+static void init_reload(struct master *m, const char *config_path, bool optional)
+{
     task_queue_init(&m->tasks, &m->loop);
     reload_init(&m->reload, &m->loop);
     m->reload.tasks = &m->tasks;
     m->reload.events = &reload_events;
     m->reload.owner = m;
     m->reload.config_path = config_path;
-    m->reload.optional = !config_given;
+    m->reload.optional = optional;
     m->reload.rollout.supervisor = &m->supervisor;
-    m->supervisor.events = &supervisor_events;
-    m->supervisor.owner = m;
-    m->supervisor.loop = &m->loop;
-    m->supervisor.program = &m->program;
-    m->supervisor.kind = SUPERVISED_WORKERS;
-    master_signer_init(m);
-    master_admin_init(m);
+}
+
+static void init_others(struct master *m)
+{
+    m->signer = (struct master_signer){.workers = &m->supervisor,
+        .reload = &m->reload,
+        .identity = &m->identity,
+        .status = &m->status,
+        .ended = on_signer_ended,
+        .owner = m};
+    master_signer_init(&m->signer);
+    m->admin = (struct master_admin){.workers = &m->supervisor,
+        .reload = &m->reload,
+        .identity = &m->identity,
+        .status = &m->status,
+        .successor = &m->successor};
+    master_admin_init(&m->admin);
+}
+
+static void init_what_is_asked(struct master *m)
+{
+    const struct status_sources of = {.loop = &m->loop,
+        .reload = &m->reload,
+        .workers = &m->supervisor,
+        .signers = &m->signer.supervisor,
+        .tickets = &m->tickets,
+        .started = time(NULL),
+        .began = uv_now(&m->loop)};
+
+    status_init(&m->status, &of);
+    m->control = (struct control_requests){.reload = &m->reload,
+        .status = &m->status,
+        .upgrade = &m->upgrade,
+        .workers = &m->supervisor,
+        .signers = &m->signer.supervisor,
+        .admins = &m->admin.supervisor,
+        .tickets = &m->tickets,
+        .logs = &m->logs};
+    control_requests_init(&m->control);
+}
+
+static void init_upgrade(struct master *m)
+{
+    const struct upgrade_of upgrade = {.reload = &m->reload,
+        .tickets = &m->tickets.keys,
+        .program = &m->program,
+        .handed_over = on_handed_over,
+        .owner = m};
+    const struct successor_of successor = {.reload = &m->reload,
+        .tickets = &m->tickets.keys,
+        .is_well = on_is_well,
+        .open_control = open_control,
+        .take_place = take_place,
+        .owner = m};
+
+    upgrade_init(&m->upgrade, &upgrade);
+    successor_init(&m->successor, &successor);
+}
+
+static bool init_loop(struct master *m, struct error *err)
+{
+    int result;
+
+    abort_log_to_terminal("cannot start: event loop", STARTUP_FAILED);
+    result = uv_loop_init(&m->loop);
+    abort_log_to_log();
+    return result == 0 || error_set(err, "event loop: %s", uv_strerror(result));
+}
+
+static bool init(
+    struct master *m, const char *config_path, bool config_given, struct error *err)
+{
+    if (!descriptor_suffices(err) || !init_loop(m, err))
+        return false;
+    init_reload(m, config_path, !config_given);
+    init_workers(m);
+    init_others(m);
+    init_what_is_asked(m);
     resolver_init(&m->resolver, &m->loop, &m->reload, &m->supervisor);
-    begin_timer(m, &m->rotation);
     begin_timer(m, &m->watchdog);
     begin_timer(m, &m->drain_timer);
     begin_timer(m, &m->look_around);
     uv_timer_start(&m->look_around, on_look_around, LOOK_AROUND, LOOK_AROUND);
-    control_requests_init(m);
     expiry_init(&m->expiry, &m->loop);
-    file_watch_init(&m->watch, m);
+    file_watch_init(&m->watch, &m->reload);
     return catch_signals(m, err);
 }
 
@@ -494,18 +533,16 @@ static _Noreturn void exit_with_blocked_task(struct master *m)
 {
     log_info(
         "event=exit_with_blocked_task text=\"files or names were still waited for\"");
-    tickets_wipe(&m->tickets);
-    free(m->certificates);
-    m->certificates = NULL;
+    ticket_rotation_destroy(&m->tickets);
     _exit(m->exit_status);
 }
 
 static void destroy(struct master *m)
 {
     supervisor_kill_all(&m->supervisor);
-    supervisor_kill_all(&m->signers);
+    supervisor_kill_all(&m->signer.supervisor);
     supervisor_kill_all(&m->admin.supervisor);
-    control_server_stop(&m->control);
+    control_server_stop(&m->control.server);
     reload_stop(&m->reload);
     resolver_stop(&m->resolver);
     if (!task_queue_end(&m->tasks) || !resolver_end(&m->resolver))
@@ -515,44 +552,8 @@ static void destroy(struct master *m)
     uv_loop_close(&m->loop);
     signals_destroy(&m->signals);
     reload_destroy(&m->reload);
-    tickets_wipe(&m->tickets);
-    free(m->certificates);
-    m->certificates = NULL;
+    ticket_rotation_destroy(&m->tickets);
     logs_close(&m->reload.logs);
-}
-
-/* One heap, asked of the kernel in large steps and never given back: when there is no
- * memory to be had for a while, there is enough to go on with. */
-static void keep_a_reserve(void)
-{
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_TOP_PAD, RESERVE);
-    mallopt(M_TRIM_THRESHOLD, 2 * RESERVE);
-}
-
-/* What every process of ours needs before it does anything. */
-static bool prepare(struct master *m, struct error *err)
-{
-    umask(0027);
-    signal(SIGXFSZ, SIG_IGN); /* what is too large for RLIMIT_FSIZE fails, that is all */
-    keep_a_reserve();
-    privileges_harden();
-    descriptor_raise_limit();
-    privileges_trim();
-    return program_find(&m->program, err) && secrets_init(err) &&
-        sandbox_enter_early(uv_version(), err);
-}
-
-/* `status` is asked from other folders, and a successor starts with it. */
-static const char *absolute(const char *path)
-{
-    static char text[PATH_MAX];
-    char folder[PATH_MAX];
-
-    if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL ||
-        snprintf(text, sizeof(text), "%s/%s", folder, path) >= (int)sizeof(text))
-        return path;
-    return text;
 }
 
 int master_run(const char *config_path, bool config_given)
@@ -565,13 +566,13 @@ int master_run(const char *config_path, bool config_given)
     /* A reload asked for before there is anything to reload is no end. */
     signals_hold(early, sizeof(early) / sizeof(early[0]));
     log_open(STDERR_FILENO, log_kind_of_stderr(), LOG_LEVEL_INFO, "master");
-    if (!prepare(m, &err) || !init(m, absolute(config_path), config_given, &err)) {
+    if (!master_prepare(&m->program, &err) ||
+        !init(m, master_config_path(config_path), config_given, &err)) {
         print_wrapped(stderr, "wlbproxy: cannot start: ", err.text);
         return STARTUP_FAILED;
     }
     (void)listen_fds_adopt(&m->reload.sockets);
-    upgrade_init(&m->upgrade, m);
-    successor_init(&m->successor, m);
+    init_upgrade(m);
     reload_start(&m->reload);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     destroy(m);

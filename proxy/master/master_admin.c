@@ -8,22 +8,24 @@
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/base/privileges.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/sealed_memory.h"
 #include "proxy/ipc/wire.h"
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/master/helper.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
+#include "proxy/master/reload.h"
+#include "proxy/master/successor.h"
 
 enum { ALLOW_BYTES = 64 * 64 };
 
 static const char unix_prefix[] = "unix:";
 
-static const struct settings *settings_of(const struct master *m)
+static const struct settings *settings_of(const struct master_admin *a)
 {
-    return m->reload.rollout.current->plan->settings;
+    return a->reload->rollout.current->plan->settings;
 }
 
 /* ---- the socket ---- */
@@ -46,22 +48,21 @@ static bool open_path(struct master_admin *a, const char *path, struct error *er
     return a->path_fd >= 0;
 }
 
-static bool open_address(struct master *m, const char *text, struct error *err)
+static bool open_address(struct master_admin *a, const char *text, struct error *err)
 {
     struct endpoint endpoint;
 
-    return helper_resolve(&m->identity, text, ENDPOINT_ACCEPT, &endpoint, 1,
+    return helper_resolve(a->identity, text, ENDPOINT_ACCEPT, &endpoint, 1,
                HELPER_DEADLINE, err) > 0 &&
-        sockets_open(&m->admin.sockets, &endpoint, 1, err);
+        sockets_open(&a->sockets, &endpoint, 1, err);
 }
 
-static bool open_socket(struct master *m, const char *text, struct error *err)
+static bool open_socket(struct master_admin *a, const char *text, struct error *err)
 {
-    struct master_admin *a = &m->admin;
     const size_t prefix = sizeof(unix_prefix) - 1;
     bool opened = strncmp(text, unix_prefix, prefix) == 0
         ? open_path(a, text + prefix, err)
-        : open_address(m, text, err);
+        : open_address(a, text, err);
 
     if (!opened)
         return false;
@@ -70,14 +71,14 @@ static bool open_socket(struct master *m, const char *text, struct error *err)
 }
 
 /* Until the one before has gone, a successor cannot have it: that is no failure. */
-static void log_failure(struct master *m, const struct error *err)
+static void log_failure(struct master_admin *a, const struct error *err)
 {
-    if (!m->admin.failure_told && !m->successor.began_so)
+    if (!a->failure_told && !a->successor->began_so)
         log_warning(
             "event=no_admin_socket reason=\"%s\" text=\"metrics and health cannot "
             "be asked for; it is tried again\"",
             err->text);
-    m->admin.failure_told = true;
+    a->failure_told = true;
 }
 
 /* ---- the process ---- */
@@ -87,13 +88,13 @@ static int listening_fd(const struct master_admin *a)
     return a->sockets.count > 0 ? a->sockets.groups[0].fds[0] : a->path_fd;
 }
 
-static void send_socket(struct master *m, struct child *child)
+static void send_socket(const struct master_admin *a, struct child *child)
 {
-    const struct text_list *allow = &settings_of(m)->admin_allow;
+    const struct text_list *allow = &settings_of(a)->admin_allow;
     char body[ALLOW_BYTES];
     struct wire_writer w = {.bytes = body, .capacity = sizeof(body)};
     struct message message = {.type = MESSAGE_ADMIN, .body = body};
-    int fd = listening_fd(&m->admin);
+    int fd = listening_fd(a);
 
     wire_put_u32(&w, (uint32_t)allow->count);
     for (size_t i = 0; i < allow->count; i++)
@@ -108,9 +109,9 @@ static void send_socket(struct master *m, struct child *child)
 
 static void on_started(struct supervisor *s, struct child *child)
 {
-    struct master *m = s->owner;
+    struct master_admin *a = s->owner;
     char body[SETUP_BYTES];
-    const struct setup setup = {.identity = m->identity};
+    const struct setup setup = {.identity = *a->identity};
     struct message message = {.type = MESSAGE_SETUP, .body = body};
 
     message.len = setup_encode(&setup, body, sizeof(body));
@@ -149,20 +150,20 @@ static void on_status(struct status_waiter *waiter, json_t *status)
 
 static void on_message(struct supervisor *s, struct child *child, struct message *message)
 {
-    struct master *m = s->owner;
+    struct master_admin *a = s->owner;
 
     (void)child;
-    if (message->type == MESSAGE_ASK_STATUS && list_empty(&m->admin.waiter.link) &&
-        !m->stopping)
-        status_ask(&m->status, &m->admin.waiter);
+    if (message->type == MESSAGE_ASK_STATUS && list_empty(&a->waiter.link) &&
+        !a->reload->over)
+        status_ask(a->status, &a->waiter);
 }
 
 static void on_gone(struct supervisor *s, struct child *child)
 {
-    struct master *m = s->owner;
+    struct master_admin *a = s->owner;
 
     (void)child;
-    list_remove(&m->admin.waiter.link);
+    list_remove(&a->waiter.link);
 }
 
 static void on_empty(struct supervisor *s)
@@ -173,39 +174,36 @@ static void on_empty(struct supervisor *s)
 static const struct supervisor_events events = {
     on_started, on_hello, on_message, on_gone, on_empty};
 
-static void tell_process(struct master *m)
+static void tell_process(struct master_admin *a)
 {
-    struct supervisor *s = &m->admin.supervisor;
+    struct supervisor *s = &a->supervisor;
     struct child *child = s->slots[0].child;
 
-    if (s->count == 0 && m->admin.address != NULL)
+    if (s->count == 0 && a->address != NULL)
         supervisor_start(s, 1);
     else if (child != NULL && child->up)
-        send_socket(m, child);
+        send_socket(a, child);
 }
 
 /* ---- its life ---- */
 
-void master_admin_init(struct master *m)
+void master_admin_init(struct master_admin *a)
 {
-    struct master_admin *a = &m->admin;
-
     a->path_fd = -1;
     a->waiter.status = on_status;
     a->waiter.recent_is_enough = true;
     list_init(&a->waiter.link);
     a->supervisor.events = &events;
-    a->supervisor.owner = m;
-    a->supervisor.loop = &m->loop;
-    a->supervisor.program = &m->program;
+    a->supervisor.owner = a;
+    a->supervisor.loop = a->workers->loop;
+    a->supervisor.program = a->workers->program;
     a->supervisor.kind = SUPERVISED_ADMIN;
     a->supervisor.child_program = PROGRAM_ADMIN;
 }
 
-void master_admin_update(struct master *m)
+void master_admin_update(struct master_admin *a)
 {
-    struct master_admin *a = &m->admin;
-    const char *wanted = settings_of(m)->admin;
+    const char *wanted = settings_of(a)->admin;
     const bool off = strcmp(wanted, "off") == 0;
     struct error err;
 
@@ -216,18 +214,16 @@ void master_admin_update(struct master *m)
         a->failure_told = false;
     }
     if (a->address == NULL && !off) {
-        if (open_socket(m, wanted, &err))
+        if (open_socket(a, wanted, &err))
             log_info("event=admin_listens address=%s", a->address);
         else
-            log_failure(m, &err);
+            log_failure(a, &err);
     }
-    tell_process(m);
+    tell_process(a);
 }
 
-void master_admin_end(struct master *m)
+void master_admin_end(struct master_admin *a)
 {
-    struct master_admin *a = &m->admin;
-
     a->over = true;
     list_remove(&a->waiter.link);
     supervisor_end(&a->supervisor, MESSAGE_STOP, 0);

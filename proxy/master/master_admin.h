@@ -16,9 +16,19 @@
 #include "proxy/master/status.h"
 #include "proxy/master/supervisor.h"
 
-struct master;
+struct identity;
+struct reload;
+struct status;
+struct successor;
 
 struct master_admin {
+    /* The owner's to set, and borrowed. */
+    const struct supervisor *workers; /* of whose program and loop it is */
+    struct reload *reload; /* what is served says the address */
+    const struct identity *identity; /* whose the process is to be */
+    struct status *status; /* that it asks */
+    const struct successor *successor; /* which waits for the address */
+    /* its own */
     struct supervisor supervisor; /* no slots before it is first configured */
     struct sockets sockets; /* of the address, */
     struct control_path path; /* or of a path: */
@@ -29,13 +39,13 @@ struct master_admin {
     struct status_waiter waiter; /* linked: the process waits for an answer */
 };
 
-void master_admin_init(struct master *m);
+void master_admin_init(struct master_admin *admin);
 
 /* Something is served now: does it say another address, or could the present one not be
  * had so far? */
-void master_admin_update(struct master *m);
+void master_admin_update(struct master_admin *admin);
 
 /* Nobody is told anything any more. */
-void master_admin_end(struct master *m);
+void master_admin_end(struct master_admin *admin);
 
 #endif

@@ -5,14 +5,16 @@
 #include <unistd.h>
 
 #include "proxy/base/log.h"
+#include "proxy/base/privileges.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/worker_setup.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/release.h"
+#include "proxy/master/reload.h"
+#include "proxy/master/status.h"
 
-static struct child *signer_of(const struct master *m)
+static struct child *child_of(const struct master_signer *s)
 {
-    return m->signers.slots[0].child;
+    return s->supervisor.slots[0].child;
 }
 
 static bool has_keys(const struct child *signer)
@@ -28,9 +30,9 @@ static void send_end(struct child *to, enum message_type type, uint32_t id, int 
     close(fd);
 }
 
-void master_signer_join(struct master *m, struct child *worker)
+void master_signer_join(struct master_signer *s, struct child *worker)
 {
-    struct child *signer = signer_of(m);
+    struct child *signer = child_of(s);
     int signers_end, workers_end;
 
     if (!has_keys(signer) || worker == NULL || worker->ending)
@@ -43,95 +45,98 @@ void master_signer_join(struct master *m, struct child *worker)
     send_end(worker, MESSAGE_SIGNER, 0, workers_end);
 }
 
-static void join_all(struct master *m)
+static void join_all(struct master_signer *s)
 {
-    for (unsigned i = 0; i < m->supervisor.count; i++)
-        master_signer_join(m, m->supervisor.slots[i].child);
+    for (unsigned i = 0; i < s->workers->count; i++)
+        master_signer_join(s, s->workers->slots[i].child);
 }
 
-static void on_started(struct supervisor *s, struct child *child)
+static void on_started(struct supervisor *supervisor, struct child *child)
 {
-    struct master *m = s->owner;
+    struct master_signer *s = supervisor->owner;
     char body[SETUP_BYTES];
     const struct setup setup = {
-        .identity = m->identity, .crypto = m->reload.started_with.crypto};
+        .identity = *s->identity, .crypto = s->reload->started_with.crypto};
     struct message message = {.type = MESSAGE_SETUP, .body = body};
 
     message.len = setup_encode(&setup, body, sizeof(body));
     supervisor_send(child, &message);
 }
 
-static void on_hello(struct supervisor *s, struct child *child)
+static void on_hello(struct supervisor *supervisor, struct child *child)
 {
-    struct master *m = s->owner;
+    struct master_signer *s = supervisor->owner;
 
-    rollout_hello(&m->reload.rollout, child);
+    rollout_hello(&s->reload->rollout, child);
 }
 
 /* What a worker says to the signer, it says on purpose. */
-static void on_misbehaviour(struct master *m, uint32_t slot)
+static void on_misbehaviour(struct master_signer *s, uint32_t slot)
 {
-    if (slot < m->supervisor.count && m->supervisor.slots[slot].child != NULL)
+    if (slot < s->workers->count && s->workers->slots[slot].child != NULL)
         supervisor_kill(
-            m->supervisor.slots[slot].child, "sends the signer what are no requests");
+            s->workers->slots[slot].child, "sends the signer what are no requests");
 }
 
-static void on_message(struct supervisor *s, struct child *child, struct message *message)
+static void on_message(
+    struct supervisor *supervisor, struct child *child, struct message *message)
 {
-    struct master *m = s->owner;
+    struct master_signer *s = supervisor->owner;
     bool had_keys = has_keys(child);
 
     if (message->type == MESSAGE_MISBEHAVED)
-        on_misbehaviour(m, message->id);
-    else if (!rollout_message(&m->reload.rollout, child, message) &&
+        on_misbehaviour(s, message->id);
+    else if (!rollout_message(&s->reload->rollout, child, message) &&
         message->type == MESSAGE_STATS)
-        status_take_signer(&m->status, message);
+        status_take_signer(s->status, message);
     if (!had_keys && has_keys(child))
-        join_all(m);
+        join_all(s);
 }
 
-static void on_gone(struct supervisor *s, struct child *child)
+static void on_gone(struct supervisor *supervisor, struct child *child)
 {
-    struct master *m = s->owner;
+    struct master_signer *s = supervisor->owner;
 
-    status_signer_gone(&m->status);
-    if (!m->stopping)
-        rollout_gone(&m->reload.rollout, child);
+    status_signer_gone(s->status);
+    if (!s->reload->over)
+        rollout_gone(&s->reload->rollout, child);
 }
 
-static void on_empty(struct supervisor *s)
+static void on_empty(struct supervisor *supervisor)
 {
-    master_stopped(s->owner);
+    struct master_signer *s = supervisor->owner;
+
+    s->ended(s->owner);
 }
 
 static const struct supervisor_events events = {
     on_started, on_hello, on_message, on_gone, on_empty};
 
-void master_signer_init(struct master *m)
+void master_signer_init(struct master_signer *s)
 {
-    m->signers.events = &events;
-    m->signers.owner = m;
-    m->signers.loop = &m->loop;
-    m->signers.program = &m->program;
-    m->signers.kind = SUPERVISED_SIGNER;
-    m->signers.child_program = PROGRAM_SIGNER;
+    s->supervisor.events = &events;
+    s->supervisor.owner = s;
+    s->supervisor.loop = s->workers->loop;
+    s->supervisor.program = s->workers->program;
+    s->supervisor.kind = SUPERVISED_SIGNER;
+    s->supervisor.child_program = PROGRAM_SIGNER;
 }
 
-void master_signer_start(struct master *m)
+void master_signer_start(struct master_signer *s)
 {
-    m->reload.rollout.signers = &m->signers;
-    supervisor_start(&m->signers, 1);
+    s->reload->rollout.signers = &s->supervisor;
+    supervisor_start(&s->supervisor, 1);
 }
 
-void master_signer_retire_keys(struct master *m)
+void master_signer_retire_keys(struct master_signer *s)
 {
     const struct message retire = {
-        .type = MESSAGE_RETIRE_KEYS, .id = m->reload.rollout.current->id};
+        .type = MESSAGE_RETIRE_KEYS, .id = s->reload->rollout.current->id};
 
-    supervisor_broadcast(&m->signers, &retire);
+    supervisor_broadcast(&s->supervisor, &retire);
 }
 
-void master_signer_end(struct master *m)
+void master_signer_end(struct master_signer *s)
 {
-    supervisor_end(&m->signers, MESSAGE_STOP, 0);
+    supervisor_end(&s->supervisor, MESSAGE_STOP, 0);
 }

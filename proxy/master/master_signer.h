@@ -5,19 +5,35 @@
 #ifndef WLBPROXY_MASTER_MASTER_SIGNER_H
 #define WLBPROXY_MASTER_MASTER_SIGNER_H
 
-struct child;
-struct master;
+#include "proxy/master/supervisor.h"
 
-void master_signer_init(struct master *m);
-void master_signer_start(struct master *m);
+struct child;
+struct identity;
+struct reload;
+struct status;
+
+struct master_signer {
+    struct supervisor supervisor; /* no slots where there is no signer */
+    /* The rest is the owner's to set, and borrowed. */
+    struct supervisor *workers;
+    struct reload *reload; /* whose keys it has */
+    const struct identity *identity; /* whose it is to be */
+    struct status *status; /* that is told its counts */
+    void (*ended)(void *owner); /* after master_signer_end() */
+    void *owner;
+};
+
+/* `workers` has the loop and the program. */
+void master_signer_init(struct master_signer *signer);
+void master_signer_start(struct master_signer *signer);
 
 /* A worker was started: it gets a channel to the signer as soon as that has its keys. */
-void master_signer_join(struct master *m, struct child *worker);
+void master_signer_join(struct master_signer *signer, struct child *worker);
 
 /* Every process serves the current generation: the keys of those before are given up. */
-void master_signer_retire_keys(struct master *m);
+void master_signer_retire_keys(struct master_signer *signer);
 
 /* The last worker is gone. */
-void master_signer_end(struct master *m);
+void master_signer_end(struct master_signer *signer);
 
 #endif

@@ -7,15 +7,15 @@
 #include "proxy/ipc/signing_stats.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/master/disk_look.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/release.h"
+#include "proxy/master/reload.h"
 #include "proxy/master/status_json.h"
 
 enum { ANSWER_TIMEOUT = 3000 };
 
 static bool is_complete(const struct status *s)
 {
-    for (unsigned i = 0; i < s->master->supervisor.count; i++) {
+    for (unsigned i = 0; i < s->of.workers->count; i++) {
         if (s->due[i])
             return false;
     }
@@ -38,7 +38,7 @@ static void forget(struct status *s)
 
 static void answer(struct status *s)
 {
-    json_t *json = status_json(s->master, s->reports, s->signer, s->disk);
+    json_t *json = status_json(&s->of, s->reports, s->signer, s->disk);
     struct list *node;
 
     forget(s);
@@ -66,52 +66,52 @@ static void on_looked(struct disk_look *look)
     look_whether_complete(look->owner);
 }
 
-void status_init(struct status *s, struct master *master)
+void status_init(struct status *s, const struct status_sources *of)
 {
-    s->master = master;
+    s->of = *of;
     list_init(&s->waiting);
-    uv_timer_init(&master->loop, &s->answer_timer);
+    uv_timer_init(of->loop, &s->answer_timer);
     s->answer_timer.data = s;
 }
 
 static void look_at_disk(struct status *s)
 {
-    struct master *m = s->master;
+    const struct status_sources *of = &s->of;
 
     disk_look_end(s->disk);
-    s->disk =
-        disk_look_begin(&m->tasks, m->config_path, !m->config_given, NULL, on_looked, s);
-    s->looked = uv_now(&m->loop);
+    s->disk = disk_look_begin(of->reload->tasks, of->reload->config_path,
+        of->reload->optional, NULL, on_looked, s);
+    s->looked = uv_now(of->loop);
     s->looked_now = true;
-    s->looked_beside = m->reload.rollout.current->id;
+    s->looked_beside = of->reload->rollout.current->id;
 }
 
 /* A scrape every few seconds need not read and judge all files each time. */
 static bool disk_suffices(const struct status *s, const struct status_waiter *waiter)
 {
-    const struct master *m = s->master;
+    const struct status_sources *of = &s->of;
 
     if (s->looked_now)
         return true;
     return waiter->recent_is_enough && s->disk != NULL && s->disk->done &&
-        uv_now(&m->loop) - s->looked < STATUS_DISK_GOOD_FOR &&
-        s->looked_beside == m->reload.rollout.current->id;
+        uv_now(of->loop) - s->looked < STATUS_DISK_GOOD_FOR &&
+        s->looked_beside == of->reload->rollout.current->id;
 }
 
 static void begin(struct status *s)
 {
-    struct master *m = s->master;
+    const struct status_sources *of = &s->of;
     struct message question = {.type = MESSAGE_ASK_STATS, .id = ++s->question};
 
     s->asking = true;
-    for (unsigned i = 0; i < m->supervisor.count; i++)
+    for (unsigned i = 0; i < of->workers->count; i++)
         s->due[i] =
-            m->supervisor.slots[i].child != NULL && m->supervisor.slots[i].child->up;
+            of->workers->slots[i].child != NULL && of->workers->slots[i].child->up;
     uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
     s->asked = uv_hrtime();
-    supervisor_broadcast(&m->supervisor, &question);
-    s->signer_due = !supervisor_is_empty(&m->signers) && m->signers.slots[0].child->up;
-    supervisor_broadcast(&m->signers, &question);
+    supervisor_broadcast(of->workers, &question);
+    s->signer_due = !supervisor_is_empty(of->signers) && of->signers->slots[0].child->up;
+    supervisor_broadcast(of->signers, &question);
 }
 
 void status_ask(struct status *s, struct status_waiter *waiter)

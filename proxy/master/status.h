@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <jansson.h>
 #include <uv.h>
@@ -17,10 +18,11 @@
 
 struct child;
 struct disk_look;
-struct master;
 struct message;
+struct reload;
 struct worker_stats;
 struct signing_stats;
+struct ticket_rotation;
 
 enum { STATUS_DISK_GOOD_FOR = 30 * 1000 /* ms */ };
 
@@ -30,8 +32,18 @@ struct status_waiter {
     bool recent_is_enough; /* what was seen on disk within STATUS_DISK_GOOD_FOR */
 };
 
+/* What it tells of; all borrowed, and valid as long as the status. */
+struct status_sources {
+    uv_loop_t *loop;
+    struct reload *reload; /* something is served */
+    struct supervisor *workers, *signers;
+    const struct ticket_rotation *tickets;
+    time_t started; /* by the wall's clock */
+    uint64_t began; /* ms, by the loop's: that one does not jump */
+};
+
 struct status {
-    struct master *master;
+    struct status_sources of;
     uv_timer_t answer_timer;
     struct list waiting;
     uint64_t asked; /* ns, by uv_hrtime() */
@@ -47,7 +59,7 @@ struct status {
     uint32_t looked_beside; /* the generation that was served then */
 };
 
-void status_init(struct status *status, struct master *master);
+void status_init(struct status *status, const struct status_sources *of);
 
 /* Remove the waiter's link to stop waiting. */
 void status_ask(struct status *status, struct status_waiter *waiter);

@@ -14,10 +14,12 @@
 #include "proxy/master/counters_json.h"
 #include "proxy/master/describe.h"
 #include "proxy/master/disk_look.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
+#include "proxy/master/reload.h"
+#include "proxy/master/status.h"
+#include "proxy/master/ticket_rotation.h"
 #include "proxy/master/verdict.h"
 
 struct generation_sum {
@@ -67,17 +69,17 @@ static void set_resident(json_t *object, const struct child *child)
 }
 
 static json_t *worker_json(
-    const struct master *m, unsigned slot, const struct worker_stats *report)
+    const struct status_sources *of, unsigned slot, const struct worker_stats *report)
 {
-    const struct child *child = m->supervisor.slots[slot].child;
+    const struct child *child = of->workers->slots[slot].child;
     json_t *object = json_pack("{si si sb}", "worker", (int)slot, "restarts",
-        (int)m->supervisor.slots[slot].restarts, "answers", report != NULL);
+        (int)of->workers->slots[slot].restarts, "answers", report != NULL);
 
     if (child != NULL)
         json_object_update_new(object,
             json_pack("{si sI sI ss ss}", "pid", (int)child->pid, "generation",
                 (json_int_t)child->serving, "uptime",
-                (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
+                (json_int_t)((uv_now(of->loop) - child->started) / 1000), "crypto",
                 child->crypto, "sandbox", child->sandbox));
     if (child != NULL)
         set_resident(object, child);
@@ -115,12 +117,12 @@ static void add_generation(
             "current", g->id == current));
 }
 
-static json_t *generations_json(
-    const struct master *m, struct worker_stats *const *reports, uint32_t current)
+static json_t *generations_json(const struct status_sources *of,
+    struct worker_stats *const *reports, uint32_t current)
 {
     json_t *list = json_array();
 
-    for (unsigned i = 0; i < m->supervisor.count; i++) {
+    for (unsigned i = 0; i < of->workers->count; i++) {
         for (size_t k = 0; reports[i] != NULL && k < reports[i]->generation_count; k++)
             add_generation(list, &reports[i]->generations[k], current);
     }
@@ -138,12 +140,12 @@ static bool same_certificates(const struct plan_service *a, const struct plan_se
 
 /* What all workers say of one backend. It is down if any worker found it so: each knows
  * only its own attempts. */
-static json_t *backend_json(const struct master *m, struct worker_stats *const *reports,
-    const char *service, const char *address)
+static json_t *backend_json(const struct status_sources *of,
+    struct worker_stats *const *reports, const char *service, const char *address)
 {
     struct worker_backend_stats sum = {.up = true};
 
-    for (unsigned i = 0; i < m->supervisor.count; i++) {
+    for (unsigned i = 0; i < of->workers->count; i++) {
         for (size_t k = 0; reports[i] != NULL && k < reports[i]->backend_count; k++) {
             const struct worker_backend_stats *b = &reports[i]->backends[k];
 
@@ -160,8 +162,8 @@ static json_t *backend_json(const struct master *m, struct worker_stats *const *
         (json_int_t)sum.active);
 }
 
-static void add_backends(
-    json_t *services, const struct master *m, struct worker_stats *const *reports)
+static void add_backends(json_t *services, const struct status_sources *of,
+    struct worker_stats *const *reports)
 {
     const json_t *service, *address;
     size_t i, k;
@@ -172,7 +174,7 @@ static void add_backends(
 
         json_array_foreach(
             json_object_get(service, "connect"), k, address) json_array_append_new(list,
-            backend_json(m, reports, json_string_value(json_object_get(service, "name")),
+            backend_json(of, reports, json_string_value(json_object_get(service, "name")),
                 json_string_value(address)));
         json_object_set_new((json_t *)service, "backends", list);
     }
@@ -277,34 +279,35 @@ static json_t *last_reload_json(const struct reload *reload)
 }
 
 /* An heir does not know how old the keys are. */
-static void set_tickets(json_t *status, const struct master *m)
+static void set_tickets(json_t *status, const struct status_sources *of)
 {
-    json_t *object = json_pack("{sI}", "keys", (json_int_t)m->tickets.count);
+    json_t *object = json_pack("{sI}", "keys", (json_int_t)of->tickets->keys.count);
 
-    if (m->tickets_began != 0)
+    if (of->tickets->began != 0)
         json_object_set_new(object, "age",
-            json_integer((json_int_t)((uv_now(&m->loop) - m->tickets_began) / 1000)));
+            json_integer((json_int_t)((uv_now(of->loop) - of->tickets->began) / 1000)));
     json_object_set_new(status, "tickets", object);
 }
 
-static json_t *workers_json(const struct master *m, struct worker_stats *const *reports)
+static json_t *workers_json(
+    const struct status_sources *of, struct worker_stats *const *reports)
 {
     json_t *list = json_array();
 
-    for (unsigned i = 0; i < m->supervisor.count; i++)
-        json_array_append_new(list, worker_json(m, i, reports[i]));
+    for (unsigned i = 0; i < of->workers->count; i++)
+        json_array_append_new(list, worker_json(of, i, reports[i]));
     return list;
 }
 
 static void set_sums(
-    json_t *status, const struct master *m, struct worker_stats *const *reports)
+    json_t *status, const struct status_sources *of, struct worker_stats *const *reports)
 {
     static struct service_counts_list services;
     struct counters sum;
 
     memset(&sum, 0, sizeof(sum));
     services.count = 0;
-    for (unsigned i = 0; i < m->supervisor.count; i++) {
+    for (unsigned i = 0; i < of->workers->count; i++) {
         if (reports[i] == NULL)
             continue;
         counters_add(&sum, &reports[i]->counters);
@@ -339,19 +342,20 @@ static json_t *requesters_json(const struct signing_stats *stats)
     return list;
 }
 
-static json_t *signer_json(const struct master *m, const struct signing_stats *stats)
+static json_t *signer_json(
+    const struct status_sources *of, const struct signing_stats *stats)
 {
-    const struct child *child = m->signers.slots[0].child;
+    const struct child *child = of->signers->slots[0].child;
     json_t *object;
 
-    if (m->signers.count == 0)
+    if (of->signers->count == 0)
         return json_null();
-    object = json_pack("{si sb}", "restarts", (int)m->signers.slots[0].restarts,
+    object = json_pack("{si sb}", "restarts", (int)of->signers->slots[0].restarts,
         "answers", stats != NULL);
     if (child != NULL)
         json_object_update_new(object,
             json_pack("{si sI ss ss}", "pid", (int)child->pid, "uptime",
-                (json_int_t)((uv_now(&m->loop) - child->started) / 1000), "crypto",
+                (json_int_t)((uv_now(of->loop) - child->started) / 1000), "crypto",
                 child->crypto, "sandbox", child->sandbox));
     if (stats != NULL)
         json_object_update_new(object,
@@ -364,40 +368,41 @@ static json_t *signer_json(const struct master *m, const struct signing_stats *s
     return object;
 }
 
-json_t *status_json(const struct master *m, struct worker_stats *const *reports,
+json_t *status_json(const struct status_sources *of, struct worker_stats *const *reports,
     const struct signing_stats *signer, const struct disk_look *disk)
 {
-    const struct release *current = m->reload.rollout.current;
+    const struct release *current = of->reload->rollout.current;
     json_t *services = describe_services(current->plan);
     json_t *status =
         json_pack("{sb ss si sI sI so so}", "ok", 1, "version", WLB_VERSION, "pid",
-            (int)getpid(), "uptime", (json_int_t)((uv_now(&m->loop) - m->began) / 1000),
-            "generation", (json_int_t)current->id, "started", describe_time(m->started),
-            "config", utf8_json(m->config_path));
+            (int)getpid(), "uptime", (json_int_t)((uv_now(of->loop) - of->began) / 1000),
+            "generation", (json_int_t)current->id, "started", describe_time(of->started),
+            "config", utf8_json(of->reload->config_path));
 
     json_object_set_new(status, "released", describe_time(current->released));
-    for (unsigned i = 0; i < m->supervisor.count; i++) {
-        const struct child *child = m->supervisor.slots[i].child;
+    for (unsigned i = 0; i < of->workers->count; i++) {
+        const struct child *child = of->workers->slots[i].child;
 
         if (child == NULL)
             continue;
         json_object_set_new(status, "crypto", json_string(child->crypto));
         json_object_set_new(status, "sandbox", json_string(child->sandbox));
     }
-    json_object_set_new(status, "last_reload", last_reload_json(&m->reload));
-    json_object_set_new(status, "reloads", reload_history_counts(&m->reload.history));
+    json_object_set_new(status, "last_reload", last_reload_json(of->reload));
+    json_object_set_new(status, "reloads", reload_history_counts(&of->reload->history));
     json_object_set_new(
-        status, "reload_history", reload_history_json(&m->reload.history));
-    set_tickets(status, m);
+        status, "reload_history", reload_history_json(&of->reload->history));
+    set_tickets(status, of);
     json_object_set_new(status, "descriptors", descriptors_json(current->plan));
-    json_object_set_new(status, "generations", generations_json(m, reports, current->id));
-    json_object_set_new(status, "workers", workers_json(m, reports));
-    json_object_set_new(status, "signer", signer_json(m, signer));
+    json_object_set_new(
+        status, "generations", generations_json(of, reports, current->id));
+    json_object_set_new(status, "workers", workers_json(of, reports));
+    json_object_set_new(status, "signer", signer_json(of, signer));
     set_disk(status, services, current->plan, disk);
-    add_backends(services, m, reports);
+    add_backends(services, of, reports);
     describe_trust(services, current->plan);
     json_object_set_new(status, "xenserver", verdicts_for(current->plan, NULL));
     json_object_set_new(status, "services", services);
-    set_sums(status, m, reports);
+    set_sums(status, of, reports);
     return status;
 }

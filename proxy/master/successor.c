@@ -5,19 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certstore/context.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/handover.h"
-#include "proxy/master/master_state.h"
 #include "proxy/master/notify.h"
+#include "proxy/master/reload.h"
 
 enum { INHERIT_TIMEOUT = 10 * 1000 /* between two messages */, ALIVE_EVERY = 250 };
 
 /* ---- the inheritance ---- */
 
-static void inherit_sockets(struct master *m, struct handover_message *message)
+static void inherit_sockets(struct reload *reload, struct handover_message *message)
 {
     for (size_t i = 0; i < message->fd_count; i++) {
-        if (sockets_adopt(&m->reload.sockets, message->fds[i]))
+        if (sockets_adopt(&reload->sockets, message->fds[i]))
             message->fds[i] = -1;
     }
 }
@@ -50,19 +51,19 @@ static void inherit_ticket_key(struct ticket_keys *keys, const struct handover_m
 
 static void inherit(struct successor *s)
 {
-    struct master *m = s->master;
+    const struct successor_of *of = &s->of;
     struct handover_message message = {.type = 0};
 
     while (message.type != HANDOVER_READY &&
         handover_receive(s->channel, &message, INHERIT_TIMEOUT) == HANDOVER_MESSAGE) {
         if (message.type == HANDOVER_SOCKETS)
-            inherit_sockets(m, &message);
+            inherit_sockets(of->reload, &message);
         else if (message.type == HANDOVER_TICKET_KEY)
-            inherit_ticket_key(&m->tickets, &message);
+            inherit_ticket_key(of->tickets, &message);
         else if (message.type == HANDOVER_READY) {
-            m->reload.last_id =
+            of->reload->last_id =
                 (uint32_t)handover_get_number(&message, HANDOVER_FIELD_GENERATION);
-            m->tickets.lifetime =
+            of->tickets->lifetime =
                 (uint32_t)handover_get_number(&message, HANDOVER_FIELD_LIFETIME);
         }
         handover_close_fds(&message);
@@ -97,9 +98,9 @@ static void take_place(struct successor *s)
     if (before == SUCCESSOR_SERVES)
         log_warning("event=predecessor_ended text=\"before it gave its place to us\"");
     if (before == SUCCESSOR_SERVES)
-        master_open_control(s->master);
+        s->of.open_control(s->of.owner);
     if (before != SUCCESSOR_BEGINS)
-        master_take_place(s->master);
+        s->of.take_place(s->of.owner);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -117,7 +118,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         if (m.type != HANDOVER_YOURS || s->state != SUCCESSOR_SERVES)
             return;
         s->state = SUCCESSOR_TAKES;
-        master_open_control(s->master);
+        s->of.open_control(s->of.owner);
         (void)say(s, HANDOVER_TAKEN);
     }
 }
@@ -127,7 +128,7 @@ static void on_alive(uv_timer_t *timer)
 {
     struct successor *s = timer->data;
 
-    if (master_is_well(s->master))
+    if (s->of.is_well(s->of.owner))
         (void)say(s, HANDOVER_ALIVE);
 }
 
@@ -139,7 +140,7 @@ bool successor_serves(struct successor *s)
         return false;
     s->state = SUCCESSOR_SERVES;
     handover_begin(&m, HANDOVER_SERVING);
-    handover_put_number(&m, HANDOVER_FIELD_GENERATION, s->master->reload.last_id);
+    handover_put_number(&m, HANDOVER_FIELD_GENERATION, s->of.reload->last_id);
     (void)handover_send(s->channel, &m);
     uv_timer_start(&s->alive, on_alive, ALIVE_EVERY, ALIVE_EVERY);
     return true;
@@ -156,19 +157,19 @@ void successor_refuses(struct successor *s, const char *reason)
     (void)handover_send(s->channel, &m);
 }
 
-void successor_init(struct successor *s, struct master *master)
+void successor_init(struct successor *s, const struct successor_of *of)
 {
     struct handover_message hello;
 
-    s->master = master;
-    uv_timer_init(&master->loop, &s->alive);
+    s->of = *of;
+    uv_timer_init(of->reload->loop, &s->alive);
     s->alive.data = s->poll.data = s;
     if (getenv(SUCCESSOR_VARIABLE) == NULL)
         return;
     unsetenv(SUCCESSOR_VARIABLE);
     s->channel = SUCCESSOR_FD;
     (void)fcntl(s->channel, F_SETFD, FD_CLOEXEC);
-    if (uv_poll_init(&master->loop, &s->poll, s->channel) != 0)
+    if (uv_poll_init(of->reload->loop, &s->poll, s->channel) != 0)
         return;
     s->state = SUCCESSOR_BEGINS;
     s->began_so = true;

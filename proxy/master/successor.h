@@ -12,14 +12,25 @@
 
 #include <uv.h>
 
-struct master;
+struct reload;
+struct ticket_keys;
 
 #define SUCCESSOR_VARIABLE "WLBPROXY_SUCCESSOR"
 
 enum { SUCCESSOR_FD = 3 };
 
+/* What is inherited, and who is told; all borrowed. */
+struct successor_of {
+    struct reload *reload;
+    struct ticket_keys *tickets;
+    bool (*is_well)(void *owner); /* all our processes answer */
+    void (*open_control)(void *owner);
+    void (*take_place)(void *owner); /* we are the only master from now on */
+    void *owner;
+};
+
 struct successor {
-    struct master *master;
+    struct successor_of of;
     enum successor_state {
         SUCCESSOR_NOT, /* started by nobody, or in its place by now */
         SUCCESSOR_BEGINS,
@@ -33,7 +44,7 @@ struct successor {
 };
 
 /* Says hello, and takes the inheritance, if there is one. */
-void successor_init(struct successor *successor, struct master *master);
+void successor_init(struct successor *successor, const struct successor_of *of);
 
 /* All workers serve. False: there is no predecessor whose place would be waited for. */
 bool successor_serves(struct successor *successor);

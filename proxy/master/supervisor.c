@@ -373,6 +373,14 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
+unsigned supervisor_slots(uint32_t workers)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned count = workers != 0 ? workers : (unsigned)cpus;
+
+    return count < 1 ? 1 : count < SUPERVISOR_SLOTS_MAX ? count : SUPERVISOR_SLOTS_MAX;
+}
+
 void supervisor_start(struct supervisor *s, unsigned count)
 {
     s->count = count < SUPERVISOR_SLOTS_MAX ? count : SUPERVISOR_SLOTS_MAX;

@@ -74,6 +74,9 @@ struct supervisor {
     bool draining;
 };
 
+/* How many workers are started for the option `workers`: 0 is one for each CPU. */
+unsigned supervisor_slots(uint32_t workers);
+
 /* Starts `count` of them. */
 void supervisor_start(struct supervisor *s, unsigned count);
 

@@ -6,15 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "certstore/context.h"
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/handover.h"
-#include "proxy/master/master_state.h"
+#include "proxy/master/disk_look.h"
 #include "proxy/master/notify.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/program.h"
+#include "proxy/master/regression.h"
 #include "proxy/master/release.h"
+#include "proxy/master/reload.h"
 #include "proxy/master/spawn.h"
 #include "proxy/master/successor.h"
 
@@ -32,7 +38,7 @@ enum {
 
 static void answer(struct upgrade *u, const char *failure)
 {
-    const struct release *current = u->master->reload.rollout.current;
+    const struct release *current = u->of.reload->rollout.current;
     json_t *verdict = json_pack("{sb sb sI s[] s[] s[]}", "ok", failure == NULL,
         "upgraded", failure == NULL, "generation",
         (json_int_t)(current != NULL ? current->id : 0), "findings", "workers",
@@ -74,31 +80,30 @@ static void fail(struct upgrade *u, const char *reason)
     log_quote(quoted, sizeof(quoted), reason, strlen(reason));
     log_error("event=upgrade_failed successor=%d program=%s reason=%s text=\"this "
               "process goes on\"",
-        (int)u->pid, u->master->program.path, quoted);
+        (int)u->pid, u->of.program->path, quoted);
     if (u->pid > 0)
         kill(u->pid, SIGKILL);
     u->pid = 0;
-    program_file_of(u->master->program.path, &u->failed);
+    program_file_of(u->of.program->path, &u->failed);
     u->state = u->channel >= 0 ? UPGRADE_CLOSING : UPGRADE_NONE;
     close_channel(u);
     snprintf(sentence, sizeof(sentence),
         "the program on disk did not take over, the old one goes on: %s", reason);
     notify_ready(sentence);
     answer(u, sentence);
-    reload_let_go(&u->master->reload);
+    reload_let_go(u->of.reload);
 }
 
 static void hand_over(struct upgrade *u)
 {
-    struct master *m = u->master;
-    bool reloaded = m->reload.begun != u->reloads;
+    bool reloaded = u->of.reload->begun != u->reloads;
 
     log_info("event=upgraded successor=%d", (int)u->pid);
     u->state = UPGRADE_TAKEN;
     notify_send("MAINPID=%d", (int)u->pid);
     answer(u, NULL);
     close_channel(u);
-    if (master_drain(m, true) || reloaded)
+    if (u->of.handed_over(u->of.owner) || reloaded)
         upgrade_pass_on(u, SIGHUP);
 }
 
@@ -136,23 +141,23 @@ static bool send_ticket_key(int channel, const struct ticket_key *key)
     return sent;
 }
 
-static bool send_inheritance(const struct master *m, int channel)
+static bool send_inheritance(const struct upgrade_of *of, int channel)
 {
     struct handover_message ready;
 
-    for (size_t i = 0; i < m->reload.sockets.count; i++) {
-        if (!send_sockets(channel, &m->reload.sockets.groups[i]))
+    for (size_t i = 0; i < of->reload->sockets.count; i++) {
+        if (!send_sockets(channel, &of->reload->sockets.groups[i]))
             return false;
     }
-    for (size_t i = 0; i < m->tickets.count; i++) {
-        if (!send_ticket_key(channel, &m->tickets.keys[i]))
+    for (size_t i = 0; i < of->tickets->count; i++) {
+        if (!send_ticket_key(channel, &of->tickets->keys[i]))
             return false;
     }
     handover_begin(&ready, HANDOVER_READY);
     handover_put_number(&ready, HANDOVER_FIELD_VERSION, HANDOVER_VERSION);
     handover_put_text(&ready, HANDOVER_FIELD_PROGRAM, WLB_VERSION);
-    handover_put_number(&ready, HANDOVER_FIELD_GENERATION, m->reload.last_id);
-    handover_put_number(&ready, HANDOVER_FIELD_LIFETIME, m->tickets.lifetime);
+    handover_put_number(&ready, HANDOVER_FIELD_GENERATION, of->reload->last_id);
+    handover_put_number(&ready, HANDOVER_FIELD_LIFETIME, of->tickets->lifetime);
     return handover_send(channel, &ready);
 }
 
@@ -161,7 +166,7 @@ static bool send_inheritance(const struct master *m, int channel)
 static void await(struct upgrade *u, enum upgrade_state state, uint64_t timeout)
 {
     u->state = state;
-    u->due = uv_now(&u->master->loop) + timeout;
+    u->due = uv_now(u->of.reload->loop) + timeout;
 }
 
 /* It reads the files from now on: what a reload finds later it has to read again. */
@@ -172,13 +177,13 @@ static void take_hello(struct upgrade *u, const struct handover_message *m)
     handover_get_text(m, HANDOVER_FIELD_PROGRAM, version, sizeof(version));
     log_info("event=successor_hello successor=%d version=%s", (int)u->pid,
         log_quote(quoted, sizeof(quoted), version, strlen(version)));
-    u->reloads = u->master->reload.begun;
-    if (!send_inheritance(u->master, u->channel)) {
+    u->reloads = u->of.reload->begun;
+    if (!send_inheritance(&u->of, u->channel)) {
         fail(u, errno == EAGAIN ? "it does not take the sockets" : "it ended");
         return;
     }
     await(u, UPGRADE_AWAIT_SERVING, SERVING_TIMEOUT);
-    reload_let_go(&u->master->reload);
+    reload_let_go(u->of.reload);
 }
 
 static void take_refusal(struct upgrade *u, const struct handover_message *m)
@@ -191,7 +196,7 @@ static void take_refusal(struct upgrade *u, const struct handover_message *m)
 
 static void take(struct upgrade *u, const struct handover_message *m)
 {
-    u->heard = uv_now(&u->master->loop);
+    u->heard = uv_now(u->of.reload->loop);
     if (m->type == HANDOVER_HELLO && u->state == UPGRADE_AWAIT_HELLO)
         take_hello(u, m);
     else if (m->type == HANDOVER_REFUSED)
@@ -230,7 +235,7 @@ static void give_it_our_place(struct upgrade *u)
 static void on_tick(uv_timer_t *timer)
 {
     struct upgrade *u = timer->data;
-    uint64_t now = uv_now(&u->master->loop);
+    uint64_t now = uv_now(u->of.reload->loop);
 
     if (u->state == UPGRADE_PROBATION && now - u->heard > SILENCE)
         fail(u, "it said that it serves, and was not heard of since");
@@ -250,12 +255,12 @@ static void on_tick(uv_timer_t *timer)
 
 static int start_successor(struct upgrade *u, int their_end)
 {
-    const struct master *m = u->master;
-    char *with_config[] = {
-        (char *)"wlbproxy", (char *)"run", (char *)"-c", (char *)m->config_path, NULL};
+    const struct upgrade_of *of = &u->of;
+    char *with_config[] = {(char *)"wlbproxy", (char *)"run", (char *)"-c",
+        (char *)of->reload->config_path, NULL};
     char *without[] = {(char *)"wlbproxy", (char *)"run", NULL};
-    struct spawn spawn = {.program = m->program.path,
-        .arguments = m->config_given ? with_config : without,
+    struct spawn spawn = {.program = of->program->path,
+        .arguments = of->reload->optional ? without : with_config,
         .keeps_capabilities = true,
         .sibling = true,
         .fds = {SPAWN_NULL, STDOUT_FILENO, STDERR_FILENO, [SUCCESSOR_FD] = their_end}};
@@ -292,7 +297,7 @@ static bool open_channel(struct upgrade *u, int *theirs)
         u->channel = -1;
         return false;
     }
-    result = uv_poll_init(&u->master->loop, &u->poll, u->channel);
+    result = uv_poll_init(u->of.reload->loop, &u->poll, u->channel);
     if (result == 0) {
         u->poll.data = u;
         return true;
@@ -304,13 +309,11 @@ static bool open_channel(struct upgrade *u, int *theirs)
     return false;
 }
 
-void upgrade_begin(struct upgrade *u)
+static void begin(struct upgrade *u)
 {
     int theirs, result;
 
-    if (!is_possible(u))
-        return;
-    reload_hold(&u->master->reload);
+    reload_hold(u->of.reload);
     if (!open_channel(u, &theirs)) {
         fail(u, strerror(errno));
         return;
@@ -323,10 +326,55 @@ void upgrade_begin(struct upgrade *u)
         return;
     }
     notify_reloading();
-    log_info(
-        "event=upgrading successor=%d program=%s", (int)u->pid, u->master->program.path);
+    log_info("event=upgrading successor=%d program=%s", (int)u->pid, u->of.program->path);
     uv_poll_start(&u->poll, UV_READABLE, on_readable);
     uv_timer_start(&u->tick, on_tick, TICK, TICK);
+}
+
+/* Nothing was begun. A reload by this version is refused for the same reason, with all
+ * that belongs to a refusal; the next one finds the program on disk once more. */
+static void refuse(struct upgrade *u, const struct error *err)
+{
+    char quoted[ERROR_TEXT_MAX + 64];
+    struct list *node;
+
+    log_quote(quoted, sizeof(quoted), err->text, strlen(err->text));
+    log_error(
+        "event=upgrade_refused reason=%s text=\"mend it, or take it over by: wlbproxy "
+        "reload --force\"",
+        quoted);
+    u->state = UPGRADE_NONE;
+    if (list_empty(&u->waiting))
+        reload_request(u->of.reload);
+    while ((node = list_take(&u->waiting)) != NULL)
+        reload_ask(u->of.reload, container_of(node, struct reload_waiter, link));
+}
+
+static void on_looked(struct disk_look *look)
+{
+    struct upgrade *u = look->owner;
+    const struct release *current = u->of.reload->rollout.current;
+    struct error err;
+    bool worse = look->plan != NULL &&
+        !regression_judge(
+            current->plan, look->plan, false, time(NULL), &look->findings, &err);
+
+    u->look = NULL;
+    disk_look_end(look);
+    if (worse)
+        refuse(u, &err);
+    else
+        begin(u);
+}
+
+void upgrade_begin(struct upgrade *u)
+{
+    const struct reload *r = u->of.reload;
+
+    if (!is_possible(u))
+        return;
+    u->state = UPGRADE_JUDGING;
+    u->look = disk_look_begin(r->tasks, r->config_path, r->optional, NULL, on_looked, u);
 }
 
 bool upgrade_is_due(const struct upgrade *u)
@@ -335,16 +383,18 @@ bool upgrade_is_due(const struct upgrade *u)
 
     if (u->state != UPGRADE_NONE)
         return u->state < UPGRADE_TAKEN;
-    return getpid() != 1 && u->master->serving && !u->master->stopping &&
-        program_file_of(u->master->program.path, &there) &&
-        !program_file_equal(&there, &u->master->program.file) &&
+    return getpid() != 1 && u->of.reload->rollout.current != NULL &&
+        !u->of.reload->over && program_file_of(u->of.program->path, &there) &&
+        !program_file_equal(&there, &u->of.program->file) &&
         !program_file_equal(&there, &u->failed);
 }
 
 void upgrade_ask(struct upgrade *u, struct reload_waiter *waiter)
 {
     list_append(&u->waiting, &waiter->link);
-    if (u->state == UPGRADE_NONE)
+    if (u->state == UPGRADE_NONE && waiter->force && is_possible(u))
+        begin(u);
+    else if (u->state == UPGRADE_NONE)
         upgrade_begin(u);
 }
 
@@ -353,9 +403,14 @@ void upgrade_abandon(struct upgrade *u)
     if (u->state == UPGRADE_NONE || u->state >= UPGRADE_TAKEN)
         return;
     log_info("event=upgrade_abandoned successor=%d", (int)u->pid);
-    kill(u->pid, SIGKILL);
+    if (u->state == UPGRADE_JUDGING) {
+        disk_look_end(u->look);
+        u->look = NULL;
+    } else {
+        kill(u->pid, SIGKILL);
+    }
     u->pid = 0;
-    u->state = UPGRADE_CLOSING;
+    u->state = u->channel >= 0 ? UPGRADE_CLOSING : UPGRADE_NONE;
     close_channel(u);
     answer(u, "this process ends, and the upgrade with it");
 }
@@ -365,11 +420,11 @@ bool upgrade_pass_on(const struct upgrade *u, int number)
     return u->state == UPGRADE_TAKEN && kill(u->pid, number) == 0;
 }
 
-void upgrade_init(struct upgrade *u, struct master *master)
+void upgrade_init(struct upgrade *u, const struct upgrade_of *of)
 {
-    u->master = master;
+    u->of = *of;
     u->channel = -1;
     list_init(&u->waiting);
-    uv_timer_init(&master->loop, &u->tick);
+    uv_timer_init(of->reload->loop, &u->tick);
     u->tick.data = u;
 }

@@ -54,6 +54,23 @@ def test_the_backlog_of_a_port_that_goes_is_let_in(start_proxy, origin):
         one.close()
 
 
+@pytest.mark.parametrize("pair", ["ec", "expired"])
+def test_an_upgrade_does_not_bring_in_what_a_reload_refuses(proxy, pki, pair):
+    """The successor has nothing to compare it with: the predecessor judges."""
+    getattr(pki, pair).install(proxy.cert, proxy.key)
+    proxy.signal(signal.SIGUSR2)
+    refused = proxy.wait_for("upgrade_refused")
+    assert str(proxy.cert) in refused["reason"] and "--force" in refused["text"]
+    proxy.wait_for("reload_refused")
+    assert works(proxy.port) and not proxy.events("upgrading")
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.signal(signal.SIGUSR2)
+    successor = int(proxy.wait_for("upgraded")["successor"])
+    assert proxy.wait_exit() == 0 and works(proxy.port)
+    os.kill(successor, signal.SIGTERM)
+    wait_until(lambda: gone(successor))
+
+
 def test_an_upgrade_under_load_loses_nothing(start_proxy, origin):
     proxy = start_proxy(origin.address, workers=2, log_level="info")
     with Callers([proxy.port]) as callers:

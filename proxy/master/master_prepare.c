@@ -1,0 +1,51 @@
+#include "proxy/master/master_prepare.h"
+
+#include <limits.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "certstore/credential.h"
+#include "proxy/base/descriptor_limit.h"
+#include "proxy/base/error.h"
+#include "proxy/base/privileges.h"
+#include "proxy/base/sandbox.h"
+#include "proxy/master/program.h"
+
+enum { RESERVE = 4 << 20 };
+
+/* One heap, asked of the kernel in large steps and never given back: when there is no
+ * memory to be had for a while, there is enough to go on with. */
+static void keep_a_reserve(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TOP_PAD, RESERVE);
+    mallopt(M_TRIM_THRESHOLD, 2 * RESERVE);
+}
+
+bool master_prepare(struct program *program, struct error *err)
+{
+    umask(0027);
+    signal(SIGXFSZ, SIG_IGN); /* what is too large for RLIMIT_FSIZE fails, that is all */
+    keep_a_reserve();
+    privileges_harden();
+    descriptor_raise_limit();
+    privileges_trim();
+    return program_find(program, err) && secrets_init(err) &&
+        sandbox_enter_early(uv_version(), err);
+}
+
+const char *master_config_path(const char *path)
+{
+    static char text[PATH_MAX];
+    char folder[PATH_MAX];
+
+    if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL ||
+        snprintf(text, sizeof(text), "%s/%s", folder, path) >= (int)sizeof(text))
+        return path;
+    return text;
+}

@@ -1,0 +1,50 @@
+/*
+ * ticket_rotation.h - when the keys of session tickets are changed: by time, on command,
+ * and when another certificate is served; and how the workers learn of it.
+ */
+#ifndef WLBPROXY_MASTER_TICKET_ROTATION_H
+#define WLBPROXY_MASTER_TICKET_ROTATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "certstore/context.h"
+
+struct child;
+struct error;
+struct plan;
+struct supervisor;
+
+struct ticket_rotation {
+    struct ticket_keys keys; /* secret */
+    uint64_t began; /* ms, by the loop's clock: the newest; 0: inherited, or none */
+    struct supervisor *workers;
+    uv_timer_t timer;
+    uint64_t interval; /* ms: how long a key seals */
+    char *certificates; /* of the plan that is served; NULL: none yet */
+};
+
+void ticket_rotation_init(
+    struct ticket_rotation *rotation, uv_loop_t *loop, struct supervisor *workers);
+
+/* For the first plan. Keys that were inherited go on; false and err: there are none, and
+ * none can be made. */
+bool ticket_rotation_begin(
+    struct ticket_rotation *rotation, const struct plan *plan, struct error *err);
+
+/* This plan is served now. */
+void ticket_rotation_update(struct ticket_rotation *rotation, const struct plan *plan);
+
+/* A new key seals from now on. `reason` is for the log. */
+bool ticket_rotation_now(
+    struct ticket_rotation *rotation, const char *reason, struct error *err);
+
+/* Tells a worker the keys; NULL: all. */
+void ticket_rotation_send(struct ticket_rotation *rotation, struct child *child);
+
+/* Wipes the keys. The timer is the loop's to close. */
+void ticket_rotation_destroy(struct ticket_rotation *rotation);
+
+#endif

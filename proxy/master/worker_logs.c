@@ -1,0 +1,52 @@
+#include "proxy/master/worker_logs.h"
+
+#include "proxy/base/error.h"
+#include "proxy/base/log.h"
+#include "proxy/ipc/log_files.h"
+#include "proxy/master/plan.h"
+#include "proxy/master/release.h"
+#include "proxy/master/reload.h"
+#include "proxy/master/supervisor.h"
+
+void worker_logs_send(const struct worker_logs *logs, struct child *child)
+{
+    char body[LOGS_BODY];
+    struct message message;
+
+    logs_to_message(&logs->reload->logs, &message, body);
+    if (child != NULL)
+        supervisor_send(child, &message);
+    else
+        supervisor_broadcast(logs->workers, &message);
+}
+
+void worker_logs_reopen(struct worker_logs *logs)
+{
+    struct logs fresh;
+    struct error err;
+
+    if (!logs_open(&fresh, logs->reload->rollout.current->plan->settings, &err)) {
+        log_error("event=logs_not_reopened reason=\"%s\"", err.text);
+        return;
+    }
+    logs_use(&fresh, "master");
+    logs_close(&logs->reload->logs);
+    logs->reload->logs = fresh;
+    worker_logs_send(logs, NULL);
+    log_info("event=logs_reopened");
+}
+
+/* A syslog daemon that was restarted has another socket: what is lost tells us. */
+void worker_logs_look(struct worker_logs *logs)
+{
+    uint64_t lost = log_lost();
+
+    for (unsigned i = 0; i < logs->workers->count; i++) {
+        if (logs->workers->slots[i].child != NULL)
+            lost += logs->workers->slots[i].child->log_lost;
+    }
+    if (lost > logs->lost && logs->reload->rollout.current != NULL &&
+        logs_use_syslog(&logs->reload->logs))
+        worker_logs_reopen(logs);
+    logs->lost = lost;
+}
