@@ -26,8 +26,8 @@ def message_number(name):
     return 1 + re.findall(r"^ +MESSAGE_(\w+)", body, re.MULTILINE).index(name)
 
 
-HELLO, READY, REFUSED, COMMITTED, PONG, STATS, INHERIT = map(message_number, (
-    "HELLO", "READY", "REFUSED", "COMMITTED", "PONG", "STATS", "INHERIT"))
+HELLO, READY, REFUSED, COMMITTED, PONG, STATS, STATUS = map(message_number, (
+    "HELLO", "READY", "REFUSED", "COMMITTED", "PONG", "STATS", "STATUS"))
 
 
 def taken(pid, fd=CHANNEL):
@@ -80,9 +80,9 @@ def test_nonsense_ends_the_worker_that_speaks_it(start_proxy, origin, words):
 @pytest.mark.parametrize("words", [
     message(PONG, 0, b"\xff" * 8), message(PONG), message(STATS, 1, b"A" * 50000),
     message(COMMITTED, 1), message(COMMITTED, 9), message(READY, 1), message(READY, 9),
-    message(REFUSED, 1, text(b"no")), message(INHERIT, 1, b"x" * 100)],
+    message(REFUSED, 1, text(b"no")), message(STATUS, 1, b"x" * 100)],
     ids=["pong", "empty-pong", "stats", "committed", "committed-9", "ready", "ready-9",
-         "refused", "inherit"])
+         "refused", "status"])
 def test_many_words_hold_up_nobody(start_proxy, origin, pki, words):
     proxy = start_proxy(origin.address)
     over = threading.Event()
@@ -144,7 +144,7 @@ def test_a_worker_that_talks_and_does_not_listen(start_proxy, origin):
     with taken(worker) as channel, masters_end(proxy) as full:
         with pytest.raises(BlockingIOError):
             while True:
-                full.send(message(INHERIT))
+                full.send(message(STATUS))
 
         def is_killed():
             try:
