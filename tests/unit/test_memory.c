@@ -87,10 +87,14 @@ static void ask_for_an_object_that_is_missing(void)
 
 static void without_memory_the_process_is_aborted(void **state)
 {
-    void (*const runs[])(void) = {ask_for_too_much, ask_for_an_object_that_is_missing};
+    void (*const runs[])(void) = {ask_for_an_object_that_is_missing, ask_for_too_much};
+    size_t count = 2;
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+#ifdef WLB_SANITIZE
+    count = 1; /* a sanitizer ends the process for the other by itself */
+#endif
+    for (size_t i = 0; i < count; i++) {
         int status = status_of(runs[i]);
 
         assert_true(WIFSIGNALED(status));
