@@ -1,6 +1,9 @@
 #include "proxy/command/command.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/nearest.h"
 #include "proxy/command/print.h"
@@ -62,6 +65,26 @@ static int flush_output(int status)
     return EXIT_FAILED;
 }
 
+/* A portable installation brings its libraries along, and a list of them. */
+static void print_version(void)
+{
+    char path[PATH_MAX], line[256];
+    ssize_t len =
+        readlink("/proc/self/exe", path, sizeof(path) - sizeof("lib/LIBRARIES"));
+    FILE *list = NULL;
+
+    puts("wlbproxy " WLB_VERSION);
+    if (len > 0) {
+        path[len] = '\0';
+        strcpy(strrchr(path, '/') + 1, "lib/LIBRARIES");
+        list = fopen(path, "re");
+    }
+    while (list != NULL && fgets(line, sizeof(line), list) != NULL)
+        fputs(line, stdout);
+    if (list != NULL)
+        fclose(list);
+}
+
 int command_dispatch(int argc, char **argv)
 {
     if (argc < 2 ||
@@ -69,7 +92,7 @@ int command_dispatch(int argc, char **argv)
             strcmp(argv[1], "-h") != 0 && strcmp(argv[1], "--version") != 0))
         return run_command(argc, argv);
     if (strcmp(argv[1], "--version") == 0) {
-        puts("wlbproxy " WLB_VERSION);
+        print_version();
         return flush_output(EXIT_DONE);
     }
     if (argv[1][0] == '-' || strcmp(argv[1], "help") == 0) {
