@@ -14,7 +14,7 @@ def main():
         print(len(cases) - len(bad) - skipped, len(bad))
     for case in bad if what == "failed" else ():
         file = case.get("classname").replace(".", "/") + ".py"
-        print(f"{file}::{case.get('name')}")
+        print(f"tests/e2e/{file}::{case.get('name')}")  # pytest's root is that folder
     for case in cases if what == "times" else ():
         print(case.get("time"), case.get("classname"), case.get("name"))
 

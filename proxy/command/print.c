@@ -236,7 +236,8 @@ void print_service(FILE *out, const json_t *service)
     join(json_object_get(service, "connect"), connect, sizeof(connect));
     snprintf(text, sizeof(text), "[%s] %s%s%s, accepts on %s, connects to %s",
         json_text(service, "name"), json_text(service, "protocol"),
-        *engine != '\0' ? " by TLS engine " : "", engine, accept, connect);
+        *engine != '\0' ? " by TLS engine " : "", engine, accept,
+        *connect != '\0' ? connect : "no address: its names do not resolve");
     print_wrapped(out, "", text);
     json_array_foreach(json_object_get(service, "certificates"), i, certificate)
         print_certificate(out, certificate);
