@@ -1,8 +1,8 @@
 /*
  * secrets.h - memory for private keys: OpenSSL's secure heap (locked, not dumped).
  *
- * See credential.h for secrets_init() and secrets_free(). Without secrets_init(), as in
- * unit tests, it is ordinary memory, wiped all the same.
+ * secrets_init() (credential.h) makes it. Without it, as in unit tests, it is ordinary
+ * memory, wiped all the same.
  */
 #ifndef WLBPROXY_CERTSTORE_SECRETS_H
 #define WLBPROXY_CERTSTORE_SECRETS_H

@@ -14,7 +14,7 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(DONE, "done", LOG_LEVEL_DEBUG, FAULT_NONE,                                         \
         "The reply was delivered and the connection ended in order.")                    \
     X(PROBE, "probe", LOG_LEVEL_DEBUG, FAULT_NONE,                                       \
-        "The client finished the handshake and left without a request.")                 \
+        "The client left without a request, in order or before its ClientHello.")        \
     X(IDLE_TIMEOUT, "idle_timeout", LOG_LEVEL_DEBUG, FAULT_NONE,                         \
         "No further request came within idle_timeout.")                                  \
     X(MADE_ROOM, "made_room", LOG_LEVEL_INFO, FAULT_NONE,                                \
@@ -23,9 +23,9 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "A tunnel was silent for response_timeout; or, after one side had ended, for "   \
         "half_closed_timeout.")                                                          \
     X(DRAINED, "drained", LOG_LEVEL_INFO, FAULT_NONE,                                    \
-        "The connection was idle when the process drained.")                             \
+        "The process ended the connection because it drains or stops.")                  \
     X(CLIENT_GONE, "client_gone", LOG_LEVEL_INFO, FAULT_CLIENT,                          \
-        "The client ended the TCP connection without close_notify.")                     \
+        "The client ended the TCP connection too early, or without close_notify.")       \
     X(CLIENT_RESET, "client_reset", LOG_LEVEL_INFO, FAULT_CLIENT,                        \
         "The client reset the TCP connection.")                                          \
     X(HANDSHAKE_FAILED, "handshake_failed", LOG_LEVEL_INFO, FAULT_CLIENT,                \
@@ -33,7 +33,8 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(HANDSHAKE_TIMEOUT, "handshake_timeout", LOG_LEVEL_INFO, FAULT_CLIENT,              \
         "The TLS handshake took longer than handshake_timeout.")                         \
     X(PROXY_HEADER, "proxy_header", LOG_LEVEL_WARNING, FAULT_CLIENT,                     \
-        "A trusted address did not begin with a PROXY header as proxy_protocol asks for.") \
+        "A trusted address did not begin with a PROXY header as proxy_protocol asks "    \
+        "for.")                                                                          \
     X(PLAIN_HTTP, "plain_http", LOG_LEVEL_INFO, FAULT_CLIENT,                            \
         "The client spoke plain HTTP on the TLS port and was told so.")                  \
     X(TLS_ERROR, "tls_error", LOG_LEVEL_INFO, FAULT_CLIENT,                              \
@@ -49,7 +50,7 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(READ_TIMEOUT, "client_not_reading", LOG_LEVEL_INFO, FAULT_CLIENT,                  \
         "The client did not read its reply for body_timeout.")                           \
     X(TOO_SLOW, "too_slow", LOG_LEVEL_INFO, FAULT_CLIENT,                                \
-        "A request's body came slower than min_rate.")                                   \
+        "A request's body came, or a reply was read, slower than min_rate.")             \
     X(LINGER_TIMEOUT, "linger_timeout", LOG_LEVEL_DEBUG, FAULT_CLIENT,                   \
         "The client did not close within linger_timeout after its last reply.")          \
     X(BAD_REQUEST, "bad_request", LOG_LEVEL_INFO, FAULT_CLIENT,                          \

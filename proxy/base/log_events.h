@@ -94,7 +94,7 @@
     X("kernel_memory", "warning", "waits text",                                          \
         "The kernel had no memory for epoll and was asked again.",                       \
         "Give the machine more memory.")                                                 \
-    X("log_suppressed", "info", "reason lines seconds",                                  \
+    X("log_suppressed", "by reason", "reason lines seconds",                             \
         "Lines of one reason came too fast; so many were counted instead of written.",   \
         "Nothing. `status` has the counts.")                                             \
     X("logs_not_reopened", "error", "reason",                                            \

@@ -1,7 +1,7 @@
 /*
  * key_snapshot.h - the private keys of a generation as bytes, for the signer. Pure. The
  * bytes are secret: whoever holds them keeps them in locked memory and wipes them
- * (sealed.h).
+ * (sealed_memory.h).
  */
 #ifndef WLBPROXY_IPC_KEY_SNAPSHOT_H
 #define WLBPROXY_IPC_KEY_SNAPSHOT_H

@@ -3,7 +3,7 @@
  * listening sockets excepted, which travel as descriptors.
  *
  * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: whoever holds
- * them keeps them in locked memory and wipes them (sealed.h).
+ * them keeps them in locked memory and wipes them (sealed_memory.h).
  */
 #ifndef WLBPROXY_IPC_SNAPSHOT_H
 #define WLBPROXY_IPC_SNAPSHOT_H

@@ -114,9 +114,9 @@ struct stream_events {
      * more data; its FIN may follow. NULL where there is no TLS. */
     void (*close_notify)(struct stream *s);
     void (*fin)(struct stream *s); /* with TLS, without close_notify before it: a cut */
-    /* The peer's FIN has come, or a reset (then stream_error() is not 0), behind bytes
-     * that cannot be told yet. For an owner with whom the end comes first; may be NULL.
-     * At most once for each; the end itself is told in its turn. */
+    /* The kernel has the peer's FIN or its reset (then stream_error() is not 0), while
+     * bytes before it are still unread. It comes early, for an owner that gives up at
+     * once; fin() or failed() follows behind those bytes. Once for each; may be NULL. */
     void (*end_known)(struct stream *s);
     /* Broken, after the bytes that came before. An accepted stream says CLIENT_RESET,
      * CLIENT_GONE (timed out), HANDSHAKE_FAILED, TLS_ERROR, TLS_FLOOD or PLAIN_HTTP; a

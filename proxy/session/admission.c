@@ -186,7 +186,7 @@ enum source_priority source_priority(struct source *source, uint64_t now)
     if (source->handshakes > HANDSHAKES_LIMITED_FROM)
         return SOURCE_CROWD;
     if (is_verified(source, now))
-        return SOURCE_PROVED;
+        return SOURCE_VERIFIED;
     leak(source, now);
     return is_over_its_rate(source) ? SOURCE_CROWD : SOURCE_NEW;
 }

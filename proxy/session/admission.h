@@ -29,7 +29,7 @@ enum admission_verdict { ADMIT, ADMIT_NOT_CONNECTIONS, ADMIT_NOT_RATE };
 
 /* Whose hello is answered first, whose handshake is the last to be shed. */
 enum source_priority {
-    SOURCE_PROVED, /* finished its last handshake, not long ago */
+    SOURCE_VERIFIED, /* finished its last handshake, not long ago */
     SOURCE_NEW,
     SOURCE_CROWD, /* many in progress, or over its rate and not verified */
 };

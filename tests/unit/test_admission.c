@@ -149,7 +149,7 @@ static void who_finished_a_handshake_goes_before_unverified_clients_until_it_let
     (void)state;
     assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_NEW);
     assert_int_equal(shake(1, false, 1000), ADMIT);
-    assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_PROVED);
+    assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_VERIFIED);
     assert_int_equal(rank_of("192.0.2.2", 1000), SOURCE_NEW);
     assert_int_equal(rank_of("192.0.2.1", 4000 * 1000), SOURCE_NEW);
     assert_int_equal(shake(1, false, 4000 * 1000), ADMIT);
@@ -164,7 +164,7 @@ static void a_source_with_many_failures_is_limited_and_a_completing_one_is_not(
 {
     (void)state;
     assert_int_equal(shake(100, false, 1000), ADMIT);
-    assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_PROVED);
+    assert_int_equal(rank_of("192.0.2.1", 1000), SOURCE_VERIFIED);
     for (int i = 0; i < 10; i++) {
         struct source *source;
 
@@ -243,7 +243,7 @@ static void a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know(
         source_handshake_failed(source, 1000 + i / 100);
         leave(source);
     }
-    assert_int_equal(rank_of("192.0.2.1", 3000), SOURCE_PROVED);
+    assert_int_equal(rank_of("192.0.2.1", 3000), SOURCE_VERIFIED);
 }
 
 static void a_unix_peer_is_not_limited(void **state)
