@@ -8,9 +8,9 @@
 
 #include "certstore/credential.h"
 #include "certstore/judge/credential_load.h"
-#include "certstore/read/pem_check.h"
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/password_file.h"
+#include "certstore/read/pem_check.h"
 
 static bool has_pem(const struct secret_file *file)
 {

@@ -14,11 +14,11 @@
 #include "proxy/command/print.h"
 #include "proxy/command/summary.h"
 #include "proxy/command/verdict_print.h"
-#include "proxy/master/verdict.h"
 #include "proxy/control/control_path.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/master/describe.h"
 #include "proxy/master/plan.h"
+#include "proxy/master/verdict.h"
 
 struct check {
     const char *config;

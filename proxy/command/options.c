@@ -6,7 +6,9 @@ int options_command(int argc, char **argv)
 {
     bool markdown = false, man = false;
     const struct argument list[] = {
-        {.name = "markdown", .help = "as the tables of docs/options.md", .flag = &markdown},
+        {.name = "markdown",
+            .help = "as the tables of docs/options.md",
+            .flag = &markdown},
         {.name = "man", .help = "as sections of the manual page", .flag = &man},
     };
     const struct arguments arguments = {

@@ -3,8 +3,8 @@
  * has changed is told to the workers: no generation of its own, and no connection ends.
  *
  * A helper (helper.h) asks the resolver, and a thread waits for it, so that a name server
- * that does not answer holds up neither supervision nor a reload. A name that cannot be resolved keeps the
- * addresses that are known, and is tried again sooner.
+ * that does not answer holds up neither supervision nor a reload. A name that cannot be
+ * resolved keeps the addresses that are known, and is tried again sooner.
  */
 #ifndef WLBPROXY_MASTER_RESOLVER_H
 #define WLBPROXY_MASTER_RESOLVER_H

@@ -1,4 +1,5 @@
-/* X25519, with batches for the rest or without, against OpenSSL's: peers of any form, and those that are refused. */
+/* X25519, with batches for the rest or without, against OpenSSL's: peers of any form, and
+ * those that are refused. */
 #include "tests/unit/key_exchange_rig.h"
 
 #include <openssl/crypto.h>

@@ -78,7 +78,8 @@ static inline int make_contexts(void **state)
     client.context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_security_level(client.context, 0);
     SSL_CTX_set_min_proto_version(client.context, TLS1_VERSION);
-    /* Where OpenSSL has ML-KEM, its clients offer it, and the native engine leaves them. */
+    /* Where OpenSSL has ML-KEM, its clients offer it, and the native engine leaves them.
+     */
     assert_int_equal(SSL_CTX_set1_groups_list(client.context, "X25519:P-256:P-384"), 1);
     return 0;
 }

@@ -16,8 +16,8 @@
 #include "proxy/command/print.h"
 #include "proxy/command/summary.h"
 #include "proxy/command/verdict_print.h"
-#include "proxy/master/verdict.h"
 #include "proxy/master/describe.h"
+#include "proxy/master/verdict.h"
 
 struct cert_check {
     const char *address, *installed; /* NULL: not given */
