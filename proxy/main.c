@@ -7,8 +7,8 @@
 #include "proxy/command/command.h"
 #include "proxy/master/helper.h"
 
-/* One that is closed would become the next file we open, and what is said be written
- * there: into a key, or libuv's own pipe. */
+/* If a standard descriptor is closed, the next file we open gets its number, and messages
+ * would be written into it: into a key, or a pipe of libuv. */
 static void hold_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

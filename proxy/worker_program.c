@@ -1,5 +1,5 @@
 /*
- * wlbproxy-worker - talks to the network; its private keys are the signer's.
+ * wlbproxy-worker - talks to the network; the signer has its private keys.
  */
 #include "proxy/worker/worker.h"
 

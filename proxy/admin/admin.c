@@ -24,8 +24,9 @@
 
 enum {
     ALLOWED_MAX = 64,
-    STATUS_GOOD_FOR = 900, /* ms: who asks more often gets what the last one got */
-    ASK_AGAIN = 5000, /* ms: an answer that has not come by then does not come */
+    STATUS_GOOD_FOR = 900, /* ms: within this time every client gets the last answer
+                            * again */
+    ASK_AGAIN = 5000, /* ms: after this the question counts as lost, and is asked again */
     MESSAGES_A_TURN = 16,
 };
 
@@ -161,7 +162,7 @@ static void read_channel(void)
     }
 }
 
-/* One question at a time: however many ask here, the master has as much to do. */
+/* One question at a time: the master's work does not grow with the number of clients. */
 static void ask_if_needed(uint64_t now)
 {
     if (!admin_clients_await_status())
@@ -176,7 +177,8 @@ static void ask_if_needed(uint64_t now)
 
 /* ---- clients ---- */
 
-/* Without admin_allow: this machine. On a path its mode decides. */
+/* Without admin_allow only this machine is allowed. A unix socket's mode decides who may
+ * connect. */
 static bool is_allowed(const struct sockaddr_storage *peer)
 {
     const struct in6_addr address = network_address(peer);

@@ -61,7 +61,8 @@ static void write_some(struct client *c, uint64_t now)
     buffer_consume(&c->out, (size_t)sent);
     if (buffer_len(&c->out) > 0)
         return;
-    /* Closed with unread bytes, the kernel would reset what has just been sent. */
+    /* If it were closed with unread bytes, the kernel would reset the response just
+     * sent. */
     (void)shutdown(c->fd, SHUT_WR);
     enter(c, LINGERING, LINGER_TIMEOUT, now);
 }
@@ -108,7 +109,7 @@ static void read_some(struct client *c, uint64_t now)
         return;
     }
     if (c->state != READING)
-        return; /* LINGERING: it is discarded */
+        return; /* LINGERING: the input is discarded */
     switch (parser_next(c->parser, &at, &left, &body, &body_len)) {
     case PARSE_HEAD:
         take_head(c, now);

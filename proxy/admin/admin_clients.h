@@ -16,19 +16,20 @@
 
 enum { ADMIN_CLIENTS_MAX = 16 };
 
-/* A connection that was accepted, non-blocking. `allowed` false: it is told so. */
+/* Takes over an accepted, non-blocking connection. One that is not `allowed` gets a
+ * refusal. */
 void admin_clients_add(int fd, bool allowed, uint64_t now);
 
-/* What to wait for: fills ADMIN_CLIENTS_MAX polls; ms until the next is due, -1: never.
- */
+/* Fills ADMIN_CLIENTS_MAX polls. Returns the ms until the next deadline; -1: there is
+ * none. */
 int admin_clients_poll(struct pollfd *polls, uint64_t now);
 
-/* The same polls, after the wait. */
+/* Serves the same polls after the wait. */
 void admin_clients_serve(const struct pollfd *polls, uint64_t now);
 
-/* Is there one that cannot be answered without the status? */
+/* Returns whether a request waits for the status. */
 bool admin_clients_await_status(void);
-/* Answers them. NULL: it did not come. */
+/* Answers the requests that wait. `status` NULL: the master did not send it in time. */
 void admin_clients_take_status(const json_t *status, uint64_t now);
 
 void admin_clients_close_all(void);

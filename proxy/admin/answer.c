@@ -44,8 +44,8 @@ static const char *reason_of(unsigned status)
 
 static const char no_page[] = "default-src 'none'; frame-ancestors 'none'";
 
-/* Nothing is kept, guessed, framed or referred to; no page has anything from elsewhere.
- */
+/* The page may not be cached, sniffed, framed or linked from, and loads nothing from
+ * elsewhere. */
 static void write_head(
     struct buffer *out, unsigned status, const char *type, const char *policy, size_t len)
 {

@@ -1,5 +1,5 @@
 /*
- * answer.h - what each path is answered with. Pure.
+ * answer.h - makes the response for each path. Pure.
  */
 #ifndef WLBPROXY_ADMIN_ANSWER_H
 #define WLBPROXY_ADMIN_ANSWER_H
@@ -21,7 +21,7 @@ enum answer_path {
     ANSWER_STATUS, /* /status.json: what `wlbproxy status --json` prints */
 };
 
-/* A request, as far as it matters: kept after its head is gone. */
+/* What is kept of a request after its head is gone. */
 struct answer_request {
     enum answer_path path;
     bool to_head; /* HEAD */
@@ -32,11 +32,11 @@ struct answer_request {
 struct answer_request answer_request_of(const struct head *head);
 bool answer_needs_status(const struct answer_request *request);
 
-/* Appends the whole response. `status` NULL: the master has not told in time. */
+/* Appends the whole response. `status` NULL: the master did not send it in time. */
 void answer_write(struct buffer *out, const struct answer_request *request,
     const json_t *status, time_t now);
 
-/* One that is refused, with a sentence. */
+/* Appends a refusal with one sentence as its text. */
 void answer_refuse(struct buffer *out, unsigned status, const char *sentence);
 
 #endif

@@ -14,7 +14,7 @@ struct family {
     struct buffer *out;
     enum exposition_format format;
     const struct metric *metric;
-    char name[NAME_MAX_LEN]; /* of its samples */
+    char name[NAME_MAX_LEN]; /* name of its samples */
     size_t began; /* length of `out` before its first sample */
     bool titled;
 };
@@ -54,7 +54,7 @@ static void add_label(
     struct labels *labels, const char *name, size_t name_len, const char *value)
 {
     if (labels->len > LABELS_MAX - 2 * VALUE_MAX - NAME_MAX_LEN)
-        return; /* none of the table's come so far */
+        return; /* none of the labels in the table so far */
     if (labels->len > 0)
         add_char(labels, ',');
     for (size_t i = 0; i < name_len; i++)
@@ -117,8 +117,8 @@ static void write_title(struct family *f)
     f->began = buffer_len(f->out);
 }
 
-/* Two samples of the same labels would spoil the whole scrape: a certificate that is
- * named twice, say. */
+/* A second sample with the same labels would make Prometheus reject the whole scrape. It
+ * can happen: two certificates of one name. */
 static bool is_there(const struct family *f, const char *head)
 {
     const char *text = buffer_data(f->out);
@@ -127,7 +127,7 @@ static bool is_there(const struct family *f, const char *head)
         NULL;
 }
 
-/* False: there is no value. */
+/* Returns false where there is no value. */
 static bool value_text(const json_t *value, char *text, size_t size)
 {
     time_t when;
@@ -145,7 +145,7 @@ static bool value_text(const json_t *value, char *text, size_t size)
     return true;
 }
 
-/* Those of the table have no labels but their bounds. */
+/* The histograms of the table have no labels but their bounds. */
 static void write_histogram(struct family *f, const json_t *histogram)
 {
     json_t *buckets = json_object_get(histogram, "buckets"), *count;

@@ -1,6 +1,6 @@
 /*
- * exposition.h - the status of control.h as text that Prometheus reads, by the table of
- * metrics (metrics.h). Pure.
+ * exposition.h - the status (control.h) as the text that Prometheus reads, made from the
+ * table of metrics (metrics.h). Pure.
  */
 #ifndef WLBPROXY_ADMIN_EXPOSITION_H
 #define WLBPROXY_ADMIN_EXPOSITION_H

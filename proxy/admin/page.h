@@ -1,8 +1,8 @@
 /*
- * page.h - the status page for people: page.html, made into an array by embed.sh.
+ * page.h - the status page for people: embed.sh makes an array of page.html.
  *
- * It has its style and its script within it, asks for nothing but /status.json and
- * /readyz, and its policy forbids everything else.
+ * The page contains its style and its script, and fetches only /status.json and /readyz.
+ * Its policy forbids everything else.
  */
 #ifndef WLBPROXY_ADMIN_PAGE_H
 #define WLBPROXY_ADMIN_PAGE_H

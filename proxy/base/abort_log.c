@@ -11,14 +11,15 @@
 static const char *doing;
 static int exit_status;
 
-/* Of abort(), so that it comes from nowhere in particular: we may do as always. */
+/* abort() raises the signal in the thread that calls it. It is no asynchronous signal, so
+ * that this handler may call any function. */
 static void on_abort(int number)
 {
     const char *reason = strerror(errno);
 
     if (doing == NULL) {
         log_error("event=aborted last_error=\"%s\"", reason);
-        (void)raise(number); /* once we return: ends us, whoever sent the first */
+        (void)raise(number); /* ends the process once this handler has returned */
         return;
     }
     dprintf(STDERR_FILENO, "wlbproxy: %s: %s\n", doing, reason);

@@ -1,7 +1,7 @@
 /*
  * buffer.h - bytes that come in at the end and leave at the front.
  *
- * Grows as needed (out of memory aborts: callers bound what a peer can make them keep).
+ * It grows as needed. Out of memory aborts: callers bound what a peer can make them keep.
  */
 #ifndef WLBPROXY_BASE_BUFFER_H
 #define WLBPROXY_BASE_BUFFER_H
@@ -25,7 +25,7 @@ static inline const char *buffer_data(const struct buffer *b)
     return b->bytes != NULL ? b->bytes + b->start : "";
 }
 
-/* All zeroes is an empty buffer, too. */
+/* A struct of zeroes is an empty buffer, too. */
 void buffer_init(struct buffer *b);
 void buffer_destroy(struct buffer *b);
 
@@ -34,14 +34,14 @@ void buffer_append_text(struct buffer *b, const char *text);
 void buffer_printf(struct buffer *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Room for len bytes at the end; buffer_commit() makes the first `used` of them count. */
+/* Makes room for len bytes at the end; buffer_commit() adds the first `used` of them. */
 char *buffer_reserve(struct buffer *b, size_t len);
 void buffer_commit(struct buffer *b, size_t used);
 
 void buffer_consume(struct buffer *b, size_t len);
 void buffer_clear(struct buffer *b);
 
-/* Gives memory back: all of it when empty and above `keep` bytes of capacity. */
+/* Frees the memory of an empty buffer with more than `keep` bytes of capacity. */
 void buffer_shrink(struct buffer *b, size_t keep);
 
 void buffer_swap(struct buffer *a, struct buffer *b);

@@ -1,8 +1,8 @@
 /*
- * bytes.h - bytes that are read from the front, and never beyond their end.
+ * bytes.h - reads bytes from the front, and never beyond their end.
  *
- * A function that returns bool returns false where there are fewer bytes than it was to
- * take: it has then taken all that there were, and the next one fails, too. All is
+ * A function that returns bool returns false where there are fewer bytes than it needs.
+ * It has then taken all that were left, so that the next call fails, too. Results are
  * borrowed from the memory that is read.
  */
 #ifndef WLBPROXY_BASE_BYTES_H
@@ -18,7 +18,7 @@ struct bytes {
     size_t len;
 };
 
-/* The next `len` bytes, or as many as there are. */
+/* Takes the next `len` bytes, or as many as there are. */
 static inline bool bytes_take(struct bytes *from, size_t len, struct bytes *taken)
 {
     bool whole = len <= from->len;
@@ -30,7 +30,7 @@ static inline bool bytes_take(struct bytes *from, size_t len, struct bytes *take
     return whole;
 }
 
-/* A number of `size` bytes, the most significant first; 0 if it is not whole. */
+/* Takes a number of `size` bytes, the most significant first; 0 if it is cut short. */
 static inline bool bytes_number(struct bytes *from, size_t size, uint32_t *value)
 {
     struct bytes number;
@@ -42,8 +42,8 @@ static inline bool bytes_number(struct bytes *from, size_t size, uint32_t *value
     return whole;
 }
 
-/* A vector of TLS (RFC 8446, 3.4): its length stands before it, in `size` bytes. If it is
- * cut short, `taken` is what there is of it. */
+/* Takes a vector of TLS (RFC 8446, 3.4), with its length before it in `size` bytes. Of
+ * one that is cut short `taken` is the part that is there. */
 static inline bool bytes_vector(struct bytes *from, size_t size, struct bytes *taken)
 {
     uint32_t len;
@@ -52,7 +52,7 @@ static inline bool bytes_vector(struct bytes *from, size_t size, struct bytes *t
     return bytes_take(from, len, taken) && whole;
 }
 
-/* Into an object of `len` bytes, as they stand. It is not touched if they are too few. */
+/* Copies `len` bytes into an object, which is left as it was if there are too few. */
 static inline bool bytes_copy(struct bytes *from, void *to, size_t len)
 {
     struct bytes taken;
@@ -63,7 +63,7 @@ static inline bool bytes_copy(struct bytes *from, void *to, size_t len)
     return whole;
 }
 
-/* Nothing but one vector, and something in it. */
+/* Returns whether `all` is exactly one vector that is not empty. */
 static inline bool bytes_are_vector(struct bytes all, size_t size, struct bytes *inside)
 {
     return bytes_vector(&all, size, inside) && all.len == 0 && inside->len > 0;

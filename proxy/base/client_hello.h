@@ -1,8 +1,8 @@
 /*
  * client_hello.h - a ClientHello in parts (RFC 8446, 4.1.2; RFC 5246, 7.4.1.2): where its
- * fields and extensions begin and end. Whether they make sense is not judged here.
+ * fields and extensions begin and end. It does not judge whether they make sense.
  *
- * All is borrowed from the message. Pure functions.
+ * Results are borrowed from the message. Pure functions.
  */
 #ifndef WLBPROXY_BASE_CLIENT_HELLO_H
 #define WLBPROXY_BASE_CLIENT_HELLO_H
@@ -28,26 +28,27 @@ struct client_hello {
     struct bytes random, session_id, compressions;
     struct bytes suites; /* two bytes each */
     struct bytes extensions; /* for client_hello_next_extension() */
-    struct bytes rest; /* what stands behind the extensions; nothing should */
+    struct bytes rest; /* bytes after the extensions; there should be none */
 };
 
-/* Reads `body`, the message without its header of four bytes. False: it is cut short; the
- * fields are what there is of them. */
+/* Reads `body`, the message without its header of four bytes. False: it is cut short, and
+ * the fields hold the part that is there. */
 bool client_hello_read(struct client_hello *hello, struct bytes body);
 
-/* The whole message with its header, which may be all or a part of what was sent. */
+/* Reads the whole message with its header. It may be all or a part of what was sent. */
 bool client_hello_read_message(struct client_hello *hello, struct bytes message);
 
-/* Takes an extension off the front of `rest`. False: it is cut short, or `rest` was
- * empty; `body` is what there is of it. */
+/* Takes an extension off the front of `rest`. False: `rest` was empty, or the extension
+ * is cut short and `body` is the part that is there. */
 bool client_hello_next_extension(struct bytes *rest, uint16_t *type, struct bytes *body);
 
-/* The host_name in the body of a server_name extension (RFC 6066, 3): one list of one
- * name, of 1 to CLIENT_HELLO_NAME_MAX bytes, none of them NUL. False: it is not such a
- * one. */
+/* Reads the host_name in the body of a server_name extension (RFC 6066, 3): one list of
+ * one name, of 1 to CLIENT_HELLO_NAME_MAX bytes without NUL. False: the body is not of
+ * this form. */
 bool client_hello_host_name(struct bytes body, struct bytes *name);
 
-/* A reserved value (RFC 8701): it means nothing, and is sent to keep servers tolerant. */
+/* Returns whether it is a reserved value (RFC 8701). Clients send these to keep servers
+ * tolerant. */
 bool client_hello_is_grease(uint32_t value);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * clock.h - the monotonic clock, which no administrator sets: for deadlines and
- * durations.
+ * clock.h - the monotonic clock, for deadlines and durations. No administrator sets it.
  */
 #ifndef WLBPROXY_BASE_CLOCK_H
 #define WLBPROXY_BASE_CLOCK_H

@@ -1,9 +1,10 @@
 /*
- * counters.h - what a worker has counted since it started: plain uint64 fields that only
+ * counters.h - the counters of a worker since it started: plain uint64 fields that only
  * grow, and gauges.
  *
- * COUNTERS is the part of the one table of metrics (metrics.h) that is a field each: it
- * declares the field, and names it in `status`, its JSON, /metrics and docs/metrics.md.
+ * COUNTERS is the part of the table of metrics (metrics.h) whose rows are one field each.
+ * It declares the field, and names it in `status`, its JSON, /metrics and
+ * docs/metrics.md.
  */
 #ifndef WLBPROXY_BASE_COUNTERS_H
 #define WLBPROXY_BASE_COUNTERS_H
@@ -45,7 +46,7 @@
     X(handshakes_in_progress, GAUGE, "handshakes_in_progress", "",                       \
         "Connections whose handshake is not complete.")
 
-/* Where a connection is in its life, named after what is awaited; see client.h. */
+/* The phases of a connection, named after what the proxy waits for; see client.h. */
 #define CLIENT_STATES(X)                                                                 \
     X(HANDSHAKE, "handshake")                                                            \
     X(AWAIT_HEAD, "await_head")                                                          \
@@ -71,7 +72,7 @@ enum client_state {
         "From a request's head to the first byte of its reply.")                         \
     X(total, "request_seconds", "From a request's head to the end of its exchange.")
 
-/* Nothing but uint64_t: it is added up as an array. */
+/* All members are uint64_t, because the struct is summed as an array. */
 struct counters {
 #define X(field, kind, name, unit, meaning) uint64_t field;
     COUNTERS(X)

@@ -1,5 +1,5 @@
 /*
- * descriptor_limit.h - what the descriptor limit allows.
+ * descriptor_limit.h - the descriptor limit, and how many clients it allows.
  */
 #ifndef WLBPROXY_BASE_DESCRIPTOR_LIMIT_H
 #define WLBPROXY_BASE_DESCRIPTOR_LIMIT_H
@@ -14,13 +14,13 @@ struct error;
 void descriptor_raise_limit(void);
 size_t descriptor_limit(void);
 
-/* There are descriptors for an event loop: libuv ends the process when there is none for
- * its pipes. */
+/* Returns whether there are descriptors for an event loop: without one for its pipes
+ * libuv ends the process. */
 bool descriptor_suffices(struct error *err);
 
-/* How many clients there is room for: `wanted`, or what the limit leaves. Each may need a
- * descriptor of its own and one to the backend, besides `others` (idle backend
- * connections, listeners) and a reserve. */
+/* Returns the number of clients that fit: `wanted`, or fewer if the limit is too low. A
+ * client may need two descriptors, its own and one to the backend, besides `others` (idle
+ * backend connections, listeners) and a reserve. */
 uint32_t descriptor_connections(uint32_t wanted, size_t others);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * end_reason.h - why a connection or an exchange ended: one table of text, log level,
- * whose fault. The names are stable: logs, counters and `status` use them.
+ * end_reason.h - why a connection or an exchange ended: one table of text, log level and
+ * fault. The names are stable: logs, counters and `status` use them.
  */
 #ifndef WLBPROXY_BASE_END_REASON_H
 #define WLBPROXY_BASE_END_REASON_H
@@ -9,7 +9,7 @@
 
 enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
 
-/* name, text, level, fault, meaning; extend freely, here only. */
+/* name, text, level, fault, meaning. A new reason needs a row here only. */
 #define END_REASONS(X)                                                                   \
     X(DONE, "done", LOG_LEVEL_DEBUG, FAULT_NONE,                                         \
         "The reply was delivered and the connection ended in order.")                    \

@@ -33,7 +33,7 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
     int result, tries = 0;
 
-    /* To be rid of something takes no memory: mostly libuv does not insist on it. */
+    /* Removing a descriptor takes no memory, and libuv mostly ignores a failure of it. */
     while ((result = epoll_retry_ctl(epoll, operation, fd, event)) != 0 &&
         (operation != EPOLL_CTL_DEL || tries++ < REMOVAL_TRIES) &&
         (errno == ENOMEM || errno == ENOSPC || errno == EINTR || errno == EAGAIN))
@@ -46,8 +46,8 @@ static bool is_mistake(int error)
     return error == EBADF || error == EINVAL || error == EFAULT;
 }
 
-/* libuv takes an interruption for what it is, and ends the process for anything else:
- * also for the ENOSYS of a tracer that leaves in the middle. */
+/* libuv retries after EINTR and ends the process on any other error, even on the ENOSYS
+ * of a tracer that detaches in the middle of the call. */
 static int interrupted(int count)
 {
     if (count < 0 && errno != EINTR && !is_mistake(errno)) {

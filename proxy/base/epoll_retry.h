@@ -1,11 +1,12 @@
 /*
- * epoll_retry.h - for a kernel that is out of memory for a while.
+ * epoll_retry.h - retries epoll calls while the kernel is out of memory.
  *
  * libuv calls abort() when epoll_ctl() or epoll_wait() fails; in the master that would be
- * the end of the service. So epoll_retry.c has functions of these names, which the linker
- * prefers to libc's, for libuv's calls, too: they ask again until there is memory.
- * Workers go on meanwhile; a master that waits for long is its manager's to judge, by
- * WATCHDOG=1. Where a failure can be coped with, epoll_retry_ctl() tells it.
+ * the end of the service. epoll_retry.c therefore defines functions of these names. The
+ * linker prefers them to libc's, for libuv's calls, too, and they retry until there is
+ * memory. Workers continue meanwhile. The service manager judges by WATCHDOG=1 whether
+ * the master has waited too long. epoll_retry_ctl() reports the failure, for callers that
+ * can handle it.
  */
 #ifndef WLBPROXY_BASE_EPOLL_RETRY_H
 #define WLBPROXY_BASE_EPOLL_RETRY_H
@@ -16,7 +17,7 @@ struct epoll_event;
 
 int epoll_retry_ctl(int epoll, int operation, int fd, struct epoll_event *event);
 
-/* How often it was needed. */
+/* Returns how many calls had to be repeated. */
 uint64_t epoll_retry_count(void);
 
 #endif

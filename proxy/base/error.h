@@ -1,9 +1,9 @@
 /*
- * error.h - what went wrong, in words for the person who must mend it.
+ * error.h - an error in words, for the person who must mend it.
  *
- * The text is one sentence without a newline. The function that notices the fault
- * states the fact; callers prepend where it was ("line 7: ...", "/etc/x.pem: ...");
- * it is printed once, at the top. No secret ever goes into it.
+ * The text is one sentence without a newline. The function that notices the fault states
+ * the fact; callers prepend its place ("line 7: ...", "/etc/x.pem: ..."). The error is
+ * printed once, at the top. It never contains a secret.
  */
 #ifndef WLBPROXY_BASE_ERROR_H
 #define WLBPROXY_BASE_ERROR_H
@@ -16,8 +16,8 @@ struct error {
     char text[ERROR_TEXT_MAX];
 };
 
-/* Both always return false, so that a failing function can end with
- * `return error_set(err, ...);`. A text too long is cut, never overrun. */
+/* Both always return false, so that a failing function can end with `return
+ * error_set(err, ...);`. A text that is too long is cut. */
 bool error_set(struct error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -25,7 +25,7 @@ bool error_set(struct error *err, const char *fmt, ...)
 bool error_context(struct error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* As strerror(), and the remedy where the one who runs us may not and root may. */
+/* Like strerror(), with a remedy where root may do what this user may not. */
 const char *error_reason(int code);
 
 #endif

@@ -3,7 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where long has 64 bits the kernel's structure is the library's. */
+/* Where long has 64 bits, the kernel's structure and the library's are the same. */
 int file_state(int fd, struct stat *state)
 {
 #if defined(SYS_fstat) && defined(__LP64__)

@@ -1,5 +1,5 @@
 /*
- * latency.h - how long things took: counts by upper bounds, as Prometheus has them.
+ * latency.h - a histogram of durations: counts by upper bounds, as in Prometheus.
  */
 #ifndef WLBPROXY_BASE_LATENCY_H
 #define WLBPROXY_BASE_LATENCY_H
@@ -8,12 +8,12 @@
 
 enum { LATENCY_BOUNDS = 16 };
 
-/* ms; what took no longer than one is counted there. */
+/* ms; a duration is counted under the first bound that it does not exceed. */
 extern const uint64_t latency_bounds[LATENCY_BOUNDS];
 
-/* Nothing but uint64_t: counters add it up as an array. */
+/* All members are uint64_t, because counters are summed as an array. */
 struct latency {
-    uint64_t counts[LATENCY_BOUNDS + 1]; /* the last: longer than all bounds */
+    uint64_t counts[LATENCY_BOUNDS + 1]; /* the last one: above all bounds */
     uint64_t sum; /* ms */
 };
 

@@ -32,7 +32,7 @@ static inline void list_append(struct list *list, struct list *node)
     list->prev = node;
 }
 
-/* Fine for a node that is in no list. */
+/* A node that is in no list may be removed. */
 static inline void list_remove(struct list *node)
 {
     node->prev->next = node->next;
@@ -40,7 +40,7 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-/* The oldest node, removed; NULL if there is none. */
+/* Removes and returns the oldest node; NULL if there is none. */
 static inline struct list *list_take(struct list *list)
 {
     struct list *node = list->next;

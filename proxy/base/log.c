@@ -61,7 +61,7 @@ bool log_goes_to(int fd)
         ours.st_dev == other.st_dev && ours.st_ino == other.st_ino;
 }
 
-/* Text of the second `now`, made once a second. */
+/* The text of the second `now` is made once a second. */
 static const char *second_text(time_t now, bool syslog)
 {
     static char text[32];
@@ -99,7 +99,7 @@ static int prefix(char *line, size_t size, enum log_level level)
         level_names[level], out.who, separator);
 }
 
-/* C0, DEL, and C1 (U+0080 to U+009F), which a terminal obeys as well. */
+/* C0, DEL, and C1 (U+0080 to U+009F), which a terminal obeys, too. */
 static bool is_control(const char *character, size_t len)
 {
     const unsigned char *byte = (const unsigned char *)character;
@@ -108,7 +108,8 @@ static bool is_control(const char *character, size_t len)
                     : len == 2 && byte[0] == 0xc2 && byte[1] < 0xa0;
 }
 
-/* Whatever text got in: an event stays one line, and its reader's terminal as it was. */
+/* Replaces control characters: a value from outside can neither end the line nor command
+ * the terminal of a reader. */
 static void flatten(char *text, size_t len)
 {
     size_t n;
@@ -177,7 +178,7 @@ void log_at(enum log_level level, const char *fmt, ...)
     WRITE_LINE(level);
 }
 
-/* How one byte stands between quotes; returns its length. */
+/* Writes a byte as it stands between quotes, and returns the length. */
 static size_t escape(char piece[5], unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";

@@ -1,9 +1,9 @@
 /*
  * log.h - one event a line: time, level, `event=... key=value ...`.
  *
- * Only session/ and process/ call it. A line is one write(2) to a descriptor that was
- * opened by the master; a write that fails or would block loses that line and is counted,
- * never waited for. errno is kept. Values that come from outside go through log_quote().
+ * A line is one write(2) to a descriptor that the master opened. If the write fails or
+ * would block, the line is lost and counted; the caller never waits. errno is kept.
+ * Values that come from outside go through log_quote().
  */
 #ifndef WLBPROXY_BASE_LOG_H
 #define WLBPROXY_BASE_LOG_H
@@ -13,19 +13,19 @@
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-/* SYSLOG: a connected /dev/log socket. JOURNAL: a stream that systemd's journal reads; it
- * has a time of its own, and takes "<N>" for the priority (sd-daemon(3)). */
+/* SYSLOG: a connected /dev/log socket. JOURNAL: a stream to systemd's journal, which adds
+ * the time itself and takes "<N>" as the priority (sd-daemon(3)). */
 enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG, LOG_KIND_JOURNAL };
 
-/* FILE, or JOURNAL where that reads standard error (JOURNAL_STREAM). */
+/* JOURNAL where standard error leads to the journal (JOURNAL_STREAM), else FILE. */
 enum log_kind log_kind_of_stderr(void);
 
-/* Replaces the target; fd stays the caller's to close after the next call. `who` is
- * "master" or "worker 3" and stands in every line. */
+/* Replaces the target. The caller may close fd after the next call, not before. `who` is
+ * "master" or "worker 3", and stands in every line. */
 void log_open(int fd, enum log_kind kind, enum log_level level, const char *who);
 bool log_enabled(enum log_level level);
 
-/* Whoever reads fd reads the log. */
+/* Returns whether the log is written to the file that fd is. */
 bool log_goes_to(int fd);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -35,15 +35,17 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_at(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* `text` in double quotes, with quotes, backslashes and controls escaped; cut to size. */
+/* Writes `text` in double quotes, with quotes, backslashes and controls escaped, cut to
+ * size. */
 const char *log_quote(char *out, size_t size, const char *text, size_t len);
 
-/* The access log has its own descriptor; `line` is written as it is, plus a newline. */
+/* The access log has a descriptor of its own. `line` is written unchanged, with a
+ * newline. */
 void access_log_open(int fd, enum log_kind kind);
 bool access_log_enabled(void);
 void access_log_write(const char *line, size_t len);
 
-/* Lines lost since start because a target did not take them. */
+/* Returns how many lines were lost since start because a target did not take them. */
 uint64_t log_lost(void);
 
 #endif

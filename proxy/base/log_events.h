@@ -1,13 +1,13 @@
 /*
- * log_events.h - every event of the log: one table of name, level, fields, meaning, and
- * what to do. docs/events.md is printed from it (`wlbproxy events`), and tests/events
- * fails on an event that the code logs and the table lacks, or the other way round.
+ * log_events.h - every event of the log: one table of name, level, fields, meaning and
+ * remedy. docs/events.md is printed from it (`wlbproxy events`). tests/events fails on an
+ * event that is in the code and not in the table, or in the table and not in the code.
  */
 #ifndef WLBPROXY_BASE_LOG_EVENTS_H
 #define WLBPROXY_BASE_LOG_EVENTS_H
 
-/* name, level, fields, meaning, what to do; extend freely, here only. In alphabetical
- * order. */
+/* name, level, fields, meaning, remedy, in alphabetical order. A new event needs a row
+ * here only. */
 #define LOG_EVENTS(X)                                                                    \
     X("aborted", "error", "last_error",                                                  \
         "The process ends by abort(): a library or an assertion gave up.",               \

@@ -20,12 +20,12 @@ void log_target_open(struct log_target *target, int fd, bool lines)
         target->type = TARGET_FILE;
     else
         target->type = S_ISSOCK(st.st_mode) ? TARGET_SOCKET : TARGET_PIPE;
-    /* A pipe whose reader is gone would end the process otherwise. */
+    /* Without this a pipe without a reader would end the process. */
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* The descriptor may be shared with a shell, so its O_NONBLOCK is not ours to set: a pipe
- * or terminal is asked first. Ready means room for PIPE_BUF bytes. */
+/* The descriptor may be shared with a shell, so we may not set O_NONBLOCK on it. A pipe
+ * or terminal is polled first: ready means room for PIPE_BUF bytes. */
 static bool would_block(int fd)
 {
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
@@ -33,7 +33,7 @@ static bool would_block(int fd)
     return poll(&ready, 1, 0) == 0;
 }
 
-/* Not sendmsg(), which could pass descriptors: workers are not allowed to. */
+/* sendmsg() could pass descriptors, and workers are not allowed to call it. */
 static ssize_t send_joined(int fd, const struct iovec *parts, size_t count)
 {
     char line[LOG_LINE_MAX];

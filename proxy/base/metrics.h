@@ -1,6 +1,6 @@
 /*
- * metrics.h - the one table of all that is measured: name, kind, unit, meaning, and where
- * in `status --json` the value is found.
+ * metrics.h - the one table of all metrics: name, kind, unit, meaning, and the place of
+ * the value in `status --json`.
  *
  * `status`, /metrics, docs/metrics.md and the manual page are made from it. A path names
  * members, with dots between them:
@@ -11,9 +11,9 @@
  *     services[service=name].x      the same, with another name for the label
  *     (version,crypto)              labels of the object itself
  *
- * A histogram's is an object with count, sum and buckets. Values are numbers, true and
- * false (1 and 0), or times in RFC 3339 (seconds since 1970). What is missing or null has
- * no value.
+ * A histogram's path leads to an object with count, sum and buckets. Values are numbers,
+ * true and false (1 and 0), or times in RFC 3339 (seconds since 1970). A member that is
+ * missing or null has no value.
  */
 #ifndef WLBPROXY_BASE_METRICS_H
 #define WLBPROXY_BASE_METRICS_H

@@ -15,7 +15,8 @@
 
 /* ---- an empty root ---- */
 
-/* A folder in which nothing can be made any more; -1 and errno. */
+/* Opens a folder that has been removed, so that nothing can be made in it. -1 and
+ * errno. */
 static int open_unlinked_folder(void)
 {
     static const char *const places[] = {"/run", "/tmp", "/dev/shm", "/var/tmp"};
@@ -32,7 +33,7 @@ static int open_unlinked_folder(void)
     return fd;
 }
 
-/* An ordinary user may do so in a user namespace of his own, whose capabilities end with
+/* An ordinary user may do it in a user namespace of his own. Its capabilities end with
  * this function. */
 static bool change_root(int folder)
 {
@@ -77,7 +78,7 @@ enum {
     SCOPE_SIGNAL = 2,
 };
 
-/* How many rights on files there are, by version. */
+/* Returns how many rights on files a version has. */
 static unsigned file_rights(long version)
 {
     static const unsigned counts[] = {0, 13, 14, 15, 15, 16};

@@ -1,12 +1,12 @@
 /*
- * no_files.h - takes the file system away from a process that needs none of it any more.
+ * no_files.h - takes the file system away from a process that no longer needs it.
  *
- * Two means, each for what the other one lacks. An empty root: a folder that has no name
- * any more, so that no path leads anywhere, whatever call takes it (stat, connect). It
- * needs root or a user namespace. Landlock: no file can be opened, made or executed, and
- * no abstract unix socket of another process reached, by any user.
+ * There are two means, because each covers what the other lacks. An empty root is a
+ * folder that has been removed: no path leads anywhere, for any system call (stat,
+ * connect). It needs root or a user namespace. Landlock forbids any user to open, make or
+ * execute a file, and to reach an abstract unix socket of another process.
  *
- * The kernel may lack either one, or forbid it: `how` then says so, and the system call
+ * The kernel may lack or forbid either one. `how` then says so, and the system call
  * filter (sandbox.h) still allows no call that opens a file.
  */
 #ifndef WLBPROXY_BASE_NO_FILES_H
@@ -16,10 +16,10 @@
 
 enum { NO_FILES_TEXT_MAX = 160 };
 
-/* Before privileges_drop(), and while there is one thread. */
+/* Call it before privileges_drop(), and while there is one thread. */
 void no_files_empty_root(char *how, size_t size);
 
-/* After privileges_freeze(). */
+/* Call it after privileges_freeze(). */
 enum no_files { NO_FILES, NO_FILES_READ_ONLY };
 void no_files_landlock(enum no_files which, char *how, size_t size);
 

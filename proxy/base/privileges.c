@@ -33,7 +33,7 @@ static bool take_account(struct identity *identity, const char *user)
     return true;
 }
 
-/* There may be such an account: getpwnam(3). */
+/* The error does not say that there is no such account: getpwnam(3). */
 static bool lookup_failed(void)
 {
     return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO ||

@@ -1,5 +1,5 @@
 /*
- * privileges.h - who the workers are, and becoming it for good.
+ * privileges.h - the account of the workers, and how a process becomes it for good.
  */
 #ifndef WLBPROXY_BASE_PRIVILEGES_H
 #define WLBPROXY_BASE_PRIVILEGES_H
@@ -10,48 +10,50 @@
 struct error;
 
 struct identity {
-    bool drop; /* false: not root, stay who we are */
+    bool drop; /* false: not root, the process keeps its account */
     uid_t uid;
     gid_t gid;
     char name[64];
 };
 
-/* Looks `user` up; where that account does not exist: nobody (`fallback` tells). Not
- * being root is fine. An error if there is neither. */
+/* Looks `user` up. Where that account does not exist, it is nobody, and `fallback` says
+ * so; where there is neither, that is an error. A process that is not root keeps its
+ * account. */
 bool identity_find(
     struct identity *identity, const char *user, bool *fallback, struct error *err);
 
-/* Groups, gid, uid, in this order, and proof that there is no way back. */
+/* Drops groups, gid and uid, in this order, and proves that there is no way back. */
 bool privileges_drop(const struct identity *identity, struct error *err);
 
-/* The master's: what it has no use for is gone for good, also where no service manager
- * has seen to it, and for the programs that it starts. */
+/* For the master: drops the capabilities that it does not need, for good, also for the
+ * programs that it starts. It works without a service manager, too. */
 void privileges_trim(void);
 
-/* No more processes or threads; a bound for memory; and for those that have no log file,
- * no byte in any file. */
+/* Forbids more processes and threads, bounds memory, and without `may_write_files`
+ * forbids any byte in a file. */
 void privileges_limit(bool may_write_files);
 
-/* For a process that has loaded what it needs: all of the above and below, and no file
- * system (no_files.h) unless `needs_paths`. `how` tells what came of that, for `status`.
- */
+/* For a process that has loaded what it needs: does all of the functions above and below,
+ * and takes the file system away (no_files.h) unless `needs_paths`. `how` gets the result
+ * in words, for `status`. */
 enum { CONFINED_TEXT_MAX = 192 };
 struct confinement {
     const struct identity *identity;
     bool needs_paths; /* it connects to unix sockets by their names */
-    bool may_write_files; /* its log is one */
+    bool may_write_files; /* its log is a file */
 };
 bool privileges_give_up(const struct confinement *confinement,
     char how[CONFINED_TEXT_MAX], struct error *err);
 
-/* No core file, no ptrace by others. */
+/* Forbids core files, and ptrace by others. */
 void privileges_harden(void);
 
-/* No new privileges by exec. For workers: a successor of the master may need them. */
+/* Forbids new privileges by exec. For workers only: a successor of the master may need
+ * them. */
 void privileges_freeze(void);
 
-/* Short of memory, the kernel is to end a worker, which is replaced, before the master.
- */
+/* Makes the kernel, short of memory, end a worker before the master: a worker is
+ * replaced. */
 void privileges_volunteer(void);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "proxy/base/error.h"
 
-/* A worker's alone. */
+/* for workers alone */
 static const int allowed_worker[] = {
     /* connections */
     SCMP_SYS(accept4),
@@ -82,11 +82,11 @@ static const int allowed[] = {
     SCMP_SYS(exit_group),
 };
 
-/* Arguments are 64 bits wide to the filter, though the kernel takes fewer: mask. */
+/* The filter sees arguments 64 bits wide, though the kernel takes fewer: mask them. */
 #define ARGUMENT_IS(n, value)                                                            \
     SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, UINT64_C(0xffffffff), (scmp_datum_t)(value))
 
-/* A system call with this value for that argument. */
+/* A system call is allowed with this value of that argument only. */
 struct exact {
     int call;
     unsigned argument;
@@ -97,7 +97,8 @@ static const struct exact exactly[] = {
     {SCMP_SYS(fcntl), 1, F_GETFL}, {SCMP_SYS(fcntl), 1, F_GETFD},
     {SCMP_SYS(fcntl), 1, F_SETFD}, {SCMP_SYS(ioctl), 1, FIONBIO},
     {SCMP_SYS(ioctl), 1, FIOCLEX}, {SCMP_SYS(ioctl), 1, FIONREAD},
-    {SCMP_SYS(ioctl), 1, SIOCOUTQ}, /* what the client's kernel has not acknowledged */
+    {SCMP_SYS(ioctl), 1, SIOCOUTQ}, /* bytes that the client's kernel has not
+                                     * acknowledged */
 };
 
 static int add_exact(scmp_filter_ctx filter)
@@ -114,7 +115,7 @@ struct option {
     int level, name;
 };
 
-/* What a connection needs; no filters. */
+/* The socket options that a connection needs. SO_ATTACH_FILTER is not among them. */
 static const struct option options[] = {
     {SOL_SOCKET, SO_LINGER},
     {SOL_SOCKET, SO_KEEPALIVE},
@@ -136,7 +137,7 @@ static int add_options(scmp_filter_ctx filter)
     return failed;
 }
 
-/* Streams only, and of a family none but its own protocol (0). */
+/* Allows stream sockets only, and of a family only its default protocol (0). */
 static int add_stream(scmp_filter_ctx filter, int family)
 {
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
@@ -151,16 +152,16 @@ static int add_with_arguments(scmp_filter_ctx filter)
 {
     int failed = add_exact(filter);
 
-    /* Memory, but no code. */
+    /* Memory may be mapped, but not to be executed. */
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
         SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
         SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    /* send(): the datagram socket of syslog reaches syslog and nobody else. No sendmsg(),
-     * see channel_send(). */
+    /* send() on the datagram socket of syslog reaches syslog and nobody else. sendmsg()
+     * is not allowed, see channel_send(). */
     failed |= seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0));
-    /* Limits are read, not set; signals, abort()'s, go to ourselves. */
+    /* Limits may be read, not set; abort()'s signal may be sent to ourselves only. */
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
         ARGUMENT_IS(0, 0), SCMP_CMP64(2, SCMP_CMP_EQ, 0, 0));
     failed |= seccomp_rule_add(
@@ -174,7 +175,8 @@ static bool forbid_io_uring(scmp_filter_ctx filter)
                filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0;
 }
 
-/* No library probes for these: whoever calls them here is not our program any more. */
+/* No library probes for these calls: a process that makes one no longer runs our
+ * program. */
 static const int deadly[] = {
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
@@ -209,7 +211,7 @@ static const int deadly[] = {
     SCMP_SYS(listen),
 };
 
-/* Before Linux 4.14 only a thread can be ended so; the last one ends the process. */
+/* Linux before 4.14 can only end the thread; the last thread ends the process. */
 static uint32_t deadly_action(void)
 {
     enum { API_WITH_KILL_PROCESS = 3 };
@@ -273,7 +275,7 @@ const char *sandbox_exemption(void)
 #endif
 }
 
-/* Fills a filter, gives it to the kernel and frees it. */
+/* Fills a filter, gives it to the kernel, and frees it. */
 static bool install(
     uint32_t otherwise, bool (*fill)(scmp_filter_ctx filter), struct error *err)
 {
@@ -309,6 +311,5 @@ bool sandbox_enter(enum sandbox_kind kind, struct error *err)
     const uint32_t otherwise =
         kind == SANDBOX_HELPER ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
 
-    return sandbox_exemption() != NULL ||
-        install(otherwise, fills[kind], err);
+    return sandbox_exemption() != NULL || install(otherwise, fills[kind], err);
 }

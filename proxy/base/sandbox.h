@@ -1,11 +1,11 @@
 /*
- * sandbox.h - what a worker may still ask of the kernel once it serves: talk on sockets
- * it has, connect to backends, manage its own memory. Not: open a file, start a program,
- * touch another process, make code.
+ * sandbox.h - limits the system calls of a worker once it serves. It may use the sockets
+ * it has, connect to backends and manage its own memory. It may not open a file, start a
+ * program, touch another process or make code.
  *
- * What no library probes for ends the process. Anything else fails with EPERM: a library
- * that looks for a feature must not end the service. Nothing in the environment changes
- * any of it.
+ * A call that no library probes for ends the process. Any other forbidden call fails with
+ * EPERM, because a library that probes for a feature must not end the service. Nothing in
+ * the environment changes any of it.
  */
 #ifndef WLBPROXY_BASE_SANDBOX_H
 #define WLBPROXY_BASE_SANDBOX_H
@@ -15,12 +15,14 @@
 
 struct error;
 
-/* Before the event loop is made, in the master, too. libuv 1.45 and later would hand its
- * epoll_ctl(2) to io_uring, whose requests no filter sees (confine() therefore forbids
- * them) and epoll_retry.h cannot repeat; without a ring it does without. */
+/* Call it before the event loop is made, in the master, too. libuv 1.45 and later would
+ * give its epoll_ctl(2) to io_uring. No filter sees the requests of io_uring (so
+ * confine() forbids them), and epoll_retry.h cannot repeat them. Without a ring libuv
+ * makes the system calls. */
 bool sandbox_enter_early(unsigned uv_version, struct error *err);
 
-/* Why this build is not confined at all (sanitizers need the file system); else NULL. */
+/* Returns why this build is not confined at all (sanitizers need the file system), else
+ * NULL. */
 const char *sandbox_exemption(void);
 
 enum sandbox_kind {
@@ -31,7 +33,7 @@ enum sandbox_kind {
     SANDBOX_HELPER, /* whatever a resolver does, but no program and no other process */
 };
 
-/* For good. False only if the kernel refused the filter. */
+/* Cannot be undone. False only if the kernel refused the filter. */
 bool sandbox_enter(enum sandbox_kind kind, struct error *err);
 
 #endif

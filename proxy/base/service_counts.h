@@ -1,6 +1,6 @@
 /*
- * service_counts.h - the requests of one service by method and status, each sorted into
- * few classes: what clients send makes no new ones.
+ * service_counts.h - the requests of one service by method and status. Both are sorted
+ * into few classes, so that a client cannot make new ones.
  */
 #ifndef WLBPROXY_BASE_SERVICE_COUNTS_H
 #define WLBPROXY_BASE_SERVICE_COUNTS_H
@@ -18,7 +18,7 @@
     X(OPTIONS, "OPTIONS")                                                                \
     X(OTHER, "other")
 
-/* By the first digit; NONE: nothing was answered. */
+/* The classes of the status, by its first digit; NONE: there was no answer. */
 #define CODE_CLASSES(X)                                                                  \
     X(NONE, "none") X(1XX, "1xx") X(2XX, "2xx") X(3XX, "3xx") X(4XX, "4xx") X(5XX, "5xx")
 
@@ -30,12 +30,12 @@ enum code_class { CODE_CLASSES(X) CODE_CLASS_COUNT };
 #undef X
 
 enum {
-    SERVICE_COUNTS_MAX = 64, /* services that are told apart, each worker */
+    SERVICE_COUNTS_MAX = 64, /* services with a row of their own, in each worker */
     SERVICE_COUNTS_NAME = 64,
 };
 
 struct service_counts {
-    char service[SERVICE_COUNTS_NAME]; /* cut where it is longer */
+    char service[SERVICE_COUNTS_NAME]; /* a longer name is cut */
     uint64_t responses[METHOD_CLASS_COUNT][CODE_CLASS_COUNT];
 };
 
@@ -44,12 +44,12 @@ struct service_counts_list {
     size_t count;
 };
 
-/* The service's own counts; beyond SERVICE_COUNTS_MAX all others have the last, "other".
- */
+/* Returns the service's counts. Beyond SERVICE_COUNTS_MAX all others share the last,
+ * "other". */
 struct service_counts *service_counts_of(
     struct service_counts_list *list, const char *service);
 
-/* A request has ended; status 0: without an answer. */
+/* Counts a request that has ended; status 0: without an answer. */
 void service_counts_add(struct service_counts_list *list, const char *service,
     enum method_class method, unsigned status);
 

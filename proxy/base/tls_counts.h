@@ -1,6 +1,7 @@
 /*
- * tls_counts.h - handshakes sorted into few kinds, and counted: which versions, groups,
- * ciphers and signatures clients still need, and why they fail. The names are stable.
+ * tls_counts.h - handshakes sorted into few kinds and counted: the versions, groups,
+ * ciphers and signatures that clients use, and the causes of failures. The names are
+ * stable.
  */
 #ifndef WLBPROXY_BASE_TLS_COUNTS_H
 #define WLBPROXY_BASE_TLS_COUNTS_H
@@ -12,7 +13,7 @@
 
 #define TLS_VERSION_KINDS(X) X(13, "TLSv1.3") X(12, "TLSv1.2") X(OTHER, "other")
 
-/* NONE: a static RSA or a finite-field key exchange of TLS 1.2. */
+/* NONE: a static RSA or finite-field key exchange of TLS 1.2. */
 #define TLS_GROUP_KINDS(X)                                                               \
     X(X25519MLKEM768, "X25519MLKEM768")                                                  \
     X(P256MLKEM768, "SecP256r1MLKEM768")                                                 \
@@ -36,12 +37,13 @@
     X(RSA_CHACHA20, "ECDHE-RSA-CHACHA20-POLY1305")                                       \
     X(OTHER, "other")
 
-/* Ours, made with the certificate's key. NONE: a resumed session, or static RSA. */
+/* The signature that we made with the certificate's key. NONE: a resumed session, or
+ * static RSA. */
 #define TLS_SIGNATURE_KINDS(X)                                                           \
     X(RSA, "RSA") X(ECDSA, "ECDSA") X(NONE, "none") X(OTHER, "other")
 
 #define TLS_FAILURE_KINDS(X)                                                             \
-    X(OLD_VERSION, "old-version") /* nothing newer than TLS 1.1 */                       \
+    X(OLD_VERSION, "old-version") /* the client offers nothing newer than TLS 1.1 */     \
     X(NO_VERSION, "no-common-version")                                                   \
     X(NO_GROUP, "no-common-group")                                                       \
     X(NO_CIPHER, "no-common-cipher")                                                     \
@@ -49,11 +51,11 @@
     X(NO_ALPN, "no-common-alpn")                                                         \
     X(NO_CLIENT_CERT, "client-certificate-missing")                                      \
     X(BAD_CLIENT_CERT, "client-certificate-refused")                                     \
-    X(UNKNOWN_CA, "unknown-ca") /* from here on: what the client's alert says */         \
+    X(UNKNOWN_CA, "unknown-ca") /* from here on: named by the client's alert */          \
     X(BAD_CERTIFICATE, "bad-certificate")                                                \
     X(EXPIRED, "certificate-expired")                                                    \
     X(REVOKED, "certificate-revoked")                                                    \
-    X(WRONG_HOST, "wrong-host") /* internal_error: stunnel's way to say so */            \
+    X(WRONG_HOST, "wrong-host") /* internal_error: stunnel's alert for it */             \
     X(OTHER_ALERT, "other-alert")                                                        \
     X(PLAIN_HTTP, "plain-http")                                                          \
     X(PROXY_PROTOCOL, "proxy-protocol")                                                  \
@@ -81,7 +83,7 @@ enum tls_signature_kind { TLS_SIGNATURE_KINDS(X) TLS_SIGNATURE_KIND_COUNT };
 enum tls_failure_kind { TLS_FAILURE_KINDS(X) TLS_FAILURE_KIND_COUNT };
 #undef X
 
-/* Nothing but counts: it is added up and printed as an array. */
+/* All members are counts, because the struct is summed and printed as an array. */
 struct tls_counts {
     uint64_t engines[TLS_ENGINE_COUNT];
     uint64_t versions[TLS_VERSION_KIND_COUNT];
@@ -91,7 +93,8 @@ struct tls_counts {
     uint64_t failures[TLS_FAILURE_KIND_COUNT];
 };
 
-/* How to read a tally: one entry for each of its arrays. */
+/* One entry for each array of struct tls_counts: its title, and the names of its
+ * elements. */
 struct tls_counts_list {
     const char *title; /* "versions" */
     const char *const *names;

@@ -1,5 +1,5 @@
 /*
- * tls_engine.h - the implementations of TLS between which a service chooses.
+ * tls_engine.h - the implementations of TLS. A service chooses one.
  */
 #ifndef WLBPROXY_BASE_TLS_ENGINE_H
 #define WLBPROXY_BASE_TLS_ENGINE_H

@@ -8,7 +8,7 @@
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
-/* RFC 3629 section 4: the first byte, the second; those after it are 80 to BF. */
+/* RFC 3629 section 4: the first byte and the second; those after it are 80 to BF. */
 static const struct {
     unsigned char first, last, low, high;
     size_t len;
@@ -24,7 +24,8 @@ static const struct {
     {0xf4, 0xf4, 0x80, 0x8f, 4},
 };
 
-/* Whether the bytes after the first are those of a character; the text's end is not. */
+/* Returns whether the bytes after the first continue its character. The NUL at the end
+ * does not. */
 static bool goes_on(
     const unsigned char *c, size_t len, unsigned char low, unsigned char high)
 {

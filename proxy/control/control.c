@@ -16,7 +16,7 @@
 
 enum { ANSWER_MAX = 16 * 1024 * 1024, PART = 64 * 1024 };
 
-/* With no room left in its backlog, connect(2) waits like send(2). */
+/* Limits connect(2), too: while the backlog is full it waits like send(2). */
 static void limit_wait(int fd, int timeout_ms)
 {
     struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
@@ -79,7 +79,7 @@ static void keep_descriptors(struct msghdr *part, struct control_answer *answer)
     }
 }
 
-/* 1: more may come; 0: that was all; -1: errno. */
+/* Returns 1: more may come; 0: that was all; -1: errno. */
 static int receive_some(int fd, struct buffer *text, struct control_answer *answer)
 {
     char control[CMSG_SPACE(CHANNEL_FDS * sizeof(int))];

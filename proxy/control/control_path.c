@@ -19,7 +19,8 @@ static int new_socket(void)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Whoever listens there, or 0. A full backlog is somebody, too. */
+/* Returns whether a process listens there, and its pid, or 0 if that is unknown. A full
+ * backlog counts as a listener. */
 static bool is_taken(const struct sockaddr_un *address, pid_t *pid)
 {
     struct ucred peer = {0};
@@ -65,7 +66,8 @@ bool control_path_check(const char *text, struct error *err)
     if (stat(text, &state) == 0 && !S_ISSOCK(state.st_mode))
         good = error_set(err, "what is there is not a socket, and is left as it is");
     go_up(folder);
-    if (good && stat(folder, &state) != 0) /* that one is made, its own not */
+    if (good && stat(folder, &state) != 0) /* the folder itself is made, its parents are
+                                            * not */
         go_up(folder);
     if (good && stat(folder, &state) != 0)
         good = error_set(err, "the folder for it is missing");
@@ -84,10 +86,10 @@ static void make_folder(const char *path)
         return;
     *slash = '\0';
     if (mkdir(folder, 0755) == 0)
-        (void)chmod(folder, 0755); /* whatever the umask is */
+        (void)chmod(folder, 0755); /* independent of the umask */
 }
 
-/* Under a name of its own first, so that the path never leads nowhere. */
+/* Binds under another name and renames it, so that the path always leads to a socket. */
 static bool bind_beside(int fd, const char *path, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -1,7 +1,7 @@
 /*
- * control_path.h - the name under which the control socket is found.
+ * control_path.h - the name of the control socket in the file system.
  *
- * It is taken over from a process that no longer answers, never from one that does; it is
+ * It is taken over from a process that no longer answers, never from one that does. It is
  * removed only while it still leads to our socket.
  */
 #ifndef WLBPROXY_CONTROL_CONTROL_PATH_H
@@ -18,12 +18,13 @@ struct control_path {
     ino_t inode;
 };
 
-/* A listening socket (close-on-exec, non-blocking) that only its owner may connect to, or
- * -1 and err. `succeeding`: whoever answers there is our predecessor, and knows. */
+/* Returns a listening socket (close-on-exec, non-blocking) that only its owner may
+ * connect to, or -1 and err. `succeeding`: the process that answers there is our
+ * predecessor, and knows. */
 int control_path_listen(
     struct control_path *path, const char *text, bool succeeding, struct error *err);
 
-/* Could one listen there? Nothing is made. */
+/* Returns whether one could listen there. Nothing is made. */
 bool control_path_check(const char *text, struct error *err);
 
 void control_path_remove(const struct control_path *path);

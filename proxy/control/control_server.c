@@ -19,8 +19,7 @@ static void release(uv_handle_t *handle)
 {
     struct control_client *c = handle->data;
 
-    shutdown(
-        c->fd, SHUT_RDWR); /* what waits for the end gets it, even if a close() fails */
+    shutdown(c->fd, SHUT_RDWR); /* the client sees the end even if close() fails */
     close(c->fd);
     for (size_t i = c->fds_sent; i < c->fd_count; i++)
         close(c->fds[i]);
@@ -58,7 +57,8 @@ static size_t attach(struct control_client *c, struct msghdr *part, char *contro
     return count;
 }
 
-/* Descriptors ride on the first bytes; as long as some are left, a byte at a time. */
+/* Descriptors go with the first bytes. While some are left, one byte is sent at a
+ * time. */
 static bool send_some(struct control_client *c)
 {
     char control[CMSG_SPACE(CHANNEL_FDS * sizeof(int))];
@@ -132,7 +132,7 @@ static void take_request(struct control_client *c, size_t line_len)
     json_decref(request);
 }
 
-/* Its line is there, or the end of it, or too much of it. */
+/* Handles what was read: a whole line, the end of the input, or too much of it. */
 static void take_in(struct control_client *c, size_t got)
 {
     const char *newline = memchr(c->in + c->in_len, '\n', got);
@@ -146,8 +146,8 @@ static void take_in(struct control_client *c, size_t got)
         control_refuse(c, "the request is too long");
 }
 
-/* A client that has shut its side down (`nc -N`) still reads. Whether it has gone
- * altogether is seen when it is answered. */
+/* A client that has shut its side down (`nc -N`) still reads. If it has gone altogether,
+ * the answer to it fails. */
 static void read_in(struct control_client *c)
 {
     ssize_t got = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, MSG_DONTWAIT);
@@ -177,7 +177,7 @@ static void on_client(uv_poll_t *poll, int status, int events)
 
 /* ---- all of them ---- */
 
-/* Our workers may be of our own user, and they meet the network. */
+/* Our workers may run as our own user, and they talk to the network: they may not ask. */
 static bool is_welcome(const struct control_server *s, int fd)
 {
     struct ucred peer;
@@ -193,7 +193,7 @@ static void accept_client(struct control_server *s, int fd)
 
     if (c == NULL || uv_poll_init(s->loop, &c->poll, fd) != 0) {
         free(c);
-        close(fd); /* serving matters more than being asked about it */
+        close(fd); /* the service needs descriptors more than a question does */
         return;
     }
     c->server = s;
@@ -213,7 +213,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     if (fd < 0) {
-        uv_poll_stop(poll); /* out of descriptors, perhaps: until the next tick */
+        uv_poll_stop(poll); /* perhaps there are no descriptors: wait until the next
+                             * tick */
         return;
     }
     if (s->count < CONTROL_CLIENTS_MAX && is_welcome(s, fd)) {

@@ -1,9 +1,10 @@
 /*
- * control_server.h - the master's side of the control socket: takes a line, gives a line.
+ * control_server.h - the master's side of the control socket: it reads a line and answers
+ * with a line.
  *
- * Few clients at a time, short requests, and a deadline for everything the client must
- * do: a local program that stalls keeps nobody waiting but itself. Only root and our own
- * user are listened to.
+ * There are few clients at a time, requests are short, and everything the client must do
+ * has a deadline, so that a program that stalls delays nobody else. Only root and our own
+ * user may ask.
  */
 #ifndef WLBPROXY_CONTROL_CONTROL_SERVER_H
 #define WLBPROXY_CONTROL_CONTROL_SERVER_H
@@ -30,15 +31,15 @@ struct control_client {
     struct control_server *server;
     uv_poll_t poll;
     int fd;
-    uint64_t
-        due; /* ms: when it must have asked, or taken the answer; 0: we are at work */
+    uint64_t due; /* ms: the deadline for its request, or for taking the answer; 0: the
+                   * answer is being made */
     char in[CONTROL_REQUEST_MAX];
     size_t in_len;
-    char *out; /* NULL: not answered yet */
+    char *out; /* NULL: there is no answer yet */
     size_t out_len, out_sent;
     int fds[CONTROL_FDS_MAX];
     size_t fd_count, fds_sent;
-    void *work; /* the owner's, while it is at work for this client */
+    void *work; /* the owner's, while it makes the answer */
 };
 
 struct control_server {
@@ -46,9 +47,9 @@ struct control_server {
     void *owner;
     /* Answer now or later by control_reply(). */
     void (*request)(struct control_client *client, json_t *request);
-    /* Is this process one of ours? They have nothing to say here. */
+    /* Returns whether the process is one of our own children: those may not ask. */
     bool (*is_child)(const struct control_server *server, pid_t pid);
-    /* Went away while we were at work for it. */
+    /* The client has gone while its answer was being made. */
     void (*gone)(struct control_client *client);
     struct control_path path;
     int fd; /* -1: closed */
@@ -60,12 +61,12 @@ struct control_server {
 
 void control_server_init(struct control_server *server, uv_loop_t *loop);
 
-/* Takes the path over from a socket nobody answers on; with `succeeding` from our
+/* Takes the path over from a socket on which nobody answers; with `succeeding` from our
  * predecessor, too. */
 bool control_server_open(
     struct control_server *server, const char *path, bool succeeding, struct error *err);
 
-/* Removes the path, unless it leads to somebody else by now. */
+/* Removes the path, unless it leads to another socket by now. */
 void control_server_stop(struct control_server *server);
 
 /* Takes over `answer` and the descriptors. */

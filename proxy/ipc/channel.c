@@ -63,8 +63,9 @@ static ssize_t send_with_descriptors(
     return sendmsg(channel, &datagram, MSG_NOSIGNAL);
 }
 
-/* The kernel was short of memory for a moment, say, or the other one is busy: no reason
- * to give it up. What is final fails as quickly eight times as once. */
+/* The kernel may be short of memory, or the other process busy, for a moment: that is no
+ * reason to give the channel up. A permanent failure fails eight times as quickly as
+ * once. */
 static bool may_be_sent_again(int channel, int admission_timeout)
 {
     struct pollfd room = {.fd = channel, .events = POLLOUT};
@@ -73,9 +74,9 @@ static bool may_be_sent_again(int channel, int admission_timeout)
         (admission_timeout > 0 && poll(&room, 1, admission_timeout) >= 0);
 }
 
-/* Without descriptors by writev(): workers are not allowed sendmsg(), for the master
- * would have to close what they pass, and that may take as long as they like (SO_LINGER).
- * Both ends ignore SIGPIPE. */
+/* Without descriptors it is sent by writev(). Workers are not allowed sendmsg(): the
+ * master would have to close descriptors that they pass, and a close may block for as
+ * long as they like (SO_LINGER). Both ends ignore SIGPIPE. */
 static bool send_within(int channel, const struct message *m, int admission_timeout)
 {
     char header[HEADER_BYTES];

@@ -2,8 +2,8 @@
  * channel.h - messages between the master and a worker or the signer.
  *
  * A SOCK_SEQPACKET socket: one message is one datagram, with up to CHANNEL_FDS
- * descriptors. Bodies are small; what is big travels in a memfd. message_parse() is pure.
- * A worker meets the network: the master believes nothing it says, gives every answer a
+ * descriptors. Bodies are small; large data travels in a memfd. message_parse() is pure.
+ * A worker talks to the network: the master trusts nothing it says, gives every answer a
  * deadline, and takes no descriptors (sandbox.c forbids sending them).
  *
  *     master                                worker
@@ -16,12 +16,12 @@
  *                        <---------------- COMMITTED n, when nothing older is shown
  *       SHUT  (all have committed) ------->   empties and closes the sockets n lacks
  *
- * The signer is told the same, with its keys in place of the snapshot: what it is offered
- * signs from READY on. FORGET and RETIRE_KEYS take keys away. SIGNER and REQUESTER bring
- * the two ends of a channel (signing_wire.h) to a worker and to it.
+ * The signer is told the same, with its keys in place of the snapshot: keys that it is
+ * offered sign from READY on. FORGET and RETIRE_KEYS take keys away. SIGNER and REQUESTER
+ * bring the two ends of a channel (signing_wire.h) to a worker and to the signer.
  *
- * At any time: PING and PONG; ASK_REPORT and REPORT; LOGS, TICKETS, ADDRESSES, PROBE. In
- * the end DRAIN or STOP. A worker that takes another one's place gets the current n the
+ * At any time: PING and PONG; ASK_STATS and STATS; LOGS, TICKETS, ADDRESSES, PROBE. In
+ * the end DRAIN or STOP. A worker that replaces another one gets the current n in the
  * same way.
  */
 #ifndef WLBPROXY_IPC_CHANNEL_H
@@ -48,31 +48,31 @@ enum message_type {
     MESSAGE_OFFER, /* id; the snapshot's memfd */
     MESSAGE_COMMIT, /* id */
     MESSAGE_FORGET, /* id */
-    MESSAGE_SHUT, /* nobody new comes to the sockets that are not used any more */
+    MESSAGE_SHUT, /* sockets that are no longer used accept nobody from now on */
     MESSAGE_PING,
     MESSAGE_ASK_STATS, /* id of the question */
-    MESSAGE_ADDRESSES, /* addresses.h: what a name resolves to now */
+    MESSAGE_ADDRESSES, /* addresses.h: the present addresses of a name */
     MESSAGE_PROBE, /* service name; a connection to be served */
     MESSAGE_DRAIN,
     MESSAGE_STOP,
     /* worker to master */
     MESSAGE_HELLO, /* engine's description; what confines it */
     MESSAGE_READY, /* id */
-    MESSAGE_REFUSED, /* id, sentence; id 0: cannot work at all */
+    MESSAGE_REFUSED, /* id, sentence; id 0: the worker cannot work at all */
     MESSAGE_COMMITTED, /* id */
     MESSAGE_PONG, /* u64 log lines lost */
     MESSAGE_STATS, /* id of the question, worker_stats.h */
-    /* master to worker: its channel to the signer, in place of one before */
+    /* master to worker: its channel to the signer, in place of an earlier one */
     MESSAGE_SIGNER,
     /* master to signer */
     MESSAGE_REQUESTER, /* worker's slot; the channel to it */
-    MESSAGE_RETIRE_KEYS, /* id: those of older generations */
+    MESSAGE_RETIRE_KEYS, /* id: forget the keys of older generations */
     /* signer to master */
-    MESSAGE_MISBEHAVED, /* worker's slot: what it sends are no requests */
+    MESSAGE_MISBEHAVED, /* the slot of a worker that sends no valid requests */
     /* admin to master */
     MESSAGE_ASK_STATUS,
     /* master to admin */
-    MESSAGE_ADMIN, /* whom to answer, texts of networks; the listening socket or none */
+    MESSAGE_ADMIN, /* networks that may ask, as texts; the listening socket or none */
     MESSAGE_STATUS, /* a memfd: the answer to `status`, see control.h */
     MESSAGE_LAST,
 };
@@ -84,7 +84,7 @@ struct message {
     size_t len;
     int fds[CHANNEL_FDS];
     size_t fd_count;
-    bool fds_lost; /* on receipt: there was no room for all of them */
+    bool fds_lost; /* on receipt: some descriptors did not fit, and are lost */
 };
 
 /* A socket pair, both ends close-on-exec; `a` non-blocking. False and errno. */
@@ -93,19 +93,19 @@ bool channel_pair(int *a, int *b);
 /* The header and body of a datagram; `fds` stay as they are. */
 bool message_parse(struct message *m, const char *bytes, size_t len);
 
-/* On a non-blocking socket waits a moment for room at most; false and errno if it was not
+/* On a non-blocking socket it waits a moment for room. False and errno if it was not
  * sent. The descriptors stay the caller's. */
 bool channel_send(int channel, const struct message *m);
-/* The same, if there is room now. */
+/* Sends only if there is room now. */
 bool channel_send_at_once(int channel, const struct message *m);
 
 enum channel_result { CHANNEL_MESSAGE, CHANNEL_AGAIN, CHANNEL_CLOSED };
 
-/* The body is borrowed from `buffer` (CHANNEL_MESSAGE_MAX bytes); the descriptors, all
+/* The body is borrowed from `buffer` (CHANNEL_MESSAGE_MAX bytes). The descriptors, all
  * close-on-exec, are the caller's. A datagram that is no message counts as closed. */
 enum channel_result channel_receive(int channel, struct message *m, char *buffer);
 
-/* Closes those descriptors of a received message that nobody took (-1: taken). */
+/* Closes the descriptors of a received message, except those that were taken (-1). */
 void message_close_fds(struct message *m);
 
 #endif

@@ -60,8 +60,8 @@ void handover_put_text(
     handover_put(m, field, text, strlen(text));
 }
 
-/* The next field at *at, or NULL at the end; *at stays where it is when it does not fit.
- */
+/* Returns the next field at *at, or NULL at the end. *at does not move if the field does
+ * not fit. */
 static const unsigned char *next_field(
     const struct handover_message *m, size_t *at, unsigned *field, size_t *len)
 {

@@ -1,6 +1,6 @@
 /*
- * handover.h - what two masters say to each other while one program replaces another:
- * a protocol of its own, for the two are of different versions.
+ * handover.h - the messages between two masters while one program replaces another. It is
+ * a protocol of its own, because the two are of different versions.
  *
  *     predecessor                            successor
  *                        <---------------- HELLO      within seconds
@@ -9,12 +9,12 @@
  *                        <---------------- ALIVE      again and again, while all is well
  *       YOURS  (it has stood its probation) -> takes the control socket
  *                        <---------------- TAKEN
- *       drains; the channel's end tells that the service manager knows
+ *       drains; the end of the channel tells that the service manager knows
  *
- * A message is a type and fields, each with a number and a length: a reader skips the
- * fields and the messages that it does not know, and a field that is missing has the
- * value 0 or "". A number keeps its meaning for ever. Descriptors ride on SOCKETS: the
- * kernel tells what address they are bound to.
+ * A message is a type and fields, each with a number and a length. A reader skips fields
+ * and messages that it does not know; a missing field has the value 0 or "". A number
+ * keeps its meaning for ever. Descriptors go with SOCKETS: the kernel tells the address
+ * that each is bound to.
  */
 #ifndef WLBPROXY_IPC_HANDOVER_H
 #define WLBPROXY_IPC_HANDOVER_H
@@ -29,7 +29,8 @@ enum handover_type {
     HANDOVER_HELLO = 1, /* VERSION, PROGRAM */
     HANDOVER_SOCKETS = 2,
     HANDOVER_TICKET_KEY = 3, /* KEY_*; the one that seals first */
-    HANDOVER_READY = 4, /* VERSION, PROGRAM, GENERATION, LIFETIME: all has been sent */
+    HANDOVER_READY = 4, /* VERSION, PROGRAM, GENERATION, LIFETIME: the last message of the
+                         * sockets and keys */
     HANDOVER_SERVING = 5, /* GENERATION */
     HANDOVER_REFUSED = 6, /* REASON */
     HANDOVER_ALIVE = 7,
@@ -41,7 +42,7 @@ enum handover_field {
     HANDOVER_FIELD_VERSION = 1, /* number */
     HANDOVER_FIELD_PROGRAM = 2, /* text: "1.0.0" */
     HANDOVER_FIELD_GENERATION = 3, /* number */
-    HANDOVER_FIELD_LIFETIME = 4, /* number: seconds of a session */
+    HANDOVER_FIELD_LIFETIME = 4, /* number: seconds that a session lasts */
     HANDOVER_FIELD_REASON = 5, /* text */
     HANDOVER_FIELD_KEY_NAME = 6, /* bytes */
     HANDOVER_FIELD_KEY_AES = 7,
@@ -68,24 +69,24 @@ void handover_put_text(
 
 /* False: the bytes are no message. */
 bool handover_parse(struct handover_message *m);
-/* Of a parsed message. NULL: it has no such field. */
+/* Reads a field of a parsed message. NULL: it has none of that number. */
 const unsigned char *handover_get(
     const struct handover_message *m, enum handover_field field, size_t *len);
 uint64_t handover_get_number(const struct handover_message *m, enum handover_field field);
-/* Printable ASCII, cut to size. */
+/* Gives printable ASCII, cut to size. */
 void handover_get_text(
     const struct handover_message *m, enum handover_field field, char *text, size_t size);
 
-/* Over a SOCK_SEQPACKET socket. Sends within a moment, or false; the descriptors stay the
- * caller's. */
+/* Sends over a SOCK_SEQPACKET socket. Waits a moment for room, else returns false. The
+ * descriptors stay the caller's. */
 bool handover_send(int channel, const struct handover_message *m);
 
 enum handover_result { HANDOVER_MESSAGE, HANDOVER_AGAIN, HANDOVER_CLOSED };
 
-/* Waits up to `timeout` ms. Descriptors are the caller's, close-on-exec. What is no
- * message counts as closed. */
+/* Waits up to `timeout` ms. The descriptors are the caller's, close-on-exec. A datagram
+ * that is no message counts as closed. */
 enum handover_result handover_receive(
     int channel, struct handover_message *m, int timeout);
-void handover_close_fds(struct handover_message *m); /* those that are not -1 */
+void handover_close_fds(struct handover_message *m); /* closes those that are not -1 */
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * key_snapshot.h - the private keys of a generation as bytes, for the signer. Pure. The
- * bytes are secret: whoever holds them keeps them in locked memory and wipes them
+ * key_snapshot.h - the private keys of a generation as bytes, for the signer. Pure.
+ *
+ * The bytes are secret: their holder keeps them in locked memory and wipes them
  * (sealed_memory.h).
  */
 #ifndef WLBPROXY_IPC_KEY_SNAPSHOT_H
@@ -24,7 +25,7 @@ struct key_snapshot {
     size_t count;
 };
 
-/* Bytes needed, and the bytes. */
+/* The first returns the bytes needed, the second writes them. */
 size_t key_snapshot_size(const struct key_snapshot *snapshot);
 void key_snapshot_encode(const struct key_snapshot *snapshot, char *bytes, size_t size);
 

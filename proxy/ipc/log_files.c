@@ -33,7 +33,7 @@ static bool cannot_log(const char *path, struct error *err)
         err, "%s: cannot be opened for the log: %s", path, error_reason(errno));
 }
 
-/* O_NONBLOCK: a FIFO without a reader must not stop us, nor one that is full. */
+/* O_NONBLOCK: a FIFO that is full or has no reader must not stop us. */
 static int open_file(const char *path, struct error *err)
 {
     int fd = open(
@@ -57,7 +57,7 @@ static int open_target(const char *where, enum log_kind *kind, struct error *err
     return open_syslog(err);
 }
 
-/* As open_file(), but nothing is made. */
+/* Like open_file(), but makes no file. */
 static bool check_file(const char *path, struct error *err)
 {
     char *folder = memory_text(path);

@@ -47,8 +47,8 @@ static int make_file(void)
     return fd;
 }
 
-/* Nobody who is given the descriptor writes: by seals, or where there are none (before
- * 3.17; one of them since 5.1) because it is open for reading only. */
+/* Nobody who gets the descriptor can write: because of seals, or, where the kernel has
+ * none (before 3.17; one of them since 5.1), because it is open for reading only. */
 static bool seal(struct sealed *sealed)
 {
     char path[64];
@@ -77,9 +77,9 @@ bool sealed_make(struct sealed *sealed, size_t len, struct error *err)
         return give_up(sealed, "memory for the new generation", err);
     if (!map(sealed, PROT_READ | PROT_WRITE))
         return give_up(sealed, "mapping the new generation", err);
-    /* More than RLIMIT_MEMLOCK allows may be swapped; there is no better. */
+    /* Beyond RLIMIT_MEMLOCK the memory may be swapped; nothing prevents it. */
     (void)mlock(sealed->bytes, len);
-    /* Not F_SEAL_WRITE: the maker must be able to wipe it. */
+    /* Not F_SEAL_WRITE, because the maker must be able to wipe it. */
     if (!seal(sealed))
         return give_up(sealed, "sealing the new generation", err);
     return true;

@@ -2,8 +2,8 @@
  * sealed_memory.h - memory for secrets that another process may read and nobody may
  * change.
  *
- * A memfd: its size is fixed, and no writable mapping but the maker's can be had. Locked
- * where the limits allow it, not in core files, wiped when released.
+ * A memfd of fixed size, of which only the maker has a writable mapping. It is locked
+ * where the limits allow it, left out of core files, and wiped when released.
  */
 #ifndef WLBPROXY_IPC_SEALED_MEMORY_H
 #define WLBPROXY_IPC_SEALED_MEMORY_H
@@ -19,13 +19,13 @@ struct sealed {
     size_t len;
 };
 
-/* Zeroes, to be filled by the maker before the descriptor is passed on. */
+/* Makes zeroes. The maker fills them before the descriptor is passed on. */
 bool sealed_make(struct sealed *sealed, size_t len, struct error *err);
 
-/* The receiver's read-only view; takes over fd, also on failure. */
+/* Makes the receiver's read-only view. Takes over fd, also on failure. */
 bool sealed_open(struct sealed *sealed, int fd, struct error *err);
 
-/* Wipes what the maker made; harmless when all zeroes with fd -1. */
+/* Wipes the maker's memory. Does nothing for a struct of zeroes with fd -1. */
 void sealed_wipe(struct sealed *sealed);
 void sealed_close(struct sealed *sealed);
 

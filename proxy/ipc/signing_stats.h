@@ -1,5 +1,5 @@
 /*
- * signing_stats.h - what the signer tells about itself when asked. Pure encoding.
+ * signing_stats.h - the signer's counters, as it answers the master. Pure encoding.
  */
 #ifndef WLBPROXY_IPC_SIGNING_STATS_H
 #define WLBPROXY_IPC_SIGNING_STATS_H
@@ -13,8 +13,8 @@ enum { SIGNING_WORKERS_MAX = 512, SIGNING_STATS_BYTES = 64 + SIGNING_WORKERS_MAX
 struct signing_worker_stats {
     uint32_t slot, queued;
     uint64_t signatures;
-    uint64_t refused; /* no such key or scheme, or no digest of it */
-    uint64_t over_quota; /* times that its requests had to wait for room in its queue */
+    uint64_t refused; /* the key or scheme is unknown, or the digest does not fit it */
+    uint64_t over_quota; /* how often its requests had to wait for room in its queue */
 };
 
 struct signing_stats {
@@ -26,7 +26,7 @@ struct signing_stats {
     uint32_t worker_count;
 };
 
-/* At most SIGNING_STATS_BYTES. */
+/* Writes at most SIGNING_STATS_BYTES, and returns how many. */
 size_t signing_stats_encode(
     const struct signing_stats *stats, char *bytes, size_t capacity);
 bool signing_stats_decode(struct signing_stats *stats, const char *bytes, size_t len);

@@ -10,7 +10,7 @@
 
 enum { SNAPSHOT_MAGIC = 0x31424c57 }; /* "WLB1" */
 
-/* The least that one of each takes on the wire. */
+/* The smallest size of one element on the wire. */
 enum { BACKEND_BYTES = 20, BLOB_BYTES = 8, SERVICE_BYTES = 24, LISTENER_BYTES = 20 };
 
 static void put_service(struct wire_writer *w, const struct snapshot_service *service)

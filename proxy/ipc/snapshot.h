@@ -1,9 +1,9 @@
 /*
- * snapshot.h - a generation as bytes: everything a worker needs to serve it, the
- * listening sockets excepted, which travel as descriptors.
+ * snapshot.h - a generation as bytes: everything a worker needs to serve it, except the
+ * listening sockets, which travel as descriptors.
  *
- * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: whoever holds
- * them keeps them in locked memory and wipes them (sealed_memory.h).
+ * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: their holder
+ * keeps them in locked memory and wipes them (sealed_memory.h).
  */
 #ifndef WLBPROXY_IPC_SNAPSHOT_H
 #define WLBPROXY_IPC_SNAPSHOT_H
@@ -23,10 +23,10 @@ struct snapshot_blob {
 
 struct snapshot_backend {
     struct endpoint endpoint;
-    uint32_t connect; /* which of the service's `connect` lines it comes from */
+    uint32_t connect; /* the `connect` line of the service that it comes from */
 };
 
-/* In the order of the settings' services. */
+/* Services stand in the order of the settings. */
 struct snapshot_service {
     struct snapshot_backend *backends; /* in the order of those lines */
     size_t backend_count;
@@ -35,7 +35,7 @@ struct snapshot_service {
     const char *ca, *crl; /* PEM texts; NULL: none */
 };
 
-/* An address and who answers on it: services[0] by default, the others by SNI. */
+/* An address and its services: services[0] by default, the others by SNI. */
 struct snapshot_listener {
     struct endpoint address;
     uint32_t *services;
@@ -51,11 +51,11 @@ struct snapshot {
     size_t listener_count;
 };
 
-/* Bytes needed, and the bytes. */
+/* The first returns the bytes needed, the second writes them. */
 size_t snapshot_size(const struct snapshot *snapshot);
 void snapshot_encode(const struct snapshot *snapshot, char *bytes, size_t size);
 
-/* Texts and blobs are borrowed from `bytes`; the arrays are the snapshot's own. */
+/* Texts and blobs are borrowed from `bytes`; the arrays belong to the snapshot. */
 bool snapshot_decode(
     struct snapshot *snapshot, const char *bytes, size_t len, struct error *err);
 

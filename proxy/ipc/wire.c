@@ -38,7 +38,7 @@ void wire_put_text(struct wire_writer *w, const char *text)
         wire_put_bytes(w, text, strlen(text) + 1);
 }
 
-/* Where it fails, `left` stays as it is: the place is told. */
+/* `left` stays as it is, so that it tells where the reading failed. */
 static bool fail(struct wire_reader *r, struct bytes left)
 {
     r->left = left;

@@ -1,5 +1,6 @@
 /*
- * worker_setup.h - the first thing a worker is told: who it is. Pure encoding.
+ * worker_setup.h - the first message to a worker: its slot, its limits and its part. Pure
+ * encoding.
  */
 #ifndef WLBPROXY_IPC_WORKER_SETUP_H
 #define WLBPROXY_IPC_WORKER_SETUP_H
@@ -15,8 +16,8 @@ enum { SETUP_BYTES = 256 };
 struct setup {
     uint32_t slot;
     uint32_t crypto; /* enum crypto_choice */
-    uint32_t signer; /* a worker's private keys are there */
-    uint32_t connects_to_unix; /* it needs unix sockets, and paths to them */
+    uint32_t signer; /* the signer has the private keys of this worker */
+    uint32_t connects_to_unix; /* it connects to unix sockets by their paths */
     struct identity identity;
 };
 

@@ -37,7 +37,7 @@ size_t worker_stats_encode(
     return w.len;
 }
 
-/* Into JSON and to a terminal. */
+/* The text goes into JSON and to a terminal. */
 static void make_printable(char *text)
 {
     for (; *text != '\0'; text++) {

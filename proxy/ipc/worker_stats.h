@@ -1,6 +1,6 @@
 /*
- * worker_stats.h - what a worker tells about itself when asked: what it has counted, the
- * generations it still holds, how its backends are. Pure encoding.
+ * worker_stats.h - a worker's answer to the master: its counters, the generations it
+ * still holds, the state of its backends. Pure encoding.
  */
 #ifndef WLBPROXY_IPC_WORKER_STATS_H
 #define WLBPROXY_IPC_WORKER_STATS_H
@@ -33,8 +33,8 @@ struct worker_stats {
     uint32_t backend_connections;
     uint64_t log_lost;
     double
-        answered_after; /* s: how long the question waited for its loop; the master's */
-    uint64_t page_faults; /* minor ones: memory that the kernel had to map */
+        answered_after; /* s that the question waited for its loop; set by the master */
+    uint64_t page_faults; /* minor ones: pages that the kernel had to map */
     struct worker_generation_stats
         generations[REPORT_GENERATIONS_MAX]; /* the oldest first */
     size_t generation_count;

@@ -26,7 +26,7 @@
 enum { POLLS_MAX = SIGNING_WORKERS_MAX + 1, MESSAGES_A_TURN = 16 };
 
 static struct signer {
-    int channel; /* -1: the master is gone */
+    int channel; /* -1: the master has gone */
     struct setup setup;
     bool confined, stopped;
     char confined_by[CONFINED_TEXT_MAX];
@@ -56,8 +56,8 @@ static void say_hello(void)
     (void)channel_send(signer.channel, &m);
 }
 
-/* After the first keys, for the libraries have read by then what they read on first use.
- */
+/* Called after the first keys: by then the libraries have read what they read on first
+ * use. */
 static bool sandbox_once(struct error *err)
 {
     if (!signer.confined)
@@ -127,7 +127,7 @@ static void take(struct message *m)
     case MESSAGE_OFFER:
         take_offer(m);
         break;
-    case MESSAGE_COMMIT: /* what was offered signs already */
+    case MESSAGE_COMMIT: /* the keys of the offer sign already */
         say(MESSAGE_COMMITTED, m->id, NULL);
         break;
     case MESSAGE_FORGET:

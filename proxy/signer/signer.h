@@ -1,10 +1,11 @@
 /*
- * signer.h - the process that holds the private keys and signs what workers ask for:
+ * signer.h - the process that holds the private keys and signs for the workers:
  * unprivileged, confined, without files and without network.
  *
- * A request names a key, a signature scheme and a digest: what is signed is padded here,
- * never taken as it comes. The master starts it, brings it each generation's keys, and a
- * channel to each worker; when the master is gone it goes on until the last worker is.
+ * A request names a key, a signature scheme and a digest. The signer pads the digest
+ * itself, and never signs bytes as they come. The master starts it, and sends it the keys
+ * of each generation and a channel to each worker. When the master has gone, it continues
+ * until the last worker has.
  */
 #ifndef WLBPROXY_SIGNER_SIGNER_H
 #define WLBPROXY_SIGNER_SIGNER_H

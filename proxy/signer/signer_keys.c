@@ -18,7 +18,7 @@
 struct held_key {
     uint64_t number;
     EVP_PKEY *key;
-    EVP_PKEY *holder; /* of `fast`; NULL: `key` is */
+    EVP_PKEY *holder; /* owns the key of `fast`; NULL: `key` does */
     const struct signing_key *fast; /* NULL: OpenSSL alone signs */
 };
 
@@ -181,7 +181,8 @@ static void sign_by_openssl(
     task->signature_len = good ? len : 0;
 }
 
-/* EdDSA's message is the handshake's, of any length; a digest has its own. */
+/* EdDSA signs the handshake's message, of any length; other schemes sign a digest of
+ * fixed length. */
 static bool input_fits(
     const struct signer_task *task, const struct signature_scheme *scheme)
 {

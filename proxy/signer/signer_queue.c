@@ -15,9 +15,10 @@
 #include "proxy/signer/signer_keys.h"
 
 enum {
-    QUOTA = 512, /* requests of a worker that wait here */
+    QUOTA = 512, /* requests of one worker that may wait here */
     BATCH = 16, /* two of eight lanes */
-    SLICE = 300 * 1000, /* ns: then look for what is more urgent, and send what is done */
+    SLICE = 300 * 1000, /* ns; after that, urgent requests are looked for and answers are
+                         * sent */
     SECONDS = 8, /* the rate is an average over most of them */
 };
 
@@ -34,7 +35,7 @@ struct requester {
     struct list link;
     int fd;
     uint32_t slot;
-    bool blocked; /* answers wait for room in its socket */
+    bool blocked; /* answers wait for room in the socket */
     bool over_quota, gone;
     struct list urgent, others, unused; /* struct request */
     uint32_t queued;
@@ -87,7 +88,7 @@ static void remove_requester(struct requester *r)
     free(r);
 }
 
-/* A datagram is read only when all that it may hold has room. */
+/* A datagram is read only when there is room for all requests it can hold. */
 static bool has_room(struct requester *r)
 {
     bool over = r->queued > QUOTA - SIGNING_ASKS_MAX;
@@ -127,7 +128,7 @@ static void enqueue(struct requester *r, const struct signing_ask *ask)
         queued_peak = queued;
 }
 
-/* False: it has hung up, or says what is no request. */
+/* False: the worker has hung up, or sends no valid requests. */
 static bool read_datagram(struct requester *r, bool *misbehaves)
 {
     static unsigned char bytes[SIGNING_DATAGRAM_MAX];
@@ -186,7 +187,8 @@ void signer_queue_read(
     }
 }
 
-/* The next in turn that has any: each gives one, its most urgent. */
+/* Returns a request of the next worker that has any: each gives one in turn, its most
+ * urgent. */
 static struct request *next_request(struct requester **from)
 {
     struct list *node = requesters.next;

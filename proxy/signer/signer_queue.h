@@ -1,9 +1,9 @@
 /*
- * signer_queue.h - the workers' requests: a queue for each, served in turn, so that a
- * worker that asks for too much holds up itself alone.
+ * signer_queue.h - the workers' requests: one queue for each, served in turn, so that a
+ * worker that asks for too much delays only itself.
  *
- * A worker's quota is the room of its queue: what does not fit stays in its socket, and
- * then with the worker.
+ * A worker's quota is the room in its queue. Requests beyond it stay in the socket, and
+ * when that is full, with the worker.
  */
 #ifndef WLBPROXY_SIGNER_SIGNER_QUEUE_H
 #define WLBPROXY_SIGNER_SIGNER_QUEUE_H
@@ -15,16 +15,18 @@
 
 struct signing_stats;
 
-/* Takes over the descriptor. A slot's older requester stays until its end is seen. */
+/* Takes over the descriptor. An older requester of the slot stays until its end is
+ * seen. */
 void signer_queue_add(uint32_t slot, int fd);
 
-/* What to wait for, one entry a requester; how many. */
+/* Fills one entry for each requester, and returns how many. */
 size_t signer_queue_poll(struct pollfd *polls, size_t capacity);
-/* What came. `misbehaved` is told which worker sent what is no request. */
+/* Reads the requests that have come. `misbehaved` is told the slot of a worker that sent
+ * no valid request. */
 void signer_queue_read(
     const struct pollfd *polls, size_t count, void (*misbehaved)(uint32_t slot));
 
-/* A batch, or what takes a moment. */
+/* Runs one batch, or other requests for a moment. */
 void signer_queue_serve(void);
 bool signer_queue_has_work(void);
 bool signer_queue_is_alone(void); /* no worker is connected */

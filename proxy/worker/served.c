@@ -10,7 +10,7 @@
 #include "proxy/ipc/snapshot.h"
 #include "proxy/session/balancer.h"
 
-/* The one place where an SSL_CTX becomes what net/ and session/ know it as. */
+/* Here alone an SSL_CTX becomes the opaque type of net/ and session/. */
 static struct tls_context *opaque(SSL_CTX *context)
 {
     return (struct tls_context *)(void *)context;
@@ -111,8 +111,8 @@ static size_t count_names(const struct settings *settings)
     return count;
 }
 
-/* The names of all services that share an address with this one, its own too: a name that
- * is the default's stays with it. */
+/* Enters the names of all services that share an address with this one, its own too. A
+ * name of the default service stays with that. */
 static void choose_by_name(
     struct served *served, const struct snapshot *snapshot, uint32_t fallback)
 {

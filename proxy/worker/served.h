@@ -1,5 +1,5 @@
 /*
- * served.h - a worker's generations: from snapshot to something a client can be given to.
+ * served.h - a worker's generations: made from a snapshot, and served to clients.
  */
 #ifndef WLBPROXY_WORKER_SERVED_H
 #define WLBPROXY_WORKER_SERVED_H
@@ -14,8 +14,7 @@
 struct error;
 struct snapshot;
 
-/* Leaves the list it is in, and is freed, when the last client of its generation is gone.
- */
+/* It leaves its list and is freed when the last client of its generation has gone. */
 struct served {
     struct list link;
     struct generation *generation; /* holds one reference until served_release() */
@@ -24,19 +23,19 @@ struct served {
     size_t listener_count;
 };
 
-/* Settings parsed, TLS contexts made; nothing is shared with the snapshot's memory
- * afterwards. `tickets` is borrowed for good. */
+/* Parses the settings and makes the TLS contexts. Nothing is shared with the snapshot's
+ * memory afterwards. `tickets` is borrowed for good. */
 struct served *served_build(const struct snapshot *snapshot,
     const struct ticket_keys *tickets, credential_key_reader *read_key,
     struct error *err);
 
-/* Handshakes of `old` that have not chosen their certificate show those of `fresh`. */
+/* Handshakes of `old` that have not yet chosen a certificate show one of `fresh`. */
 void served_supersede(const struct served *old, const struct served *fresh);
 
-/* Gives up the worker's own reference. */
+/* Releases the worker's own reference. */
 void served_release(struct served *served);
 
-/* NULL if there is none of that name. */
+/* NULL if no service has that name. */
 struct service *served_service(const struct served *served, const char *name);
 
 #endif

@@ -44,7 +44,7 @@ static void reply(struct worker *w, enum message_type type, uint32_t id, const c
     if (text != NULL)
         wire_put_text(&out, text);
     m.len = out.len;
-    (void)channel_send(w->channel, &m); /* a master that is gone is noticed by the poll */
+    (void)channel_send(w->channel, &m); /* if the master has gone, the poll notices it */
 }
 
 static void on_empty(void *owner)
@@ -99,8 +99,8 @@ static void take_offer(struct worker *w, struct message *m)
     reply(w, MESSAGE_REFUSED, m->id, err.text);
 }
 
-/* Flights with the old certificate have left by now, but for those that wait for a key
- * operation. */
+/* By now flights with the old certificate have been sent, except those that wait for a
+ * key operation. */
 static void on_confirm_due(struct deadline *due)
 {
     struct worker *w = container_of(due, struct worker, confirm_due);
@@ -148,7 +148,7 @@ static void take_signer(struct worker *w, struct message *m)
     worker_signer_use(&w->signer, m->fds[0]);
 }
 
-/* A connection that the master made, to see with its own eyes what we serve. */
+/* The master made this connection to see which certificate we serve. */
 static void take_probe(struct worker *w, struct message *m)
 {
     struct wire_reader r = {.left = {(const void *)m->body, m->len}};
@@ -236,7 +236,8 @@ static void take(struct worker *w, struct message *m)
     }
 }
 
-/* The master is gone: finish what we have; whoever starts next gets the port. */
+/* The master has gone: present clients are served to their end, and the listening sockets
+ * are closed for the next master. */
 static void orphaned(struct worker *w)
 {
     uv_poll_stop(&w->poll);
@@ -263,8 +264,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         orphaned(w);
 }
 
-/* The master's signals are not for us, even when they are sent to the whole group; a
- * manager that sends TERM to everybody means the master. */
+/* The master's signals are not for us, even when they are sent to the whole group. A
+ * manager that sends TERM to all processes means the master. */
 static void ignore_signals(void)
 {
     static const int ignored[] = {
@@ -289,7 +290,7 @@ static bool introduced(struct worker *w)
 }
 
 /* Each reply allocates and frees its buffers. With glibc's thresholds the kernel would
- * take their pages back each time, and map them again for the next one. After many
+ * take their pages back each time, and map them again for the next reply. After many
  * clients have gone, malloc_trim() gives everything back, see clients.c. */
 static void keep_freed_memory(void)
 {

@@ -10,7 +10,8 @@
 #include "certstore/credential.h"
 
 /* `read_key` reads the private keys where there is no signer; NULL: this program cannot.
- * Returns the exit status; 2 with a sentence on stderr if descriptor 3 is no channel. */
+ * Returns the exit status; it is 2, with a sentence on stderr, if descriptor 3 is no
+ * channel. */
 int worker_main(credential_key_reader *read_key);
 
 #endif

@@ -54,8 +54,8 @@ static bool build(struct worker *w, const struct sealed *sealed, struct error *e
     return w->prepared != NULL && staged_fit(w, err);
 }
 
-/* After the first generation is built and before a client is met: whatever the libraries
- * read on first use, they have read. */
+/* Called after the first generation is built and before the first client: by then the
+ * libraries have read what they read on first use. */
 static bool sandbox_once(struct worker *w, struct error *err)
 {
     if (w->confined)
@@ -135,8 +135,8 @@ static void set_addresses(
     }
 }
 
-/* In all generations: what a name resolves to is no matter of configuration, and the
- * clients of an older one would go on to where nobody is any more. */
+/* The addresses go to all generations. They are not part of a configuration, and clients
+ * of an older generation would connect to addresses that are no longer in use. */
 void worker_take_addresses(struct worker *w, const struct message *m)
 {
     static struct addresses addresses;

@@ -16,11 +16,11 @@
 #include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 
-/* No more than this are let in from a backlog that is about to be closed. */
+/* At most this many clients are accepted from a backlog that is about to be closed. */
 enum { DRAIN_BACKLOG = 4096, COMPLAINT_PAUSE = 10000 };
 
-/* ms for the last segment of a TCP handshake that began before worker_listeners_shut().
- */
+/* ms: time for the last segment of a TCP handshake that began before
+ * worker_listeners_shut(). */
 enum { ON_THE_WAY = 250 };
 
 struct worker_listener {
@@ -29,8 +29,9 @@ struct worker_listener {
     struct worker_listeners *listeners;
     struct service *service;
     ino_t inode;
-    struct generation *held; /* NULL: leads to the current one; else it is to close */
-    uint64_t failures, complained; /* ms, when last */
+    struct generation *held; /* NULL: it serves the current one; else it is to be
+                              * closed */
+    uint64_t failures, complained; /* ms: time of the last complaint */
 };
 
 static ino_t inode_of(int fd)
@@ -57,7 +58,7 @@ static void on_accepted(struct listener *l, int fd, const struct sockaddr_storag
         pause_all(listeners);
 }
 
-/* At a bounded rate: out of descriptors it may come many times a second. */
+/* The rate is bounded, because without descriptors it may come many times a second. */
 static void on_failed(struct listener *l, int error)
 {
     struct worker_listener *listener = container_of(l, struct worker_listener, listener);
@@ -82,15 +83,15 @@ static void on_closed(struct listener *l)
 static const struct listener_events events = {on_accepted, on_failed, on_closed};
 
 static void open_listener(struct worker_listeners *listeners,
-    const struct staged_listener *key, struct service *service)
+    const struct staged_listener *staged, struct service *service)
 {
     struct worker_listener *listener = memory_new(sizeof(*listener));
 
     listener->listeners = listeners;
     listener->service = service;
-    listener->inode = key->inode;
+    listener->inode = staged->inode;
     list_append(&listeners->open, &listener->link);
-    listener_open(&listener->listener, listeners->loop, &events, key->fd);
+    listener_open(&listener->listener, listeners->loop, &events, staged->fd);
     if (!clients_have_room(listeners->clients))
         listener_pause(&listener->listener);
 }
@@ -168,39 +169,40 @@ static struct worker_listener *listener_with(
 }
 
 static void use_staged(struct worker_listeners *listeners,
-    const struct staged_listener *key, struct service *service)
+    const struct staged_listener *staged, struct service *service)
 {
-    struct worker_listener *listener = listener_with(listeners, key->inode);
+    struct worker_listener *listener = listener_with(listeners, staged->inode);
 
     if (listener == NULL) {
-        open_listener(listeners, key, service);
+        open_listener(listeners, staged, service);
         return;
     }
     generation_unref(listener->held);
     listener->held = NULL;
     listener->service = service;
-    staged_listener_destroy(key);
+    staged_listener_destroy(staged);
 }
 
 struct staged_listener worker_listeners_stage(
     struct worker_listeners *listeners, uint32_t listener, int fd)
 {
-    struct staged_listener key = {.listener = listener, .fd = fd, .inode = inode_of(fd)};
+    struct staged_listener staged = {
+        .listener = listener, .fd = fd, .inode = inode_of(fd)};
 
-    if (listener_with(listeners, key.inode) == NULL)
-        return key;
+    if (listener_with(listeners, staged.inode) == NULL)
+        return staged;
     close(fd);
-    key.fd = -1;
-    return key;
+    staged.fd = -1;
+    return staged;
 }
 
-void staged_listener_destroy(const struct staged_listener *key)
+void staged_listener_destroy(const struct staged_listener *staged)
 {
-    if (key->fd >= 0)
-        close(key->fd);
+    if (staged->fd >= 0)
+        close(staged->fd);
 }
 
-/* The service's generation stays as long as clients may come in for it. */
+/* The service's generation stays as long as clients may be accepted for it. */
 static void hold(struct worker_listener *listener)
 {
     if (listener->held == NULL)
@@ -208,14 +210,14 @@ static void hold(struct worker_listener *listener)
 }
 
 void worker_listeners_switch(struct worker_listeners *listeners,
-    const struct served *served, const struct staged_listener *keys, size_t count)
+    const struct served *served, const struct staged_listener *staged, size_t count)
 {
     for (struct list *node = listeners->open.next; node != &listeners->open;
          node = node->next)
         hold(container_of(node, struct worker_listener, link));
     for (size_t i = 0; i < count; i++)
-        use_staged(listeners, &keys[i],
-            &served->generation->services[served->listeners[keys[i].listener]]);
+        use_staged(listeners, &staged[i],
+            &served->generation->services[served->listeners[staged[i].listener]]);
 }
 
 void worker_listeners_shut(struct worker_listeners *listeners)

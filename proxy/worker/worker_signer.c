@@ -17,7 +17,7 @@ static void listen_for(struct worker_signer *s)
     uv_poll_start(&s->poll, UV_READABLE | (s->blocked ? UV_WRITABLE : 0), on_event);
 }
 
-/* All that is pending, mostly in one datagram. */
+/* Sends all pending requests, mostly in one datagram. */
 static void flush(void *owner)
 {
     static struct signing_writer w;
@@ -31,10 +31,10 @@ static void flush(void *owner)
         w.len = w.count = 0;
         signing_remote_take(&w);
         if (w.count == 0)
-            break; /* as many are on their way as may be */
+            break; /* as many are with the signer as may be */
         if (send(s->fd, w.bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
             signing_remote_not_sent(&w);
-            s->blocked = true; /* or it is gone, which is an event as well */
+            s->blocked = true; /* or the signer has gone, which is an event as well */
         }
     }
     if (s->blocked != was_blocked)
@@ -74,7 +74,7 @@ static void leave(struct worker_signer *s)
     signing_remote_ask_again();
 }
 
-/* An answer that is none is the signer's end for us: the master sees to it. */
+/* An invalid answer counts as the signer's end here; the master handles it. */
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     static unsigned char bytes[SIGNING_DATAGRAM_MAX];

@@ -1,5 +1,5 @@
 /*
- * worker_state.h - what one worker process is. Inside worker*.c only.
+ * worker_state.h - the state of one worker process. Included by worker*.c only.
  */
 #ifndef WLBPROXY_WORKER_WORKER_STATE_H
 #define WLBPROXY_WORKER_WORKER_STATE_H
@@ -35,16 +35,16 @@ struct worker {
     credential_key_reader *read_key; /* see worker.h */
     struct ticket_keys tickets;
     struct list
-        generations; /* struct served.link, the oldest first; the prepared one not */
+        generations; /* struct served.link, the oldest first, without the prepared one */
     struct served *current; /* NULL before the first commit */
     struct served *prepared; /* NULL: none */
-    struct staged_listener *staged; /* the sockets of what is prepared */
+    struct staged_listener *staged; /* the sockets of the prepared generation */
     size_t staged_count;
-    bool sockets_lost; /* some that were sent to us */
+    bool sockets_lost; /* some sockets that the master sent were lost */
     bool confined, draining;
     char confined_by[CONFINED_TEXT_MAX];
     struct deadline drain_due;
-    struct deadline confirm_due; /* when to look whether the commit is complete */
+    struct deadline confirm_due; /* when to check whether the commit is complete */
     unsigned confirm_looks;
 };
 
@@ -56,7 +56,7 @@ void worker_forget(struct worker *w);
 void worker_take_addresses(struct worker *w, const struct message *m);
 void worker_release_generations(struct worker *w);
 
-/* worker_collect.c: what MESSAGE_ASK_STATS is answered with. */
+/* worker_collect.c: makes the answer to MESSAGE_ASK_STATS. */
 void worker_collect(const struct worker *w, struct worker_stats *report);
 
 #endif
