@@ -168,7 +168,7 @@ static GENERAL_NAMES *alternative_names(const X509 *certificate)
     return X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 }
 
-/* `kind`: GEN_DNS for those alone, -1 for all that have a text. */
+/* `kind`: GEN_DNS for DNS names alone, -1 for all names that have a text. */
 static void join_names(const GENERAL_NAMES *names, int kind, char *text, size_t size)
 {
     size_t used = 0;
@@ -270,7 +270,7 @@ bool certificate_issued(X509 *issuer, X509 *subject)
     if (X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_issuer_name(subject)) != 0)
         return false;
     verdict = X509_verify(subject, X509_get0_pubkey(issuer));
-    /* Below 0: an algorithm that this library does not know. Then names must do. */
+    /* Below 0: this library does not know the algorithm. Then the names decide. */
     if (verdict < 0)
         verdict = X509_check_issued(issuer, subject) == X509_V_OK;
     ERR_clear_error();

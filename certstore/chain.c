@@ -28,8 +28,8 @@ static bool is_sorted_in(const struct sorting *sorting, const X509 *cert)
     return false;
 }
 
-/* Depth first: the path from the leaf up comes out in one piece, then what branches off
- * from it (cross-signs). No deeper than a file has blocks. */
+/* Depth first: the path from the leaf up comes out in one piece, then its branches
+ * (cross-signs). The recursion is no deeper than a file has blocks. */
 static void climb(struct sorting *sorting, size_t child)
 {
     sorting->order[sorting->len++] = child;

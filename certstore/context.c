@@ -29,7 +29,7 @@ static const uint64_t wanted_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPR
 static const char hybrid_groups[] = "X25519MLKEM768:X25519:P-256:P-384";
 static const char classic_groups[] = "X25519:P-256:P-384";
 
-/* The library's own words for what it refused, for the end of a sentence. */
+/* Ends a sentence with OpenSSL's own reason for a refusal. */
 static bool library_error(struct error *err, const char *fact)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -89,14 +89,13 @@ static bool set_suites(
     return true;
 }
 
-/* By preference; the same twice. */
+/* By preference; both are the same protocol here. */
 static const char *const protocols[] = {"http/1.1", "http/1.0", NULL};
 static const unsigned char encoded_protocols[] = "\x08http/1.1\x08http/1.0";
 
 /* No overlap is fatal (RFC 7301 section 3.2), as with nginx: a client that insists on h2
- * would take our HTTP/1.1 for garbage, and a protocol nobody agreed on is how
- * cross-protocol attacks begin. Clients that offer nothing, like XenServer's, never come
- * here. */
+ * would misread our HTTP/1.1, and cross-protocol attacks begin with a protocol that
+ * nobody agreed on. Clients that offer nothing, like XenServer's, never come here. */
 static int on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
     const unsigned char *offered, unsigned offered_len, void *data)
 {
@@ -158,8 +157,8 @@ static bool add_policy(EVP_MD_CTX *hash, const struct tls_policy *policy)
         hash_list(hash, &policy->names);
 }
 
-/* A session is resumed only where its service, the certificates that were shown, whom the
- * service trusts, and all that may be agreed on are the same as when it was made
+/* A session is resumed only where its service, the certificates shown, the trusted
+ * issuers and the negotiable parameters are the same as when it was made
  * (CVE-2025-23419). */
 static bool bind_sessions(SSL_CTX *context, struct tls_policy *policy, const char *name,
     struct credential *const *credentials, size_t count)
@@ -189,7 +188,7 @@ static void set_strength(SSL_CTX *context, const struct tls_policy *policy)
     (void)SSL_CTX_set_max_early_data(context, 0);
 }
 
-/* What the openssl engine does with a field of the policy. */
+/* Applies one field of the policy to the openssl engine. */
 static bool apply(SSL_CTX *context, enum tls_policy_field field, struct error *err)
 {
     struct context_data *data = context_data(context);
@@ -206,7 +205,7 @@ static bool apply(SSL_CTX *context, enum tls_policy_field field, struct error *e
     case TLS_POLICY_SUITES:
         return set_suites(context, policy, err);
     case TLS_POLICY_SCHEMES:
-        return true; /* as OpenSSL and openssl.cnf have them */
+        return true; /* OpenSSL and openssl.cnf decide */
     case TLS_POLICY_ALPN:
         if (policy->protocols != NULL)
             SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
@@ -240,8 +239,8 @@ static bool use_credential(
     return error_context(err, "%s (%s)", summary->subject, summary->key);
 }
 
-/* The stricter of what the service says and what openssl.cnf(5) has put into the context
- * that was just made. */
+/* Takes the stricter of the service's settings and what openssl.cnf(5) has put into the
+ * context just made. */
 static void fill_policy(
     struct tls_policy *policy, SSL_CTX *context, const struct service_settings *service)
 {

@@ -69,7 +69,7 @@ static const struct sni_choice *choose(const struct context_data *data, const ch
 }
 
 /* SSL_set_SSL_CTX() takes over certificates, ciphers, ALPN and trust, but not what
- * SSL_new() copied into the session (openssl/openssl#13208): that is set again here. */
+ * SSL_new() copied into the session (openssl/openssl#13208). That is set again here. */
 static bool move_to(SSL *ssl, SSL_CTX *context)
 {
     const struct context_data *data = context_data(context);
@@ -132,8 +132,8 @@ static bool use_current_of(SSL *ssl, SSL_CTX *fresh)
             SSL_CTX_get0_privatekey(fresh), chain, 1) == 1;
 }
 
-/* Runs when the ClientHello is complete and a certificate is about to be chosen, after a
- * HelloRetryRequest the second one. The session's policy stays what it was. */
+/* Runs when the ClientHello is complete (after a HelloRetryRequest, the second one) and a
+ * certificate is about to be chosen. The session keeps its policy. */
 static int on_certificate(SSL *ssl, void *data)
 {
     const struct context_data *own = data;

@@ -1,7 +1,6 @@
 /*
- * context_choice.h - which context, and whose certificates, a ClientHello gets: by its
- * server name, and by what a reload put in a context's place. What others call is in
- * context.h.
+ * context_choice.h - chooses a context by the server name of a ClientHello, and the
+ * certificates of its successor after a reload. context.h has the interface for others.
  */
 #ifndef WLBPROXY_CERTSTORE_CONTEXT_CHOICE_H
 #define WLBPROXY_CERTSTORE_CONTEXT_CHOICE_H
@@ -10,11 +9,11 @@
 
 #include <openssl/types.h>
 
-/* Digest of the host name that a ClientHello under way asks for (session.h). */
+/* Digest of the host name in a ClientHello that is being answered (session.h). */
 bool context_host_digest(SSL *ssl, unsigned char *host);
 
-/* Handshakes of the context show the certificates of its successor, where
- * context_supersede() has given it one. */
+/* Handshakes of the context show the certificates of its successor, if
+ * context_supersede() has set one. */
 void context_show_successors(SSL_CTX *context);
 
 #endif

@@ -26,7 +26,7 @@ static void trust(SSL_CTX *context, const struct trust *trusted)
         (void)SSL_CTX_add_client_CA(context, sk_X509_value(trusted->authorities, i));
 }
 
-/* When the first revocation list is out of date; 0: none is. */
+/* Returns when the first revocation list expires; 0: none does. */
 static uint64_t first_end(const struct trust *trusted)
 {
     uint64_t ends = 0;
@@ -41,8 +41,8 @@ static uint64_t first_end(const struct trust *trusted)
     return ends;
 }
 
-/* Without issuers to trust the pinned certificate is what is trusted: that no issuer is
- * known is overlooked, nothing else about the certificate itself. */
+/* Without trusted issuers the pinned certificate itself is trusted: only the unknown
+ * issuer is overlooked, no other fault of the certificate. */
 static int on_verify_pinned(int ok, X509_STORE_CTX *store)
 {
     switch (X509_STORE_CTX_get_error(store)) {
@@ -92,7 +92,8 @@ static bool has_dns_names(X509 *certificate)
     return found;
 }
 
-/* A CN may hold anything: "Jane Doe", too. X509_check_host() takes it for a host name. */
+/* A CN may hold any text, such as "Jane Doe"; X509_check_host() would read it as a host
+ * name. */
 static bool has_common_name(X509 *certificate, const char *name)
 {
     char common[256];
@@ -101,7 +102,7 @@ static bool has_common_name(X509 *certificate, const char *name)
     return strcmp(common, name) == 0 && !has_dns_names(certificate);
 }
 
-/* A name of a client is not a pattern, be it in the certificate or in the option. The CN
+/* A client's name is no pattern, neither in the certificate nor in the option. The CN
  * counts only where there is no DNS name beside it (RFC 6125 section 6.4.4). */
 static bool has_name(X509 *certificate, const char *name)
 {
@@ -122,7 +123,7 @@ static bool has_one_of(X509 *certificate, const struct text_list *names)
     return names->count == 0;
 }
 
-/* The chain, then what is asked of the certificate besides. */
+/* Verifies the chain, then pins and names. */
 static int on_verify_client(X509_STORE_CTX *store, void *data)
 {
     const struct tls_policy *policy = data;
@@ -137,7 +138,7 @@ static int on_verify_client(X509_STORE_CTX *store, void *data)
         error = X509_V_ERR_CERT_REJECTED;
     else if (!has_one_of(certificate, &policy->names))
         error = X509_V_ERR_HOSTNAME_MISMATCH;
-    /* What was overlooked on the way is not what SSL_get_verify_result() is to say. */
+    /* SSL_get_verify_result() must not report a fault that was overlooked on the way. */
     X509_STORE_CTX_set_error(store, error);
     return error == X509_V_OK;
 }

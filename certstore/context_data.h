@@ -1,6 +1,6 @@
 /*
- * context_data.h - what is kept beside an SSL_CTX of context_new(), and lives as long: an
- * SSL may outlive context_free().
+ * context_data.h - data beside an SSL_CTX of context_new(), with the same life: an SSL
+ * may outlive context_free().
  */
 #ifndef WLBPROXY_CERTSTORE_CONTEXT_DATA_H
 #define WLBPROXY_CERTSTORE_CONTEXT_DATA_H
@@ -18,12 +18,12 @@ struct context_data {
     OSSL_LIB_CTX *libctx;
     EVP_CIPHER *ticket_cipher;
     void *owner; /* see context_owner() */
-    SSL_CTX *successor; /* whose certificates are shown instead; NULL: its own */
+    SSL_CTX *successor; /* its certificates are shown instead; NULL: the context's own */
     const struct sni_choice *choices; /* borrowed */
     size_t choice_count;
 };
 
-/* Zeroed, and from now on the context's. */
+/* Returns it zeroed; the context owns it from now on. */
 struct context_data *context_data_new(SSL_CTX *context);
 struct context_data *context_data(const SSL_CTX *context); /* NULL: it has none */
 

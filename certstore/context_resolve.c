@@ -76,7 +76,7 @@ static void take_schemes(struct tls_policy *policy, struct bytes list)
         policy->schemes[policy->scheme_count++] = (uint16_t)scheme;
 }
 
-/* From the signature_algorithms of a ClientHello (RFC 8446, 4.2.3). */
+/* Reads the signature_algorithms of a ClientHello (RFC 8446, 4.2.3). */
 static void on_message(int writes, int version, int type, const void *bytes, size_t len,
     SSL *ssl, void *policy)
 {
@@ -95,7 +95,7 @@ static void on_message(int writes, int version, int type, const void *bytes, siz
 }
 
 /* No function tells which signatures a context makes (the machine may have its own list,
- * SignatureAlgorithms), but a client of the same context would say it in its hello. */
+ * SignatureAlgorithms). A client of the same context lists them in its hello. */
 static void resolve_schemes(SSL_CTX *context, struct tls_policy *policy)
 {
     SSL *client = memory_checked(SSL_new(context));

@@ -1,6 +1,6 @@
 /*
- * context_resolve.h - what OpenSSL, under the machine's openssl.cnf(5), makes of a
- * policy's texts: TLS's numbers, for the engine that is not OpenSSL.
+ * context_resolve.h - translates the texts of a policy, as OpenSSL reads them under the
+ * machine's openssl.cnf(5), into the numbers of TLS, for the native engine.
  */
 #ifndef WLBPROXY_CERTSTORE_CONTEXT_RESOLVE_H
 #define WLBPROXY_CERTSTORE_CONTEXT_RESOLVE_H

@@ -142,7 +142,7 @@ bool credential_member(const struct credential *credential, size_t i, char *subj
  */
 
 /* Each part is a 32-bit length and DER: the key (or nothing), the leaf, then the chain.
- * Between processes of one machine and one build, so in its own byte order. */
+ * Both processes are of one machine and one build, so the byte order is the machine's. */
 
 static char *put(char *at, const unsigned char *der, size_t len)
 {
@@ -201,7 +201,7 @@ static X509 *take_certificate(struct bytes *from, OSSL_LIB_CTX *libctx)
     return take(from, &der) ? certificate_parse(der.at, der.len, false, libctx) : NULL;
 }
 
-/* True where there is none, too. */
+/* True where there is no key, too. */
 static bool take_key(struct judged_pair *pair, struct bytes *from, OSSL_LIB_CTX *libctx,
     credential_key_reader *read_key)
 {

@@ -2,7 +2,7 @@
  * finding.h - one judgement about a certificate, key or chain, in the operator's words.
  *
  * `check`, start, reload and `cert install` all get the same list from the same code
- * (judge.h). The severity says what each of them does about it.
+ * (judge.h). The severity decides what each of them does about it.
  */
 #ifndef WLBPROXY_CERTSTORE_FINDING_H
 #define WLBPROXY_CERTSTORE_FINDING_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum severity {
-    SEVERITY_NOTE, /* worth knowing */
+    SEVERITY_NOTE, /* good to know */
     SEVERITY_WARNING, /* works, but a client or the operator may be hurt */
     SEVERITY_STALE, /* loud at start, refused at reload while the served one is good */
     SEVERITY_REFUSED, /* cannot be served */
@@ -21,7 +21,7 @@ struct finding {
     const char *id; /* stable, e.g. "key-mismatch"; static storage */
     enum severity severity;
     char *file; /* where; may be NULL */
-    char *fact; /* one sentence: what is so */
+    char *fact; /* one sentence: the fact */
     char *why; /* why it matters to XenServer or the operator; may be NULL */
     char *remedy; /* what to do, with COMMAND() marks (remedy.h); may be NULL */
 };
@@ -34,13 +34,13 @@ struct findings {
 void findings_init(struct findings *findings);
 void findings_destroy(struct findings *findings);
 
-/* Copies file, why and remedy; in the remedy FILE becomes the file's name, within its
- * COMMAND()s as a word of the shell (remedy.h). `fact` is formatted. */
+/* Copies file, why and remedy. FILE in the remedy becomes the file's name, and within
+ * COMMAND() a word of the shell (remedy.h). `fact` is formatted. */
 void findings_add(struct findings *findings, const char *id, enum severity severity,
     const char *file, const char *why, const char *remedy, const char *fact, ...)
     __attribute__((format(printf, 7, 8)));
 
-/* Copies of all others. */
+/* Appends copies of all others. */
 void findings_append(struct findings *findings, const struct findings *others);
 
 /* The worst severity in the list; SEVERITY_NOTE if it is empty. */
@@ -50,7 +50,7 @@ enum severity findings_worst(const struct findings *findings);
 const struct finding *findings_first(
     const struct findings *findings, enum severity at_least);
 
-/* Without marks: "<file>: <fact>; <remedy>" for a log line or a refusal. */
+/* Prints without marks: "<file>: <fact>; <remedy>", for a log line or a refusal. */
 void finding_sentence(const struct finding *finding, char *text, size_t size);
 
 #endif

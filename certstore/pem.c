@@ -8,7 +8,7 @@
 
 #define DASHES "-----"
 
-/* The rest of the text, and how far we are. */
+/* The rest of the text, and the position in it. */
 struct cursor {
     const char *at, *end;
     size_t line;
@@ -47,7 +47,8 @@ static bool begins_line(const char *from, const char *at)
     return at == from || at[-1] == '\n' || at[-1] == '\r';
 }
 
-/* `LABEL-----` at `at`: copies the label and returns what follows; NULL if it is none. */
+/* Copies the label of `LABEL-----` at `at` and returns the text after it; NULL if there
+ * is none. */
 static const char *read_label(const char *at, const char *end, char label[PEM_LABEL_MAX])
 {
     const char *close = find(at, end, DASHES);
@@ -133,7 +134,7 @@ static void decode_body(struct pem_block *block, const char *at, const char *end
     block->der = NULL;
 }
 
-/* From behind the BEGIN line; leaves the cursor behind the block. */
+/* Starts behind the BEGIN line, and leaves the cursor behind the block. */
 static void read_block(struct pem_block *block, struct cursor *cursor)
 {
     const char *body_end = find(cursor->at, cursor->end, DASHES);
@@ -163,7 +164,8 @@ static struct pem_block *append(struct pem *pem)
     return &pem->blocks[pem->count++];
 }
 
-/* Nothing but blanks up to the end of the line: no text that only mentions a BEGIN. */
+/* Only blanks may follow up to the end of the line: other text merely mentions a
+ * BEGIN. */
 static bool ends_line(const char *at, const char *end)
 {
     while (at < end && (*at == ' ' || *at == '\t'))

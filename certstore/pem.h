@@ -1,10 +1,10 @@
 /*
  * pem.h - PEM text (RFC 7468, RFC 1421 headers) as a list of blocks.
  *
- * Reads what people really have: Windows line ends, a byte order mark, text between the
- * blocks, no line end between `-----END X-----` and `-----BEGIN Y-----`. Pure: no I/O. It
- * never fails; what is wrong with a block or with the text is told in their fields. The
- * decoded bytes lie in the secure heap and are wiped.
+ * Reads the files that occur in practice: Windows line ends, a byte order mark, text
+ * between the blocks, no line end between `-----END X-----` and `-----BEGIN Y-----`.
+ * Pure: no I/O. It never fails; the faults of a block or of the text are in their fields.
+ * The decoded bytes lie in the secure heap and are wiped.
  */
 #ifndef WLBPROXY_CERTSTORE_PEM_H
 #define WLBPROXY_CERTSTORE_PEM_H
@@ -21,7 +21,7 @@ enum {
 enum pem_fault {
     PEM_SOUND,
     PEM_TRUNCATED, /* no END line */
-    PEM_DAMAGED, /* not base64, or nothing at all */
+    PEM_DAMAGED, /* not base64, or empty */
     PEM_MISMATCHED, /* the END line names something else */
 };
 
@@ -48,18 +48,18 @@ struct pem {
 void pem_parse(struct pem *pem, const char *text, size_t len);
 void pem_destroy(struct pem *pem);
 
-/* UTF-16, as Windows programs write it: by its byte order mark, or by its first
- * character, which must then be `-`. */
+/* UTF-16, as Windows programs write it: recognized by its byte order mark, or by its
+ * first character, which must then be `-`. */
 enum pem_width { PEM_BYTES, PEM_UTF16_LE, PEM_UTF16_BE };
 enum pem_width pem_width_of(const char *text, size_t len);
-/* Such text in bytes, `?` for what is not ASCII. Secret: secrets_free() it, by the size
- * len / 2; *narrow_len is without the mark. */
+/* Converts such text to bytes, with `?` for what is not ASCII. Secret: free it by
+ * secrets_free(), size len / 2; *narrow_len does not count the mark. */
 char *pem_narrow(const char *text, size_t len, enum pem_width width, size_t *narrow_len);
 
 bool pem_is_certificate(const struct pem_block *block);
 bool pem_is_private_key(const struct pem_block *block); /* of any kind, encrypted too */
 
-/* By its label, of which there are several. */
+/* Judged by its label; several are in use. */
 bool pem_is_pkcs7(const struct pem_block *block);
 
 /* The first block with this label, or NULL. */

@@ -11,7 +11,7 @@ static bool is_between(unsigned char c, unsigned char first, unsigned char last)
     return c >= first && c <= last;
 }
 
-/* How long the character is that must be escaped; 0: it need not. */
+/* Returns the length of a character that must be escaped; 0: it need not. */
 static size_t harm(const unsigned char *c, size_t left)
 {
     if (left >= 2 && c[0] == 0xc2 && is_between(c[1], 0x80, 0x9f))

@@ -1,9 +1,9 @@
 /*
- * printable.h - UTF-8 from a unverified client, as a terminal may have it.
+ * printable.h - UTF-8 from an unverified client, made safe for a terminal.
  *
- * What steers a terminal (C1 controls, U+0080 to U+009F) or turns round what a person
- * reads (the marks of Unicode's bidirectional algorithm) is escaped as RFC 4514 section
- * 2.4 has it: \C2\9B. ASCII is left as it is.
+ * Characters that control a terminal (C1 controls, U+0080 to U+009F) or reverse the text
+ * a person reads (the marks of Unicode's bidirectional algorithm) are escaped in the form
+ * of RFC 4514 section 2.4: \C2\9B. ASCII is left as it is.
  */
 #ifndef WLBPROXY_CERTSTORE_PRINTABLE_H
 #define WLBPROXY_CERTSTORE_PRINTABLE_H

@@ -17,7 +17,8 @@
 #include "proxy/base/memory.h"
 
 enum {
-    HEAP_LARGEST = 16 << 20, /* a thousand services, twice, and the files being read */
+    HEAP_LARGEST = 16 << 20, /* room for a thousand services, twice, and for files being
+                              * read */
     HEAP_SMALLEST = 4 << 20,
     HEAP_UNIT = 32,
 };
@@ -41,7 +42,8 @@ static void wiping_free(void *memory, const char *file, int line)
     free(memory);
 }
 
-/* realloc() may leave the old bytes behind: while wiping, it is copy and wipe. */
+/* realloc() may leave the old bytes behind, so while wiping is on, bytes are copied and
+ * wiped. */
 static void *wiping_realloc(void *memory, size_t len, const char *file, int line)
 {
     size_t old_len = memory == NULL ? 0 : malloc_usable_size(memory);
@@ -72,7 +74,7 @@ static bool start_heap(void)
 }
 
 /* A fork inherits the heap but not its lock. OpenSSL does not tell where the heap is, so
- * the mapping is found by an address in it. */
+ * an address in it finds the mapping. */
 static void lock_again(void)
 {
     void *inside = OPENSSL_secure_malloc(HEAP_UNIT);
@@ -104,8 +106,8 @@ bool secrets_init(struct error *err)
         return true;
     }
     initialised_in = getpid();
-    /* Refused if OpenSSL has allocated already; then its leftovers are not wiped, only
-     * not dumped. */
+    /* OpenSSL refuses if it has allocated already. Its leftovers are then not wiped, but
+     * still not dumped. */
     (void)CRYPTO_set_mem_functions(plain_alloc, wiping_realloc, wiping_free);
     if (!start_heap())
         return error_set(err, "no memory for private keys (%d MiB): %s",

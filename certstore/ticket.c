@@ -39,7 +39,7 @@ static int seal(const struct context_data *data, unsigned char *name, unsigned c
         ticket_key_to_seal(data->policy.tickets, now_seconds());
 
     if (key == NULL)
-        return 0; /* goes on without a ticket */
+        return 0; /* the session continues without a ticket */
     if (RAND_bytes_ex(data->libctx, iv, 16, 0) != 1 ||
         EVP_EncryptInit_ex2(cipher, data->ticket_cipher, key->aes, iv, NULL) != 1 ||
         !use_key(key, hmac))
@@ -79,7 +79,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
                    : unseal(data, ssl, name, iv, cipher, hmac);
 }
 
-/* Of the service whose certificates are shown. */
+/* The policy of the service whose certificates are shown. */
 static const struct tls_policy *policy_shown(const SSL *ssl)
 {
     return context_policy(context_shown(SSL_get_SSL_CTX(ssl)));
@@ -91,8 +91,8 @@ static void end_with(uint64_t *ends, uint64_t when)
         *ends = when;
 }
 
-/* The authentication of a client ends with the first certificate of its chain that does,
- * and with the first CRL. */
+/* A client's authentication ends when the first certificate of its chain or the first CRL
+ * expires. */
 static uint64_t authentication_end(SSL *ssl, const struct tls_policy *policy)
 {
     const STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
@@ -131,7 +131,7 @@ static bool make_bond(
     return session_host(bond->host, name, name != NULL ? strlen(name) : 0);
 }
 
-/* A session that goes on keeps its bond. */
+/* A resumed session keeps its bond. */
 static int on_seal_session(SSL *ssl, void *nothing)
 {
     const struct tls_policy *policy = policy_shown(ssl);

@@ -1,10 +1,11 @@
 /*
- * tls_policy.h - what the handshakes of one service may agree on, as one value.
+ * tls_policy.h - the parameters that handshakes of one service may negotiate, as one
+ * value.
  *
  * context.h makes it from the service's settings and the machine's openssl.cnf(5), and
  * both TLS engines are given this value and nothing else. An engine has a switch over
  * enum tls_policy_field without a default: a new field does not compile until both
- * engines say what they do with it.
+ * engines handle it.
  */
 #ifndef WLBPROXY_CERTSTORE_TLS_POLICY_H
 #define WLBPROXY_CERTSTORE_TLS_POLICY_H
@@ -44,19 +45,21 @@ struct tls_policy {
     int security_level;
     uint64_t options;
     /* GROUPS, by preference: in OpenSSL's syntax, and their numbers (RFC 8446, 4.2.7). No
-     * numbers: the text has more than a list of known names. */
+     * numbers: the text is more than a list of known names. */
     char *groups;
     uint16_t group_ids[TLS_POLICY_GROUPS_MAX];
     size_t group_count;
-    /* SUITES, of TLS 1.3 and 1.2, by preference: the same. None: there are too many. */
+    /* SUITES of TLS 1.3 and 1.2, by preference, in the same two forms. No numbers: there
+     * are too many. */
     char *ciphersuites, *ciphers;
     uint16_t suite_ids[TLS_POLICY_SUITES_MAX];
     size_t suite_count;
     /* SCHEMES: signatures (RFC 8446, 4.2.3), by preference. */
     uint16_t schemes[TLS_POLICY_SCHEMES_MAX];
     size_t scheme_count;
-    /* ALPN: by preference, the last NULL. One that is offered is chosen, or the handshake
-     * refused if none is (RFC 7301, 3.2). NULL: the policy has no opinion. */
+    /* ALPN: by preference, the last NULL. One that the client offers is chosen; if it
+     * offers none of them, the handshake is refused (RFC 7301, 3.2). NULL: the policy has
+     * no opinion. */
     const char *const *protocols;
     /* VERIFICATION of clients. */
     enum verify_mode verify;
@@ -65,7 +68,8 @@ struct tls_policy {
     bool trusts_pins_alone; /* there is no ca */
     const char *ca_pem, *crl_pem; /* only while the context is made; NULL: none */
     uint64_t crl_ends; /* the first nextUpdate, in seconds since 1970; 0: none */
-    /* TICKETS: what sessions are bound to, and the keys, read at every handshake. */
+    /* TICKETS: what binds a session to the policy, and the keys, read at every
+     * handshake. */
     const struct ticket_keys *tickets; /* borrowed; NULL: none */
     unsigned char binding[SESSION_BINDING];
 };

@@ -1,6 +1,6 @@
 /*
- * trust.h - whom a service with `verify` trusts: issuers of client certificates, and what
- * they have revoked (RFC 5280), from the PEM texts of `ca` and `crl`. Pure.
+ * trust.h - the issuers of client certificates that a service with `verify` trusts, and
+ * their revocation lists (RFC 5280), from the PEM texts of `ca` and `crl`. Pure.
  */
 #ifndef WLBPROXY_CERTSTORE_TRUST_H
 #define WLBPROXY_CERTSTORE_TRUST_H
@@ -26,20 +26,21 @@ bool trust_parse(struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem,
     const char *crl_pem, struct error *err);
 void trust_destroy(struct trust *trust);
 
-/* What OpenSSL verifies clients against. Every issuer in a client's chain must have its
- * list where there is any list: a missing one would pass for an empty one. */
+/* Fills the store against which OpenSSL verifies clients. Where there is any list, every
+ * issuer in a client's chain must have one: a missing list would pass for an empty
+ * one. */
 void trust_fill_store(const struct trust *trust, X509_STORE *store);
 
 time_t trust_time(const ASN1_TIME *when); /* NULL: 0 */
 
-/* One thing that ends, for those who do not speak OpenSSL. */
+/* A certificate or list that expires, without OpenSSL's types. */
 struct trust_member {
     bool is_list; /* a revocation list, of this issuer */
     char title[160];
     time_t from, to;
 };
 
-/* *members is the caller's to free; lists without a next update do not end. */
+/* The caller frees *members. Lists without a next update do not expire. */
 size_t trust_members(
     const char *ca_pem, const char *crl_pem, struct trust_member **members);
 

@@ -72,7 +72,8 @@ static const struct collected *find_leaf(const struct collection *fresh,
     return leaf;
 }
 
-/* The one that a person would call the server's certificate; NULL: CAs only. */
+/* Returns the certificate that a person would call the server's; NULL: there are only
+ * CAs. */
 static const struct collected *end_entity(const struct collection *fresh)
 {
     const struct collected *one;

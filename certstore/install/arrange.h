@@ -1,6 +1,6 @@
 /*
- * arrange.h - out of a heap of certificates and keys: the server's own certificate, its
- * key, and the chain in the order to send. Pure.
+ * arrange.h - finds the server's own certificate, its key and the chain in sending order
+ * among many certificates and keys. Pure.
  */
 #ifndef WLBPROXY_CERTSTORE_INSTALL_ARRANGE_H
 #define WLBPROXY_CERTSTORE_INSTALL_ARRANGE_H
@@ -24,14 +24,14 @@ struct arrangement {
     const struct collected *key;
 };
 
-/* The leaf is a certificate of `fresh` that a key belongs to: the first key that has one,
- * of `fresh`, then of `known`, in the order collected; of several certificates, the one
- * that is valid latest. Issuers may also come from `known` (what is in place already).
- * False: the finding says what is missing. What is left out is told, too. */
+/* The leaf is a certificate of `fresh` with its key. The key is the first that has a
+ * certificate, in `fresh`, then in `known`, in the order collected; of its certificates
+ * the one that is valid latest. Issuers may also come from `known` (the pair in place).
+ * False: the finding says what is missing. Findings also name what is left out. */
 bool arrange(const struct collection *fresh, const struct collection *known,
     struct arrangement *arrangement, struct findings *findings);
 
-/* The PEM texts of the two files. False if the key cannot be written. */
+/* Writes the PEM texts of the two files. False if the key cannot be written. */
 bool arrangement_write(
     const struct arrangement *arrangement, struct pem_text *chain, struct pem_text *key);
 

@@ -91,8 +91,8 @@ bool folder_look(const struct folder *folder, const char *name,
         fail_file(folder, name, "whether it is there cannot be seen", err);
 }
 
-/* In a folder where others put files, a second name of a file may be one that they could
- * not read themselves. */
+/* In a folder where others put files, a second name of a file may belong to somebody who
+ * could not read it himself. */
 static bool may_read(const struct folder *folder, const char *name,
     const struct stat *state, struct error *err)
 {
@@ -157,8 +157,8 @@ bool folder_read(const struct folder *folder, const char *name, struct file_text
  * ----------------------------------------------------------------------------
  */
 
-/* The name that a file has until it is whole: always the same, so that interruptions
- * leave no litter. */
+/* A file has this name until it is whole. It is always the same, so that an interruption
+ * leaves at most one. */
 static char *unfinished_name(const char *name)
 {
     return path_join(".", name, ".unfinished");
@@ -179,8 +179,8 @@ static bool write_all(int fd, const char *bytes, size_t len)
     return true;
 }
 
-/* The owner first: a mode given to another owner's file would be lost. The file is ours
- * alone until it has its name, so root may give it to whom it belonged before. */
+/* The owner is set first: a mode given to another owner's file would be lost. Until the
+ * file has its name it is ours alone, so root may give it to the previous owner. */
 static bool set_access(int fd, const struct file_access *access)
 {
     struct stat state;
@@ -300,7 +300,7 @@ bool folder_tidy(const struct folder *folder, const char *name, struct error *er
     return good;
 }
 
-/* The mode is set apart from the umask. */
+/* The mode is set again, because of the umask. */
 bool folder_make(
     const struct folder *folder, const char *name, mode_t mode, struct error *err)
 {
@@ -373,8 +373,8 @@ bool folder_is_writable(const struct folder *folder, struct error *err)
  * --------------------------------------------------------------------------
  */
 
-/* The folder of the path, whose own links are followed where they may be; `name` is
- * borrowed from the path. */
+/* Opens the folder of the path, following the path's own links where that is allowed.
+ * `name` is borrowed from the path. */
 static bool open_for(
     struct folder *folder, const char *path, const char **name, struct error *err)
 {

@@ -27,8 +27,8 @@ static bool failed(struct error *err, const char *path, const char *what)
  * ---------------------------------------------------------
  */
 
-/* The kernel takes root's powers over files away while the file system's user is another
- * one. False: it did not, so that we would still be root. */
+/* The kernel takes root's powers over files away while the file system's user is not
+ * root. False: it did not, and we would still act as root. */
 bool folder_enter(const struct folder *folder)
 {
     if (!folder->as_owner)
@@ -55,8 +55,8 @@ void folder_leave(const struct folder *folder)
     errno = code;
 }
 
-/* The folder's own group is no matter of the owner's rights: it may be one that he is not
- * in. Root's groups are not his either. */
+/* The folder's own group is not used: its owner may not be a member of it. Root's groups
+ * are not his either. */
 static bool set_owner(struct folder *folder, struct error *err)
 {
     const struct passwd *account;
@@ -90,10 +90,10 @@ static bool set_owner(struct folder *folder, struct error *err)
 /* A walk along a path, folder by folder. */
 struct walk {
     int fd;
-    char done[PATH_MAX]; /* where it is, without links */
+    char done[PATH_MAX]; /* the path so far, without links */
     char left[2 * PATH_MAX];
     int links;
-    bool has_foreign_link; /* a link of somebody else was followed */
+    bool has_foreign_link; /* a link of another user was followed */
     uid_t foreign_owner;
 };
 
@@ -119,7 +119,7 @@ static bool walk_begin(struct walk *walk, const char *path, struct error *err)
     return true;
 }
 
-/* Takes the next name of what is left; false: there is none, or it is no name. */
+/* Takes the next name of the rest. False: there is none, or it is no valid name. */
 static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
 {
     size_t start = strspn(walk->left, "/"), len = strcspn(walk->left + start, "/");
@@ -132,7 +132,8 @@ static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
     return true;
 }
 
-/* Whoever else made it may have made it lead us astray: that is seen at its end. */
+/* A folder or link of another user may have led us astray. The end of the walk decides
+ * whether that matters. */
 static bool trust(struct walk *walk, uid_t owner, const char *where, struct error *err)
 {
     if (owner == 0 || owner == geteuid() ||
@@ -158,7 +159,7 @@ static bool put_in_front(struct walk *walk, const char *text, struct error *err)
     return true;
 }
 
-/* A link on the way: its text is walked instead. */
+/* Replaces a link on the way by its text. */
 static bool follow(
     struct walk *walk, const char *name, const struct stat *state, struct error *err)
 {
@@ -221,7 +222,7 @@ static bool walk_on(struct walk *walk, const char *path, struct error *err)
     return failed(err, path, "it cannot be opened");
 }
 
-/* The folder that was reached. */
+/* Fills in the folder that was reached. */
 static bool arrive(const struct walk *walk, struct folder *folder, struct error *err)
 {
     folder->path = memory_text(*walk->done != '\0' ? walk->done : "/");
@@ -269,7 +270,7 @@ bool folder_read_link(
     return true;
 }
 
-/* With the folder's own path and name, in the order in which a walk needs them. */
+/* The parameters have the order in which a walk needs them. */
 static bool next_link(struct walk *walk, const char *name, const struct link_rule *rule,
     char **text, struct error *err)
 {

@@ -24,7 +24,7 @@ static bool refused(struct error *err, const char *what)
     return false;
 }
 
-/* Its top bit is set: always 16 bytes, and unlike any other. */
+/* Its top bit is set, so that it always has 16 bytes; it is random. */
 static bool set_serial(X509 *certificate)
 {
     BIGNUM *number = BN_new();

@@ -16,11 +16,11 @@ struct X509_req_st; /* X509_REQ */
 enum { CERTIFICATE_DAYS = 398, CERTIFICATE_DAYS_MAX = 3650 };
 
 /* No CA, SHA-256, a random serial of 16 bytes. It is valid from an hour ago, for clients
- * whose clock is late. NULL and err if OpenSSL cannot sign it. */
+ * whose clock is slow. NULL and err if OpenSSL cannot sign it. */
 X509 *certificate_make(const struct subject *subject, uint32_t days, EVP_PKEY *key,
     time_t now, struct error *err);
 
-/* PKCS#10 (RFC 2986), with all extensions a server certificate should have. */
+/* PKCS#10 (RFC 2986), with all extensions that a server certificate should have. */
 struct X509_req_st *request_make(
     const struct subject *subject, EVP_PKEY *key, struct error *err);
 

@@ -17,7 +17,7 @@ struct key_kind {
 
 #define KEY_KINDS "rsa[:2048|3072|4096], ec[:P-256|P-384]"
 
-/* Whether the word speaks of a kind at all, and is no file's name. */
+/* Returns whether the word names a kind, and not a file. */
 bool key_kind_is_meant(const char *text);
 /* "rsa", "rsa:3072", "ec", "ec:P-384" */
 bool key_kind_parse(const char *text, struct key_kind *kind, struct error *err);

@@ -6,7 +6,7 @@
 
 #include "proxy/base/error.h"
 
-/* The kernel writes a blank, a tab, a line end and a backslash in octal. */
+/* The kernel writes a blank, a tab, a line end and a backslash as octal numbers. */
 static void decode(char *text)
 {
     char *to = text;

@@ -1,6 +1,6 @@
 /*
- * mount_point.h - is a path a mount point of its own? A file that a container has by a
- * bind mount cannot be replaced, only its folder's other files can.
+ * mount_point.h - finds out whether a path is a mount point. A file that is bind-mounted
+ * into a container cannot be replaced; the files of a folder that is can be.
  */
 #ifndef WLBPROXY_CERTSTORE_INSTALL_MOUNT_POINT_H
 #define WLBPROXY_CERTSTORE_INSTALL_MOUNT_POINT_H
@@ -9,7 +9,7 @@
 
 struct error;
 
-/* False and err: a file is mounted there. True also where one cannot know. */
+/* False and err: a file is mounted there. True also where it cannot be found out. */
 bool mount_point_check(const char *path, struct error *err);
 
 #endif

@@ -35,8 +35,8 @@ const struct folder *pair_file_store_parent(const struct pair_file *pair)
     return &pair->folder[pair->path[PAIR_KEY] != NULL ? PAIR_KEY : PAIR_CERT];
 }
 
-/* What our link in `folder` says; relative where that can be, so that it also leads there
- * inside of a container. The caller frees. */
+/* Makes the text of our link in `folder`. It is relative where possible, so that it leads
+ * to the same place inside a container. The caller frees. */
 static char *link_text(const char *store, const char *folder, int which)
 {
     char *store_folder = folder_of_path(store);
@@ -167,7 +167,7 @@ bool pair_file_hangs(
     return true;
 }
 
-/* Our link leads to a folder of the store; any other link here is none of ours. */
+/* Our link leads to a folder of the store. Any other link here is not ours. */
 bool pair_file_read_one(
     const struct pair_file *pair, int which, struct file_text *file, struct error *err)
 {
@@ -227,8 +227,8 @@ void pair_file_owner(const struct pair_file *pair, uid_t *uid, gid_t *gid)
     *gid = access->gid;
 }
 
-/* A group that reads the secret was let in by somebody; every user was by mistake, and
- * then its mode is no wish to be kept. */
+/* Somebody chose the group that may read the secret. A mode that lets every user read it
+ * is a mistake, and not kept. */
 static mode_t mode_to_keep(const struct pair_file *pair, int which, mode_t mode)
 {
     bool secret = which == PAIR_KEY || pair->path[PAIR_KEY] == NULL;
@@ -238,7 +238,8 @@ static mode_t mode_to_keep(const struct pair_file *pair, int which, mode_t mode)
     return (mode & 0777) | S_IRUSR;
 }
 
-/* Of a regular file, also of one that hangs on our link; else it is not known. */
+/* Reads the access of a regular file, also through our link; otherwise it is not
+ * known. */
 static bool access_in_place(const struct pair_file *pair, int which,
     struct file_access *access, struct error *err)
 {
@@ -256,7 +257,7 @@ static bool access_in_place(const struct pair_file *pair, int which,
     return true;
 }
 
-/* A file that is missing gets what the other one has. */
+/* A missing file gets the access of the other one. */
 static bool look_at_access(struct pair_file *pair, struct error *err)
 {
     const int count = pair_count(pair);

@@ -43,7 +43,7 @@ void pair_text_put(struct pair_text *text, int which, struct file_text *file)
     text->access[which] = file->access;
 }
 
-/* Folders of the store are not listed by others; the chain in them can be read. */
+/* Other users cannot list folders of the store, but can read the chain in them. */
 enum { FOLDER_MODE = 0711, ENTRIES_MAX = 1000 };
 
 bool store_remove(const struct folder *store, const char *name, struct error *err)

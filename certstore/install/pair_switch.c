@@ -16,14 +16,14 @@
 #include "config/path.h"
 #include "proxy/base/error.h"
 
-/* Names in the store besides the history's: a pair that waits, and copies of the present
- * one by what becomes of them. */
+/* Names in the store besides the history's: the pair to install, and copies of the
+ * present one, named after their future use. */
 static const char next[] = "next", old[] = "old", back[] = "back", undone[] = "undone";
 
-/* Others may pass through to the chain, but not look around. */
+/* Others may pass through to the chain, but not list the folder. */
 enum { STORE_MODE = 0711 };
 
-/* The files get the access that the text has, else that of the files in place. */
+/* The files get the access of the text, else that of the files in place. */
 static bool keep(const struct pair_file *pair, const char *name,
     const struct pair_text *text, struct error *err)
 {
@@ -53,7 +53,8 @@ static bool drop_equal(const struct pair_file *pair, const struct history *histo
     return good;
 }
 
-/* The newest entries that equal the present pair lead nowhere: they go. */
+/* Removes the newest entries that equal the present pair: a rollback to them would change
+ * nothing. */
 static bool drop_present(const struct pair_file *pair, struct error *err)
 {
     struct pair_text present;
@@ -121,7 +122,8 @@ static bool is_filed(const struct pair_file *pair, const struct pair_text *text,
     return true;
 }
 
-/* Two files that somebody, or an interrupted command of ours, laid there one by one. */
+/* The two files may have been put there one by one, by somebody or by an interrupted
+ * command of ours. */
 static bool fits(const struct pair_file *pair, const struct pair_text *text)
 {
     const bool merged = pair->path[PAIR_KEY] == NULL;
@@ -236,7 +238,7 @@ static bool sync_folders(const struct pair_file *pair, struct error *err)
     return good;
 }
 
-/* Step 5: a regular file in place of our link. */
+/* Step 5: puts a regular file in place of our link. */
 static bool settle_file(const struct pair_file *pair, int which, struct error *err)
 {
     const struct folder *folder = &pair->folder[which];
@@ -261,7 +263,8 @@ static bool settle_file(const struct pair_file *pair, int which, struct error *e
     return good && folder_tidy(folder, name, err);
 }
 
-/* A copy of what is still present is of no use; of what was replaced, it is. */
+/* Removes a copy of the pair that is still present, and files a copy of the replaced
+ * one. */
 static bool settle_copy(
     const struct pair_file *pair, const char *name, bool undo, struct error *err)
 {
@@ -304,7 +307,7 @@ static bool settle(const struct pair_file *pair, struct error *err)
         orig_update(pair, err) && folder_sync(store, err) && sync_folders(pair, err);
 }
 
-/* Nobody else may prepare it for us. */
+/* Refuses a store that another user may have prepared. */
 static bool store_is_ours(const struct pair_file *pair, struct error *err)
 {
     const struct folder *store = &pair->store_folder;
@@ -323,7 +326,7 @@ static bool store_is_ours(const struct pair_file *pair, struct error *err)
         pair->store, (long)store->uid, (unsigned)state.st_mode & 07777);
 }
 
-/* What the umask took away; an interrupted command may have left it like that. */
+/* Restores the mode that the umask reduced, perhaps in an interrupted command. */
 static bool let_pass(const struct pair_file *pair, struct error *err)
 {
     const struct folder *store = &pair->store_folder;
@@ -434,7 +437,7 @@ static bool tell_what_is(
                 : error_context(err, "the new pair is in place, but not all is done");
 }
 
-/* A folder that was put in the place of the one we opened is not what was meant. */
+/* Refuses if another folder has been put in the place of the one that was opened. */
 static bool still_there(const struct pair_file *pair, struct error *err)
 {
     for (int i = 0; i < pair_count(pair); i++) {

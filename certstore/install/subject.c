@@ -33,7 +33,7 @@ static bool is_address(const char *text)
     return address_bytes(text, bytes) > 0;
 }
 
-/* RFC 1123 2.1, and the '_' that is seen in practice. */
+/* RFC 1123 2.1, and the '_' that occurs in practice. */
 static bool is_label(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -139,8 +139,8 @@ void subject_judge(const struct subject *subject, struct findings *findings)
     }
 }
 
-/* In the order in which they stand in a subject; the limits are those of RFC 5280,
- * appendix A.1, in characters. */
+/* In the order of a subject. The limits are those of RFC 5280, appendix A.1, in
+ * characters. */
 static const struct {
     const char *name;
     int nid;
@@ -162,8 +162,8 @@ static size_t characters(const char *text)
     return count;
 }
 
-/* Copies up to the separator, without backslashes, blanks around it left out; returns
- * what follows. */
+/* Copies up to the separator, without backslashes and without blanks around it. Returns
+ * the rest. */
 static const char *take_part(const char *text, char separator, char *part, size_t size)
 {
     size_t len = 0;

@@ -101,8 +101,8 @@ static struct credential *judge_files(const char *cert_path,
     return good ? credential_of_pair(&pair) : NULL;
 }
 
-/* Both files as they were at one moment: the certificate must still be the one that was
- * read when the key has been. */
+/* Reads both files as of one moment: after the key has been read, the certificate must
+ * still be the same. */
 static bool read_pair(const char *cert_path, struct secret_file *cert,
     const char *key_path, struct secret_file *key, struct findings *findings)
 {

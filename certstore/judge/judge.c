@@ -23,7 +23,7 @@
 
 enum { TITLE_MAX = 160 };
 
-/* In a Certificate message: its own lengths, and those of each certificate in it. */
+/* Lengths in a Certificate message: its own, and those of each certificate in it. */
 enum { SIZE_OF_LIST = 4, SIZE_OF_ENTRY = 5 };
 
 struct judgement {
@@ -35,7 +35,7 @@ struct judgement {
     const struct pem_block *key_block;
 };
 
-/* Where the key is looked for. */
+/* Returns the text that has the key. */
 static const struct pem *judgement_key_pem(const struct judgement *j)
 {
     return j->input->key_file == NULL ? &j->cert_pem : &j->key_pem;
@@ -58,7 +58,7 @@ static void judge_certificates(struct judgement *j)
             continue;
         seen = true;
         if (block->der == NULL)
-            continue; /* pem_check() has told */
+            continue; /* pem_check() has reported it */
         j->list.certs[j->list.count] = certificate_parse(block->der, block->der_len,
             strcmp(block->label, "TRUSTED CERTIFICATE") == 0, j->input->libctx);
         j->list.lines[j->list.count] = block->line;
@@ -93,7 +93,7 @@ static void add_no_key(struct judgement *j)
     bool merged = j->input->key_file == NULL;
 
     if (pem->count == 0)
-        return; /* pem_check() has told */
+        return; /* pem_check() has reported it */
     if (!merged && pem_is_certificate(&pem->blocks[0]))
         findings_add(j->findings, "certificate-instead-of-key", SEVERITY_REFUSED,
             j->input->key_file, "without the private key no handshake can be signed",
@@ -109,7 +109,7 @@ static void add_no_key(struct judgement *j)
             merged ? "" : pem->blocks[0].label, merged ? "" : " block");
 }
 
-/* Whether the certificate is of this key. */
+/* Returns whether the certificate is of this key. */
 static bool fits(X509 *certificate, const EVP_PKEY *key)
 {
     EVP_PKEY *public_key = X509_get0_pubkey(certificate);
@@ -117,7 +117,7 @@ static bool fits(X509 *certificate, const EVP_PKEY *key)
     return public_key != NULL && EVP_PKEY_eq(public_key, key) == 1;
 }
 
-/* Keeps the first key, but one that belongs to the first certificate is better. */
+/* Keeps the first key, but prefers one that belongs to the first certificate. */
 static bool take_key(struct judgement *j, const struct pem_block *block)
 {
     EVP_PKEY *key = private_key_parse(block->der, block->der_len, j->input->libctx);
@@ -217,7 +217,7 @@ static void add_mismatch(struct judgement *j)
 static void judge_key_of_leaf(struct judgement *j)
 {
     if (j->key == NULL)
-        return; /* told */
+        return; /* it has been reported */
     if (!fits(j->list.certs[j->list.leaf], j->key)) {
         add_mismatch(j);
         return;
@@ -259,8 +259,8 @@ static void read_texts(struct judgement *j)
     judge_find_key(j);
 }
 
-/* A root is trimmed only if it signed itself: a cross-sign looks like a root to who
- * compares names. */
+/* A root is trimmed only if it signed itself: a cross-sign has the same name and looks
+ * like one. */
 static void fill_chain(const struct judgement *j, struct judged_pair *pair)
 {
     pair->chain = memory_checked(sk_X509_new_null());
@@ -288,9 +288,9 @@ static void fill_pair(const struct judgement *j, struct judged_pair *pair)
     memcpy(pair->key_der, j->key_block->der, pair->key_der_len);
 }
 
-/* OpenSSL's clients, XenServer's among them, take no more than 100 KiB of certificates
- * (SSL_MAX_CERT_LIST_DEFAULT); each costs a few bytes more than itself (RFC 8446, 4.4.2).
- */
+/* OpenSSL's clients, XenServer's among them, accept at most 100 KiB of certificates
+ * (SSL_MAX_CERT_LIST_DEFAULT). Each takes a few bytes more than its own length (RFC 8446,
+ * 4.4.2). */
 static void judge_size(struct judgement *j, const struct judged_pair *pair)
 {
     size_t size = SIZE_OF_LIST + SIZE_OF_ENTRY + (size_t)i2d_X509(pair->leaf, NULL);
@@ -305,8 +305,8 @@ static void judge_size(struct judgement *j, const struct judged_pair *pair)
             "the certificates that would be sent are %zu KiB", size / 1024);
 }
 
-/* The last word is the library's: what it refuses although all of the above found nothing
- * must not be found out by a client. */
+/* The library decides last: a client must not be the first to see a fault that OpenSSL
+ * refuses and the rules above do not know. */
 static void try_to_serve(struct judgement *j, const struct judged_pair *pair)
 {
     SSL_CTX *context = SSL_CTX_new_ex(j->input->libctx, NULL, TLS_server_method());
@@ -330,7 +330,7 @@ static void try_to_serve(struct judgement *j, const struct judged_pair *pair)
     SSL_CTX_free(context);
 }
 
-/* Of these XenServer's verdict says the same in other words. */
+/* XenServer's verdict gives the same reason in other words. */
 static bool tells_why_refused(const char *id)
 {
     static const char *const ids[] = {"expired", "not-yet-valid", "issuer-expired",
@@ -344,8 +344,8 @@ static bool tells_why_refused(const char *id)
     return false;
 }
 
-/* A chain that XenServer would refuse is never good without a finding: what none of the
- * rules above knows, OpenSSL's verification does. */
+/* A chain that XenServer would refuse never passes without a finding: OpenSSL's
+ * verification finds what the rules above do not know. */
 static void try_to_verify(
     struct judgement *j, const struct judged_pair *pair, size_t first)
 {

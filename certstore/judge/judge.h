@@ -1,7 +1,7 @@
 /*
- * judge.h - one judgement about a certificate chain and its key: what can be served, in
- * which order, and what there is to say about it. Start, reload, `check` and `cert
- * install` all come here. Pure: no I/O, and the time is given.
+ * judge.h - one judgement about a certificate chain and its key: whether it can be
+ * served, in which order, and every finding about it. Start, reload, `check` and `cert
+ * install` all use it. Pure: no I/O, and the time is given.
  *
  * The ids of the findings are stable; the table in tests/unit/test_judge.c shows them
  * all.
@@ -28,7 +28,7 @@ struct judge_input {
     const char *key_file; /* NULL: the key is in cert_text */
     const char *key_text;
     size_t key_len;
-    bool password_given; /* one was tried on what is still encrypted */
+    bool password_given; /* a password was tried on blocks that are still encrypted */
     bool without_key; /* judge the chain alone; `pair` gets no key */
     bool send_root; /* false: a self-signed root after the leaf is trimmed */
     time_t now;
@@ -40,43 +40,42 @@ struct judge_input {
 bool judge_pair(
     const struct judge_input *input, struct judged_pair *pair, struct findings *findings);
 
-/* Whether TLS 1.2 has a cipher for the keys of the service. With a `signer` RSA key
- * exchange is none. */
+/* Judges whether TLS 1.2 has a cipher for the keys of the service. With a `signer` RSA
+ * key exchange does not count. */
 void judge_ciphers(const struct service_settings *service,
     struct credential *const *credentials, size_t count, bool signer,
     struct findings *findings);
 
-/* What only shows in a service as a whole: whether XenServer's client can connect to it.
- */
+/* Judges the service as a whole: whether XenServer's client can connect to it. */
 void judge_service(const struct service_settings *service,
     struct credential *const *credentials, size_t count, struct findings *findings);
 
-/* What would lock the clients of a service with `verify` out, now or soon: issuers and
- * revocation lists, from the texts of its files (trust.h). What cannot be read is told
- * elsewhere. */
+/* Finds what would lock out the clients of a service with `verify`, now or soon, in the
+ * texts of its issuers and revocation lists (trust.h). A file that cannot be read is
+ * reported elsewhere. */
 void judge_trust(const struct service_settings *service, const char *ca_pem,
     const char *crl_pem, time_t now, struct findings *findings);
 
-/* XenServer connects to it: it does not name a service (SNI), and is told not to where
- * `xenserver = off`. */
+/* XenServer connects to the service unless `xenserver = off`, or clients choose it by
+ * SNI, which XenServer does not send. */
 bool judge_serves_xenserver(const struct service_settings *service);
 
-/* The one of these that XenServer gets; NULL if there is none. */
+/* Returns the credential that XenServer gets; NULL if there is none. */
 struct credential *judge_presented(struct credential *const *credentials, size_t count);
 
-/* A service as it is, or is to be. */
+/* A service as it is served, or is to be. */
 struct judged_service {
     const struct service_settings *settings;
     struct credential *const *credentials;
     size_t count;
 };
 
-/* What XenServer can use of `served` and could not use of `fresh`: a finding
- * "xenserver-lost" of this severity for each. False: there is none. */
+/* Adds a finding "xenserver-lost" of this severity for each certificate of `served` that
+ * XenServer can use and no longer could with `fresh`. False: there is none. */
 bool judge_lost(const struct judged_service *served, const struct judged_service *fresh,
     time_t now, enum severity severity, struct findings *findings);
 
-/* Whether the leaf answers to the address clients use (the text in their URL). */
+/* Judges whether the leaf has the address that clients use (the text in their URL). */
 void judge_address(
     X509 *leaf, const char *file, const char *address, struct findings *findings);
 

@@ -22,7 +22,7 @@ static const char renew[] =
     COMMAND("wlbproxy cert request") ", have it signed, and then: "
                                      "wlbproxy cert install ANSWER";
 
-/* What TLS makes of a key, and how much it costs. */
+/* Judges the uses of a key in TLS, and its cost. */
 static void judge_rsa(const struct judge_input *input, struct findings *findings,
     const char *whose, EVP_PKEY *key, enum severity large)
 {
@@ -168,8 +168,8 @@ static void judge_validity(const struct judge_input *input, struct findings *fin
             "the certificate of %s is valid for %ld days", title, days);
 }
 
-/* OpenSSL refuses a weak digest at level 2, except on what signed itself: that is
- * compared with what is installed, not verified. */
+/* OpenSSL refuses a weak digest at level 2, except in a self-signed certificate, which is
+ * compared with the installed one, not verified. */
 static void judge_signature(const struct judge_input *input, struct findings *findings,
     X509 *certificate, const char *whose)
 {
@@ -219,8 +219,8 @@ static void judge_purpose(
             "the certificate's key usage does not include digitalSignature");
 }
 
-/* RFC 5280 4.2: a certificate with a critical extension that is not known, or cannot be
- * read, is to be refused. */
+/* RFC 5280 4.2: a certificate with a critical extension that is unknown, or cannot be
+ * read, must be refused. */
 static void judge_extensions(const struct judge_input *input, struct findings *findings,
     X509 *certificate, const char *whose)
 {
@@ -245,7 +245,7 @@ static void judge_extensions(const struct judge_input *input, struct findings *f
     }
 }
 
-/* XenServer's host rule, for each of its names. */
+/* Judges each of its names by XenServer's host rule. */
 static void judge_host_rule(
     const struct judge_input *input, struct findings *findings, X509 *leaf)
 {

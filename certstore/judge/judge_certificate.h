@@ -10,10 +10,10 @@
 struct findings;
 struct judge_input;
 
-/* The certificate that is to be served. */
+/* Judges the certificate that is to be served. */
 void judge_leaf(const struct judge_input *input, X509 *leaf, struct findings *findings);
 
-/* A certificate of the chain above it. */
+/* Judges a certificate of the chain above it. */
 void judge_issuer(
     const struct judge_input *input, X509 *issuer, struct findings *findings);
 

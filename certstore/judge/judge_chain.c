@@ -24,8 +24,8 @@ static bool fits_key(const struct cert_list *list, const EVP_PKEY *key, size_t a
     return key != NULL && public_key != NULL && EVP_PKEY_eq(public_key, key) == 1;
 }
 
-/* The certificate that the file is about, wherever it stands: the key's own, else one
- * that issued none of the others and is no CA; `count` if there is none. */
+/* Returns the certificate that the file is about: the key's own, else one that issued
+ * none of the others and is no CA; `count` if there is none. */
 static size_t find_leaf_after_first(const struct cert_list *list, const EVP_PKEY *key)
 {
     for (size_t i = 1; i < list->count; i++) {
@@ -71,10 +71,10 @@ bool judge_find_leaf(struct cert_list *list, const EVP_PKEY *key,
         return true;
     other = find_leaf_after_first(list, key);
     if (X509_check_ca(first) != 1 && !chain_issues(list->certs, list->count, 0))
-        return true; /* a leaf; what is wrong with the key is told there */
+        return true; /* a leaf; its key is judged elsewhere */
     if (other < list->count) {
         add_root_first(list, input, findings, other);
-        list->leaf = other; /* judge that one too: all in one go */
+        list->leaf = other; /* judge that one too, so that one run shows all findings */
         return true;
     }
     if (key == NULL || certificate_is_self_signed(first))
@@ -143,8 +143,8 @@ static bool issued_by_any(const struct cert_list *list, size_t at)
     return false;
 }
 
-/* Two certificates of one name and key, by different issuers: each is some client's way.
- */
+/* Two certificates have one name and key, and different issuers: some clients need
+ * each. */
 static void judge_cross_signs(const struct cert_list *list,
     const struct judge_input *input, struct findings *findings)
 {

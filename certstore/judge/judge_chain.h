@@ -1,6 +1,6 @@
 /*
- * judge_chain.h - which of a file's certificates is the one to serve, in which order the
- * others are sent after it, and what is wrong with the chain. Pure.
+ * judge_chain.h - finds the certificate to serve in a file, sorts the others after it,
+ * and judges the chain. Pure.
  */
 #ifndef WLBPROXY_CERTSTORE_JUDGE_JUDGE_CHAIN_H
 #define WLBPROXY_CERTSTORE_JUDGE_JUDGE_CHAIN_H
@@ -21,12 +21,11 @@ struct cert_list {
     size_t lines[PEM_BLOCKS_MAX];
     size_t count;
     size_t leaf; /* index of the certificate to serve */
-    size_t order[PEM_BLOCKS_MAX]; /* the leaf, then what is sent after it */
+    size_t order[PEM_BLOCKS_MAX]; /* the leaf, then the others as they are sent */
     size_t sorted; /* entries in order[] */
 };
 
-/* Decides which one is the leaf; false if there is none to go on with. `key` may be NULL.
- */
+/* Finds the leaf. False if there is none to judge. `key` may be NULL. */
 bool judge_find_leaf(struct cert_list *list, const EVP_PKEY *key,
     const struct judge_input *input, struct findings *findings);
 

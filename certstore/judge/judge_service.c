@@ -22,7 +22,7 @@ bool judge_serves_xenserver(const struct service_settings *service)
     return service->xenserver && service->sni.count == 0;
 }
 
-/* XAPI's algorithms choose the RSA certificate where there are two. */
+/* Of two certificates, XAPI's algorithms choose the RSA one. */
 struct credential *judge_presented(struct credential *const *credentials, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -38,8 +38,8 @@ static bool has_rsa(struct credential *const *credentials, size_t count)
         xenserver_takes_key(credential_key(judge_presented(credentials, count)));
 }
 
-/* Either of the two that XAPI offers will do. What the list means only OpenSSL knows; an
- * invalid one is told elsewhere. */
+/* Either of the two that XAPI offers will do. Only OpenSSL knows the meaning of the list;
+ * an invalid one is reported elsewhere. */
 static bool ciphers_suit_xapi(const char *list)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -112,8 +112,8 @@ void judge_service(const struct service_settings *service,
             "[%s] requires a client certificate; XenServer has none", service->name);
 }
 
-/* TLS 1.2 names the kind of key in the cipher; RSA key exchange decrypts with it, and the
- * signer does nothing but sign. */
+/* TLS 1.2 names the kind of key in the cipher. RSA key exchange decrypts with the key,
+ * and the signer only signs. */
 static bool can_be_used(const SSL_CIPHER *cipher, struct credential *const *credentials,
     size_t count, bool signer)
 {

@@ -32,7 +32,8 @@ static void add_ca(const struct trust_judgement *j, const char *id,
 
 static const char new_ca[] = "put the CA's current certificate into FILE";
 
-/* As a client's chain would be verified that ends in it. X509_V_OK or why not. */
+/* Verifies it as part of a client's chain that ends in it. Returns X509_V_OK or the
+ * reason. */
 static int verify(const struct trust_judgement *j, X509 *authority)
 {
     X509_STORE *store = X509_STORE_new();
@@ -98,7 +99,7 @@ static void add_list(const struct trust_judgement *j, const char *id,
 
 static const char new_list[] = "fetch the CA's current list";
 
-/* True if this one would be gone by. */
+/* True if OpenSSL would use this list. */
 static bool judge_list(const struct trust_judgement *j, X509_CRL *list, X509 *authority,
     const char *title, bool tell)
 {
@@ -126,7 +127,7 @@ static bool judge_list(const struct trust_judgement *j, X509_CRL *list, X509 *au
     return id == NULL;
 }
 
-/* One good list of it will do: the last one and the one before may lie side by side. */
+/* One good list is enough: the last one and the one before may stand side by side. */
 static void judge_lists_of(
     const struct trust_judgement *j, X509 *authority, const char *title)
 {

@@ -71,7 +71,7 @@ void xenserver_name_to_ask(const char *name, char *address, size_t size)
     (void)snprintf(address, size, "%s%s", wild ? "wlb" : "", wild ? name + 1 : name);
 }
 
-/* stunnel's verifyPeer overlooks that no CA is known, nothing else about the leaf. */
+/* stunnel's verifyPeer overlooks an unknown CA, and no other fault of the leaf. */
 static int on_verify_peer(int ok, X509_STORE_CTX *store)
 {
     int error = X509_STORE_CTX_get_error(store);
@@ -100,7 +100,7 @@ static X509_STORE *make_store(const STACK_OF(X509) * installed)
     return store;
 }
 
-/* The last of the certificates that were gone through; one of those given. */
+/* Returns the last certificate of the verified path, among those that were given. */
 static X509 *end_of_way(X509_STORE_CTX *context, X509 *leaf)
 {
     STACK_OF(X509) *way = X509_STORE_CTX_get0_chain(context);
@@ -109,7 +109,7 @@ static X509 *end_of_way(X509_STORE_CTX *context, X509 *leaf)
     return len > 0 ? sk_X509_value(way, len - 1) : leaf;
 }
 
-/* X509_V_OK or why not. *end, unless NULL: where the way up ended. */
+/* Returns X509_V_OK or the reason. *end, unless NULL: the end of the path. */
 static int verify(enum xenserver_release release, X509 *leaf,
     const STACK_OF(X509) * chain, const STACK_OF(X509) * installed, time_t now,
     unsigned long flags, X509 **end)
@@ -211,8 +211,8 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
     return verdict;
 }
 
-/* Where a client gets to with what is sent alone. Only OpenSSL knows which of several
- * issuers of one name it goes by: of those that are valid now the first. */
+/* Returns the certificate that a client reaches with the sent ones alone. Where several
+ * issuers have one name, only OpenSSL knows its choice: the first that is valid now. */
 static X509 *top_of(X509 *leaf, const STACK_OF(X509) * chain, time_t now)
 {
     X509 *top = leaf;
@@ -271,7 +271,7 @@ X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
             verify_with(release, leaf, chain, root, now, 0) == X509_V_OK)
             return root;
     }
-    /* None does; its own root may be there all the same, and OpenSSL not think so. */
+    /* None does. Its own root may be present all the same, without OpenSSL using it. */
     top = top_of(leaf, chain, now);
     for (int i = 0; i < sk_X509_num(chain); i++) {
         X509 *root = sk_X509_value(chain, i);
@@ -282,7 +282,7 @@ X509 *xenserver_to_install(enum xenserver_release release, X509 *leaf,
     return NULL;
 }
 
-/* Borrowed certificates; the caller frees the stack. */
+/* The certificates are borrowed; the caller frees the stack. */
 static STACK_OF(X509) * all_of(const struct xenserver_offer *offer)
 {
     STACK_OF(X509) *all = memory_checked(sk_X509_new_null());
@@ -327,7 +327,7 @@ bool xenserver_verifies(enum xenserver_release release,
     return error == X509_V_OK;
 }
 
-/* By one of its names at least; else *verdict is that of the first one. */
+/* True if one of its names is accepted; else *verdict is that of the first name. */
 static bool is_usable(enum xenserver_release release, const struct xenserver_offer *offer,
     time_t now, struct xenserver_verdict *verdict)
 {
@@ -371,9 +371,10 @@ static bool has_intermediate(const struct xenserver_offer *offer)
     return false;
 }
 
-/* What `served` sent tells a root, which a pool has, from an intermediate, which it has
- * not. Of an issuer that `served` does not know only this is sure: a leaf that comes
- * alone where one came with its intermediates is `cert.pem` for `fullchain.pem`. */
+/* The chain of `served` distinguishes a root, which a pool has, from an intermediate,
+ * which it lacks. For an issuer that `served` does not have, one case is sure: a leaf
+ * alone, where one came with its intermediates, is `cert.pem` instead of
+ * `fullchain.pem`. */
 static bool lacks_intermediate(const struct xenserver_offer *served,
     const struct xenserver_offer *fresh, time_t now, char *reason, size_t size)
 {

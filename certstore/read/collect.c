@@ -71,7 +71,7 @@ static const char *line_start(const char *text, size_t len, size_t line)
     return at;
 }
 
-/* Where the block that begins at `from` ends. */
+/* Returns the end of the block that begins at `from`. */
 static const char *block_end(const char *from, const char *end)
 {
     static const char mark[] = "-----END ";
@@ -81,8 +81,8 @@ static const char *block_end(const char *from, const char *end)
     return line_end == NULL ? end : line_end + 1;
 }
 
-/* Encrypted by RFC 1421 headers: only OpenSSL's own reader knows those. It gets this
- * block alone, or it would go on to the next, whose cost nobody has looked at. */
+/* Only OpenSSL's own reader knows the encryption by RFC 1421 headers. It gets this block
+ * alone: otherwise it would go on to the next, whose cost nobody has checked. */
 static void take_headed_key(
     struct collecting *c, const struct pem_block *block, const char *text, size_t len)
 {
@@ -127,7 +127,7 @@ static void take_block(
         strcmp(block->label, "ENCRYPTED PRIVATE KEY") != 0)
         take_headed_key(c, block, text, len);
     else if (block->der == NULL)
-        /* pem_check() has told, but passes over what nobody could read anyway */
+        /* pem_check() has reported it, but skips blocks that nobody could read anyway */
         taken = block->fault != PEM_DAMAGED || !private_key_is_encrypted(block);
     else if (pem_is_certificate(block))
         taken = take_certificate(c, block->der, block->der_len,

@@ -1,11 +1,11 @@
 /*
- * collect.h - whatever a file holds: certificates, private keys, signing requests, from
- * PEM, DER, PKCS#12 (RFC 7292) and PKCS#7 (RFC 2315), in any number and order.
+ * collect.h - reads certificates, private keys and signing requests from any file: PEM,
+ * DER, PKCS#12 (RFC 7292) and PKCS#7 (RFC 2315), in any number and order.
  *
- * Never prompts: a password is given or the empty one is tried. What cannot be used is a
- * finding, each of SEVERITY_REFUSED; the rest is collected all the same. The work is
- * bounded: a container that asks for more rounds of key derivation than anyone uses is
- * refused, not computed.
+ * It never prompts: the given password is used, or else the empty one. Contents that
+ * cannot be used become findings, each of SEVERITY_REFUSED; the rest is collected all the
+ * same. The work is bounded: a container that asks for more rounds of key derivation than
+ * anybody uses is refused before they are computed.
  */
 #ifndef WLBPROXY_CERTSTORE_READ_COLLECT_H
 #define WLBPROXY_CERTSTORE_READ_COLLECT_H
@@ -17,8 +17,9 @@
 
 struct findings;
 
-/* Adds what the text or the file holds. `file` must outlive the collection. `password`
- * may be NULL. False if there is nothing of use in it; the findings say why. */
+/* Adds the contents of the text or the file. `file` must outlive the collection.
+ * `password` may be NULL. False if there is nothing of use in it; the findings say
+ * why. */
 bool collect_text(struct collection *collection, const char *file, const char *text,
     size_t len, const char *password, struct findings *findings);
 bool collect_file(struct collection *collection, const char *path, const char *password,

@@ -1,6 +1,6 @@
 /*
  * collection.h - certificates, private keys and signing requests from any number of
- * files, in the order in which they were found, and each with its place.
+ * files, in the order in which they were found, each with its place.
  *
  * Private keys are wiped when they are freed.
  */
@@ -16,25 +16,25 @@
 
 struct findings;
 
-enum { COLLECT_MAX = PEM_BLOCKS_MAX }; /* what is beyond is told and left out */
+enum { COLLECT_MAX = PEM_BLOCKS_MAX }; /* further ones are reported and left out */
 
 enum collected_kind {
     COLLECTED_CERTIFICATE,
     COLLECTED_KEY,
-    COLLECTED_LOCKED_KEY, /* encrypted, and no password that opens it: nothing is set */
+    COLLECTED_LOCKED_KEY, /* encrypted, and no password opens it: no field is set */
     COLLECTED_REQUEST,
     COLLECTED_OTHER, /* only `label` is set */
 };
 
 struct collected {
     enum collected_kind kind;
-    X509 *certificate; /* what `kind` says is set, the others are NULL */
+    X509 *certificate; /* the one of `kind` is set, the others are NULL */
     EVP_PKEY *key;
     struct X509_req_st *request;
     const char *file; /* borrowed: the name given to collect_text() */
     const char *format; /* "PEM", "PEM in UTF-16", "DER", "PKCS#12", "PKCS#7" */
-    size_t line; /* of its BEGIN; 0 where there are no lines */
-    char label[PEM_LABEL_MAX]; /* of its PEM block; "" elsewhere */
+    size_t line; /* of its BEGIN line; 0 for formats without lines */
+    char label[PEM_LABEL_MAX]; /* of its PEM block; "" for other formats */
 };
 
 struct collection {
@@ -45,12 +45,14 @@ struct collection {
 void collection_init(struct collection *collection);
 void collection_destroy(struct collection *collection);
 
-/* One that came another way; takes a reference of its own. Not beyond COLLECT_MAX. */
+/* Adds one from elsewhere; takes a reference of its own. Does nothing beyond
+ * COLLECT_MAX. */
 void collection_add_certificate(struct collection *collection, X509 *certificate);
-/* Likewise; `file` must outlive the collection. One that is there already is left out. */
+/* The same for a key; `file` must outlive the collection. A key that is there already is
+ * left out. */
 void collection_add_key(struct collection *collection, EVP_PKEY *key, const char *file);
 
-/* How many are of this kind. */
+/* Returns how many there are of this kind. */
 size_t collection_count(const struct collection *collection, enum collected_kind kind);
 
 /* The i-th of this kind, or NULL. */
@@ -65,11 +67,11 @@ struct collecting {
     const char *format;
     size_t line;
     const char *label;
-    bool full; /* told that there is no more room */
-    long rounds; /* of key derivation that have been asked for */
+    bool full; /* the lack of room has been reported */
+    long rounds; /* rounds of key derivation asked for so far */
 };
 
-/* Take over what they are given. */
+/* Take over their argument. */
 void collecting_certificate(struct collecting *c, X509 *certificate);
 void collecting_key(struct collecting *c, EVP_PKEY *key);
 void collecting_request(struct collecting *c, struct X509_req_st *request);

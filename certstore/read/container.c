@@ -64,8 +64,8 @@ static long rounds_of_pbkdf2(const X509_ALGOR *function)
     return rounds;
 }
 
-/* RFC 7914 section 7.1. The library bounds the memory, not the time: that is N * r * p
- * times what a round of PBKDF2 takes. */
+/* RFC 7914 section 7.1. The library bounds the memory, not the time, which is N * r * p
+ * times that of a round of PBKDF2. */
 static long rounds_of_scrypt(const X509_ALGOR *function)
 {
     SCRYPT_PARAMS *derivation = unpack(function, ASN1_ITEM_rptr(SCRYPT_PARAMS));
@@ -174,7 +174,7 @@ bool container_locked_key(struct collecting *c, const unsigned char *der, size_t
     return true;
 }
 
-/* What is in a container, while it is opened. */
+/* The contents of a container while it is opened. */
 struct opening {
     struct collecting *c;
     OSSL_LIB_CTX *libctx;
@@ -316,8 +316,8 @@ static bool password_fits(struct opening *o, PKCS12 *container)
         (*o->password == '\0' && PKCS12_verify_mac(container, NULL, 0) == 1);
 }
 
-/* RC2 and the like, as old exports have them, are in OpenSSL's legacy provider. Never
- * freed: it costs little, and what was collected refers to it. */
+/* RC2 and the like, found in old exports, are in OpenSSL's legacy provider. It is never
+ * freed: it costs little, and collected objects refer to it. */
 static OSSL_LIB_CTX *legacy_library(void)
 {
     static OSSL_LIB_CTX *library;

@@ -12,14 +12,15 @@
 
 #include "certstore/read/collection.h"
 
-/* Of key derivation, for all that is in one file; a second or two. */
+/* Rounds of key derivation allowed for one file: a second or two. */
 enum { DERIVATION_ROUNDS_MAX = 5000000 };
 
 bool container_pkcs12(struct collecting *c, const unsigned char *der, size_t len);
 bool container_pkcs7(struct collecting *c, const unsigned char *der, size_t len);
 bool container_locked_key(struct collecting *c, const unsigned char *der, size_t len);
 
-/* Tells that it, a key or a PKCS#12 container, is under a password that is not known. */
+/* Adds the finding that a key or a PKCS#12 container needs a password that is not
+ * known. */
 void container_needs_password(struct collecting *c, bool is_key);
 
 #endif

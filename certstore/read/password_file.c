@@ -12,7 +12,7 @@
 #include "config/remedy.h"
 #include "proxy/base/error.h"
 
-/* Editors of Windows begin a file with it; nobody a password. */
+/* Editors on Windows begin a file with it; nobody begins a password with it. */
 static size_t byte_order_mark(const struct secret_file *file)
 {
     return file->len >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

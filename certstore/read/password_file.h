@@ -1,7 +1,7 @@
 /*
- * password_file.h - the password of a PKCS#12 container or of a key, from a file: never
- * typed, never on the command line, where every user of the machine could read it, and
- * never in a log.
+ * password_file.h - the password of a PKCS#12 container or of a key, read from a file. It
+ * is never typed, never in a log, and never on the command line, where every user of the
+ * machine could read it.
  */
 #ifndef WLBPROXY_CERTSTORE_PASSWORD_FILE_H
 #define WLBPROXY_CERTSTORE_PASSWORD_FILE_H
@@ -13,16 +13,17 @@ struct error;
 struct findings;
 struct pem_text;
 
-/* The file's first line; *password is NULL if path is. Free with password_free(). */
+/* Reads the file's first line; *password is NULL if path is. Free with
+ * password_free(). */
 bool password_read(const char *path, char **password, struct error *err);
 
-/* Likewise, for a password that stays there: a file that every user of the machine may
- * read, or its group write, is refused. "" is no path. */
+/* The same for a password that stays in its file: a file that every user of the machine
+ * may read, or its group may write, is refused. path "" counts as NULL. */
 bool password_load(const char *path, char **password, struct findings *findings);
 void password_free(char *password);
 
-/* The PEM text again with the keys in it that the password opens, decrypted, behind it.
- * False: none is encrypted, or the password opens none. */
+/* Returns the PEM text with the decrypted forms of all keys that the password opens
+ * appended. False: no key is encrypted, or the password opens none. */
 bool password_unlock(const char *file, const char *text, size_t len, const char *password,
     struct pem_text *unlocked);
 

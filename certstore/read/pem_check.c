@@ -15,7 +15,7 @@
 #include "certstore/secrets.h"
 #include "config/remedy.h"
 
-/* What a file without a single PEM block is instead. */
+/* A format that a file without any PEM block may have. */
 struct format {
     const char *id, *fact, *remedy;
 };
@@ -160,7 +160,7 @@ static bool starts(const char *text, size_t len, const char *with, size_t with_l
     return len >= with_len && memcmp(text, with, with_len) == 0;
 }
 
-/* What begins with marks of its own; NOT_PEM if it does not. */
+/* Recognizes a format by its first bytes; NOT_PEM if there are none of a known one. */
 static int guess_by_mark(const char *text, size_t len)
 {
     static const struct {
@@ -217,7 +217,7 @@ void pem_check_openssh_key(const char *file, struct findings *findings)
         "the private key is in the format of OpenSSH, not PKCS#8 or PKCS#1");
 }
 
-/* The bundle's command reads this label, too; but not that of CMS. */
+/* The bundle's command reads this label, too, but not that of CMS. */
 static void add_pkcs7(
     const char *file, const char *why, bool is_cms, struct findings *findings)
 {

@@ -1,7 +1,8 @@
 /*
- * pem_text.h - PEM text (RFC 7468) of certificates and keys, in memory for secrets.
+ * pem_text.h - writes PEM text (RFC 7468) of certificates and keys, in memory for
+ * secrets.
  *
- * What is returned is freed with secrets_free().
+ * Results are freed with secrets_free().
  */
 #ifndef WLBPROXY_CERTSTORE_READ_PEM_TEXT_H
 #define WLBPROXY_CERTSTORE_READ_PEM_TEXT_H

@@ -32,8 +32,8 @@ bool private_key_is_openssh(const struct pem_block *block)
     return strcmp(block->label, "OPENSSH PRIVATE KEY") == 0;
 }
 
-/* NULL for the kinds that hash by themselves, and what TLS signs with otherwise: a key
- * for RSA-PSS alone may insist on one of them (RFC 8446 section 4.2.3). */
+/* NULL for the kinds that hash by themselves. Others have the digests that TLS signs
+ * with: a key for RSA-PSS alone may insist on one of them (RFC 8446 section 4.2.3). */
 static const char *digest_for(const EVP_PKEY *key, size_t i)
 {
     static const char *const digests[] = {"SHA256", "SHA384", "SHA512"};
@@ -45,7 +45,7 @@ static const char *digest_for(const EVP_PKEY *key, size_t i)
         : digests[0];
 }
 
-/* In TLS the salt is as long as the digest. */
+/* TLS has a salt as long as the digest. */
 static bool set_salt(EVP_PKEY_CTX *ctx, const EVP_PKEY *key)
 {
     return !EVP_PKEY_is_a(key, "RSA-PSS") ||

@@ -11,16 +11,16 @@
 
 struct pem_block;
 
-/* From DER; any of the three forms. NULL if it is not a private key. Never prompts. */
+/* Reads DER in any of the three forms. NULL if it is not a private key. Never prompts. */
 EVP_PKEY *private_key_parse(const unsigned char *der, size_t len, OSSL_LIB_CTX *libctx);
 
-/* Whether a block's key is under a passphrase, by its label or its headers. */
+/* Returns whether a block's key is encrypted, judged by its label or its headers. */
 bool private_key_is_encrypted(const struct pem_block *block);
 
-/* As ssh-keygen writes it: a format of its own, which OpenSSL does not read. */
+/* Returns whether it is in ssh-keygen's own format, which OpenSSL does not read. */
 bool private_key_is_openssh(const struct pem_block *block);
 
-/* Signs something and verifies it with `public_key`: what a handshake will do. */
+/* Signs something and verifies it with `public_key`, as a handshake will. */
 bool private_key_works(EVP_PKEY *key, EVP_PKEY *public_key);
 
 #endif

@@ -122,7 +122,7 @@ static enum outcome try_read(
 
     *file = (struct secret_file){0};
     if (fd < 0 && errno == ENXIO) {
-        struct stat state; /* a socket cannot be opened at all */
+        struct stat state; /* a socket cannot be opened */
 
         return add_not_a_file(
             findings, path, stat(path, &state) == 0 ? state.st_mode : S_IFIFO);
@@ -138,7 +138,7 @@ static enum outcome try_read(
     return outcome;
 }
 
-/* Again while it changes, a few times. */
+/* Reads again while the file changes, a few times. */
 static bool read_until_still(struct secret_file *file,
     enum outcome (*read_once)(
         struct secret_file *file, int fd, const char *path, struct findings *findings),
@@ -179,7 +179,7 @@ static enum outcome read_again(
     enum outcome outcome;
 
     *file = (struct secret_file){0};
-    (void)lseek(fd, 0, SEEK_SET); /* a FIFO cannot, and is refused */
+    (void)lseek(fd, 0, SEEK_SET); /* fails for a FIFO, which is refused below */
     outcome = read_open(fd, file, path, findings);
     if (outcome != READ_DONE)
         secret_file_destroy(file);
