@@ -8,8 +8,9 @@
 
 struct error;
 
-/* At most 1 MiB of a regular file without NUL bytes; never hangs. NULL and err, beginning
- * with the path, on any fault; *missing tells the one that may be fine. Caller frees. */
+/* Reads at most 1 MiB of a regular file without NUL bytes; never hangs. NULL and err,
+ * beginning with the path, on any fault; *missing tells a missing file, which may be no
+ * fault. The caller frees. */
 char *config_file_read(const char *path, bool *missing, struct error *err);
 
 #endif

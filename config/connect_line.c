@@ -32,7 +32,7 @@ static bool parse_word(const char *word, struct connect_line *line, struct error
             excerpt_of_text(word).text);
 }
 
-/* A path may have blanks in it: of a socket only the words that we know are taken off. */
+/* A path may have blanks in it: only known words are taken off a unix socket's line. */
 static bool is_part_of_path(const char *text, const char *word)
 {
     return strncmp(text, "unix:", 5) == 0 && strncmp(word, "weight=", 7) != 0 &&

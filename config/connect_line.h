@@ -1,6 +1,6 @@
 /*
- * connect_line.h - a `connect` line taken apart: "host:port", "unix:/path", and what may
- * follow: "weight=N", "backup".
+ * connect_line.h - the parts of a `connect` line: "host:port" or "unix:/path", and words
+ * that may follow: "weight=N", "backup".
  */
 #ifndef WLBPROXY_CONFIG_CONNECT_LINE_H
 #define WLBPROXY_CONFIG_CONNECT_LINE_H
@@ -18,7 +18,7 @@ struct connect_line {
     bool backup;
 };
 
-/* Syntax only, of the address too. */
+/* Checks the syntax only, also of the address. */
 bool connect_line_parse(const char *text, struct connect_line *line, struct error *err);
 
 #endif

@@ -185,7 +185,7 @@ static void describe_ipv6(struct endpoint *endpoint)
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&endpoint->address;
     char host[INET6_ADDRSTRLEN] = "";
 
-    /* An IPv4 client of a dual-stack socket is better known by its own address. */
+    /* An IPv4 client of a dual-stack socket is shown by its IPv4 address. */
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
         describe_ipv4(endpoint, in6->sin6_addr.s6_addr + 12, in6->sin6_port);
         return;

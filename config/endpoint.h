@@ -1,6 +1,6 @@
 /*
- * endpoint.h - addresses as written ("8012", "[::1]:8012", "host:8013", "unix:/path")
- * and as the kernel wants them.
+ * endpoint.h - addresses as written ("8012", "[::1]:8012", "host:8013", "unix:/path"),
+ * and in the kernel's form.
  */
 #ifndef WLBPROXY_CONFIG_ENDPOINT_H
 #define WLBPROXY_CONFIG_ENDPOINT_H
@@ -21,20 +21,20 @@ struct endpoint {
 
 enum endpoint_use { ENDPOINT_ACCEPT, ENDPOINT_CONNECT };
 
-/* Syntax only, no resolver: for the configuration parser. */
+/* Checks the syntax without a resolver, for the configuration parser. */
 bool endpoint_check(const char *text, enum endpoint_use use, struct error *err);
 
-/* Resolves; may ask the system's resolver, which blocks and reads what the network
- * says: a name is for the helper alone (helper.h). Fills at
- * most `max` endpoints in the resolver's order and returns how many; 0 and err if none. A
- * bare port accepts on [::] dual-stack where IPv6 exists, else on 0.0.0.0. */
+/* Resolves. It may ask the system's resolver, which blocks and parses bytes from the
+ * network: only the helper may resolve a name (helper.h). Fills at most `max` endpoints
+ * in the resolver's order and returns how many; 0 and err if none. A bare port accepts on
+ * [::] dual-stack where IPv6 exists, else on 0.0.0.0. */
 size_t endpoint_resolve(const char *text, enum endpoint_use use, struct endpoint *list,
     size_t max, struct error *err);
 
-/* Is it a name, whose addresses may change? */
+/* Returns whether it is a name, whose addresses may change. */
 bool endpoint_is_name(const char *text, enum endpoint_use use);
 
-/* Is it a unix socket? */
+/* Returns whether it is a unix socket. */
 bool endpoint_is_unix(const char *text);
 
 /* Fills text from address. */

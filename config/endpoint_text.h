@@ -1,5 +1,5 @@
 /*
- * endpoint_text.h - an address as it was written, taken apart (private to config/).
+ * endpoint_text.h - the parts of an address as written (private to config/).
  */
 #ifndef WLBPROXY_CONFIG_ENDPOINT_TEXT_H
 #define WLBPROXY_CONFIG_ENDPOINT_TEXT_H

@@ -1,6 +1,6 @@
 /*
- * excerpt.h - a piece of somebody's text, safe to show in a message: control and
- * non-ASCII bytes as \xNN, cut with "..." when long.
+ * excerpt.h - a piece of foreign text, made safe for a message: control and non-ASCII
+ * bytes as \xNN, cut with "..." when long.
  */
 #ifndef WLBPROXY_CONFIG_EXCERPT_H
 #define WLBPROXY_CONFIG_EXCERPT_H

@@ -69,7 +69,7 @@ static bool read_section(struct reading *r, const char *start, size_t len)
     return r->events->section(r->owner, name, r->line, r->err);
 }
 
-/* Passes over one line of the text and shows where it is, trimmed. */
+/* Skips one line of the text and returns it, trimmed. */
 static const char *take_line(struct reading *r, size_t *len)
 {
     const char *start = r->next;
@@ -87,7 +87,8 @@ static const char *take_line(struct reading *r, size_t *len)
     return start;
 }
 
-/* inih's fgets(): one line each time, of which inih can make no mistake. */
+/* Replaces inih's fgets(): gives one line at a time, in a form that inih cannot
+ * misread. */
 static char *next_line(char *line, int capacity, void *stream)
 {
     struct reading *r = stream;

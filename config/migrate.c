@@ -16,16 +16,16 @@
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 
-/* The stunnel file, and what is being made of it. */
+/* The stunnel file, and the migration made of it. */
 struct work {
     struct stunnel_text from;
     struct migrate_output out;
-    unsigned services; /* that were written */
+    unsigned services; /* services written so far */
 };
 
-/* ---- what becomes of one line ---- */
+/* ---- one line ---- */
 
-/* Another line of the service becomes the same option of ours, and counts. */
+/* Another line of the service becomes the same option of ours, and takes precedence. */
 static bool is_superseded(const struct work *w, size_t index, size_t first, size_t end,
     const struct migrate_rule *rule)
 {
@@ -64,7 +64,7 @@ static bool says_no(const struct stunnel_line *line)
     return strcasecmp(line->value, "no") == 0;
 }
 
-/* What is left of a line that is not of TLS, of verification or of names. */
+/* Migrates a line that is not about TLS, verification or names. */
 static void migrate_plain(struct work *w, size_t index, size_t first, size_t end,
     const struct migrate_rule *rule)
 {
@@ -82,7 +82,7 @@ static void migrate_plain(struct work *w, size_t index, size_t first, size_t end
 
 /* ---- names of services behind one address ---- */
 
-/* The address of a service that is chosen by name is that of its parent. */
+/* A service that is chosen by name has the address of its parent. */
 static bool copy_accept(struct work *w, const char *section, size_t len)
 {
     bool found = false;
@@ -122,7 +122,7 @@ static bool has_word(const char *text, const char *word)
     return strcasestr(text, word) != NULL;
 }
 
-/* A service is bytes, unless its port or its name says that it is HTTP. */
+/* A service is tcp, unless its port or its name says that it is HTTP. */
 static bool is_http(const struct migrate_service *s, const char *name)
 {
     static const unsigned ports[] = {80, 443, 8000, 8008, 8012, 8013, 8014, 8080, 8443};
@@ -171,7 +171,7 @@ static void look_for_obstacle(const struct stunnel_line *line, struct obstacles 
         object(all, line, rule->note);
 }
 
-/* A global option of a service counts where the section has no such line. */
+/* A global option applies to a service whose section has no such line. */
 static bool is_inherited(
     const struct work *w, const struct migrate_service *s, size_t index)
 {
@@ -292,7 +292,7 @@ static void migrate_global(struct work *w, size_t end)
     }
 }
 
-/* Without sections stunnel is one service, as inetd and XAPI start it. */
+/* Without sections the file describes one service, started by inetd or XAPI. */
 static void refuse_without_sections(struct work *w)
 {
     const char *why = is_client(w, 0, w->from.count)
@@ -326,7 +326,7 @@ static void migrate_all(struct work *w)
             migrate_section(w, first, end);
         }
     }
-    /* An empty configuration would serve the appliance's defaults. */
+    /* An empty configuration would serve the defaults for the appliance. */
     if (w->services == 0)
         fputs("\nno_service_is_left = every one of them was left out\n", w->out.text);
 }

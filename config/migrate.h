@@ -1,8 +1,8 @@
 /*
- * migrate.h - a stunnel configuration in wlbproxy's words.
+ * migrate.h - translates a stunnel configuration into one for wlbproxy.
  *
- * Line for line: what has an equal is written as that, what is not needed any more and
- * what cannot be had becomes a comment that says so. No value of a secret option (ticket
+ * Line by line: an option with an equivalent is translated; one that is no longer needed
+ * or not possible becomes a comment that says so. No value of a secret option (ticket
  * keys, PSKs, PINs) is repeated anywhere.
  */
 #ifndef WLBPROXY_CONFIG_MIGRATE_H
@@ -19,7 +19,7 @@ struct migration {
 };
 
 /* `name` is the file's, for comments. False and err if `text` is no stunnel
- * configuration; or if the result still needs a hand, in which case the migration is
+ * configuration, or if the result still needs an edit; in that case the migration is
  * there all the same. */
 bool migrate_stunnel(
     const char *text, const char *name, struct migration *migration, struct error *err);

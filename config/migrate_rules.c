@@ -35,7 +35,7 @@ unsigned migrate_port(const char *text)
     return service != NULL ? ntohs((uint16_t)service->s_port) : 0;
 }
 
-/* stunnel takes what follows the last colon for the port, IPv6 or not. */
+/* stunnel takes the text after the last colon as the port, with IPv6 too. */
 static bool address(const char *value, const char *any, char converted[MIGRATED_MAX])
 {
     const char *colon = strrchr(value, ':');
@@ -96,7 +96,7 @@ static bool log_to_syslog(const char *value, char converted[MIGRATED_MAX])
     return migrate_is_yes(value) && same("syslog", converted);
 }
 
-/* What stunnel calls a server's `protocol = proxy` is a header of version 1. */
+/* stunnel's `protocol = proxy` in a server sends a header of version 1. */
 static bool send_proxy(const char *value, char converted[MIGRATED_MAX])
 {
     return strcasecmp(value, "proxy") == 0 && same("v1", converted);

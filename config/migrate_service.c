@@ -29,7 +29,7 @@ static void write_verify(
         fprintf(out->text, "crl = %s\n", v->crl->value);
 }
 
-/* Any of the names will do: each line counts. */
+/* A client needs one of the names: each line counts. */
 static void write_names(const struct migrate_output *out, const struct migrate_service *s)
 {
     const struct stunnel_line *first = s->verify.asks ? s->verify.names : NULL;
@@ -82,7 +82,7 @@ static unsigned connects(const struct migrate_service *s)
 static void write_duration(
     const struct migrate_output *out, const char *option, const char *seconds)
 {
-    /* What is no number is left to settings_parse() to complain of. */
+    /* settings_parse() will report a value that is no number. */
     fprintf(out->text, "%s = %s%s\n", option, seconds,
         seconds[strspn(seconds, "0123456789")] == '\0' ? "s" : "");
 }
@@ -92,8 +92,9 @@ static bool is_zero(const struct stunnel_line *line)
     return line->value[strspn(line->value, "0")] == '\0';
 }
 
-/* stunnel waits TIMEOUTclose where one side has ended, all that came has been passed on,
- * and the other side is silent; then it closes. TIMEOUTidle is the same of two sides. */
+/* stunnel waits TIMEOUTclose when one side has ended, all its bytes have been passed on
+ * and the other side is silent; then it closes. TIMEOUTidle is the same for two open
+ * sides. */
 static void write_tcp_timeouts(
     const struct migrate_output *out, const struct migrate_service *s)
 {
@@ -110,8 +111,7 @@ static void write_tcp_timeouts(
         write_duration(out, "half_closed_timeout", close->value);
 }
 
-/* Requests have timeouts of their own; what is waited for after the last reply is the
- * same. */
+/* Requests have timeouts of their own; the wait after the last reply is the same. */
 static void write_http_timeouts(
     const struct migrate_output *out, const struct migrate_service *s)
 {
@@ -128,7 +128,7 @@ static void write_http_timeouts(
         write_duration(out, "linger_timeout", close->value);
 }
 
-/* What a service did in stunnel, and does otherwise here, without a line that says so. */
+/* Writes the differences from stunnel that no line of the file shows. */
 static void write_differences(
     const struct migrate_output *out, const struct migrate_service *s)
 {

@@ -1,6 +1,6 @@
 /*
- * migrate_service.h - what the lines of one stunnel service say together: who gets in,
- * how TLS is spoken, how long is waited, and what is otherwise here (private to config/).
+ * migrate_service.h - judges the lines of one stunnel service together: the clients it
+ * admits, its TLS, its timeouts, and the differences here (private to config/).
  */
 #ifndef WLBPROXY_CONFIG_MIGRATE_SERVICE_H
 #define WLBPROXY_CONFIG_MIGRATE_SERVICE_H
@@ -22,7 +22,7 @@ struct migrate_service {
     struct migrate_tls tls;
 };
 
-/* The line that counts for the service, or NULL. */
+/* Returns the line that applies to the service, or NULL. */
 const struct stunnel_line *migrate_find(
     const struct migrate_service *service, const char *name);
 

@@ -1,5 +1,6 @@
 /*
- * migrate_tls.h - which TLS a stunnel service speaks, in our words (private to config/).
+ * migrate_tls.h - the TLS versions and level of a stunnel service as options of ours
+ * (private to config/).
  */
 #ifndef WLBPROXY_CONFIG_MIGRATE_TLS_H
 #define WLBPROXY_CONFIG_MIGRATE_TLS_H
@@ -11,8 +12,9 @@
 
 struct migrate_tls {
     bool only_13; /* TLS 1.2 is switched off */
-    /* A line that switches TLS 1.3 off, or wants only protocols that nobody speaks any
-     * more, or a security level below ours; NULL: none. Served all the same, and told. */
+    /* Lines that switch TLS 1.3 off, want only protocols that nobody uses any more, or
+     * want a security level below ours; NULL: none. The service is written all the same,
+     * with a note. */
     const struct stunnel_line *no_13, *only_old, *low_level;
     unsigned security_level; /* 0: the default */
     const struct stunnel_line *ciphers; /* NULL: stunnel's default */

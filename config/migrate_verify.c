@@ -34,8 +34,8 @@ static void read_level(struct migrate_verify *v, const struct stunnel_line *line
     v->pinned = v->pinned || *level >= '3';
 }
 
-/* Names of one kind: any of them will do, for stunnel as for us. Of two kinds stunnel
- * wants both. */
+/* Of names of one kind any one is enough, for stunnel as for us. stunnel wants one of
+ * each kind. */
 static void read_names(
     struct migrate_verify *v, const struct stunnel_text *t, size_t first, size_t end)
 {
@@ -73,7 +73,7 @@ void migrate_verify_read(
     const struct stunnel_line *chain_line = stunnel_find(t, first, end, "verifyChain");
     const struct stunnel_line *peer_line = stunnel_find(t, first, end, "verifyPeer");
     bool chain = says_yes(chain_line), peer = says_yes(peer_line);
-    /* Both imply requireCert; a `no` that stands behind them takes it back. */
+    /* Both imply requireCert; a later `no` takes it back. */
     bool optional = require != NULL && !says_yes(require) && require > chain_line &&
         require > peer_line;
 

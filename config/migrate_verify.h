@@ -1,8 +1,8 @@
 /*
- * migrate_verify.h - which clients a stunnel service lets in, in our words (private to
- * config/).
+ * migrate_verify.h - the clients that a stunnel service admits, as options of ours
+ * (private to config/).
  *
- * What cannot be had never fails open: then the service is to be left out.
+ * A check that is not possible never fails open: the service is left out.
  */
 #ifndef WLBPROXY_CONFIG_MIGRATE_VERIFY_H
 #define WLBPROXY_CONFIG_MIGRATE_VERIFY_H
@@ -11,7 +11,7 @@
 
 #include "config/stunnel_text.h"
 
-/* What one option does not let us do: its line, and why. */
+/* A check that an option makes impossible: its line, and why. */
 struct migrate_obstacle {
     const struct stunnel_line *line;
     const char *why;
@@ -19,8 +19,8 @@ struct migrate_obstacle {
 
 enum { OBSTACLES_MAX = 8 };
 
-/* The options of clients' certificates of one service, section and global ones together.
- */
+/* The options of one service about client certificates, section and global ones
+ * together. */
 struct migrate_verify {
     bool asks; /* for a certificate at all */
     bool required;
@@ -31,7 +31,7 @@ struct migrate_verify {
     unsigned obstacle_count;
 };
 
-/* [first, end) is the section; what it does not say the global part says. */
+/* [first, end) is the section. For an option that it lacks the global part applies. */
 void migrate_verify_read(
     struct migrate_verify *v, const struct stunnel_text *t, size_t first, size_t end);
 

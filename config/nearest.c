@@ -18,7 +18,7 @@ static char folded(char c)
     return c == '-' ? '_' : (char)(tolower)((unsigned char)c);
 }
 
-/* Levenshtein's, one row at a time; case and '-' for '_' cost nothing. */
+/* Levenshtein's distance, one row at a time; case and '-' for '_' cost nothing. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[WORD_MAX + 1];
@@ -41,7 +41,7 @@ static size_t edit_distance(const char *a, const char *b)
     return row[len];
 }
 
-/* "work" for "workers": however much is missing, it is the beginning of it. */
+/* "work" for "workers": a beginning of the word counts, however much is missing. */
 static bool is_beginning(const char *wanted, const char *word)
 {
     size_t i = 0;
@@ -55,7 +55,7 @@ void nearest_init(struct nearest *nearest, const char *wanted)
 {
     nearest->wanted = wanted;
     nearest->word = NULL;
-    /* Two slips in a short word, a third of a long one: further away is a guess. */
+    /* Two slips in a short word, a third of a long one: a larger distance is a guess. */
     nearest->distance = strlen(wanted) / 3 + 2;
 }
 

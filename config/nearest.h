@@ -1,5 +1,5 @@
 /*
- * nearest.h - which known word somebody meant to write.
+ * nearest.h - finds the known word that somebody meant to write.
  */
 #ifndef WLBPROXY_CONFIG_NEAREST_H
 #define WLBPROXY_CONFIG_NEAREST_H

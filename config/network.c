@@ -10,7 +10,7 @@ enum { MAPPED_BITS = 96, ADDRESS_BITS = 128 };
 
 static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/* *offset: bits of the address that are not written. */
+/* *offset: the number of address bits that are not written. */
 static bool parse_address(const char *text, struct in6_addr *address, unsigned *offset)
 {
     *offset = 0;

@@ -13,13 +13,13 @@ struct error;
 
 struct network {
     struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
-    unsigned bits; /* of the address that count: 0 to 128 */
+    unsigned bits; /* bits of the address that count: 0 to 128 */
 };
 
-/* False and err where it is none, or has bits set behind its length. */
+/* False and err where it is neither, or has bits set beyond its length. */
 bool network_parse(const char *text, struct network *network, struct error *err);
 
-/* Of an IPv4 or IPv6 peer; :: of any other. */
+/* The address of an IPv4 or IPv6 peer; :: for any other. */
 struct in6_addr network_address(const struct sockaddr_storage *peer);
 
 bool network_contains(const struct network *network, const struct in6_addr *address);

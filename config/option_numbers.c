@@ -13,7 +13,7 @@ struct unit {
     uint64_t factor;
 };
 
-/* What a number is made of: its units from small to large, how its kind is called. */
+/* The grammar of a number: its units from small to large, and the name of its kind. */
 struct measure {
     const struct unit *units;
     size_t count;
@@ -131,7 +131,7 @@ static void size_print(const void *field, const struct option_limits *limits, FI
     fputs(measure_text(*(const uint64_t *)field, &sizes).text, out);
 }
 
-/* What the word stands for: a value that no number of the option's has. */
+/* The value of the word: one that no number of the option has. */
 static uint32_t word_value(const struct option_limits *limits)
 {
     return limits->min > 0 ? 0 : UINT32_MAX;

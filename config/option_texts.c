@@ -54,7 +54,7 @@ static bool is_one_of(const char *text, const char *const *words)
     return false;
 }
 
-/* A daemon's working directory is nobody's business: paths are absolute. */
+/* A user cannot know the working directory of a daemon, so paths are absolute. */
 static bool path_check(
     const char *text, const struct option_limits *limits, struct error *err)
 {
@@ -181,7 +181,7 @@ static bool accept_parse(
         list_append(field, text, LIST_MAX, err);
 }
 
-/* A name could mean another address tomorrow. */
+/* A name might mean another address tomorrow. */
 static bool listen_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
@@ -281,7 +281,7 @@ static void list_destroy(void *field)
 #define TEXT(function)                                                                   \
     .parse = (function), .print = text_print, .copy = text_field_copy,                   \
     .destroy = text_field_destroy, .size = sizeof(char *)
-/* Lists are printed by their owner, one line an item. */
+/* The owner of a list prints it, one line an item. */
 #define LIST(function)                                                                   \
     .parse = (function), .copy = list_copy, .destroy = list_destroy,                     \
     .size = sizeof(struct text_list)

@@ -11,7 +11,7 @@
 
 struct error;
 
-/* What a value must keep to. `words`: the choices, or words allowed besides; the value of
+/* The limits of a value. `words`: the choices, or words allowed besides; the value of
  * words[i] in an enum field is i. */
 struct option_limits {
     uint64_t min, max;
@@ -20,7 +20,7 @@ struct option_limits {
 
 struct option_type {
     const char *name; /* for help */
-    /* Writes the field, or appends to it (text lists). The message shows the text. */
+    /* Writes the field, or appends to it (text lists). The message quotes the text. */
     bool (*parse)(const char *text, const struct option_limits *limits, void *field,
         struct error *err);
     void (*print)(const void *field, const struct option_limits *limits, FILE *out);
@@ -28,7 +28,7 @@ struct option_type {
     void (*copy)(void *to, const void *from);
     void (*destroy)(void *field);
     size_t size;
-    bool has_unit; /* its limits are told as print() prints values */
+    bool has_unit; /* print() writes its limits */
 };
 
 extern const struct option_type type_count; /* uint32_t; words[0] means 0 */

@@ -14,7 +14,7 @@
 #define MB (1024 * KB)
 #define GB (1024 * MB)
 
-/* Zeroes that do not compile unless the field has the type that its parser writes. */
+/* A zero that compiles only if the field has the type that its parser writes. */
 #define IS(type, object, field) (0 * sizeof(&((object *)0)->field == (type *)0))
 #define IS_ENUM(object, field)                                                           \
     (0 * sizeof(char[sizeof(((object *)0)->field) == sizeof(unsigned) ? 1 : -1]))

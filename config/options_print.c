@@ -87,7 +87,7 @@ static void print_wrapped(const char *text, size_t indent, FILE *out)
     }
 }
 
-/* An OpenSSL list has no spaces to wrap at: it may break after a colon. */
+/* An OpenSSL list has no spaces to wrap at, so it may break after a colon. */
 static void print_default(const char *text, FILE *out)
 {
     enum { INDENT = 10, ROOM = COLUMNS - INDENT };

@@ -30,7 +30,8 @@ char *folder_of_path(const char *path)
     return folder;
 }
 
-/* All links resolved; of a missing file those of its folder. NULL: there is none. */
+/* Resolves all links; of a missing file those of its folder. NULL: the folder is missing,
+ * too. */
 static char *real_path(const char *path)
 {
     char *real = realpath(path, NULL), *folder, *real_folder;

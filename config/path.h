@@ -1,5 +1,5 @@
 /*
- * path.h - paths of files, as text and as places.
+ * path.h - paths of files, as texts and as places.
  */
 #ifndef WLBPROXY_CONFIG_PATH_H
 #define WLBPROXY_CONFIG_PATH_H
@@ -11,7 +11,7 @@ char *folder_of_path(const char *path);
 /* The last part of a path; borrowed. */
 const char *name_of_path(const char *path);
 
-/* Whether two paths lead to one place, where there may be no file yet. */
+/* Returns whether two paths lead to one place. There may be no file yet. */
 bool is_same_path(const char *a, const char *b);
 
 /* "<a><b><c>"; the caller frees. */

@@ -19,7 +19,7 @@ static bool methods_are_good(const char *text, size_t len)
     return begun || len == 0;
 }
 
-/* No escape, no "." or "..", which two readers may take for different paths. */
+/* No escape, no "." or "..": two readers may take these for different paths. */
 static bool prefix_is_good(const char *prefix)
 {
     for (const char *c = prefix; *c != '\0'; c++) {

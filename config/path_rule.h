@@ -1,6 +1,6 @@
 /*
- * path_rule.h - requests that a service passes on, as written: "/Service", or
- * "GET,POST /Service".
+ * path_rule.h - a rule for requests that a service forwards: "/Service", or "GET,POST
+ * /Service".
  */
 #ifndef WLBPROXY_CONFIG_PATH_RULE_H
 #define WLBPROXY_CONFIG_PATH_RULE_H

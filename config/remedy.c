@@ -42,8 +42,8 @@ static bool has_control_character(const char *name)
     return false;
 }
 
-/* Inside of double quotes printf writes it: a line end in a pasted word would end the
- * command, an escape sequence would steer the terminal. */
+/* In double quotes printf writes it: a pasted line end would end the command, and an
+ * escape sequence would command the terminal. */
 static void add_printed(struct growing *to, const char *name)
 {
     char octal[8];
@@ -119,7 +119,7 @@ static bool is_capital(char c)
     return (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/* The next word FILE; not the end of PASSWORD_FILE, nor the start of FILES. */
+/* Finds the next word FILE, but not the end of PASSWORD_FILE, nor the start of FILES. */
 static const char *find_word(const char *text, const char *from)
 {
     static const char word[] = "FILE";

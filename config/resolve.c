@@ -9,7 +9,7 @@
 #include "config/endpoint_text.h"
 #include "proxy/base/error.h"
 
-/* Compiled in is not enough: IPv6 may be switched off, so try. */
+/* IPv6 may be compiled in and switched off, so try it. */
 static bool have_ipv6(void)
 {
     struct sockaddr_in6 any = {.sin6_family = AF_INET6};

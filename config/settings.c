@@ -21,7 +21,7 @@ static void fill_defaults(enum option_scope scope, void *object)
             continue;
         if (!option->type->parse(option->default_text, &option->limits,
                 option_field(option, object), &err))
-            abort(); /* a table that contradicts itself: found by the first test run */
+            abort(); /* the table contradicts itself: the first test run finds that */
     }
 }
 
@@ -57,7 +57,7 @@ static void service_destroy(struct service_settings *service)
     free(service->name);
 }
 
-/* A cert without a key of its own scope holds its key itself: the key of an outer scope
+/* A cert without a key in its own scope contains its key: the key of an outer scope
  * belongs to another certificate. */
 static void settle_keys(struct service_settings *service, const struct written *written)
 {
@@ -81,7 +81,7 @@ static bool section_is_used(
         build->settings->services[index].name, written->at);
 }
 
-/* At the next section, and at the end. */
+/* Called at the next section, and at the end. */
 static bool close_scope(struct settings_build *build, struct error *err)
 {
     size_t count = build->settings->service_count;
@@ -146,7 +146,7 @@ static bool set_option(const struct option *option, const char *value, void *obj
     if (*first != 0 && !option->repeatable)
         return error_set(
             err, "%s is repeated: it stands on line %u already", option->name, *first);
-    /* The first of a list replaces what was inherited. */
+    /* The first item of a list replaces an inherited list. */
     if (*first == 0 && option->repeatable)
         text_list_clear(field);
     else if (option->repeatable && option != option_find("key") &&

@@ -1,10 +1,10 @@
 /*
- * settings.h - what the administrator wrote, as an immutable value.
+ * settings.h - the administrator's configuration, as an immutable value.
  *
- * Every field has been filled from the option table (options.h): from the file where it
- * says so, else from the defaults, through the same parsers. Durations are milliseconds,
- * sizes are bytes. Strings and lists belong to the settings. A service option written
- * before the first [section] is the default of all services of that file.
+ * Every field has been filled by the option table (options.h): from the file, or else
+ * from the defaults, by the same parsers. Durations are milliseconds, sizes are bytes.
+ * Strings and lists belong to the settings. A service option written before the first
+ * [section] is the default of all services of that file.
  */
 #ifndef WLBPROXY_CONFIG_SETTINGS_H
 #define WLBPROXY_CONFIG_SETTINGS_H
@@ -29,7 +29,7 @@ enum tls_min { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum verify_mode { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 enum crypto_choice { CRYPTO_AUTO, CRYPTO_OPENSSL, CRYPTO_BATCHED };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
-/* Bits, as PROXY_VERSION_1 and _2 are. */
+/* Bits, like PROXY_VERSION_1 and _2. */
 enum proxy_protocol_choice {
     PROXY_PROTOCOL_OFF,
     PROXY_PROTOCOL_V1,
@@ -42,7 +42,7 @@ enum upgrade_choice { UPGRADE_OFF, UPGRADE_WEBSOCKET };
 
 struct service_settings {
     char *name; /* the section's name */
-    char *host_name; /* option `name`: the host in the pool's WLB URL; "" = not told */
+    char *host_name; /* option `name`: the host in the pool's WLB URL; "" = not known */
     struct text_list accept; /* "[address:]port" */
     struct text_list connect; /* see connect_line.h */
     enum balance balance;
@@ -62,7 +62,7 @@ struct service_settings {
     char *ca; /* PEM file of trusted issuers of client certificates; "" = none */
     struct text_list crl; /* PEM files; none: nothing is revoked */
     uint32_t verify_depth;
-    struct text_list verify_pins; /* PEM files, and digests; a plan has digests alone */
+    struct text_list verify_pins; /* PEM files, and digests; a plan has only digests */
     struct text_list verify_names;
     bool send_root;
     bool xenserver; /* XenServer connects here */
@@ -72,25 +72,29 @@ struct service_settings {
     uint64_t body_timeout;
     uint64_t connect_timeout;
     uint64_t response_timeout;
-    uint64_t half_closed_timeout; /* silence of a tunnel of which one side has ended */
-    uint64_t linger_timeout; /* after the last reply, for the client's own end */
+    uint64_t half_closed_timeout; /* a tunnel with one ended side may be silent for this
+                                   * long */
+    uint64_t linger_timeout; /* waits this long for the client's end after the last
+                              * reply */
     uint64_t max_head; /* bytes of a request or response head */
     uint64_t max_body; /* bytes of a request body; 0 = no limit */
-    uint64_t min_rate; /* bytes/s a peer must at least average in a body; 0 = off */
+    uint64_t min_rate; /* average bytes/s that a peer must reach in a body; 0 = off */
     uint32_t max_pipelined; /* requests a client may send ahead of their replies */
     struct text_list allow, deny; /* addresses and networks; none: everybody, nobody */
     struct text_list paths; /* "[METHOD,...] /prefix"; none: all */
-    uint32_t auth_failures; /* 401s a source may earn a minute; 0 = no limit */
-    enum proxy_protocol_choice proxy_protocol; /* what trusted ones begin with */
+    uint32_t auth_failures; /* 401 replies allowed to a source each minute; 0 = no
+                             * limit */
+    enum proxy_protocol_choice proxy_protocol; /* versions of the header that trusted
+                                                * peers send */
     enum proxy_protocol_choice send_proxy; /* to the backend; never ANY */
     struct text_list trusted; /* addresses and networks of proxies in front */
     enum forwarded_choice forwarded;
     enum upgrade_choice upgrade;
     uint32_t backend_keepalive; /* idle backend connections kept per worker */
-    bool backend_keepalive_post; /* also for what may not be sent twice */
-    uint64_t backend_idle_timeout; /* how long such a one is trusted */
-    uint32_t backend_retries; /* other backends for a request that may be sent again */
-    uint64_t backend_retry_after; /* how long a refusing backend is passed over */
+    bool backend_keepalive_post; /* also for requests that may not be sent twice */
+    uint64_t backend_idle_timeout; /* an idle connection is used for at most this long */
+    uint32_t backend_retries; /* backends tried in place of one that failed */
+    uint64_t backend_retry_after; /* a backend that refused is skipped for this long */
 };
 
 struct settings {
@@ -101,8 +105,9 @@ struct settings {
     char *access_log; /* "off", "stderr", "syslog" or a path */
     enum log_format access_log_format;
     char *control; /* path of the control socket; "off" = none */
-    char *admin; /* "[address:]port" or "unix:/path" for metrics and health; "off" = none */
-    struct text_list admin_allow; /* addresses and networks; none: this machine */
+    char *
+        admin; /* "[address:]port" or "unix:/path" for metrics and health; "off" = none */
+    struct text_list admin_allow; /* addresses and networks; none: only this machine */
     enum crypto_choice crypto;
     bool signer; /* private keys are in the signer; false: in the workers */
     bool watch;
@@ -113,9 +118,10 @@ struct settings {
     uint32_t max_connections_per_source;
     uint32_t max_handshakes; /* in progress, per worker */
     uint32_t handshake_rate; /* full handshakes per source and second; 0 = off */
-    uint64_t resolve_interval; /* between two looks at the names in `connect`; 0: none */
-    uint64_t ticket_rotation; /* how long a session ticket key seals */
-    uint64_t ticket_lifetime; /* of a session */
+    uint64_t resolve_interval; /* between two resolutions of the names in `connect`; 0:
+                                * none */
+    uint64_t ticket_rotation; /* a session ticket key seals for this long */
+    uint64_t ticket_lifetime; /* lifetime of a session */
     struct service_settings *services;
     size_t service_count;
 };
@@ -126,16 +132,16 @@ struct settings {
 /* Parses INI text; `name` is used in messages only. NULL and err on any fault. */
 struct settings *settings_parse(const char *text, const char *name, struct error *err);
 
-/* Reads and parses a file. A missing file is an error unless `optional`; then the
- * built-in defaults are returned: the documented appliance. */
+/* Reads and parses a file. A missing file is an error unless `optional`; then the result
+ * is the built-in defaults, which suit the appliance. */
 struct settings *settings_load(const char *path, bool optional, struct error *err);
 
 /* The canonical text: every option with its value. settings_parse() of it gives equal
- * settings (it is how a generation travels to the workers). Caller frees. */
+ * settings; a generation travels to the workers in this form. The caller frees. */
 char *settings_print(const struct settings *settings);
 
-/* One more service, like the one at `index` but for its name. Borrowed; what was borrowed
- * of the services before is gone. */
+/* Adds a copy of the service at `index` under another name. The result is borrowed;
+ * services borrowed before are invalid. */
 struct service_settings *settings_copy_service(
     struct settings *settings, size_t index, const char *name);
 

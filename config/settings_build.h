@@ -1,5 +1,6 @@
 /*
- * settings_build.h - settings in the making (private to config/): which line said what.
+ * settings_build.h - settings while they are parsed (private to config/): the line of
+ * each option.
  */
 #ifndef WLBPROXY_CONFIG_SETTINGS_BUILD_H
 #define WLBPROXY_CONFIG_SETTINGS_BUILD_H
@@ -9,7 +10,7 @@
 
 enum { SERVICES_MAX = 1024 };
 
-/* Where each option was written first; 0: not at all. `at` is the section's own line. */
+/* The first line of each option; 0: none. `at` is the section's own line. */
 struct written {
     unsigned at;
     unsigned lines[OPTION_COUNT_MAX];
@@ -17,16 +18,18 @@ struct written {
 
 struct settings_build {
     struct settings *settings;
-    struct service_settings defaults; /* of the services: from before the first section */
+    struct service_settings defaults; /* for the services: from the lines before the first
+                                       * section */
     struct written before_sections;
     struct written *services; /* one for each of settings->services */
 };
 
-/* The line of an option of a service, or of what it inherits; 0: the built-in default. */
+/* The line of an option of a service, or the line it inherits from; 0: the built-in
+ * default. */
 unsigned build_line(
     const struct settings_build *build, size_t service, const char *option);
 
-/* What no single line can tell. `*line` is the one to blame; 0: none. */
+/* Checks what no single line can show. `*line` is the one to blame; 0: none. */
 bool settings_check(
     const struct settings_build *build, unsigned *line, struct error *err);
 

@@ -27,7 +27,7 @@ static bool keys_fit(
         service->name, service->cert.count, service->key.count);
 }
 
-/* Whether what was written there says something. */
+/* Returns whether the option was written and is not empty. */
 static bool says_something(const struct service_settings *service, const char *option)
 {
     if (strcmp(option, "ca") == 0)
@@ -72,7 +72,7 @@ static bool clients_can_be_verified(
         error_set(err, "crl needs ca: the certificates of the issuers that signed it");
 }
 
-/* What comes first is read before a name can choose a service. */
+/* A PROXY header is read before a name can choose a service. */
 static bool proxies_are_named(
     const struct settings_build *build, size_t index, unsigned *line, struct error *err)
 {
@@ -143,7 +143,7 @@ static bool is_wildcard(const struct endpoint_text *address)
         strcmp(address->host, "::") == 0;
 }
 
-/* A port alone is every address, of IPv4 and of IPv6. */
+/* A port alone is every address of IPv4 and of IPv6. */
 static bool same_address(const char *a, const char *b)
 {
     struct endpoint_text first, second;
@@ -188,7 +188,7 @@ static unsigned address_line(const struct settings_build *build, size_t index)
     return line != 0 ? line : build->services[index].at;
 }
 
-/* Of the services on one address, the ones before this one must be told from it. */
+/* Returns whether a service can be told from the earlier ones on its address. */
 static bool is_told_apart(const struct settings_build *build, size_t index,
     const char *address, unsigned *line, struct error *err)
 {

@@ -32,8 +32,8 @@ static void print_global(const struct settings *settings, FILE *out)
     }
 }
 
-/* Some options may have been inherited by a service that has no use for them, and could
- * not write them itself. */
+/* A service may have inherited options that do not apply to it, and that it could not
+ * write itself. */
 static bool is_used(const struct option *option, const struct service_settings *service)
 {
     static const char *const for_verify[] = {

@@ -30,7 +30,7 @@ static void add_line(
     t->lines = lines;
 }
 
-/* All of them are told at once, as far as there is room. */
+/* All errors are reported at once, as far as there is room. */
 static bool add_error(
     struct error *err, const char *name, unsigned number, const char *line)
 {
@@ -42,7 +42,8 @@ static bool add_error(
     return false;
 }
 
-/* Whose configuration it is, where it is another program's; NULL: none that we know. */
+/* The program that the configuration belongs to, if it is not stunnel's; NULL: none that
+ * we know. */
 static const char *foreign_program(const char *text)
 {
     static const struct {
@@ -60,7 +61,7 @@ static const char *foreign_program(const char *text)
     return NULL;
 }
 
-/* One line, which may be changed. */
+/* Reads one line, which may be changed. */
 static bool read_line(
     struct stunnel_text *t, char *line, unsigned number, struct error *err)
 {

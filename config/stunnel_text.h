@@ -20,8 +20,8 @@ struct stunnel_text {
     size_t count;
 };
 
-/* All zeroes but the name to begin with; to be destroyed also after a failure. `err` then
- * names every line that is not understood, one on each of its own lines. */
+/* Starts from a struct of zeroes but for the name; destroy it also after a failure. `err`
+ * then names every line that is not understood, each on a line of its own. */
 bool stunnel_text_parse(struct stunnel_text *t, const char *text, struct error *err);
 void stunnel_text_destroy(struct stunnel_text *t);
 

@@ -5,8 +5,8 @@
 /* Longer than any path that somebody would copy. */
 enum { WORD_MAX = 300 };
 
-/* How much of the text goes into a line: up to a space; else, in a list, up to a comma;
- * else a whole word. */
+/* Returns how much of the text goes into a line: up to a space; else, in a list, up to a
+ * comma; else a whole word. */
 static size_t line_length(const char *text, size_t room)
 {
     size_t len = strlen(text);

@@ -9,8 +9,8 @@
 enum { PRINT_COLUMNS = 79 };
 
 /* The first line begins with `lead`, the others with as much white space. A word that is
- * too long for a line is not broken, except after a comma; of one that nobody could read
- * the beginning is printed, and its length. */
+ * too long for a line is broken only after a comma; of an unreadably long one the
+ * beginning and the length are printed. */
 void print_wrapped(FILE *out, const char *lead, const char *text);
 
 /* Each line begins with `lead`: a comment in a file. */
