@@ -20,8 +20,8 @@ static bool is_between(char c)
     return c == ' ' || c == '\t' || c == ',';
 }
 
-/* A comma within quotes begins an element that is none: at worst a connection is bound
- * without need. */
+/* A comma within quotes makes an element that is no challenge: at worst a connection is
+ * bound without need. */
 static bool names_binding_scheme(struct span value)
 {
     const char *at = value.text, *end = value.text + value.len;

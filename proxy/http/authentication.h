@@ -1,6 +1,6 @@
 /*
  * authentication.h - schemes that authenticate a connection, not a request (NTLM and
- * Negotiate, RFC 4559): whatever is sent over it later is taken for the same user's.
+ * Negotiate, RFC 4559): every later request on it counts as the same user's.
  */
 #ifndef WLBPROXY_HTTP_AUTHENTICATION_H
 #define WLBPROXY_HTTP_AUTHENTICATION_H
@@ -9,7 +9,7 @@
 
 struct head;
 
-/* A request that authenticates so, or a reply that offers it. */
+/* Returns whether a request authenticates in this way, or a reply offers it. */
 bool authentication_binds(const struct head *head);
 
 #endif

@@ -11,12 +11,12 @@ struct authority {
     unsigned port; /* 0: not given */
 };
 
-/* A reg-name of RFC 3986 without its percent escapes (two parsers may differ on whether
- * "%61" is "a"), or an IPv6 address in brackets, or (XAPI's habit) without them and then
+/* A reg-name of RFC 3986 without percent escapes (two parsers may differ on whether "%61"
+ * is "a"), or an IPv6 address in brackets, or, as XAPI writes it, without them and
  * without a port. No userinfo, no empty host or port. */
 bool authority_parse(struct authority *authority, struct span text);
 
-/* Ports that are not given are the scheme's. */
+/* A port that is not given is the scheme's. */
 bool authority_equal(
     const struct authority *a, const struct authority *b, unsigned default_port);
 

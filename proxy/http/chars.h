@@ -1,5 +1,6 @@
 /*
- * chars.h - which characters HTTP allows where, as one table (RFC 9110, 5.5, 5.6.2).
+ * chars.h - one table of the characters that HTTP allows in each place (RFC 9110, 5.5,
+ * 5.6.2).
  */
 #ifndef WLBPROXY_HTTP_CHARS_H
 #define WLBPROXY_HTTP_CHARS_H
@@ -14,13 +15,13 @@ enum char_class {
     CHAR_DIGIT = 8,
     CHAR_HEX = 16,
     CHAR_UNRESERVED = 32, /* RFC 3986, 2.3 */
-    CHAR_SUB_DELIM = 64, /* RFC 3986, 2.2: in names of hosts, too */
+    CHAR_SUB_DELIM = 64, /* RFC 3986, 2.2: also in host names */
 };
 
 extern const uint8_t char_classes[256];
 extern const uint8_t char_lower[256]; /* ASCII only */
 
-/* Is `c` in one of `classes`, ored together? */
+/* Returns whether `c` is in one of `classes`, ored together. */
 static inline bool char_is(char c, unsigned classes)
 {
     return (char_classes[(uint8_t)c] & classes) != 0;

@@ -48,7 +48,8 @@ static enum refusal size_byte(struct chunked *c, char byte)
     return byte == '\r' ? go(c, CHUNK_SIZE_LF) : REFUSE_CHUNK_SIZE;
 }
 
-/* Where a size or an extension may end: at blanks, the next one or the line's end. */
+/* Called where a size or an extension may end. Allowed are blanks, the next extension and
+ * the end of the line. */
 static enum refusal extension_end(
     struct chunked *c, char byte, enum chunked_state after_blank, enum refusal otherwise)
 {
@@ -180,7 +181,7 @@ static enum refusal trailer_byte(struct chunked *c, char byte)
     }
 }
 
-/* One byte of what is around the body. */
+/* Takes one byte that is not part of the body. */
 static enum refusal frame_byte(struct chunked *c, char byte)
 {
     switch (c->state) {

@@ -28,7 +28,7 @@ bool framing_part(struct framing *f, size_t len, char *before, size_t *before_le
 {
     *before_len = *after_len = 0;
     if (len == 0)
-        return true; /* as a chunk it would end the body */
+        return true; /* a chunk of no bytes would end the body */
     switch (f->kind) {
     case BODY_CHUNKED:
         *before_len = put_size(before, len);

@@ -1,6 +1,6 @@
 /*
- * chunked_encode.h - body bytes in, framed bytes out; knows when a body is too short or
- * too long.
+ * chunked_encode.h - adds the framing to the bytes of a body, and notices a body that is
+ * too short or too long.
  */
 #ifndef WLBPROXY_HTTP_CHUNKED_ENCODE_H
 #define WLBPROXY_HTTP_CHUNKED_ENCODE_H
@@ -18,13 +18,15 @@ struct framing {
 
 enum { FRAMING_OVERHEAD = 24 };
 
-/* What to write in front of and behind a part of `len` body bytes: both may be empty.
- * Each has room for FRAMING_OVERHEAD bytes. False if the part is more than was announced.
- */
+/* Makes the bytes in front of and behind a part of `len` body bytes; both may be empty.
+ * Each has room for FRAMING_OVERHEAD bytes. False if the part is longer than
+ * announced. */
 bool framing_part(struct framing *f, size_t len, char *before, size_t *before_len,
     char *after, size_t *after_len);
 
-/* What ends the body ("0\r\n\r\n" or nothing), static. NULL if bytes are missing. */
+/* Returns the end of the body ("0\r
+ * \r
+ * " or nothing), static. NULL if bytes are missing. */
 const char *framing_end(struct framing *f);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * connection.h - the Connection field: options, and names of fields that end here
- * (RFC 9110, 7.6.1).
+ * connection.h - the Connection field: its options, and the hop-by-hop fields that it
+ * names (RFC 9110, 7.6.1).
  */
 #ifndef WLBPROXY_HTTP_CONNECTION_H
 #define WLBPROXY_HTTP_CONNECTION_H
@@ -13,9 +13,9 @@ struct connection_options {
     unsigned count;
 };
 
-/* Reads every Connection field; the fields they name get TRAIT_HOP. Naming one that must
- * reach the other end (Host, Authorization, Content-*, ...) is refused: it is a known way
- * to make a proxy take it away. */
+/* Reads every Connection field; the fields they name get TRAIT_HOP. It is refused if it
+ * names a field that must reach the other end (Host, Authorization, Content-*, ...): a
+ * known way to make a proxy remove that field. */
 enum refusal connection_read(struct connection_options *options, struct head *head);
 
 #endif

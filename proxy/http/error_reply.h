@@ -1,7 +1,7 @@
 /*
- * error_reply.h - the replies we make up ourselves: small, text/plain, with Date (RFC
- * 9110, 6.6.1), Content-Length and Connection. Never 401 or 403 (XAPI takes those for a
- * wrong password).
+ * error_reply.h - the proxy's own replies: small, text/plain, with Date (RFC 9110,
+ * 6.6.1), Content-Length and Connection. Never 401 or 403, which XAPI takes for a wrong
+ * password.
  */
 #ifndef WLBPROXY_HTTP_ERROR_REPLY_H
 #define WLBPROXY_HTTP_ERROR_REPLY_H
@@ -12,13 +12,13 @@
 
 struct buffer;
 
-/* `text` is one sentence for a person. to_head: no body bytes, as HEAD requires.
- * `fields`: whole lines for the head besides the usual ones, or NULL. keep_alive: the
- * connection serves other requests. */
+/* `text` is one sentence for a person. to_head: without body bytes, as HEAD requires.
+ * `fields`: further lines of the head, whole, or NULL. keep_alive: the connection stays
+ * open. */
 void error_reply_write(struct buffer *out, unsigned status, const char *text,
     const char *fields, time_t now, bool to_head, bool keep_alive);
 
-/* Bytes of its body. */
+/* Returns the bytes of its body. */
 size_t reply_body_length(const char *text, bool to_head);
 
 const char *error_reply_reason(unsigned status); /* "Bad Gateway" */

@@ -29,7 +29,7 @@ enum { NAME_MAX = 20, SINGLE = TRAIT_ONCE | TRAIT_PROTECTED };
         FIELD_OTHER, traits                                                              \
     }
 
-/* By length, so that most names are told apart without a look at them. */
+/* Sorted by length, so that most names are told apart without comparing letters. */
 /* clang-format off */
 static const struct known of_2[] = {
     {"te", OTHER(TRAIT_HOP)},
@@ -144,7 +144,7 @@ static const struct known *const of_length[NAME_MAX + 1] = {
     of_12, of_13, of_14, of_15, of_16, of_17, of_18, of_19, of_20,
 };
 
-/* Whole families of names; the shortest member is longer than the prefix. */
+/* Families of names. The shortest member is longer than the prefix. */
 static const struct known families[] = {
     {"content-", OTHER(TRAIT_PROTECTED)},
     {"x-forwarded-", OURS(TRAIT_FORWARDED)},

@@ -1,5 +1,5 @@
 /*
- * field_name.h - the fields that mean something to a proxy, known by name.
+ * field_name.h - the field names that a proxy must know.
  */
 #ifndef WLBPROXY_HTTP_FIELD_NAME_H
 #define WLBPROXY_HTTP_FIELD_NAME_H
@@ -25,14 +25,14 @@ enum field_id {
 };
 
 enum field_trait {
-    TRAIT_HOP = 1, /* ends here: hop-by-hop, or written anew */
+    TRAIT_HOP = 1, /* removed here: hop-by-hop, or written anew */
     TRAIT_ONCE = 2, /* may not be repeated in a request */
     TRAIT_PROTECTED = 4, /* Connection may not name it */
-    TRAIT_FRAMING = 8, /* misread, it would shift where messages end or go */
-    /* What servers take for a proxy's word about the client, its TLS or the request's
-     * first target: ours alone when `forwarded` is on. */
+    TRAIT_FRAMING = 8, /* a misreading would move the end of a message, or its target */
+    /* Servers take it for a proxy's statement about the client, its TLS or the first
+     * target of the request: it is ours alone when `forwarded` is on. */
     TRAIT_FORWARDED = 16,
-    TRAIT_CERT = 32, /* ours alone, always */
+    TRAIT_CERT = 32, /* always ours alone */
     TRAIT_ALIAS = 64, /* equals such a name once '_', '.', ... are read as '-' (CGI) */
 };
 

@@ -10,7 +10,7 @@
 #include "proxy/http/field_name.h"
 #include "proxy/http/scan.h"
 
-/* Bytes in a row, into room that was reserved for the worst case. */
+/* Writes bytes into room that was reserved for the worst case. */
 struct pen {
     char *at, *end;
 };
@@ -63,8 +63,8 @@ static bool is_named(const struct field *field, const char *name)
         strncasecmp(field->name.text, name, field->name.len) == 0;
 }
 
-/* What a trusted proxy is believed. The rest of what only a proxy may say it may have
- * passed on from its client without a look. */
+/* The fields of a trusted proxy that are believed. Other such fields it may have passed
+ * on from its client unchecked. */
 static bool is_kept(const struct field *field)
 {
     return is_named(field, "X-Forwarded-Proto") || is_named(field, "X-Forwarded-Host") ||
@@ -95,14 +95,15 @@ static void write_fields(struct pen *pen, const struct head *head, unsigned drop
     }
 }
 
-/* "192.0.2.7" or "2001:db8::1" without a zone, which means nothing elsewhere. */
+/* "192.0.2.7" or "2001:db8::1", without a zone, which means nothing on another
+ * machine. */
 static struct span client_address(const char *ip)
 {
     return (struct span){ip, strcspn(ip, "%")};
 }
 
-/* A list of all that the head's fields of this name say, with a comma behind it: our own
- * word comes last (RFC 9110, 5.3). */
+/* Lists the values of all fields of this name in the head, with a comma after them: our
+ * own value comes last (RFC 9110, 5.3). */
 static void begin_list(struct pen *pen, const struct head *head,
     const struct forward_request *how, const char *name)
 {
@@ -118,7 +119,7 @@ static void begin_list(struct pen *pen, const struct head *head,
     }
 }
 
-/* What a trusted proxy has said of the client stays. */
+/* Writes our own value unless a trusted proxy has sent one. */
 static void write_unless_told(struct pen *pen, const struct head *head,
     const struct forward_request *how, const char *name, struct span value)
 {
@@ -126,7 +127,7 @@ static void write_unless_told(struct pen *pen, const struct head *head,
         write_field(pen, as_span(name), value);
 }
 
-/* RFC 7239, 4: host has no character that a quoted string would need escaped, see
+/* RFC 7239, 4: host contains no character that a quoted string would have to escape, see
  * authority.h. */
 static void write_forwarded(struct pen *pen, const struct head *head,
     const struct forward_request *how, struct span client)
@@ -157,8 +158,8 @@ static void write_forwarded(struct pen *pen, const struct head *head,
                          : LITERAL("Via: 1.1 wlbproxy\r\n"));
 }
 
-/* A subject may hold any byte: those that a field may not are written in hexadecimal, as
- * RFC 4514 would. */
+/* A subject may contain any byte. Those that are not allowed in a field are written in
+ * hexadecimal, as in RFC 4514. */
 static void write_subject(struct pen *pen, const char *subject)
 {
     static const char digits[] = "0123456789abcdef";
@@ -185,8 +186,8 @@ static void write_certificate(struct pen *pen, const struct forward_request *how
         write_field(pen, LITERAL("X-Client-Cert-SHA256"), as_span(how->cert_sha256));
 }
 
-/* HTTP/1.0 without Host stays what it is: a request in 1.1 must have one, and we have
- * none to give. */
+/* A request of HTTP/1.0 without Host keeps its version: in 1.1 it would need a Host, and
+ * we have none to give. */
 static void write_request_line(struct pen *pen, const struct head *head)
 {
     write_span(pen, head->method);
@@ -198,7 +199,7 @@ static void write_request_line(struct pen *pen, const struct head *head)
         write_field(pen, LITERAL("Host"), head->host);
 }
 
-/* RFC 9110, 8.6: without content they say so, or IIS and others answer 411. */
+/* RFC 9110, 8.6: without content these say so; IIS and others would answer 411. */
 static bool expects_content(struct span method)
 {
     return span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH");
@@ -228,7 +229,7 @@ static size_t text_len(const char *text)
     return text == NULL ? 0 : strlen(text);
 }
 
-/* What all fields of a head can take, written with ": " and CRLF. */
+/* Returns the most bytes that all fields of a head can take with ": " and CRLF. */
 static size_t fields_room(const struct head *head)
 {
     size_t room = 0;
@@ -247,8 +248,8 @@ static struct pen begin(struct buffer *out, size_t room)
     return (struct pen){at, at + room};
 }
 
-/* What we send is held to what we demand: one head, its only empty line the last one, no
- * stray control. */
+/* Checks our own head by our own rules: its only empty line is the last one, and it has
+ * no stray control character. */
 static void finish(struct pen *pen, struct buffer *out, const char *start)
 {
     struct scan scan = {0};
@@ -297,7 +298,7 @@ static struct framing response_framing(
     }
 }
 
-/* RFC 9110, 8.6: no Content-Length in 1xx and 204; in a reply to HEAD and in 304 it is
+/* RFC 9110, 8.6: no Content-Length in 1xx and 204. In a reply to HEAD and in 304 it is
  * the length that was not sent. */
 static void write_response_framing(
     struct pen *pen, const struct head *head, const struct framing *framing)
@@ -308,7 +309,8 @@ static void write_response_framing(
         write_length(pen, head->length);
 }
 
-/* RFC 9110, 6.6.1: who passes a reply without Date on writes down when it came. */
+/* RFC 9110, 6.6.1: a recipient that forwards a reply without Date adds the time it
+ * came. */
 static void write_date(struct pen *pen, const struct head *head, time_t now)
 {
     for (size_t i = 0; i < head->field_count; i++) {

@@ -1,9 +1,9 @@
 /*
- * head.h - a request or response head: parsed and judged.
+ * head.h - a request or response head, parsed and judged.
  *
  * Its spans point into one block of text that belongs to the parser, bounded by max_head.
- * A head that parser_next() hands out has passed every rule of rules.h: it cannot be
- * misread.
+ * A head from parser_next() has passed every rule of rules.h: two readers cannot
+ * understand it differently.
  */
 #ifndef WLBPROXY_HTTP_HEAD_H
 #define WLBPROXY_HTTP_HEAD_H
@@ -24,7 +24,7 @@ struct field {
 
 enum { HEAD_FIELDS_MAX = 128 };
 
-/* How the end of a message's body is known (RFC 9112, section 6.3). */
+/* The rule that ends a message's body (RFC 9112, section 6.3). */
 enum body_kind {
     BODY_NONE,
     BODY_LENGTH, /* head.length bytes */
@@ -34,7 +34,7 @@ enum body_kind {
 
 struct head {
     /* request */
-    struct span method, target; /* target as to be forwarded: origin-form or "*" */
+    struct span method, target; /* target in the form to forward: origin-form or "*" */
     struct span host; /* text NULL: HTTP/1.0 without Host */
     /* response */
     unsigned status;
@@ -45,13 +45,13 @@ struct head {
     size_t field_count;
     enum body_kind body;
     uint64_t length;
-    bool keep_alive; /* what version and Connection ask for */
+    bool keep_alive; /* by the version and Connection */
     bool expect_continue; /* request: Expect: 100-continue */
-    bool upgrade; /* asks for, or agrees to, a WebSocket tunnel (RFC 6455, 4) */
-    bool has_length; /* a Content-Length was there (also where body is BODY_NONE: HEAD) */
+    bool upgrade; /* it asks for, or agrees to, a WebSocket tunnel (RFC 6455, 4) */
+    bool has_length; /* it has Content-Length (also where body is BODY_NONE: HEAD) */
 };
 
-/* The field's value, or a span with text NULL. Names compare without case. */
+/* Returns the field's value, or a span with text NULL. Names compare without case. */
 struct span head_find(const struct head *head, const char *name);
 bool span_is(struct span span, const char *text); /* exact */
 bool span_is_token(struct span span, const char *text); /* without case */

@@ -7,8 +7,8 @@
 
 enum { TARGET_MAX = 16 * 1024, VERSION_LEN = 8 };
 
-/* The line at the beginning of *rest, without its CRLF; scan.h promised that it has one.
- */
+/* Takes the line at the beginning of *rest, without its CRLF; scan.h has made sure that
+ * there is one. */
 static struct span take_line(struct span *rest)
 {
     const char *cr = memchr(rest->text, '\r', rest->len);
@@ -19,7 +19,7 @@ static struct span take_line(struct span *rest)
     return line;
 }
 
-/* Up to the first SP, or all of it. */
+/* Takes the text up to the first SP, or all of it. */
 static struct span take_word(struct span *line, bool *spaced)
 {
     const char *sp = memchr(line->text, ' ', line->len);
@@ -71,7 +71,7 @@ static enum refusal split_request_line(struct head *head, struct span line)
     return read_version(head, line);
 }
 
-/* "HTTP/1.1 200 OK"; some servers leave out the empty reason's space, too. */
+/* "HTTP/1.1 200 OK". With an empty reason some servers leave out its space, too. */
 static enum refusal split_status_line(struct head *head, struct span line)
 {
     bool after_version, after_status;

@@ -7,7 +7,7 @@
 
 enum { POOL_MAX = 64 };
 
-/* A worker is one thread. */
+/* A worker has one thread. */
 static struct {
     struct message *first;
     unsigned count;
@@ -16,7 +16,7 @@ static struct {
 static bool pool_has_room(void)
 {
 #ifdef WLB_SANITIZE
-    return false; /* every use after release shows */
+    return false; /* any use after the release fails */
 #else
     return pool.count < POOL_MAX;
 #endif

@@ -1,6 +1,6 @@
 /*
- * message.h - the memory of one head: text and fields, lent out for as long as a message
- * is under way and pooled in between, so that an idle connection owns none.
+ * message.h - the memory of one head: text and fields. It is taken from a pool while a
+ * message is under way, so that an idle connection has none.
  */
 #ifndef WLBPROXY_HTTP_MESSAGE_H
 #define WLBPROXY_HTTP_MESSAGE_H
@@ -12,7 +12,7 @@ enum { MESSAGE_INLINE = 3 * 1024 };
 struct message {
     struct message *next; /* in the pool */
     struct head head;
-    char *text; /* inline_text, or allocated when it outgrew that */
+    char *text; /* inline_text, or allocated when the text outgrew that */
     size_t len, capacity;
     char inline_text[MESSAGE_INLINE];
 };

@@ -25,10 +25,10 @@ struct parser {
     struct scan scan;
     struct chunked chunked;
     uint64_t left; /* BODY_LENGTH: bytes still to come */
-    uint8_t skipped; /* of the one empty line that may precede a request */
+    uint8_t skipped; /* bytes of the one empty line that may precede a request */
     uint8_t interims;
-    bool first_line_judged; /* of a head that comes in pieces */
-    bool expecting; /* responses: there is a request to answer */
+    bool first_line_judged; /* a head in pieces: its first line is judged once */
+    bool expecting; /* responses: a request waits for one */
     struct question question;
 };
 
@@ -74,7 +74,7 @@ static void advance(const char **bytes, size_t *len, size_t used)
     *len -= used;
 }
 
-/* RFC 9112, 2.2: one CRLF before a request is forgiven, as an old client's slip. */
+/* RFC 9112, 2.2: one CRLF before a request is accepted, for old clients. */
 static enum refusal skip_empty_line(struct parser *p, const char **bytes, size_t *len)
 {
     static const char empty[] = "\r\n";
@@ -90,7 +90,7 @@ static enum refusal skip_empty_line(struct parser *p, const char **bytes, size_t
     return p->skipped == 2 ? REFUSE_EMPTY_LINES : REFUSE_BARE_LF;
 }
 
-/* Answers what is surely no head at its first byte: TLS, SSH, binary. */
+/* Refuses TLS, SSH and other binary data at the first byte, which no head begins with. */
 static enum refusal begin_head(struct parser *p, const char **bytes, size_t *len)
 {
     if (p->kind == PARSER_RESPONSE) {
@@ -121,8 +121,8 @@ static enum refusal too_long(const struct parser *p)
                                                 : REFUSE_METHOD_SYNTAX;
 }
 
-/* Before the rest comes: a line of HTTP/0.9 is all that its client sends, and what has no
- * status line may go on for ever. */
+/* Called before the rest has come: a client of HTTP/0.9 sends only this line, and a peer
+ * without a status line may send for ever. */
 static enum refusal judge_first_line(struct parser *p)
 {
     struct message *m = p->message;

@@ -1,8 +1,8 @@
 /*
- * refusal.h - every reason for which a message is refused: one table of status and text.
+ * refusal.h - every reason to refuse a message: one table of status and text.
  *
- * The texts are fixed: no byte of the message is in them. The status is what a client is
- * told; a backend's reply that is refused becomes a 502 in session/.
+ * The texts are fixed and contain no byte of the message. A client gets the status. For a
+ * refused reply of a backend, session/ sends a 502.
  */
 #ifndef WLBPROXY_HTTP_REFUSAL_H
 #define WLBPROXY_HTTP_REFUSAL_H

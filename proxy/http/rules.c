@@ -10,10 +10,10 @@
 
 enum { LENGTH_DIGITS_MAX = 19 };
 
-/* A head on trial: what the rules have found so far. */
+/* A head that is being judged: the findings so far. */
 struct trial {
     struct head *head;
-    char *text; /* the whole head; only a request's is written to */
+    char *text; /* the whole head; the rules write only to a request's */
     size_t len;
     struct question question; /* replies */
     const struct field *first[FIELD_IDS];
@@ -82,15 +82,15 @@ static bool read_length(uint64_t *length, struct span value)
     return *length <= INT64_MAX;
 }
 
-/* In a request equal lengths are refused like different ones: RFC 9112, 6.3, allows it,
- * nginx does so, and no honest client repeats itself. In replies see
+/* Equal lengths in a request are refused like different ones: RFC 9112, 6.3, allows it,
+ * nginx does so, and no honest client repeats itself. For replies see
  * judge_reply_lengths(). */
 static enum refusal judge_request_lengths(struct trial *t)
 {
     return t->count[FIELD_CONTENT_LENGTH] > 1 ? REFUSE_LENGTH_TWICE : ACCEPTED;
 }
 
-/* What names the end of a body stands once, in one spelling. */
+/* A field that determines the end of the body may appear once, in one spelling. */
 static enum refusal judge_framing_fields(struct trial *t)
 {
     if (t->framing_alias)
@@ -101,8 +101,9 @@ static enum refusal judge_framing_fields(struct trial *t)
     return t->count[FIELD_TRANSFER_ENCODING] > 1 ? REFUSE_CODING_TWICE : ACCEPTED;
 }
 
-/* Equal lengths in several fields are one length (RFC 9112, 6.3): every reading of such a
- * reply ends at the same byte. Not so a list in one field, which some read as none. */
+/* Equal lengths in several fields are one length (RFC 9112, 6.3): every reader of such a
+ * reply finds the same end. A list in one field is refused, because some readers ignore
+ * it. */
 static enum refusal judge_reply_lengths(struct trial *t)
 {
     uint64_t first = 0, length;
@@ -123,7 +124,8 @@ static enum refusal judge_reply_lengths(struct trial *t)
 }
 
 /* The old name of "no coding" (RFC 2616, 3.6). Alone in a reply it can only mean what RFC
- * 9112, 6.3, says of every coding but chunked: until the connection ends. */
+ * 9112, 6.3, says of every coding but chunked: the body lasts until the connection
+ * ends. */
 static bool names_no_coding(const struct trial *t)
 {
     return t->head->status != 0 &&
@@ -195,7 +197,7 @@ static enum refusal judge_expect(struct trial *t)
     const struct field *expect = t->first[FIELD_EXPECT];
 
     t->head->expect_continue = false;
-    /* RFC 9110, 10.1.1: one in HTTP/1.0 is ignored. */
+    /* RFC 9110, 10.1.1: in HTTP/1.0 it is ignored. */
     if (expect == NULL || t->head->minor == 0)
         return ACCEPTED;
     if (!span_is_token(expect->value, "100-continue"))
@@ -220,7 +222,7 @@ static bool names_websocket(const struct trial *t)
         span_is_token(t->first[FIELD_UPGRADE]->value, "websocket");
 }
 
-/* RFC 6455, 4.1. Any other wish to upgrade is ignored, as RFC 9110, 7.8, allows. */
+/* RFC 6455, 4.1. Any other Upgrade is ignored, as RFC 9110, 7.8, allows. */
 static enum refusal judge_upgrade_asked(struct trial *t)
 {
     t->head->upgrade = names_websocket(t) && t->head->minor > 0 &&
@@ -242,8 +244,8 @@ static enum refusal judge_target(struct trial *t)
 }
 
 /* RFC 9112, 6.3: replies that have no body, whatever their fields say. A 1xx that
- * announces a body all the same is refused: another head follows it, and where that
- * begins would be a guess. After a 204 the connection is not used again. */
+ * announces a body is refused: another head follows it, and its beginning would be a
+ * guess. After a 204 the connection is not used again. */
 static enum refusal judge_reply_body(struct trial *t)
 {
     struct head *head = t->head;
@@ -260,7 +262,7 @@ static enum refusal judge_reply_body(struct trial *t)
     return ACCEPTED;
 }
 
-/* In this order: each may rely on those before it. */
+/* The order matters: a rule may rely on those before it. */
 static rule *const request_rules[] = {split_request, judge_method, index_fields,
     judge_framing_fields, judge_request_lengths, judge_framing, judge_host,
     judge_single_fields, judge_connection, judge_expect, ask_llhttp_request,

@@ -8,8 +8,8 @@
 
 enum { WORD = sizeof(uint64_t) };
 
-/* Where the first byte of the word is that is below 0x20 or DEL; WORD if none is. Borrows
- * only run upwards, so that the lowest mark is a true one. */
+/* Returns the index of the first byte of the word that is below 0x20 or DEL; WORD if
+ * there is none. Borrows only run upwards, so the lowest mark is a true one. */
 static size_t plain_bytes(const char *bytes)
 {
     const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
@@ -29,7 +29,7 @@ static const char *skip_text(const char *p, const char *end)
         p += plain;
         if (plain < WORD && !char_is(*p, CHAR_TEXT))
             return p;
-        p += plain < WORD; /* a tab */
+        p += plain < WORD; /* it may be a tab */
     }
     while (p < end && char_is(*p, CHAR_TEXT))
         p++;

@@ -27,8 +27,8 @@ static int on_field(llhttp_t *llhttp)
     return 0;
 }
 
-/* Nothing behind the head is its business: chunks, Connection: close followed by more,
- * and upgrades are ours to judge. */
+/* It judges the head only: chunks, bytes after a Connection: close, and upgrades are
+ * judged by our own code. */
 static int on_head_complete(llhttp_t *llhttp)
 {
     (void)llhttp;
@@ -60,7 +60,7 @@ static void prepare(struct opinion *opinion, llhttp_type_t type)
     opinion->target = (struct span){NULL, 0};
 }
 
-/* All of the head but its repeated lengths, which were found equal. */
+/* Shows all of the head except repeated lengths, which are equal. */
 static llhttp_errno_t show_reply(
     struct opinion *opinion, const struct head *head, const char *text, size_t len)
 {
@@ -109,7 +109,7 @@ enum refusal second_opinion_request(const struct head *head, const char *text, s
         opinion.target.len != head->target.len ||
         !span_is(head->method, llhttp_method_name(opinion.llhttp.method)))
         return REFUSE_SECOND_OPINION;
-    /* Our own addition: an echo of Authorization serves nobody (RFC 9110, 9.3.8). */
+    /* Our own rule: nobody needs an echo of Authorization (RFC 9110, 9.3.8). */
     if (opinion.llhttp.method == HTTP_TRACE)
         return REFUSE_METHOD_UNKNOWN;
     return ACCEPTED;

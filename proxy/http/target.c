@@ -29,8 +29,8 @@ static size_t authority_length(struct span rest)
     return len;
 }
 
-/* An empty path is "/", before a query too; with OPTIONS and nothing else it is "*"
- * (RFC 9112, 3.2.4). There is room for one byte in front: the scheme's. */
+/* An empty path is "/", also before a query; with OPTIONS and nothing else it is "*" (RFC
+ * 9112, 3.2.4). The scheme leaves room for one byte in front. */
 static void keep_path(
     struct head *head, char *text, struct span *authority, struct span path)
 {

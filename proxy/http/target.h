@@ -8,8 +8,8 @@
 #include "proxy/http/head.h"
 #include "proxy/http/refusal.h"
 
-/* Makes head->target what is to be forwarded. `text` is the block it points into; `host`
- * is Host's value parsed, where there is one. */
+/* Puts head->target into the form to forward. `text` is the block it points into; `host`
+ * is Host's parsed value, if there is one. */
 enum refusal target_judge(struct head *head, char *text, const struct authority *host);
 
 #endif
