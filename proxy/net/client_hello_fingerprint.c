@@ -26,8 +26,8 @@ static uint64_t mix_numbers(uint64_t hash, struct bytes list)
     return hash;
 }
 
-/* The order of extensions does not count: browsers shuffle them. False: one is cut
- * short. */
+/* The order of extensions does not count, because browsers shuffle them. False: one is
+ * cut short. */
 static bool add_extensions(struct bytes extensions, uint64_t *hash)
 {
     struct bytes body;

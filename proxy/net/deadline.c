@@ -13,7 +13,8 @@ void deadline_init(struct deadline *d, void (*expired)(struct deadline *d))
     d->expired = expired;
 }
 
-/* Index of the first queue that is not shorter; the array is sorted by length. */
+/* Returns the index of the first queue that is not shorter; the array is sorted by
+ * length. */
 static unsigned position(const struct deadlines *all, uint64_t length)
 {
     unsigned low = 0, high = all->count;
@@ -29,7 +30,7 @@ static unsigned position(const struct deadlines *all, uint64_t length)
     return low;
 }
 
-/* Lengths come and go with reloads: when the array is full, unused ones give way. */
+/* Lengths change with reloads. When the array is full, unused ones are dropped. */
 static void drop_unused(struct deadlines *all)
 {
     unsigned kept = 0;
@@ -90,11 +91,11 @@ void deadlines_arm(
     struct list *before = &queue->armed;
 
     list_remove(&d->link);
-    /* Never due at once, or one that re-arms itself would keep deadlines_expire() busy.
-     */
+    /* It is never due at once: a deadline that re-arms itself would keep
+     * deadlines_expire() busy. */
     d->due = now + (length > 0 ? length : 1);
     if (!list_empty(&queue->armed) && newest(queue)->due > d->due) {
-        /* A queue shared by several lengths: find the place from the end. */
+        /* A queue may hold several lengths: find the place from the end. */
         while (before->prev != &queue->armed &&
             container_of(before->prev, struct deadline, link)->due > d->due)
             before = before->prev;
@@ -112,7 +113,8 @@ bool deadline_is_armed(const struct deadline *d)
     return !list_empty(&d->link);
 }
 
-/* That of all queues, or of those that have not had their share of this turn. */
+/* The earliest deadline of all queues, or of those that have not had their share of this
+ * iteration. */
 static struct deadline_queue *earliest(const struct deadlines *all, bool with_share)
 {
     struct deadline_queue *first = NULL;
@@ -144,7 +146,8 @@ uint64_t deadlines_expire(struct deadlines *all, uint64_t now)
 
     for (unsigned i = 0; i < all->count; i++)
         all->queues[i]->expired = 0;
-    /* Looked up anew each time: expired() may arm and disarm anything. */
+    /* The queue is looked up anew each time: expired() may arm and disarm any
+     * deadline. */
     while ((queue = earliest(all, true)) != NULL && oldest(queue)->due <= now) {
         struct deadline *d = oldest(queue);
 

@@ -38,7 +38,7 @@ static inline int fault_accept(int fd, struct sockaddr *peer, socklen_t *len)
     return accept4(fd, peer, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* Was what fault_recv() returned all there was? */
+/* Returns whether fault_recv() has taken all there was. */
 static inline bool fault_took_all(size_t n, size_t capacity)
 {
     return n < capacity;

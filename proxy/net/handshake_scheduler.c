@@ -5,13 +5,14 @@ enum {
     MS = 1000 * US,
     SLICE = 300 * US, /* of one class, before others are looked at */
     SHORT_SLICE = 100 * US, /* after a batch */
-    RECENTLY = 2 * MS, /* since verified clients were served */
-    STARVED = 20 * MS, /* without one step of an unverified client's */
-    HOLD = 8 * MS, /* that operations of unverified clients may be held back */
+    RECENTLY = 2 * MS, /* since verified clients were last served */
+    STARVED = 20 * MS, /* without one step of an unverified client's handshake */
+    HOLD = 8 * MS, /* operations of unverified clients may be held back this long */
     MANY_PENDING = 64, /* handshakes that await their peers */
     BATCH_FULL = 8, /* operations */
-    GATHER_ITERATIONS = 2, /* in a row in which a batch may wait for more */
-    GATHER_ITERATIONS_HELLOS = 8, /* the same while ClientHellos wait that bring more */
+    GATHER_ITERATIONS = 2, /* iterations in a row in which a batch may wait for more */
+    GATHER_ITERATIONS_HELLOS = 8, /* the same while ClientHellos wait that will bring
+                                   * more */
     LOWEST_PRIORITY_EVERY = 8, /* one ClientHello in so many is of the last class */
 };
 
@@ -20,7 +21,7 @@ static uint64_t now_of(const struct handshake_scheduler *hs)
     return hs->environment->now();
 }
 
-/* ---- what a handshake waits for ---- */
+/* ---- states of a handshake ---- */
 
 static struct scheduled_handshake *of_link(const struct list *link)
 {
@@ -123,7 +124,7 @@ void handshake_completed(struct handshake_scheduler *hs, struct scheduled_handsh
 void handshake_over(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
     leave(hs, h);
-    if (h->answered && !h->completed) /* else it was not its turn */
+    if (h->answered && !h->completed) /* else it did not get the CPU */
         fingerprints_count(&hs->fingerprints, h->fingerprint, false);
     h->completed = true;
 }
@@ -165,8 +166,8 @@ void handshake_scheduler_served(struct handshake_scheduler *hs)
     hs->serving = true;
 }
 
-/* What was spent on unverified clients is for the others to spend now. A small charge
- * does not settle a great one. */
+/* Time spent on unverified clients must be spent on verified ones next. A small charge
+ * does not shorten a larger one. */
 void cpu_budget_charge(struct handshake_scheduler *hs, uint64_t began)
 {
     uint64_t now = now_of(hs), until = now + (now - began);
@@ -180,7 +181,7 @@ bool cpu_budget_exhausted(const struct handshake_scheduler *hs)
     return now_of(hs) < hs->budget_exhausted_until && recently_served(hs);
 }
 
-/* With the starvation guard: accepting alone may use up all of their time. */
+/* Includes the starvation guard, because accepting alone may use up all of their time. */
 static bool unverified_may_proceed(const struct handshake_scheduler *hs)
 {
     return !cpu_budget_exhausted(hs) || now_of(hs) - hs->unverified_ran_at >= STARVED;
@@ -206,8 +207,8 @@ static bool batch_is_full(const struct handshake_scheduler *hs, bool urgent_only
     return hs->environment->fullest_batch(urgent_only) >= BATCH_FULL;
 }
 
-/* An answered handshake has cost what it costs: it does not wait behind new ones. Nor
- * does a ClientHello wait for keys behind those that came earlier and matter less. */
+/* An answered handshake has already cost us its key operations, so it goes before new
+ * ones. A ClientHello does not wait for keys behind earlier ones of lower priority. */
 static struct scheduled_handshake *next_verified(struct handshake_scheduler *hs)
 {
     struct scheduled_handshake *h = take(hs, &hs->answered);
@@ -263,9 +264,9 @@ static void run_unverified(struct handshake_scheduler *hs, uint64_t slice)
 
 /* ---- batches ---- */
 
-/* A batch costs the same with one operation as with eight, and while events come in, more
- * of them may be on their way: another look at the sockets, without waiting, costs next
- * to nothing. An iteration without events runs what there is. */
+/* A batch costs the same with one operation as with eight. While events come in, more
+ * operations may be on their way, and another look at the sockets without waiting costs
+ * almost nothing. An iteration without events runs the operations there are. */
 static bool gather(struct handshake_scheduler *hs, bool quiet)
 {
     const struct handshake_environment *environment = hs->environment;
@@ -282,8 +283,9 @@ static bool gather(struct handshake_scheduler *hs, bool quiet)
     return true;
 }
 
-/* Where many handshakes await their peers, most of what unverified clients ask for is in
- * vain: it is done as cheaply as can be, while verified clients are there to feel it. */
+/* Where many handshakes await their peers, most work for unverified clients is in vain.
+ * It is done as cheaply as possible while there are verified clients that it would
+ * delay. */
 static bool hold(struct handshake_scheduler *hs)
 {
     if (hs->environment->operations(false) == 0 || batch_is_full(hs, false) ||
@@ -311,7 +313,7 @@ static void sort_by_keys(struct handshake_scheduler *hs)
     }
 }
 
-/* Whether any ran. */
+/* Returns whether any ran. */
 static bool run_batches(struct handshake_scheduler *hs, bool quiet)
 {
     bool urgent = hs->environment->operations(true) > 0, held = hold(hs);
@@ -354,7 +356,7 @@ uint64_t handshake_scheduler_wait(const struct handshake_scheduler *hs)
     return hs->hold_until > now_of(hs) ? (hs->hold_until - now_of(hs)) / MS + 1 : 0;
 }
 
-/* ---- what may be shed ---- */
+/* ---- candidates for shedding ---- */
 
 struct scheduled_handshake *handshake_next_awaiting_peer(
     const struct handshake_scheduler *hs, const struct scheduled_handshake *h)

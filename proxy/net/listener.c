@@ -18,7 +18,7 @@ static void watch(struct listener *l)
         back_off(l);
 }
 
-/* Trouble of one connection that never came to be, not of the listener: accept(2). */
+/* An error of one connection that was never made, not of the listener: accept(2). */
 static bool concerns_one_connection(int error)
 {
     switch (error) {
@@ -39,7 +39,7 @@ static bool concerns_one_connection(int error)
     }
 }
 
-/* Out of descriptors or memory: the backlog waits, nobody is turned away. */
+/* Without descriptors or memory the backlog waits, and nobody is turned away. */
 static void back_off(struct listener *l)
 {
     (void)poller_for(&l->loop->pollers, &l->poller, 0);
@@ -54,7 +54,7 @@ static void on_retry(struct deadline *retry)
         watch(l);
 }
 
-/* False when there is nothing more to take for now. */
+/* False when there is nothing more to accept for now. */
 static bool accept_one(struct listener *l)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
@@ -62,7 +62,8 @@ static bool accept_one(struct listener *l)
     int fd = fault_accept(l->fd, (struct sockaddr *)&peer, &len);
 
     if (fd >= 0) {
-        /* What was in the backlog before the listener got the option has not got it. */
+        /* A connection that was in the backlog before the listener got the option does
+         * not have it. */
         if (!l->inherited && peer.ss_family != AF_UNIX)
             socket_set_options(fd);
         l->events->accepted(l, fd, &peer);
@@ -85,7 +86,7 @@ static void on_acceptable(struct poller *w, uint32_t events)
 {
     struct listener *l = container_of(w, struct listener, poller);
 
-    (void)events; /* of an error on the socket accept4() will tell */
+    (void)events; /* accept4() will report an error of the socket */
     l->loop->events_seen = true;
     uint64_t began = uv_hrtime();
     for (int i = 0; i < LISTENER_BATCH && !l->paused && !l->closing; i++)

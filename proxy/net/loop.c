@@ -8,9 +8,9 @@
 #include "proxy/crypto/engine.h"
 #include "proxy/net/stream_iteration.h"
 
-/* Runs just before the loop waits for events: whatever the last events made us write to
- * one peer leaves in one system call. A uv_check_t would run too early: callbacks that
- * libuv runs between it and the wait would leave bytes behind until some other event. */
+/* Runs just before the loop waits for events: the bytes that the last events wrote to one
+ * peer leave in one system call. A uv_check_t would run too early: bytes of callbacks
+ * that libuv runs between it and the wait would be left until some other event. */
 static void on_before_wait(uv_prepare_t *prepare)
 {
     struct loop *loop = container_of(prepare, struct loop, before_wait);
@@ -19,7 +19,7 @@ static void on_before_wait(uv_prepare_t *prepare)
     loop->events_seen = false;
     bool more = streams_iterate(loop, quiet);
     engine_flush();
-    /* Keys are made ahead of need only when a whole turn brought nothing else to do. */
+    /* Keys are made in advance only in an iteration that had nothing else to do. */
     if (!more && loop->keys_used) {
         if (quiet)
             loop->keys_used = engine_refill();
@@ -33,7 +33,7 @@ static void on_before_wait(uv_prepare_t *prepare)
 
 static void on_handshakes_due(struct deadline *due)
 {
-    (void)due; /* the iteration is what was asked for */
+    (void)due; /* it only has to start an iteration */
 }
 
 void loop_init(struct loop *loop)

@@ -1,11 +1,11 @@
 /*
  * loop.h - the event loop of one process, with what all its streams share.
  *
- * Each iteration: events are handled (reads, decryption, parsing, writes that only
- * append); then, just before waiting, in this order: every stream with unsent bytes sends
- * them in one system call; handshakes go on, for a bounded time (handshake_scheduler.h);
- * what those wrote is sent. Work that remains makes the next wait a zero wait: whatever
- * has come meanwhile is seen to first.
+ * An iteration first handles events: reads, decryption, parsing, writes that only append.
+ * Then, just before waiting, in this order: every stream with unsent bytes sends them in
+ * one system call; handshakes continue, for a bounded time (handshake_scheduler.h); their
+ * bytes are sent. Work that remains makes the next wait a zero wait, so that new events
+ * are handled first.
  */
 #ifndef WLBPROXY_NET_LOOP_H
 #define WLBPROXY_NET_LOOP_H
@@ -22,7 +22,7 @@
 #include "proxy/net/poller.h"
 
 enum {
-    /* Half of it makes 1 MB cost a fifth more CPU, twice as much saves nothing. */
+    /* Half of it makes 1 MB cost a fifth more CPU; twice as much saves nothing. */
     LOOP_READ_SIZE = 128 * 1024,
 };
 
@@ -37,9 +37,11 @@ struct loop {
     struct list unflushed; /* struct stream.unflushed */
     struct list to_tell; /* struct stream.told_later */
     struct handshake_scheduler handshakes;
-    struct deadline handshakes_due; /* their next iteration, where one is to come */
-    bool keys_used, events_seen; /* this turn */
-    char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: used up in one go */
+    struct deadline handshakes_due; /* the deadline of their next iteration, if there is
+                                     * one */
+    bool keys_used, events_seen; /* in this iteration */
+    char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: consumed before the next
+                        * read */
     char *plain_buffer; /* LOOP_READ_SIZE, decrypted */
 };
 
@@ -48,12 +50,12 @@ void loop_destroy(struct loop *loop); /* after the last handle has closed */
 void loop_run(struct loop *loop); /* until loop_stop() or nothing is left */
 void loop_stop(struct loop *loop);
 
-/* Monotonic ms, read once a turn. */
+/* Monotonic ms, read once an iteration. */
 uint64_t loop_now(const struct loop *loop);
 
 void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms);
 
-/* The next wait is none: something was left to do before it. */
+/* The next wait is a zero wait, because work is left. */
 void loop_again(struct loop *loop);
 
 #endif

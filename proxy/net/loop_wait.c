@@ -1,10 +1,11 @@
-/* How long the loop waits: until the next deadline, or not at all while work is left. */
+/* Sets how long the loop waits: until the next deadline, or not at all while work is
+ * left. */
 #include "proxy/base/list.h"
 #include "proxy/net/loop.h"
 
 static void on_again(uv_idle_t *idle)
 {
-    (void)idle; /* its being active is what counts */
+    (void)idle; /* it only has to be active */
 }
 
 void loop_again(struct loop *loop)
@@ -25,7 +26,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct loop *loop = container_of(timer, struct loop, timer);
 
-    loop->timer_due = 0; /* what is armed meanwhile needs no timer yet */
+    loop->timer_due = 0; /* deadlines armed meanwhile need no timer yet */
     uint64_t wait = deadlines_expire(&loop->deadlines, uv_now(&loop->uv));
     loop->timer_due = UINT64_MAX;
     if (wait != UINT64_MAX)
@@ -35,8 +36,8 @@ static void on_timer(uv_timer_t *timer)
 void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms)
 {
     deadlines_arm(&loop->deadlines, d, length_ms, uv_now(&loop->uv));
-    /* Most deadlines are moved on before they are due: the timer is left alone then,
-     * fires once too early, and is set anew. */
+    /* Most deadlines are re-armed before they are due. The timer is then left alone,
+     * fires too early once, and is set anew. */
     if (d->due < loop->timer_due)
         start_timer(loop, d->due - uv_now(&loop->uv));
 }

@@ -13,7 +13,7 @@ static void on_events(uv_poll_t *poll, int status, int events)
     int count = epoll_wait(all->epoll, happened, POLL_BATCH, 0);
 
     (void)status, (void)events;
-    /* All are noted before the first is told: who is told may ask about another. Their
+    /* All are noted before the first callback, which may ask about another one. Their
      * memory stays: closed() comes later. */
     for (int i = 0; i < count; i++)
         ((struct poller *)happened[i].data.ptr)->pending = happened[i].events;
@@ -53,7 +53,7 @@ void poller_open(struct pollers *all, struct poller *w, int fd)
     w->fd = fd;
     w->wanted = w->pending = 0;
     list_init(&w->closing);
-    /* The loop goes on while there is anything to watch. */
+    /* The loop runs on while there is anything to watch. */
     if (all->open++ == 0)
         uv_ref((uv_handle_t *)&all->poll);
 }
@@ -81,7 +81,7 @@ int poller_release(struct pollers *all, struct poller *w)
 {
     int fd = w->fd;
 
-    /* Said although close() does it, too: not while another process has the socket. */
+    /* close() removes it only if no other process has the socket. */
     (void)poller_for(all, w, 0);
     w->fd = -1;
     w->pending = 0;

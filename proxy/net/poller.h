@@ -2,8 +2,9 @@
  * poller.h - one epoll set for all sockets of a loop, which libuv watches as one.
  *
  * A uv_poll_t for each socket costs six system calls per connection, this costs two.
- * Level-triggered: what a callback leaves unread, or a read that fails for a moment, is
- * told again. One turn of the loop takes at most POLL_BATCH events.
+ * Level-triggered: bytes that a callback leaves unread are reported again, and so is a
+ * socket whose read failed for a moment. One iteration of the loop takes at most
+ * POLL_BATCH events.
  */
 #ifndef WLBPROXY_NET_POLLER_H
 #define WLBPROXY_NET_POLLER_H
@@ -19,17 +20,19 @@ enum {
     POLL_BATCH = 256,
     POLL_READ = EPOLLIN | EPOLLRDHUP | EPOLLPRI,
     POLL_WRITE = EPOLLOUT,
-    POLL_ERROR = EPOLLONESHOT, /* nothing else; and once, or it would come for ever */
+    POLL_ERROR = EPOLLONESHOT, /* errors only, and once: otherwise they would be reported
+                                * for ever */
 };
 
 /* Embedded in its owner. */
 struct poller {
-    /* EPOLLIN, EPOLLERR, ...; also some that were asked for a moment ago. */
+    /* EPOLLIN, EPOLLERR, ...; also some that were asked for before the last
+     * poller_for(). */
     void (*happened)(struct poller *w, uint32_t events);
     void (*closed)(struct poller *w);
     struct list closing;
     uint32_t wanted;
-    uint32_t pending; /* came with this turn's events and will be told in it */
+    uint32_t pending; /* events of this iteration that are still to be reported */
     int fd; /* -1: none */
 };
 
@@ -42,22 +45,23 @@ struct pollers {
 };
 
 void pollers_init(struct pollers *all, uv_loop_t *uv);
-void pollers_close(struct pollers *all); /* its handle; the rest is pollers_destroy()'s */
+void pollers_close(struct pollers *all); /* closes its handle; pollers_destroy() does the
+                                          * rest */
 void pollers_destroy(struct pollers *all);
 
-/* Tells those that have closed. Not from inside happened(). */
+/* Calls closed() of the pollers that have closed. Not from inside happened(). */
 void pollers_tell_closed(struct pollers *all);
 
 /* Takes over fd, or none (-1). */
 void poller_open(struct pollers *all, struct poller *w, int fd);
 
-/* 0: nothing at all. An errno if the kernel cannot. */
+/* 0: no events at all. Returns an errno if the kernel fails. */
 int poller_for(struct pollers *all, struct poller *w, uint32_t events);
 
-/* As poller_close(), but fd stays open and is the caller's. */
+/* Like poller_close(), but fd stays open and belongs to the caller. */
 int poller_release(struct pollers *all, struct poller *w);
 
-/* Closes fd. Nothing is called any more but closed(), by pollers_tell_closed(). */
+/* Closes fd. After that only closed() is called, by pollers_tell_closed(). */
 void poller_close(struct pollers *all, struct poller *w);
 
 #endif

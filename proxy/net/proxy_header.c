@@ -104,7 +104,7 @@ static char *next_word(char **rest)
     return word;
 }
 
-/* 0 to 65535 in as few digits as it takes; -1 for anything else. */
+/* 0 to 65535 without leading zeroes; -1 for anything else. */
 static int port_of(const char *word)
 {
     size_t len = word != NULL ? strspn(word, "0123456789") : 0;
@@ -180,7 +180,7 @@ static enum proxy_header_status read_version_1(
 /* --- version 2 -------------------------------------------------------------------------
  */
 
-/* The checksum is over the whole header with its own value as zero. */
+/* The checksum covers the whole header, with its own value as zero. */
 static bool checksum_is_right(const unsigned char *header, size_t len, size_t value_at)
 {
     unsigned char copy[PROXY_HEADER_MAX];
@@ -207,7 +207,7 @@ static enum proxy_header_status read_tlvs(
     return PROXY_HEADER_WHOLE;
 }
 
-/* Octets that the addresses of a family take; of what is not defined none. */
+/* Octets that the addresses of a family take; 0 for an undefined one. */
 static size_t addresses_len(unsigned family)
 {
     static const size_t lens[] = {0, ADDRESSES_4, ADDRESSES_6, ADDRESSES_UNIX};
@@ -351,7 +351,7 @@ static size_t put_text(unsigned char *out, enum tlv type, const char *text)
 static size_t put_tls(unsigned char *out, const struct proxy_header_facts *facts)
 {
     unsigned char value[TLS_FIXED + 3 * (TLV_FIXED + TEXT_MAX)] = {TLS_USED};
-    size_t len = TLS_FIXED; /* the bits, and 0: what was verified is valid */
+    size_t len = TLS_FIXED; /* the bits, and 0: the certificate is valid */
 
     if (facts->client_certificate)
         value[0] |=

@@ -1,7 +1,7 @@
 /*
- * proxy_header.h - the header of the PROXY protocol (HAProxy's doc/proxy-protocol.txt),
- * which a load balancer sends before all else to say whom it speaks for. Read and
- * written; pure.
+ * proxy_header.h - reads and writes the header of the PROXY protocol (HAProxy's
+ * doc/proxy-protocol.txt). A load balancer sends it first, to tell the client's address.
+ * Pure.
  */
 #ifndef WLBPROXY_NET_PROXY_HEADER_H
 #define WLBPROXY_NET_PROXY_HEADER_H
@@ -14,7 +14,7 @@
 /* Octets of the longest header that is read or written, of either version. */
 enum { PROXY_HEADER_MAX = 4096 };
 
-/* Bits: which versions may come, or which one is sent. */
+/* Bits: the versions that are accepted, or the one that is sent. */
 enum proxy_version {
     PROXY_VERSION_NONE = 0,
     PROXY_VERSION_1 = 1,
@@ -23,32 +23,33 @@ enum proxy_version {
 };
 
 enum proxy_header_status {
-    PROXY_HEADER_PARTIAL, /* a header so far */
+    PROXY_HEADER_PARTIAL, /* the beginning of a header */
     PROXY_HEADER_WHOLE,
     PROXY_HEADER_INVALID,
 };
 
 struct proxy_header {
     size_t len; /* of the whole header, in octets */
-    bool
-        has_client; /* false: LOCAL, UNKNOWN, or not of TCP: the connection's own count */
+    bool has_client; /* false: LOCAL, UNKNOWN, or not TCP: the connection's own addresses
+                      * count */
     struct sockaddr_storage client;
     const char *error; /* why it is invalid; static */
 };
 
-/* Judges the header at the front of len octets. Of what follows it nothing is looked at.
- * A header is invalid as soon as no octets that could still come would mend it. */
+/* Judges the header at the front of len octets, and ignores the octets after it. A header
+ * is invalid as soon as no further octets could make it valid. */
 enum proxy_header_status proxy_header_read(
     const void *bytes, size_t len, unsigned versions, struct proxy_header *header);
 
-/* What is told to a backend. Texts are NULL where there is none; a certificate that a
+/* The facts for a backend. Texts are NULL where there is none; a certificate that the
  * client showed has been verified. */
 struct proxy_header_facts {
     const struct sockaddr_storage *client, *local;
-    const char *tls_version, *cipher; /* as OpenSSL names them */
+    const char *tls_version, *cipher; /* in OpenSSL's names */
     const char *server_name, *alpn;
     const char *client_cn;
-    bool client_certificate; /* shown in this session, or in the one that is resumed */
+    bool client_certificate; /* the client showed one in this session, or in the one that
+                              * is resumed */
     bool resumed;
 };
 

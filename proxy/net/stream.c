@@ -17,15 +17,15 @@ enum {
     AGAIN_AFTER = 20, /* ms, until a full backlog is asked again */
 };
 
-/* Of what is on the same machine the kernel has heard by the time connect() returns, and
- * tells who asks again. */
+/* On the same machine connect() has a result by the time it returns; a second call tells
+ * it. */
 static bool is_under_way(int fd, const struct sockaddr *address, socklen_t len)
 {
     return connect(fd, address, len) != 0 &&
         (errno != EINPROGRESS || connect(fd, address, len) != 0);
 }
 
-/* Only a unix socket says so: of a TCP backlog that is full, the kernel asks again. */
+/* Only a unix socket reports it: for a full TCP backlog the kernel retries. */
 static bool is_backlog_full(const struct stream *s, int error)
 {
     return error == EAGAIN && s->address->sa_family == AF_UNIX;
@@ -37,7 +37,7 @@ static bool may_come_true(const struct stream *s, int error)
         is_backlog_full(s, error);
 }
 
-/* False: it cannot come true, see s->error. */
+/* False: it cannot succeed, see s->error. */
 static bool try(struct stream *s, int fd)
 {
     bool under_way = is_under_way(fd, s->address, s->address_len);
@@ -66,7 +66,7 @@ static void connect_again(struct stream *s)
         stream_touch(s);
 }
 
-/* What is held back is sent. */
+/* Sends what is held back. */
 static void release(struct stream *s)
 {
     if (s->write == STREAM_WRITE_HELD)
@@ -193,7 +193,8 @@ bool stream_write(struct stream *s, const char *bytes, size_t len)
 void stream_pause(struct stream *s)
 {
     s->paused = true;
-    /* The socket is still watched: often we are resumed before anything comes. */
+    /* The socket is still watched, because the stream is often resumed before anything
+     * comes. */
 }
 
 void stream_resume(struct stream *s)
@@ -233,8 +234,8 @@ void stream_close(struct stream *s)
         stream_detach(s);
         return;
     }
-    /* What the peer sent and we never read would make the kernel reset the connection,
-     * and the alert might be lost with it. */
+    /* Unread bytes of the peer would make the kernel reset the connection, and the alert
+     * might be lost. */
     s->phase = STREAM_LINGERING;
     if (s->write < STREAM_WRITE_ENDING)
         s->write = STREAM_WRITE_ENDING;
@@ -278,7 +279,8 @@ bool stream_is_quiet(const struct stream *s)
         return false;
     if ((s->poller.wanted & EPOLLIN) != 0 && !s->more)
         return true;
-    /* It was not read from for a while, or not to the end: nobody told us what waits. */
+    /* The stream has not been read from for a while, or not to the end, so it is unknown
+     * what waits. */
     ssize_t n = recv(s->poller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }

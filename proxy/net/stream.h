@@ -2,12 +2,12 @@
  * stream.h - a connection that hides whether it is TCP, a unix socket or TLS.
  *
  * A write never fails, never blocks, never calls back: it appends (encrypted), and the
- * loop sends before it sleeps. Writing is allowed before the connection is open. What the
- * owner is told is in struct stream_events.
+ * loop sends before it sleeps. Writing is allowed before the connection is open. The
+ * owner gets the events of struct stream_events.
  *
- * Three enums are its state; their arrows are the only ways to go.
+ * Three enums are its state; the arrows are the only transitions.
  *
- * phase: how far the connection is. HANDSHAKE may be left out.
+ * phase: the stage of the connection. HANDSHAKE may be left out.
  *
  *     stream_connect()        stream_accept()
  *           |                       |
@@ -25,15 +25,16 @@
  *                                     v
  *       any phase, stream_close() -> CLOSED   closed() follows from the loop
  *
- * read side: how far the peer's end is. A step may be left out.
+ * read side: the stage of the peer's end. A step may be left out.
  *
  *     OPEN --> FIN_KNOWN --> FIN_REPORTED --> CLOSE_NOTIFY --> ENDED --> BROKEN
  *
  *     FIN_KNOWN: the kernel says that a FIN waits behind unread bytes. FIN_REPORTED: the
- *     owner has heard so by end_known(). CLOSE_NOTIFY and ENDED: close_notify() and fin()
- *     were told, each in its turn. BROKEN: the socket gives nothing more.
+ *     owner was told by end_known(). CLOSE_NOTIFY and ENDED: close_notify() and fin()
+ * were
+ *     called, in this order. BROKEN: the socket gives nothing more.
  *
- * write side: how far the owner's end is.
+ * write side: the stage of the owner's end.
  *
  *     OPEN <--> HELD
  *       |        |
@@ -43,11 +44,11 @@
  *                +--> CUT ------> CUT_SENT
  *
  *     HELD: a session ticket waits for the answer, to travel with it.
- *     ENDING: close_notify and FIN follow what was written.
+ *     ENDING: close_notify and FIN follow the bytes written.
  *     CUT: the FIN alone does; also after TLS failed.
  *     BROKEN, from any of these but FIN_SENT and CUT_SENT, which stay: the peer takes no
- *     more bytes, `error` says why. What it sent before may still be read, unless the
- *     read side is BROKEN as well.
+ *     more bytes, `error` says why. Bytes that it sent before may still be read, unless
+ *     the read side is BROKEN as well.
  */
 #ifndef WLBPROXY_NET_STREAM_H
 #define WLBPROXY_NET_STREAM_H
@@ -67,13 +68,13 @@
 struct loop;
 struct stream;
 struct tls;
-struct tls_context; /* an SSL_CTX: SSL headers stay out of what includes this */
+struct tls_context; /* an SSL_CTX: this header does not include OpenSSL's */
 struct tls_info;
 
 enum stream_phase {
     STREAM_CONNECTING,
-    STREAM_BACKLOG_FULL, /* a unix socket's: connect() is called again soon */
-    STREAM_HANDSHAKE, /* connected, and opened() is yet to be told; without TLS, too */
+    STREAM_BACKLOG_FULL, /* unix sockets: connect() is called again soon */
+    STREAM_HANDSHAKE, /* connected, and opened() is still to come; also without TLS */
     STREAM_OPEN,
     STREAM_FAILED,
     STREAM_LINGERING,
@@ -99,26 +100,26 @@ enum stream_write_side {
     STREAM_WRITE_BROKEN,
 };
 
-/* What the owner is told; all of it from the loop. Any of them may call any function
- * below. After stream_close() only closed() comes. */
+/* The owner's callbacks, all called from the loop. Each may call any function below.
+ * After stream_close() only closed() comes. */
 struct stream_events {
-    void (*opened)(struct stream *s); /* connected, handshake done */
-    /* May come many times for one read from the network; after stream_pause() it comes no
-     * more until stream_resume() (what was read already and not yet delivered is kept,
-     * bounded by one read, and delivered on resume). */
+    void (*opened)(struct stream *s); /* connected, and the handshake is done */
+    /* May come many times for one read from the network. After stream_pause() it comes no
+     * more until stream_resume(); bytes already read, at most those of one read, are kept
+     * and delivered on resume. */
     void (*data)(struct stream *s, const char *bytes, size_t len);
-    /* After stream_write() said false: room again. After stream_end() or stream_cut():
-     * everything, the FIN too, is with the kernel. */
+    /* After stream_write() returned false: there is room again. After stream_end() or
+     * stream_cut(): the kernel has all bytes and the FIN. */
     void (*drained)(struct stream *s);
-    /* How the peer ends, each in its turn: after the bytes that came before it. TLS: no
-     * more data; its FIN may follow. NULL where there is no TLS. */
+    /* The peer's end, each part after the bytes before it. TLS: no more data; its FIN may
+     * follow. NULL where there is no TLS. */
     void (*close_notify)(struct stream *s);
-    void (*fin)(struct stream *s); /* with TLS, without close_notify before it: a cut */
+    void (*fin)(struct stream *s); /* with TLS and no close_notify before it: a cut */
     /* The kernel has the peer's FIN or its reset (then stream_error() is not 0), while
      * bytes before it are still unread. It comes early, for an owner that gives up at
      * once; fin() or failed() follows behind those bytes. Once for each; may be NULL. */
     void (*end_known)(struct stream *s);
-    /* Broken, after the bytes that came before. An accepted stream says CLIENT_RESET,
+    /* Broken, after the bytes that came before. An accepted stream reports CLIENT_RESET,
      * CLIENT_GONE (timed out), HANDSHAKE_FAILED, TLS_ERROR, TLS_FLOOD or PLAIN_HTTP; a
      * connecting one BACKEND_REFUSED, later BACKEND_GONE. `detail` is for the log,
      * borrowed; stream_error() has the errno. The owner must stream_close() (now or
@@ -126,10 +127,10 @@ struct stream_events {
      *
      * TLS failed: the alert is on its way, a FIN behind it; stream_close() then waits up
      * to a second for the peer to have read it. PLAIN_HTTP: from here on the stream is
-     * plain, so that stream_write() and stream_end() answer in the clear; what the peer
-     * still sends is thrown away. */
+     * plain, so that stream_write() and stream_end() answer in the clear; further bytes
+     * of the peer are discarded. */
     void (*failed)(struct stream *s, enum end_reason reason, const char *detail);
-    /* Exactly once, last: memory is the owner's again. */
+    /* Exactly once, and last: the memory is the owner's again. */
     void (*closed)(struct stream *s);
 };
 
@@ -142,7 +143,7 @@ struct stream {
     enum stream_phase phase;
     enum stream_read_side read;
     enum stream_write_side write;
-    int error; /* errno of what broke the write side or both, or 0 */
+    int error; /* errno that broke the write side or both, or 0 */
     const struct sockaddr *address; /* to connect to; NULL: accepted */
     socklen_t address_len;
     struct buffer out; /* bytes for the socket */
@@ -150,81 +151,83 @@ struct stream {
     struct list unflushed; /* in loop->unflushed */
     struct list told_later; /* in loop->to_tell */
     struct scheduled_handshake handshake; /* of TLS, until it is open */
-    /* With what is held back, with a final alert, with a full backlog. */
+    /* For bytes held back, for a final alert, for a full backlog. */
     struct deadline retry_timer;
     uint64_t bytes_in, bytes_out; /* plaintext */
-    const char *problem; /* to be told from the loop */
+    const char *problem; /* to be reported from the loop */
     /* Each of these is independent of the three enums and of the others. */
     bool paused; /* the owner's wish, however far the peer's end is */
-    bool full; /* the owner has yet to hear drained(); after the FIN, too */
-    bool blocked; /* the kernel took no more bytes, until it reports room */
-    bool resting; /* an idle owner: `out` gives its memory back once it is sent */
-    bool more; /* the last read took all it could: not all there was, perhaps */
-    bool urgent; /* out-of-band data came: a short read is not all there is */
+    bool full; /* the owner waits for drained(); after the FIN, too */
+    bool blocked; /* the kernel took only a part, and has not yet reported room */
+    bool resting; /* an idle owner: `out` frees its memory once it is sent */
+    bool more; /* the last read filled its buffer: there may be more */
+    bool urgent; /* out-of-band data came: a short read does not mean that nothing is
+                  * left */
 };
 
-/* Unsent bytes at which stream_write() says false: each direction stays below 192 KiB. */
+/* At so many unsent bytes stream_write() returns false: each direction stays below 192
+ * KiB. */
 enum { STREAM_HIGH_WATER = 48 * 1024 };
 
 /* Takes over fd (non-blocking, accepted). With a context: the server side of TLS. */
 void stream_accept(struct stream *s, struct loop *loop,
     const struct stream_events *events, int fd, struct tls_context *context);
 
-/* The class of its ClientHello, see handshake_scheduler.h. For a stream that was just
- * accepted; by default 0, the first. */
+/* Sets the class of its ClientHello, see handshake_scheduler.h; call it right after
+ * stream_accept(). The default is 0, the first. */
 void stream_set_priority(struct stream *s, unsigned priority);
 
-/* An accepted client that has not said a byte yet shakes hands under another context.
- * False, and nothing changes, if it has. */
+/* An accepted client that has sent nothing yet will make its handshake under another
+ * context. False, and nothing changes, if it has sent a byte. */
 bool stream_restart_tls(struct stream *s, struct tls_context *context);
 
 /* Begins a connection; opened() or failed() follow from the loop. A unix socket with a
- * full backlog is asked again until the owner closes. `address` is borrowed until then.
- */
+ * full backlog is tried again until the owner closes. `address` is borrowed until
+ * then. */
 void stream_connect(struct stream *s, struct loop *loop,
     const struct stream_events *events, const struct sockaddr *address, socklen_t len);
 
-/* Takes all of it. False is advice: stop until drained(). No-op (true) after end or
- * close. */
+/* Takes all of it. False is advice: stop until drained(). Does nothing (true) after end
+ * or close. */
 bool stream_write(struct stream *s, const char *bytes, size_t len);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* Delivers what was written, then close_notify and FIN (FIN without TLS). Reading goes on
- * until the peer ends, too. */
+/* Delivers the bytes written, then close_notify and FIN (FIN without TLS). Reading
+ * continues until the peer ends, too. */
 void stream_end(struct stream *s);
 
-/* Delivers what was written, then FIN *without* close_notify: the peer sees a cut. */
+/* Delivers the bytes written, then FIN *without* close_notify: the peer sees a cut. */
 void stream_cut(struct stream *s);
 
-/* Now: what is unsent is lost. Idempotent. */
+/* Closes now: unsent bytes are lost. Idempotent. */
 void stream_close(struct stream *s);
 void stream_reset(struct stream *s); /* the same, and the peer sees a reset */
-/* After end_known(), which told of a FIN. True: nothing that waits before it can be a
- * close_notify. False: it may be, or there is no telling. */
+/* Call it after end_known() for a FIN. True: the unread bytes before the FIN contain no
+ * close_notify. False: they may, or it is unknown. */
 bool stream_fin_is_bare(const struct stream *s);
-/* All that was written, and the FIN behind it, is with the kernel. */
+/* Returns whether the kernel has all bytes written, and the FIN behind them. */
 bool stream_has_sent_fin(const struct stream *s);
-/* An errno; 0 if it did not break, or not in the socket. */
+/* An errno; 0 if the stream is not broken, or not by the socket. */
 int stream_error(const struct stream *s);
 
-/* Bytes written but not yet taken by the kernel; and those the peer has not yet
- * acknowledged, too, which takes a system call. */
+/* The first returns the bytes that the kernel has not taken yet. The second adds those
+ * that the peer has not acknowledged, which takes a system call. */
 size_t stream_unsent(const struct stream *s);
 size_t stream_undelivered(const struct stream *s);
 
-bool stream_is_answered(const struct stream *s); /* its ClientHello is */
+bool stream_is_answered(const struct stream *s); /* its ClientHello has been answered */
 
-/* Neither bytes nor an end have come that were not told yet, as of this turn. */
+/* In this iteration there are neither bytes nor an end that were not reported yet. */
 bool stream_is_quiet(const struct stream *s);
 
-/* For logs; NULL without TLS. Borrowed, as of now. */
+/* For logs; NULL without TLS. Borrowed, and true at this moment. */
 const struct tls_info *stream_tls_info(struct stream *s);
 
-/* The address that the peer connected to; false: it cannot be had. */
+/* The address that the peer connected to; false: it is unknown. */
 bool stream_local_address(const struct stream *s, struct sockaddr_storage *address);
 
-/* Gives back memory an idle connection does not need, now and when all is sent. */
+/* Frees memory that an idle connection does not need, now and when all is sent. */
 void stream_idle(struct stream *s);
 
 #endif

@@ -17,8 +17,8 @@ enum {
     PIECES = 64, /* of LOOP_READ_SIZE: 8 MB, more than a receive buffer has */
 };
 
-/* The end of what waits in the socket, which goes on having it. What comes before that is
- * copied over and over into the same place: no memory is needed for it. */
+/* Peeks at the last bytes waiting in the socket. The bytes before them are copied again
+ * and again into the same place, so that no memory is needed for them. */
 static bool peek_tail(
     const struct stream *s, size_t before, unsigned char *tail, size_t len)
 {
@@ -36,8 +36,8 @@ static bool peek_tail(
     return recvmsg(s->poller.fd, &all, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)total;
 }
 
-/* The end of all that was not decrypted yet: how many bytes it is, FAREWELL_MAX at most;
- * -1 when there is no telling. */
+/* Returns the number of last bytes of all that is not decrypted yet, FAREWELL_MAX at
+ * most; -1 when they are unknown. */
 static int tail_of_input(const struct stream *s, unsigned char tail[FAREWELL_MAX])
 {
     const char *kept;
@@ -55,8 +55,8 @@ static int tail_of_input(const struct stream *s, unsigned char tail[FAREWELL_MAX
     return (int)(kept_part + len);
 }
 
-/* Does what ends here look like a record that ends here, of a size an alert may have?
- * 2^-40 of other bytes do. */
+/* Returns whether the bytes end like a record of a size that an alert may have. Of random
+ * bytes 2^-40 do. */
 static bool may_be_close_notify(const unsigned char *tail, size_t len)
 {
     for (size_t size = FAREWELL_MIN; size <= len; size++) {
@@ -78,7 +78,7 @@ bool stream_fin_is_bare(const struct stream *s)
         return true;
     int len = tail_of_input(s, tail);
 
-    /* The beginning of a short one may have been used up already. */
+    /* The beginning of a short one may have been consumed already. */
     if (len < 0 || (len > 0 && len < 2 * FAREWELL_MIN))
         return false;
     return !may_be_close_notify(tail, (size_t)len);

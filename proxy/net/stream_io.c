@@ -13,7 +13,7 @@ enum {
     HELD_FOR = 20, /* ms */
 };
 
-/* ---- what it waits for ---- */
+/* ---- events it waits for ---- */
 
 static bool discards(const struct stream *s)
 {
@@ -28,17 +28,18 @@ static bool wants_read(const struct stream *s)
         return false;
     if (discards(s))
         return true;
-    /* Without TLS, opened() comes first; with it, the turn in the scheduler's queue. */
+    /* Without TLS, opened() comes first; with it, the scheduler decides. */
     if (s->phase == STREAM_HANDSHAKE)
         return s->tls != NULL && handshake_may_read(&s->handshake);
     if (s->paused || s->tls == NULL)
         return !s->paused;
-    /* What a pause left over is used up first, or it would grow with each pause. And TLS
-     * answers KeyUpdates by itself, whether the peer reads that or not. */
+    /* Bytes left over by a pause are consumed first, or they would grow with each pause.
+     * TLS answers KeyUpdates by itself, so `out` is bounded against a peer that does not
+     * read. */
     return !tls_has_input(s->tls) && buffer_len(&s->out) < CHATTER_MAX;
 }
 
-/* Of a client its end is of interest even when nothing else is. */
+/* A client's end matters even when no bytes are wanted. */
 static bool awaits_fin(const struct stream *s)
 {
     return s->events->end_known != NULL && s->phase == STREAM_OPEN && s->error == 0 &&
@@ -60,7 +61,7 @@ static uint32_t wanted_events(const struct stream *s)
     return events != 0 ? events : POLL_ERROR;
 }
 
-/* ---- how it ends ---- */
+/* ---- its end ---- */
 
 static void fail(struct stream *s, enum end_reason reason, const char *detail)
 {
@@ -146,11 +147,11 @@ static void plain_http(struct stream *s)
 {
     tls_free(s->tls);
     s->tls = NULL;
-    buffer_destroy(&s->early); /* was meant for a client of ours */
+    buffer_destroy(&s->early); /* it was meant for a valid client */
     fail(s, END_PLAIN_HTTP, "plain HTTP on the TLS port");
 }
 
-/* ---- what it receives ---- */
+/* ---- receiving ---- */
 
 static void tell_opened(struct stream *s)
 {
@@ -166,7 +167,7 @@ static void tell_opened(struct stream *s)
     s->events->opened(s);
 }
 
-/* Everything tls_read() can say but plaintext; true: read on. */
+/* Handles every result of tls_read() but plaintext; true: read on. */
 static bool tls_event(struct stream *s, int event)
 {
     switch (event) {
@@ -230,7 +231,8 @@ void stream_decrypt(struct stream *s)
         handshake_answered(&s->loop->handshakes, &s->handshake);
     if (buffer_len(&s->out) == 0)
         return;
-    /* A request came with the end of the handshake: its answer takes the ticket along. */
+    /* A request came with the end of the handshake: the ticket travels with its
+     * answer. */
     if (!was_open && s->phase == STREAM_OPEN && s->bytes_in > before)
         hold(s);
     stream_touch(s);
@@ -255,8 +257,8 @@ static void fin_received(struct stream *s)
         stream_detach(s);
         return;
     }
-    /* After a reset the kernel says so once, and then only that there is no more. But
-     * EPIPE is what it calls a reset that came behind a FIN: that came in order. */
+    /* The kernel reports a reset once, and then only the end of the data. EPIPE is its
+     * error for a reset after a FIN: the FIN came in order. */
     if (s->error == 0 || s->error == EPIPE) {
         s->read = STREAM_READ_ENDED;
         stream_touch(s);
@@ -279,7 +281,7 @@ void stream_read(struct stream *s)
         fin_received(s);
     } else if (n > 0) {
         received(s, (size_t)n);
-        /* Nothing but its FIN is left: asking for it would only cost a system call. */
+        /* Only its FIN is left: reading it would only cost a system call. */
         if (!s->more && fin_waits && wants_read(s))
             fin_received(s);
     } else if (errno != EAGAIN && errno != EINTR) {
@@ -303,7 +305,7 @@ void stream_tell(struct stream *s)
     }
 }
 
-/* ---- what it sends ---- */
+/* ---- sending ---- */
 
 static void watch(struct stream *s, uint32_t events)
 {
@@ -317,8 +319,8 @@ static void watch_for_wanted(struct stream *s)
 {
     uint32_t wanted = wanted_events(s), known = s->poller.wanted;
 
-    /* Waiting for less costs a system call: only made when something came that nobody
-     * wanted. */
+    /* Waiting for fewer events costs a system call. It is made only when an unwanted
+     * event came. */
     if (wanted == 0 || known == 0 || (wanted != POLL_ERROR && (wanted & ~known) != 0))
         watch(s, wanted);
 }
@@ -347,7 +349,7 @@ static void send_out(struct stream *s)
     if (n > 0)
         buffer_consume(&s->out, (size_t)n);
     if (n > 0 && stream_is_connecting(s))
-        tell_opened(s); /* sooner than the loop would have told us */
+        tell_opened(s); /* sooner than the loop would have */
     s->blocked = buffer_len(&s->out) > 0;
 }
 
@@ -360,7 +362,7 @@ static void send_fin(struct stream *s)
         return;
     s->write = cut ? STREAM_WRITE_CUT_SENT : STREAM_WRITE_FIN_SENT;
     shutdown(s->poller.fd, SHUT_WR);
-    s->full = true; /* so that the owner hears of it */
+    s->full = true; /* so that the owner is told */
 }
 
 size_t stream_unsent(const struct stream *s)
@@ -376,7 +378,7 @@ void stream_flush(struct stream *s)
     if (s->phase == STREAM_CLOSED)
         return;
     if (s->error != 0)
-        buffer_clear(&s->out); /* what TLS answers by itself */
+        buffer_clear(&s->out); /* bytes that TLS sends by itself */
     send_fin(s);
     watch_for_wanted(s);
     if (s->resting && buffer_len(&s->out) == 0) {
@@ -420,7 +422,8 @@ static bool has_untold_bytes(const struct stream *s)
         recv(s->poller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* What the peer sent before is still good, and will be told when there is room. */
+/* Bytes that the peer sent before are still valid, and are delivered when there is
+ * room. */
 static void error_while_not_reading(struct stream *s)
 {
     int error = take_socket_error(s);
@@ -455,14 +458,15 @@ static void on_happened(struct poller *w, uint32_t events)
     }
     if (s->blocked && (events & (POLL_WRITE | GONE)) != 0) {
         s->blocked = false;
-        unwanted &= ~(uint32_t)POLL_WRITE; /* unless it comes again: more may wait */
+        unwanted &= ~(uint32_t)POLL_WRITE; /* it may be reported again, and more may
+                                            * wait */
         stream_touch(s);
     }
     s->urgent |= (events & EPOLLPRI) != 0;
     if (s->read == STREAM_READ_OPEN && (events & (EPOLLRDHUP | EPOLLERR)) == EPOLLRDHUP)
         s->read = STREAM_READ_FIN_KNOWN;
     if (wants_read(s) && (events & (POLL_READ | GONE)) != 0) {
-        unwanted &= ~(uint32_t)POLL_READ; /* paused by it: perhaps not for long */
+        unwanted &= ~(uint32_t)POLL_READ; /* the owner paused it, perhaps not for long */
         read_or_queue(s);
     } else {
         if ((events & GONE) != 0)

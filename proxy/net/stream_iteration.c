@@ -6,7 +6,8 @@
 #include "proxy/tls/tls.h"
 
 enum {
-    FLUSH_ROUNDS = 3, /* drained() may write, which must not wait, nor go on for ever */
+    FLUSH_ROUNDS = 3, /* drained() may write more: that must not wait, nor continue for
+                       * ever */
 };
 
 /* ---- handshakes ---- */
@@ -58,7 +59,7 @@ const struct handshake_environment stream_handshake_environment = {
 
 /* ---- the iteration ---- */
 
-/* All of `from`, so that what is added meanwhile waits for the next round. */
+/* Moves all of `from`, so that streams added meanwhile wait for the next round. */
 static void move_all(struct list *from, struct list *to)
 {
     list_init(to);
@@ -91,7 +92,7 @@ static void flush_all(struct loop *loop)
 
 bool streams_iterate(struct loop *loop, bool quiet)
 {
-    /* What the events wrote does not wait for handshakes, which take milliseconds. */
+    /* Bytes written by the events do not wait for handshakes, which take milliseconds. */
     tell_all(loop);
     flush_all(loop);
     handshake_scheduler_run(&loop->handshakes, quiet);

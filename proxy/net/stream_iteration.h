@@ -1,5 +1,5 @@
 /*
- * stream_iteration.h - what one iteration of the loop does for its streams before it
+ * stream_iteration.h - the work of one iteration of the loop for its streams, before it
  * waits for events.
  */
 #ifndef WLBPROXY_NET_STREAM_ITERATION_H
@@ -10,11 +10,11 @@
 struct handshake_environment;
 struct loop;
 
-/* How a stream's handshake goes on, by the engine's key operations and uv_hrtime(). */
+/* Runs a stream's handshake, with the engine's key operations and uv_hrtime(). */
 extern const struct handshake_environment stream_handshake_environment;
 
-/* quiet: no event came since the last one. Returns whether work was left for the next;
- * what is due later is armed. */
+/* quiet: no event came since the last one. Returns whether work was left for the next
+ * iteration; a later one is armed. */
 bool streams_iterate(struct loop *loop, bool quiet);
 
 #endif

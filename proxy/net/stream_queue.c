@@ -1,5 +1,5 @@
-/* What a stream leaves for the next iteration of the loop, in the loop's lists and in the
- * queues of its handshake scheduler. */
+/* The work that a stream leaves for the next iteration of the loop: it stands in the
+ * loop's lists and in the queues of its handshake scheduler. */
 #include <sys/socket.h>
 
 #include "proxy/net/loop.h"
