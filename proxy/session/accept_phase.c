@@ -21,7 +21,7 @@ static enum tls_failure_kind cause_kind(struct client *c)
     return tls != NULL ? tls->cause_kind : TLS_FAILURE_OTHER;
 }
 
-/* Where TLS itself did not end it, its state explains nothing. */
+/* Where TLS itself did not end the handshake, its state explains nothing. */
 static enum tls_failure_kind failure_kind(struct client *c, enum end_reason reason)
 {
     switch (reason) {

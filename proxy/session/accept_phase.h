@@ -1,6 +1,6 @@
 /*
- * accept_phase.h - a client from accept to the end of its TLS handshake: counted, and
- * shed when others need the room.
+ * accept_phase.h - a client from accept to the end of its TLS handshake: it is counted,
+ * and shed when others need the room.
  */
 #ifndef WLBPROXY_SESSION_ACCEPT_PHASE_H
 #define WLBPROXY_SESSION_ACCEPT_PHASE_H
@@ -9,7 +9,7 @@
 
 struct client;
 
-/* The client may be closed afterwards: its service does not let its address in. */
+/* The client may be closed afterwards: its service may not admit its address. */
 void handshake_done(struct client *c);
 void handshake_failed(struct client *c, enum end_reason reason, const char *detail);
 

@@ -18,7 +18,8 @@ struct line {
     bool json;
 };
 
-/* How one byte stands between quotes, in text as in JSON. */
+/* Writes a byte as it stands between quotes, in text and in JSON, and returns the
+ * length. */
 static size_t escape(char piece[ESCAPE_MAX], unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
@@ -37,9 +38,9 @@ static size_t escape(char piece[ESCAPE_MAX], unsigned char byte)
     return 1;
 }
 
-/* In quotes; what is not printable ASCII, a quote or a backslash is escaped byte by byte,
- * so that it can neither end a line nor drive a terminal. Cut behind the last byte whose
- * escape fits into `max`. */
+/* Writes in quotes. A byte that is not printable ASCII, a quote or a backslash is
+ * escaped, so that the value can neither end a line nor command a terminal. Cut behind
+ * the last byte whose escape fits into `max`. */
 static void append_quoted(struct line *line, struct span text, size_t max)
 {
     char *start = buffer_reserve(line->out, max + ESCAPE_MAX + 2), *at = start;
@@ -69,7 +70,7 @@ static void append_time(struct line *line, const struct timespec *when)
         when->tv_nsec / 1000000);
 }
 
-/* The two formats differ in how a name stands before its value. */
+/* The formats differ in how a name stands before its value. */
 static void begin_value(struct line *line, const char *name)
 {
     buffer_printf(line->out, line->json ? ",\"%s\":" : " %s=", name);
@@ -107,7 +108,7 @@ static bool needs_quotes(const char *word)
     return false;
 }
 
-/* A word of ours or of the configuration. */
+/* The word is ours, or from the configuration. */
 static void append_word(struct line *line, const char *name, const char *word)
 {
     size_t len = strlen(word);

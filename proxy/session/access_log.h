@@ -1,10 +1,10 @@
 /*
  * access_log.h - one line per request, as text or JSON. docs/access-log.md describes it.
  *
- * What the proxy knows comes first, what a client chose comes last. Each value is bounded
- * by the length it has once it is escaped, so that a line is always whole: it ends within
- * ACCESS_LINE_MAX and parses, whatever a client sends. Authorization and bodies are never
- * in it.
+ * Values that the proxy knows come first, those that a client chose last. Each value is
+ * bounded by its escaped length, so that a line is always whole: it ends within
+ * ACCESS_LINE_MAX and can be parsed, whatever a client sends. Authorization and bodies
+ * are never in it.
  */
 #ifndef WLBPROXY_SESSION_ACCESS_LOG_H
 #define WLBPROXY_SESSION_ACCESS_LOG_H
@@ -17,7 +17,7 @@
 #include "proxy/base/end_reason.h"
 #include "proxy/http/head.h"
 
-/* Below LOG_LINE_MAX by what syslog wants in clients. */
+/* Below LOG_LINE_MAX by the length of syslog's prefix. */
 enum { ACCESS_LINE_MAX = 4000 };
 
 /* Bytes of each value from outside, escaped; no more of it need be kept. */
@@ -30,10 +30,10 @@ enum {
     ACCESS_CERT_MAX = 400,
 };
 
-enum { ACCESS_NO_TIME = -1 }; /* of first_byte_ms and backend_ms */
+enum { ACCESS_NO_TIME = -1 }; /* for first_byte_ms and backend_ms */
 
 struct access_entry {
-    struct timespec when; /* the request's head was complete */
+    struct timespec when; /* the time when the request's head was complete */
     uint64_t conn, in, out, ms;
     int64_t first_byte_ms, backend_ms;
     /* "" if there is none */

@@ -15,10 +15,10 @@
 #include "proxy/tls/tls.h"
 
 enum {
-    FIRST_LOOK = 1, /* ms: by then the loop has sent what was written */
+    FIRST_LOOK = 1, /* ms: by then the loop has sent the bytes */
     NEXT_LOOK = 50,
     /* A receiver may have read so much and not yet acknowledged it: two segments (RFC
-     * 1122, 4.2.3.2). One that resets then has not lost them. */
+     * 1122, 4.2.3.2). If it resets then, it has not lost them. */
     UNACKNOWLEDGED_MAX = 2 * 1460,
 };
 
@@ -28,11 +28,11 @@ struct access_record {
     struct list siblings; /* in client->access, once closed */
     struct timespec when;
     uint64_t began;
-    uint64_t end; /* the client's bytes_out when the next one began; 0: not yet */
+    uint64_t end; /* the client's bytes_out when the next record began; 0: not yet */
     struct access_outcome outcome;
-    uint64_t ms; /* from head to the last byte written */
+    uint64_t ms; /* from the head to the last byte written */
     struct request_id id;
-    char backend[ENDPOINT_TEXT_MAX]; /* its address may be replaced meanwhile */
+    char backend[ENDPOINT_TEXT_MAX]; /* a copy: its address may be replaced meanwhile */
     bool read;
     uint8_t minor;
     uint16_t method, target, host, agent; /* lengths in `text` */
@@ -87,8 +87,8 @@ static struct access_record *of_siblings(struct list *node)
     return container_of(node, struct access_record, siblings);
 }
 
-/* Whatever was written since the newest closed record belongs to it: our own replies are
- * written after it was closed. */
+/* Bytes written since the newest closed record belong to it: our own replies are written
+ * after the record was closed. */
 static void seal_newest(struct client *c)
 {
     if (list_empty(&c->access))
@@ -131,7 +131,7 @@ void access_close(struct access_record *record, const struct access_outcome *out
         loop_arm(c->clients->loop, &c->clients->access_due, FIRST_LOOK);
 }
 
-/* ---- the line ---- */
+/* ---- its line ---- */
 
 static int64_t between(uint64_t from, uint64_t to)
 {
@@ -207,9 +207,10 @@ static void finish(struct access_record *record)
     free(record);
 }
 
-/* ---- when it is known ---- */
+/* ---- when the line is written ---- */
 
-/* How much of what was written the client has not got, now that its connection ends. */
+/* Returns how many of the bytes written the client has not got, when its connection
+ * ends. */
 static uint64_t lost_at_end(const struct client *c)
 {
     int error = stream_error(&c->stream);
@@ -220,8 +221,8 @@ static uint64_t lost_at_end(const struct client *c)
     return left;
 }
 
-/* `lost` are the last bytes of the connection; `end` counts plaintext and `lost` what was
- * sent, so that a record rather loses a few bytes too many. */
+/* `lost` are the last bytes of the connection. `end` counts plaintext and `lost` bytes of
+ * TLS, so that a record may lose a few bytes too many. */
 static void take_off(struct access_record *record, uint64_t lost, enum end_reason reason)
 {
     uint64_t behind = record->client->stream.bytes_out - record->end;

@@ -37,7 +37,7 @@ static struct networks parse_networks(const struct text_list *list)
 
     for (size_t i = 0; i < list->count; i++) {
         bool good = network_parse(list->items[i], &networks.items[i], &err);
-        assert(good); /* the settings were parsed by the same */
+        assert(good); /* the settings were parsed by the same function */
     }
     return networks;
 }
@@ -137,7 +137,7 @@ static struct span path_of(struct span target)
         target.text, query == NULL ? target.len : (size_t)(query - target.text)};
 }
 
-/* "." or ".." alone between slashes, or in front of a ';', where some servers cut. */
+/* A "." or ".." between slashes, or before a ';', where some servers cut. */
 static bool is_dot_segment(const char *segment, const char *end)
 {
     size_t dots = 0;

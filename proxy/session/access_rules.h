@@ -1,7 +1,7 @@
 /*
- * access_rules.h - what a service lets in: addresses (`allow`, `deny`), and requests by
- * path and method (`paths`); and whom it believes (`trusted`). Pure, made once from the
- * settings.
+ * access_rules.h - what a service admits: addresses (`allow`, `deny`), and requests by
+ * path and method (`paths`); and which proxies it trusts (`trusted`). Pure, made once
+ * from the settings.
  */
 #ifndef WLBPROXY_SESSION_ACCESS_RULES_H
 #define WLBPROXY_SESSION_ACCESS_RULES_H
@@ -18,16 +18,16 @@ struct access_rules;
 struct access_rules *access_rules_new(const struct service_settings *settings);
 void access_rules_free(struct access_rules *rules);
 
-/* Whether two services let in the same clients and requests: by certificate, address,
- * path and failed logins. */
+/* Returns whether two services admit the same clients and requests: by certificate,
+ * address, path and failed logins. */
 bool access_rules_are_equal(
     const struct service_settings *a, const struct service_settings *b);
 
-/* `deny` wins over `allow`; with neither everybody may come. IPv4 as ::ffff:a.b.c.d.
- * A peer without an address (::) is the master, which tries what is served. */
+/* `deny` wins over `allow`; without either everybody is admitted. IPv4 as ::ffff:a.b.c.d.
+ * A peer without an address (::) is the master, which tests the service. */
 bool access_rules_admit(const struct access_rules *rules, const struct in6_addr *address);
 
-/* Is it one of the proxies in front (`trusted`)? */
+/* Returns whether it is one of the proxies in front (`trusted`). */
 bool access_rules_trust(const struct access_rules *rules, const struct in6_addr *address);
 
 enum path_verdict { PATH_PASSED, PATH_UNKNOWN, PATH_METHOD_NOT_ALLOWED };
@@ -38,7 +38,8 @@ enum path_verdict { PATH_PASSED, PATH_UNKNOWN, PATH_METHOD_NOT_ALLOWED };
 enum path_verdict access_rules_judge(
     const struct access_rules *rules, struct span method, struct span target);
 
-/* For a 405: the methods that the first matching rule allows, "Allow: GET, POST\r\n". */
+/* For a 405: the methods that the first matching rule allows, "Allow: GET, POST\r
+ * ". */
 const char *access_rules_allowed(const struct access_rules *rules, struct span target);
 
 #endif

@@ -12,22 +12,23 @@
 enum {
     SETS = 2048, /* a power of two */
     WAYS = 8,
-    MILLI = 1000, /* a full handshake, a failed login in its bucket's unit */
+    MILLI = 1000, /* one full handshake, one failed login: buckets count thousandths */
     MINUTE = 60 * 1000, /* ms */
-    HANDSHAKES_LIMITED_FROM = 16, /* handshakes in progress: more than a browser, or a
-                                   * pool's hosts behind one address, have at a time */
-    REMEMBERED = 3600 * 1000, /* ms that a finished handshake speaks for its source */
+    HANDSHAKES_LIMITED_FROM = 16, /* a source with fewer handshakes in progress is not
+                                   * limited: more than a browser, or a pool's hosts
+                                   * behind one address, have at a time */
+    REMEMBERED = 3600 * 1000, /* ms that a completed handshake verifies its source */
 };
 
 struct source {
     uint64_t key; /* 0: free; else the /64, or a tagged IPv4 address */
-    uint64_t drained; /* ms: when the bucket was last emptied a bit */
+    uint64_t drained; /* ms: when the bucket last leaked */
     uint64_t bucket; /* full handshakes, in thousandths */
     uint64_t verified_until; /* ms */
-    uint64_t logins_leaked; /* ms: when its failed logins were last made fewer */
+    uint64_t logins_leaked; /* ms: when the failed logins last leaked */
     uint64_t failed_logins; /* in thousandths */
     uint32_t connections; /* a source with connections keeps its place */
-    uint32_t handshakes; /* of them, in progress */
+    uint32_t handshakes; /* in progress, among them */
     uint32_t rate; /* the bucket's leak, per second */
 };
 
@@ -52,7 +53,7 @@ void admission_free(struct admission *admission)
 
 static uint64_t key_of_ipv4(uint32_t address)
 {
-    /* As if in fffffffe::/32: multicast, no source has it. */
+    /* As if in fffffffe::/32: multicast, which no source has. */
     return (uint64_t)0xfffffffeU << 32 | address;
 }
 
@@ -71,7 +72,7 @@ static uint64_t key_of(const struct sockaddr_storage *peer)
         return key_of_ipv4(four);
     }
     memcpy(&prefix, six->sin6_addr.s6_addr, sizeof(prefix));
-    return prefix != 0 ? be64toh(prefix) : 1; /* ::1 and its like */
+    return prefix != 0 ? be64toh(prefix) : 1; /* ::1 and the like */
 }
 
 /* splitmix64's finisher over key and secret. */
@@ -97,7 +98,8 @@ static bool is_verified(const struct source *source, uint64_t now)
     return now < source->verified_until;
 }
 
-/* Which of two without connections had better be forgotten. */
+/* Returns whether the first of two sources without connections is to be forgotten
+ * first. */
 static bool matters_less(
     const struct source *one, const struct source *other, uint64_t now)
 {
@@ -106,9 +108,8 @@ static bool matters_less(
     return verified != is_verified(other, now) ? !verified : one->bucket < other->bucket;
 }
 
-/* Prefers the source's own place, then a free one, then that of the one without
- * connections that matters least: many unverified clients does not make us forget whom we
- * know. */
+/* Prefers the source's own place, then a free one, then that of the least important
+ * source without connections: many unverified clients do not push out verified ones. */
 static struct source *place(struct admission *admission, uint64_t key, uint64_t now)
 {
     struct source *set = admission->sources[set_of(admission, key)];
@@ -194,8 +195,8 @@ enum source_priority source_priority(struct source *source, uint64_t now)
 static void count_full_handshake(struct source *source, uint64_t now)
 {
     leak(source, now);
-    /* Beyond some seconds' worth the bucket grows no more: an attacker who stops is
-     * forgotten soon. */
+    /* The bucket holds at most some seconds' worth: an attacker who stops is soon
+     * forgotten. */
     if (source->bucket < (uint64_t)source->rate * MILLI * 4)
         source->bucket += MILLI;
 }

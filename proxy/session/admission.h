@@ -1,14 +1,14 @@
 /*
- * admission.h - who may come in: a bounded table of sources (an IPv4 address, an IPv6
- * /64).
+ * admission.h - decides which clients are admitted, by a bounded table of sources (an
+ * IPv4 address, an IPv6 /64).
  *
- * Counts each source's connections, its handshakes in progress and, in a one-second leaky
- * bucket, its full handshakes; resumed ones cost next to nothing and are not counted. The
- * rate is only held against a source while CPU is short: one busy, honest source (a NAT,
- * a benchmark) on a quiet machine is never turned away, nor is anybody because others
- * stand still. Before that, who comes in great number waits behind who does not (its
- * priority). A source that finds no place in the table is not limited. Pure: no sockets,
- * the caller brings the time.
+ * It counts each source's connections, its handshakes in progress and, in a one-second
+ * leaky bucket, its full handshakes; resumed ones cost almost nothing and are not
+ * counted. The rate is held against a source only while CPU is short: a busy, honest
+ * source (a NAT, a benchmark) on a quiet machine is never turned away, nor is anybody
+ * because others are idle. Before the rate counts, a source with many handshakes waits
+ * behind those with few (its priority). A source without a place in the table is not
+ * limited. Pure: no sockets, and the caller passes the time.
  */
 #ifndef WLBPROXY_SESSION_ADMISSION_H
 #define WLBPROXY_SESSION_ADMISSION_H
@@ -27,11 +27,12 @@ struct admission_limits {
 
 enum admission_verdict { ADMIT, ADMIT_NOT_CONNECTIONS, ADMIT_NOT_RATE };
 
-/* Whose hello is answered first, whose handshake is the last to be shed. */
+/* The order in which ClientHellos are answered; handshakes are shed in the opposite
+ * order. */
 enum source_priority {
-    SOURCE_VERIFIED, /* finished its last handshake, not long ago */
+    SOURCE_VERIFIED, /* it completed its last handshake, not long ago */
     SOURCE_NEW,
-    SOURCE_CROWD, /* many in progress, or over its rate and not verified */
+    SOURCE_CROWD, /* it has many in progress, or is over its rate and not verified */
 };
 
 struct admission *admission_new(void);
@@ -39,7 +40,7 @@ void admission_free(struct admission *admission);
 
 /* ADMIT: *source (NULL if not tracked) has one connection more, until source_leave(), and
  * one handshake in progress more, until source_handshake_over(). `pressed`: CPU is short,
- * the rate counts. */
+ * so the rate counts. */
 enum admission_verdict admission_enter(struct admission *admission,
     const struct admission_limits *limits, const struct sockaddr_storage *peer,
     bool pressed, uint64_t now, struct source **source);
@@ -54,7 +55,7 @@ enum source_priority source_priority(struct source *source, uint64_t now);
 void source_login_failed(struct source *source, uint32_t limit, uint64_t now);
 bool source_logins_exhausted(struct source *source, uint32_t limit, uint64_t now);
 
-/* How a handshake that cost us something ended. */
+/* The end of a handshake that cost us something. */
 void source_handshake_completed(struct source *source, bool resumed, uint64_t now);
 void source_handshake_failed(struct source *source, uint64_t now);
 

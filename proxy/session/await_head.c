@@ -7,11 +7,11 @@
 #include "proxy/session/exchange.h"
 #include "proxy/session/pace.h"
 
-/* ms a fresh connection has to begin its first request, while the worker is drained, and
- * where there is no room for another. */
+/* ms in which a new connection has to begin its first request, while the worker is
+ * drained, and while there is no room for another. */
 enum { FIRST_REQUEST_GRACE = 1000 };
 
-/* No other reply is asked for while the last ones still have to be read. */
+/* No other request is wanted while the last replies are still to be read. */
 static bool wants_requests(const struct client *c)
 {
     return (c->state == CLIENT_AWAIT_HEAD && !c->full && c->peer != CLIENT_SENT_FIN) ||
@@ -121,8 +121,8 @@ void requests_data(struct client *c, const char *bytes, size_t len)
     update_reading(c);
 }
 
-/* How many requests were there at once is only known as they are parsed: they are counted
- * through the bytes that waited when the count began. */
+/* The number of requests that came at once is known only as they are parsed: they are
+ * counted until the bytes that waited at the beginning are consumed. */
 static void count_ahead(struct client *c)
 {
     if (c->batch == 0) {
@@ -153,7 +153,7 @@ void requests_await(struct client *c)
     client_enter(c, CLIENT_AWAIT_HEAD, requests_idle_limit(c));
 }
 
-/* The turn of what waited. */
+/* Parses bytes that waited. */
 static void resume(struct client *c)
 {
     while (buffer_len(&c->unparsed) > 0 && wants_requests(c)) {
@@ -166,7 +166,7 @@ static void resume(struct client *c)
     buffer_shrink(&c->unparsed, 0);
 }
 
-/* Nothing waits: gives back what an idle client does not need. */
+/* Nothing waits: frees the memory that an idle client does not need. */
 static void rest(struct client *c)
 {
     if (c->parser == NULL || !parser_is_idle(c->parser))
@@ -201,8 +201,8 @@ void requests_close_notify(struct client *c)
         client_end(c, requests_end_reason(c));
 }
 
-/* Without close_notify it may have died in the middle of a request. After one it takes no
- * reply that has not begun: those that have are delivered. */
+/* Without close_notify the client may have died in the middle of a request. After one, it
+ * is sent no further reply; those that have begun are delivered. */
 void requests_fin(struct client *c, bool bare)
 {
     if (bare) {
@@ -266,5 +266,5 @@ void requests_drain(struct client *c)
     if (c->requests > 0)
         client_end(c, END_DRAINED);
     else
-        client_arm(c, requests_idle_limit(c)); /* it came for one: let it */
+        client_arm(c, requests_idle_limit(c)); /* it came to send one */
 }

@@ -14,7 +14,7 @@
 
 struct awaited {
     struct clients *clients;
-    struct service *service; /* of a generation that is held */
+    struct service *service; /* of a generation of which it holds a reference */
     struct poller poller;
     struct deadline deadline;
     struct list link; /* clients->awaiting_header */
@@ -23,7 +23,7 @@ struct awaited {
         const struct sockaddr_storage *client);
     const struct sockaddr_storage *client; /* NULL: refused */
     struct sockaddr_storage from_header;
-    int fd; /* for whoever is told; -1: the poller's */
+    int fd; /* until it is passed on; -1: the poller has it */
     size_t len;
     unsigned char bytes[PROXY_HEADER_MAX];
 };
@@ -33,7 +33,7 @@ static const struct service_settings *settings_of(const struct awaited *a)
     return a->service->settings;
 }
 
-/* It waits no longer; it is counted until the poller has closed. */
+/* It no longer waits, but is counted until the poller has closed. */
 static void leave(struct awaited *a)
 {
     list_remove(&a->link);
@@ -68,7 +68,7 @@ static ssize_t take(struct awaited *a, size_t len)
     return n;
 }
 
-/* Octets behind the header are TLS: they are looked at and stay in the socket. */
+/* The octets behind the header are TLS: they are peeked at and stay in the socket. */
 static enum proxy_header_status look(struct awaited *a, struct proxy_header *header)
 {
     ssize_t n =
@@ -80,13 +80,13 @@ static enum proxy_header_status look(struct awaited *a, struct proxy_header *hea
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return PROXY_HEADER_PARTIAL;
     if (n <= 0)
-        return PROXY_HEADER_INVALID; /* without an error of the header */
+        return PROXY_HEADER_INVALID; /* the header itself has no error */
     len = a->len + (size_t)n;
     status = proxy_header_read(a->bytes, len, settings_of(a)->proxy_protocol, header);
     if (status == PROXY_HEADER_WHOLE)
         len = header->len;
     if (status != PROXY_HEADER_INVALID && take(a, len - a->len) <= 0)
-        return PROXY_HEADER_PARTIAL; /* the next event tells */
+        return PROXY_HEADER_PARTIAL; /* the next event reports it */
     return status == PROXY_HEADER_WHOLE && a->len < header->len ? PROXY_HEADER_PARTIAL
                                                                 : status;
 }
@@ -96,7 +96,7 @@ static void on_happened(struct poller *w, uint32_t events)
     struct awaited *a = container_of(w, struct awaited, poller);
     struct proxy_header header;
 
-    (void)events; /* recv() tells of an error, too */
+    (void)events; /* recv() reports an error, too */
     a->clients->loop->events_seen = true;
     switch (look(a, &header)) {
     case PROXY_HEADER_PARTIAL:

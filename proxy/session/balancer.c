@@ -9,7 +9,7 @@ struct balancer {
     enum balance balance;
     struct backend_address *backends[BALANCER_BACKENDS_MAX]; /* in the order written */
     size_t count;
-    uint32_t version; /* grows with each change of the list */
+    uint32_t version; /* changes with each change of the list */
 };
 
 /* ---- addresses ---- */
@@ -114,7 +114,7 @@ static bool add_line(struct balancer *balancer, const struct balancer *old,
         struct backend_address *known = find(old, line->connect, &list[i]);
 
         if (find(balancer, line->connect, &list[i]) != NULL)
-            continue; /* a resolver may say an address twice */
+            continue; /* a resolver may list an address twice */
         if (known != NULL)
             backend_address_ref(known);
         all = add(balancer, known != NULL ? known : address_new(line, &list[i])) && all;
@@ -149,7 +149,8 @@ bool balancer_set_addresses(struct balancer *balancer, const struct balancer_lin
     return all;
 }
 
-/* A probe or trial of the old generation tells the new one nothing: it makes its own. */
+/* A probe or trial of the old generation does not report to the new one, which makes its
+ * own. */
 static void inherit(struct backend_address *address, const struct backend_address *from)
 {
     address->health = from->health == HEALTH_UP ? HEALTH_UP : HEALTH_DOWN;
@@ -193,7 +194,7 @@ static bool is_due(
         now >= address->retry_at;
 }
 
-/* Backends of a tier are chosen while no earlier tier has one. */
+/* A tier is used while all earlier tiers are empty. */
 enum tier { TIER_SERVING, TIER_BACKUP, TIER_LAST_RESORT, TIERS };
 
 static enum tier tier_of(const struct backend_address *address, uint64_t now)
@@ -203,7 +204,7 @@ static enum tier tier_of(const struct backend_address *address, uint64_t now)
     return address->backup ? TIER_BACKUP : TIER_SERVING;
 }
 
-/* The backends one of which is chosen, by their place in the list. */
+/* The backends to choose from, by their place in the list. */
 struct candidates {
     size_t index[BALANCER_BACKENDS_MAX];
     size_t count;
@@ -220,8 +221,8 @@ static void gather(const struct balancer *balancer, const struct balancer_tried 
     }
 }
 
-/* Smooth weighted round robin: each backend gains its weight, that with the most is
- * chosen and loses what all have gained. */
+/* Smooth weighted round robin: each backend gains its weight, the one with the most is
+ * chosen and loses the sum of all weights. */
 static size_t choose_by_round_robin(
     const struct balancer *balancer, const struct candidates *candidates)
 {
@@ -240,7 +241,7 @@ static size_t choose_by_round_robin(
     return chosen;
 }
 
-/* Connections for each unit of weight. */
+/* Compares connections per unit of weight. */
 static int compare_load(const struct backend_address *a, const struct backend_address *b)
 {
     uint64_t load_a = (uint64_t)a->active * b->weight;
@@ -277,7 +278,7 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* A backend draws as many lots as its weight says; the best one counts. */
+/* A backend draws as many lots as its weight; the best one counts. */
 static uint64_t best_lot(const struct backend_address *address, uint64_t source)
 {
     uint64_t best = 0;
@@ -290,7 +291,7 @@ static uint64_t best_lot(const struct backend_address *address, uint64_t source)
     return best;
 }
 
-/* Rendezvous hashing: when a backend goes, only its own clients change theirs. */
+/* Rendezvous hashing: when a backend goes, only its own clients move. */
 static size_t choose_by_source(
     const struct balancer *balancer, const struct candidates *candidates, uint64_t source)
 {
@@ -391,7 +392,7 @@ struct backend_address *balancer_next_probe(struct balancer *balancer, uint64_t 
     return NULL;
 }
 
-/* ---- what connections showed ---- */
+/* ---- results of connections ---- */
 
 static bool mark_up(struct backend_address *address)
 {
@@ -412,7 +413,7 @@ bool balancer_failed(struct backend_address *address, enum backend_fault fault,
     return changed;
 }
 
-/* Of a backend that closes without a reply, a connection proves nothing. */
+/* For a backend that closed without a reply, a connection proves nothing. */
 bool balancer_connected(struct backend_address *address)
 {
     return address->fault == FAULT_NOT_CONNECTED && mark_up(address);

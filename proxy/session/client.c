@@ -7,7 +7,7 @@
 #include "proxy/base/log.h"
 #include "proxy/session/admission.h"
 
-/* Below it reading goes on, if only to notice a client that goes away. */
+/* Below it reading continues, if only to notice a client that goes away. */
 enum { UNPARSED_MAX = 32 * 1024 };
 
 /* ---- states and deadlines ---- */
@@ -86,7 +86,7 @@ bool client_is_far_ahead(const struct client *c)
     return buffer_len(&c->unparsed) >= UNPARSED_MAX;
 }
 
-/* ---- its name ---- */
+/* ---- its address ---- */
 
 static void print_address(const struct in6_addr *address, char *text)
 {
@@ -96,7 +96,8 @@ static void print_address(const struct in6_addr *address, char *text)
         INET6_ADDRSTRLEN);
 }
 
-/* Each request names its client, and mostly all come from one: the last is remembered. */
+/* Each request asks for it, and mostly all come from one client: the last text is
+ * remembered. */
 const char *client_ip(const struct client *c)
 {
     static struct in6_addr last;

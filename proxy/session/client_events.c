@@ -14,7 +14,7 @@
 #include "proxy/session/exchange.h"
 #include "proxy/session/tunnel.h"
 
-/* What is done in one state about what the stream and the deadline tell. */
+/* The functions of one state for the events of the stream and the deadline. */
 struct reactions {
     void (*data)(struct client *c, const char *bytes, size_t len);
     void (*drained)(struct client *c);
@@ -34,7 +34,7 @@ static const struct service_settings *settings_of(const struct client *c)
     return c->service->settings;
 }
 
-/* ---- what the stream tells ---- */
+/* ---- events of the stream ---- */
 
 static struct client *client_of(struct stream *s)
 {
@@ -163,7 +163,7 @@ static void handshake_expired(struct client *c)
 
 /* ---- AWAIT_HEAD ---- */
 
-/* Replies that it still has to read are on their way. */
+/* Replies are on their way that it still has to read. */
 static void await_head_end_known(struct client *c)
 {
     if (stream_error(&c->stream) != 0)
@@ -203,9 +203,9 @@ static void exchange_failed(struct client *c, enum end_reason reason, const char
     exchange_client_gone(c->exchange, reason);
 }
 
-/* A client that sends a FIN before its reply has begun will not read it, however politely
- * it said so: it is not worth the backend's time. In the middle of a reply it may have
- * shut down its own half alone. */
+/* A client that sends a FIN before its reply has begun will not read it, even after a
+ * close_notify: the backend's work would be in vain. In the middle of a reply it may have
+ * shut down only its own half. */
 static void exchange_fin(struct client *c, bool bare)
 {
     if (bare)
@@ -299,7 +299,7 @@ static const struct reactions *reactions_of(const struct client *c)
             tunnel_end_known, tunnel_failed, tunnel_deadline},
         [CLIENT_LINGER] = {linger_data, ending_drained, ending_drained, linger_fin,
             ignore, linger_failed, ending_expired},
-        [CLIENT_CLOSED] = {.data = NULL}, /* nothing is told of it but closed() */
+        [CLIENT_CLOSED] = {.data = NULL}, /* only closed() comes */
     };
 
     return &reactions[c->state];

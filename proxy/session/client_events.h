@@ -1,6 +1,5 @@
 /*
- * client_events.h - a client's life as a table: what is done in each state about what the
- * stream and the deadline tell.
+ * client_events.h - a client's life as a table of functions by state and event.
  *
  * States: HANDSHAKE, AWAIT_HEAD, EXCHANGE, LINGER (http); HANDSHAKE, TUNNEL, LINGER
  * (tcp). The functions are those of accept_phase.h, await_head.h, exchange.h, tunnel.h
@@ -16,8 +15,8 @@ struct clients;
 struct service;
 struct source;
 
-/* Takes over fd, and the source's connection. The client frees itself once it is closed.
- */
+/* Takes over fd, and the source's connection. The client frees itself once it is
+ * closed. */
 void client_begin(struct clients *clients, struct service *service, int fd,
     const struct sockaddr_storage *peer, struct source *source);
 

@@ -10,7 +10,8 @@
 
 enum { QUOTED_MAX = 320 };
 
-/* One more line for this reason, unless too many came lately. */
+/* Returns whether one more line may be written for this reason, or too many came
+ * lately. */
 static bool may_log(struct clients *clients, enum end_reason reason)
 {
     if (log_rate_limit_allow(&clients->log_limit, reason, loop_now(clients->loop)))

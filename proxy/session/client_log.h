@@ -14,18 +14,19 @@ struct clients;
 struct deadline;
 struct service;
 
-/* Where a handshake failed, with what the client offered and why it may have failed. */
+/* Logs where a handshake failed, with what the client offered and why it may have
+ * failed. */
 void client_log_handshake(struct client *c);
 
 void client_log_end(struct client *c);
 
-/* `backend` may be NULL: none of several could be had. `answered`: what the client saw.
- */
+/* `backend` may be NULL: none of several could be reached. `answered`: the client's
+ * reply. */
 void client_log_backend_failure(struct client *c, const char *backend,
     enum end_reason reason, const char *answered, const char *detail);
 
-/* The backend sent bytes behind the end of its last reply: they are discarded, and so is
- * the connection. */
+/* The backend sent bytes behind the end of its last reply: they are discarded, and the
+ * connection is not used again. */
 void client_log_surplus(struct clients *clients, const struct service *service,
     const char *backend, size_t bytes);
 
@@ -33,8 +34,8 @@ void client_log_surplus(struct clients *clients, const struct service *service,
 void client_log_refusal(struct clients *clients, enum end_reason reason,
     const struct sockaddr_storage *peer, const char *detail);
 
-/* Tells what was held back since the last time: when the clients' deadline
- * `suppressed_due` is over, and at the end. */
+/* Writes the summary of suppressed lines: when the clients' deadline `suppressed_due` is
+ * over, and at the end. */
 void client_log_on_suppressed_due(struct deadline *due);
 void client_log_suppressed(struct clients *clients);
 

@@ -25,10 +25,12 @@
 
 enum {
     ROOM_TICK = 50, /* ms between looks at handshakes that can be shed */
-    FULL_AGAIN = 60 * 1000, /* ms between two lines that say so */
-    IDLE_LOOKS = 8, /* at the longest idle, for one that may make room */
-    LEAVING_MAX = 32, /* beyond max_connections, for a moment: descriptors are reserved */
-    MANY_CLIENTS = 256, /* whose memory is worth giving back */
+    FULL_AGAIN = 60 * 1000, /* ms between two log lines about it */
+    IDLE_LOOKS = 8, /* idle clients examined, the longest idle first, for one that may
+                     * make room */
+    LEAVING_MAX = 32, /* beyond max_connections, for a moment: descriptors are reserved
+                       * for them */
+    MANY_CLIENTS = 256, /* so many that their memory is worth giving back */
 };
 
 /* ---- room ---- */
@@ -71,7 +73,7 @@ void clients_on_room(struct clients *clients, void (*room)(void *owner), void *o
     clients->room_owner = owner;
 }
 
-/* At the limit clients come and go: once for all of that is enough. */
+/* At the limit clients come and go: one line covers all of that. */
 static void log_max_connections_reached(struct clients *clients)
 {
     uint64_t now = loop_now(clients->loop);
@@ -132,7 +134,7 @@ static void tell_if_empty(struct clients *clients)
     empty(clients->empty_owner);
 }
 
-/* What a flood made the allocator take, it would keep. */
+/* The allocator would keep the memory that a flood needed. */
 static void give_back_memory(struct clients *clients)
 {
     uint32_t count = clients_count(clients);
@@ -216,7 +218,7 @@ uint32_t clients_count(const struct clients *clients)
 
 /* ---- admission ---- */
 
-/* By default half of all: whoever has one address does not have the whole worker. */
+/* By default half of all, so that one address cannot take the whole worker. */
 static uint32_t connections_per_source(const struct settings *settings)
 {
     return settings->max_connections_per_source == CONNECTIONS_PER_SOURCE_AUTO
@@ -258,7 +260,7 @@ static void deny(struct clients *clients, const struct in6_addr *address,
         client_log_refusal(clients, END_DENIED, peer, NULL);
 }
 
-/* Where clients choose a service by name, it is asked once that is known: see
+/* Where a name chooses the service, the rules are applied once it is known: see
  * accept_phase.c. */
 static bool is_denied(struct clients *clients, const struct service *service,
     const struct sockaddr_storage *peer)
@@ -333,7 +335,7 @@ void clients_accept(struct clients *clients, struct service *service, int fd,
 
 /* ---- the end ---- */
 
-/* Ending a client does not free it, nor unlink it: that follows from the loop. */
+/* Ending a client neither frees nor unlinks it: that follows from the loop. */
 static void for_each_client(struct clients *clients, void (*what)(struct client *c))
 {
     struct list *node = clients->clients.next;

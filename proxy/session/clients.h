@@ -1,8 +1,8 @@
 /*
  * clients.h - all client connections of one worker: accepted, counted, drained.
  *
- * The folder's face: the worker sees no other part of a client. Below it, each file calls
- * those under it and none above:
+ * This is the interface of the folder: the worker sees no other part of a client. Each
+ * file calls those below it and none above:
  *
  *     clients                                    accept, room, drain
  *     client_events                              state x event -> function
@@ -10,7 +10,7 @@
  *                     exchange
  *                     exchange_up, exchange_down
  *                     tunnel
- *     ending                                     how each of them ends
+ *     ending                                     the end of each of them
  *     backend, access_record, client_log
  *     client                                     struct client, its state
  */
@@ -31,45 +31,46 @@ struct generation;
 
 /* Made once per worker. */
 struct clients *clients_new(struct loop *loop);
-/* After clients_drain()'s empty(), or when the loop has nothing left. */
+/* Call it after clients_drain()'s empty(), or when the loop has nothing left. */
 void clients_free(struct clients *clients);
 
 struct counters *clients_counters(struct clients *clients);
 const struct service_counts_list *clients_services(const struct clients *clients);
-uint32_t clients_backends(const struct clients *clients); /* connections to them */
+uint32_t clients_backends(const struct clients *clients); /* connections to backends */
 
-/* Takes over fd (accepted, non-blocking) for a service of the current generation, takes a
- * reference on it. `peer` is copied. May refuse by admission limits: then fd is closed.
- */
+/* Takes over fd (accepted, non-blocking) for a service of the current generation, and
+ * takes a reference on it. `peer` is copied. Admission limits may refuse it: then fd is
+ * closed. */
 void clients_accept(struct clients *clients, struct service *service, int fd,
     const struct sockaddr_storage *peer);
 
 uint32_t clients_count(const struct clients *clients);
 
-/* False while max_connections are open: the worker pauses its listeners; whoever was told
- * so is called (`room`) when there is room again. */
+/* False while max_connections are open: the worker pauses its listeners. After a false
+ * result `room` is called when there is room again. */
 bool clients_have_room(struct clients *clients);
 void clients_on_room(struct clients *clients, void (*room)(void *owner), void *owner);
 
 /* No more requests on any connection: idle ones end now, busy ones after their reply.
- * `empty` is called once, when the last client and the last backend connection are gone;
+ * `empty` is called once, when the last client and the last backend connection have gone;
  * at once, from inside, if there is none. */
 void clients_drain(struct clients *clients, void (*empty)(void *owner), void *owner);
 
 /* Ends everything now; the closed events follow from the loop. */
 void clients_close_all(struct clients *clients);
 
-/* Clients of `from` that have not said a byte yet shake hands under the service of the
- * same name in `to`: from now on no handshake shows what `from` served. */
+/* Clients of `from` that have not sent a byte yet will make their handshake with the
+ * service of the same name in `to`: from now on no handshake shows the certificates of
+ * `from`. */
 void clients_adopt(
     struct clients *clients, struct generation *from, struct generation *to);
 
-/* A handshake that began before `current` has chosen its certificate and awaits a key
- * operation: it may still show the old one. A matter of milliseconds. */
+/* Returns whether a handshake from before `current` has chosen its certificate and awaits
+ * a key operation: it may still show the old one. It lasts milliseconds. */
 bool clients_shows_older(const struct clients *clients, const struct generation *current);
 
-/* Gives up the idle backend connections and the like of a generation that is no longer
- * current, so that nothing but its clients holds it. */
+/* Closes the idle backend connections and the like of a generation that is no longer
+ * current, so that only its clients hold it. */
 void clients_retire(struct clients *clients, struct generation *generation);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * clients_shared.h - what all clients of one worker share: counters, admission, free
- * lists.
+ * clients_shared.h - the objects that all clients of one worker share: counters,
+ * admission, free lists.
  *
- * Inside session/ only; clients.h is what the worker sees. clients.c makes it, and is
- * told by `gone` what has made room.
+ * Inside session/ only; the worker uses clients.h. clients.c makes it, and `gone` tells
+ * clients.c that there may be room.
  */
 #ifndef WLBPROXY_SESSION_CLIENTS_SHARED_H
 #define WLBPROXY_SESSION_CLIENTS_SHARED_H
@@ -36,18 +36,19 @@ struct clients {
     struct buffer scratch; /* one flight towards a client, while it is put together */
     struct log_rate_limit log_limit;
     struct list access_waiting; /* access_record.h: closed records, oldest first */
-    struct deadline access_due; /* for a look at them */
+    struct deadline access_due; /* when to look at them */
     struct denied_log denied;
-    struct deadline suppressed_due; /* for the summary of what was held back */
-    struct deadline room_due; /* for another look, while there is no room */
+    struct deadline suppressed_due; /* when to summarize suppressed lines */
+    struct deadline room_due; /* when to look again, while there is no room */
     unsigned backend_count; /* connections to backends, closing ones too */
     uint32_t last_id;
-    uint64_t full_told; /* ms: when the house was last full; 0: never */
+    uint64_t full_told; /* ms: when max_connections_reached was last logged; 0: never */
     uint32_t leaving; /* clients that were ended to make room, not closed yet */
-    uint32_t clients_peak; /* most clients at a time, since memory was last given back */
+    uint32_t clients_peak; /* largest number of clients since memory was last given
+                            * back */
     uint32_t max_connections, max_handshakes; /* of the generation that last accepted */
     bool draining, waiting_for_room;
-    /* A client, its handshake or a connection to a backend is over. */
+    /* A client, its handshake or a connection to a backend has ended. */
     void (*gone)(struct clients *clients);
     void (*room)(void *owner);
     void *room_owner;

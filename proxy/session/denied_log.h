@@ -1,7 +1,7 @@
 /*
- * denied_log.h - keeps one line a minute for each address that may not come in. Pure: the
- * caller brings the time. Bounded: two addresses may share a place and then each be told
- * more often; the log's own limit holds all the same.
+ * denied_log.h - limits the log to one line a minute for each address that is not
+ * admitted. Pure: the caller passes the time. Bounded: two addresses may share a place,
+ * and each is then logged more often; the log's own limit applies all the same.
  */
 #ifndef WLBPROXY_SESSION_DENIED_LOG_H
 #define WLBPROXY_SESSION_DENIED_LOG_H
@@ -12,7 +12,7 @@
 
 enum { DENIED_LOG_PLACES = 256, DENIED_LOG_AGAIN = 60 * 1000 /* ms */ };
 
-/* All zeroes is an empty one. */
+/* A struct of zeroes is empty. */
 struct denied_log {
     struct {
         struct in6_addr address;

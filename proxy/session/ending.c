@@ -9,8 +9,8 @@
 #include "proxy/session/client_log.h"
 #include "proxy/session/pace.h"
 
-/* Bytes discarded after the last reply: one that sends as fast as it can is ended by
- * linger_timeout, unless it reads slowly, too. */
+/* Bytes discarded after the last reply. linger_timeout ends a peer that sends as fast as
+ * it can, unless it also reads slowly. */
 enum { LINGER_MAX = 256 * 1024 * 1024 };
 
 enum { MAKE_ROOM_LINGER = 200 /* ms */ };
@@ -20,8 +20,8 @@ static const struct service_settings *settings_of(const struct client *c)
     return c->service->settings;
 }
 
-/* After a mere close the kernel would go on offering megabytes to one who never reads,
- * for minutes, and he would not even learn that it is over. */
+/* After a plain close the kernel would offer megabytes for minutes to a peer that never
+ * reads, and the peer would not notice the end. */
 static void reset_if_undelivered(struct client *c)
 {
     if (stream_undelivered(&c->stream) > 0)
@@ -61,8 +61,8 @@ void ending_drained(struct client *c)
         client_close(c, (enum end_reason)c->reason);
 }
 
-/* The last answer is written. Reads and discards until the peer ends too, or its unread
- * data would make the kernel reset what we just sent. */
+/* The last answer is written. Reads and discards until the peer ends, too: unread data
+ * would make the kernel reset the answer. */
 static void linger(struct client *c, enum end_reason reason)
 {
     c->reason = (uint8_t)reason;
@@ -87,8 +87,8 @@ void client_cut(struct client *c, enum end_reason reason)
     linger(c, reason);
 }
 
-/* Its close_notify and FIN are on their way: a peer that does not answer at once is not
- * waited for as long as others are. */
+/* Its close_notify and FIN are on their way. A peer that does not answer at once gets
+ * less time than others. */
 void client_make_room(struct client *c)
 {
     c->makes_room = true;
@@ -98,7 +98,7 @@ void client_make_room(struct client *c)
         client_arm(c, MAKE_ROOM_LINGER);
 }
 
-/* Of a head that was refused nothing is told but why. */
+/* For a refused head only the reason is recorded. */
 static void record_refused_head(
     struct client *c, enum end_reason reason, unsigned status, const char *text)
 {
@@ -147,7 +147,8 @@ void ending_data(struct client *c, size_t len)
         client_close(c, (enum end_reason)c->reason);
 }
 
-/* Of bytes that were still on their way it was not told. */
+/* If the FIN had not left, the client did not get all bytes, and the failure is the reason
+ * of the end. */
 void ending_failed(struct client *c, enum end_reason reason)
 {
     bool lost = c->reason == END_DONE && !stream_has_sent_fin(&c->stream);
@@ -155,7 +156,7 @@ void ending_failed(struct client *c, enum end_reason reason)
     client_close(c, lost ? reason : (enum end_reason)c->reason);
 }
 
-/* Since the last look. To be cut off in the middle might cost it what we said. */
+/* Since the last look. A cut in the middle might lose our answer. */
 static bool still_sends(struct client *c)
 {
     const struct service_settings *settings = settings_of(c);
@@ -166,8 +167,8 @@ static bool still_sends(struct client *c)
         !pace_is_too_slow(some, settings->linger_timeout, settings->min_rate);
 }
 
-/* A peer that has it all gets no more time; one that still reads does, as long as it goes
- * on reading at min_rate, and for a while one that sends at that rate. */
+/* A peer that has all bytes gets no more time. One that still reads does, while it keeps
+ * min_rate, and for a while one that sends at that rate. */
 void ending_expired(struct client *c)
 {
     const struct service_settings *settings = settings_of(c);

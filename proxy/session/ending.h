@@ -1,5 +1,5 @@
 /*
- * ending.h - how a client's connection ends: what was written is delivered, then
+ * ending.h - the end of a client's connection: the bytes written are delivered, then
  * close_notify and FIN, or a cut; then LINGER, until the client ends, too.
  */
 #ifndef WLBPROXY_SESSION_ENDING_H
@@ -12,14 +12,15 @@
 
 struct client;
 
-/* What was written is the last: close_notify and FIN; or FIN alone, which looks cut. */
+/* No more bytes follow: close_notify and FIN; or FIN alone, which is a cut. */
 void client_end(struct client *c, enum end_reason reason);
 void client_cut(struct client *c, enum end_reason reason);
 
-/* Of a client that awaits a request: politely, and soon, for there is another. */
+/* Ends a client that awaits a request, with close_notify, and with little time, because
+ * another needs the room. */
 void client_make_room(struct client *c);
 
-/* One of our own replies, after which the connection goes on. */
+/* Writes one of our own replies, after which the connection continues. */
 void client_answer(struct client *c, unsigned status, const char *text, bool to_head);
 
 /* The same, then the end. `fields` as in error_reply.h. */
@@ -29,7 +30,7 @@ void client_refuse(struct client *c, enum end_reason reason, unsigned status,
 /* Nothing more can be delivered. */
 void client_close(struct client *c, enum end_reason reason);
 
-/* What happens in LINGER. */
+/* The events of LINGER. */
 void ending_data(struct client *c, size_t len);
 void ending_drained(struct client *c);
 void ending_failed(struct client *c, enum end_reason reason);

@@ -1,5 +1,5 @@
 /*
- * error_status.h - what a client is told when no backend's reply can be passed on.
+ * error_status.h - the reply to a client when no backend's reply can be passed on.
  *
  * Never 401 or 403: XAPI takes those for a wrong password.
  */

@@ -49,7 +49,7 @@ static struct exchange *make(
     return x;
 }
 
-/* Everything but what is worth keeping for the next one: the memory of its buffers. */
+/* Clears all but the memory of its buffers, which the next exchange uses again. */
 static void wipe(struct exchange *x)
 {
     struct buffer request = x->request;
@@ -115,7 +115,7 @@ static void close_exchange(struct exchange *x, enum end_reason reason)
         exchange_free_unused(&x->link);
 }
 
-/* ---- how it ends ---- */
+/* ---- its end ---- */
 
 void exchange_client_gone(struct exchange *x, enum end_reason reason)
 {
@@ -160,7 +160,7 @@ static void answer_and_go_on(
     done(c);
 }
 
-/* The one way to fail. */
+/* All failures end here. */
 static void fail(struct exchange *x, enum end_reason reason, const char *detail)
 {
     const struct error_status *reply = error_status_of(reason);
@@ -197,8 +197,7 @@ static void finish(struct exchange *x)
     client_end(c, END_DONE);
 }
 
-/* Of the client's bytes those that came and went before the tunnel begins: what is behind
- * them is the tunnel's. */
+/* The client's bytes before the tunnel begins; all later ones are the tunnel's. */
 static struct access_outcome outcome_so_far(const struct exchange *x)
 {
     const struct client *c = x->client;
@@ -228,7 +227,7 @@ static void upgrade(struct exchange *x, const char *bytes, size_t len)
     tunnel_take_over(c, &start, bytes, len);
 }
 
-/* ---- who must act next ---- */
+/* ---- the next to act ---- */
 
 static enum awaited awaited_now(const struct exchange *x)
 {
@@ -239,8 +238,8 @@ static enum awaited awaited_now(const struct exchange *x)
     return AWAITED_BACKEND;
 }
 
-/* Each sign of life gives the one we wait for its full time again; not so a reader, who
- * is looked after in exchange_expired(). */
+/* Each sign of life restarts the deadline of the peer we wait for, except of a reader,
+ * which exchange_expired() judges. */
 static void rearm(struct exchange *x)
 {
     const struct service_settings *settings = settings_of(x);
@@ -263,7 +262,7 @@ void exchange_update_reading(struct exchange *x)
     client_read_if(x->client, !x->backend_full && !client_is_far_ahead(x->client));
 }
 
-/* ---- what its backend tells ---- */
+/* ---- events of its backend ---- */
 
 static void on_ready(void *user)
 {
@@ -286,7 +285,7 @@ static void on_drained(void *user)
     exchange_update_reading(x);
 }
 
-/* What is left of this read stays with the stream: it is paused, not we. */
+/* The rest of this read stays with the stream, which is paused. */
 static void go_on_reading(struct exchange *x)
 {
     if (x->client->full)
@@ -363,9 +362,9 @@ static const struct backend_events backend_events = {
     .failed = on_failed,
 };
 
-/* ---- what its client sends ---- */
+/* ---- bytes of its client ---- */
 
-/* By its Host, `paths` and `auth_failures`. False: it was answered, and the exchange is
+/* Judges Host, `paths` and `auth_failures`. False: it was answered, and the exchange is
  * gone. */
 static bool is_let_through(struct exchange *x, const struct head *head)
 {
@@ -454,7 +453,7 @@ bool exchange_wants_request(const struct exchange *x)
     return x->up != UP_DONE;
 }
 
-/* ---- what befalls its client ---- */
+/* ---- other events of its client ---- */
 
 static void judge_reader(struct exchange *x)
 {
@@ -493,8 +492,8 @@ void exchange_client_drained(struct exchange *x)
         stream_resume(&x->backend->stream);
 }
 
-/* A half-close: the answer still goes out, unless the request can no longer be complete
- * and nobody has answered it so far (RFC 9112, 9.5). */
+/* A half-close: the answer is still sent, unless the request can no longer become
+ * complete and nothing was answered so far (RFC 9112, 9.5). */
 void exchange_client_ended(struct exchange *x)
 {
     if (x->up != UP_DONE && x->down != DOWN_ANSWERING)

@@ -1,4 +1,5 @@
-/* The backend's side of an exchange: its bytes, judged and written anew to the client. */
+/* The backend's side of an exchange: judges its bytes and writes them anew for the
+ * client. */
 #include <string.h>
 #include <time.h>
 
@@ -68,7 +69,7 @@ static void send_flight(struct exchange *x)
     buffer_clear(flight);
 }
 
-/* Small parts travel together, large ones are not copied. */
+/* Small parts are sent together, large ones are not copied. */
 static void add_to_flight(struct exchange *x, const char *bytes, size_t len)
 {
     if (buffer_len(flight_of(x)) + len > FLIGHT_MAX)
@@ -81,7 +82,7 @@ static void add_to_flight(struct exchange *x, const char *bytes, size_t len)
 
 /* ---- from the backend ---- */
 
-/* Only where the reply itself says how long it is: a body behind a 204 or 304 would be
+/* Returns whether the reply itself tells its length: a body behind a 204 or 304 would be
  * read as the reply to the next request. */
 static bool says_its_length(const struct head *head)
 {
@@ -118,7 +119,7 @@ static void take_final_head(struct exchange *x, const struct head *head)
     x->down = DOWN_GATHERED;
 }
 
-/* Another one is swallowed: XAPI takes a 1xx for the answer. */
+/* An interim reply is swallowed, because XAPI takes a 1xx for the answer. */
 static bool is_final(const struct head *head)
 {
     return head->status == 101 || head->status >= 200;
@@ -144,8 +145,8 @@ static enum reply_result refuse(const char **detail, const char *why)
     return REPLY_REFUSED;
 }
 
-/* Bytes behind the end of a reply are no reason to withhold the reply: what was announced
- * is whole. They belong to nobody, so that connection serves no other request. */
+/* Bytes behind the end of a reply do not make the reply invalid, which is whole as
+ * announced. They belong to nothing, so the connection serves no other request. */
 static enum reply_result take_end(struct exchange *x, size_t surplus, const char **detail)
 {
     const char *end = framing_end(&x->to_client);

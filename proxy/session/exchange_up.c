@@ -1,4 +1,4 @@
-/* The client's side of an exchange: its request, written anew to the backend. */
+/* The client's side of an exchange: writes its request anew for the backend. */
 #include <string.h>
 
 #include "proxy/http/authentication.h"
@@ -25,7 +25,7 @@ static uint64_t now_of(const struct exchange *x)
     return loop_now(x->client->clients->loop);
 }
 
-/* ---- what its head says ---- */
+/* ---- its head ---- */
 
 /* RFC 9110, 9.2.2. */
 static bool is_idempotent(struct span method)
@@ -53,8 +53,8 @@ static bool ignores_bodies(struct span method)
     return false;
 }
 
-/* Nor one that answered HEAD: if it sent a body all the same, that would be read as the
- * reply to the next request. */
+/* A connection that answered HEAD serves no other request: if it sent a body all the
+ * same, that would be read as the next reply. */
 static enum exchange_reuse reuse_of(const struct exchange *x, const struct head *head)
 {
     bool bound = x->client->bound != NULL || authentication_binds(head) ||
@@ -163,8 +163,9 @@ static bool acquire(struct exchange *x, bool fresh, const struct backend_events 
     return true;
 }
 
-/* The backend may be closing an idle connection at this moment, so that it is for what
- * could be sent again. One that was told of a client is for that client alone. */
+/* The backend may be closing an idle connection at this moment, so only a request that
+ * can be sent again uses one. A connection that was told a client's address serves that
+ * client alone. */
 static bool may_use_idle(const struct exchange *x)
 {
     return settings_of(x)->send_proxy == PROXY_PROTOCOL_OFF &&
@@ -194,8 +195,8 @@ void exchange_up_send(struct exchange *x)
     pace_restart(&x->upload, now_of(x));
 }
 
-/* RFC 9112, 9.3.1: a connection that was idle may have been closed before the request
- * reached anyone, which says nothing of its backend. */
+/* RFC 9112, 9.3.1: an idle connection may have been closed before the request arrived,
+ * which says nothing about its backend. */
 static bool may_be_sent_again(struct exchange *x)
 {
     if (!x->facts.idempotent || x->down != DOWN_SILENT)
@@ -208,7 +209,7 @@ static bool may_be_sent_again(struct exchange *x)
         balancer_has_choice(x->client->service->balancer, &x->tried);
 }
 
-/* Not one byte of an answer came, and doing it twice does no harm. */
+/* Not one byte of an answer came, and a second execution does no harm. */
 bool exchange_up_again(struct exchange *x, const struct backend_events *events)
 {
     if (!may_be_sent_again(x))

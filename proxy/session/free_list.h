@@ -1,6 +1,5 @@
 /*
- * free_list.h - objects that wait to be used again, linked by a struct list inside them;
- * so many and no more.
+ * free_list.h - a bounded list of objects for reuse, linked by a struct list inside them.
  */
 #ifndef WLBPROXY_SESSION_FREE_LIST_H
 #define WLBPROXY_SESSION_FREE_LIST_H

@@ -1,10 +1,10 @@
 /*
- * generation.h - one immutable snapshot a worker serves: settings, TLS contexts,
+ * generation.h - one immutable snapshot that a worker serves: settings, TLS contexts,
  * backends.
  *
  * Each client connection keeps one reference to the generation it was accepted under; the
- * last unref frees it. Plain int count: a worker is one thread. Built by process/ from
- * what the master sent.
+ * last unref frees it. Plain int count: a worker is one thread. worker/served.c builds it
+ * from the master's snapshot.
  */
 #ifndef WLBPROXY_SESSION_GENERATION_H
 #define WLBPROXY_SESSION_GENERATION_H
@@ -37,27 +37,27 @@ struct generation {
     uint64_t began; /* ms, monotonic: when it was committed */
     uint32_t clients;
     struct settings *settings; /* owned */
-    bool has_names; /* a service is chosen by its name (sni) */
-    bool access_differs; /* not all of them let in the same (access_rules.h) */
+    bool has_names; /* a name chooses a service (sni) */
+    bool access_differs; /* not all services admit the same (access_rules.h) */
     struct service *services; /* owned, generation->settings->service_count of them */
     void (*free_tls)(struct tls_context *tls); /* given by the builder */
     void (*freed)(struct generation *generation, void *owner);
     void *owner;
 };
 
-/* One reference, the caller's. Takes settings over; each service gets its settings and a
- * balancer without addresses. The builder fills in tls, addresses, began, free_tls,
- * freed. A half-built one may be given up by generation_unref(). */
+/* Returns one reference, the caller's. Takes settings over; each service gets its
+ * settings and a balancer without addresses. The builder fills in tls, addresses, began,
+ * free_tls, freed. generation_unref() also frees a half-built one. */
 struct generation *generation_new(uint32_t id, struct settings *settings);
 
-/* What the connect line of that number resolves to now. */
+/* Sets the present addresses of the connect line of that number. */
 void service_set_addresses(const struct service *service, uint32_t connect,
     const struct endpoint *list, size_t count);
 
-/* NULL if there is none of that name. */
+/* NULL if no service has that name. */
 struct service *generation_service(const struct generation *generation, const char *name);
 
-/* The services know of their backends what those of the same name in `from` know. */
+/* The services take over the backends' health from those of the same name in `from`. */
 void generation_inherit(struct generation *generation, const struct generation *from);
 
 struct generation *generation_ref(struct generation *generation);

@@ -1,6 +1,6 @@
 /*
- * idle_connections.h - a service's connections to its backends that wait for another
- * request. Pure bookkeeping: whoever puts a connection in takes it out or closes it.
+ * idle_connections.h - a service's idle connections to its backends. Pure bookkeeping:
+ * the caller that puts a connection in takes it out or closes it.
  */
 #ifndef WLBPROXY_SESSION_IDLE_CONNECTIONS_H
 #define WLBPROXY_SESSION_IDLE_CONNECTIONS_H
@@ -16,7 +16,8 @@ struct idle_connections {
 };
 
 void idle_connections_init(struct idle_connections *idle);
-void idle_connections_destroy(struct idle_connections *idle); /* they are all gone */
+void idle_connections_destroy(struct idle_connections *idle); /* call it when they have
+                                                               * all gone */
 
 void idle_connections_put(struct idle_connections *idle, struct list *link);
 void idle_connections_remove(struct idle_connections *idle, struct list *link);

@@ -2,7 +2,7 @@
  * log_rate_limit.h - keeps floods out of the log: so many lines for one reason, then a
  * summary.
  *
- * Pure: the caller brings the time and writes what comes out.
+ * Pure: the caller passes the time and writes the lines.
  */
 #ifndef WLBPROXY_SESSION_LOG_RATE_LIMIT_H
 #define WLBPROXY_SESSION_LOG_RATE_LIMIT_H
@@ -14,8 +14,8 @@
 
 enum {
     LOG_LIMIT_BURST = 50, /* lines at once */
-    LOG_LIMIT_PER_SECOND = 5, /* after that */
-    LOG_LIMIT_SUMMARY = 10000, /* ms between summaries of what was held back */
+    LOG_LIMIT_PER_SECOND = 5, /* after the burst */
+    LOG_LIMIT_SUMMARY = 10000, /* ms between summaries of suppressed lines */
 };
 
 struct log_rate_limit {
@@ -26,11 +26,11 @@ struct log_rate_limit {
     } reasons[END_REASON_COUNT];
 };
 
-/* May a line for this reason be written now? If not, it is counted. */
+/* Returns whether a line for this reason may be written now. If not, it is counted. */
 bool log_rate_limit_allow(
     struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now);
 
-/* How many were held back for this reason since it was last asked. */
+/* Returns how many lines of this reason were suppressed since the last call. */
 uint32_t log_rate_limit_take_suppressed(
     struct log_rate_limit *log_limit, enum end_reason reason);
 

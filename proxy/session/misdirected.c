@@ -5,8 +5,8 @@
 #include "proxy/session/client.h"
 #include "proxy/tls/tls.h"
 
-/* Without a Host, as without a server name, the listener's. A backend may take several
- * dots at a name's end for none. */
+/* A request without Host belongs to the listener's service, like a ClientHello without a
+ * name. A backend may ignore several dots at the end of a name. */
 static const struct service *service_of_host(
     const struct client *c, const struct head *head)
 {

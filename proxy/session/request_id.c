@@ -15,7 +15,7 @@ static struct {
     uint64_t prefix, seed, count;
 } maker;
 
-/* Where random bytes are not to be had at once, time and place must do: an id is no
+/* Where random bytes are not available at once, time and place are enough: an id is no
  * secret. */
 static void begin(void)
 {
@@ -28,7 +28,7 @@ static void begin(void)
     maker.seed = (uint64_t)(uintptr_t)&now;
 }
 
-/* splitmix64: each of its inputs has an output of its own. */
+/* splitmix64: different inputs have different outputs. */
 static uint64_t mix(uint64_t x)
 {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;

@@ -1,9 +1,8 @@
 /*
- * request_id.h - the name by which one request is found again in the logs of all who saw
- * it.
+ * request_id.h - the id by which one request is found in the logs of all parties.
  *
  * A client's own X-Request-Id is kept when it is one field of 8 to 64 letters, digits,
- * '-', '_' or '.': whoever called can then look for it here. Any other is replaced.
+ * '-', '_' or '.', so that the caller can search for it here. Any other is replaced.
  */
 #ifndef WLBPROXY_SESSION_REQUEST_ID_H
 #define WLBPROXY_SESSION_REQUEST_ID_H
@@ -16,7 +15,7 @@ struct request_id {
     char text[REQUEST_ID_MAX + 1];
 };
 
-/* The client's, or 32 hexadecimal digits that no other request has. */
+/* Returns the client's, or 32 hexadecimal digits that no other request has. */
 struct request_id request_id_of(const struct head *head);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * send_proxy_header.h - tells a backend by a PROXY header whom a connection is for
+ * send_proxy_header.h - tells a backend the client of a connection by a PROXY header
  * (`send_proxy`).
  */
 #ifndef WLBPROXY_SESSION_SEND_PROXY_HEADER_H
@@ -8,8 +8,8 @@
 struct backend;
 struct client;
 
-/* Writes it to a connection that is new, before all else; nothing where the service does
- * not ask for one. */
+/* Writes it first to a new connection; does nothing where the service does not ask for
+ * it. */
 void proxy_header_send(struct backend *b, struct client *c);
 
 #endif

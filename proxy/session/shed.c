@@ -4,10 +4,10 @@
 #include "proxy/session/client.h"
 
 enum {
-    LOOKS = 8, /* of those that have kept us waiting longest */
-    TIMEOUT = 200, /* ms a peer gets whose hello we have answered: more, and many of
-                    * them keeps everybody else in the backlog */
-    LONG_WAIT = 500, /* ms that a hello has waited for us: CPU is short */
+    LOOKS = 8, /* candidates examined, those that we have waited for longest */
+    TIMEOUT = 200, /* ms that a peer gets after our answer to its ClientHello: with more
+                    * time, many such peers would keep all others in the backlog */
+    LONG_WAIT = 500, /* ms that a ClientHello has waited for us: CPU is short */
 };
 
 static const struct handshake_scheduler *handshakes_of(const struct clients *clients)
@@ -41,14 +41,15 @@ static struct client *client_of(const struct scheduled_handshake *h)
     return container_of(s, struct client, stream);
 }
 
-/* One that has not even said hello costs nobody anything. */
+/* A client that has not even sent a ClientHello costs nothing. */
 static bool has_had_its_time(const struct client *c)
 {
     return !stream_is_answered(&c->stream) || awaiting_peer_ms(c) >= TIMEOUT;
 }
 
-/* Who says a byte now and then comes late among the silent, and is none the dearer. */
-static bool is_dearer(const struct client *one, const struct client *other, uint64_t now)
+/* Returns whether one is to be kept rather than the other. A byte now and then does not
+ * make a client worth keeping. */
+static bool matters_more(const struct client *one, const struct client *other, uint64_t now)
 {
     enum source_priority a = source_priority(one->source, now);
     enum source_priority b = source_priority(other->source, now);
@@ -71,7 +72,7 @@ static struct client *longest_awaiting_peer(const struct clients *clients)
         if (h == NULL)
             break;
         struct client *c = client_of(h);
-        if (has_had_its_time(c) && (found == NULL || !is_dearer(c, found, now)))
+        if (has_had_its_time(c) && (found == NULL || !matters_more(c, found, now)))
             found = c;
     }
     return found;

@@ -1,10 +1,11 @@
 /*
- * shed.h - which handshake makes room for another, when as many are in progress as may
- * be.
+ * shed.h - chooses the handshake that makes room for another, when as many are in
+ * progress as are allowed.
  *
- * Where too many keep us waiting, one of them: the longest of all, but rather one of a
- * source than one that comes alone. One that waits for us only if CPU is short, and never
- * of a source that is known to finish its handshakes. At most a few are looked at.
+ * Where too many await their peers, it is the one that has waited longest, but a source
+ * with several goes before one with a single handshake. A handshake that waits for us is
+ * shed only if CPU is short, and never one of a verified source. At most a few are
+ * examined.
  */
 #ifndef WLBPROXY_SESSION_SHED_H
 #define WLBPROXY_SESSION_SHED_H
@@ -14,14 +15,14 @@
 struct client;
 struct clients;
 
-/* Before another is accepted. max_handshakes may be silent, and as many may wait for us.
- */
+/* Called before another is accepted. max_handshakes may await their peers, and as many
+ * may wait for us. */
 bool shed_is_due(const struct clients *clients);
 
-/* NULL: nobody need go yet. */
+/* NULL: none has to go yet. */
 struct client *shed_candidate(const struct clients *clients);
 
-/* CPU is short even for those who finish their handshakes: they have waited that long. */
+/* CPU is short even for verified clients: they have waited that long. */
 bool cpu_saturated(const struct clients *clients);
 
 #endif

@@ -13,11 +13,12 @@
 
 enum {
     EARLY_MAX = 64 * 1024, /* while the backend is not connected */
-    LOOK_FIRST = 2, /* ms: whether the backend has all; each look waits twice as long */
+    LOOK_FIRST = 2, /* ms: looks whether the backend has all; each look waits twice as
+                     * long */
     LOOK_MAX = 500,
 };
 
-/* What the source of one direction has said last. */
+/* The state of the source of one direction. */
 enum flow { FLOW_OPEN, FLOW_ENDED, FLOW_CUT };
 
 struct tunnel {
@@ -25,19 +26,20 @@ struct tunnel {
     struct backend *backend; /* slot of backend.h */
     struct access_record
         *record; /* owned: of the request that became this one, or NULL */
-    struct access_outcome began; /* what is known of it so far */
+    struct access_outcome began; /* the counts before the tunnel */
     struct backend_address *address; /* of the backend, for the log; one reference */
     struct backend_want want;
     struct balancer_tried tried;
     struct buffer early;
-    uint64_t heard; /* from the client, when the backend ended */
-    uint64_t stuck; /* ms: the backend has taken nothing of the rest */
+    uint64_t heard; /* bytes from the client, when the backend ended */
+    uint64_t stuck; /* ms in which the backend took nothing of the rest */
     uint64_t look; /* ms: until the next look; 0: not leaving */
-    size_t rest; /* of the client's bytes, at the last look */
+    size_t rest; /* client's bytes still on their way, at the last look */
     enum flow up, down; /* from the client, from the backend */
     enum end_reason reason; /* of a tunnel that is leaving */
-    bool client_lost; /* it takes no more bytes */
-    bool end_known; /* the client's, which did not come to its turn yet */
+    bool client_lost; /* the client takes no more bytes */
+    bool end_known; /* end_known() was called for the client, behind bytes that are not
+                     * read yet */
     bool backend_full, watching;
 };
 
@@ -91,8 +93,8 @@ static uint64_t silence_limit(const struct tunnel *t)
                              : settings_of(t)->response_timeout;
 }
 
-/* Each byte gives silence its full time again; a client that is behind is looked after in
- * tunnel_expired(), and so is a tunnel that is leaving. */
+/* Each byte restarts the deadline for silence. tunnel_expired() judges a client that is
+ * behind, and a tunnel that is leaving. */
 static void rearm(struct tunnel *t)
 {
     struct client *c = t->client;
@@ -110,7 +112,7 @@ static void update_reading(struct tunnel *t)
     client_read_if(t->client, !t->backend_full);
 }
 
-/* A backend that is lost or refuses, or is silent: a cut for both. */
+/* The backend is lost, refuses or is silent: both sides see a cut. */
 static void cut(struct tunnel *t, enum end_reason reason)
 {
     struct client *c = t->client;
@@ -124,7 +126,7 @@ static void cut(struct tunnel *t, enum end_reason reason)
         client_cut(c, reason);
 }
 
-/* Both have said all they had to say: what is still on its way is delivered first. */
+/* Both have ended: bytes that are still on their way are delivered first. */
 static void finish_if_done(struct tunnel *t)
 {
     struct client *c = t->client;
@@ -136,7 +138,7 @@ static void finish_if_done(struct tunnel *t)
     client_end(c, END_DONE);
 }
 
-/* ---- leaving: the client is no more, and the backend has not got all of it yet ---- */
+/* ---- leaving: the client has gone, and the backend has not got all of it yet ---- */
 
 static size_t rest_of(const struct tunnel *t)
 {
@@ -145,8 +147,8 @@ static size_t rest_of(const struct tunnel *t)
     return buffer_len(&t->early) + stream_undelivered(&t->backend->stream);
 }
 
-/* The backend's kernel has all: now it may learn of the end. A close alone would do for a
- * clean one, which it was told of by a FIN. */
+/* The backend's kernel has all: now it may see the end. Of a clean end a FIN has told it,
+ * so a close is enough. */
 static void leave_now(struct tunnel *t)
 {
     struct client *c = t->client;
@@ -164,8 +166,8 @@ static void leave_now(struct tunnel *t)
         client_cut(c, reason);
 }
 
-/* A reset overtakes what is still with our kernel, and so may a close: nobody tells when
- * the other side's has acknowledged it all. */
+/* A reset overtakes bytes that are still in our kernel, and so may a close; no event
+ * tells when the other side has acknowledged all. */
 static void look_whether_delivered(struct tunnel *t)
 {
     size_t rest = rest_of(t);
@@ -259,7 +261,7 @@ void tunnel_client_ended(struct tunnel *t)
     finish_if_done(t);
 }
 
-/* A client that says nothing after the backend's end has had no more to say to it. */
+/* A client that sends nothing after the backend's end had nothing more to send. */
 static enum end_reason reason_of_cut(const struct tunnel *t, enum end_reason reason)
 {
     bool was_talking = t->client->stream.bytes_in > t->heard;
@@ -274,7 +276,7 @@ void tunnel_client_cut(struct tunnel *t, const char *detail)
     leave(t, reason_of_cut(t, END_CLIENT_GONE));
 }
 
-/* Nobody reads what the backend says: it shall not wait for that before it reads. */
+/* Nobody reads the backend's bytes: it must not wait for a reader before it reads. */
 static void stop_waiting_for_client(struct tunnel *t)
 {
     t->client->full = false;

@@ -1,11 +1,11 @@
 /*
  * tunnel.h - bytes in, bytes out: protocol = tcp, and a websocket after its 101.
  *
- * All that came before an end is delivered; then the kind of end is passed on. A clean
- * end (close_notify, the backend's FIN) is a half-close: close_notify <-> FIN. A cut (FIN
+ * All bytes before an end are delivered; then the kind of end is passed on. A clean end
+ * (close_notify, the backend's FIN) is a half-close: close_notify <-> FIN. A cut (FIN
  * without close_notify, a reset, broken TLS) becomes a cut: a reset for the backend, FIN
- * without close_notify for the client. Silence in both directions for response_timeout
- * ends a tunnel, once one side has ended silence for half_closed_timeout.
+ * without close_notify for the client. Silence in both directions ends a tunnel after
+ * response_timeout, or, once one side has ended, after half_closed_timeout.
  */
 #ifndef WLBPROXY_SESSION_TUNNEL_H
 #define WLBPROXY_SESSION_TUNNEL_H
@@ -22,15 +22,15 @@ struct tunnel;
 /* protocol = tcp: after the handshake. */
 void tunnel_begin(struct client *c);
 
-/* What an exchange leaves to the tunnel that follows its 101. */
+/* What an exchange passes to the tunnel that follows its 101. */
 struct tunnel_start {
     struct backend *backend; /* handed over, see backend.h */
-    struct access_record *record; /* the tunnel's from now on; or NULL */
-    struct access_outcome began; /* bytes before the tunnel: `in` and `out` are the
+    struct access_record *record; /* belongs to the tunnel from now on; or NULL */
+    struct access_outcome began; /* counts before the tunnel: `in` and `out` are the
                                   * connection's */
 };
 
-/* After the exchange is gone; `bytes` came behind the 101. */
+/* Called after the exchange has gone; `bytes` came behind the 101. */
 void tunnel_take_over(
     struct client *c, const struct tunnel_start *start, const char *bytes, size_t len);
 
