@@ -1,4 +1,4 @@
-/* How the keys of an SSL_CTX get into our provider, and how its sessions get to pause. */
+/* Moves the keys of an SSL_CTX into our provider, and lets its sessions pause. */
 #include <stdio.h>
 
 #include <openssl/core_names.h>
@@ -15,7 +15,7 @@
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/signing.h"
 
-enum { CIPHERS_TEXT_MAX = 16384 }; /* all that OpenSSL has */
+enum { CIPHERS_TEXT_MAX = 16384 }; /* room for all that OpenSSL has */
 
 EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key)
 {
@@ -54,8 +54,8 @@ static EVP_PKEY *import(const char *type, OSSL_PARAM *params)
     return key;
 }
 
-/* RSA key exchange (RFC 5246, 7.4.7.1), which an operator may allow in `ciphers`, has the
- * key decrypt; ours can only sign. */
+/* RSA key exchange (RFC 5246, 7.4.7.1), which an operator may allow in `ciphers`,
+ * decrypts with the key; the signer only signs. */
 static bool must_decrypt(const SSL_CIPHER *cipher)
 {
     return SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa;
@@ -72,8 +72,8 @@ static bool may_decrypt(const SSL_CTX *context)
     return false;
 }
 
-/* A signer's key never decrypts: a suite that needs that would end each handshake that
- * chose it. Where nothing else is left for TLS 1.2, the suites stay as they are. */
+/* A key of the signer never decrypts: a suite that needs it would end each handshake that
+ * chose it. Where TLS 1.2 has no other suite, the suites stay as they are. */
 static void drop_rsa_key_exchange(SSL_CTX *context)
 {
     const STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(context);
@@ -116,13 +116,13 @@ EVP_PKEY *engine_adopt_key(EVP_PKEY *key)
         adopted = all != NULL ? import(type, all) : NULL;
         OPENSSL_free(all);
     }
-    OSSL_PARAM_free(numbers); /* wipes what was secret in it */
+    OSSL_PARAM_free(numbers); /* wipes its secret parts */
     if (adopted == NULL)
         EVP_PKEY_CTX_free(alone);
     return adopted;
 }
 
-/* NULL: it stays as it is. */
+/* NULL: the key stays as it is. */
 static EVP_PKEY *adopt_current(SSL_CTX *context, bool decrypts)
 {
     EVP_PKEY *key = SSL_CTX_get0_privatekey(context);

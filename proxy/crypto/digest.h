@@ -1,6 +1,6 @@
 /*
- * digest.h - the digests TLS uses, by OpenSSL's functions below EVP: for the short texts
- * of a key schedule EVP's objects would cost more than the hashing.
+ * digest.h - the digests of TLS, by OpenSSL's functions below EVP. For the short texts of
+ * a key schedule EVP's objects would cost more than the hashing.
  */
 #ifndef WLBPROXY_CRYPTO_DIGEST_H
 #define WLBPROXY_CRYPTO_DIGEST_H
@@ -15,7 +15,7 @@ enum { DIGEST_MAX = 64, DIGEST_BLOCK_MAX = 128 };
 struct digest_functions;
 
 struct digest {
-    const char *names[2]; /* OpenSSL's two */
+    const char *names[2]; /* its two names in OpenSSL */
     unsigned char
         info[19]; /* DER of DigestInfo up to the digest: RFC 8017, 9.2, note 1 */
     size_t info_len, len, block_len;
@@ -25,7 +25,7 @@ struct digest {
 
 void digests_start(void);
 
-/* NULL: none of them. */
+/* NULL: it is none of ours. */
 const struct digest *digest_find(const char *name);
 
 struct digest_part {
@@ -33,7 +33,7 @@ struct digest_part {
     size_t len;
 };
 
-/* A hash under way. A copy goes on by itself. */
+/* A hash under way. A copy continues independently. */
 struct digest_state {
     const struct digest *digest;
     union {
@@ -45,14 +45,14 @@ struct digest_state {
 
 void digest_begin(struct digest_state *state, const struct digest *digest);
 void digest_add(struct digest_state *state, const void *data, size_t len);
-/* Of what was added so far; it may go on. */
+/* Gives the hash of the bytes added so far; more may be added. */
 void digest_so_far(const struct digest_state *state, unsigned char *hash);
 
-/* Of the parts one after the other. True. */
+/* Hashes the parts one after the other. Returns true. */
 bool digest_parts(const struct digest *digest, const struct digest_part *parts,
     size_t count, unsigned char *hash);
 
-/* A key of HMAC (RFC 2104), its blocks hashed: cheaper from the second use on. */
+/* A key of HMAC (RFC 2104) with its blocks hashed: cheaper from the second use on. */
 struct digest_key {
     struct digest_state inner, outer;
 };

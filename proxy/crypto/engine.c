@@ -21,7 +21,8 @@
 
 enum {
     STACKS_KEPT = 64,
-    SIGNER_BUSY = 16, /* signatures on their way that keep it busy until the next come */
+    SIGNER_BUSY = 16, /* with so many signatures on their way it is busy until the next
+                       * answer */
 };
 
 static struct engine {
@@ -30,12 +31,12 @@ static struct engine {
     struct multibuffer library;
     bool batched, has_tools, remote;
     uint64_t (*key_number)(X509 *leaf);
-    void (*flush)(void *owner); /* sends what waits for the signer */
+    void (*flush)(void *owner); /* sends the requests that wait for the signer */
     void *flush_owner;
     char description[256];
 } engine = {.description = "openssl"};
 
-/* In this order: see provider.h. */
+/* The order matters: see provider.h. */
 static bool load_providers(struct error *err)
 {
     engine.libctx = OSSL_LIB_CTX_new();
@@ -54,8 +55,8 @@ static bool load_providers(struct error *err)
     return true;
 }
 
-/* Beside OpenSSL's own, as it is configured, in its own context: those it loads only when
- * none was asked for stay. */
+/* Loads it into OpenSSL's own context, as configured, beside the default providers, which
+ * would otherwise not be loaded. */
 static bool load_remote_provider(struct error *err)
 {
     static bool added;
@@ -92,7 +93,7 @@ static bool is_possible(struct error *err)
     return is_fips() ? error_set(err, "FIPS mode is on") : true;
 }
 
-/* What the native TLS engine needs, whoever does the arithmetic. */
+/* Starts what the native TLS engine needs, whichever code does the arithmetic. */
 static bool start_tools(const struct multibuffer *library, bool own, struct error *err)
 {
     operations_start(library);
@@ -105,7 +106,7 @@ static bool start_tools(const struct multibuffer *library, bool own, struct erro
     return true;
 }
 
-/* What both of ours have in common. */
+/* Starts what batched and own operations have in common. */
 static bool start_ours(const struct multibuffer *library, struct error *err)
 {
     p384_start(P384_BEST);
@@ -150,7 +151,7 @@ static bool start_stock(const char *why, struct error *err)
         (is_fips() || start_tools(NULL, false, err));
 }
 
-/* `why` not batched. */
+/* `why`: the reason for not batching. */
 static bool try_own(const char *why, struct error *err)
 {
     struct error why_not;
@@ -297,8 +298,8 @@ int engine_handshake(SSL *ssl, bool urgent)
     return operations_handshake(ssl, urgent);
 }
 
-/* OpenSSL keeps the 32 KiB stack of every session that ever paused for the next one:
- * after a flood they are given back. */
+/* OpenSSL keeps the 32 KiB stack of every session that ever paused for the next one. They
+ * are freed after a flood. */
 static bool release_stacks(void)
 {
     if (operations_paused() > 0 || operations_paused_peak() <= STACKS_KEPT)

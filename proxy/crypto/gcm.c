@@ -10,7 +10,7 @@
 #include "proxy/base/error.h"
 #include "proxy/crypto/library.h"
 
-/* The manager's layout is that of the header: the library must be of its version. */
+/* The manager's layout is that of the header, so the library must have its version. */
 enum { MAJOR = IMB_VERSION_NUM >> 16 };
 
 static const char *const folders[] = {
@@ -26,7 +26,7 @@ static struct {
 _Static_assert(sizeof(struct gcm_key_data) <= GCM_EXPANDED_MAX, "room for a key");
 _Static_assert(_Alignof(struct gcm_key_data) <= GCM_ALIGNMENT, "a key's alignment");
 
-/* Of VAES, which clang 14 cannot ask for, the library tells. */
+/* The library tells whether there is VAES, which clang 14 cannot ask for. */
 static bool cpu_can(void)
 {
     __builtin_cpu_init();
@@ -120,7 +120,7 @@ void gcm_seal(const struct gcm_message *m, unsigned char *to, const unsigned cha
             mb->gcm128_enc_update(m->expanded, &state, to + len, last, 1);
         mb->gcm128_enc_finalize(m->expanded, &state, tag, GCM_TAG);
     }
-    OPENSSL_cleanse(&state, sizeof(state)); /* holds what a last block was masked with */
+    OPENSSL_cleanse(&state, sizeof(state)); /* the mask of a last block is in it */
 }
 
 void gcm_open(const struct gcm_message *m, unsigned char *to, const unsigned char *from,

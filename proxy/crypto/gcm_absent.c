@@ -1,4 +1,4 @@
-/* Of a build without ipsec-mb's header. */
+/* For a build without ipsec-mb's header. */
 #include "proxy/crypto/gcm.h"
 
 #include "proxy/base/error.h"

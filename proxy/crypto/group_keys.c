@@ -29,7 +29,7 @@ static void key_free(void *key)
     OPENSSL_clear_free(key, sizeof(struct group_key));
 }
 
-/* libssl asks about keys without data too: no. */
+/* libssl also asks about keys without data: they have nothing. */
 static int key_has(const void *data, int selection)
 {
     const struct group_key *key = data;
@@ -52,8 +52,8 @@ static int key_match(const void *left, const void *right, int selection)
         memcmp(a->key.y, b->key.y, sizeof(a->key.y)) == 0;
 }
 
-/* The parameters alone make an empty key of the same group: what a server wants for its
- * peer. */
+/* A selection of parameters alone makes an empty key of the same group, which a server
+ * needs for its peer. */
 static void *key_dup(const void *data, int selection)
 {
     const struct group_key *key = data;
@@ -128,7 +128,7 @@ static int key_set_params(void *data, const OSSL_PARAM params[])
     if (p == NULL)
         return 1;
     if (key->has_private || p->data_type != OSSL_PARAM_OCTET_STRING)
-        return 0; /* ours are made, never set */
+        return 0; /* our keys are generated, never set */
     key->has_public = key_exchange_decode(key->group, &key->key, p->data, p->data_size);
     return key->has_public;
 }
@@ -144,8 +144,8 @@ static const OSSL_PARAM *key_settable(void *provider)
     return params;
 }
 
-/* What to generate: a key, or (for a TLS 1.3 peer's share) only what it is a key of. All
- * there can be; nothing to allocate. */
+/* What to generate: a key, or (for a TLS 1.3 peer's share) an empty key of the group. All
+ * variants are static, so that nothing is allocated. */
 static const struct generation {
     const struct key_exchange_group *group;
     bool with_key;
@@ -205,7 +205,7 @@ static void gen_cleanup(void *generation)
 }
 
 struct key_exchange_context {
-    const struct group_key *own; /* kept by the EVP_PKEY_CTX around us */
+    const struct group_key *own; /* the EVP_PKEY_CTX around us keeps it */
     struct key_exchange_key peer;
     bool has_peer;
 };
@@ -260,7 +260,7 @@ static int key_exchange_perform(
         operation_perform(&operation);
 }
 
-/* OpenSSL does not tell a constructor which algorithm it stands for. */
+/* OpenSSL does not tell a constructor its algorithm, so each group has one. */
 #define GROUP(name, index)                                                               \
     static void *key_new_##name(void *provider)                                          \
     {                                                                                    \

@@ -28,7 +28,7 @@ const struct key_exchange_group key_exchange_groups[KEY_EXCHANGE_GROUPS] = {
         NULL, NULL},
 };
 
-/* Where the lanes without a job of their own put their results. */
+/* Lanes without a job put their results here. */
 static unsigned char discarded[KEY_EXCHANGE_SECRET_MAX];
 
 static bool is_x25519(const struct key_exchange_group *group)
@@ -39,9 +39,10 @@ static bool is_x25519(const struct key_exchange_group *group)
 static bool random_scalar(OSSL_LIB_CTX *libctx, const struct key_exchange_group *group,
     struct key_exchange_key *key)
 {
-    /* Drawn again until it is below the order (once in 2^32 for P-256): no bias. Of the
-     * scalars within about 2^64 of 0 or of the order there are too few to ever be drawn,
-     * but crypto_mb's additions are not complete: for order - 2 it is wrong. */
+    /* It is drawn again until it is below the order (once in 2^32 for P-256), so there is
+     * no bias. There are too few scalars within about 2^64 of 0 or of the order to ever
+     * be drawn. They would matter, because crypto_mb's additions are not complete: for
+     * order - 2 the result is wrong. */
     do {
         if (RAND_priv_bytes_ex(
                 libctx, (unsigned char *)key->scalar, group->limbs * LIMB_BYTES, 0) != 1)
@@ -106,8 +107,8 @@ void key_exchange_encode(const struct key_exchange_group *group,
     limbs_to_bytes(encoded + 1 + group->secret_len, key->y, group->limbs);
 }
 
-/* The points of order 1, 2, 4 and 8 on the curve and its twist, in all their forms: with
- * them the secret is no secret (RFC 7748, 7). */
+/* The points of order 1, 2, 4 and 8 on the curve and its twist, in all their forms. With
+ * them the result is no secret (RFC 7748, 7). */
 static bool is_of_low_order(const uint64_t u[4])
 {
     static const uint64_t low[][4] = {
@@ -157,7 +158,7 @@ static lane_status multiply(const struct multibuffer *library,
         x[i] = lanes[i]->peer->x;
         y[i] = lanes[i]->peer->y;
     }
-    /* The library finds out whether the point is on the curve, and says so per lane. */
+    /* The library checks for each lane whether the point is on the curve. */
     if (group == &key_exchange_groups[KEY_EXCHANGE_P256])
         return library->p256_ecdh(secrets, scalars, x, y, NULL, NULL);
     return library->p384_ecdh(secrets, scalars, x, y, NULL, NULL);

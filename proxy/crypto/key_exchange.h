@@ -2,11 +2,12 @@
  * key_exchange.h - ephemeral Diffie-Hellman on P-384, P-256 (RFC 8422, SEC 1) and X25519
  * (RFC 7748), eight keys at a time or one.
  *
- * A peer's key is checked before anything secret meets it: its length and form, that its
- * coordinates are reduced, that it is on the curve (which for these curves of cofactor 1
- * rules out small subgroups too). X25519 points of low order are refused, and so is an
+ * A peer's key is checked before it is used with a secret: its length and form, that its
+ * coordinates are reduced, that it is on the curve (for these curves of cofactor 1 this
+ * rules out small subgroups, too). X25519 points of low order are refused, and so is an
  * all-zero result (RFC 8446, 7.4.2). Every key is used once, so that a peer who found an
- * input the library gets wrong could learn nothing from it about any other session.
+ * input for which the library is wrong could learn nothing from it about any other
+ * session.
  */
 #ifndef WLBPROXY_CRYPTO_KEY_EXCHANGE_H
 #define WLBPROXY_CRYPTO_KEY_EXCHANGE_H
@@ -29,7 +30,7 @@ enum {
 
 struct key_exchange_group {
     const char *algorithm; /* its name in our provider */
-    const char *tls_name, *real_name; /* as OpenSSL's own provider calls it */
+    const char *tls_name, *real_name; /* its names in OpenSSL's own provider */
     unsigned tls_id; /* RFC 8446, 4.2.7 */
     unsigned security_bits, bits;
     size_t limbs, public_len, secret_len;
@@ -38,7 +39,7 @@ struct key_exchange_group {
 
 extern const struct key_exchange_group key_exchange_groups[KEY_EXCHANGE_GROUPS];
 
-/* One of ours, or a peer's: then the scalar is zero. X25519's u coordinate is in x. */
+/* Our key, or a peer's: then the scalar is zero. X25519's u coordinate is in x. */
 struct key_exchange_key {
     uint64_t scalar[KEY_EXCHANGE_LIMBS_MAX];
     uint64_t x[KEY_EXCHANGE_LIMBS_MAX], y[KEY_EXCHANGE_LIMBS_MAX];
@@ -47,33 +48,34 @@ struct key_exchange_key {
 struct key_exchange_job {
     const struct key_exchange_key *own, *peer;
     unsigned char *secret; /* the group's secret_len */
-    bool ok; /* false: the peer's key is not acceptable */
+    bool ok; /* false: the peer's key was refused */
 };
 
-/* Fresh keys from libctx's private random generator. Without a library one by one. */
+/* Draws new keys from libctx's private random generator. Without a library one by one. */
 bool key_exchange_generate(const struct multibuffer *library, OSSL_LIB_CTX *libctx,
     const struct key_exchange_group *group, struct key_exchange_key keys[LANES]);
 
-/* The public key as TLS sends it: public_len bytes. */
+/* Writes the public key in TLS's form: public_len bytes. */
 void key_exchange_encode(const struct key_exchange_group *group,
     const struct key_exchange_key *key, unsigned char *encoded);
-/* Uncompressed points and reduced coordinates only; no X25519 point of low order. */
+/* Accepts only uncompressed points, reduced coordinates, and no X25519 point of low
+ * order. */
 bool key_exchange_decode(const struct key_exchange_group *group,
     struct key_exchange_key *key, const unsigned char *encoded, size_t len);
 
-/* Up to LANES jobs at the price of one. A refused job's secret is all zero. */
+/* Runs up to LANES jobs at the price of one. A refused job's secret is all zero. */
 void key_exchange_derive(const struct multibuffer *library,
     const struct key_exchange_group *group, struct key_exchange_job *jobs, size_t count);
 
-/* Whether P-384 is done by p384.h, as it is until this says otherwise, or by OpenSSL. */
+/* Chooses p384.h for P-384, the default, or OpenSSL. */
 void exchange_alone_start(bool own_p384);
 
-/* A single job: on P-384 by p384.h, on P-256 and X25519 by OpenSSL; of the first two each
- * needs less than half the time of a batch. */
+/* Runs a single job: on P-384 by p384.h, on P-256 and X25519 by OpenSSL. On the first two
+ * it needs less than half the time of a batch. */
 typedef void key_exchange_alone(
     const struct key_exchange_group *group, struct key_exchange_job *job);
 key_exchange_alone key_exchange_derive_alone;
-/* The public part of a key whose scalar is there. */
+/* Computes the public part of a key that has its scalar. */
 bool key_exchange_public_alone(
     const struct key_exchange_group *group, struct key_exchange_key *key);
 

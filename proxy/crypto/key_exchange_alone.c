@@ -1,5 +1,5 @@
-/* One at a time: P-384 by ourselves, unless OpenSSL is to do everything, the others by
- * OpenSSL. */
+/* Key exchange one at a time: P-384 by our own code, unless OpenSSL is to do everything,
+ * the others by OpenSSL. */
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -14,8 +14,8 @@ static BIGNUM *from_limbs(BIGNUM *number, const uint64_t *limbs, size_t count)
     return BN_lebin2bn((const unsigned char *)limbs, (int)(count * LIMB_BYTES), number);
 }
 
-/* EC_POINT_set_affine_coordinates() refuses what is not on the curve; EC_POINT_mul() on
- * this curve runs in constant time. */
+/* EC_POINT_set_affine_coordinates() refuses a point that is not on the curve;
+ * EC_POINT_mul() on this curve runs in constant time. */
 static bool multiply(const EC_GROUP *curve, const struct key_exchange_group *group,
     struct key_exchange_job *job, EC_POINT *point, BIGNUM *x, BIGNUM *y, BIGNUM *scalar,
     BN_CTX *numbers)
@@ -33,7 +33,7 @@ static bool multiply(const EC_GROUP *curve, const struct key_exchange_group *gro
         BN_bn2binpad(x, job->secret, len) == len;
 }
 
-/* With its tables, for good. */
+/* Makes the curve with its tables once, for the life of the process. */
 static const EC_GROUP *curve_of(const struct key_exchange_group *group)
 {
     static EC_GROUP *curves[KEY_EXCHANGE_GROUPS];
@@ -72,7 +72,7 @@ static void derive_on_curve(
 
         if (scalar != NULL) {
             job->ok = multiply(curve, group, job, point, x, y, scalar, numbers);
-            BN_clear(scalar); /* the next user of numbers finds nothing */
+            BN_clear(scalar); /* the next user of the numbers finds nothing */
             BN_clear(x);
         }
     }

@@ -9,7 +9,7 @@
 struct shelf {
     struct key_exchange_key keys[KEY_POOL_DEPTH];
     size_t count;
-    size_t wanted; /* grows with demand: nobody's group costs nothing */
+    size_t wanted; /* grows with demand: an unused group costs nothing */
 };
 
 static struct pool {

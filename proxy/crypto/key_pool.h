@@ -1,5 +1,5 @@
 /*
- * key_pool.h - ephemeral keys made ahead of need, in secret pages. Each is used once.
+ * key_pool.h - ephemeral keys made in advance, in secret pages. Each is used once.
  */
 #ifndef WLBPROXY_CRYPTO_KEY_POOL_H
 #define WLBPROXY_CRYPTO_KEY_POOL_H
@@ -13,11 +13,11 @@ enum { KEY_POOL_DEPTH = 64 }; /* at most, of each group */
 bool key_pool_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx);
 void key_pool_stop(void);
 
-/* Moves one key out; makes eight first if there is none. */
+/* Moves one key out. Makes eight first if there is none. */
 bool key_pool_take(const struct key_exchange_group *group, struct key_exchange_key *key);
 
-/* Makes eight more of a group that has been asked for and is short of keys. False: there
- * was nothing to do. */
+/* Makes eight more of a group that has been used and is short of keys. False: there was
+ * nothing to do. */
 bool key_pool_refill(void);
 
 #endif

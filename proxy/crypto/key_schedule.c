@@ -1,6 +1,6 @@
-/* KDF (provider-kdf(7)) "TLS13-KDF": the two steps of TLS 1.3's key schedule (RFC
- * 8446, 7.1) as libssl asks for them, some twenty times a handshake. OpenSSL's own
- * fetches a digest and builds an HMAC for each, a quarter of a resumed handshake; this
+/* KDF (provider-kdf(7)) "TLS13-KDF": the two steps of TLS 1.3's key schedule (RFC 8446,
+ * 7.1), which libssl calls some twenty times a handshake. OpenSSL's own implementation
+ * fetches a digest and builds an HMAC each time, a quarter of a resumed handshake; this
  * one only hashes. It takes all parameters with the call, as libssl gives them, and keeps
  * nothing. */
 #include <string.h>
@@ -29,7 +29,7 @@ static size_t put(unsigned char *at, struct digest_part part)
     return 1 + part.len;
 }
 
-/* struct HkdfLabel; 0 if it would not fit. */
+/* Encodes struct HkdfLabel. Returns 0 if it does not fit. */
 static size_t encode_label(const struct request *request, struct digest_part data,
     size_t out_len, unsigned char info[INFO_MAX])
 {
@@ -60,8 +60,8 @@ static bool expand(const struct request *request, struct digest_part secret,
             request->digest, secret, (struct digest_part){info, len}, out, out_len);
 }
 
-/* Derive-Secret(previous, "derived", "") as the salt of HKDF-Extract (RFC 5869, 2.2);
- * zeros for a secret that is not there. */
+/* Derive-Secret(previous, "derived", "") as the salt of HKDF-Extract (RFC 5869, 2.2); a
+ * secret that is missing is zeros. */
 static bool extract(const struct request *request, unsigned char *out, size_t out_len)
 {
     static const unsigned char zeros[DIGEST_MAX];
@@ -114,7 +114,7 @@ static bool read_part(struct request *request, const OSSL_PARAM *param)
             return param->data_type == OSSL_PARAM_OCTET_STRING;
         }
     }
-    return true; /* not for us */
+    return true; /* the other provider functions do not concern us */
 }
 
 static bool read_request(struct request *request, const OSSL_PARAM params[])

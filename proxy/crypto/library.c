@@ -23,7 +23,7 @@ static bool is_trustworthy(const struct stat *st)
         (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* dlopen() gets a full path, so that LD_LIBRARY_PATH has no say. */
+/* dlopen() gets a full path, so that LD_LIBRARY_PATH is not used. */
 static void *open_in(const char *folder, const char *name, struct error *err)
 {
     char path[PATH_SIZE];

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* a < b: whether a - b borrows. */
+/* a < b: returns whether a - b borrows. */
 static inline bool limbs_less(const uint64_t *a, const uint64_t *b, size_t count)
 {
     uint64_t borrow = 0;

@@ -7,7 +7,7 @@
 #include "proxy/base/error.h"
 #include "proxy/crypto/library.h"
 
-/* Of the library's public header, as far as we read it. */
+/* As in the library's public header, up to the last field that we read. */
 struct multibuffer_version {
     int major, minor, patch;
 };
@@ -21,9 +21,9 @@ enum algorithm { /* its numbers, not ours */
     ALGORITHM_P384,
 };
 
-/* The system's, so that the distribution's fixes count. A build that measures may say
- * where it has unpacked one (WLB_CRYPTO_MB_FOLDER of CMake); what is installed never
- * does. */
+/* The system's library is used, so that the distribution's fixes apply. A build for
+ * measurements may name a folder with an unpacked one (WLB_CRYPTO_MB_FOLDER of CMake); an
+ * installed build never does. */
 static const char *const folders[] = {
 #ifdef WLB_CRYPTO_MB_FOLDER
     WLB_CRYPTO_MB_FOLDER,
@@ -49,7 +49,7 @@ static const struct {
 };
 
 /* avx512ifma counts only where the kernel saves the registers: the compiler's built-in
- * looks at XCR0 as well. */
+ * checks XCR0 as well. */
 static bool cpu_can(void)
 {
 #ifdef __x86_64__
@@ -94,7 +94,8 @@ bool multibuffer_load(struct multibuffer *library, struct error *err)
     handle = library_open(folders, names, err);
     if (handle == NULL)
         return false;
-    /* The handle is kept: what was resolved lives as long as the process. */
+    /* The handle is kept, because the resolved functions are used until the process
+     * ends. */
     if (!resolve(library, handle, err))
         return false;
     if (!supports_all(library))

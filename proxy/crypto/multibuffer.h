@@ -1,10 +1,10 @@
 /*
  * multibuffer.h - Intel's crypto_mb: one private key operation on eight keys at a time.
  *
- * Found at run time and called through this table. Numbers are arrays of 64-bit limbs,
- * least significant first; byte strings are big-endian. No lane
- * may be NULL. Its private key operations run in constant time: no branch and no address
- * depends on a secret, which is why nothing is blinded around them.
+ * The library is found at run time and called through this table. Numbers are arrays of
+ * 64-bit limbs, least significant first; byte strings are big-endian. No lane may be
+ * NULL. Its private key operations run in constant time: no branch and no address depends
+ * on a secret, so nothing is blinded around them.
  */
 #ifndef WLBPROXY_CRYPTO_MULTIBUFFER_H
 #define WLBPROXY_CRYPTO_MULTIBUFFER_H
@@ -46,8 +46,8 @@ struct multibuffer {
     char description[32]; /* "crypto_mb 1.0.11" */
 };
 
-/* Looks in the places known when we were built, never in the environment. False, and why,
- * if the CPU has no AVX-512 IFMA or the library is not there. */
+/* Looks in the folders known at build time, never in the environment. False with the
+ * reason, if the CPU has no AVX-512 IFMA or the library is missing. */
 bool multibuffer_load(struct multibuffer *library, struct error *err);
 
 static inline bool lane_ok(lane_status status, size_t lane)

@@ -7,11 +7,11 @@
 
 #include "proxy/crypto/signing_remote.h"
 
-/* Who does what. A batch by crypto_mb, where that is there, costs the same with one lane
- * in use as with eight, so below `batch_from` one by one is cheaper. From measurements:
- * alone against a batch, in us, on a 2.6 GHz server core: P-384 derive 145/410 (by
- * OpenSSL 525), P-256 derive 44/89, RSA 2048 290/640, 3072 1500/3300, 4096
- * 3400/5700, P-384 sign 550/150, P-256 sign 22/37. */
+/* For each kind, from how many operations on a batch by crypto_mb is used, if it is
+ * there. A batch costs the same with one lane in use as with eight, so below `batch_from`
+ * one by one is cheaper. Measured alone against a batch, in us, on a 2.6 GHz server core:
+ * P-384 derive 145/410 (by OpenSSL 525), P-256 derive 44/89, RSA 2048 290/640, 3072
+ * 1500/3300, 4096 3400/5700, P-384 sign 550/150, P-256 sign 22/37. */
 enum alone { BY_OPENSSL, BY_US };
 enum { NEVER = LANES + 1 };
 static const struct kind {
@@ -28,7 +28,7 @@ static const struct kind {
     [OPERATION_P256_SIGN] = {2, BY_OPENSSL},
 };
 
-enum { FULL_IN_A_ROW = 4 }; /* batches; then it is the turn of those that fill none */
+enum { FULL_IN_A_ROW = 4 }; /* full batches; after so many the others run once */
 
 static const struct multibuffer *library;
 static struct queue {
@@ -36,7 +36,7 @@ static struct queue {
     size_t len, urgent; /* the first so many are urgent */
 } queues[OPERATION_KINDS];
 static size_t waiting, urgents, paused, paused_peak;
-/* Of the session whose job runs: OpenSSL passes a job no argument of ours. */
+/* The session whose job runs: OpenSSL passes a job no argument of ours. */
 static struct {
     bool urgent, gives_up;
 } session;
@@ -99,7 +99,7 @@ static void sign(struct operation *const batch[], size_t count)
         batch[i]->job.signing = jobs[i];
 }
 
-/* Of a session that pauses: as it asked for (SSL_set_async_callback()). */
+/* Calls the function that the session has set by SSL_set_async_callback(). */
 static void tell_session(struct operation *operation)
 {
     ASYNC_callback_fn callback = NULL;
@@ -178,7 +178,7 @@ static void give_up(struct operation *operation)
         operation->job.signing.ok = false;
 }
 
-/* The session may be called again before its operation is done (more bytes came): it
+/* More bytes may have come, and the session was called before its operation is done: it
  * pauses again. */
 static void await(struct operation *operation, ASYNC_JOB *job)
 {
@@ -202,11 +202,11 @@ bool operation_perform(struct operation *operation)
 
     if (session.gives_up)
         return false;
-    /* Without batches nobody would run what waits, but the signer answers. */
+    /* Without batches nothing would run a waiting operation, but the signer answers. */
     if (job != NULL && (library != NULL || operation->kind == OPERATION_REMOTE_SIGN)) {
         await(operation, job);
     } else if (operation->kind == OPERATION_REMOTE_SIGN) {
-        return false; /* nobody could wait for it */
+        return false; /* nothing could wait for it */
     } else {
         operation->told = NULL;
         run(&operation, 1);
@@ -288,7 +288,7 @@ void operations_forget_peak(void)
     paused_peak = paused;
 }
 
-/* The first `most` of the kind. */
+/* Runs the first `most` of the kind. */
 static size_t run_kind(size_t kind, size_t most)
 {
     struct operation *batch[LANES];
@@ -303,7 +303,7 @@ static size_t run_kind(size_t kind, size_t most)
     return count;
 }
 
-/* Of those that derive, or those that sign. */
+/* Runs those that derive, or those that sign. */
 static bool run_some(bool sign_now, bool urgent_only)
 {
     size_t kind = sign_now ? OPERATION_RSA_2048 : OPERATION_P384_DERIVE;
@@ -315,7 +315,7 @@ static bool run_some(bool sign_now, bool urgent_only)
     return count > 0;
 }
 
-/* The next kind that fills a batch. */
+/* Runs the next kind that fills a batch. */
 static bool run_full(void)
 {
     static size_t last;

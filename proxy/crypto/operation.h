@@ -1,11 +1,12 @@
 /*
- * operation.h - private key operations on their way into a batch; who does which of them.
+ * operation.h - private key operations, queued for batches, and the implementation of
+ * each.
  *
- * Where there are batches, an operation waits in a queue for operations_run(): one that
- * was submitted, and one that is performed within a handshake that may pause (an OpenSSL
- * ASYNC job). Anywhere else it is done at once. It waits for the loop to come round,
- * never for company: a batch runs with whatever there is. What another process signs
- * (signing_remote.h) waits for its answer, batches or none.
+ * With batches, an operation waits in a queue for operations_run(): one that was
+ * submitted, and one that is performed within a handshake that may pause (an OpenSSL
+ * ASYNC job). Any other is done at once. An operation waits for the next iteration of the
+ * loop, never for more operations: a batch runs with as many as there are. A signature of
+ * another process (signing_remote.h) waits for its answer, with batches or without.
  */
 #ifndef WLBPROXY_CRYPTO_OPERATION_H
 #define WLBPROXY_CRYPTO_OPERATION_H
@@ -18,7 +19,7 @@
 #include "proxy/crypto/signing.h"
 
 enum operation_kind {
-    OPERATION_P384_DERIVE, /* the groups, in the order of exchange.h */
+    OPERATION_P384_DERIVE, /* the groups, in the order of key_exchange.h */
     OPERATION_P256_DERIVE,
     OPERATION_X25519_DERIVE,
     OPERATION_RSA_2048,
@@ -36,49 +37,50 @@ struct operation {
         struct key_exchange_job exchange;
         struct signing_job signing;
     } job;
-    /* From inside operations_run(), when it is done; NULL: nobody is told. */
+    /* Called from inside operations_run(), when it is done; NULL: nothing is called. */
     void (*told)(struct operation *operation);
-    void *owner; /* whatever told() needs */
-    /* The queue's. */
+    void *owner; /* for told() */
+    /* Used by the queue. */
     struct list waiting;
     bool done, urgent;
     int place; /* signing_remote.c's */
 };
 
-/* NULL: there are no batches, and nobody waits. */
+/* NULL: there are no batches, and no operation waits. */
 void operations_start(const struct multibuffer *library);
 
-/* Whether we have anything better for it than OpenSSL. */
+/* Returns whether we have anything faster for it than OpenSSL. */
 bool operation_is_ours(enum operation_kind kind);
 
-/* Returns when it is done, perhaps after a pause: the operation and all it points to live
+/* Returns when it is done, perhaps after a pause. The operation and all it points to live
  * on the paused stack meanwhile. False if it failed. */
 bool operation_perform(struct operation *operation);
 
-/* The operation and all it points to stay where they are until it is `done`, which it may
- * be at once: then nobody is told. Or until it is withdrawn. An urgent one is done before
- * those that are not. */
+/* The operation and all it points to stay in place until it is `done` or withdrawn. It
+ * may be done at once: then told() is not called. Urgent operations precede others. */
 void operation_submit(struct operation *operation, bool urgent);
 void operation_withdraw(struct operation *operation);
-bool operation_succeeded(const struct operation *operation); /* of one that is done */
+bool operation_succeeded(const struct operation *operation); /* only for one that is
+                                                              * done */
 
 size_t operations_waiting(void);
-size_t operations_urgent(void); /* of them */
-size_t operations_fullest(bool urgent_only); /* most of one kind */
-/* Sessions that have paused and not been gone on with; and most at once, ever since the
- * last operations_forget_peak(). */
+size_t operations_urgent(void); /* those among them that are urgent */
+size_t operations_fullest(bool urgent_only); /* of the most frequent kind */
+/* The first returns how many sessions have paused and not continued; the second the most
+ * at any time since the last operations_forget_peak(). */
 size_t operations_paused(void);
 size_t operations_paused_peak(void);
 void operations_forget_peak(void);
 
-/* One full batch; or, where no kind fills one, and now and then anyway, a batch of each
- * kind that derives or of each that signs, in turn. Returns how many still wait. */
+/* Runs one full batch; or, where no kind fills one, and now and then anyway, a batch of
+ * each kind that derives or of each that signs, alternately. Returns how many still
+ * wait. */
 size_t operations_run(bool urgent_only);
 
-/* SSL_do_handshake(); what it has performed is urgent, or is not. */
+/* Calls SSL_do_handshake(). Operations that it performs are urgent if `urgent`. */
 int operations_handshake(SSL *ssl, bool urgent);
-/* Ends a handshake that has paused: its operations give up instead of waiting. No-op for
- * any other session. */
+/* Ends a handshake that has paused: its operations fail instead of waiting. Does nothing
+ * for any other session. */
 void operations_end_handshake(SSL *ssl);
 
 #endif

@@ -12,7 +12,7 @@
  * 2b + 1. So no digit is zero, and 16 multiples are all it takes: P, 3P, ... 31P. */
 enum { WINDOW = 5, DIGITS = 77, MULTIPLES = P384_POINTS_MAX };
 
-/* For multiples of the generator. */
+/* For the multiples of the generator. */
 enum { STRIDE = 4, BASES = 20 };
 
 enum { STACK_USED = 12 * 1024 };
@@ -34,7 +34,8 @@ static bool is_in_range(const uint64_t scalar[P384_LIMBS])
     return is_less && !is_zero;
 }
 
-/* odd = scalar or order - scalar, whichever is. Returns the mask of the second case. */
+/* odd = scalar or order - scalar, whichever is odd. Returns the mask of the second
+ * case. */
 static uint64_t make_odd(uint64_t odd[P384_LIMBS], const uint64_t scalar[P384_LIMBS])
 {
     uint64_t even = p384_mask((scalar[0] & 1) ^ 1), borrow = 0;
@@ -67,9 +68,9 @@ static void look_up(struct p384_affine *out,
     p384_point_look_up(out, multiples, (digit ^ negative) & (MULTIPLES - 1), negative);
 }
 
-/* P, 3P, ... 31P. 2P = (X, Y, Z) counts as (X, Y) on the isomorphic curve where all Z are
- * smaller by the factor of its own; a sum needs no more than that, for the formula knows
- * nothing of the curve's coefficients. P has a large prime order: no sum is special. */
+/* P, 3P, ... 31P. 2P = (X, Y, Z) is used as (X, Y) on the isomorphic curve where all Z
+ * are smaller by this Z. A sum needs no more than that, because the formula does not use
+ * the curve's coefficients. P has a large prime order, so no sum is special. */
 static void make_multiples(
     struct p384_affine multiples[MULTIPLES], const struct p384_affine *point)
 {
@@ -106,8 +107,8 @@ static void finish(
 /* From the highest digit down: sum = 32 sum + d[i]P, where sum = vP with v = k / 32^i
  * rounded to an odd number, so positive. Then 32v is even and d[i] odd, and only modulo
  * the order n can they be equal or opposite: for i > 0 both are too small for that. For i
- * = 0 the sum is kP itself, so never infinity; but the two are equal when k - 2d[0] = n,
- * which is so for k = n - 38: the last addition copes with it. */
+ * = 0 the sum is kP itself, so never infinity. The two are equal when k - 2d[0] = n,
+ * which is so for k = n - 38: the last addition handles it. */
 static void multiply(struct p384_affine *product, const uint64_t scalar[P384_LIMBS],
     const struct p384_affine *point)
 {
@@ -130,7 +131,7 @@ static void multiply(struct p384_affine *product, const uint64_t scalar[P384_LIM
     finish(product, &sum, negate);
 }
 
-/* Multiples of 2^(20j)G: every fourth digit's own, so that 15 doublings are enough. */
+/* Multiples of 2^(20j)G, of every fourth digit only, so that 15 doublings are enough. */
 static struct p384_affine base_multiples[BASES][MULTIPLES];
 static bool base_is_ready;
 
@@ -150,10 +151,10 @@ static void make_base(void)
     base_is_ready = true;
 }
 
-/* kG is the sum of d[4j + r] * 32^r * 2^(20j)G, the highest r first. Which digits are
- * added does not depend on the scalar. As integers, a partial sum never equals what is
- * added to it; modulo the order it does for a few scalars (n - 38 again is one) that
- * nobody ever draws. Then Z is 0 from there on, and the ladder does it. */
+/* kG is the sum of d[4j + r] * 32^r * 2^(20j)G, the highest r first. The choice of digits
+ * does not depend on the scalar. As integers, a partial sum never equals the next term.
+ * Modulo the order it does for a few scalars (n - 38 again is one) that are never drawn
+ * in practice. Then Z is 0 from there on, and the ladder computes the result. */
 static bool multiply_base(struct p384_affine *product, const uint64_t scalar[P384_LIMBS])
 {
     struct p384_affine term;
@@ -179,7 +180,7 @@ static bool multiply_base(struct p384_affine *product, const uint64_t scalar[P38
     return p384_is_zero(&sum.z) == 0;
 }
 
-/* What the functions called before left on the stack: from the same depth. */
+/* Overwrites what earlier functions left on the stack; call it at their depth. */
 static __attribute__((noinline)) void wipe_stack(void)
 {
     unsigned char used[STACK_USED];

@@ -23,7 +23,7 @@ static const struct p384_number entrance = {{0xfffffffe00000001, 0x0000000200000
 
 static bool use_x86;
 
-/* What the CPU says: compilers' own questions do not all know of ADX. */
+/* Asks the CPU itself: not every compiler's built-in knows ADX. */
 bool p384_field_x86_can(void)
 {
 #ifdef __x86_64__

@@ -21,8 +21,8 @@ struct p384_number {
 extern const uint64_t p384_prime[P384_LIMBS];
 extern const struct p384_number p384_one;
 
-/* Whether this CPU has the instructions of p384_field_x86.S, and to use them from now on.
- * At first, it is C. */
+/* p384_field_x86_can() returns whether this CPU has the instructions of p384_field_x86.S;
+ * the other selects them. The C code is the default. */
 bool p384_field_x86_can(void);
 void p384_field_start(bool x86);
 
@@ -41,7 +41,7 @@ void p384_invert(struct p384_number *out, const struct p384_number *a);
 void p384_enter(struct p384_number *out, const uint64_t limbs[P384_LIMBS]);
 void p384_leave(uint64_t limbs[P384_LIMBS], const struct p384_number *a);
 
-/* A mask that the compiler cannot see through, lest it makes a branch of it. */
+/* The compiler cannot see through this mask, so that it does not make a branch of it. */
 static inline uint64_t p384_mask(uint64_t bit)
 {
     uint64_t mask = 0 - bit;

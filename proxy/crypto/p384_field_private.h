@@ -1,5 +1,6 @@
 /*
- * p384_field_private.h - p384_field_x86.S, for p384_field.c: on x86-64 with BMI2 and ADX.
+ * p384_field_private.h - declares p384_field_x86.S for p384_field.c: x86-64 with BMI2 and
+ * ADX.
  */
 #ifndef WLBPROXY_CRYPTO_P384_FIELD_PRIVATE_H
 #define WLBPROXY_CRYPTO_P384_FIELD_PRIVATE_H

@@ -1,8 +1,8 @@
-/* p384_field.h's arithmetic in the registers of x86-64, for CPUs with BMI2 (mulx) and ADX
- * (adcx, adox: two chains of carries at once): p384_field_private.h.
+/* The arithmetic of p384_field.h in the registers of x86-64, for CPUs with BMI2 (mulx)
+ * and ADX (adcx, adox: two chains of carries at once), declared by p384_field_private.h.
  *
- * With p = 2^384 - N, N = 2^128 + 2^96 - 2^32 + 1, to subtract p is to add N and drop
- * 2^384; and -1/p modulo 2^64 is 2^32 + 1. Nothing branches. */
+ * With p = 2^384 - N, N = 2^128 + 2^96 - 2^32 + 1, subtracting p is adding N and dropping
+ * 2^384; and -1/p modulo 2^64 is 2^32 + 1. There are no branches. */
 #ifdef __x86_64__
 #ifdef __CET__
 #include <cet.h>
@@ -13,8 +13,8 @@
     .section .note.GNU-stack, "", @progbits
     .text
 
-/* out: rdi, a: rsi, b: rdx at first, then rbx, for mulx has its factor in rdx. A number is
- * in six of r8 to r15. */
+/* out: rdi, a: rsi, b: rdx at first, then rbx, because mulx has its factor in rdx. A
+ * number is in six of r8 to r15. */
 
 .macro FUNCTION name
     .globl \name
@@ -72,8 +72,8 @@
     \next 40(\with), %r13
 .endm
 
-/* Of a sum below 2p, with what is above its six limbs in `above`: adds N to a copy, and
- * takes that if it reaches 2^384. Uses rax, rcx, rdx, rsi, rbx and c3. */
+/* Input: a sum below 2p, with the bits above its six limbs in `above`. Adds N to a copy,
+ * and takes that if it reaches 2^384. Uses rax, rcx, rdx, rsi, rbx and c3. */
 .macro BRING_BELOW_P s0 s1 s2 s3 s4 s5 above c3
     movabsq $0xffffffff00000001, %rax
     movl $0xffffffff, %ecx
@@ -115,7 +115,7 @@ FUNCTION p384_x86_add
     RESTORE %rbx
 END_FUNCTION p384_x86_add
 
-/* N off where rax is all ones. */
+/* Subtracts N where rax is all ones. */
 .macro SUBTRACT_MASKED_N
     movabsq $0xffffffff00000001, %rcx
     movl $0xffffffff, %edx
@@ -130,7 +130,7 @@ END_FUNCTION p384_x86_add
     sbbq $0, %r13
 .endm
 
-/* Where it borrows p is added: the 2^384 in it makes good what was borrowed. */
+/* After a borrow p is added: its 2^384 replaces what was borrowed. */
 FUNCTION p384_x86_subtract
     SAVE %r12
     SAVE %r13
@@ -143,7 +143,8 @@ FUNCTION p384_x86_subtract
     RESTORE %r12
 END_FUNCTION p384_x86_subtract
 
-/* An odd number has p added first: N off, and 2^384 in the bit that is shifted in. */
+/* To an odd number p is added first: N is subtracted, and 2^384 is the bit that is
+ * shifted in. */
 FUNCTION p384_x86_halve
     SAVE %r12
     SAVE %r13
@@ -172,7 +173,7 @@ END_FUNCTION p384_x86_halve
     adoxq %rcx, \high
 .endm
 
-/* The first row of a product has nothing to add to: one chain is enough. */
+/* The first row of a product has nothing to add to, so one chain is enough. */
 .macro FIRST_PRODUCT add limb low high
     mulxq 8*\limb(%rsi), %rax, \high
     \add %rax, \low
@@ -193,7 +194,7 @@ END_FUNCTION p384_x86_halve
 /* Adds a limb of b times a. */
 .macro ROW limb s0 s1 s2 s3 s4 s5 s6 s7
     movq 8*\limb(%rbx), %rdx
-    xorl \s7\()d, \s7\()d /* and both carries */
+    xorl \s7\()d, \s7\()d /* adds both carries */
     PRODUCT 0 \s0 \s1
     PRODUCT 1 \s1 \s2
     PRODUCT 2 \s2 \s3
@@ -207,8 +208,8 @@ END_FUNCTION p384_x86_halve
 .endm
 
 /* One step of Montgomery's reduction: t + mp, where m = t0 * (2^32 + 1) makes t0 vanish.
- * mp = m * 2^384 - mN, and of mN what is above t0 comes to rax, rcx and rdx (whether t0 +
- * t0 * 2^32 carries is whether m - m * 2^32 borrows). t0 becomes the limb above t5. */
+ * mp = m * 2^384 - mN. The part of mN above t0 goes to rax, rcx and rdx (t0 + t0 * 2^32
+ * carries exactly if m - m * 2^32 borrows). t0 becomes the limb above t5. */
 .macro REDUCE t0 t1 t2 t3 t4 t5
     movq \t0, %rax
     shlq $32, %rax

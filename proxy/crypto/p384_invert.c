@@ -1,6 +1,6 @@
 /* The inverse modulo p by Bernstein and Yang's division steps ("Fast constant-time gcd
- * computation and modular inversion", 2019), which take as many steps, and do the same in
- * each, for every number. 62 at a time are done on the lowest bits alone and then on the
+ * computation and modular inversion", 2019). There are as many steps for every number,
+ * and each does the same. 62 at a time are done on the lowest bits alone and then on the
  * numbers as a whole: on f and g, which begin as p and the number and end as +-1 and 0,
  * and modulo p on d and e, where f = d * number and g = e * number.
  *
@@ -19,7 +19,7 @@ struct number {
     int64_t limbs[LIMBS];
 };
 
-/* 2^62 times what 62 steps do: f' = uf + vg, g' = qf + rg. */
+/* 2^62 times the effect of 62 steps: f' = uf + vg, g' = qf + rg. */
 struct steps {
     int64_t u, v, q, r;
 };
@@ -51,8 +51,7 @@ static uint64_t sign_of(int64_t limb)
     return p384_mask((uint64_t)limb >> 63);
 }
 
-/* In two's complement, for what is added to f is taken from it at times. zeta is
- * -(delta + 1/2). */
+/* In two's complement, because a step may subtract. zeta is -(delta + 1/2). */
 static int64_t divide(int64_t zeta, uint64_t f, uint64_t g, struct steps *steps)
 {
     uint64_t u = 1, v = 0, q = 0, r = 1, z = (uint64_t)zeta;
@@ -97,7 +96,7 @@ static void apply_to_f_g(const struct steps *s, struct number *f, struct number 
 }
 
 /* (ud + ve + mp) / 2^62, where m makes that whole. d and e are between -2p and p, and so
- * is the result: whichever is negative has p added first, and m is not positive. */
+ * is the result: p is added first to a negative one, and m is not positive. */
 static void combine(struct number *out, int64_t u, const struct number *d, int64_t v,
     const struct number *e, const struct number *prime)
 {
@@ -147,7 +146,7 @@ static void adjust(struct number *d, const struct number *prime, uint64_t negate
 
 void p384_invert(struct p384_number *out, const struct p384_number *a)
 {
-    /* 2^1152: two factors 2^384 make up for what a's own became, one for the product. */
+    /* 2^1152: two factors 2^384 replace those that a lost, one is for the product. */
     static const struct p384_number to_montgomery = {
         {0xfffffffc00000002, 0x0000000300000002, 0xfffffffcfffffffe, 0x0000000300000005,
             0xfffffffdfffffffd, 0x0000000300000002}};

@@ -4,7 +4,7 @@
 
 #include "proxy/crypto/limbs.h"
 
-/* Of a vector register, which every x86-64 has. */
+/* A vector register, which every x86-64 has. */
 typedef uint64_t limb_pair __attribute__((vector_size(16)));
 
 /* FIPS 186-4, D.1.2.4 */
@@ -71,8 +71,8 @@ void p384_point_double(struct p384_point *out, const struct p384_point *a)
     p384_subtract(&out->y, &s, &y2);
 }
 
-/* H = xZ^2 - X, R = yZ^3 - Y, V = XH^2; X' = R^2 - H^3 - 2V, Y' = R(V - X') - YH^3,
- * Z' = ZH. Tells whether a = b: whether H = R = 0. */
+/* H = xZ^2 - X, R = yZ^3 - Y, V = XH^2; X' = R^2 - H^3 - 2V, Y' = R(V - X') - YH^3, Z' =
+ * ZH. Returns the mask of a = b, which is H = R = 0. */
 static uint64_t add(
     struct p384_point *out, const struct p384_point *a, const struct p384_affine *b)
 {

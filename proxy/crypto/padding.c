@@ -23,7 +23,7 @@ bool padding_pkcs1(const struct digest *digest, const unsigned char *hash,
     return true;
 }
 
-/* RFC 8017, B.2.1: the mask of `seed`, laid over data. */
+/* RFC 8017, B.2.1: XORs data with the mask of `seed`. */
 static bool apply_mask(const struct digest *digest, const unsigned char *seed,
     unsigned char *data, size_t len)
 {

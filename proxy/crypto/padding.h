@@ -1,6 +1,7 @@
 /*
- * padding.h - what RSA signs: RFC 8017, 8.2.1 (EMSA-PKCS1-v1_5) and 9.1.1 (EMSA-PSS with
- * a salt as long as the digest and MGF1 of the same digest, as RFC 8446, 4.2.3 wants it).
+ * padding.h - pads a digest for RSA: RFC 8017, 8.2.1 (EMSA-PKCS1-v1_5) and 9.1.1
+ * (EMSA-PSS with a salt as long as the digest and MGF1 of the same digest, as RFC 8446,
+ * 4.2.3 demands).
  */
 #ifndef WLBPROXY_CRYPTO_PADDING_H
 #define WLBPROXY_CRYPTO_PADDING_H

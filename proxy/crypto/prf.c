@@ -33,12 +33,12 @@ void prf(const struct digest_key *secret, const struct digest_part *parts, size_
     OPENSSL_cleanse(block, sizeof(block));
 }
 
-/* KDF (provider-kdf(7)) "TLS1-PRF", with the same economy as key_schedule.c: parameters
- * come with the call, nothing is kept. */
+/* KDF (provider-kdf(7)) "TLS1-PRF". As in key_schedule.c, the parameters come with the
+ * call, and nothing is kept. */
 struct request {
     const struct digest *digest;
     struct digest_part secret;
-    struct digest_part parts[PRF_PARTS_MAX]; /* what libssl calls seeds */
+    struct digest_part parts[PRF_PARTS_MAX]; /* libssl's seeds */
     size_t count;
 };
 

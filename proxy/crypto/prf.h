@@ -1,7 +1,7 @@
 /*
  * prf.h - the pseudorandom function of TLS 1.2 (RFC 5246, 5), for OpenSSL's handshakes
- * (by provider.h) and for ours. The one of TLS 1.0 and 1.1 is not here, nor are they
- * served.
+ * (through provider.h) and for ours. The one of TLS 1.0 and 1.1 is not here, because
+ * these are not served.
  */
 #ifndef WLBPROXY_CRYPTO_PRF_H
 #define WLBPROXY_CRYPTO_PRF_H

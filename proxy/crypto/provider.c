@@ -6,7 +6,7 @@
 
 #include "proxy/crypto/operation.h"
 
-/* Forgetting a group's parameters here would make libssl refuse the whole provider. */
+/* Without a group's parameters here libssl would refuse the whole provider. */
 static int tell_group(
     const struct key_exchange_group *group, OSSL_CALLBACK *callback, void *arg)
 {
@@ -81,7 +81,7 @@ static const OSSL_ALGORITHM *query_remote(void *provider, int operation, int *no
     return operation == OSSL_OP_SIGNATURE ? remote_signature : NULL;
 }
 
-/* The one state there is, is the engine's; so any pointer does as the provider's own. */
+/* The only state is the engine's, so any pointer will do as the provider's own. */
 int provider_groups_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core,
     const OSSL_DISPATCH **functions, void **provider)
 {

@@ -11,8 +11,8 @@
 #include "proxy/crypto/gcm.h"
 #include "proxy/crypto/secret_pages.h"
 
-/* More connections than are busy within some milliseconds: computing anew what was
- * given to another takes a tenth of a microsecond (half of one by OpenSSL). */
+/* More connections than are busy within some milliseconds. If a slot was given to another
+ * key, computing it again takes a tenth of a microsecond (half of one by OpenSSL). */
 enum { SLOTS = 256 };
 
 struct record_slot {
@@ -32,9 +32,9 @@ static const struct {
 
 static EVP_CIPHER *fetched[RECORD_CIPHERS];
 static struct record_slot *slots;
-static EVP_CIPHER_CTX *contexts[SLOTS]; /* of the slots, where gcm.h does not do it */
+static EVP_CIPHER_CTX *contexts[SLOTS]; /* for the slots, where gcm.h is not used */
 static struct list used;
-static bool slow; /* while the self-test asks OpenSSL */
+static bool slow; /* set while the self-test uses OpenSSL */
 
 static bool make_slots(void)
 {
@@ -101,7 +101,7 @@ void record_key_destroy(struct record_key *key)
     OPENSSL_cleanse(key->bytes, sizeof(key->bytes));
 }
 
-/* The key schedule, where it is not computed already. */
+/* Computes the key schedule, unless it is still there. */
 static bool compute(struct record_key *key, struct record_slot *slot)
 {
     if (is_fast(key)) {
@@ -119,7 +119,7 @@ static bool take_slot(struct record_key *key)
 {
     struct list *oldest = list_take(&used);
 
-    assert(oldest != NULL); /* there are slots, each in the list */
+    assert(oldest != NULL); /* all slots are in the list */
     struct record_slot *slot = container_of(oldest, struct record_slot, used);
     list_append(&used, &slot->used);
     if (slot->owner != NULL)
@@ -141,7 +141,7 @@ static bool ready(struct record_key *key)
     return true;
 }
 
-/* OpenSSL's part, up to the tag. */
+/* OpenSSL's part, without the tag. */
 static bool run(struct record_key *key, const struct record_text *text, size_t len,
     const unsigned char *last, unsigned char *to)
 {
@@ -211,7 +211,8 @@ bool record_open(
         EVP_CipherFinal_ex(context, to + len, &n) == 1;
 }
 
-/* The two ways to do AES-GCM must agree, on every length of a last block and more. */
+/* The two implementations of AES-GCM must agree on every length of a last block, and on
+ * more. */
 static bool agree(enum record_cipher cipher)
 {
     enum { LONGEST = 600 };
@@ -225,7 +226,7 @@ static bool agree(enum record_cipher cipher)
     for (size_t len = 0; same && len <= LONGEST; len += 1 + len / 16) {
         struct record_text text = {plain, plain, 5 + len % 9, plain, len};
 
-        plain[0] = (unsigned char)len; /* also another nonce */
+        plain[0] = (unsigned char)len; /* this changes the nonce, too */
         same = record_seal(&ours, &text, plain, sealed);
         text.bytes = sealed;
         text.len += 1 + RECORD_TAG;
@@ -239,7 +240,7 @@ static bool agree(enum record_cipher cipher)
     return same;
 }
 
-/* Without the fast way OpenSSL's is taken. */
+/* If the fast implementation is not there, OpenSSL's is used. */
 static void start_gcm(void)
 {
     struct error why;

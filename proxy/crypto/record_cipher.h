@@ -2,8 +2,9 @@
  * record_cipher.h - seals and opens the records of TLS 1.2 and 1.3 with AES-GCM and
  * ChaCha20-Poly1305 (RFC 5116, 8439).
  *
- * A key is small and lasts as long as its connection. What is computed from it, some
- * kilobytes, is a cache shared by all keys of the process: an idle connection has none.
+ * A key is small and lasts as long as its connection. The values computed from it, some
+ * kilobytes, are in a cache that all keys of the process share: an idle connection has
+ * none.
  */
 #ifndef WLBPROXY_CRYPTO_RECORD_CIPHER_H
 #define WLBPROXY_CRYPTO_RECORD_CIPHER_H
@@ -24,7 +25,7 @@ enum { RECORD_KEY_MAX = 32, RECORD_NONCE = 12, RECORD_TAG = 16 };
 
 struct record_slot;
 
-/* One direction of one connection; embedded, stays where it is. */
+/* One direction of one connection; embedded, and never moved. */
 struct record_key {
     enum record_cipher cipher;
     bool seals;
@@ -40,10 +41,10 @@ struct record_text {
     size_t len;
 };
 
-/* Chooses the fastest way there is that passes a self-test, or, without `fast`, OpenSSL.
- */
+/* Chooses the fastest implementation that passes a self-test, or, without `fast`,
+ * OpenSSL's. */
 bool record_ciphers_start(OSSL_LIB_CTX *libctx, bool fast);
-void record_ciphers_stop(void); /* no key is in use any more */
+void record_ciphers_stop(void); /* call it when no key is in use */
 const char *record_ciphers_description(void); /* "ipsec-mb 1.3.0", "openssl" */
 
 size_t record_key_len(enum record_cipher cipher);
@@ -52,13 +53,13 @@ void record_key_init(struct record_key *key, enum record_cipher cipher, bool sea
     const unsigned char *bytes);
 void record_key_destroy(struct record_key *key); /* wipes */
 
-/* Writes text.len bytes, those that `last` points to (one, or NULL: none) and the tag.
- * False only when OpenSSL fails. */
+/* Writes text.len bytes, the byte at `last` (NULL: none) and the tag. False only when
+ * OpenSSL fails. */
 bool record_seal(struct record_key *key, const struct record_text *text,
     const unsigned char *last, unsigned char *to);
 
-/* text.len counts the tag, and is at least RECORD_TAG. False: not what was sealed; what
- * is in `to`, RECORD_TAG bytes less than text.len, must not be looked at. */
+/* text.len counts the tag, and is at least RECORD_TAG. False: the record is not
+ * authentic; then `to`, RECORD_TAG bytes less than text.len, must not be used. */
 bool record_open(
     struct record_key *key, const struct record_text *text, unsigned char *to);
 

@@ -1,5 +1,5 @@
-/* KEYMGMT (provider-keymgmt(7)) of keys whose private half the signer has. Whatever is
- * asked about such a key is asked of its public half, which is OpenSSL's. */
+/* KEYMGMT (provider-keymgmt(7)) of keys whose private half the signer has. The public
+ * half, which is OpenSSL's, answers every question about such a key. */
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -39,7 +39,7 @@ static int key_match(const void *left, const void *right, int selection)
 {
     const struct signing_key *a = left, *b = right;
 
-    (void)selection; /* the public half has the parameters within */
+    (void)selection; /* the public half contains the parameters */
     return a->public != NULL && b->public != NULL &&
         EVP_PKEY_eq(a->public, b->public) == 1;
 }
@@ -63,7 +63,8 @@ static void take_curve(struct signing_key *key)
     }
 }
 
-/* From the number and the public half, or that alone: a certificate's, to be compared. */
+/* From the number and the public half, or from the public half alone, which comes from a
+ * certificate and is compared. */
 static int import(struct signing_key *key, const char *type, const OSSL_PARAM params[])
 {
     EVP_PKEY_CTX *context =
@@ -157,7 +158,7 @@ KEYMGMT(ec, "EC")
 KEYMGMT(ed25519, "ED25519")
 KEYMGMT(ed448, "ED448")
 
-/* The second names are those by which libssl 3.2 and later know a key's type. */
+/* By the second names libssl 3.2 and later know a key's type. */
 const OSSL_ALGORITHM remote_keymgmt[] = {
     {"RSA:rsaEncryption", PROVIDER_REMOTE_PROPERTIES, keymgmt_rsa, NULL},
     {"RSA-PSS:RSASSA-PSS", PROVIDER_REMOTE_PROPERTIES, keymgmt_rsa_pss, NULL},

@@ -11,7 +11,7 @@ void *secret_pages_new(size_t len)
 
     if (pages == MAP_FAILED)
         return NULL;
-    /* Each is a protection more, none a condition: RLIMIT_MEMLOCK may be small. */
+    /* Each protects, and none is required: RLIMIT_MEMLOCK may be small. */
     (void)mlock(pages, len);
     (void)madvise(pages, len, MADV_DONTDUMP);
     (void)madvise(pages, len, MADV_WIPEONFORK);

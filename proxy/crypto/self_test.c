@@ -9,7 +9,7 @@
 
 #include "proxy/base/error.h"
 
-/* What OpenSSL derives from its key and the public part of ours. */
+/* Derives by OpenSSL from its key and the public part of ours. */
 static bool reference(const struct key_exchange_group *group, EVP_PKEY *theirs,
     const struct key_exchange_key *ours, unsigned char *secret)
 {
@@ -48,7 +48,7 @@ static bool decode(
     return ok;
 }
 
-/* What is under test: a library, or alone without one. */
+/* The implementation under test: a library, or `alone` without one. */
 struct subject {
     const struct multibuffer *library;
     key_exchange_alone *alone;

@@ -1,5 +1,5 @@
 /*
- * self_test.h - whether we compute what OpenSSL computes.
+ * self_test.h - checks that our results are OpenSSL's.
  */
 #ifndef WLBPROXY_CRYPTO_SELF_TEST_H
 #define WLBPROXY_CRYPTO_SELF_TEST_H

@@ -1,4 +1,4 @@
-/* SIGNATURE (provider-signature(7)): digests, pads, and hands on to an operation. With a
+/* SIGNATURE (provider-signature(7)): digests, pads, and performs an operation. For a
  * remote key the signer pads. */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "proxy/crypto/signing_request.h"
 
 struct signature_context {
-    const struct signing_key *key; /* kept by the EVP_PKEY_CTX around us */
+    const struct signing_key *key; /* the EVP_PKEY_CTX around us keeps it */
     const struct digest *digest;
     int padding;
 };
@@ -111,8 +111,8 @@ static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM
         context->digest != NULL && set_params(context, params);
 }
 
-/* Whether the key may sign like that is its public half's to say: one for RSA-PSS alone
- * may insist on a digest. */
+/* The public half judges whether the key may sign in this way: one for RSA-PSS alone may
+ * insist on a digest. */
 static int remote_init(
     void *data, const char *digest, void *key, const OSSL_PARAM params[])
 {
@@ -160,7 +160,7 @@ static bool perform(
     return true;
 }
 
-/* What EdDSA signs is the caller's, who waits as well. */
+/* EdDSA signs the caller's own buffer, which stays while the caller waits. */
 static int remote_sign(void *data, unsigned char *signature, size_t *len, size_t room,
     const unsigned char *message, size_t message_len)
 {

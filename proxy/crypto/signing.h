@@ -3,12 +3,12 @@
  * operation on an already padded block, RFC 8017, 5.2.1) and ECDSA on P-256 and P-384
  * (FIPS 186-4, 6.4), eight at a time or one by one through OpenSSL.
  *
- * Every result is verified with the public key before it leaves: a faulty one of RSA
- * would give the factors away (Boneh, DeMillo, Lipton), one of ECDSA the scalar. A result
- * of a batch that fails is done again by OpenSSL; one of OpenSSL's that fails is none.
+ * Every result is verified with the public key before it is used: a faulty one of RSA
+ * would reveal the factors (Boneh, DeMillo, Lipton), one of ECDSA the scalar. OpenSSL
+ * replaces a faulty result of a batch; if OpenSSL's is faulty, the operation fails.
  *
- * A key may be remote: its private half is the signer's alone, and here are a number to
- * name it by and its public half.
+ * A key may be remote: only the signer has its private half, and here are its number and
+ * its public half.
  */
 #ifndef WLBPROXY_CRYPTO_SIGNING_H
 #define WLBPROXY_CRYPTO_SIGNING_H
@@ -37,7 +37,7 @@ struct signing_key {
     /* Secret, in the secure heap; NULL in a public key. */
     struct rsa_numbers *rsa;
     uint64_t *scalar;
-    /* Sign with the same key by OpenSSL, and verify that; NULL in a public key. */
+    /* Sign with the same key by OpenSSL, and verify; NULL in a public key. */
     EVP_PKEY_CTX *alone, *check;
     /* Remote. */
     uint64_t remote; /* 0: it is not */
@@ -56,13 +56,14 @@ struct signing_job {
 };
 
 /* Raw signatures by OpenSSL with the same key, and their verification; RSA blocks come
- * padded. NULL: none. */
+ * padded. NULL: the kind is not supported. */
 EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key);
 EVP_PKEY_CTX *signing_context_check(EVP_PKEY *key);
-/* Whether a job's signature is one. */
+/* Verifies a job's signature. */
 bool signing_is_right(const struct signing_job *job);
 
-/* Once, before the rest; all keys of one call are of one kind and size. */
+/* Call it once, before the other functions. All keys of one call are of one kind and
+ * size. */
 bool signing_start(const struct multibuffer *library, OSSL_LIB_CTX *libctx);
 void signing_stop(void);
 void signing_rsa(struct signing_job *jobs, size_t count);

@@ -12,8 +12,8 @@
 
 enum { SHA512_LEN = 64 };
 
-/* A nonce from fresh randomness hashed with key and digest: should the generator ever
- * repeat itself, two different digests still get different nonces. */
+/* The nonce is fresh randomness hashed with key and digest: even if the generator
+ * repeated itself, two different digests would get different nonces. */
 static bool draw_nonce(
     struct signing_workspace *work, const struct signing_job *job, uint64_t *nonce)
 {

@@ -1,5 +1,5 @@
-/* From OpenSSL's form of a certificate's key to ours: what engine_adopt() made of it, or
- * without batches a key that only signs alone. */
+/* Converts OpenSSL's form of a certificate's key to ours: the key that engine_adopt()
+ * made, or without batches a key that signs alone. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,8 +75,8 @@ static struct signing_key *make_alone(EVP_PKEY *from)
     return NULL;
 }
 
-/* The context keeps no reference that `from` could wait for: it has one of its own, which
- * would keep both alive for ever, so the copy is what it refers to. */
+/* The context holds a reference of its own to its key. If that key were `from`, the two
+ * would keep each other alive for ever, so it is a copy. */
 static const struct signing_key *alone(EVP_PKEY *from)
 {
     static int index = -1;
@@ -96,7 +96,8 @@ static const struct signing_key *alone(EVP_PKEY *from)
     return key;
 }
 
-/* Handshakes of our own know two curves and three sizes; the rest is for OpenSSL's. */
+/* The native engine's handshakes know two curves and three sizes; OpenSSL's handle the
+ * rest. */
 static const struct signing_key *known_kind(const struct signing_key *key, EVP_PKEY *from)
 {
     return key != NULL && is_of_a_kind(key, from) ? key : NULL;

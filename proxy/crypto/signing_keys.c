@@ -1,5 +1,5 @@
 /* KEYMGMT (provider-keymgmt(7)) of certificate keys. They come by import only: whole from
- * engine_adopt(), their public part from OpenSSL when it compares them with a
+ * engine_adopt(), and their public part from OpenSSL when it compares them with a
  * certificate. */
 #include <string.h>
 
@@ -44,14 +44,14 @@ static int key_match(const void *left, const void *right, int selection)
 {
     const struct signing_key *a = left, *b = right;
 
-    (void)selection; /* a public key has its parameters within */
+    (void)selection; /* a public key contains its parameters */
     return a->bits != 0 && a->bits == b->bits && a->curve == b->curve &&
         memcmp(a->modulus, b->modulus, sizeof(a->modulus)) == 0 &&
         memcmp(a->point.x, b->point.x, sizeof(a->point.x)) == 0 &&
         memcmp(a->point.y, b->point.y, sizeof(a->point.y)) == 0;
 }
 
-/* A number of exactly `bits` bits (or at most, if not `exact`). */
+/* A number of exactly `bits` bits (at most as many, if not `exact`). */
 static bool get_number(
     const OSSL_PARAM params[], const char *name, uint64_t *limbs, int bits, bool exact)
 {
@@ -105,7 +105,7 @@ static int modulus_bits(const OSSL_PARAM params[])
     return bits;
 }
 
-/* crypto_mb has 2048, 3072 and 4096 bits, and two factors of equal size. */
+/* crypto_mb supports 2048, 3072 and 4096 bits, and two factors of equal size. */
 static int import_rsa(void *data, int selection, const OSSL_PARAM params[])
 {
     struct signing_key *key = data;
@@ -156,7 +156,7 @@ static int import_ec(void *data, int selection, const OSSL_PARAM params[])
         import_ec_private(key, params);
 }
 
-/* The types that EVP_PKEY_fromdata() and export from OpenSSL's own keys ask for. */
+/* The types that EVP_PKEY_fromdata() and the export from OpenSSL's own keys need. */
 static const OSSL_PARAM *import_types_rsa(int selection)
 {
     static const OSSL_PARAM params[] = {
@@ -198,8 +198,8 @@ static int security_bits(const struct signing_key *key)
     return key->bits == 2048 ? 112 : key->bits == 3072 ? 128 : 152;
 }
 
-/* Of a DER-encoded ECDSA signature: two integers with a sign byte each, and three heads.
- */
+/* The longest DER-encoded ECDSA signature: two integers with a sign byte each, and three
+ * headers. */
 static int signature_len(const struct signing_key *key)
 {
     return key->curve != NULL ? 2 * ((int)key->curve->secret_len + 3) + 2 : key->bits / 8;
@@ -296,7 +296,7 @@ static const char *name_ec(int operation)
 KEYMGMT(rsa)
 KEYMGMT(ec)
 
-/* The second names are those by which libssl 3.2 and later know a key's type. */
+/* By the second names libssl 3.2 and later know a key's type. */
 const OSSL_ALGORITHM signing_keymgmt[] = {
     {"RSA:rsaEncryption", PROVIDER_KEYS_QUERY, keymgmt_rsa, NULL},
     {"EC:id-ecPublicKey", PROVIDER_KEYS_QUERY, keymgmt_ec, NULL},

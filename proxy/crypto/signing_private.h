@@ -1,12 +1,12 @@
 /*
- * signing_private.h - what signing.c shares with the two kinds of signatures.
+ * signing_private.h - shared by signing.c and the two kinds of signatures.
  */
 #ifndef WLBPROXY_CRYPTO_SIGNING_PRIVATE_H
 #define WLBPROXY_CRYPTO_SIGNING_PRIVATE_H
 
 #include "proxy/crypto/signing.h"
 
-/* In secret pages; used by one batch at a time. */
+/* In secret pages; one batch uses it at a time. */
 struct signing_workspace {
     uint8_t results[LANES][SIGNATURE_MAX];
     uint8_t r[LANES][KEY_EXCHANGE_SECRET_MAX], s[LANES][KEY_EXCHANGE_SECRET_MAX];
@@ -21,8 +21,8 @@ struct signing_workspace {
 
 struct signing_workspace *signing_workspace(void);
 
-/* Of a batch: the signature is there if it was `made`. It is used only if the public key
- * verifies it; otherwise OpenSSL signs. */
+/* Finishes a job of a batch; `made` tells whether the batch gave a signature. It is used
+ * only if the public key verifies it; otherwise OpenSSL signs. */
 void signing_finish(struct signing_job *job, bool made);
 
 #endif

@@ -7,20 +7,21 @@
 #include "proxy/crypto/operation.h"
 #include "proxy/crypto/signing_wire.h"
 
-/* An id is the request's place and how often that was used: an answer to one that was
- * withdrawn finds nobody. */
+/* An id is the request's place and how often that was used, so that an answer to a
+ * withdrawn request has no effect. */
 static struct place {
     struct operation *operation; /* NULL: free, or withdrawn since */
     uint32_t id;
 } places[SIGNING_REMOTE_MAX];
-static unsigned free_places[SIGNING_REMOTE_MAX], free_count; /* of those used before */
+static unsigned free_places[SIGNING_REMOTE_MAX], free_count; /* counts only places that
+                                                              * were used before */
 static unsigned used_ever;
 
 static struct list unsent[2] = {{&unsent[0], &unsent[0]}, {&unsent[1], &unsent[1]}};
 static size_t pending, urgent_pending;
 static bool came;
 
-/* SIGNING_REMOTE_MAX: there is none. */
+/* SIGNING_REMOTE_MAX: all are taken. */
 static unsigned free_place(void)
 {
     if (free_count > 0)

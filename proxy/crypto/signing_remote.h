@@ -1,10 +1,10 @@
 /*
- * signing_remote.h - a worker's signatures that the signer makes: who waits for one, what
- * has been asked for, what came. No I/O: what is to be sent is taken from here, what came
- * is handed in.
+ * signing_remote.h - a worker's signatures that the signer makes: the operations that
+ * wait, the requests sent, the answers received. No I/O: the owner takes requests from
+ * here and hands answers in.
  *
- * A request stays until it is answered, withdrawn, or asked again: a signer that is
- * replaced gets all that the one before had not answered.
+ * A request stays until it is answered, withdrawn, or asked again: a new signer gets all
+ * requests that the one before has not answered.
  */
 #ifndef WLBPROXY_CRYPTO_SIGNING_REMOTE_H
 #define WLBPROXY_CRYPTO_SIGNING_REMOTE_H
@@ -15,25 +15,27 @@
 struct operation;
 struct signing_writer;
 
-enum { SIGNING_REMOTE_MAX = 1024 /* asked for at a time; others wait here */ };
+enum { SIGNING_REMOTE_MAX = 1024 /* with the signer at a time; others wait here */ };
 
-/* operation.c's: to the end of those that wait, or of the urgent ones. */
+/* Called by operation.c: it becomes the last of those that wait, or of the urgent
+ * ones. */
 void signing_remote_submit(struct operation *operation);
 void signing_remote_withdraw(struct operation *operation);
 
 /* Puts as many requests into `w` as there are and fit; they count as sent. */
 void signing_remote_take(struct signing_writer *w);
-/* It did not leave: its requests wait again. */
+/* The datagram was not sent: its requests wait again. */
 void signing_remote_not_sent(const struct signing_writer *w);
-/* The signer that had them is gone: all that it has not answered wait again. */
+/* The signer has gone: all requests that it has not answered wait again. */
 void signing_remote_ask_again(void);
 bool signing_remote_has_unsent(void);
-/* Sent and not answered; waiting here included. */
+/* Returns how many are not answered, sent or not. */
 size_t signing_remote_pending(bool urgent_only);
 
-/* A datagram of the signer's: those who wait are told. False if it is not one. */
+/* Reads a datagram from the signer and tells the waiting operations. False if it is
+ * invalid. */
 bool signing_remote_answered(const void *bytes, size_t len);
-/* Whether any was answered since this was asked last. */
+/* Returns whether any was answered since the last call. */
 bool signing_remote_came(void);
 
 #endif

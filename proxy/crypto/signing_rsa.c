@@ -41,7 +41,7 @@ void signing_rsa(struct signing_job *jobs, size_t count)
         jobs[i].signature_len = len;
         signing_finish(&jobs[i], lane_ok(status, i));
     }
-    /* The library wipes the factors there, but not what it computed with them. */
+    /* The library wipes the factors there, but not the values computed with them. */
     OPENSSL_cleanse(work->rsa_scratch, work->rsa_scratch_len);
     OPENSSL_cleanse(work->results, sizeof(work->results));
 }

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-/* In front of the input, or of the signature; without holes. */
+/* Stands before the input, or before the signature; without holes. */
 struct ask_head {
     uint64_t key;
     uint32_t id;
     uint16_t scheme;
-    uint16_t urgent_and_len; /* the highest bit, and the rest */
+    uint16_t urgent_and_len; /* the highest bit is `urgent`, the rest the length */
 };
 
 struct answer_head {
@@ -49,7 +49,7 @@ bool signing_put_answer(struct signing_writer *w, const struct signing_answer *a
         put(w, &head, sizeof(head), answer->signature, answer->len);
 }
 
-/* A head where there is one: false at the end, too. */
+/* Takes a head if there is one; false at the end, too. */
 static bool take_head(struct signing_reader *r, void *head, size_t len)
 {
     if (r->left.len == 0)
@@ -58,7 +58,7 @@ static bool take_head(struct signing_reader *r, void *head, size_t len)
     return !r->failed;
 }
 
-/* What follows a head; NULL if it is longer than it may be, or not whole. */
+/* Returns the bytes behind a head; NULL if they are too long, or cut short. */
 static const unsigned char *take_tail(struct signing_reader *r, size_t len, size_t most)
 {
     struct bytes tail;

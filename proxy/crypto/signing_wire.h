@@ -1,7 +1,7 @@
 /*
- * signing_wire.h - what a worker and the signer say to each other: requests one way,
- * answers the other, as many in a datagram as there are. Pure encoding, between processes
- * of one machine and one build; the reader believes nothing.
+ * signing_wire.h - messages between a worker and the signer: requests one way, answers
+ * the other, as many in a datagram as there are. Pure encoding, between processes of one
+ * machine and one build; the reader checks everything.
  */
 #ifndef WLBPROXY_CRYPTO_SIGNING_WIRE_H
 #define WLBPROXY_CRYPTO_SIGNING_WIRE_H
@@ -13,7 +13,7 @@
 #include "proxy/base/bytes.h"
 
 enum {
-    SIGNING_INPUT_MAX = 256, /* a digest, or what EdDSA signs */
+    SIGNING_INPUT_MAX = 256, /* a digest, or EdDSA's message */
     SIGNING_ANSWER_MAX = 2048, /* RSA 16384 */
     SIGNING_DATAGRAM_MAX = 48 * 1024,
     SIGNING_ASKS_MAX = 128, /* in a datagram */
@@ -21,9 +21,9 @@ enum {
 
 struct signing_ask {
     uint64_t key; /* certificate_key_number() */
-    uint32_t id; /* the worker's own */
+    uint32_t id; /* chosen by the worker */
     uint16_t scheme; /* signature_scheme.h */
-    bool urgent; /* before this worker's others */
+    bool urgent; /* precedes this worker's others */
     const unsigned char *input; /* the digest; borrowed */
     size_t input_len;
 };
@@ -46,7 +46,7 @@ bool signing_put_answer(struct signing_writer *w, const struct signing_answer *a
 
 struct signing_reader {
     struct bytes left;
-    bool failed; /* what came is not of this format */
+    bool failed; /* the bytes are not of this format */
 };
 
 /* False at the end, and when it failed. */

@@ -1,5 +1,5 @@
 /*
- * traffic.h - TLS 1.3's derivations from a secret, for traffic keys and the like.
+ * traffic.h - TLS 1.3's derivations from a secret, for traffic keys and others.
  */
 #ifndef WLBPROXY_CRYPTO_TRAFFIC_H
 #define WLBPROXY_CRYPTO_TRAFFIC_H
@@ -9,12 +9,12 @@
 
 #include "proxy/crypto/digest.h"
 
-/* RFC 8446, 7.1: HKDF-Expand-Label(secret, label, context, len) with a secret made ready,
- * and up to the digest's length. */
+/* RFC 8446, 7.1: HKDF-Expand-Label(secret, label, context, len) with a prepared secret;
+ * `len` is at most the digest's length. */
 void traffic_expand_by(const struct digest_key *secret, const char *label,
     const unsigned char *context, size_t context_len, unsigned char *out, size_t len);
 
-/* With a secret of the digest's length, and no context. False: too long. */
+/* The same with a secret of the digest's length, and no context. False: too long. */
 bool traffic_expand(const struct digest *digest, const unsigned char *secret,
     const char *label, unsigned char *out, size_t len);
 

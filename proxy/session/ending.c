@@ -147,8 +147,8 @@ void ending_data(struct client *c, size_t len)
         client_close(c, (enum end_reason)c->reason);
 }
 
-/* If the FIN had not left, the client did not get all bytes, and the failure is the reason
- * of the end. */
+/* If the FIN had not left, the client did not get all bytes, and the failure is the
+ * reason of the end. */
 void ending_failed(struct client *c, enum end_reason reason)
 {
     bool lost = c->reason == END_DONE && !stream_has_sent_fin(&c->stream);

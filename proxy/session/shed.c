@@ -49,7 +49,8 @@ static bool has_had_its_time(const struct client *c)
 
 /* Returns whether one is to be kept rather than the other. A byte now and then does not
  * make a client worth keeping. */
-static bool matters_more(const struct client *one, const struct client *other, uint64_t now)
+static bool matters_more(
+    const struct client *one, const struct client *other, uint64_t now)
 {
     enum source_priority a = source_priority(one->source, now);
     enum source_priority b = source_priority(other->source, now);

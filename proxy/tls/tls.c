@@ -9,10 +9,10 @@
 #include "proxy/tls/tls_session.h"
 
 enum {
-    HELLO_KEPT = 4096, /* what a failed handshake is explained from */
-    PLAIN_METHOD_MAX = 16, /* longest HTTP method looked for */
-    FLIGHT_ROOM = 4096, /* what a server's first flight takes, mostly */
-    BYTES_PER_EMPTY_RECORD = 4096 /* plaintext that pays for one */
+    HELLO_KEPT = 4096, /* kept to explain a failed handshake */
+    PLAIN_METHOD_MAX = 16, /* longest HTTP method that is recognized */
+    FLIGHT_ROOM = 4096, /* the usual size of a server's first flight */
+    BYTES_PER_EMPTY_RECORD = 4096 /* plaintext that pays for one empty record */
 };
 
 struct tls *tls_server(struct tls_context *context, struct buffer *out)
@@ -69,7 +69,7 @@ void tls_keep(struct tls *tls)
         buffer_destroy(&tls->kept);
         return;
     }
-    /* What is not the caller's is the end of what was kept before. */
+    /* Bytes that are not the caller's are the end of those kept before. */
     if (kept > 0)
         buffer_consume(&tls->kept, kept - tls->in_len);
     else
@@ -77,8 +77,8 @@ void tls_keep(struct tls *tls)
     tls->in = buffer_data(&tls->kept);
 }
 
-/* A load balancer in front tells whom it speaks for: "PROXY TCP4 ...", or in binary, by
- * this signature. TLS_NEED_INPUT: it may be one. */
+/* A load balancer in front sends the client's address: "PROXY TCP4 ...", or in binary,
+ * with this signature. TLS_NEED_INPUT: it may be one. */
 static int look_for_proxy_protocol(struct tls *tls)
 {
     static const struct {
@@ -103,7 +103,7 @@ static int look_for_proxy_protocol(struct tls *tls)
     return TLS_OPENED;
 }
 
-/* A method and a space in the clear: somebody typed http:// for https://. */
+/* A method and a space in the clear: somebody typed http:// instead of https://. */
 static int look_for_plain_http(struct tls *tls)
 {
     const char *bytes = buffer_data(&tls->hello);
@@ -139,7 +139,8 @@ int tls_opened(struct tls *tls, struct tls_negotiated *outcome)
     return TLS_OPENED;
 }
 
-/* What is not TLS, and worth to be named. TLS_OPENED: nothing of the kind. */
+/* Recognizes other protocols that deserve an error of their own. TLS_OPENED: it is none
+ * of them. */
 static int look_for_clear_text(struct tls *tls)
 {
     int seen = look_for_proxy_protocol(tls);
@@ -147,8 +148,8 @@ static int look_for_clear_text(struct tls *tls)
     return seen == TLS_OPENED ? look_for_plain_http(tls) : seen;
 }
 
-/* The native engine is asked first where the policy says so; a ClientHello that it does
- * not support is OpenSSL's as it came. TLS_OPENED: the engine is chosen. */
+/* The native engine is tried first where the policy says so. A ClientHello that it does
+ * not support goes to OpenSSL unchanged. TLS_OPENED: the engine is chosen. */
 static int choose_engine(struct tls *tls)
 {
     int seen = tls->recognised ? TLS_OPENED : look_for_clear_text(tls);
@@ -175,7 +176,7 @@ static int handshake(struct tls *tls, char *plain, size_t capacity)
         int seen = choose_engine(tls);
 
         if (seen != TLS_OPENED) {
-            tls_keep(tls); /* fed again with what completes it */
+            tls_keep(tls); /* it will be fed again with the rest */
             return seen;
         }
     }

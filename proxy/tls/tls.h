@@ -5,9 +5,9 @@
  * comes out in the buffer given at creation. Whenever any of these functions has
  * returned, that buffer may hold bytes to send.
  *
- * One of two engines does the handshake and the records, whole: OpenSSL, or the native
- * one where the policy chooses it (context.h) and the ClientHello is one that it
- * supports. Any other ClientHello goes to OpenSSL as it came, byte for byte.
+ * One of two engines does the whole handshake and all records: OpenSSL, or the native one
+ * where the policy chooses it (context.h) and it supports the ClientHello. Any other
+ * ClientHello goes to OpenSSL unchanged, byte for byte.
  */
 #ifndef WLBPROXY_TLS_TLS_H
 #define WLBPROXY_TLS_TLS_H
@@ -23,7 +23,7 @@ struct tls;
 struct tls_context; /* cast of SSL_CTX */
 
 enum {
-    TLS_NEED_INPUT = 0, /* all input is used up, feed more */
+    TLS_NEED_INPUT = 0, /* all input is consumed, feed more */
     TLS_END = -1, /* peer sent close_notify */
     TLS_FAILED = -2, /* session is dead, see tls_error() */
     TLS_NEED_KEYS = -3, /* awaits a key operation: call again after engine_run() */
@@ -32,8 +32,8 @@ enum {
     TLS_OPENED = -6, /* the handshake is done just now: read on */
 };
 
-/* What logs and counters say about a session. Strings are static or live with it
- * or until the next tls_info(). */
+/* The facts about a session for logs and counters. Strings are static or live with it or
+ * until the next tls_info(). */
 struct tls_info {
     const char *engine; /* "openssl", "native"; "-" before it is chosen */
     const char *version; /* "TLSv1.3"; "" before it is known */
@@ -46,7 +46,7 @@ struct tls_info {
     const char *peer_sha256;
     void *service; /* owner of the context chosen by SNI, NULL = the default */
     bool resumed, handshake_done;
-    /* Filled as far as a ClientHello was seen; for a failed handshake's log line. */
+    /* Known once a ClientHello was seen; for a failed handshake's log line. */
     char offered[256]; /* "versions=1.2 groups=P-256,P-384 ciphers=4 sigalgs=8" */
     char cause[192]; /* likely cause, in words; "" if none is known */
     enum tls_failure_kind cause_kind; /* OTHER if none is known */
@@ -59,44 +59,47 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out);
 void tls_free(struct tls *tls); /* may still write to `out` */
 
 /* `data` is borrowed until tls_read() returns TLS_NEED_INPUT or an error, or until
- * tls_keep() copied what is left of it. The first reads drive the handshake. */
+ * tls_keep() has copied the rest of it. The first reads drive the handshake. */
 void tls_feed(struct tls *tls, const char *data, size_t len);
 void tls_keep(struct tls *tls);
 
-/* The key operations of this session's handshake, from now on, are done before those of
- * others, or are not. At first they are not. */
+/* From now on the key operations of this session's handshake precede others, or not. The
+ * default is not. */
 void tls_set_urgent(struct tls *tls, bool urgent);
 
-/* Plaintext bytes (> 0) or one of the codes above. Room for a record: 32 KiB do. */
+/* Returns plaintext bytes (> 0) or one of the codes above. `plain` needs room for a
+ * record: 32 KiB is enough. */
 int tls_read(struct tls *tls, char *plain, size_t capacity);
 
-/* Encrypts all of `plain`. Only after tls_is_open(). */
+/* Encrypts all of `plain`. Only after TLS_OPENED. */
 bool tls_write(struct tls *tls, const char *plain, size_t len);
 
 /* Writes close_notify. */
 void tls_end(struct tls *tls);
 
 bool tls_is_open(const struct tls *tls);
-/* Of an open one, as in tls_info, at no cost. */
+/* For an open session, as in tls_info, at no cost. */
 bool tls_is_resumed(const struct tls *tls);
 void *tls_service(const struct tls *tls);
-/* What that would be, had the client asked for this name on a connection whose context
- * was `context` at first. */
+/* Returns the service that would have been chosen if the client had asked for this name
+ * on a connection whose first context was `context`. */
 void *tls_service_named(struct tls_context *context, const char *name, size_t len);
-/* The peer has not said a byte yet. */
+/* Returns whether the peer has not sent a byte yet. */
 bool tls_is_untouched(const struct tls *tls);
-/* Its hello was answered: what is left of the handshake is its own word. */
+/* Returns whether its ClientHello was answered: the rest of the handshake is up to the
+ * peer. */
 bool tls_is_answered(const struct tls *tls);
 bool tls_awaits_keys(const struct tls *tls);
 bool tls_keys_are_ready(const struct tls *tls); /* no longer awaited: read on */
-bool tls_has_input(const struct tls *tls); /* fed, and not used up */
-size_t tls_input(const struct tls *tls, const char **bytes); /* the same, to look at */
+bool tls_has_input(const struct tls *tls); /* fed, and not consumed */
+size_t tls_input(const struct tls *tls, const char **bytes); /* the same bytes, to look
+                                                              * at */
 const char *tls_error(const struct tls *tls);
 
-/* As of now; valid until the next call for any session. */
+/* True at this moment; valid until the next call for any session. */
 const struct tls_info *tls_info(struct tls *tls);
 
-/* Counts a handshake that is done. Numbers are compared, no names. */
+/* Counts a finished handshake. It compares numbers, not names. */
 void tls_counts_count(struct tls_counts *tally, const struct tls *tls);
 
 #endif

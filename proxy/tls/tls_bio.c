@@ -5,8 +5,8 @@
 #include "proxy/base/memory.h"
 #include "proxy/tls/tls_openssl.h"
 
-/* RFC 8446, 5.1; and a hello of SSL 2's form, whose header has two bytes (RFC 5246, E.2),
- * can only come first. */
+/* RFC 8446, 5.1. A hello in SSL 2's form, whose header has two bytes (RFC 5246, E.2), can
+ * only come first. */
 static size_t body_length(const unsigned char header[TLS_RECORD_HEADER], bool first)
 {
     size_t ssl2_len = (size_t)(header[0] & 0x7f) << 8 | header[1];
@@ -26,10 +26,10 @@ static void follow_header(struct tls_follow *f, unsigned char byte)
     f->past_first = true;
 }
 
-/* Counts records as they begin: those that bring nothing (KeyUpdates, empty ones,
- * warnings, attempts to renegotiate) cost us and not the peer. OpenSSL takes headers
- * alone. In that of a record too many it finds a length that no record may have, so that
- * it says so in an alert and ends the session. */
+/* Counts records as they begin, because records without data (KeyUpdates, empty ones,
+ * warnings, attempts to renegotiate) cost us and not the peer. OpenSSL reads headers
+ * alone. In the header of a record too many it finds an invalid length, so that it sends
+ * an alert and ends the session. */
 static void guard_header(struct tls *tls, struct tls_follow *f, unsigned char *byte)
 {
     if (f->header_len == 0)
@@ -109,7 +109,7 @@ static BIO_METHOD *make_method(void)
 
 BIO *tls_bio_new(struct tls *tls)
 {
-    static BIO_METHOD *method; /* for the life of the process */
+    static BIO_METHOD *method; /* kept for the life of the process */
 
     if (method == NULL)
         method = make_method();

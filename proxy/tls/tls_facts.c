@@ -3,7 +3,7 @@
 #include "certstore/context.h"
 #include "proxy/tls/tls_session.h"
 
-/* One for all sessions: asked for when a line is logged, not kept per connection. */
+/* One for all sessions: it is filled when a line is logged, not kept per connection. */
 static struct {
     struct tls_info facts;
     char alert[64];
@@ -25,7 +25,7 @@ static void explain_failure(const struct tls *tls)
         f->cause_kind = tls_failure_find(tls, &hello, f->cause, sizeof(f->cause));
 }
 
-/* Some of OpenSSL's are in another style, some it has not heard of. */
+/* Some names in OpenSSL are in another style, and some are missing. */
 static const char *alert_name(int alert)
 {
     switch (alert) {
@@ -66,7 +66,7 @@ static void describe_outcome(const struct tls_negotiated *outcome)
     f->service = context_owner(outcome->context);
 }
 
-/* Of a handshake under way, or that failed. */
+/* Describes a handshake under way, or one that failed. */
 static void describe_handshake(const struct tls *tls)
 {
     struct tls_info *f = &latest.facts;

@@ -1,4 +1,4 @@
-/* Why a handshake failed: a kind to count, and words for the operator. */
+/* The reason why a handshake failed: a kind to count, and words for the operator. */
 #include <stdio.h>
 
 #include <openssl/err.h>
@@ -8,7 +8,7 @@
 
 struct cause {
     enum tls_failure_kind kind;
-    const char *text; /* NULL: none is known */
+    const char *text; /* NULL: no text is known */
 };
 
 static const struct {
@@ -101,7 +101,7 @@ static bool cause_from_reason(const struct tls *tls, struct cause *cause)
     return false;
 }
 
-/* What the offer itself explains. */
+/* Finds causes in the offer itself. */
 static bool cause_from_offer(
     const struct tls *tls, const struct tls_hello *hello, struct cause *cause)
 {
@@ -119,7 +119,7 @@ static bool cause_from_offer(
     return true;
 }
 
-/* What X509_verify_cert() had against it is the only text that is not ours. */
+/* The reason from X509_verify_cert() is the only text that is not ours. */
 static enum tls_failure_kind tell_client_certificate(
     const struct tls *tls, char *text, size_t size)
 {

@@ -1,5 +1,5 @@
-/* RFC 8446, 4.1.2 and 4.2: read to explain a handshake that failed, and for the host name
- * that OpenSSL does not tell of a resumed session. */
+/* RFC 8446, 4.1.2 and 4.2: reads a ClientHello to explain a failed handshake, and to find
+ * the host name, which OpenSSL does not give for a resumed session. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,7 +131,7 @@ static void read_hello(struct tls_hello *hello, struct bytes message)
     read_extensions(hello, &parts, &text);
 }
 
-/* Handshake bytes out of the records they came in. */
+/* Joins handshake bytes from their records. */
 static size_t join_records(struct bytes records, unsigned char *message, size_t capacity)
 {
     struct bytes header, record;

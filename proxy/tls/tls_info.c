@@ -1,4 +1,4 @@
-/* What a handshake came to, taken down once. */
+/* Copies the results of a handshake once. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ static enum tls_version_kind version_kind(const SSL *ssl)
     }
 }
 
-/* Groups that OpenSSL has no NID for come as their number of RFC 8446, 4.2.7. */
+/* OpenSSL gives a group without NID as its number of RFC 8446, 4.2.7. */
 static enum tls_group_kind group_kind(SSL *ssl)
 {
     switch (SSL_get_negotiated_group(ssl)) {
@@ -124,7 +124,7 @@ static char *sha256_of(const X509 *certificate)
     return memory_text_part(text, 2 * len);
 }
 
-/* The last one is the most specific. NULL: none, or one with a NUL within. */
+/* The last CN is the most specific. NULL: none, or one that contains a NUL. */
 static char *cn_of(const X509 *certificate)
 {
     const X509_NAME *name = X509_get_subject_name(certificate);

@@ -1,4 +1,4 @@
-/* The openssl engine: OpenSSL does the handshake and the records of a session, whole. */
+/* The openssl engine: OpenSSL does the whole handshake and all records of a session. */
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -9,7 +9,7 @@
 #include "proxy/tls/tls_openssl.h"
 
 enum {
-    RECORD_OVERHEAD = 64 /* at most, of the ciphertext of one record */
+    RECORD_OVERHEAD = 64 /* at most, in the ciphertext of one record */
 };
 
 static SSL *ssl_of(const struct tls *tls)
@@ -29,7 +29,7 @@ static void on_info(const SSL *ssl, int where, int value)
         tls->alert_sent = value & 0xff;
 }
 
-/* From inside engine_run(). */
+/* Called from inside engine_run(). */
 static int on_keys_ready(SSL *ssl, void *tls)
 {
     (void)ssl;
@@ -90,7 +90,7 @@ static int dead(struct tls *tls)
     return TLS_FAILED;
 }
 
-/* What OpenSSL's "no" means to us. */
+/* Translates OpenSSL's failure into a result of tls_read(). */
 static int judge(struct tls *tls, int result)
 {
     tls->awaiting = false;
@@ -101,7 +101,8 @@ static int judge(struct tls *tls, int result)
         tls->awaiting = true;
         return TLS_NEED_KEYS;
     case SSL_ERROR_WANT_ASYNC_JOB:
-        tls->awaiting = tls->keys_ready = true; /* no job is free: tried again soon */
+        tls->awaiting = tls->keys_ready = true; /* no job is free: it is tried again
+                                                 * soon */
         return TLS_NEED_KEYS;
     case SSL_ERROR_ZERO_RETURN:
         tls->ended = true;
@@ -111,9 +112,9 @@ static int judge(struct tls *tls, int result)
     }
 }
 
-/* Of a resumed session of TLS 1.2 OpenSSL tells the name that was acknowledged when it
- * began: none, for we acknowledge none. It resumes under the name of its ticket alone
- * (certstore/session.h), so that this one is that. */
+/* For a resumed session of TLS 1.2 OpenSSL gives the name that was acknowledged in its
+ * first handshake: none, because we acknowledge none. A session is resumed only under the
+ * name in its ticket (certstore/session.h), so the hello's name is right. */
 static void name_resumed(const struct tls *tls, struct tls_negotiated *outcome)
 {
     struct tls_hello hello;
@@ -136,7 +137,7 @@ static int handshake(struct tls *tls)
     result = engine_handshake(ssl, tls->urgent);
     if (result != 1)
         return judge(tls, result);
-    /* A job for each read and write would cost more than it could ever gain. */
+    /* A job for each read and write would cost more than it could gain. */
     SSL_clear_mode(ssl, SSL_MODE_ASYNC);
     outcome = tls_openssl_outcome(ssl);
     name_resumed(tls, outcome);
@@ -165,7 +166,7 @@ static bool write_all(struct tls *tls, const char *plain, size_t len)
 
     (void)buffer_reserve(tls->out, len + records * RECORD_OVERHEAD);
     ERR_clear_error();
-    /* Whole: the BIO takes everything. */
+    /* It writes all, because the BIO takes everything. */
     if (SSL_write_ex(ssl_of(tls), plain, len, &written) == 1 && written == len)
         return true;
     (void)dead(tls);

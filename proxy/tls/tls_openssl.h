@@ -7,7 +7,7 @@
 
 #include "proxy/tls/tls_session.h"
 
-/* Where in the records of the peer the bytes stand (RFC 8446, 5.1). */
+/* The position in the peer's records (RFC 8446, 5.1). */
 struct tls_follow {
     uint16_t body_left;
     uint8_t header_len;
@@ -23,7 +23,7 @@ struct tls_openssl {
 /* tls_bio.c: our input and output as a BIO. */
 BIO *tls_bio_new(struct tls *tls);
 
-/* tls_negotiated.c: of a handshake that is done. */
+/* tls_negotiated.c: the result of a finished handshake. */
 struct tls_negotiated *tls_openssl_outcome(SSL *ssl);
 
 #endif

@@ -28,7 +28,7 @@ static const char *find_protocol(const char *const *ours, struct bytes offered)
     return NULL;
 }
 
-/* False: nothing in common, which is for OpenSSL to say. */
+/* False: there is none in common; OpenSSL refuses the handshake. */
 static bool choose_protocol(struct handshake_start *start)
 {
     if (start->policy->agreed->protocols == NULL || start->hello->protocols.at == NULL)
@@ -38,7 +38,7 @@ static bool choose_protocol(struct handshake_start *start)
     return start->protocol != NULL;
 }
 
-/* Newer versions answer it (RFC 8449); of none we know how. */
+/* Newer versions of OpenSSL answer it (RFC 8449); we do not. */
 static bool answers_record_size_limit(void)
 {
     return OPENSSL_version_major() > 3 ||
@@ -63,7 +63,7 @@ static bool prepare(struct handshake_start *start, SSL_CTX *context)
         choose_protocol(start);
 }
 
-/* Who names SSL 3 is to be refused, whatever else it offers: RFC 8446, D.5. */
+/* A client that offers SSL 3 is refused, whatever else it offers: RFC 8446, D.5. */
 static const struct handshake_version *choose_version(const struct handshake_start *start)
 {
     if (start->hello->legacy_version <= SSL3_VERSION)
@@ -93,7 +93,7 @@ void handshake_free(struct handshake *handshake)
     SSL_CTX *context = handshake->context, *shown = handshake->shown;
 
     free(handshake->host_name);
-    handshake->version->free(handshake); /* and what it may have been waiting for */
+    handshake->version->free(handshake); /* withdraws its operations */
     SSL_CTX_free(context);
     SSL_CTX_free(shown);
 }

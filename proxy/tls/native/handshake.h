@@ -2,14 +2,14 @@
  * handshake.h - a server's side of a handshake, without records and without I/O: whole
  * messages in; messages, ChangeCipherSpecs and keys out.
  *
- * Only for clients that offer what is usual. Whether one does is decided by its
- * ClientHello, before a byte was answered; everything else is OpenSSL's
- * (handshake_begin() returns NULL and nothing has happened).
+ * Only for supported ClientHellos. That is decided by the ClientHello alone, before a
+ * byte is answered; any other is left to OpenSSL (handshake_begin() returns NULL and
+ * nothing has happened).
  *
  *     begin --> [ keys are ready? ] --> go_on --> message, message, ... --> DONE
  *
- * Private key operations wait for their batch (engine.h): begin submits them, and tells
- * by output->told() when none is left to wait for. A step may submit more.
+ * Private key operations wait for their batch (engine.h): begin submits them, and calls
+ * output->told() when all are done. A step may submit more.
  */
 #ifndef WLBPROXY_TLS_NATIVE_HANDSHAKE_H
 #define WLBPROXY_TLS_NATIVE_HANDSHAKE_H
@@ -24,22 +24,22 @@
 #include "proxy/tls/native/policy.h"
 
 enum handshake_state {
-    HANDSHAKE_AWAITS_KEYS, /* handshake_go_on() as soon as they are ready */
+    HANDSHAKE_AWAITS_KEYS, /* call handshake_go_on() as soon as they are ready */
     HANDSHAKE_AWAITS_CLIENT,
     HANDSHAKE_DONE,
     HANDSHAKE_FAILED /* `alert` is to be sent */
 };
 
-/* Of one direction, from now on. */
+/* The keys of one direction, used from now on. */
 struct handshake_keys {
     const struct suite *suite;
     const unsigned char *secret; /* TLS 1.3: a traffic secret of the digest's length */
     const unsigned char *key,
-        *iv; /* TLS 1.2: of the key block, as long as needed there */
+        *iv; /* TLS 1.2: parts of the key block, as long as the cipher needs */
 };
 
-/* The record layer. All are called from inside the functions below; false: it cannot, and
- * the handshake fails. */
+/* The record layer. All are called from inside the functions below; false: it failed, and
+ * the handshake fails, too. */
 struct handshake_output {
     /* One or several whole messages; copied. */
     bool (*messages)(
@@ -48,7 +48,7 @@ struct handshake_output {
     bool (*keys_in)(struct handshake_output *output, const struct handshake_keys *keys);
     bool (*keys_out)(struct handshake_output *output, const struct handshake_keys *keys);
     void (*told)(struct handshake_output *output); /* from inside engine_run() */
-    bool urgent; /* key operations that are submitted now are done before others */
+    bool urgent; /* key operations submitted from now on precede others */
 };
 
 struct handshake_version;
@@ -61,7 +61,7 @@ struct handshake {
     int alert; /* FAILED: TLS's number */
     int reason; /* FAILED: OpenSSL's SSL_R_ for the same */
     unsigned waits_for; /* operations */
-    /* What it came to; whole when it is DONE. */
+    /* The result; complete when the state is DONE. */
     SSL_CTX *context; /* a reference: the one chosen by name */
     SSL_CTX *shown; /* a reference: the one whose certificates and keys are used */
     const struct policy *policy;
@@ -76,19 +76,19 @@ struct handshake {
 /* `message` is the whole ClientHello, borrowed for the call; `output` until the end. */
 struct handshake *handshake_begin(SSL_CTX *context, const unsigned char *message,
     size_t len, struct handshake_output *output);
-void handshake_free(struct handshake *handshake); /* takes what waits out of its queue */
+void handshake_free(struct handshake *handshake); /* withdraws its operations */
 
 bool handshake_keys_are_ready(const struct handshake *handshake);
 void handshake_go_on(struct handshake *handshake);
 
-/* As soon as the header of a message is there: false, and FAILED, if such a one may not
- * come now, or not be so long. */
+/* Call it as soon as the header of a message is there: false, and FAILED, if such a
+ * message may not come now, or is too long. */
 bool handshake_expects(struct handshake *handshake, unsigned char type, size_t len);
-/* A whole one, with its header of four bytes. `ends` with its record: nothing is behind
- * it. */
+/* Takes a whole message, with its header of four bytes. `ends`: it ends with its
+ * record. */
 void handshake_message(
     struct handshake *handshake, const unsigned char *message, size_t len, bool ends);
-/* The record of that name, well formed. */
+/* Takes a well-formed record ChangeCipherSpec. */
 void handshake_change_cipher_spec(struct handshake *handshake);
 
 #endif

@@ -22,7 +22,7 @@ enum {
 
 enum { KEY_BLOCK_12_MAX = 2 * (RECORD_KEY_MAX + RECORD_NONCE) };
 
-/* What is needed until the server's first flight of a full handshake is complete. */
+/* The data needed until the server's first flight of a full handshake is complete. */
 struct flight_12 {
     struct signing_request signing;
     const struct shown *shown;
@@ -36,16 +36,16 @@ struct handshake12 {
     struct handshake common;
     bool gives_ticket;
     struct ticket session; /* its secret is the master secret */
-    struct digest_key master; /* that, made ready */
+    struct digest_key master; /* the master secret, ready to derive from */
     struct digest_state transcript;
     unsigned char client_random[RANDOM_12], server_random[RANDOM_12];
     unsigned char salt[TICKET_SALT];
-    struct flight_12 *flight; /* NULL: it is gone */
+    struct flight_12 *flight; /* NULL: the flight has been sent */
     struct key_exchange_key own, peer;
     struct operation derivation;
     unsigned char premaster[KEY_EXCHANGE_SECRET_MAX];
     unsigned char block[KEY_BLOCK_12_MAX];
-    unsigned char expected[VERIFY_DATA_12]; /* of the client */
+    unsigned char expected[VERIFY_DATA_12]; /* the client's verify_data */
 };
 
 static struct handshake12 *of(struct handshake *handshake)
@@ -58,7 +58,7 @@ static bool fail_inside(struct handshake12 *h)
     return handshake_fail(&h->common, SSL_AD_INTERNAL_ERROR, ERR_R_INTERNAL_ERROR);
 }
 
-/* One call for both: most of the price of random bytes is the call. */
+/* One call for both, because most of the cost of random bytes is the call. */
 static bool draw(struct handshake12 *h)
 {
     unsigned char bytes[RANDOM_12 + TICKET_SALT];
@@ -80,7 +80,7 @@ static struct handshake12 *make(
 
     handshake_init(&h->common, &handshake_12, start);
     h->common.suite = suite;
-    h->derivation.done = true; /* or else it could be withdrawn */
+    h->derivation.done = true; /* so that it is not withdrawn */
     memcpy(h->client_random, hello->random, RANDOM_12);
     digest_begin(&h->transcript, suite->digest);
     digest_add(&h->transcript, hello->message.at, hello->message.len);
@@ -89,8 +89,8 @@ static struct handshake12 *make(
     return h;
 }
 
-/* A session of ours has no number; one that is resumed has the client's, whatever that
- * may be: it is how the client sees that its ticket was taken (RFC 5077, 3.4). */
+/* Our sessions have no id. A resumed one gets the client's id, whatever it is: by this
+ * the client sees that its ticket was accepted (RFC 5077, 3.4). */
 static struct server_hello_12 answer(
     const struct handshake12 *h, const struct handshake_start *start)
 {
@@ -150,9 +150,9 @@ static void expect_finished(struct handshake12 *h)
     verify_data_12(&h->master, true, messages, h->expected);
 }
 
-/* The lifetime of a session that goes on is what it was, and not told again: RFC 5077,
- * 3.3, lets 0 stand for that. And an empty ticket for none, for the keys may have gone
- * since the hello promised one. */
+/* A resumed session keeps its lifetime, which is not sent again: RFC 5077, 3.3, lets 0
+ * stand for that. An empty ticket is sent if the ticket keys have gone since the hello
+ * promised one. */
 static bool send_ticket(struct handshake12 *h)
 {
     const struct ticket_keys *keys = h->common.policy->agreed->tickets;
@@ -188,10 +188,10 @@ static bool finish(struct handshake12 *h)
     return send_finished(h);
 }
 
-/* ---- a full handshake: the first flight of the server waits for its signature, and what
- * comes after the key exchange of the client for the secret ---- */
+/* ---- a full handshake: the server's first flight waits for its signature, and the
+ * messages after the client's key exchange wait for the secret ---- */
 
-/* A client that has the extension gets a ticket, whatever it came with. */
+/* A client with the extension gets a ticket, whether it sent one or not. */
 static void plan_session(struct handshake12 *h, const struct handshake_start *start)
 {
     h->gives_ticket = start->hello->ticket.at != NULL &&
@@ -225,7 +225,7 @@ static bool begin_flight(
     struct server_hello_12 hello = answer(h, start);
 
     h->flight = flight;
-    flight->signing.operation.done = true; /* there is nothing to be withdrawn */
+    flight->signing.operation.done = true; /* there is nothing to withdraw */
     flight->shown = shown;
     flight->hello_len = server_hello_12(&hello, flight->hello);
     if (!key_pool_take(h->common.group, &h->own))
@@ -349,7 +349,7 @@ static void go_on(struct handshake *handshake)
         handshake_step(handshake, MACHINE_KEYS_READY);
 }
 
-/* ---- a resumed one: all of the part of the server is sent at once ---- */
+/* ---- a resumed handshake: the server's whole part is sent at once ---- */
 
 static bool send_hello(struct handshake12 *h, const struct handshake_start *start)
 {
@@ -370,8 +370,8 @@ static void resume(struct handshake12 *h, const struct handshake_start *start)
     handshake_step(&h->common, MACHINE_SESSION_RESUMED);
 }
 
-/* What a client may not have lost on the way to its second handshake (RFC 7627, 5.3; RFC
- * 5246, 7.4.1.2). */
+/* A resuming client's hello must still offer what its first handshake had (RFC 7627, 5.3;
+ * RFC 5246, 7.4.1.2). */
 static bool is_consistent(struct handshake12 *h, const struct hello *hello)
 {
     if (!hello->extended_master_secret)
@@ -400,10 +400,10 @@ static struct handshake *begin_resumed(const struct handshake_start *start)
     return &h->common;
 }
 
-/* ---- what comes, and the end ---- */
+/* ---- messages of the client, and the end ---- */
 
-/* A pre_shared_key is of TLS 1.3, and OpenSSL has its opinion of one that comes without
- * the rest of that. */
+/* pre_shared_key belongs to TLS 1.3; OpenSSL judges one that comes without the rest of
+ * that version. */
 static struct handshake *begin(const struct handshake_start *start)
 {
     struct handshake *handshake;
@@ -432,7 +432,7 @@ static void on_finished(struct handshake12 *h, const unsigned char *message, siz
 static void on_message(
     struct handshake *handshake, const unsigned char *message, size_t len, bool ends)
 {
-    (void)ends; /* keys change with ChangeCipherSpec, a record for itself */
+    (void)ends; /* keys change with ChangeCipherSpec, which is a record of its own */
     if (handshake->machine == MACHINE_TLS12_AWAIT_KEY_EXCHANGE)
         on_key_exchange(of(handshake), message, len);
     else

@@ -1,6 +1,6 @@
 /* TLS 1.3: a full handshake, or one resumed by a ticket, always with (EC)DHE (RFC 8446, 2
- * and 4.4). The signature does not need the shared secret: both operations are under way
- * at the same time. */
+ * and 4.4). The signature does not need the shared secret, so that both operations run at
+ * the same time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,11 +20,11 @@
 #include "proxy/tls/native/schedule.h"
 #include "proxy/tls/native/ticket.h"
 
-/* What is needed until the server's flight has left. */
+/* The data needed until the server's flight has been sent. */
 struct flight_13 {
     const struct shown *shown; /* NULL: resumed */
     struct key_exchange_key own, peer;
-    unsigned char secret[KEY_EXCHANGE_SECRET_MAX]; /* what the two come to */
+    unsigned char secret[KEY_EXCHANGE_SECRET_MAX]; /* the shared secret */
     struct operation derivation;
     struct signing_request signing;
     struct schedule schedule; /* resumed: at its Early Secret */
@@ -33,17 +33,17 @@ struct flight_13 {
     unsigned char hello[SERVER_HELLO_13_MAX];
     unsigned char extensions[EXTENSIONS_13_MAX];
     size_t hello_len, extensions_len;
-    size_t identity; /* resumed: which of the client's */
-    bool compatible; /* a ChangeCipherSpec for middleboxes */
+    size_t identity; /* resumed: index of the client's identity */
+    bool compatible; /* a ChangeCipherSpec is sent for middleboxes */
 };
 
 struct handshake13 {
     struct handshake common;
-    struct flight_13 *flight; /* NULL: it has left */
+    struct flight_13 *flight; /* NULL: it has been sent */
     unsigned char expected[DIGEST_MAX]; /* in the client's Finished */
     unsigned char client_secret[DIGEST_MAX]; /* for its data */
     bool gives_ticket;
-    struct ticket ticket; /* that one */
+    struct ticket ticket; /* the ticket it will get */
     unsigned char salt[TICKET_SALT]; /* of the ticket */
 };
 
@@ -89,7 +89,8 @@ static struct handshake13 *make(const struct handshake_start *start)
     return h;
 }
 
-/* Suite, group and the client's share, without which it is OpenSSL's. */
+/* Finds suite, group and the client's share. Without a share the handshake is left to
+ * OpenSSL. */
 static bool agree(struct handshake13 *h, const struct handshake_start *start)
 {
     const struct hello *hello = start->hello;
@@ -101,7 +102,7 @@ static bool agree(struct handshake13 *h, const struct handshake_start *start)
         key_exchange_decode(h->common.group, &h->flight->peer, share.at, share.len);
 }
 
-/* False if no certificate of ours would do. */
+/* False if the client accepts none of our certificates. */
 static bool choose_session(struct handshake13 *h, const struct handshake_start *start)
 {
     struct session_13 session;
@@ -112,7 +113,7 @@ static bool choose_session(struct handshake13 *h, const struct handshake_start *
     if (h->common.resumed) {
         h->flight->identity = session.identity;
         h->ticket.bond =
-            session.bond; /* a renewal keeps the time of the first handshake */
+            session.bond; /* a renewed ticket keeps the time of the first handshake */
     }
     if (h->common.resumed || h->common.state == HANDSHAKE_FAILED)
         return true;
@@ -122,7 +123,7 @@ static bool choose_session(struct handshake13 *h, const struct handshake_start *
     return h->flight->shown != NULL;
 }
 
-/* One call for all: most of the price of random bytes is the call. */
+/* One call for all, because most of the cost of random bytes is the call. */
 static bool draw(struct handshake13 *h, unsigned char random[RANDOM_13])
 {
     unsigned char bytes[RANDOM_13 + TICKET_SALT + sizeof(h->ticket.age_add)];
@@ -177,7 +178,7 @@ static void write_hello(struct handshake13 *h, const struct handshake_start *sta
     f->hello_len = server_hello_13(&hello, f->hello);
 }
 
-/* All that is known before the keys are: what the signature is about, too. */
+/* Prepares all that is known before the keys are, also the hash to sign. */
 static bool prepare(struct handshake13 *h, const struct handshake_start *start)
 {
     struct flight_13 *f = h->flight;
@@ -200,7 +201,7 @@ static bool prepare(struct handshake13 *h, const struct handshake_start *start)
     return h->common.resumed || submit_signature(h);
 }
 
-/* What OpenSSL insists on, or would ask for in another way. */
+/* Rejects offers that OpenSSL would refuse, or answer with a HelloRetryRequest. */
 static bool is_supported(const struct hello *hello)
 {
     return hello->legacy_version == VERSION_12 && hello->only_null_compression &&
@@ -225,7 +226,7 @@ static struct handshake *begin(const struct handshake_start *start)
     return NULL;
 }
 
-/* ---- the flight of the server, when they are done ---- */
+/* ---- the server's flight, when the operations are done ---- */
 
 static struct handshake_keys keys_of(
     const struct handshake13 *h, const unsigned char *secret)
@@ -292,7 +293,7 @@ static void append_finished(
     buffer_append(messages, message, len);
 }
 
-/* EncryptedExtensions to Finished, in as few records as will do. */
+/* Sends EncryptedExtensions to Finished in as few records as possible. */
 static bool send_rest(struct handshake13 *h, const unsigned char *secret)
 {
     struct flight_13 *f = h->flight;
@@ -310,8 +311,8 @@ static bool send_rest(struct handshake13 *h, const unsigned char *secret)
     return sent;
 }
 
-/* The client's Finished is known before it comes, and so is what comes from it: nothing
- * else of the transcript need be kept. */
+/* The client's Finished can be computed before it comes, and so can everything derived
+ * from it: the rest of the transcript is not kept. */
 static void expect_finished(struct handshake13 *h, const unsigned char *client_secret,
     const unsigned char *after_server)
 {
@@ -375,7 +376,7 @@ static void go_on(struct handshake *handshake)
     end_flight(h);
 }
 
-/* ---- the client's Finished, and the ticket that it gets for it ---- */
+/* ---- the client's Finished, and its ticket ---- */
 
 static bool send_ticket(struct handshake13 *h)
 {
@@ -418,7 +419,7 @@ static void on_message(
 
     if (!check_finished(h, message, len, ends) || !keys_in(h, h->client_secret))
         return;
-    /* The keys may have rotated away meanwhile. */
+    /* The ticket keys may have been rotated away meanwhile. */
     if (h->gives_ticket &&
         ticket_is_possible(handshake->policy->agreed->tickets, handshake_now()) &&
         !send_ticket(h))

@@ -1,4 +1,4 @@
-/* As OpenSSL's tls_parse_ctos_psk() and ssl_get_prev_session(). */
+/* Follows OpenSSL's tls_parse_ctos_psk() and ssl_get_prev_session(). */
 #include "proxy/tls/native/handshake13_session.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "proxy/crypto/digest.h"
 #include "proxy/tls/native/ticket.h"
 
-/* The first that opens and can go with our suite, and its place. */
+/* Finds the first ticket that opens and suits our cipher suite, and its place. */
 static bool find_ticket(const struct handshake *handshake, const struct hello *hello,
     size_t *place, struct ticket *ticket)
 {

@@ -1,6 +1,5 @@
 /*
- * handshake13_session.h - the session that a TLS 1.3 client goes on with (RFC 8446,
- * 4.2.11).
+ * handshake13_session.h - the session that a TLS 1.3 client resumes (RFC 8446, 4.2.11).
  */
 #ifndef WLBPROXY_TLS_NATIVE_HANDSHAKE13_SESSION_H
 #define WLBPROXY_TLS_NATIVE_HANDSHAKE13_SESSION_H
@@ -10,12 +9,12 @@
 #include "proxy/tls/native/schedule.h"
 
 struct session_13 {
-    size_t identity; /* which of the client's */
+    size_t identity; /* index of the client's identity */
     struct session_bond bond;
 };
 
-/* True: the hello has a session that goes on; `schedule` has begun with it. A binder that
- * is wrong makes the handshake FAILED. */
+/* True: the hello resumes a session, and `schedule` has begun with it. A wrong binder
+ * makes the handshake FAILED. */
 bool handshake13_find_session(struct handshake *handshake,
     const struct handshake_start *start, struct schedule *schedule,
     struct session_13 *session);

@@ -3,14 +3,15 @@
 #include <string.h>
 
 enum {
-    EXTENSIONS_MAX = 64, /* more is no usual client */
-    SHARES_MAX = 16, /* each is looked for among the others: more is no usual client */
+    EXTENSIONS_MAX = 64, /* a supported client sends fewer */
+    SHARES_MAX = 16, /* each is compared with the others; a supported client sends
+                      * fewer */
     RENEGOTIATION_SCSV = 0x00ff, /* RFC 5746, 3.3 */
     UNCOMPRESSED = 0,
     PSK_DHE_KE = 1
 };
 
-/* RFC 8446, 4.2, and whoever else named them. */
+/* RFC 8446, 4.2, and the RFCs that define the others. */
 enum extension {
     SERVER_NAME = 0,
     MAX_FRAGMENT_LENGTH = 1,
@@ -82,7 +83,7 @@ bool hello_next_binder(struct bytes *rest, struct bytes *binder)
     return bytes_vector(rest, 1, binder);
 }
 
-/* The usual request for OCSP, or for something that nobody has. */
+/* The usual request for OCSP; any other type is unknown. */
 static bool is_plain_status_request(struct bytes body)
 {
     static const unsigned char usual[] = {1, 0, 0, 0, 0};
@@ -92,13 +93,13 @@ static bool is_plain_status_request(struct bytes body)
             (body.len == sizeof(usual) && memcmp(body.at, usual, sizeof(usual)) == 0));
 }
 
-/* Nothing but a list of numbers of two bytes, and not an empty one. */
+/* Exactly one list of numbers of two bytes, which is not empty. */
 static bool is_pairs(struct bytes body, size_t len_size, struct bytes *list)
 {
     return bytes_are_vector(body, len_size, list) && list->len % 2 == 0;
 }
 
-/* RFC 7301, 3.1: no name is empty. */
+/* RFC 7301, 3.1: a name is not empty. */
 static bool read_protocols(struct hello *hello, struct bytes body)
 {
     struct bytes rest, name;
@@ -175,7 +176,8 @@ static bool read_extension(struct hello *hello, uint32_t type, struct bytes body
 
     switch ((enum extension)type) {
     case SERVER_NAME:
-        return client_hello_host_name(body, &hello->host_name); /* as OpenSSL wants it */
+        return client_hello_host_name(body, &hello->host_name); /* OpenSSL demands the
+                                                                 * same */
     case STATUS_REQUEST:
         return is_plain_status_request(body);
     case GROUPS:
@@ -226,7 +228,7 @@ static bool read_extension(struct hello *hello, uint32_t type, struct bytes body
     case CRYPTOPRO:
         return false;
     default:
-        return true; /* of no meaning to us nor to OpenSSL */
+        return true; /* neither we nor OpenSSL use it */
     }
 }
 
@@ -251,7 +253,7 @@ static bool read_extensions(struct hello *hello, struct bytes all)
     return hello->identities.at == NULL || type == PRE_SHARED_KEY;
 }
 
-/* RFC 8446, 4.2.8: each is of an offered group, and none is there twice. */
+/* RFC 8446, 4.2.8: each share is of an offered group, and no group is there twice. */
 static bool check_shares(const struct hello *hello)
 {
     struct bytes rest = hello->key_shares, share, earlier, other;

@@ -21,7 +21,7 @@ void master_secret_12(const struct digest *digest, struct digest_part premaster,
     digest_key_wipe(&secret);
 }
 
-/* Unlike everywhere else, the server's random value comes first. */
+/* Here alone the server's random value comes first. */
 void key_block_12(const struct digest_key *master,
     const unsigned char client_random[RANDOM_12],
     const unsigned char server_random[RANDOM_12], unsigned char *block, size_t len)

@@ -16,13 +16,13 @@ enum { MASTER_12 = 48, VERIFY_DATA_12 = 12, RANDOM_12 = 32 };
 void master_secret_12(const struct digest *digest, struct digest_part premaster,
     const unsigned char *messages, unsigned char master[MASTER_12]);
 
-/* The rest comes from the master secret, MASTER_12 bytes made ready as a key. */
+/* These derive from the master secret, MASTER_12 bytes prepared as a key. */
 void key_block_12(const struct digest_key *master,
     const unsigned char client_random[RANDOM_12],
     const unsigned char server_random[RANDOM_12], unsigned char *block, size_t len);
 
-/* What a Finished holds, of the client or the server; `messages` is the digest of all
- * handshake messages before it. */
+/* Computes the verify_data of a Finished, the client's or the server's; `messages` is the
+ * digest of all handshake messages before it. */
 void verify_data_12(const struct digest_key *master, bool of_client,
     const unsigned char *messages, unsigned char data[VERIFY_DATA_12]);
 

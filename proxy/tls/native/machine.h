@@ -1,7 +1,7 @@
 /*
- * machine.h - the state machine of a server's handshake, TLS 1.2 and 1.3, as one table:
- * what may come in which state, and where that leads. Whatever the table does not have is
- * refused with the alert unexpected_message (RFC 8446, 6.2; RFC 5246, 7.2.2).
+ * machine.h - the state machine of a server's handshake, TLS 1.2 and 1.3, as one table of
+ * state, input and next state. An input that the table does not have is refused with the
+ * alert unexpected_message (RFC 8446, 6.2; RFC 5246, 7.2.2).
  *
  * tests/state_machine draws docs/tls-states.md from these lines.
  */
@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-/* name, what is awaited: key operations (nothing is read meanwhile), the client, nothing.
- */
+/* name, and what is awaited: key operations (nothing is read meanwhile), the client,
+ * nothing. */
 #define MACHINE_STATES(X)                                                                \
     X(TLS12_AWAIT_SIGNATURE, AWAITS_KEYS)                                                \
     X(TLS12_AWAIT_KEY_EXCHANGE, AWAITS_CLIENT)                                           \
@@ -23,7 +23,7 @@
     X(TLS13_AWAIT_FINISHED, AWAITS_CLIENT)                                               \
     X(TLS13_OPEN, IS_OPEN)
 
-/* Of ourselves; messages of a handshake; records of another kind. */
+/* Our own events; messages of a handshake; records of another type. */
 #define MACHINE_INPUTS(X)                                                                \
     X(KEYS_READY)                                                                        \
     X(SESSION_RESUMED)                                                                   \
@@ -37,8 +37,8 @@
     X(APPLICATION_DATA)                                                                  \
     X(OTHER_RECORD)
 
-/* state, input, action, next state. TAKE: it is acted on. IGNORE: it means nothing (RFC
- * 8446, D.4). DECLINE: the warning no_renegotiation. */
+/* state, input, action, next state. TAKE: it is handled. IGNORE: it has no effect (RFC
+ * 8446, D.4). DECLINE: it is answered by the warning no_renegotiation. */
 #define MACHINE_CELLS(X)                                                                 \
     X(TLS12_AWAIT_SIGNATURE, KEYS_READY, TAKE, TLS12_AWAIT_KEY_EXCHANGE)                 \
     X(TLS12_AWAIT_SIGNATURE, SESSION_RESUMED, TAKE, TLS12_AWAIT_CHANGE_CIPHER_SPEC)      \
@@ -78,12 +78,13 @@ enum machine_action { MACHINE_REFUSE, MACHINE_TAKE, MACHINE_IGNORE, MACHINE_DECL
 enum machine_awaits { MACHINE_AWAITS_KEYS, MACHINE_AWAITS_CLIENT, MACHINE_IS_OPEN };
 
 enum machine_action machine_action(enum machine_state state, enum machine_input input);
-/* Of an input that is not refused. */
+/* The next state after an input that is not refused. */
 enum machine_state machine_next(enum machine_state state, enum machine_input input);
 enum machine_awaits machine_awaits(enum machine_state state);
 
-/* By its type in the header (RFC 8446, 4 and 5.1). */
+/* Maps the type in the header (RFC 8446, 4 and 5.1). */
 enum machine_input machine_message(unsigned char type);
-enum machine_input machine_record(int type); /* one that is no handshake message */
+enum machine_input machine_record(int type); /* a record that is not a handshake
+                                              * message */
 
 #endif

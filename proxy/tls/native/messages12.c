@@ -31,7 +31,7 @@ static unsigned char *put_bytes(unsigned char *at, const unsigned char *bytes, s
     return at + len;
 }
 
-/* The header, now that the body is there. */
+/* Writes the header, once the body is there. */
 static size_t message(unsigned char type, unsigned char *to, const unsigned char *end)
 {
     to[0] = type;
@@ -50,8 +50,8 @@ static unsigned char *put_renegotiation_info(unsigned char *at)
     return put(at, 0, 1);
 }
 
-/* RFC 8422, 5.2: uncompressed points only. OpenSSL names the compressed forms too, and a
- * client that can would send them, which we do not read. */
+/* RFC 8422, 5.2: uncompressed points only. OpenSSL also names the compressed forms, and a
+ * capable client would send them, which we do not read. */
 static unsigned char *put_point_formats(unsigned char *at)
 {
     static const unsigned char formats[] = {1, 0};

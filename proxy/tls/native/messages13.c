@@ -29,7 +29,7 @@ static unsigned char *put_bytes(unsigned char *at, const void *bytes, size_t len
     return at + len;
 }
 
-/* What stands before a vector, now that it is there. */
+/* Writes the length before a vector, once the vector is there. */
 static unsigned char *end_vector(
     unsigned char *len_at, size_t len_len, unsigned char *end)
 {
@@ -72,7 +72,8 @@ size_t server_hello_13(
     return end_message(SERVER_HELLO, to, end_vector(extensions, 2, at));
 }
 
-/* What the client could have done better; nothing if it has used our favourite. */
+/* Writes the server's preferred groups, or nothing if the client has used the most
+ * preferred one. */
 static unsigned char *put_groups(unsigned char *at, const struct policy *policy,
     const struct key_exchange_group *group)
 {
@@ -112,7 +113,7 @@ void hash_to_sign_13(const struct scheme *scheme, const struct digest *digest,
 {
     static const char spaces[] =
         "                                                                ";
-    static const char title[] = "TLS 1.3, server CertificateVerify"; /* and its NUL */
+    static const char title[] = "TLS 1.3, server CertificateVerify"; /* with its NUL */
     const struct digest_part parts[] = {
         {spaces, sizeof(spaces) - 1}, {title, sizeof(title)}, {messages, digest->len}};
 

@@ -1,5 +1,5 @@
 /*
- * messages13.h - the messages of a TLS 1.3 server as bytes (RFC 8446, 4), header and all.
+ * messages13.h - the messages of a TLS 1.3 server as bytes (RFC 8446, 4), with headers.
  * Extensions stand in OpenSSL's order. Pure functions, which return the length.
  */
 #ifndef WLBPROXY_TLS_NATIVE_MESSAGES13_H
@@ -19,7 +19,7 @@
 enum {
     MESSAGE_HEADER_13 = 4,
     RANDOM_13 = 32,
-    /* Room for each; a Finished may be shorter. */
+    /* The room that each needs; a Finished may be shorter. */
     SERVER_HELLO_13_MAX = 256,
     EXTENSIONS_13_MAX = 320,
     VERIFY_13_MAX = MESSAGE_HEADER_13 + 4 + SIGNATURE_MAX,
@@ -30,22 +30,22 @@ enum {
 
 struct server_hello_13 {
     const unsigned char *random; /* RANDOM_13 bytes */
-    struct bytes session_id; /* the client's */
+    struct bytes session_id; /* copied from the client */
     uint16_t suite;
     const struct key_exchange_group *group;
     const struct key_exchange_key *own; /* our share */
     bool resumed;
-    size_t identity; /* resumed: which of the client's */
+    size_t identity; /* resumed: index of the client's identity */
 };
 size_t server_hello_13(
     const struct server_hello_13 *hello, unsigned char to[SERVER_HELLO_13_MAX]);
 
-/* `group` is the one in use; `protocol` ALPN's choice, or NULL. */
+/* `group` is the one in use; `protocol` is ALPN's choice, or NULL. */
 size_t encrypted_extensions_13(const struct policy *policy,
     const struct key_exchange_group *group, const char *protocol,
     unsigned char to[EXTENSIONS_13_MAX]);
 
-/* What is signed (RFC 8446, 4.4.3), hashed; `messages` is the transcript's hash. */
+/* Hashes the content to sign (RFC 8446, 4.4.3); `messages` is the transcript's hash. */
 void hash_to_sign_13(const struct scheme *scheme, const struct digest *digest,
     const unsigned char *messages, unsigned char *hash);
 size_t certificate_verify_13(uint16_t scheme, const unsigned char *signature,

@@ -1,5 +1,5 @@
-/* The native engine: a handshake (handshake.h) between its messages and its records,
- * and the records alone once it is done. */
+/* The native engine: connects a handshake (handshake.h) with messages and records, and
+ * handles the records alone once it is done. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +15,16 @@ enum {
     CLIENT_HELLO = 1,
     VERSION_MAJOR = 3,
     VERSION_MINOR_MAX = 3,
-    CHANGES_MAX = 32, /* ChangeCipherSpecs that mean nothing; as OpenSSL */
-    EMPTY_MAX = 32 /* records without content in a row; as OpenSSL */
+    CHANGES_MAX = 32, /* ChangeCipherSpecs that have no effect; OpenSSL's limit */
+    EMPTY_MAX = 32 /* records without content in a row; OpenSSL's limit */
 };
 
 struct native_handshake {
     struct handshake_output output;
     struct tls *tls;
     struct handshake *handshake;
-    struct buffer messages; /* of the client, not whole yet or not due */
-    bool expected; /* the first of them may come */
+    struct buffer messages; /* of the client, not complete yet or not due */
+    bool expected; /* handshake_expects() has accepted the first of them */
     unsigned changes, empty;
 };
 
@@ -97,7 +97,7 @@ static bool on_keys_out(
     return begin_direction(r, &r->out, keys);
 }
 
-/* From inside engine_run(). */
+/* Called from inside engine_run(). */
 static void on_told(struct handshake_output *output)
 {
     tls_of(output)->keys_ready = true;
@@ -109,7 +109,7 @@ static const struct handshake_output functions = {.messages = on_messages,
     .keys_out = on_keys_out,
     .told = on_told};
 
-/* TLS_OPENED: the one record that came holds one whole ClientHello, and nothing else. */
+/* TLS_OPENED: the only record holds exactly one whole ClientHello. */
 static int look_for_hello(const struct tls *tls)
 {
     const unsigned char *bytes = (const unsigned char *)tls->in;
@@ -190,8 +190,8 @@ static int failed(struct tls *tls, int alert, int reason)
     return tls_refuse(tls, alert, ERR_reason_error_string(error));
 }
 
-/* What a client of TLS 1.2 said in one record with its Finished is said to the open
- * session, which comes to no good. */
+/* Bytes that a client of TLS 1.2 sent in one record with its Finished go to the open
+ * session, which fails for it. */
 static void deliver_rest(struct tls *tls, const struct buffer *messages)
 {
     if (buffer_len(messages) > 0)
@@ -210,7 +210,8 @@ static int opened(struct tls *tls)
     return tls_opened(tls, outcome);
 }
 
-/* The first message as soon as its header is there; 0: it is not whole. */
+/* Returns the length of the first message as soon as its header is there; 0: the header
+ * is not complete. */
 static size_t next_message(struct native_handshake *native)
 {
     const unsigned char *bytes = (const unsigned char *)buffer_data(&native->messages);
@@ -240,7 +241,7 @@ static void take_messages(struct native_handshake *native)
     }
 }
 
-/* As far as it goes without more input. 0: it needs some. */
+/* Continues as far as it can without more input. 0: it needs some. */
 static int advance(struct tls *tls)
 {
     struct handshake *handshake = tls_native_of(tls)->handshake->handshake;
@@ -272,8 +273,8 @@ static int deliver_messages(struct tls *tls, const unsigned char *bytes, size_t 
     return advance(tls);
 }
 
-/* Of TLS 1.3, see RFC 8446, 5; of TLS 1.2 it stands where the handshake expects it, or
- * else it is refused there. */
+/* For TLS 1.3 see RFC 8446, 5. In TLS 1.2 it must come where the handshake expects it;
+ * elsewhere it is refused. */
 static int deliver_change(struct tls *tls, const unsigned char *bytes, size_t len)
 {
     struct native_handshake *native = tls_native_of(tls)->handshake;

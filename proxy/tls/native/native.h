@@ -1,9 +1,9 @@
 /*
- * native.h - the native engine's part of a session, for native*.c only: the
- * handshake (handshake.h) and the records around it.
+ * native.h - the native engine's part of a session, for native*.c only: the handshake
+ * (handshake.h) and the records around it.
  *
  * RFC 8446, 4.6 and 5; RFC 5246, 6; RFC 5288 and 7905 for the ciphers. Every failure is
- * answered by the alert the RFC names, and ends the session.
+ * answered by the alert that the RFC names, and ends the session.
  */
 #ifndef WLBPROXY_TLS_NATIVE_NATIVE_H
 #define WLBPROXY_TLS_NATIVE_NATIVE_H
@@ -30,29 +30,28 @@ enum {
 struct tls_direction {
     bool clear; /* there are no keys yet */
     struct record_key key;
-    unsigned char iv[RECORD_NONCE]; /* of TLS 1.2's AES-GCM the first four count */
+    unsigned char iv[RECORD_NONCE]; /* TLS 1.2's AES-GCM uses the first four */
     uint64_t sequence;
-    unsigned char secret[DIGEST_MAX]; /* TLS 1.3: the next one comes from it */
+    unsigned char secret[DIGEST_MAX]; /* TLS 1.3: the next one is derived from it */
 };
 
 struct tls_records {
     bool tls13;
     bool explicit_nonce; /* TLS 1.2's AES-GCM: eight bytes travel with the record */
     const struct digest *digest; /* of the key schedule */
-    uint64_t rekey_after; /* records of ours with one key, RFC 8446, 5.5 */
+    uint64_t rekey_after; /* own records with one key, RFC 8446, 5.5 */
     struct tls_direction in, out;
-    /* A handshake message on its way in: what there is of it, and what is to be skipped.
-     */
+    /* A handshake message that is coming in: its bytes so far, and how many to skip. */
     unsigned char message[TLS_KEY_UPDATE];
     size_t message_len, skip;
     unsigned warnings; /* in a row */
-    bool silent; /* close_notify was sent, or our keys failed: nothing follows */
+    bool silent; /* close_notify was sent, or sealing failed: no more records are sent */
 };
 
 struct tls_native {
     struct native_handshake *handshake; /* NULL: it is done */
     struct tls_records records;
-    struct buffer partial; /* a record that did not come whole yet */
+    struct buffer partial; /* a record that has not come whole yet */
 };
 
 static inline struct tls_native *tls_native_of(const struct tls *tls)
@@ -65,8 +64,8 @@ static inline struct tls_records *tls_records_of(const struct tls *tls)
     return &tls_native_of(tls)->records;
 }
 
-/* native_records.c. TLS 1.3's keys of that direction, from its secret; and from the
- * next one (RFC 8446, 7.2). */
+/* native_records.c. The first sets TLS 1.3's keys of a direction from its secret, the
+ * second those of the next secret (RFC 8446, 7.2). */
 void tls_direction_begin(struct tls_direction *direction,
     const struct tls_records *records, enum record_cipher cipher);
 bool tls_direction_next(
@@ -75,7 +74,8 @@ void tls_records_init(struct tls_records *records); /* nothing is encrypted yet 
 void tls_records_destroy(struct tls_records *records);
 
 /* Opens the next record into `plain`, which has room for TLS_OPENED_RECORD_MAX. 1: it is
- * `opened`. Else what tls_read() says: more input is needed, or the session is over. */
+ * in `opened`. Else a result of tls_read(): more input is needed, or the session is
+ * over. */
 struct opened_record {
     int type;
     size_t len;
@@ -83,16 +83,15 @@ struct opened_record {
 int tls_records_open(struct tls *tls, unsigned char *plain, struct opened_record *opened);
 bool tls_records_write(struct tls *tls, const char *plain, size_t len);
 void tls_records_end(struct tls *tls);
-/* Nothing is sealed, and that is no failure, once the session is silent.
- */
+/* Once the session is silent it seals nothing, which is not a failure. */
 bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len);
 /* Ends the session with that alert; returns TLS_FAILED. */
 int tls_refuse(struct tls *tls, int alert, const char *text);
 int tls_refuse_flood(struct tls *tls); /* returns TLS_FLOOD */
 bool tls_rekey_out(struct tls *tls); /* TLS 1.3: tells the peer, and changes keys */
 
-/* post_handshake.c: alerts, and what is left of handshaking (RFC 8446, 4.6 and 6). 0:
- * read on; else what tls_read() says. */
+/* post_handshake.c: alerts, and handshake messages after the handshake (RFC 8446, 4.6 and
+ * 6). 0: read on; else a result of tls_read(). */
 int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len);
 int tls_on_handshake(struct tls *tls, const unsigned char *bytes, size_t len);
 

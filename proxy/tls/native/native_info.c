@@ -1,4 +1,4 @@
-/* What a native handshake came to, in the words of OpenSSL's. */
+/* The result of a native handshake, in OpenSSL's names. */
 
 #include "proxy/base/memory.h"
 #include "proxy/tls/native/handshake.h"

@@ -87,8 +87,8 @@ static void make_nonce(const struct tls_direction *way, unsigned char nonce[RECO
         nonce[RECORD_NONCE - sizeof(sequence) + i] ^= sequence[i];
 }
 
-/* What is authenticated besides the text: the header as it travels, or (TLS 1.2) as it
- * would without encryption, after the sequence number. */
+/* Makes the additional data: the header as it travels, or (TLS 1.2) as it would be
+ * without encryption, after the sequence number. */
 static size_t make_aad(const struct tls_records *r, const struct tls_direction *way,
     const unsigned char *header, size_t plain_len, unsigned char aad[AAD_12])
 {
@@ -191,7 +191,7 @@ static size_t body_len_of(const unsigned char *header)
     return (size_t)header[3] << 8 | header[4];
 }
 
-/* In the clear, as it stands in the header. */
+/* A record without encryption has its type in the header. */
 static bool is_clear(const struct tls_records *r, int type)
 {
     return r->in.clear || (r->tls13 && type != SSL3_RT_APPLICATION_DATA);
@@ -204,8 +204,8 @@ static size_t body_max(const struct tls_records *r, int type)
     return TLS_PLAINTEXT_MAX + (r->tls13 ? EXPANSION_13 : EXPANSION_12);
 }
 
-/* May a record of that type come without encryption, although there are keys? A client
- * that refuses our certificate has no keys yet. */
+/* Returns whether a record of that type may come without encryption, although there are
+ * keys. A client that refuses our certificate has no keys yet. */
 static bool allows_clear(const struct tls *tls, int type)
 {
     return tls_native_of(tls)->handshake != NULL &&
@@ -213,8 +213,8 @@ static bool allows_clear(const struct tls *tls, int type)
             (type == SSL3_RT_ALERT && tls_records_of(tls)->in.sequence == 0));
 }
 
-/* As soon as it is there: RFC 8446, 5.1 and 5.2, RFC 5246, 6.2. In this order: OpenSSL's
- * from 3.2 on. */
+/* Called as soon as the header is there: RFC 8446, 5.1 and 5.2, RFC 5246, 6.2. The order
+ * is that of OpenSSL 3.2 and later. */
 static int judge_header(struct tls *tls, const unsigned char *header)
 {
     const struct tls_records *r = tls_records_of(tls);
@@ -234,7 +234,7 @@ static int judge_header(struct tls *tls, const unsigned char *header)
     return 0;
 }
 
-/* Moves input to the end of a record that did not come whole, up to `len` of it. */
+/* Copies input to the end of a partial record, until it has `len` bytes. */
 static bool gather(struct tls *tls, size_t len)
 {
     size_t have = buffer_len(&tls_native_of(tls)->partial),
@@ -247,7 +247,7 @@ static bool gather(struct tls *tls, size_t len)
     return buffer_len(&tls_native_of(tls)->partial) >= len;
 }
 
-/* 1: there is a whole one. 0: more input is needed. Else the session is over. */
+/* 1: there is a whole record. 0: more input is needed. Else the session is over. */
 static int next_record(struct tls *tls, struct record *record)
 {
     bool whole =
@@ -280,7 +280,7 @@ static int next_record(struct tls *tls, struct record *record)
     return 1;
 }
 
-/* The length of the plaintext; < 0: not what the peer sealed. */
+/* Returns the length of the plaintext; < 0: the record is not authentic. */
 static long unseal(
     struct tls_records *r, const struct record *record, unsigned char *plain)
 {

@@ -13,13 +13,13 @@
 enum {
     MESSAGE_CERTIFICATE = 11,
     MESSAGE_HEADER = 4,
-    SECURITY_LEVEL = 2 /* all that is ours is as strong */
+    SECURITY_LEVEL = 2 /* the parts that we support are as strong */
 };
 
 static int policy_index = -1;
 static pthread_once_t policy_once = PTHREAD_ONCE_INIT;
 
-/* Of a context that is OpenSSL's, so that this is found out once. */
+/* Marks a context that is left to OpenSSL, so that it is judged once. */
 static struct policy none;
 
 static void free_policy(
@@ -102,7 +102,8 @@ static bool read_groups(struct policy *policy)
     return agreed->group_count > 0;
 }
 
-/* All of ours in OpenSSL's order of preference, whatever else is between them. */
+/* The policy must have all of our schemes in OpenSSL's order of preference; others may
+ * stand between them. */
 static bool signs_as_supported(const struct tls_policy *agreed)
 {
     static const uint16_t ours[] = {
@@ -130,7 +131,7 @@ static unsigned char *put(unsigned char *at, size_t value, size_t len)
     return at + len;
 }
 
-/* One entry of a certificate_list; in TLS 1.3 extensions come with it, none. */
+/* Writes one entry of a certificate_list; in TLS 1.3 with an empty list of extensions. */
 static unsigned char *put_certificate(
     unsigned char *at, const X509 *certificate, size_t extensions_len)
 {
@@ -148,7 +149,8 @@ static size_t list_len(const X509 *leaf, const STACK_OF(X509) * chain, size_t ov
     return len;
 }
 
-/* `context_len`: of the certificate_request_context, empty, which TLS 1.3 begins with. */
+/* `context_len`: length of the certificate_request_context, empty, with which TLS 1.3
+ * begins. */
 static unsigned char *make_message(const X509 *leaf, const STACK_OF(X509) * chain,
     size_t context_len, size_t extensions_len, size_t *len)
 {
@@ -198,8 +200,8 @@ static bool read_certificates(struct policy *policy, SSL_CTX *context)
     return policy->shown_count > 0;
 }
 
-/* Stricter or laxer ones than ours, by the service or for the whole machine (config(5)),
- * are for OpenSSL to obey. */
+/* Other options than ours, set by the service or for the whole machine (config(5)), are
+ * left to OpenSSL. */
 static bool options_are_supported(uint64_t options)
 {
     const uint64_t wanted = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
@@ -209,7 +211,7 @@ static bool options_are_supported(uint64_t options)
     return (options & (wanted | unwanted)) == wanted;
 }
 
-/* What the native engine does with a field of the policy; false: it cannot honour it. */
+/* Applies a field of the policy to the native engine; false: it cannot. */
 static bool honour(struct policy *policy, enum tls_policy_field field)
 {
     const struct tls_policy *agreed = policy->agreed;

@@ -1,10 +1,11 @@
 /*
- * policy.h - what the handshakes of one context (certstore/context.h) may agree on, in a
- * form that costs nothing to look at. Made at the context's first use, freed with it.
+ * policy.h - the parameters that handshakes of one context (certstore/context.h) may
+ * negotiate, in a form that is fast to use. Made at the context's first use, freed with
+ * it.
  *
- * Only what OpenSSL would agree on too, in its order of preference. What it has and we
- * have not keeps its place in the lists, so that it is noticed when OpenSSL would have
- * chosen that.
+ * It contains only what OpenSSL would negotiate, too, in its order of preference. Entries
+ * that OpenSSL supports and we do not keep their places in the lists, so that a choice of
+ * one is noticed.
  */
 #ifndef WLBPROXY_TLS_NATIVE_POLICY_H
 #define WLBPROXY_TLS_NATIVE_POLICY_H
@@ -47,7 +48,7 @@ struct scheme {
 struct shown {
     const struct signing_key *key;
     bool rsa; /* else EC */
-    bool may_sign_12; /* its key usage allows that; in TLS 1.3 nobody looks */
+    bool may_sign_12; /* its key usage allows it; TLS 1.3 does not check that */
     /* Certificate messages with their headers (RFC 8446, 4.4.2; RFC 5246, 7.4.2). */
     unsigned char *message_13, *message_12;
     size_t message_13_len, message_12_len;
@@ -56,30 +57,31 @@ struct shown {
 enum { POLICY_SHOWN_MAX = 4 };
 
 struct policy {
-    const struct tls_policy *agreed; /* what it was made from; lives with the context */
+    const struct tls_policy *agreed; /* its source; lives with the context */
     bool allows_12, allows_13;
-    /* Ours of agreed->suite_ids and group_ids, in their places, or NULL. */
+    /* Our entries of agreed->suite_ids and group_ids, in their places, or NULL. */
     const struct suite *suites[TLS_POLICY_SUITES_MAX];
     const struct key_exchange_group *groups[TLS_POLICY_GROUPS_MAX];
     struct shown shown[POLICY_SHOWN_MAX]; /* of different kinds */
     size_t shown_count;
 };
 
-/* NULL: OpenSSL does all handshakes of this context. */
+/* NULL: OpenSSL makes all handshakes of this context. */
 const struct policy *policy_of(SSL_CTX *context);
 
-/* Of the client's offer what OpenSSL would choose; NULL: nothing, or nothing of ours. */
+/* Returns the suite of the client's offer that OpenSSL would choose; NULL: there is none,
+ * or we do not support it. */
 const struct suite *policy_suite_13(
     const struct policy *policy, const struct hello *hello);
 /* `shown` has the certificates: the policy of the context's successor, or itself. */
 const struct suite *policy_suite_12(
     const struct policy *policy, const struct policy *shown, const struct hello *hello);
-/* And the share that was sent for it. */
+/* Returns the group, and the share that was sent for it. */
 const struct key_exchange_group *policy_share(
     const struct policy *policy, const struct hello *hello, struct bytes *share);
 const struct key_exchange_group *policy_group_12(
     const struct policy *policy, const struct hello *hello);
-/* And what OpenSSL would sign with. */
+/* Returns the certificate, and the scheme with which OpenSSL would sign. */
 const struct shown *policy_certificate_13(
     const struct policy *shown, const struct hello *hello, const struct scheme **scheme);
 const struct shown *policy_certificate_12(const struct policy *shown,

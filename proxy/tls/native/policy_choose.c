@@ -1,5 +1,5 @@
-/* What OpenSSL would choose: ssl3_choose_cipher(), tls_parse_ctos_key_share() and
- * tls_choose_sigalg(), for a server that prefers its own order and ChaCha20 where the
+/* Chooses like OpenSSL's ssl3_choose_cipher(), tls_parse_ctos_key_share() and
+ * tls_choose_sigalg(), for a server that prefers its own order, and ChaCha20 where the
  * client does. */
 #include "proxy/tls/native/policy.h"
 
@@ -8,8 +8,8 @@ static bool is_chacha(uint16_t id)
     return id == 0x1303 || id >> 8 == 0xcc;
 }
 
-/* How the client wants it; false: it has a suite first that we know nothing about, so
- * that OpenSSL may pass over it and find ChaCha20 behind, or not. */
+/* Finds out whether the client prefers ChaCha20. False: its first suite is unknown to us.
+ * OpenSSL may skip that and find ChaCha20 next, or not. */
 static bool find_order(
     const struct policy *policy, const struct hello *hello, bool *chacha_first)
 {
@@ -30,7 +30,8 @@ static bool is_13(uint16_t id)
     return id >> 8 == 0x13;
 }
 
-/* The first of the policy's that is offered and `may` be; NULL also if it is foreign. */
+/* The first of the policy's that is offered and passes `may be`; NULL also if we do not
+ * support it. */
 typedef bool may_be(const struct suite *suite, uint16_t id, const void *argument);
 
 static const struct suite *choose_suite(const struct policy *policy,
@@ -65,8 +66,8 @@ const struct suite *policy_suite_13(
     return choose_suite(policy, hello, may_be_13, NULL);
 }
 
-/* OpenSSL wants an ECDSA certificate to allow signatures, and that some signature of an
- * EC key is offered; of RSA nothing. */
+/* OpenSSL requires that an ECDSA certificate allows signatures, and that some EC
+ * signature is offered; it requires nothing for RSA. */
 static bool may_be_12(const struct suite *suite, uint16_t id, const void *auths)
 {
     const bool *has = auths;
@@ -104,7 +105,7 @@ const struct key_exchange_group *policy_group_12(
 {
     for (size_t i = 0; i < policy->agreed->group_count; i++) {
         if (hello_lists(hello->groups, policy->agreed->group_ids[i]))
-            return policy->groups[i]; /* NULL if it is not ours */
+            return policy->groups[i]; /* NULL if we do not support it */
     }
     return NULL;
 }
@@ -118,8 +119,8 @@ static size_t rank_of(const struct policy *policy, uint16_t group)
     return i;
 }
 
-/* OpenSSL 3.0 takes the client's first share that is of use, 3.5 the server's favourite
- * of them: ours are the cases in which both mean the same. */
+/* OpenSSL 3.0 takes the client's first usable share, 3.5 the server's favourite of them:
+ * we support the cases in which both choose the same. */
 const struct key_exchange_group *policy_share(
     const struct policy *policy, const struct hello *hello, struct bytes *share)
 {
@@ -139,7 +140,8 @@ const struct key_exchange_group *policy_share(
             return NULL;
         }
     }
-    /* One that it prefers and has only listed could be asked for in a retry. */
+    /* The server could ask in a retry for a group that it prefers and the client has only
+     * listed. */
     for (size_t i = 0; i < chosen; i++) {
         if (policy->groups[i] == NULL &&
             hello_lists(hello->groups, policy->agreed->group_ids[i]))
@@ -148,8 +150,8 @@ const struct key_exchange_group *policy_share(
     return chosen < policy->agreed->group_count ? policy->groups[chosen] : NULL;
 }
 
-/* In OpenSSL's order of preference: for TLS 1.3, and for TLS 1.2 where the curve is of no
- * matter. */
+/* In OpenSSL's order of preference: for TLS 1.3, and for TLS 1.2, where the curve does
+ * not matter. */
 static struct scheme schemes_13[] = {
     {0x0403, false, false, 23, NULL},
     {0x0503, false, false, 24, NULL},
@@ -213,7 +215,7 @@ const struct shown *policy_certificate_13(
         shown, hello, schemes_13, sizeof(schemes_13) / sizeof(schemes_13[0]), scheme);
 }
 
-/* The suite says of which kind. Of an EC key the client must know the curve. */
+/* The suite tells the kind. The client must support the curve of an EC key. */
 const struct shown *policy_certificate_12(const struct policy *shown,
     const struct hello *hello, const struct suite *suite, const struct scheme **scheme)
 {

@@ -1,4 +1,4 @@
-/* What may still come between the data of an established session. */
+/* Messages that may come between the data of an established session. */
 #include <string.h>
 
 #include <openssl/err.h>
@@ -6,7 +6,7 @@
 #include "proxy/tls/native/machine.h"
 #include "proxy/tls/native/native.h"
 
-enum { WARNINGS_MAX = 4 /* in a row, as OpenSSL */ };
+enum { WARNINGS_MAX = 4 /* in a row; OpenSSL's limit */ };
 
 static int ended(struct tls *tls)
 {
@@ -22,7 +22,7 @@ static int failed_by_peer(struct tls *tls, int alert)
     return TLS_FAILED;
 }
 
-/* RFC 8446, 6: the level means nothing any more, and only two alerts are no errors. */
+/* RFC 8446, 6: the level has no meaning any more, and only two alerts are not errors. */
 int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len)
 {
     struct tls_records *r = tls_records_of(tls);
@@ -40,7 +40,8 @@ int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len)
         return failed_by_peer(tls, bytes[1]);
     if (++r->warnings > WARNINGS_MAX)
         return tls_refuse_flood(tls);
-    if (bytes[1] == SSL_AD_NO_RENEGOTIATION) /* of TLS 1.2; and who asked for one? */
+    if (bytes[1] == SSL_AD_NO_RENEGOTIATION) /* belongs to TLS 1.2, and we never asked for
+                                              * renegotiation */
         return tls_refuse(tls, SSL_AD_HANDSHAKE_FAILURE, "no renegotiation");
     return 0;
 }
@@ -73,8 +74,8 @@ static size_t message_len(const struct tls_records *r)
     return (size_t)r->message[1] << 16 | (size_t)r->message[2] << 8 | r->message[3];
 }
 
-/* Of TLS 1.3 a client has nothing to say any more but KeyUpdate, alone in the end of its
- * record (RFC 8446, 5.1). */
+/* A client of TLS 1.3 may only send KeyUpdate, and it must end its record (RFC 8446,
+ * 5.1). */
 static int on_message_13(struct tls *tls, const unsigned char *bytes, size_t len)
 {
     struct tls_records *r = tls_records_of(tls);
@@ -121,7 +122,7 @@ static int on_hello_12(struct tls *tls)
     return refuse_renegotiation(tls);
 }
 
-/* Of TLS 1.2, attempts to renegotiate. */
+/* In TLS 1.2 such messages are attempts to renegotiate. */
 static int on_message_12(struct tls *tls, const unsigned char *bytes, size_t len)
 {
     struct tls_records *r = tls_records_of(tls);

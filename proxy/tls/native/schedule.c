@@ -8,7 +8,7 @@
 
 static const unsigned char zeros[DIGEST_MAX];
 
-/* HKDF-Extract: what comes out is the secret. */
+/* HKDF-Extract: the result is the secret. */
 static void extract(struct schedule *schedule, const unsigned char *salt,
     const unsigned char *input, size_t input_len)
 {

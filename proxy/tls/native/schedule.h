@@ -13,7 +13,7 @@
 
 #include "proxy/crypto/digest.h"
 
-/* The secret it has come to, ready to derive from. */
+/* The present secret, ready to derive from. */
 struct schedule {
     const struct digest *digest;
     struct digest_key secret;
@@ -24,12 +24,13 @@ void schedule_begin(
 /* input NULL: as many zeros as the digest has bytes. */
 void schedule_enter(
     struct schedule *schedule, const unsigned char *input, size_t input_len);
-/* Derive-Secret(secret, label, messages) of the digest of the messages. */
+/* Derive-Secret(secret, label, messages), where `messages` is their digest. */
 void schedule_derive(const struct schedule *schedule, const char *label,
     const unsigned char *messages, unsigned char *derived);
 void schedule_wipe(struct schedule *schedule);
 
-/* RFC 8446, 4.4.4: what a Finished holds, or a binder: by the secret of its sender. */
+/* RFC 8446, 4.4.4: computes the content of a Finished, or a binder, from its sender's
+ * secret. */
 void schedule_verify_data(const struct digest *digest, const unsigned char *secret,
     const unsigned char *messages, unsigned char *data);
 /* RFC 8446, 4.6.1: the PSK of a ticket. */

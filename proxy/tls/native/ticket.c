@@ -11,7 +11,7 @@
 enum {
     NAME = sizeof(((struct ticket_key *)0)->name),
     STATE = TICKET_STATE,
-    FORMAT = 2 /* first byte of the state: changes with what follows */
+    FORMAT = 2 /* first byte of the state: changes with the layout */
 };
 
 static const unsigned char nonce[RECORD_NONCE]; /* each key seals one ticket */
@@ -71,7 +71,8 @@ static void show_name(const struct ticket_key *key, unsigned char name[NAME])
         name[i] = (unsigned char)~key->name[i];
 }
 
-/* What a name on the wire says is public, as is that we know it. */
+/* A name on the wire is public, and so is whether we know it: no constant time is
+ * needed. */
 static const struct ticket_key *find_key(
     const struct ticket_keys *keys, uint64_t now, const unsigned char *shown)
 {

@@ -1,14 +1,14 @@
 /*
- * ticket.h - session tickets (RFC 5077, RFC 8446 section 4.6.1) of the handshakes that
- * are ours, under the same keys as certstore/ticket.h, but in a format of our own:
+ * ticket.h - session tickets (RFC 5077, RFC 8446 section 4.6.1) of native handshakes,
+ * under the same keys as certstore/ticket.h, but in a format of our own:
  *
  *     name     16   of the key, every bit inverted
  *     salt     16   fresh random bytes
  *     sealed   ...  AES-256-GCM under HMAC-SHA256(key, salt), the name authenticated too
  *
- * A ticket of OpenSSL's has the key's name as it is: neither side ever takes one of the
- * other's for its own. As every ticket has a key for itself, no nonce can come twice,
- * however many workers seal under the same keys. Pure functions.
+ * A ticket of OpenSSL's has the key's name as it is, so that neither engine takes a
+ * ticket of the other. Every ticket has a key of its own, so no nonce can repeat, however
+ * many workers seal under the same keys. Pure functions.
  */
 #ifndef WLBPROXY_TLS_NATIVE_TICKET_H
 #define WLBPROXY_TLS_NATIVE_TICKET_H
@@ -27,7 +27,7 @@ enum {
     TICKET_LEN = 16 + TICKET_SALT + TICKET_STATE + 16 /* all have this length */
 };
 
-/* What a session is resumed from. */
+/* The session that a ticket resumes. */
 struct ticket {
     uint16_t version; /* 0x0303 or 0x0304 */
     uint16_t suite, group; /* as IANA numbers them */
@@ -38,19 +38,19 @@ struct ticket {
 };
 
 enum ticket_verdict {
-    TICKET_UNKNOWN, /* not ours, or damaged, or its key is gone: `ticket` is all zero */
+    TICKET_UNKNOWN, /* not ours, or damaged, or its key has gone: `ticket` is all zero */
     TICKET_OPENED,
     TICKET_OPENED_BY_OLD_KEY, /* the client should get a fresh one */
 };
 
-/* NULL is as good as no key. */
+/* NULL counts as no key. */
 bool ticket_is_possible(const struct ticket_keys *keys, uint64_t now);
 
-/* It is possible. False only when OpenSSL fails. */
+/* Call it where ticket_is_possible(). False only when OpenSSL fails. */
 bool ticket_seal(const struct ticket_keys *keys, const struct ticket *ticket,
     const unsigned char salt[TICKET_SALT], unsigned char sealed[TICKET_LEN]);
 
-/* Says nothing about whether it is still valid, or here. */
+/* Does not judge whether the session is still valid, or valid here. */
 enum ticket_verdict ticket_open(const struct ticket_keys *keys, uint64_t now,
     const unsigned char *sealed, size_t len, struct ticket *ticket);
 
