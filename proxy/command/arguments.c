@@ -145,7 +145,7 @@ int arguments_parse(const struct arguments *a, int argc, char **argv)
     assert(a->count <= ARGUMENTS_MAX);
     to_getopt(a, longs, shorts);
     opterr = 0;
-    optind = 0; /* glibc: begin anew */
+    optind = 0; /* glibc: start again */
     while ((code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         const struct argument *argument = find(a, code);
         const char *word = argv[optind > 0 ? optind - 1 : 0];

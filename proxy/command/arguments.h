@@ -1,5 +1,5 @@
 /*
- * arguments.h - what stands behind a command's name: flags and operands.
+ * arguments.h - parses the flags and operands behind a command's name.
  */
 #ifndef WLBPROXY_COMMAND_ARGUMENTS_H
 #define WLBPROXY_COMMAND_ARGUMENTS_H
@@ -13,12 +13,12 @@
 struct argument {
     const char *name; /* "config", for --config */
     char letter; /* 'c', or 0 */
-    const char *value; /* how help calls it; NULL: a flag without one */
+    const char *value; /* its name in help; NULL: a flag without a value */
     const char *help;
-    const char **text; /* set to the value */
-    bool *flag; /* or set to true */
-    struct text_list *texts; /* or the value added: the flag may be repeated */
-    const char *former; /* a name that it had, and that still works; NULL: none */
+    const char **text; /* gets the value */
+    bool *flag; /* or becomes true */
+    struct text_list *texts; /* or gets each value: the flag may be repeated */
+    const char *former; /* an old name that still works; NULL: none */
 };
 
 enum { ARGUMENTS_MAX = 16 };
@@ -28,15 +28,16 @@ struct arguments {
     const char *summary; /* a sentence or more, printed by --help */
     const struct argument *list;
     size_t count;
-    const char *operand; /* how help calls it; NULL: none is allowed */
+    const char *operand; /* its name in help; NULL: none is allowed */
     const char **operand_text;
     struct text_list *operands; /* or any number of them, also none */
 };
 
-/* EXIT_GO_ON, or the exit status after --help or a fault (told in one line). */
+/* Returns EXIT_GO_ON, or the exit status after --help or an error (printed in one
+ * line). */
 int arguments_parse(const struct arguments *arguments, int argc, char **argv);
 
-/* The file all commands share: `-c FILE`. */
+/* The file that all commands share: `-c FILE`. */
 #define ARGUMENT_CONFIG(variable)                                                        \
     {                                                                                    \
         .name = "config", .letter = 'c', .value = "FILE",                                \

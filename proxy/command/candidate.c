@@ -23,7 +23,7 @@ static bool has_pem(const struct secret_file *file)
     return found;
 }
 
-/* What another format holds is judged too; that it is another format, first. */
+/* A file of another format is judged, too; its format is reported first. */
 static void tell_format(struct candidate *c, const char *path)
 {
     struct secret_file file = {0};
@@ -81,7 +81,7 @@ static void run_judgement(struct candidate *c, struct judge_input *input)
     c->servable = judge_pair(input, &c->pair, &c->findings);
 }
 
-/* One file of PEM, as the proxy would read it. */
+/* Judges one file of PEM, read as the proxy would read it. */
 static void judge_single(struct candidate *c)
 {
     struct judge_input input = {
@@ -103,14 +103,14 @@ static void judge_single(struct candidate *c)
 static void add_no_certificate(struct candidate *c)
 {
     if (findings_worst(&c->findings) == SEVERITY_REFUSED)
-        return; /* that is why */
+        return; /* the findings say why */
     findings_add(&c->findings, "no-certificate", SEVERITY_REFUSED, NULL,
         "a server shows its certificate to every client",
         "name the file with the server's own certificate, too",
         "there is no certificate in these files");
 }
 
-/* As `cat` would make one file of them, whatever their formats. */
+/* Judges several files joined into one, whatever their formats. */
 static void judge_together(struct candidate *c)
 {
     struct judge_input input = {0};

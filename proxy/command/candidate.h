@@ -1,5 +1,5 @@
 /*
- * candidate.h - certificates in files that nobody serves yet: read whatever their format,
+ * candidate.h - certificates in files that are not served yet: read in any format, from
  * one file or several, and judged as the proxy would judge them.
  */
 #ifndef WLBPROXY_COMMAND_CANDIDATE_H
@@ -16,21 +16,21 @@
 #include "config/text_list.h"
 
 struct candidate {
-    struct text_list files; /* these three are the caller's */
+    struct text_list files; /* the caller sets these three */
     const char *key; /* a file; NULL: in the others, or none */
     char *password; /* NULL: none */
 
     struct secret_file first, key_file;
     struct collection collection;
-    struct pem_text chain, keys; /* of files that must be put together */
-    struct pem_text unlocked; /* what the password made of the key's file */
+    struct pem_text chain, keys; /* contents of files that must be put together */
+    struct pem_text unlocked; /* the key's file, decrypted by the password */
     struct findings findings;
     struct judged_pair pair;
     bool servable;
 };
 
-/* Whether it can be served; pair is filled if so, findings in any case. At first all but
- * the caller's is zero. */
+/* Returns whether it can be served; then `pair` is filled. Findings are added in any
+ * case. Begin with zeroes, except the caller's fields. */
 bool candidate_judge(struct candidate *candidate);
 void candidate_destroy(struct candidate *candidate);
 

@@ -26,12 +26,12 @@ struct check {
     const char *address; /* NULL: each name of the certificate */
     bool optional; /* the file may be missing */
     struct plan *plan; /* NULL: refused, err says why */
-    json_t *verdicts; /* NULL: none; without an address they are for information */
+    json_t *verdicts; /* NULL: none; without an address they are only information */
     struct findings findings;
     struct error err;
 };
 
-/* Apart from what it says, can the file be read at all? */
+/* Tests whether the file can be read at all; its content is judged elsewhere. */
 static bool can_read_config(const struct check *c, struct error *err)
 {
     bool missing;
@@ -54,7 +54,7 @@ static void judge_addresses(struct check *c)
     }
 }
 
-/* It would be served all the same. */
+/* The proxy would serve all the same. */
 static void judge_control(const char *path, struct findings *findings)
 {
     struct error err;
@@ -65,7 +65,7 @@ static void judge_control(const char *path, struct findings *findings)
             "give control another path, or leave it out for the default", "%s", err.text);
 }
 
-/* The workers would find it out, and refuse to start. */
+/* Otherwise the workers would find it out, and refuse to start. */
 static bool can_compute(const struct settings *settings, struct error *err)
 {
     if (settings->crypto != CRYPTO_BATCHED)

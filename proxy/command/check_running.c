@@ -18,8 +18,8 @@
 #include "proxy/master/plan.h"
 #include "proxy/master/sockets.h"
 
-/* --- is it served? --------------------------------------------------------------------
- */
+/* --- what is served
+ * --------------------------------------------------------------------- */
 
 static void add_difference(const json_t *service, struct findings *findings)
 {
@@ -47,7 +47,7 @@ static void compare(const char *config, const json_t *status, struct findings *f
         add_difference(service, findings);
         told = true;
     }
-    /* The plan is good in itself: what is wrong with it is what is served. */
+    /* The plan itself is good; its difference to the served one is the fault. */
     if (*json_text(status, "disk_error") != '\0')
         findings_add(findings, "reload-would-be-refused", SEVERITY_STALE, NULL,
             "what is served stays in service; a restart would take over what is on disk",
@@ -58,8 +58,8 @@ static void compare(const char *config, const json_t *status, struct findings *f
             COMMAND("wlbproxy reload"), "it has changed since it was put into service");
 }
 
-/* --- could it be read? ----------------------------------------------------------------
- */
+/* --- whether the files could be read
+ * --------------------------------------------------- */
 
 static bool become(uid_t uid)
 {
@@ -69,7 +69,8 @@ static bool become(uid_t uid)
         setgid(account->pw_gid) == 0 && setuid(uid) == 0;
 }
 
-/* Only the kernel knows what groups, lists and folders allow: asked as that user. */
+/* Only the kernel knows what groups, lists and folders allow, so a process of that user
+ * tries. */
 static bool can_read(uid_t uid, const char *path)
 {
     int status = 0;
@@ -95,7 +96,7 @@ static void try_reading(
     }
 }
 
-/* A proxy that was started as root can read what it needs for good. */
+/* A proxy that was started as root can read every file. */
 static void check_reader(
     const json_t *status, const struct settings *settings, struct findings *findings)
 {
@@ -112,8 +113,8 @@ static void check_reader(
     }
 }
 
-/* --- could it start? -------------------------------------------------------------------
- */
+/* --- whether a proxy could start
+ * -------------------------------------------------------- */
 
 static void check_ports(const struct plan *plan, struct findings *findings)
 {

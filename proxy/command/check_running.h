@@ -1,6 +1,6 @@
 /*
- * check_running.h - what `check` can only find where the proxy runs: that it serves
- * something else than what is on disk, or could not read it.
+ * check_running.h - findings of `check` where the proxy runs: it serves something else
+ * than the files, or could not read them.
  */
 #ifndef WLBPROXY_COMMAND_CHECK_RUNNING_H
 #define WLBPROXY_COMMAND_CHECK_RUNNING_H
@@ -8,8 +8,8 @@
 struct findings;
 struct plan;
 
-/* Where none runs: is another process in its place? Nothing to tell of one that runs with
- * another configuration. */
+/* Where no proxy runs, it looks for another process on its ports. A proxy with another
+ * configuration is ignored. */
 void check_running(const char *config, const char *control, const struct plan *plan,
     struct findings *findings);
 

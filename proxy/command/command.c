@@ -56,7 +56,7 @@ static int unknown_command(const char *name)
     return EXIT_FAILED;
 }
 
-/* What was printed is worth nothing if it did not arrive: `> /dev/full`. */
+/* The output counts only if it was written, which fails for `> /dev/full`. */
 static int flush_output(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -65,7 +65,7 @@ static int flush_output(int status)
     return EXIT_FAILED;
 }
 
-/* A portable installation brings its libraries along, and a list of them. */
+/* A portable installation contains its libraries, and a list of them. */
 static void print_version(void)
 {
     char path[PATH_MAX], line[256];

@@ -1,8 +1,8 @@
 /*
  * command.h - the commands of the command line: `wlbproxy NAME ...`.
  *
- * A command is a function in a file of its own and a line in the table of command.c. It
- * prints to stdout, and what is wrong to stderr, and returns the exit status.
+ * A command is a function in a file of its own and a row in the table of command.c. It
+ * prints results to stdout and errors to stderr, and returns the exit status.
  */
 #ifndef WLBPROXY_COMMAND_COMMAND_H
 #define WLBPROXY_COMMAND_COMMAND_H
@@ -11,9 +11,9 @@
 
 enum exit_status {
     EXIT_DONE = 0,
-    EXIT_NEGATIVE = 1, /* the thing checked or asked for is not so */
-    EXIT_FAILED = 2, /* usage, or it could not be done */
-    EXIT_GO_ON = -1, /* not the end yet: arguments.h */
+    EXIT_NEGATIVE = 1, /* the answer to the question is no */
+    EXIT_FAILED = 2, /* wrong usage, or it could not be done */
+    EXIT_GO_ON = -1, /* not an exit status: arguments.h */
 };
 
 struct command {

@@ -85,7 +85,7 @@ int daemon_timeout(const struct daemon *daemon)
     return left > TIMEOUT_LEAST_MS ? (int)left : TIMEOUT_LEAST_MS;
 }
 
-/* Nobody there: perhaps it is the wrong socket that was asked. */
+/* Nobody listens: perhaps the socket is the wrong one. */
 static void explain(const struct daemon *daemon, struct error *err)
 {
     struct error why = *err;
@@ -94,7 +94,7 @@ static void explain(const struct daemon *daemon, struct error *err)
         error_set(err, "%s (the default socket, for %s)", why.text, daemon->doubt.text);
 }
 
-/* Takes the question over. */
+/* Takes over the reference to the question. */
 static bool ask(const struct daemon *daemon, json_t *question,
     struct control_answer *answer, struct error *err)
 {

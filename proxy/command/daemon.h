@@ -1,5 +1,5 @@
 /*
- * daemon.h - the running proxy, asked over its control socket.
+ * daemon.h - asks the running proxy over its control socket.
  */
 #ifndef WLBPROXY_COMMAND_DAEMON_H
 #define WLBPROXY_COMMAND_DAEMON_H
@@ -12,46 +12,47 @@
 
 struct daemon {
     char *socket_path; /* owned */
-    struct error doubt; /* why it is the default path; "": it is not, or by choice */
-    int64_t due; /* ms, monotonic: when to be done with it; 0: no hurry */
+    struct error doubt; /* why it is the default path; "": it is not, or was chosen */
+    int64_t due; /* ms, monotonic: the deadline for all questions; 0: none */
 };
 
-/* Where the socket is: `control` if given, else what the configuration says. A broken
- * configuration is no hindrance, for the running proxy does not use it: then the default
- * path. False and err: the configuration says that there is none. */
+/* Finds the socket: `control` if given, else from the configuration. If that is broken,
+ * which does not matter to the running proxy, it is the default path. False and err: the
+ * configuration has none. */
 bool daemon_find(
     struct daemon *daemon, const char *config, const char *control, struct error *err);
 void daemon_forget(struct daemon *daemon);
 
-/* Nobody listens on the socket: no proxy runs there. False also when one cannot know. */
+/* Returns whether nobody listens on the socket, so that no proxy runs there. False also
+ * when that is unknown. */
 bool daemon_is_absent(const struct daemon *daemon);
 
-/* From now on all that is asked of it must be answered within `ms` together; what comes
- * later gets a second. */
+/* From now on all questions together must be answered within `ms`; later ones get a
+ * second. */
 void daemon_hurry(struct daemon *daemon, int ms);
 
-/* How long to wait for it now. */
+/* Returns how long to wait for it now. */
 int daemon_timeout(const struct daemon *daemon);
 
 /* `request` is a word of control.h. */
 bool daemon_ask(const struct daemon *daemon, const char *request, const char *service,
     struct control_answer *answer, struct error *err);
 
-/* `force`: take over also what XenServer cannot use any more. `upgrade`: where another
- * program than the running one is installed by now, let that take over in place of a
- * reload; the answer has "upgraded" then. */
+/* `force`: also accept what XenServer can no longer use. `upgrade`: if another program
+ * than the running one is installed by now, let it take over instead of a reload; the
+ * answer then has "upgraded". */
 bool daemon_reload(const struct daemon *daemon, bool force, bool upgrade,
     struct control_answer *answer, struct error *err);
 
-/* A command that does nothing but talk to it. */
+/* A command that only asks the proxy. */
 struct daemon_command {
     const char *name, *summary;
-    const char *force; /* what --force does; NULL: there is no --force */
+    const char *force; /* the effect of --force; NULL: there is no --force */
     /* Returns the exit status. */
     int (*talk)(const struct daemon *daemon, bool force, bool json);
 };
 
-/* All of it, from its arguments to its exit status. */
+/* Runs the whole command, from its arguments to its exit status. */
 int daemon_command(const struct daemon_command *command, int argc, char **argv);
 
 #define ARGUMENT_CONTROL(variable)                                                       \

@@ -1,5 +1,5 @@
 /*
- * live.h - from files on the disk to what clients see: the running proxy reloads, and a
+ * live.h - makes files on the disk visible to clients: the running proxy reloads, and a
  * handshake with each worker proves it.
  */
 #ifndef WLBPROXY_COMMAND_LIVE_H
@@ -21,12 +21,12 @@ enum live {
 };
 
 struct live_answer {
-    json_t *verdict; /* of the reload (control.h); owned, may be NULL */
-    size_t workers; /* that presented it, of the service with the most */
+    json_t *verdict; /* the reload's answer (control.h); owned, may be NULL */
+    size_t workers; /* workers that presented it, of the service with the most */
 };
 
-/* `file` is what the configuration calls the chain's file, `sha256` its new leaf. `force`
- * as daemon_reload() has it. */
+/* `file` is the chain's file in the configuration's spelling, `sha256` its new leaf.
+ * `force` as in daemon_reload(). */
 enum live live_reload(const struct daemon *daemon, const char *file, const char *sha256,
     bool force, struct live_answer *answer, struct error *err);
 void live_answer_destroy(struct live_answer *answer);

@@ -4,7 +4,7 @@
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
 
-/* "wlbproxy_requests_total": as a scrape shows it. */
+/* "wlbproxy_requests_total", as in a scrape. */
 static void print_name(const struct metric *m)
 {
     printf("wlbproxy_%s%s", m->name,
@@ -13,7 +13,7 @@ static void print_name(const struct metric *m)
                                      : "");
 }
 
-/* The labels of a path: what stands behind `*`, and before `=` in brackets. */
+/* The labels of a path stand behind `*`, and before `=` in brackets. */
 static void print_labels(const char *path)
 {
     const char *separator = "";

@@ -8,7 +8,8 @@
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
 
-/* The configuration goes to stdout even if a person must mend it: the rest is done. */
+/* The configuration goes to stdout even if a person must finish it, because the rest is
+ * done. */
 static int migrate_text(const char *text, const char *path)
 {
     struct migration migration;

@@ -22,7 +22,7 @@ enum { TIMEOUT_MS = 15000, DEFAULT_PORT = 8012, ADDRESSES_MAX = 8 };
 static const char xapi_ciphers[] =
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256";
 
-/* A client: XenServer's, or one that differs from it in one point. */
+/* A client: XenServer's, or one that differs from it in one respect. */
 struct offer {
     int version; /* 0: all */
     const char *ciphers, *groups; /* NULL: the library's */
@@ -57,7 +57,7 @@ bool peer_name(struct peer *peer, const char *text, struct error *err)
     return true;
 }
 
-/* Until `end`; false if it passed. */
+/* Waits until `end`; false if that has passed. */
 static bool wait_for(int fd, short events, long long end)
 {
     struct pollfd one = {fd, events, 0};
@@ -122,7 +122,7 @@ static SSL_CTX *make_context(const struct offer *offer)
     if (context == NULL)
         return NULL;
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_security_level(context, 0); /* to see what is there, be it weak */
+    SSL_CTX_set_security_level(context, 0); /* even a weak server is shown */
     SSL_CTX_set_client_cert_cb(context, no_certificate);
     (void)SSL_CTX_set_min_proto_version(context, offer->version);
     (void)SSL_CTX_set_max_proto_version(context, offer->version);
@@ -179,7 +179,7 @@ static void take_chain(SSL *ssl, struct collection *collection)
         collection_add_certificate(collection, sk_X509_value(chain, i));
 }
 
-/* One handshake as `offer` has it; `collection` may be NULL. */
+/* Makes one handshake with `offer`; `collection` may be NULL. */
 static bool try_offer(struct peer *peer, const struct offer *offer,
     struct collection *collection, char terms[PEER_TEXT_MAX], struct error *err)
 {
@@ -215,7 +215,7 @@ static bool try_offer(struct peer *peer, const struct offer *offer,
     return done;
 }
 
-/* Which of the points in which the two clients differ is to blame? */
+/* Finds the difference between the two clients that makes XenServer's fail. */
 static void find_reason(struct peer *peer, const struct collection *seen)
 {
     static const struct {

@@ -1,8 +1,8 @@
 /*
- * peer.h - what a live server shows: to XenServer's client, and to a modern one.
+ * peer.h - what a live server shows to XenServer's client, and to a modern one.
  *
- * Nothing is verified: the question is what it presents. Bounded in time, whatever the
- * server does.
+ * Nothing is verified, because the question is what the server presents. It takes bounded
+ * time, whatever the server does.
  */
 #ifndef WLBPROXY_COMMAND_PEER_H
 #define WLBPROXY_COMMAND_PEER_H
@@ -16,20 +16,21 @@ struct error;
 enum { PEER_TEXT_MAX = 400, PEER_HOST_MAX = 256 };
 
 struct peer {
-    char host[PEER_HOST_MAX]; /* without brackets, as a client's URL has it */
+    char host[PEER_HOST_MAX]; /* without brackets, in the form of a client's URL */
     char where[PEER_HOST_MAX + 16]; /* "[::1]:8012" */
     bool xapi; /* XenServer's client could connect */
-    char terms[PEER_TEXT_MAX]; /* what was agreed: "TLSv1.2, <cipher>, <group>" */
+    char terms[PEER_TEXT_MAX]; /* the agreement: "TLSv1.2, <cipher>, <group>" */
     char modern_terms[PEER_TEXT_MAX]; /* "": a modern client could not connect */
     char reason[PEER_TEXT_MAX]; /* why XenServer's client could not */
-    bool asks_certificate; /* wants to see a client's */
+    bool asks_certificate; /* it asks for a client certificate */
 };
 
-/* "host", "host:port", "[v6]:port", "v6"; without a port 8012. Whether it can be one. */
+/* "host", "host:port", "[v6]:port", "v6"; without a port 8012. False: it is none of
+ * these. */
 bool peer_name(struct peer *peer, const char *text, struct error *err);
 
-/* Adds what the server presents to `collection`, in its order. False and err: nobody
- * could connect. */
+/* Adds the certificates that the server presents to `collection`, in its order. False and
+ * err: neither client could connect. */
 bool peer_look(struct peer *peer, struct collection *collection, struct error *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
 
-/* How much of a command goes into a line: up to a blank that no quote protects. */
+/* Returns how much of a command goes into a line: up to a blank outside of quotes. */
 static size_t command_length(const char *command, size_t room)
 {
     size_t best = 0;
@@ -39,7 +39,7 @@ void print_command(FILE *out, const char *lead, const char *command)
     fputc('\n', out);
 }
 
-/* The sentence between two commands, without what only joins them in a line. */
+/* Prints the sentence between two commands, without the words that only join them. */
 static bool print_prose(FILE *out, const char *lead, const char *text, size_t len)
 {
     char prose[1024];
@@ -166,7 +166,7 @@ bool is_told_by_a_finding(const char *sentence, const json_t *findings)
         const char *fact = json_text(finding, "fact");
         const char *severity = json_text(finding, "severity");
 
-        /* A warning does not say that it was the reason. */
+        /* Only a refusal's reason is printed; a warning was not the reason. */
         if (strcmp(severity, "refused") != 0 && strcmp(severity, "stale") != 0)
             continue;
         if (*fact != '\0' && strstr(sentence, fact) != NULL)
@@ -191,7 +191,7 @@ static void join(const json_t *list, char *text, size_t size)
     }
 }
 
-/* A heading without anything behind it says nothing. */
+/* A heading without a text is left out. */
 static void print_field(
     FILE *out, const char *lead, const json_t *object, const char *key)
 {

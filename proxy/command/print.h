@@ -1,5 +1,5 @@
 /*
- * print.h - text for people: 80 columns, aligned, times and sizes in words.
+ * print.h - prints for people: 80 columns, aligned, times and sizes in words.
  */
 #ifndef WLBPROXY_COMMAND_PRINT_H
 #define WLBPROXY_COMMAND_PRINT_H
@@ -14,11 +14,12 @@
 
 enum { SPAN_MAX = 32 };
 
-/* A command of the shell on lines of its own, each but the last ended by a backslash: it
- * can be pasted as it stands. */
+/* Prints a shell command on lines of its own, each but the last ended by a backslash, so
+ * that it can be pasted. */
 void print_command(FILE *out, const char *lead, const char *command);
 
-/* A sentence, and the commands that it holds (an array of texts, or NULL) likewise. */
+/* Prints a sentence, and in the same way the commands in it (an array of texts, or
+ * NULL). */
 void print_remedy(FILE *out, const char *lead, const char *text, const json_t *commands);
 
 /* "3d 4h", "12m 5s" */
@@ -31,12 +32,13 @@ void bytes_text(uint64_t bytes, char text[SPAN_MAX]);
 const char *json_text(const json_t *object, const char *key);
 uint64_t json_number(const json_t *object, const char *key);
 
-/* Of control.h's answers. The worst finding first. */
+/* Print parts of control.h's answers. The worst finding comes first. */
 void print_findings(FILE *out, const json_t *findings);
 void print_service(FILE *out, const json_t *service);
 void print_certificate(FILE *out, const json_t *certificate);
 
-/* Need the sentence of a refusal be printed, or do the findings say it, and more? */
+/* Returns whether the findings contain the sentence of a refusal, so that it need not be
+ * printed. */
 bool is_told_by_a_finding(const char *sentence, const json_t *findings);
 
 /* One object, indented, and a newline. */
@@ -45,7 +47,7 @@ void print_json(const json_t *json);
 /* A sentence on stderr. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 
-/* What could not be done, and why: a sentence on stderr, or with `json` an object with
+/* Reports a failure and its reason: a sentence on stderr, or with `json` an object with
  * "ok": false and "error" on stdout. */
 void print_failure(const char *command, bool json, const char *why);
 

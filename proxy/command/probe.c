@@ -77,7 +77,7 @@ static bool handshake(SSL *ssl, int fd, const struct expectation *e, struct erro
     return true;
 }
 
-/* Nothing is verified: the question is which certificate comes, not who trusts it. */
+/* Nothing is verified, because the question is which certificate comes. */
 static bool handshakes(const struct expectation *e, const struct control_answer *answer,
     SSL_CTX *context, struct error *err)
 {
@@ -99,7 +99,7 @@ static bool handshakes(const struct expectation *e, const struct control_answer 
     return true;
 }
 
-/* Beside another kind of certificate, the client's signature algorithms choose. */
+/* If there are two kinds of certificates, the client's signature algorithms choose. */
 static bool ask_for(SSL_CTX *context, const json_t *certificate)
 {
     const char *key = certificate != NULL ? json_text(certificate, "key") : "";
@@ -126,7 +126,7 @@ bool probe_service(const struct daemon *daemon, const json_t *service,
     bool good;
 
     *workers = 0;
-    (void)signal(SIGPIPE, SIG_IGN); /* who hangs up is told of, too */
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is an error of write(), too */
     if (!daemon_ask(daemon, "probe", json_text(service, "name"), &answer, err))
         return false;
     good = json_is_true(json_object_get(answer.json, "ok"));

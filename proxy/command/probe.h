@@ -1,6 +1,6 @@
 /*
- * probe.h - is what the proxy says it serves also what its clients see? A handshake with
- * every worker tells.
+ * probe.h - tests by a handshake with every worker that clients see what the proxy says
+ * it serves.
  */
 #ifndef WLBPROXY_COMMAND_PROBE_H
 #define WLBPROXY_COMMAND_PROBE_H
@@ -14,9 +14,8 @@ struct daemon;
 struct error;
 
 /* `service` is a SERVICE of control.h, `certificate` one of its CERTs, or NULL for
- * whichever of them the worker chooses. Asks each worker for a connection and makes a
- * handshake on it; false and err unless all present that one.
- * *workers is how many did. */
+ * whichever the worker chooses. Asks each worker for a connection and makes a handshake
+ * on it; false and err unless all present that one. *workers is how many did. */
 bool probe_service(const struct daemon *daemon, const json_t *service,
     const json_t *certificate, size_t *workers, struct error *err);
 

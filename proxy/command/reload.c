@@ -7,7 +7,7 @@
 #include "proxy/command/print.h"
 #include "proxy/command/probe.h"
 
-/* How often to ask again when others keep reloading it. */
+/* Other operators may keep reloading it: ask again so many times. */
 enum { OVERTAKEN_MAX = 5 };
 
 static void print_refusal(const json_t *verdict)
@@ -48,7 +48,7 @@ static void print_notes(const json_t *notes)
         print_wrapped(stdout, "note     ", json_string_value(note));
 }
 
-/* Adds "confirmed" to each service, and to the verdict what is wrong. */
+/* Adds "confirmed" to each service, and the faults to the verdict. */
 static bool confirm(const struct daemon *daemon, json_t *verdict)
 {
     json_t *service;
@@ -89,7 +89,7 @@ static void print_services(const json_t *services)
     }
 }
 
-/* Another operator's may have come between the verdict and its proof. */
+/* Another operator's reload may have come between the verdict and its proof. */
 static bool is_overtaken(const struct daemon *daemon, const json_t *verdict)
 {
     struct control_answer answer;

@@ -178,7 +178,7 @@ static void print_count(const char *name, const char *count, unsigned *column)
     *column = 1 - *column;
 }
 
-/* Two columns: of the table of metrics what lies in `counters`. */
+/* Two columns: the counters in the table of metrics. */
 static void print_counters(const json_t *counters)
 {
     static const char within[] = "counters.";
@@ -200,7 +200,7 @@ static void print_counters(const json_t *counters)
         putchar('\n');
 }
 
-/* Two columns: of a long list only what has happened. */
+/* Two columns: of the long list only reasons that occurred. */
 static void print_ends(const json_t *ends)
 {
     json_t *object = (json_t *)ends, *value;
@@ -224,7 +224,7 @@ static void print_ends(const json_t *ends)
         putchar('\n');
 }
 
-/* "TLSv1.3=120  TLSv1.2=4": of all kinds those that there were. */
+/* "TLSv1.3=120 TLSv1.2=4": the kinds that occurred. */
 static void print_kinds(const char *title, const json_t *kinds)
 {
     json_t *object = (json_t *)kinds;

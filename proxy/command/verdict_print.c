@@ -39,7 +39,7 @@ static void print_one(const json_t *verdict)
         print_wrapped(stdout, "    in the pool: ", subject);
 }
 
-/* Which commands have been printed. */
+/* The commands that have been printed. */
 struct told {
     const json_t *verdicts[RELEASES_MAX];
     size_t count;
@@ -55,7 +55,7 @@ static bool is_told(const struct told *told, const json_t *verdict)
     return told->count == RELEASES_MAX;
 }
 
-/* The first command differs from release to release, the others do not. */
+/* The first command differs between releases, the others do not. */
 static void print_lines(const json_t *verdict, size_t from, size_t to)
 {
     const json_t *commands = json_object_get(verdict, "commands");
@@ -64,7 +64,7 @@ static void print_lines(const json_t *verdict, size_t from, size_t to)
         print_wrapped(stdout, "    ", json_string_value(json_array_get(commands, i)));
 }
 
-/* Only what has been accepted is worth typing. */
+/* Commands are printed for accepted certificates only. */
 bool verdicts_print_commands(const json_t *verdicts)
 {
     struct told told = {.count = 0};

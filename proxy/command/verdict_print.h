@@ -1,5 +1,5 @@
 /*
- * verdict_print.h - XenServer's verdicts (master/verdict.h) for people.
+ * verdict_print.h - prints XenServer's verdicts (master/verdict.h) for people.
  */
 #ifndef WLBPROXY_COMMAND_VERDICT_PRINT_H
 #define WLBPROXY_COMMAND_VERDICT_PRINT_H
@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 void verdicts_print(const json_t *verdicts);
-/* What to type in the pool; false if there is nothing to type. */
+/* Prints the commands for the pool; false if there is nothing to type. */
 bool verdicts_print_commands(const json_t *verdicts);
 
 #endif

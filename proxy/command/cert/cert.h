@@ -1,7 +1,8 @@
 /*
- * cert.h - `wlbproxy cert NAME ...`: certificates from birth to renewal.
+ * cert.h - `wlbproxy cert NAME ...`: the commands for certificates, from request to
+ * renewal.
  *
- * Each is a function in a file of its own and a line in the table of cert.c.
+ * Each is a function in a file of its own and a row in the table of cert.c.
  */
 #ifndef WLBPROXY_COMMAND_CERT_CERT_H
 #define WLBPROXY_COMMAND_CERT_CERT_H

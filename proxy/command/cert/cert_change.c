@@ -16,7 +16,7 @@
 #include "proxy/command/live.h"
 #include "proxy/command/print.h"
 
-/* For the proxy to reload and prove it, and again for going back. */
+/* Time for the proxy to reload and prove it, and as much again for going back. */
 enum { CONFIRM_MS = 15 * 1000 };
 
 bool cert_change_open(struct cert_place *place, struct cert_say *say, struct error *err)
@@ -33,8 +33,7 @@ bool cert_change_open(struct cert_place *place, struct cert_say *say, struct err
     return true;
 }
 
-/* From the first change to the last word nobody's Ctrl-C, and no closed pipe, may keep us
- * from confirming or going back. */
+/* Until all is confirmed or undone, Ctrl-C and closed pipes are blocked or ignored. */
 static void hold_signals(bool hold)
 {
     static const int held[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -58,7 +57,8 @@ static enum live go_live(const struct cert_change *change, const char *sha256, b
         &change->place->daemon, change->place->cert, sha256, force, answer, err);
 }
 
-/* The leaf of the pair on the disk, loaded as the proxy does; false if it is no good. */
+/* Reads the leaf of the pair on the disk, loaded as the proxy does; false if it cannot be
+ * served. */
 static bool present_leaf(const struct cert_place *place, char sha256[65])
 {
     struct findings findings;
@@ -74,7 +74,7 @@ static bool present_leaf(const struct cert_place *place, char sha256[65])
     return credential != NULL;
 }
 
-/* What became of going back, in words. */
+/* Describes the result of going back. */
 static void describe_back(enum live live, const struct live_answer *answer,
     const struct error *err, char *text, size_t size)
 {
@@ -116,7 +116,7 @@ static void tell_back(const struct cert_change *change)
     live_answer_destroy(&answer);
 }
 
-/* What was there before, again. */
+/* Restores the pair that was in place before. */
 static int go_back(const struct cert_change *change, const struct pair_text *before,
     const struct error *why)
 {
@@ -130,7 +130,7 @@ static int go_back(const struct cert_change *change, const struct pair_text *bef
             "there was no pair before: the new one stays in place");
         return EXIT_NEGATIVE;
     }
-    /* What a rollback has taken from the history goes back there. */
+    /* A pair that a rollback has taken from the history returns to it. */
     keep = change->keep == PAIR_KEEP_OLD ? PAIR_KEEP_UNDONE : PAIR_KEEP_OLD;
     if (!pair_file_replace(pair, before, keep, &err)) {
         cert_say_error(change->say, &err);
@@ -142,8 +142,8 @@ static int go_back(const struct cert_change *change, const struct pair_text *bef
     return EXIT_NEGATIVE;
 }
 
-/* A file that is used up, away; its bytes are kept until all is well. Unread, it could
- * not be put back. */
+/* Removes a file that is no longer needed. Its bytes are kept until all is confirmed: it
+ * is read first, because otherwise it could not be put back. */
 static bool consume(const char *path, struct file_text *consumed, struct error *err)
 {
     *consumed = (struct file_text){0};

@@ -1,5 +1,5 @@
 /*
- * cert_change_tell.h - what a change of the pair says of itself.
+ * cert_change_tell.h - the output of a change of the pair.
  */
 #ifndef WLBPROXY_COMMAND_CERT_CERT_CHANGE_TELL_H
 #define WLBPROXY_COMMAND_CERT_CERT_CHANGE_TELL_H

@@ -24,8 +24,8 @@ struct cert_check {
     const char *password_path;
     bool json;
     struct candidate candidate;
-    struct collection pool; /* what is installed there */
-    json_t *verdicts; /* NULL: there is nothing to ask about */
+    struct collection pool; /* certificates installed there */
+    json_t *verdicts; /* NULL: nothing was judged */
 };
 
 /* --- XenServer ------------------------------------------------------------------------
@@ -45,7 +45,7 @@ static STACK_OF(X509) * installed_in_pool(struct cert_check *c)
     return installed;
 }
 
-/* XAPI takes one certificate per file, and stores what else is in it on every host. */
+/* XAPI takes one certificate per file, and stores the whole file on every host. */
 static void judge_pool_file(struct cert_check *c)
 {
     const size_t count = collection_count(&c->pool, COLLECTED_CERTIFICATE);
@@ -82,8 +82,8 @@ static bool ask_xenserver(struct cert_check *c)
     return true;
 }
 
-/* --- what came of it ------------------------------------------------------------------
- */
+/* --- the result
+ * ----------------------------------------------------------------------- */
 
 static bool is_good(const struct cert_check *c)
 {

@@ -41,10 +41,10 @@ struct cert_export {
     json_t *files, *verdicts;
 };
 
-/* --- which certificates ---------------------------------------------------------------
- */
+/* --- the certificates
+ * ----------------------------------------------------------------- */
 
-/* The configured file of the service that XenServer is served by. */
+/* The configured file of the service that XenServer connects to. */
 static char *configured_file(const char *config, struct error *err)
 {
     struct settings *settings = settings_load(
@@ -71,7 +71,7 @@ static void arrange(struct cert_export *e)
     while ((one = collection_get(&e->collection, COLLECTED_CERTIFICATE, count)) != NULL)
         all[count++] = one->certificate;
     while (leaf + 1 < count && chain_issues(all, count, leaf))
-        leaf++; /* the first one that issued none of the others */
+        leaf++; /* to the first one that issued none of the others */
     if (chain_issues(all, count, leaf))
         leaf = 0;
     e->count = chain_sort(all, count, leaf, order);
@@ -79,7 +79,8 @@ static void arrange(struct cert_export *e)
         e->certs[i] = all[order[i]];
 }
 
-/* What keeps certificates back; a key that cannot be read does not, it stays anyway. */
+/* A finding that prevents the export of certificates. An unreadable key does not, because
+ * it is not exported. */
 static const struct finding *first_obstacle(const struct findings *findings)
 {
     for (size_t i = 0; i < findings->count; i++) {
@@ -102,7 +103,7 @@ static bool refuse(const struct finding *obstacle, const char *file, struct erro
     return error_set(err, "%s", text);
 }
 
-/* All of them, or none: half of a chain in the pool would be found out by its hosts. */
+/* Loads all of them or none: the pool's hosts would fail with half of a chain. */
 static bool load(
     struct cert_export *e, const char *file, const char *password, struct error *err)
 {
@@ -128,7 +129,7 @@ static bool load(
 /* --- the files ------------------------------------------------------------------------
  */
 
-/* Never over another one; one with just these bytes is as good. */
+/* Never replaces a file; one with exactly these bytes is accepted. */
 static bool write_new(const struct folder *folder, const char *name,
     const struct pem_text *pem, bool *was_there, struct error *err)
 {
@@ -199,8 +200,8 @@ static bool export_all(struct cert_export *e, struct error *err)
     return good;
 }
 
-/* --- what came of it ------------------------------------------------------------------
- */
+/* --- the result
+ * ----------------------------------------------------------------------- */
 
 static void print_files(const json_t *files)
 {
@@ -217,7 +218,8 @@ static void print_files(const json_t *files)
     }
 }
 
-/* Some release accepts the chain, but with a certificate that is not in the file. */
+/* Returns whether some release accepts the chain only with a certificate that is not in
+ * the file. */
 static bool needs_another_root(const json_t *verdicts)
 {
     const json_t *verdict;

@@ -28,12 +28,12 @@ struct gathering {
     const struct cert_place *place;
     const struct cert_source *source;
     struct findings *findings;
-    struct collection fresh, known; /* borrow the names of their files */
+    struct collection fresh, known; /* they borrow the names of their files */
     char *password;
-    struct text_list names; /* of files of which nobody else has them */
+    struct text_list names; /* owned names of further files */
 };
 
-/* What is in place anyway may be missing or no good: then it does not help. */
+/* A pair in place may be missing or broken: then it contributes nothing. */
 static void collect_if_good(struct collection *collection, const char *file,
     const char *text, size_t len, const char *password)
 {
@@ -45,7 +45,7 @@ static void collect_if_good(struct collection *collection, const char *file,
     findings_destroy(&ignored);
 }
 
-/* A file of ours beside the pair: nobody else's by way of a link. */
+/* For our own file beside the pair: a link to another's file is not followed. */
 static void collect_file_if_good(
     struct collection *collection, const char *path, const char *password)
 {
@@ -58,7 +58,7 @@ static void collect_file_if_good(
     file_text_destroy(&file);
 }
 
-/* The same name, for as long as the collections live. */
+/* Returns the same name, kept for as long as the collections live. */
 static const char *keep_name(struct gathering *g, char *name)
 {
     text_list_add(&g->names, name);
@@ -66,8 +66,8 @@ static const char *keep_name(struct gathering *g, char *name)
     return g->names.items[g->names.count - 1];
 }
 
-/* Also those that newer requests have moved aside: the CA may have signed an older one.
- */
+/* Also collects keys that newer requests have moved aside, because the CA may have signed
+ * an older request. */
 static void collect_waiting_keys(struct gathering *g)
 {
     for (size_t i = 0; i < CERT_WAITING_MAX; i++)
@@ -75,8 +75,8 @@ static void collect_waiting_keys(struct gathering *g)
             g->place->password);
 }
 
-/* The keys of a pair that was replaced or rolled back: an answer to an older request may
- * be installed again. */
+/* Collects the keys of pairs that were replaced or rolled back: the answer to an older
+ * request may be installed again. */
 static void collect_keys_of(struct gathering *g, const struct pair_kept *kept)
 {
     const char *folder = keep_name(g, path_join(g->place->pair.store, "/", kept->name));
@@ -104,8 +104,8 @@ static void collect_kept_keys(struct gathering *g)
     }
 }
 
-/* The chain in place may complete the new one; a key in place may be the new one's too,
- * unless the operator has said which it is. */
+/* The chain in place may complete the new one. A key in place may belong to the new pair,
+ * too, unless the operator has named the key. */
 static bool collect_known(struct gathering *g, struct error *err)
 {
     const char *const files[PAIR_FILES] = {g->place->cert, g->place->key};
@@ -135,7 +135,7 @@ static size_t refusals(const struct findings *findings)
     return count;
 }
 
-/* All of standard input, and at most one byte more than a chain can have; -1: errno. */
+/* Reads standard input to its end, or one byte more than a chain can have; -1: errno. */
 static ssize_t read_input(char *text)
 {
     size_t len = 0;
@@ -181,7 +181,7 @@ static void collect_one(struct gathering *g, const char *file, const char *passw
         (void)collect_file(&g->fresh, file, password, g->findings);
 }
 
-/* In the order in which a key is preferred. */
+/* The order is the preference for keys. */
 static bool collect_all(struct gathering *g, struct error *err)
 {
     const struct cert_source *source = g->source;
@@ -221,7 +221,7 @@ static bool judge(struct cert_fresh *fresh, const char *cert_file, const char *k
     return true;
 }
 
-/* Against what it replaces, if that can be served at all. */
+/* Compares it with the pair that it replaces, if that can be served at all. */
 static void compare(const struct cert_fresh *fresh, const char *file,
     const struct cert_place *place, struct findings *findings)
 {
@@ -265,8 +265,8 @@ static bool has_key(const char *file, const char *password, const EVP_PKEY *key)
     return same;
 }
 
-/* The file in which this key waits, if it does: it may have come by way of a pending
- * pair. The caller frees. */
+/* Returns the file in which this key waits, if it does: it may have come by way of a
+ * pending pair. The caller frees. */
 static char *where_it_waits(
     const struct cert_place *place, const struct credential *credential)
 {
@@ -280,7 +280,8 @@ static char *where_it_waits(
     return NULL;
 }
 
-/* It was judged in the clear; on the disk it is under the passphrase of the place. */
+/* The key was judged in the clear. On the disk it is encrypted with the passphrase of the
+ * place. */
 static bool lock_key(struct cert_fresh *fresh, const struct cert_place *place)
 {
     if (place->password == NULL)

@@ -37,8 +37,8 @@ static const char summary[] =
     "status 1). Interrupted at any point, the old or the new pair is in place, never a "
     "mixture.";
 
-/* What is expired or not valid yet cannot replace a good one in the running proxy,
- * whoever wants it. */
+/* A certificate that is expired or not yet valid cannot replace a good one in the running
+ * proxy, even with --force. */
 static bool may_install(
     const struct install *in, const struct findings *findings, struct error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * cert_key.h - `--key` where a key is made: its kind ("rsa:3072", "ec") or its file;
- * both, if it is given twice.
+ * cert_key.h - `--key` of commands that make a key: its kind ("rsa:3072", "ec") or its
+ * file; both, if it is given twice.
  */
 #ifndef WLBPROXY_COMMAND_CERT_CERT_KEY_H
 #define WLBPROXY_COMMAND_CERT_CERT_KEY_H
@@ -23,7 +23,7 @@ struct cert_key {
 
 bool cert_key_parse(struct cert_key *key, struct error *err);
 
-/* Tells on a terminal that it takes a while. */
+/* Says on a terminal that it takes a while. */
 EVP_PKEY *cert_key_make(const struct cert_key *key, struct error *err);
 
 #endif

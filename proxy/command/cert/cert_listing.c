@@ -29,7 +29,7 @@ static void set_place(json_t *object, const struct collected *item)
         json_object_set_new(object, "line", json_integer((json_int_t)item->line));
 }
 
-/* "a,b" as a list. */
+/* "a,b" as a JSON list. */
 static json_t *names_json(const char *names)
 {
     json_t *list = json_array();
@@ -90,7 +90,8 @@ static void set_marks(json_t *object, X509 *certificate)
         object, "self_signed", json_boolean(certificate_is_self_signed(certificate)));
 }
 
-/* The number of the first one that issued it; 0 if it signed itself or none did. */
+/* Returns the number of the first one that issued it; 0 if it signed itself or none
+ * did. */
 static size_t issuer_of(const struct collection *all, X509 *certificate)
 {
     const struct collected *other;

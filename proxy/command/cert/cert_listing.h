@@ -1,6 +1,6 @@
 /*
- * cert_listing.h - a heap of certificates, keys and requests as a person wants to see it:
- * each one in words, how they hang together, and what is missing.
+ * cert_listing.h - certificates, keys and requests described for people: each in words,
+ * how they belong together, and what is missing.
  *
  * LISTING: {"certificates": [{"number", "file"?, "line"?, "format"?, "subject", "names":
  * [text], "issuer", "serial", "not_before", "not_after", "days_left", "key", "signature",
@@ -21,7 +21,7 @@ struct collection;
 
 json_t *cert_listing_of(const struct collection *collection, time_t now);
 
-/* `first`: what the first certificate is called in the chain, "sent first". */
+/* `first`: the label of the chain's first certificate, "sent first". */
 void cert_listing_print(const json_t *listing, const char *first);
 
 #endif

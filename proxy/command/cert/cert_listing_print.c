@@ -97,7 +97,8 @@ static void remark_on(
         number == 1 && *tree->first != '\0' ? ", " : "", number == 1 ? tree->first : "");
 }
 
-/* A certificate and all it issued. Loops of cross-signs end where they were drawn. */
+/* Draws a certificate and all it issued. A loop of cross-signs ends at a certificate that
+ * was drawn before. */
 static void draw(struct tree *tree, const json_t *certificate, unsigned depth)
 {
     uint64_t number = json_number(certificate, "number");

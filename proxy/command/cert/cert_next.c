@@ -14,7 +14,7 @@
 #include "proxy/command/verdict_print.h"
 #include "proxy/master/verdict.h"
 
-/* Where the files for the pool are written; nothing is ever overwritten in it. */
+/* The folder for the pool's files; no file in it is ever overwritten. */
 #define POOL_FOLDER "wlb-pool"
 
 static json_t *ask_xenserver(
@@ -70,7 +70,7 @@ static bool is_told_before(const json_t *verdicts, size_t until, const char *fil
     return false;
 }
 
-/* The files that some generation needs. */
+/* Prints the commands for the files that some generation needs. */
 static void print_copies(const json_t *verdicts)
 {
     const json_t *verdict;

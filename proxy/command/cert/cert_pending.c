@@ -21,7 +21,7 @@ static bool write_pair(
     return file_write(place->pending_pair, text, len, &access, err);
 }
 
-/* What was there before, again: whoever tries it must not lose it by our failure. */
+/* Restores the pending pair that was there before: a failure of ours must not lose it. */
 static void go_back(
     const struct cert_place *place, struct cert_say *say, const struct file_text *former)
 {
@@ -55,7 +55,7 @@ static bool has_name(const struct cert_place *place, struct error *err)
             place->service->name);
 }
 
-/* How to look at it, on the address of this machine that clients use. */
+/* Prints how to look at it, on the address of this machine that clients use. */
 static void tell_how(const struct cert_place *place, struct cert_say *say)
 {
     const char *accept = place->service->accept.items[0], *colon = strrchr(accept, ':');

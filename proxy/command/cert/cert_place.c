@@ -18,7 +18,8 @@
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 
-/* What clients would call this host: its full name if the resolver knows it. */
+/* Returns the name by which clients know this host: its full name if the resolver knows
+ * it. */
 static char *host_name(void)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
@@ -72,7 +73,7 @@ static const char *key_of(const struct service_settings *service, size_t i)
     return key != NULL && !is_same_path(key, service->cert.items[i]) ? key : NULL;
 }
 
-/* The configured key of this chain; else the vendor's way of naming it. */
+/* Finds the configured key of this chain; else it uses the vendor's naming. */
 static void find_key(struct cert_place *place)
 {
     for (size_t i = 0; i < place->settings->service_count; i++) {
@@ -81,7 +82,7 @@ static void find_key(struct cert_place *place)
         for (size_t k = 0; k < service->cert.count; k++) {
             if (!is_same_path(service->cert.items[k], place->cert))
                 continue;
-            free(place->cert); /* however it was written: as the proxy calls it */
+            free(place->cert); /* it gets the spelling that the proxy uses */
             place->cert = memory_text(service->cert.items[k]);
             place->service = service;
             if (key_of(service, k) != NULL)
@@ -114,7 +115,8 @@ static void find_files(
                                     : replace_suffix(place->cert, ".pem", ".csr");
 }
 
-/* Of the pair's service; one that no service has is for the first one's clients. */
+/* The name of the pair's service; a pair of no service is meant for the clients of the
+ * first. */
 static const char *configured_name(const struct cert_place *place)
 {
     const struct service_settings *service =

@@ -118,7 +118,8 @@ static void show_plan(
     remote_show(task->host, switch_command);
 }
 
-/* One that is there already is as good: its name goes by its fingerprint. */
+/* A certificate that is there already is accepted: its file is named after its
+ * fingerprint. */
 static bool install(
     const struct pool_task *task, const struct plan_of_pool *plan, struct error *err)
 {
@@ -201,7 +202,8 @@ int pool_trust(const struct pool_task *task)
     struct error err = {""};
     bool done;
 
-    (void)signal(SIGPIPE, SIG_IGN); /* a host that hangs up is told of */
+    (void)signal(SIGPIPE, SIG_IGN); /* a host that hangs up is reported as an error of
+                                     * write() */
     done = find_and_trust(task, &err);
     if (!done)
         print_failure("cert export-for-pool", false, err.text);

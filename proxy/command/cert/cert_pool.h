@@ -1,11 +1,12 @@
 /*
- * cert_pool.h - a pool made to trust a chain, by the system's ssh and the pool's own xe.
+ * cert_pool.h - makes a pool trust a chain, through the system's ssh and the pool's own
+ * xe.
  *
- * The coordinator is asked which generation of XAPI it is; the one certificate that this
- * generation needs is copied there and installed, the pool synchronised, verification
- * switched on, and what is so then is asked for and told. Every command is shown before
- * it is run, and before the first that changes anything the operator is asked. One that
- * was done before is done again without harm.
+ * The coordinator is asked for its generation of XAPI. The one certificate that this
+ * generation needs is copied there and installed, the pool is synchronised, verification
+ * switched on, and the result is asked for and reported. Every command is shown before it
+ * runs, and the operator is asked before the first one that changes anything. A step may
+ * be repeated without harm.
  */
 #ifndef WLBPROXY_COMMAND_CERT_CERT_POOL_H
 #define WLBPROXY_COMMAND_CERT_CERT_POOL_H
@@ -24,7 +25,7 @@ struct pool_task {
     struct stack_st_X509 *chain; /* without the leaf */
 };
 
-/* Returns the exit status; tells people all there is to tell. */
+/* Returns the exit status, and reports everything to people. */
 int pool_trust(const struct pool_task *task);
 
 #endif

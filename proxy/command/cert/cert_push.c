@@ -20,11 +20,11 @@ struct push {
     bool yes;
     struct text_list nodes;
     struct cert_place place;
-    struct pem_text text; /* chain and key, as they are in place here */
+    struct pem_text text; /* chain and key as they are in place here */
     char sha256[65];
 };
 
-/* The pair comes on standard input: no file there ever holds it but the pair's own. */
+/* The pair comes on standard input: only the pair's own files ever hold it. */
 static const char install_command[] = "wlbproxy cert install --json -";
 
 static bool read_here(struct push *p, struct error *err)
@@ -48,7 +48,7 @@ static bool read_here(struct push *p, struct error *err)
     return true;
 }
 
-/* Why it did not confirm: what it says itself, if it says something. */
+/* Explains why it did not confirm, in its own words if it gave any. */
 static bool tell_why(
     const struct remote_answer *answer, const json_t *json, struct error *err)
 {
@@ -65,7 +65,8 @@ static bool tell_why(
         err, "it did not confirm (exit status %d): %s", answer->status, words);
 }
 
-/* Confirmed by a handshake with each worker of the node, and no other certificate. */
+/* Confirmed means: by a handshake with each worker of the node, which showed no other
+ * certificate. */
 static bool is_confirmed(
     const struct push *p, const struct remote_answer *answer, struct error *err)
 {
@@ -95,7 +96,7 @@ static bool push_to(const struct push *p, const char *node, struct error *err)
     return true;
 }
 
-/* One after the other: a node that does not serve it must not be followed by the rest. */
+/* One after the other: if one node fails to serve it, the others are left alone. */
 static bool push_to_all(const struct push *p, struct error *err)
 {
     char text[128];
@@ -125,7 +126,8 @@ static int push(struct push *p)
         print_failure("cert push", false, err.text);
         return EXIT_FAILED;
     }
-    (void)signal(SIGPIPE, SIG_IGN); /* a node that hangs up is told of */
+    (void)signal(SIGPIPE, SIG_IGN); /* a node that hangs up is reported as an error of
+                                     * write() */
     for (size_t i = 0; i < p->nodes.count && (p->flags.dry_run || !p->yes); i++)
         remote_show(p->nodes.items[i], install_command);
     if (p->flags.dry_run) {

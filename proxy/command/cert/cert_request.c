@@ -60,7 +60,8 @@ static EVP_PKEY *key_in(
     return key;
 }
 
-/* The key that waits already: a CA may be signing for it just now. NULL: none, or err. */
+/* Reads the key that waits already: a CA may be signing its request just now. NULL: none,
+ * or err. */
 static EVP_PKEY *waiting_key(const struct request *r, struct error *err)
 {
     struct file_text file;
@@ -84,7 +85,8 @@ static bool write_file(const struct request *r, const char *path,
     return file_write(path, pem->text, pem->len, &access, err);
 }
 
-/* Under the first free name: the CA may sign for either key, so none is overwritten. */
+/* Renames it to the first free name. The CA may sign for either key, so none is
+ * overwritten. */
 static bool move_aside(
     const struct request *r, const struct folder *folder, char **kept, struct error *err)
 {
@@ -222,7 +224,7 @@ static void judge(struct request *r, const struct subject *subject)
     findings_destroy(&findings);
 }
 
-/* A slip of the hand may have named a key. */
+/* Refuses to overwrite a key, which a typing error may have named. */
 static bool may_write(const char *path, struct error *err)
 {
     struct collection collection;

@@ -53,7 +53,7 @@ static struct credential *judge_text_pair(
     return good ? credential_of_pair(&pair) : NULL;
 }
 
-/* Moved aside it is still there, and is the history's no more. */
+/* It was moved aside: it still exists, outside the history. */
 static bool refuse_unusable(const struct rollback *r, const char *name, struct error *err)
 {
     char *start = path_join(r->place.pair.store, "/", name);

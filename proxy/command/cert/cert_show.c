@@ -103,8 +103,8 @@ static int show_a_server(struct peer *peer, bool json)
     return peer->xapi ? EXIT_DONE : EXIT_NEGATIVE;
 }
 
-/* --- which one is it? -----------------------------------------------------------------
- */
+/* --- file or server
+ * --------------------------------------------------------------------- */
 
 static bool has_file_suffix(const char *text)
 {
@@ -119,7 +119,7 @@ static bool has_file_suffix(const char *text)
     return false;
 }
 
-/* It may be the name of a server, or somebody has mistyped one. */
+/* It may be the name of a server, or a file's name with a typing error. */
 static bool is_no_file(const char *text)
 {
     return access(text, F_OK) != 0 && strchr(text, '/') == NULL && !has_file_suffix(text);

@@ -11,7 +11,7 @@
 #include "proxy/command/daemon.h"
 #include "proxy/command/print.h"
 
-/* The service of that name in the running proxy's answer; NULL: not served. */
+/* Finds the service of that name in the running proxy's answer; NULL: not served. */
 static const json_t *find_served(const json_t *status, const char *name)
 {
     const json_t *service;
@@ -95,7 +95,7 @@ static void print_all(const json_t *shown, const char *absent)
     }
 }
 
-/* NULL and err if there is nobody to ask. */
+/* NULL and err if no proxy answers. */
 static json_t *ask_status(const char *config, const char *control, struct error *err)
 {
     struct control_answer answer;

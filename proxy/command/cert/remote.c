@@ -29,8 +29,8 @@ bool remote_host_check(const char *host, struct error *err)
         error_set(err, "'%.80s' is not [USER@]HOST", host);
 }
 
-/* What was sent and what came back, until both ends are closed. A host that does not read
- * does not keep us from reading. */
+/* Sends the input and reads the answer until both ends are closed. Reading goes on if the
+ * host does not read. */
 static void talk(
     int in, int out, const char *input, size_t len, struct remote_answer *answer)
 {

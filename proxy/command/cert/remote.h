@@ -1,8 +1,8 @@
 /*
- * remote.h - commands on other machines, by the system's ssh, shown before they are run.
+ * remote.h - runs commands on other machines by the system's ssh, and shows them first.
  *
- * ssh asks for passwords and keys on the terminal by itself. What a machine answers is
- * data: bounded, and cleaned before anybody reads it.
+ * ssh asks for passwords and keys on the terminal by itself. A machine's answer is only
+ * data: it is bounded, and cleaned before anybody reads it.
  */
 #ifndef WLBPROXY_COMMAND_CERT_REMOTE_H
 #define WLBPROXY_COMMAND_CERT_REMOTE_H
@@ -20,21 +20,21 @@ struct remote_answer {
     int status; /* of the command; REMOTE_UNREACHED: ssh itself failed */
 };
 
-/* Whether ssh would take it for [USER@]HOST, and for nothing else. */
+/* Returns whether ssh would read it as [USER@]HOST, and as nothing else. */
 bool remote_host_check(const char *host, struct error *err);
 
-/* On a line of its own, as it can be pasted. */
+/* Prints it on a line of its own, so that it can be pasted. */
 void remote_show(const char *host, const char *command);
 
-/* Whether the operator agrees, or did by --yes. */
+/* Returns whether the operator agrees, or gave --yes. */
 bool remote_agreed(bool yes, const char *question, struct error *err);
 
 /* `input` is its standard input. False and err: ssh could not be started. A host that
- * hangs up is told of only where SIGPIPE is ignored. */
+ * hangs up is an error only if SIGPIPE is ignored. */
 bool remote_run(const char *host, const char *command, const char *input, size_t len,
     struct remote_answer *answer, struct error *err);
 
-/* What another machine said as one line of printable ASCII, cut at `size`. */
+/* Copies another machine's text as one line of printable ASCII, cut at `size`. */
 void remote_words(const char *from, size_t from_len, char *text, size_t size);
 
 #endif
