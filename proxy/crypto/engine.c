@@ -55,8 +55,8 @@ static bool load_providers(struct error *err)
     return true;
 }
 
-/* Loads it into OpenSSL's own context, as configured, beside the default providers, which
- * would otherwise not be loaded. */
+/* Loads it into OpenSSL's own context, as configured. OpenSSL loads its default provider
+ * by itself only while no other was asked for, so that one is loaded, too. */
 static bool load_remote_provider(struct error *err)
 {
     static bool added;

@@ -22,7 +22,7 @@
 
 enum { NAME_MAX_BYTES = 512 };
 
-/* A client that waits for something; client->work points to it. */
+/* A client that waits for an answer; client->work points to it. */
 struct task {
     struct control_client *client;
     struct reload_waiter reload;

@@ -1,5 +1,5 @@
 /*
- * control_requests.h - what the master does for those who ask at the control socket.
+ * control_requests.h - answers the requests at the control socket.
  */
 #ifndef WLBPROXY_MASTER_CONTROL_REQUESTS_H
 #define WLBPROXY_MASTER_CONTROL_REQUESTS_H
@@ -17,19 +17,19 @@ struct worker_logs;
 
 struct control_requests {
     struct control_server server;
-    /* What can be asked for: the owner's to set, and borrowed. */
+    /* The sources of the answers: set by the owner, and borrowed. */
     struct reload *reload;
     struct status *status;
     struct upgrade *upgrade;
-    struct supervisor *workers, *signers, *admins; /* who may not ask */
+    struct supervisor *workers, *signers, *admins; /* their processes may not ask */
     struct ticket_rotation *tickets;
     struct worker_logs *logs;
 };
 
 void control_requests_init(struct control_requests *requests);
 
-/* Opens the socket; "off": none. What cannot be opened is logged: serving matters more
- * than being asked about it. `succeeding`: our predecessor still listens there. */
+/* Opens the socket; "off": none. A failure is logged only, because serving matters more.
+ * `succeeding`: our predecessor still listens there. */
 void control_requests_open(
     struct control_requests *requests, const char *path, bool succeeding);
 

@@ -35,7 +35,7 @@ json_t *states_json(const struct counters *counters)
     return object;
 }
 
-/* As Prometheus has it: each bound counts all that took no longer. */
+/* As in Prometheus: each bound counts all durations up to it. */
 static json_t *latency_json(const struct latency *latency)
 {
     json_t *buckets = json_object();
@@ -64,7 +64,7 @@ json_t *latencies_json(const struct counters *counters)
     return object;
 }
 
-/* Methods that have been seen, with all of their codes. */
+/* Methods that occurred, with all of their codes. */
 static json_t *methods_json(const struct service_counts *counts)
 {
     json_t *methods = json_object();

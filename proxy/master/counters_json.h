@@ -1,5 +1,5 @@
 /*
- * counters_json.h - what workers have counted, as JSON (control.h), zeroes too.
+ * counters_json.h - the workers' counters as JSON (control.h), including zeroes.
  */
 #ifndef WLBPROXY_MASTER_COUNTERS_JSON_H
 #define WLBPROXY_MASTER_COUNTERS_JSON_H

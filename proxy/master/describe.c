@@ -142,7 +142,7 @@ static void set_text(json_t *object, const char *key, const char *text)
         json_object_set_new(object, key, utf8_json(text));
 }
 
-/* The sentence, and the commands in it one by one. */
+/* Sets the sentence, and the commands in it one by one. */
 static void set_remedy(json_t *object, const char *remedy)
 {
     json_t *commands = json_array();

@@ -1,5 +1,5 @@
 /*
- * describe.h - what is served, in words: JSON for the control socket, lines for the log.
+ * describe.h - describes what is served: JSON for the control socket, lines for the log.
  */
 #ifndef WLBPROXY_MASTER_DESCRIBE_H
 #define WLBPROXY_MASTER_DESCRIBE_H
@@ -17,13 +17,14 @@ struct plan_service;
 struct release;
 struct service_settings;
 
-/* New references all. */
+/* All return new references. */
 json_t *describe_certificate(
     const char *file, const struct credential_summary *summary, time_t now);
 json_t *describe_certificates(
     const struct plan_service *service, const struct service_settings *settings);
 json_t *describe_services(const struct plan *plan);
-/* Adds to each service what its clients' certificates are verified with: cas, crls. */
+/* Adds to each service the CAs and revocation lists for its clients' certificates: cas,
+ * crls. */
 void describe_trust(json_t *services, const struct plan *plan);
 json_t *describe_findings(const struct findings *findings);
 json_t *describe_time(time_t when);
@@ -32,10 +33,10 @@ json_t *describe_time(time_t when);
 void describe_status(
     const struct release *release, bool unchanged, char *text, size_t size);
 
-/* One line a certificate. */
+/* Logs one line a certificate. */
 void describe_to_log(const struct release *release);
-/* Notes only if they are not among those `told` already, none if that is NULL; what was
- * refused is in the refusal's own line. */
+/* Logs a note only if it is not among those `told` already, and none if that is NULL. A
+ * refusal's reason is in the refusal's own line. */
 void describe_findings_to_log(
     const struct findings *findings, const struct findings *told);
 

@@ -1,6 +1,5 @@
 /*
- * descriptor_budget.h - how many connections the limit of descriptors allows, for the
- * log.
+ * descriptor_budget.h - logs how many connections the limit of descriptors allows.
  */
 #ifndef WLBPROXY_MASTER_DESCRIPTOR_BUDGET_H
 #define WLBPROXY_MASTER_DESCRIPTOR_BUDGET_H
@@ -9,7 +8,7 @@
 
 struct plan;
 
-/* Logs it if it is not what was told before: *told, 0 at first. */
+/* Logs it if it differs from *told, which is 0 at first. */
 void descriptor_budget_tell(const struct plan *plan, uint32_t *told);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * disk_look.h - what a reload would bring now, looked up on a thread, for `status` and
- * for `watch = on`.
+ * disk_look.h - finds out on a thread what a reload would bring now, for `status` and for
+ * `watch = on`.
  */
 #ifndef WLBPROXY_MASTER_DISK_LOOK_H
 #define WLBPROXY_MASTER_DISK_LOOK_H
@@ -26,12 +26,12 @@ struct disk_look {
     void *owner;
 };
 
-/* `served`: also its revocation lists are read. NULL: they are of no interest. */
+/* `served`: its revocation lists are read, too. NULL: they are not needed. */
 struct disk_look *disk_look_begin(struct task_queue *tasks, const char *config_path,
     bool optional, const struct plan *served, void (*looked)(struct disk_look *look),
     void *owner);
 
-/* Any time; it is freed when the thread is through with it. NULL is fine. */
+/* May be called at any time; it is freed when the thread has finished. NULL is fine. */
 void disk_look_end(struct disk_look *look);
 
 #endif

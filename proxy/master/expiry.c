@@ -25,7 +25,7 @@ long expiry_threshold(time_t from, time_t to, time_t now)
     return threshold;
 }
 
-/* Something that ends, and its events. */
+/* Something that expires, and its events. */
 struct ending {
     const char *ends, *ended;
     const char *service, *subject;

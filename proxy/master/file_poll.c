@@ -15,7 +15,7 @@ enum { POLL_MS = 5 * 1000 };
 
 const char *file_poll_kind(long magic)
 {
-    /* linux/magic.h, and the file systems' own headers. */
+    /* From linux/magic.h, and the file systems' own headers. */
     static const struct {
         unsigned long magic;
         const char *name;
@@ -35,10 +35,10 @@ const char *file_poll_kind(long magic)
 /* One look at all of the files, on the thread. */
 struct file_look {
     struct work work;
-    struct file_poll *poll; /* NULL: nobody waits for it any more */
+    struct file_poll *poll; /* NULL: the result is no longer wanted */
     struct text_list files;
     bool all;
-    const char *kind; /* of the first that must be polled; "": inotify failed */
+    const char *kind; /* of the first file that must be polled; "": inotify failed */
     const char *first; /* that file; NULL: none must */
     uint64_t digest;
 };
@@ -48,7 +48,7 @@ static void mix(uint64_t *digest, uint64_t value)
     *digest = (*digest ^ value) * 0x100000001b3; /* FNV-1a, a word at a time */
 }
 
-/* The folder's, where the file is missing. */
+/* The folder's, if the file is missing. */
 static const char *kind_of(const char *file)
 {
     struct statfs state;

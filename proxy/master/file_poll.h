@@ -1,8 +1,8 @@
 /*
- * file_poll.h - files looked at every few seconds, where the kernel does not tell of
+ * file_poll.h - looks at files every few seconds where the kernel does not report
  * changes: on network file systems another machine makes them (inotify(7),
- * "Limitations"), and inotify itself may be used up. The looks are made on a thread: a
- * server that is gone makes them wait.
+ * "Limitations"), and inotify itself may be used up. A thread looks, because it waits for
+ * a server that has gone.
  */
 #ifndef WLBPROXY_MASTER_FILE_POLL_H
 #define WLBPROXY_MASTER_FILE_POLL_H
@@ -22,10 +22,10 @@ struct file_poll {
     struct task_queue *tasks;
     struct file_look *look; /* under way; NULL: none */
     struct text_list files;
-    bool all; /* poll those too whose file system tells of changes */
-    bool told; /* that there is something to poll */
+    bool all; /* also poll files whose file system reports changes */
+    bool told; /* polling has been logged */
     bool seen_any;
-    uint64_t seen; /* digest of what the last look saw */
+    uint64_t seen; /* digest of the last look */
     void (*changed)(void *owner);
     void *owner;
 };
@@ -33,12 +33,12 @@ struct file_poll {
 void file_poll_init(struct file_poll *poll, uv_loop_t *loop, struct task_queue *tasks,
     void (*changed)(void *owner), void *owner);
 
-/* These from now on; takes the list over. */
+/* Polls these from now on; takes the list over. */
 void file_poll_update(struct file_poll *poll, struct text_list *files, bool all);
 void file_poll_stop(struct file_poll *poll);
 
-/* Pure. What a file system is called whose changes inotify may not tell, by its statfs(2)
- * magic; NULL: it tells all. */
+/* Pure. Names the file system if inotify may miss its changes, by its statfs(2) magic;
+ * NULL: it reports all. */
 const char *file_poll_kind(long magic);
 
 #endif

@@ -16,11 +16,11 @@
 #include "proxy/master/revocations.h"
 #include "proxy/master/staging.h"
 
-/* Long enough for a hand or a script between two moves to be told from the end. */
+/* After so much quiet a person or a script has finished, and is not between two moves. */
 enum { QUIET_MS = 1000 };
 static void look(struct file_watch *w);
 
-/* Where not all can be read, revocation lists do not wait for the rest. */
+/* Even if the rest cannot be read, new revocation lists are a reason to reload. */
 static bool is_worth_a_reload(const struct disk_look *found, const struct plan *served)
 {
     struct plan *renewed;
@@ -67,7 +67,7 @@ static void look(struct file_watch *w)
 static void complain(struct file_watch *w, const char *file)
 {
     if (errno == ENOENT || errno == ENOTDIR)
-        return; /* it may come; that it is missing is told by who wants to read it */
+        return; /* it may come; its reader reports that it is missing */
     if (!w->unwatched)
         log_warning("event=not_watched file=%s reason=\"%s\" text=\"it is polled\"", file,
             strerror(errno));
@@ -80,8 +80,8 @@ static void add_all(struct text_list *to, const struct text_list *files)
         text_list_add(to, files->items[i]);
 }
 
-/* All files that a plan was made of. A pending pair lies beside the one that is live, or
- * will. */
+/* Lists all files that a plan was made of. A pending pair stands beside the live one, if
+ * there is one. */
 static struct text_list files_of(const struct plan *plan)
 {
     struct text_list files = {0};
@@ -105,7 +105,8 @@ static struct text_list files_of(const struct plan *plan)
     return files;
 }
 
-/* As the paths lead now: what leads there may have changed, and the content not. */
+/* Watches the places the paths lead to now: a link on the way may have changed, and the
+ * content not. */
 static void renew(struct file_watch *w, const struct text_list *files)
 {
     struct watch_paths fresh = {.fd = w->paths.fd};
@@ -208,6 +209,6 @@ void file_watch_update(struct file_watch *w, const struct plan *plan)
     w->unwatched = w->paths.fd < 0 && !begin(w);
     renew(w, &files);
     file_poll_update(&w->poll, &files, w->unwatched);
-    /* What changed between reading the files and now has had no watcher. */
+    /* A change between the reading of the files and now was not watched. */
     uv_timer_start(&w->quiet, on_quiet, QUIET_MS, 0);
 }

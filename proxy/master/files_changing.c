@@ -25,7 +25,7 @@ static bool folder_is_recent(const char *path, time_t now)
     return recent;
 }
 
-/* A rename changes the ctime of what is renamed, a link that of its own. */
+/* A rename changes the ctime of the file, a new link that of the link. */
 static bool any_is_recent(const struct text_list *files, time_t now)
 {
     struct stat state;

@@ -25,7 +25,7 @@ struct helper {
     int channel;
 };
 
-/* Out of the way of the descriptors that it is given. */
+/* Its number is above those of the descriptors that the helper gets. */
 static int open_this_program(void)
 {
     int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
@@ -139,7 +139,7 @@ static bool is_address(const struct endpoint *endpoint)
             endpoint->len == sizeof(struct sockaddr_in6));
 }
 
-/* Addresses, and nothing that would be taken for one. Their text is ours. */
+/* Accepts only well-formed addresses. Their text is made here. */
 static size_t take_addresses(
     const struct addresses *found, struct endpoint *list, size_t max)
 {
@@ -162,7 +162,7 @@ static void take_refusal(const struct message *answer, struct error *err)
     error_set(err, "%s", sentence != NULL ? sentence : "no reason given");
     for (char *c = err->text; *c != '\0'; c++) {
         if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
-            *c = '?'; /* it goes to a terminal */
+            *c = '?'; /* the text goes to a terminal */
     }
 }
 

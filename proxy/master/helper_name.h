@@ -1,5 +1,5 @@
 /*
- * helper_name.h - the name by which the helper is executed. Inside helper*.c only.
+ * helper_name.h - the name under which the helper is executed. For helper*.c only.
  */
 #ifndef WLBPROXY_MASTER_HELPER_NAME_H
 #define WLBPROXY_MASTER_HELPER_NAME_H

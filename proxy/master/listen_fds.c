@@ -13,7 +13,7 @@
 
 enum { FIRST = 3, PASSED_MAX = 65536 };
 
-/* Out of the way of the descriptors that a child is given. */
+/* Its number is above those of the descriptors that a child gets. */
 static int move_up(int fd)
 {
     int high = fcntl(fd, F_DUPFD_CLOEXEC, SPAWN_FDS);

@@ -1,6 +1,6 @@
 /*
- * listen_fds.h - listening sockets that the service manager passed to us: those of a
- * socket unit, and those that an instance before us stored there (sd_listen_fds(3)).
+ * listen_fds.h - the listening sockets that the service manager passed to us: those of a
+ * socket unit, and those that an earlier instance stored there (sd_listen_fds(3)).
  */
 #ifndef WLBPROXY_MASTER_LISTEN_FDS_H
 #define WLBPROXY_MASTER_LISTEN_FDS_H
@@ -10,14 +10,14 @@
 
 struct sockets;
 
-/* Takes those that are listening TCP sockets, by the addresses they are bound to, and
- * closes any other. Clears the variables, so that no child takes them for its own. */
+/* Takes listening TCP sockets, by the addresses they are bound to, and closes any others.
+ * Clears the variables, so that no child reads them as its own. */
 size_t listen_fds_adopt(struct sockets *sockets);
 
-/* Does the manager keep descriptors for the next instance? */
+/* Returns whether the manager keeps descriptors for the next instance. */
 bool listen_fds_are_kept(void);
 
-/* Hands all of them to the manager in place of those it had of us. */
+/* Gives all of them to the manager, in place of those it had from us. */
 void listen_fds_keep(const struct sockets *sockets);
 
 #endif

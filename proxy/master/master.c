@@ -38,13 +38,13 @@
 
 enum { GRACE = 2000, LOOK_AROUND = 5000, STARTUP_FAILED = 2 };
 
-/* From the start to the end; only forward. */
+/* From start to end; it only moves forward. */
 enum phase {
     STARTING, /* nothing is served yet */
     SERVING,
     DRAINING,
     HURRYING, /* told to stop a second time: connections are closed at once */
-    ENDING, /* nothing is, or was, served */
+    ENDING, /* nothing is served any more, or ever was */
 };
 
 struct master {
@@ -61,7 +61,7 @@ struct master {
     struct control_requests control;
     struct status status;
     struct upgrade upgrade;
-    struct successor successor; /* as which we were started */
+    struct successor successor; /* our part, if we were started by a predecessor */
     struct expiry expiry;
     struct file_watch watch;
     struct signals signals;
@@ -70,8 +70,8 @@ struct master {
     uv_timer_t watchdog, drain_timer, look_around;
     uint64_t epoll_retries_told; /* see epoll_retry.h */
     uint32_t budget_told;
-    bool told_to_stop; /* by a signal: who was only taken over has not been */
-    bool reload_wanted, reopen_wanted; /* since before we served */
+    bool told_to_stop; /* by a signal, not by a successor that took over */
+    bool reload_wanted, reopen_wanted; /* asked for before something was served */
     int exit_status;
 };
 
@@ -106,8 +106,8 @@ static void hurry(struct master *m)
     uv_timer_start(&m->drain_timer, on_drain_timeout, GRACE, 0);
 }
 
-/* Drains; the workers of a successor go on accepting when `handed_over`. True if a reload
- * was asked for that has not begun. */
+/* Drains. `handed_over`: a successor's workers go on accepting. True if a reload was
+ * asked for that has not begun. */
 static bool drain(struct master *m, bool handed_over)
 {
     const struct release *current = m->reload.rollout.current;
@@ -128,12 +128,11 @@ static bool drain(struct master *m, bool handed_over)
     control_server_stop(&m->control.server);
     master_admin_end(&m->admin);
     uv_timer_start(&m->drain_timer, on_drain_timeout, drain_timeout + GRACE, 0);
-    /* Newcomers wait for the next instance where the service manager keeps the sockets.
-     */
+    /* New clients wait for the next instance if the service manager keeps the sockets. */
     if (!handed_over && !listen_fds_are_kept())
         sockets_shut(&m->reload.sockets);
     supervisor_end(&m->supervisor, MESSAGE_DRAIN, handed_over);
-    /* Whoever connects from now on is refused instead of waiting for nobody. */
+    /* From now on new clients are refused instead of waiting for nothing. */
     sockets_close(&m->reload.sockets);
     return reload_asked;
 }
@@ -197,7 +196,7 @@ static void on_gone(struct supervisor *s, struct child *child)
         rollout_gone(&m->reload.rollout, child);
 }
 
-/* The last process is gone. */
+/* The last process has ended. */
 static void on_signer_ended(void *owner)
 {
     struct master *m = owner;
@@ -270,7 +269,7 @@ static void follow_up(struct master *m)
         worker_logs_reopen(&m->logs);
 }
 
-/* We are the only master, or the new one. */
+/* We are the only master now, or the new one. */
 static void take_place(void *owner)
 {
     struct master *m = owner;
@@ -317,7 +316,8 @@ static void on_start_failed(struct reload *reload, const struct error *err)
 {
     struct master *m = reload->owner;
 
-    if (!log_goes_to(STDERR_FILENO)) /* where it has been said by the log's last line */
+    if (!log_goes_to(STDERR_FILENO)) /* the log's last line may already have said it
+                                      * there */
         print_wrapped(stderr, "wlbproxy: cannot start: ", err->text);
     notify_status("Cannot start", err->text);
     successor_refuses(&m->successor, err->text);
@@ -368,7 +368,7 @@ static void on_stop_signal(struct master *m)
         end(m, m->exit_status);
 }
 
-/* Who does not know yet that we have a successor means that one, too. */
+/* A sender that does not know yet that we have a successor means the successor, too. */
 static void ignore(const struct master *m, int number)
 {
     if (!upgrade_pass_on(&m->upgrade, number))
@@ -528,7 +528,7 @@ static bool init(
     return catch_signals(m, err);
 }
 
-/* A thread still works with what we would free. */
+/* A thread still uses memory that we would free. */
 static _Noreturn void exit_with_blocked_task(struct master *m)
 {
     log_info(
@@ -563,7 +563,7 @@ int master_run(const char *config_path, bool config_given)
     struct master *m = &master;
     struct error err;
 
-    /* A reload asked for before there is anything to reload is no end. */
+    /* A SIGHUP before there is anything to reload must not end the process. */
     signals_hold(early, sizeof(early) / sizeof(early[0]));
     log_open(STDERR_FILENO, log_kind_of_stderr(), LOG_LEVEL_INFO, "master");
     if (!master_prepare(&m->program, &err) ||

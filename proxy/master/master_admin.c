@@ -70,7 +70,8 @@ static bool open_socket(struct master_admin *a, const char *text, struct error *
     return true;
 }
 
-/* Until the one before has gone, a successor cannot have it: that is no failure. */
+/* Until the predecessor has gone, its successor cannot have the socket: that is no
+ * failure. */
 static void log_failure(struct master_admin *a, const struct error *err)
 {
     if (!a->failure_told && !a->successor->began_so)
@@ -130,7 +131,7 @@ static void send_status(struct child *child, const char *text, size_t len)
     struct error err;
 
     if (!sealed_make(&sealed, len, &err))
-        return; /* it asks again */
+        return; /* it will ask again */
     memcpy(sealed.bytes, text, len);
     message.fds[0] = sealed.fd;
     supervisor_send(child, &message);

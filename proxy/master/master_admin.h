@@ -1,9 +1,9 @@
 /*
  * master_admin.h - the master's side of the admin address: opens its socket, keeps one
- * wlbproxy-admin alive, and tells it the status when it asks.
+ * wlbproxy-admin alive, and sends it the status when it asks.
  *
- * Serving matters more than being asked about it: an address that cannot be had is
- * logged, and tried again now and then.
+ * Serving matters more: an address that cannot be opened is logged, and tried again now
+ * and then.
  */
 #ifndef WLBPROXY_MASTER_MASTER_ADMIN_H
 #define WLBPROXY_MASTER_MASTER_ADMIN_H
@@ -22,18 +22,19 @@ struct status;
 struct successor;
 
 struct master_admin {
-    /* The owner's to set, and borrowed. */
-    const struct supervisor *workers; /* of whose program and loop it is */
-    struct reload *reload; /* what is served says the address */
-    const struct identity *identity; /* whose the process is to be */
-    struct status *status; /* that it asks */
-    const struct successor *successor; /* which waits for the address */
+    /* Set by the owner, and borrowed. */
+    const struct supervisor *workers; /* has the program and the loop */
+    struct reload *reload; /* its settings have the address */
+    const struct identity *identity; /* the account of the process */
+    struct status *status; /* the status that it asks for */
+    const struct successor *successor; /* the address may be its predecessor's until it
+                                        * takes over */
     /* its own */
     struct supervisor supervisor; /* no slots before it is first configured */
-    struct sockets sockets; /* of the address, */
-    struct control_path path; /* or of a path: */
+    struct sockets sockets; /* for an address, */
+    struct control_path path; /* or for a path: */
     int path_fd; /* -1: none */
-    char *address; /* as configured, once open; NULL: it is not */
+    char *address; /* as configured, while it is open; else NULL */
     bool failure_told;
     bool over; /* the master drains */
     struct status_waiter waiter; /* linked: the process waits for an answer */
@@ -41,11 +42,11 @@ struct master_admin {
 
 void master_admin_init(struct master_admin *admin);
 
-/* Something is served now: does it say another address, or could the present one not be
- * had so far? */
+/* A plan is served now: opens its address if that is another one, or could not be opened
+ * so far. */
 void master_admin_update(struct master_admin *admin);
 
-/* Nobody is told anything any more. */
+/* Nothing is sent to the process any more. */
 void master_admin_end(struct master_admin *admin);
 
 #endif

@@ -18,8 +18,8 @@
 
 enum { RESERVE = 4 << 20 };
 
-/* One heap, asked of the kernel in large steps and never given back: when there is no
- * memory to be had for a while, there is enough to go on with. */
+/* One heap, taken from the kernel in large steps and never given back: when the kernel
+ * has no memory for a while, there is enough to continue. */
 static void keep_a_reserve(void)
 {
     mallopt(M_ARENA_MAX, 1);
@@ -30,7 +30,8 @@ static void keep_a_reserve(void)
 bool master_prepare(struct program *program, struct error *err)
 {
     umask(0027);
-    signal(SIGXFSZ, SIG_IGN); /* what is too large for RLIMIT_FSIZE fails, that is all */
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails, and that is
+                               * all */
     keep_a_reserve();
     privileges_harden();
     descriptor_raise_limit();

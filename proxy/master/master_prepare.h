@@ -1,5 +1,5 @@
 /*
- * master_prepare.h - what the master's process needs before it does anything.
+ * master_prepare.h - prepares the master's process before it does anything else.
  */
 #ifndef WLBPROXY_MASTER_MASTER_PREPARE_H
 #define WLBPROXY_MASTER_MASTER_PREPARE_H
@@ -9,11 +9,12 @@
 struct error;
 struct program;
 
-/* Memory, limits, the programs of the children, the sandbox. Once. */
+/* Memory, limits, the programs of the children, the sandbox. Call it once. */
 bool master_prepare(struct program *program, struct error *err);
 
-/* The same path from the root on, or as it is where that cannot be had: `status` is asked
- * from other folders, and a successor starts with it. Borrowed until the next call. */
+/* Returns the absolute path, or the path itself where that is not known: `status` is
+ * asked from other folders, and a successor starts with it. Borrowed until the next
+ * call. */
 const char *master_config_path(const char *path);
 
 #endif

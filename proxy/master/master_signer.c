@@ -70,7 +70,7 @@ static void on_hello(struct supervisor *supervisor, struct child *child)
     rollout_hello(&s->reload->rollout, child);
 }
 
-/* What a worker says to the signer, it says on purpose. */
+/* A worker that misbehaves towards the signer does it on purpose. */
 static void on_misbehaviour(struct master_signer *s, uint32_t slot)
 {
     if (slot < s->workers->count && s->workers->slots[slot].child != NULL)

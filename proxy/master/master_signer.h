@@ -1,6 +1,6 @@
 /*
- * master_signer.h - the master's side of the signer: keeps one alive, and joins it with
- * the workers.
+ * master_signer.h - the master's side of the signer: keeps one alive, and connects it
+ * with the workers.
  */
 #ifndef WLBPROXY_MASTER_MASTER_SIGNER_H
 #define WLBPROXY_MASTER_MASTER_SIGNER_H
@@ -14,11 +14,11 @@ struct status;
 
 struct master_signer {
     struct supervisor supervisor; /* no slots where there is no signer */
-    /* The rest is the owner's to set, and borrowed. */
+    /* The rest is set by the owner, and borrowed. */
     struct supervisor *workers;
-    struct reload *reload; /* whose keys it has */
-    const struct identity *identity; /* whose it is to be */
-    struct status *status; /* that is told its counts */
+    struct reload *reload; /* it has the keys of this one's release */
+    const struct identity *identity; /* the account of the signer */
+    struct status *status; /* gets its counts */
     void (*ended)(void *owner); /* after master_signer_end() */
     void *owner;
 };
@@ -30,10 +30,10 @@ void master_signer_start(struct master_signer *signer);
 /* A worker was started: it gets a channel to the signer as soon as that has its keys. */
 void master_signer_join(struct master_signer *signer, struct child *worker);
 
-/* Every process serves the current generation: the keys of those before are given up. */
+/* Every process serves the current generation: the keys of earlier ones are given up. */
 void master_signer_retire_keys(struct master_signer *signer);
 
-/* The last worker is gone. */
+/* The last worker has ended. */
 void master_signer_end(struct master_signer *signer);
 
 #endif

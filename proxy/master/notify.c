@@ -63,8 +63,8 @@ static bool send_once(const struct msghdr *datagram)
 static bool paused;
 static char when_resumed[NOTIFY_TEXT_MAX]; /* the last READY=1 of the pause */
 
-/* A READY=1 that is lost is waited for in vain: a manager that is busy, or a kernel that
- * is short of memory, gets another chance. */
+/* A manager would wait in vain for a READY=1 that is lost, so a busy manager, or a kernel
+ * short of memory, gets another try. */
 static void send_text(const char *text, size_t len, const int *fds, size_t count)
 {
     const char *where = getenv("NOTIFY_SOCKET");
@@ -121,7 +121,7 @@ void notify_reloading(void)
     notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(clock_now_ns() / 1000));
 }
 
-/* What comes after a newline would be another message to the manager. */
+/* The text behind a newline would be another message to the manager. */
 static void flatten(char *text)
 {
     for (; *text != '\0'; text++) {

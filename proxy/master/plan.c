@@ -114,7 +114,8 @@ static struct snapshot_listener *add_listener(
     return &listeners[plan->listener_count++];
 }
 
-/* The first service without names of its own answers whoever names none of the others. */
+/* The first service without names of its own answers clients that ask for no service's
+ * name. */
 static bool share_listener(const struct plan *plan, struct snapshot_listener *listener,
     uint32_t service, struct error *err)
 {
@@ -170,8 +171,8 @@ static bool plan_listeners(struct plan *plan, struct error *err)
     return true;
 }
 
-/* The account is looked up by whoever plans, so that `check` and a reload know what the
- * next start will say. */
+/* The account is looked up in the plan, so that `check` and a reload find what the next
+ * start would. */
 static bool find_account(struct plan *plan, struct findings *findings, struct error *err)
 {
     const char *user = plan->settings->user;
@@ -225,7 +226,8 @@ static bool read_all_pins(struct plan *plan, struct error *err)
     return true;
 }
 
-/* What a worker opens besides its clients: idle backend connections and listeners. */
+/* Counts the descriptors of a worker besides its clients': idle backend connections and
+ * listeners. */
 static size_t count_descriptors(const struct settings *settings)
 {
     size_t count = 0;
@@ -314,7 +316,7 @@ struct plan *plan_copy(const struct plan *plan)
 
     copy->settings = settings_parse(plan->text, "the settings", &err);
     if (copy->settings == NULL)
-        abort(); /* settings_print() promises that they can be read */
+        abort(); /* settings_print() writes only texts that can be parsed */
     copy->text = memory_text(plan->text);
     copy->max_connections_asked = plan->max_connections_asked;
     text_list_copy(&copy->pin_files, &plan->pin_files);

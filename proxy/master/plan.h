@@ -1,7 +1,7 @@
 /*
- * plan.h - what a generation is to be: the configuration read, names resolved,
- * certificates and keys loaded and judged. Everything that needs files or the resolver
- * happens here, and nothing that is served changes.
+ * plan.h - a generation to be: the configuration read, names resolved, certificates and
+ * keys loaded and judged. All reading of files and resolving happens here, and nothing
+ * that is served changes.
  *
  * plan_load() logs nothing and may run on a thread of its own.
  */
@@ -24,7 +24,7 @@ struct plan_service {
     struct snapshot_backend *backends;
     size_t backend_count;
     struct credential **credentials;
-    char **stale; /* per credential: why it is not to replace a good one; NULL: it may */
+    char **stale; /* per credential: why it must not replace a good one; NULL: it may */
     size_t credential_count;
     char *ca, *crl; /* PEM texts, NULL: none */
 };
@@ -32,32 +32,34 @@ struct plan_service {
 struct plan {
     struct settings *settings;
     char *text; /* settings_print(): equal texts, equal settings */
-    uint32_t max_connections_asked; /* what was written; settings may have less */
-    struct text_list pin_files; /* of verify_pins; the settings have the digests */
+    uint32_t max_connections_asked; /* as written; the settings may have less */
+    struct text_list pin_files; /* from verify_pins; the settings have the digests */
     struct identity identity; /* of the workers */
     struct plan_service *services; /* settings->service_count of them */
     struct snapshot_listener *listeners;
     size_t listener_count;
 };
 
-/* `optional`: without the file, the defaults. All findings of all services are added to
+/* `optional`: without the file, the defaults. Findings of all services are added to
  * `findings`, also when the plan is refused. */
 struct plan *plan_load(
     const char *config_path, bool optional, struct findings *findings, struct error *err);
 
-/* plan_load(), and what start and reload find out only when they open logs and sockets:
- * nothing is opened for good. For those who tell beforehand. */
+/* Like plan_load(), with the faults that start and reload find only when they open logs
+ * and sockets. Nothing stays open. */
 struct plan *plan_try(
     const char *config_path, bool optional, struct findings *findings, struct error *err);
 
-/* Equal to it, with the same credentials (referenced). Of the thread that owns `plan`. */
+/* An equal plan with the same credentials (referenced). Only on the thread that owns
+ * `plan`. */
 struct plan *plan_copy(const struct plan *plan);
 void plan_free(struct plan *plan);
 
-/* Which certificates the services show, as a text. Caller frees. */
+/* Returns the certificates of all services as one text, for comparison. The caller
+ * frees. */
 char *plan_certificates(const struct plan *plan);
 
-/* What a name resolves to is no part of it: resolver.h keeps that up to date. */
+/* The addresses of names do not count: resolver.h keeps those up to date. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 
 /* The service of that name, or NULL; its index is its place in plan->services. */

@@ -63,7 +63,7 @@ static bool is_line(const struct service_settings *settings, uint32_t line,
     return strcmp(settings->connect.items[line], addresses->connect) == 0;
 }
 
-/* False: this service has no such line. */
+/* False: the service has no such line. */
 static bool get_from(const struct plan_service *service,
     const struct service_settings *settings, struct addresses *addresses)
 {

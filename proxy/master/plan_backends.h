@@ -1,5 +1,5 @@
 /*
- * plan_backends.h - what the names in a service's `connect` lines resolve to.
+ * plan_backends.h - the addresses of the names in a service's `connect` lines.
  */
 #ifndef WLBPROXY_MASTER_PLAN_BACKENDS_H
 #define WLBPROXY_MASTER_PLAN_BACKENDS_H
@@ -19,10 +19,10 @@ bool plan_backends_resolve(struct plan_service *service,
     const struct service_settings *settings, const struct identity *identity,
     struct findings *findings, struct error *err);
 
-/* The addresses that the first line with that text has. */
+/* Gets the addresses of the first line with that text. */
 void plan_backends_get(const struct plan *plan, struct addresses *addresses);
 
-/* Puts these in their place, in all services. */
+/* Sets the addresses of that line in all services. */
 void plan_backends_set(struct plan *plan, const struct addresses *addresses);
 
 /* A name that cannot be resolved now keeps the addresses that `served` has for it. */

@@ -1,6 +1,6 @@
 /*
- * plan_tls.h - would the TLS of a plan's services come to life? Asked by the master, and
- * by check, before a worker is asked to prepare it.
+ * plan_tls.h - tests whether the TLS of a plan's services works. The master and `check`
+ * call it before a worker is asked to prepare the plan.
  */
 #ifndef WLBPROXY_MASTER_PLAN_TLS_H
 #define WLBPROXY_MASTER_PLAN_TLS_H
@@ -11,8 +11,8 @@ struct error;
 struct findings;
 struct plan;
 
-/* Ciphers, groups, certificates, issuers and revocations, by making a context of them.
- * Adds what comes to life and is of no use to a client. */
+/* Tests ciphers, groups, certificates, issuers and revocations by making a context of
+ * them. Adds findings about contexts that work and are of no use to a client. */
 bool plan_tls_check(
     const struct plan *plan, struct findings *findings, struct error *err);
 

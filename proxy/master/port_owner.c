@@ -85,7 +85,8 @@ static void describe(const char *pid, char text[HOLDER_TEXT_MAX])
     snprintf(text, HOLDER_TEXT_MAX, "%s (pid %.16s)", name, pid);
 }
 
-/* Without the right to look into the processes of others the kernel tells its user. */
+/* Without the right to look into other users' processes, the kernel still tells the
+ * user. */
 static void describe_user(uid_t user, char text[HOLDER_TEXT_MAX])
 {
     const struct passwd *account = getpwuid(user);

@@ -1,5 +1,5 @@
 /*
- * port_owner.h - which process listens on a port already: "stunnel4 (pid 812)".
+ * port_owner.h - finds the process that listens on a port already: "stunnel4 (pid 812)".
  */
 #ifndef WLBPROXY_MASTER_PORT_OWNER_H
 #define WLBPROXY_MASTER_PORT_OWNER_H
@@ -9,9 +9,8 @@
 
 enum { HOLDER_TEXT_MAX = 96 };
 
-/* Looks through the kernel's socket tables for a listener on the address's port that
- * `is_ours` does not know. "" if there is none; its user if the process is hidden.
- */
+/* Searches the kernel's socket tables for a listener on the address's port that `is_ours`
+ * does not know. "" if there is none; its user if the process is hidden. */
 void port_owner_find(const struct sockaddr_storage *address,
     bool (*is_ours)(unsigned long inode, const void *context), const void *context,
     char text[HOLDER_TEXT_MAX]);

@@ -17,7 +17,7 @@ static const char *const names[PROGRAM_CHILDREN] = {
     [PROGRAM_ADMIN] = "wlbproxy-admin",
 };
 
-/* After our own folder; CMake says which. */
+/* Searched after our own folder; set by CMake. */
 static const char *const folders[] = {WLB_PROGRAM_FOLDERS};
 
 const char *program_name(enum program_child child)
@@ -25,7 +25,7 @@ const char *program_name(enum program_child child)
     return names[child];
 }
 
-/* Out of the way of the descriptors that a child is given. */
+/* Its number is above those of the descriptors that a child gets. */
 static int open_high(const char *path)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);

@@ -2,8 +2,8 @@
  * program.h - this program's own file, from which a successor is started, and the
  * programs of its children.
  *
- * Those are opened once, at start: a child that replaces another one is of the running
- * master's build, whatever a package upgrade has put in its file's place.
+ * The latter are opened once, at start: a child that replaces another one is of the
+ * running master's build, even after a package upgrade.
  */
 #ifndef WLBPROXY_MASTER_PROGRAM_H
 #define WLBPROXY_MASTER_PROGRAM_H
@@ -23,7 +23,7 @@ enum program_child {
     PROGRAM_CHILDREN,
 };
 
-/* Which file a path leads to: another one has another number, or another time. */
+/* Identifies the file that a path leads to: another file has another number or time. */
 struct program_file {
     dev_t device; /* all 0: none */
     ino_t inode;
@@ -35,14 +35,13 @@ bool program_file_of(const char *path, struct program_file *file);
 bool program_file_equal(const struct program_file *a, const struct program_file *b);
 
 struct program {
-    char path[PATH_MAX]; /* where it was when we started */
-    struct program_file file; /* what we are */
+    char path[PATH_MAX]; /* its place when we started */
+    struct program_file file; /* the file that we run */
     int children[PROGRAM_CHILDREN]; /* O_PATH */
 };
 
 /* The children's programs lie beside ours, in the build tree, or where they were
- * installed.
- */
+ * installed. */
 bool program_find(struct program *program, struct error *err);
 
 /* "wlbproxy-worker" */

@@ -145,9 +145,8 @@ static const struct credential *of_kind(
     return NULL;
 }
 
-/* The served certificate whose clients get the fresh one from now on: the one of the same
- * kind of key; else one whose kind the service has no more; NULL: it comes in addition.
- */
+/* Returns the served certificate that the fresh one replaces: the one of the same kind of
+ * key; else one whose kind the service no longer has; NULL: it comes in addition. */
 static const struct credential *replaced_by(
     const struct comparison *c, const struct credential *fresh)
 {
@@ -181,7 +180,7 @@ static char *all_names(const struct plan_service *service)
     return text;
 }
 
-/* A certificate that is left out takes the names with it that no other one has. */
+/* A certificate that is left out takes along the names that no other one has. */
 static void compare_dropped(const struct comparison *c)
 {
     char *names = all_names(c->fresh), lost[NAMES_TEXT_MAX];
@@ -228,7 +227,7 @@ static bool refuse(
     return error_set(err, "%s%s", text, why_refused);
 }
 
-/* Adds what is wrong with whom the service trusts; true if it is no worse than stale. */
+/* Adds findings about the trusted issuers and lists; true if none is worse than stale. */
 static bool trust_is_good(const struct plan_service *service,
     const struct service_settings *settings, time_t now, struct findings *findings)
 {
@@ -236,7 +235,7 @@ static bool trust_is_good(const struct plan_service *service,
     return findings_worst(findings) < SEVERITY_STALE;
 }
 
-/* A list or a CA that would lock clients out does not replace one that lets them in. */
+/* A list or a CA that would lock clients out does not replace one that admits them. */
 static bool compare_trust(const struct comparison *c, struct error *err)
 {
     struct findings served, fresh;
@@ -258,7 +257,7 @@ static bool compare_trust(const struct comparison *c, struct error *err)
     return good;
 }
 
-/* Its names resolve, or they keep the addresses of what is served. */
+/* Its names resolve, or they keep the served addresses. */
 static bool has_backend(const struct comparison *c)
 {
     const struct text_list *connect = &c->fresh_settings->connect;

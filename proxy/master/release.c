@@ -19,7 +19,7 @@ static void pack_credentials(
             credential_pack(from->credentials[i], with_keys, &to->credentials[i].len);
 }
 
-/* Borrows from the plan all but the packed credentials. */
+/* Borrows all but the packed credentials from the plan. */
 static void describe(
     struct snapshot *snapshot, uint32_t id, const struct plan *plan, bool with_keys)
 {

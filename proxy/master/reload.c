@@ -21,10 +21,9 @@ enum {
     ROTATION_PAUSE_MS = 200,
     ROTATION_LOOKS = 5, /* while files are being replaced: one second in all */
     BIND_RETRY_MS = 200,
-    BIND_ATTEMPTS =
-        15, /* at start: the workers of a killed master may still be leaving */
+    BIND_ATTEMPTS = 15, /* at start: the workers of a killed master may still be ending */
     STATUS_TEXT_MAX = 1000,
-    ROLL_OUT_MS = 60 * 1000, /* one that hangs is killed and replaced before that */
+    ROLL_OUT_MS = 60 * 1000, /* a worker that hangs is killed and replaced before that */
 };
 
 static void begin(struct reload *r);
@@ -128,7 +127,7 @@ static void finish(struct reload *r, const struct error *refusal, bool unchanged
     struct error reason = {0};
 
     if (refusal != NULL)
-        reason = *refusal; /* it may be r->err, or the rollout's */
+        reason = *refusal; /* `refusal` may be r->err, or the rollout's */
     refusal = refusal != NULL ? &reason : NULL;
     describe_findings_to_log(&r->findings, refusal == NULL ? &r->told : NULL);
     if (refusal != NULL)
@@ -186,7 +185,7 @@ static bool roll_out(struct reload *r, struct plan *plan)
     return true;
 }
 
-/* False: there is no new list to take. */
+/* False: there is no new list. */
 static bool take_lists(struct reload *r, const struct error *refusal)
 {
     struct plan *plan = is_start(r) || r->state == RELOAD_ROLLING
@@ -202,7 +201,7 @@ static bool take_lists(struct reload *r, const struct error *refusal)
 
 static void give_up(struct reload *r, const struct error *refusal)
 {
-    const struct error reason = *refusal; /* it may be r->err, or the rollout's */
+    const struct error reason = *refusal; /* `refusal` may be r->err, or the rollout's */
 
     if (!is_start(r))
         close_unwanted_sockets(r);
@@ -351,7 +350,7 @@ static void on_loaded(struct work *work)
         give_up(r, &r->err);
 }
 
-/* On a thread: it may wait. */
+/* Runs on a thread, because it may block. */
 static void on_load(struct work *work)
 {
     static const struct timespec pause = {.tv_nsec = ROTATION_PAUSE_MS * 1000000L};

@@ -1,11 +1,11 @@
 /*
- * reload.h - from "please reload" to a verdict; the start is the first of them.
+ * reload.h - a reload from its request to its verdict; the start is the first one.
  *
- * Reads and judges on a thread, so that supervision goes on whatever files and resolver
- * do; then opens what sockets are missing and lets rollout.h bring the workers over.
- * Requests that come while one is on its way are answered together by one more. Whatever
- * is refused leaves everything as it was, but for revocation lists: new ones of what is
- * served make a generation although the rest is refused (revocations.h).
+ * It reads and judges on a thread, so that supervision continues while files and resolver
+ * block. Then it opens missing sockets and lets rollout.h bring the workers to the new
+ * generation. Requests that come during a reload are answered together by one more. A
+ * refusal leaves everything as it was, except revocation lists: new lists of the served
+ * plan make a generation although the rest is refused (revocations.h).
  */
 #ifndef WLBPROXY_MASTER_RELOAD_H
 #define WLBPROXY_MASTER_RELOAD_H
@@ -43,7 +43,7 @@ struct reload_events {
     bool (*begin)(struct reload *reload, const struct plan *plan, struct error *err);
     /* Every worker serves a new generation; `first`: it is the start. */
     void (*released)(struct reload *reload, bool first);
-    /* A reload found nothing that has changed but, perhaps, what names resolve to. */
+    /* A reload found no change except, perhaps, in the addresses of names. */
     void (*unchanged)(struct reload *reload);
     void (*start_failed)(struct reload *reload, const struct error *err);
 };
@@ -60,7 +60,7 @@ struct reload {
     struct logs logs; /* in use */
     unsigned slots; /* known after begin() */
     struct started_with started_with;
-    /* the rest is reload.c's own */
+    /* the rest is private to reload.c */
     uv_timer_t timer;
     struct work work;
     bool over; /* the process ends */
@@ -71,24 +71,25 @@ struct reload {
         RELOAD_LOADING,
         RELOAD_BINDING,
         RELOAD_ROLLING,
-        RELOAD_ROLLING_LISTS /* what was asked for is refused: see `refused` */
+        RELOAD_ROLLING_LISTS /* the reload is refused: see `refused` */
     } state;
     bool again;
-    bool forced; /* the one on its way, by one of those that asked for it */
+    bool forced; /* of the reload on its way, by one of its requests */
     unsigned bind_attempts;
     uint32_t last_id;
-    unsigned begun; /* so many times */
-    struct plan *plan; /* loaded, not yet handed to the rollout */
-    struct revocations *revocations; /* of what is served, as they are on disk; or NULL */
+    unsigned begun; /* number of reloads so far */
+    struct plan *plan; /* loaded, not yet given to the rollout */
+    struct revocations *revocations; /* the lists of the served plan, as they are on disk;
+                                      * or NULL */
     struct error refused;
     struct logs fresh_logs;
     struct findings findings;
-    struct findings told; /* of the last success: notes are logged once */
+    struct findings told; /* findings of the last success: notes are logged once */
     struct error err;
-    struct list waiting; /* for a reload that has not begun */
-    struct list answered; /* by the one on its way */
+    struct list waiting; /* waiters for a reload that has not begun */
+    struct list answered; /* waiters for the one on its way */
     bool last_ok;
-    struct reload_history history; /* of reloads; the start is none */
+    struct reload_history history; /* of reloads; the start does not count */
     time_t last_when; /* 0: never reloaded */
     struct error last_err;
 };
@@ -98,16 +99,16 @@ void reload_start(struct reload *reload);
 
 /* SIGHUP: soon, together with others that come within moments. */
 void reload_request(struct reload *reload);
-/* At once if nothing is on its way; the waiter gets the verdict of a reload that began
- * after this. Remove its link to stop waiting. */
+/* At once if none is on its way. The waiter gets the verdict of a reload that began after
+ * this call. Remove its link to stop waiting. */
 void reload_ask(struct reload *reload, struct reload_waiter *waiter);
 
-/* None begins until it is let go: what is asked for meanwhile waits. */
+/* None begins until reload_let_go(): requests wait meanwhile. */
 void reload_hold(struct reload *reload);
 void reload_let_go(struct reload *reload);
 
-/* What is on its way is not finished any more, and who waits for a verdict is told so.
- * True if one was asked for that has not begun. */
+/* The reload on its way is abandoned, and its waiters are told. True if one was asked for
+ * that has not begun. */
 bool reload_stop(struct reload *reload);
 void reload_destroy(struct reload *reload);
 

@@ -1,5 +1,5 @@
 /*
- * reload_history.h - how reloads ended: counts, and the last of them.
+ * reload_history.h - the results of reloads: counts, and the last ones.
  */
 #ifndef WLBPROXY_MASTER_RELOAD_HISTORY_H
 #define WLBPROXY_MASTER_RELOAD_HISTORY_H
@@ -20,7 +20,7 @@ struct reload_history {
     struct reload_history_entry {
         time_t when;
         enum reload_outcome outcome;
-        uint32_t generation; /* that is served since, or still */
+        uint32_t generation; /* served afterwards */
         struct error refusal;
     } entries[RELOAD_HISTORY_MAX]; /* the last ones, in a ring */
     uint64_t total;

@@ -23,11 +23,11 @@ enum {
 };
 
 struct lookup {
-    char *connect; /* the line as it is written */
+    char *connect; /* the line as written */
     struct connect_line line;
-    struct addresses found; /* none: see err */
+    struct addresses found; /* empty: see err */
     struct error err;
-    bool failing; /* as it was told last */
+    bool failing; /* the failure has been logged */
 };
 
 static struct plan *current_plan(const struct resolver *r)
@@ -53,7 +53,7 @@ static void free_lookups(struct lookup *lookups, size_t count)
     free(lookups);
 }
 
-/* A name without an address has been told with the plan that could not resolve it. */
+/* A name without an address was logged with the plan that could not resolve it. */
 static bool is_known_to_fail(
     const struct plan *plan, const char *connect, const struct lookup *old)
 {
@@ -104,7 +104,7 @@ static void list_names(struct resolver *r, const struct plan *plan)
     free_lookups(old, old_count);
 }
 
-/* On a thread: it may wait. */
+/* Runs on a thread, because it may block. */
 static void on_resolve(struct work *work)
 {
     struct resolver *r = container_of(work, struct resolver, work);
@@ -190,7 +190,7 @@ static void plan_next(struct resolver *r, const struct plan *plan)
         uv_timer_stop(&r->timer);
 }
 
-/* The plan may be another one by now: what is not in it any more is set nowhere. */
+/* The plan may be another one by now: names that it lacks are ignored. */
 static void on_resolved(struct work *work)
 {
     struct resolver *r = container_of(work, struct resolver, work);
@@ -230,7 +230,7 @@ void resolver_init(struct resolver *r, uv_loop_t *loop, struct reload *reload,
     r->timer.data = r;
 }
 
-/* What a busy thread brings belongs to any plan. */
+/* The results of a busy thread are good for any plan. */
 void resolver_begin(struct resolver *r)
 {
     if (r->state == RESOLVER_IDLE && current_plan(r)->settings->resolve_interval > 0)

@@ -1,5 +1,5 @@
 /*
- * restart_needed.h - what a reload cannot change, and says so.
+ * restart_needed.h - finds the settings that a reload cannot change.
  */
 #ifndef WLBPROXY_MASTER_RESTART_NEEDED_H
 #define WLBPROXY_MASTER_RESTART_NEEDED_H
@@ -11,7 +11,7 @@ struct error;
 struct findings;
 struct settings;
 
-/* What the processes were started with. */
+/* The settings with which the processes were started. */
 struct started_with {
     uint32_t workers, crypto;
     bool signer, connects_to_unix;
@@ -21,12 +21,12 @@ struct started_with {
 void started_with_init(struct started_with *started, const struct settings *settings);
 void started_with_destroy(struct started_with *started);
 
-/* What would not work at all before a restart: workers that were started without a unix
- * socket to connect to have given up the means. */
+/* Returns whether a restart is needed before it works at all: workers that were started
+ * without a unix socket to connect to have given up the means. */
 bool restart_is_needed_for_unix(
     const struct started_with *started, const struct settings *fresh, struct error *err);
 
-/* A warning for each that the new settings would have otherwise. */
+/* Adds a warning for each setting that differs. */
 void restart_needed(const struct started_with *started, const struct settings *fresh,
     struct findings *findings);
 

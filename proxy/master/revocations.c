@@ -13,7 +13,7 @@
 #include "proxy/master/regression.h"
 #include "proxy/master/trust_file.h"
 
-/* Of one service. */
+/* The lists of one service. */
 struct service_lists {
     struct text_list files;
     char *text; /* NULL: not read, or there are none */
@@ -79,7 +79,7 @@ static bool same_files(const struct text_list *a, const struct text_list *b)
     return a->count == b->count;
 }
 
-/* Those lists are of that service, and not what it has. */
+/* The lists are of that service, and differ from its present ones. */
 static bool is_new(const struct service_lists *lists, const struct plan_service *service,
     const struct service_settings *settings)
 {

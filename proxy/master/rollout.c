@@ -13,7 +13,8 @@
 #include "proxy/master/sockets.h"
 #include "proxy/master/supervisor.h"
 
-/* A worker may die for reasons of its own; more often it is the new generation. */
+/* A worker may die for reasons of its own, but after so many deaths the new generation is
+ * blamed. */
 enum { DEATHS_MAX = 3, STRAGGLER_SIZE = 32 };
 
 static void tell(struct child *child, enum message_type type, uint32_t id)
@@ -30,8 +31,8 @@ static void flush_sockets(struct child *child, struct message *m)
     m->fd_count = 0;
 }
 
-/* A slot's sockets are those whose number is the slot's, modulo the number of slots: an
- * older master may have had more. */
+/* A slot's sockets are those whose number, modulo the number of slots, is the slot's: an
+ * older master may have had more slots. */
 static void send_sockets(
     const struct rollout *rollout, struct child *child, const struct release *release)
 {
@@ -82,7 +83,7 @@ static void commit(const struct rollout *rollout, struct child *child, uint32_t 
     tell(child, MESSAGE_COMMIT, id);
 }
 
-/* What this worker is to be told next. */
+/* Sends the next message that this worker should get. */
 static void advance(const struct rollout *rollout, struct child *child)
 {
     const struct release *current = rollout->current, *next = rollout->next;
@@ -99,7 +100,7 @@ static void advance(const struct rollout *rollout, struct child *child)
     }
 }
 
-/* All slots, the signer's last; the child is NULL where none is alive. */
+/* Counts all slots, the signer's last; the child is NULL where none is alive. */
 static unsigned slot_count(const struct rollout *rollout)
 {
     return rollout->supervisor->count +
@@ -207,7 +208,7 @@ bool rollout_is_busy(const struct rollout *rollout)
     return rollout->next != NULL || rollout->confirming;
 }
 
-/* The first slot that keeps the others waiting, in words: "worker 0", "signer". */
+/* The first slot that the others wait for, in words: "worker 0", "signer". */
 static const char *straggler(const struct rollout *rollout, char text[STRAGGLER_SIZE])
 {
     unsigned i = 0;
@@ -259,7 +260,7 @@ void rollout_gone(struct rollout *rollout, struct child *child)
     refuse(rollout);
 }
 
-/* It comes from a process that meets the network, and goes to a terminal. */
+/* The text comes from a process that talks to the network, and goes to a terminal. */
 static void make_printable(char *text)
 {
     for (; *text != '\0'; text++) {
@@ -268,7 +269,7 @@ static void make_printable(char *text)
     }
 }
 
-/* Of the next release. */
+/* Counts refusals of the next release. */
 static unsigned count_refusals(const struct rollout *rollout)
 {
     unsigned count = 0;
@@ -298,7 +299,7 @@ static struct child *first_refuser(const struct rollout *rollout)
     return NULL;
 }
 
-/* Somebody has refused: is it to count? */
+/* Decides whether a worker's refusal counts. */
 static void weigh_refusal(struct rollout *rollout)
 {
     struct child *refuser = rollout->next != NULL ? first_refuser(rollout) : NULL;
@@ -334,7 +335,7 @@ static void take_refusal(
         else
             weigh_refusal(rollout);
     } else if (m->id == 0 || child->serving != m->id) {
-        /* What the others could take: something is wrong with this one. */
+        /* The others accepted it, so this worker itself has a fault. */
         supervisor_kill(child, sentence);
     }
 }
@@ -352,7 +353,7 @@ bool rollout_message(
         take_refusal(rollout, child, m);
         return true;
     } else {
-        /* An answer to an offer that was taken back meanwhile is no answer. */
+        /* The answer to an offer that was withdrawn does not count. */
         return m->type == MESSAGE_READY || m->type == MESSAGE_COMMITTED;
     }
     advance(rollout, child);

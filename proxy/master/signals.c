@@ -11,7 +11,7 @@
 
 enum { BATCH = 8 };
 
-/* Either way may fail for ever. -1: there is none, or it cannot be had. */
+/* Either way may fail for ever. -1: there is none, or it cannot be read. */
 static int next(const struct signals *s)
 {
     static const struct timespec at_once = {0};
@@ -32,7 +32,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     for (int number; taken < BATCH && (number = next(s)) > 0; taken++)
         s->caught(s->owner, number);
-    /* It stays pending, and we are told of it again: not a thousand times a second. */
+    /* It stays pending and would be reported again at once: the pause avoids a busy
+     * loop. */
     if (taken == 0)
         nanosleep(&pause, NULL);
 }
@@ -52,7 +53,7 @@ bool signals_catch(struct signals *s, uv_loop_t *loop, const int *numbers, size_
 {
     sigemptyset(&s->set);
     for (size_t i = 0; i < count; i++) {
-        signal(numbers[i], SIG_DFL); /* whatever we inherited */
+        signal(numbers[i], SIG_DFL); /* independent of what we inherited */
         sigaddset(&s->set, numbers[i]);
     }
     s->fd = signalfd(-1, &s->set, SFD_NONBLOCK | SFD_CLOEXEC);

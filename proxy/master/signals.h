@@ -1,7 +1,7 @@
 /*
  * signals.h - signals as events of a loop.
  *
- * Not libuv's: that ends the process when a pipe of its own fails it once.
+ * libuv's own are not used: they end the process when a pipe of libuv's fails once.
  */
 #ifndef WLBPROXY_MASTER_SIGNALS_H
 #define WLBPROXY_MASTER_SIGNALS_H
@@ -22,15 +22,16 @@ struct signals {
     void *owner;
 };
 
-/* At once, when nothing else has been done yet: these wait until signals_catch(), and do
- * not end the process meanwhile. */
+/* Call it first of all: these signals wait until signals_catch(), and do not end the
+ * process meanwhile. */
 void signals_hold(const int *numbers, size_t count);
 
-/* From now on: blocked for all threads that are begun later; spawn_process() unblocks. */
+/* From now on they are blocked in all threads that begin later; spawn_process() unblocks
+ * them. */
 bool signals_catch(struct signals *s, uv_loop_t *loop, const int *numbers, size_t count,
     struct error *err);
 
-/* After the handle's end. */
+/* Call it after the handle has closed. */
 void signals_destroy(struct signals *s);
 
 #endif

@@ -44,8 +44,8 @@ static int bound_socket(const struct endpoint *address, bool shared)
     return fd;
 }
 
-/* No TCP_DEFER_ACCEPT: a client that says nothing must meet our handshake deadline and
- * be counted, not wait unseen in the kernel. */
+/* TCP_DEFER_ACCEPT is not set: a client that sends nothing must have our handshake
+ * deadline and be counted, instead of waiting unseen in the kernel. */
 static int listening_socket(const struct endpoint *address)
 {
     int fd = bound_socket(address, true);
@@ -117,15 +117,15 @@ bool sockets_check(const struct endpoint *address, struct error *err)
     return true;
 }
 
-/* SO_REUSEPORT would let us share the port with a unverified client of the same user who
- * sets it, too, and half of the clients would be his: try without it first. */
+/* With SO_REUSEPORT a process of the same user that sets it, too, would share the port
+ * with us and get half of the clients: so try without it first. */
 static bool is_free(
     const struct sockets *sockets, const struct endpoint *address, struct error *err)
 {
     char owner[HOLDER_TEXT_MAX];
     int fd = bound_socket(address, false);
 
-    /* Without listen() an unshared bind beside a listening socket may still pass. */
+    /* Without listen() a bind may pass beside a listening socket. */
     if (fd >= 0 && listen(fd, 1) == 0) {
         close(fd);
         return true;
@@ -182,10 +182,10 @@ static void close_group(struct socket_group *group)
     free(group->fds);
 }
 
-/* Connections in the backlog of a socket that is closed are reset. So before the last
- * look into it there must be no more to come: SYNs are dropped, and the client's next
- * attempt is refused. A classic BPF program sees the TCP header; its 14th byte has the
- * flags. */
+/* When a socket is closed, the connections in its backlog are reset. So no more may come
+ * before the backlog is emptied for the last time: SYNs are dropped, and the client's
+ * next attempt is refused. A classic BPF program sees the TCP header; its 14th byte has
+ * the flags. */
 static void drop_newcomers(const struct socket_group *group)
 {
     enum { FLAGS_AT = 13, SYN = 0x02, ALL = 0x40000 };

@@ -26,28 +26,29 @@ struct sockets {
     size_t count;
 };
 
-/* Opens what is missing of `address` for so many worker slots. On failure nothing was
- * opened and err names the address and, where it can be found out, who holds it. */
+/* Opens the missing sockets of `address` for so many worker slots. On failure nothing was
+ * opened, and err names the address and, where it can be found, the process that has
+ * it. */
 bool sockets_open(struct sockets *sockets, const struct endpoint *address, size_t slots,
     struct error *err);
 
-/* Could this machine listen there, provided that nobody else does? */
+/* Returns whether this machine could listen there, provided that nobody else does. */
 bool sockets_check(const struct endpoint *address, struct error *err);
 
-/* Nobody listens there yet. False and err: the process that does, where it can be found
- * out. */
+/* Returns whether nobody listens there. False and err: the process that does, where it
+ * can be found. */
 bool sockets_is_free(const struct endpoint *address, struct error *err);
 
-/* Takes over a socket that an older master or the service manager opened, by the address
- * it is bound to. False, and it stays the caller's: it is no listening TCP socket. */
+/* Takes over a socket that an older master or the service manager opened, by its bound
+ * address. False, and it stays the caller's: it is no listening TCP socket. */
 bool sockets_adopt(struct sockets *sockets, int fd);
 
 struct socket_group *sockets_find(
     const struct sockets *sockets, const struct endpoint *address);
 
-/* Closes the groups `wanted` says false to; true if there were any. From then on nobody
- * new gets to them, but who is connected or about to be waits in their backlogs for the
- * workers, which close them last. */
+/* Closes the groups for which `wanted` returns false; true if there were any. From then
+ * on no new client reaches them. Clients in their backlogs wait for the workers, which
+ * close the sockets last. */
 bool sockets_keep(struct sockets *sockets,
     bool (*wanted)(const struct endpoint *address, const void *context),
     const void *context);

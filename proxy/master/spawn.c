@@ -14,7 +14,7 @@
 
 enum { EXEC_FAILED = 127, OUT_OF_THE_WAY = 10, STACK_BYTES = 64 * 1024 };
 
-/* ---- in the child, which shares our memory until exec: system calls and no more ---- */
+/* ---- in the child, which shares our memory until exec: system calls only ---- */
 
 static void use_plain_signals(void)
 {
@@ -31,10 +31,11 @@ static int open_null(void)
 {
     int null = open("/dev/null", O_RDWR);
 
-    return null >= 0 ? null : open("/", O_PATH); /* which gives and takes nothing */
+    return null >= 0 ? null : open("/", O_PATH); /* opened in place of a missing one; it
+                                                  * cannot be read or written */
 }
 
-/* First all of them above those that they become. */
+/* Moves all of them above their final numbers first. */
 static bool place_descriptors(const struct spawn *spawn)
 {
     int above[SPAWN_FDS];
@@ -66,7 +67,7 @@ static void close_others_on_exec(void)
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* For kernels before 3.19, which have no execveat(2): made beforehand. */
+/* For kernels before 3.19, which have no execveat(2): filled beforehand. */
 static char program_fd_path[32];
 
 static void execute(const struct spawn *spawn)
@@ -108,7 +109,7 @@ static int become_sibling(void *argument)
 
 /* ---- in the parent ---- */
 
-/* As vfork(): we wait until it has begun to execute. */
+/* Like vfork(): waits until the child executes the program. */
 static pid_t clone_sibling(const struct spawn *spawn, volatile int *error)
 {
     static _Alignas(16) char stack[STACK_BYTES];
@@ -143,7 +144,7 @@ bool spawn_has_ended(pid_t pid, struct spawn_end *end)
     int status = 0;
     pid_t ended = waitpid(pid, &status, WNOHANG);
 
-    /* Somebody else's waitpid() took it: its fate is not known, but its end is. */
+    /* Another waitpid() took it: its status is unknown, but it has ended. */
     if (ended != pid && !(ended < 0 && errno == ECHILD))
         return false;
     *end = (struct spawn_end){0};

@@ -46,8 +46,8 @@ static bool can_be_served(
     return true;
 }
 
-/* The staging's pairs: the pending one where there is one, else the live one. False:
- * there is none at all. */
+/* Collects the pairs of the staging service: the pending one if there is one, else the
+ * live one. False: there is none at all. */
 static bool gather_pairs(const struct service_settings *service, struct text_list *cert,
     struct text_list *key, struct findings *findings)
 {

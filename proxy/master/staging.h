@@ -3,9 +3,10 @@
  * --pending`).
  *
  * It lies beside the chain's file as one merged file, `<cert>.pending`. While it is
- * there, its service has a staging, "<name>-pending", on the same addresses, that only
- * clients get who ask for the name in `pending` (SNI). One that cannot be served is a
- * warning and no staging: it never stands in the way of what is live.
+ * there, its service has a staging service, "<name>-pending", on the same addresses,
+ * which only clients reach that ask for the name in `pending` (SNI). If it cannot be
+ * served, that is a warning and there is no staging service: the live one is never
+ * affected.
  */
 #ifndef WLBPROXY_MASTER_STAGING_H
 #define WLBPROXY_MASTER_STAGING_H
@@ -15,7 +16,7 @@ struct settings;
 
 void staging_add_services(struct settings *settings, struct findings *findings);
 
-/* Where the pending pair of a chain is; the caller frees. */
+/* Returns the place of a chain's pending pair; the caller frees. */
 char *pending_file(const char *cert);
 
 #endif

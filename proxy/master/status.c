@@ -86,7 +86,7 @@ static void look_at_disk(struct status *s)
     s->looked_beside = of->reload->rollout.current->id;
 }
 
-/* A scrape every few seconds need not read and judge all files each time. */
+/* A scrape every few seconds does not make us read and judge all files each time. */
 static bool disk_suffices(const struct status *s, const struct status_waiter *waiter)
 {
     const struct status_sources *of = &s->of;

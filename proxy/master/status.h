@@ -1,7 +1,7 @@
 /*
- * status.h - answers `status`: asks every worker and the signer for a report and the disk
- * for what a reload would bring, waits for neither longer than moments, and puts it
- * together.
+ * status.h - answers `status`: asks every worker and the signer for a report, and looks
+ * at the disk for what a reload would bring. It waits only moments for each, and puts the
+ * answers together.
  */
 #ifndef WLBPROXY_MASTER_STATUS_H
 #define WLBPROXY_MASTER_STATUS_H
@@ -29,17 +29,18 @@ enum { STATUS_DISK_GOOD_FOR = 30 * 1000 /* ms */ };
 struct status_waiter {
     struct list link;
     void (*status)(struct status_waiter *waiter, json_t *status); /* borrowed */
-    bool recent_is_enough; /* what was seen on disk within STATUS_DISK_GOOD_FOR */
+    bool recent_is_enough; /* a look at the disk within STATUS_DISK_GOOD_FOR is recent
+                            * enough */
 };
 
-/* What it tells of; all borrowed, and valid as long as the status. */
+/* The sources of the status; all borrowed, and valid as long as the status. */
 struct status_sources {
     uv_loop_t *loop;
-    struct reload *reload; /* something is served */
+    struct reload *reload; /* a generation is served */
     struct supervisor *workers, *signers;
     const struct ticket_rotation *tickets;
     time_t started; /* by the wall's clock */
-    uint64_t began; /* ms, by the loop's: that one does not jump */
+    uint64_t began; /* ms, by the loop's clock, which does not jump */
 };
 
 struct status {
@@ -47,7 +48,7 @@ struct status {
     uv_timer_t answer_timer;
     struct list waiting;
     uint64_t asked; /* ns, by uv_hrtime() */
-    uint32_t question; /* id of the one on its way */
+    uint32_t question; /* id of the question that is being asked */
     bool asking;
     bool due[SUPERVISOR_SLOTS_MAX];
     struct worker_stats *reports[SUPERVISOR_SLOTS_MAX]; /* NULL: no answer */
@@ -55,8 +56,8 @@ struct status {
     struct signing_stats *signer; /* NULL: no answer */
     struct disk_look *disk; /* the last look; NULL: none yet */
     uint64_t looked; /* ms: when it began */
-    bool looked_now; /* for what is being asked */
-    uint32_t looked_beside; /* the generation that was served then */
+    bool looked_now; /* for the present question */
+    uint32_t looked_beside; /* the generation that was served at that time */
 };
 
 void status_init(struct status *status, const struct status_sources *of);

@@ -138,8 +138,8 @@ static bool same_certificates(const struct plan_service *a, const struct plan_se
     return same;
 }
 
-/* What all workers say of one backend. It is down if any worker found it so: each knows
- * only its own attempts. */
+/* Joins what all workers report of one backend. It is down if any worker found it so,
+ * because each knows only its own attempts. */
 static json_t *backend_json(const struct status_sources *of,
     struct worker_stats *const *reports, const char *service, const char *address)
 {
@@ -190,7 +190,7 @@ static bool has_credential(
     return false;
 }
 
-/* To each certificate of a service, whether it is on disk as it is served. */
+/* Adds to each certificate of a service whether the file on disk is the served one. */
 static void add_differences(
     json_t *service, const struct plan_service *served, const struct plan_service *there)
 {
@@ -201,7 +201,7 @@ static void add_differences(
             json_boolean(!has_credential(there, served->credentials[i])));
 }
 
-/* Adds to each service what lies on disk for it. */
+/* Adds to each service its files on disk. */
 static void add_disk(json_t *services, const struct plan *served, const struct plan *disk)
 {
     size_t i;
@@ -278,7 +278,7 @@ static json_t *last_reload_json(const struct reload *reload)
     return object;
 }
 
-/* An heir does not know how old the keys are. */
+/* A successor does not know how old inherited keys are. */
 static void set_tickets(json_t *status, const struct status_sources *of)
 {
     json_t *object = json_pack("{sI}", "keys", (json_int_t)of->tickets->keys.count);

@@ -1,5 +1,5 @@
 /*
- * status_json.h - the answer to `status` (control.h says what is in it).
+ * status_json.h - makes the answer to `status` (its content is in control.h).
  */
 #ifndef WLBPROXY_MASTER_STATUS_JSON_H
 #define WLBPROXY_MASTER_STATUS_JSON_H
@@ -11,8 +11,8 @@ struct status_sources;
 struct worker_stats;
 struct signing_stats;
 
-/* reports[slot] NULL: that worker did not answer, signer NULL: that one did not; disk
- * NULL or not done: not known. */
+/* reports[slot] NULL: that worker did not answer; signer NULL: it did not answer; disk
+ * NULL or not done: unknown. */
 json_t *status_json(const struct status_sources *of, struct worker_stats *const *reports,
     const struct signing_stats *signer, const struct disk_look *disk);
 

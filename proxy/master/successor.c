@@ -35,7 +35,8 @@ static bool take_bytes(const struct handover_message *message, enum handover_fie
     return true;
 }
 
-/* Of a version that seals otherwise it opens nothing for us: sessions begin anew. */
+/* A key of a version that seals differently opens nothing for us: its sessions begin
+ * anew. */
 static void inherit_ticket_key(struct ticket_keys *keys, const struct handover_message *m)
 {
     struct ticket_key key = {.ends = handover_get_number(m, HANDOVER_FIELD_KEY_ENDS)};
@@ -86,7 +87,7 @@ static void on_closed(uv_handle_t *handle)
     close(((struct successor *)handle->data)->channel);
 }
 
-/* The end of the channel: the service manager knows, or there is nobody left. */
+/* The end of the channel: the service manager knows us, or the predecessor has gone. */
 static void take_place(struct successor *s)
 {
     const enum successor_state before = s->state;
@@ -123,7 +124,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* It hears nothing more of us when one of our processes hangs. */
+/* It gets no more of these when one of our processes hangs. */
 static void on_alive(uv_timer_t *timer)
 {
     struct successor *s = timer->data;

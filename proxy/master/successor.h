@@ -1,9 +1,9 @@
 /*
- * successor.h - we were started by a master of another version, to take its place: its
- * sockets and ticket keys, then our part of proxy/ipc/handover.h.
+ * successor.h - our part when a master of another version has started us to replace it:
+ * we take its sockets and ticket keys, and follow proxy/ipc/handover.h.
  *
- * Until it has given us its place it is the one that the service manager and the control
- * socket know; we serve beside it. If it goes away, its place is ours.
+ * Until it has given us its place, the service manager and the control socket know the
+ * predecessor; we serve beside it. If it goes away, we take its place.
  */
 #ifndef WLBPROXY_MASTER_SUCCESSOR_H
 #define WLBPROXY_MASTER_SUCCESSOR_H
@@ -19,7 +19,7 @@ struct ticket_keys;
 
 enum { SUCCESSOR_FD = 3 };
 
-/* What is inherited, and who is told; all borrowed. */
+/* The inheritance, and the callbacks; all borrowed. */
 struct successor_of {
     struct reload *reload;
     struct ticket_keys *tickets;
@@ -32,7 +32,7 @@ struct successor_of {
 struct successor {
     struct successor_of of;
     enum successor_state {
-        SUCCESSOR_NOT, /* started by nobody, or in its place by now */
+        SUCCESSOR_NOT, /* not started by a master, or already in its place */
         SUCCESSOR_BEGINS,
         SUCCESSOR_SERVES,
         SUCCESSOR_TAKES, /* waits until the service manager knows */
@@ -46,7 +46,7 @@ struct successor {
 /* Says hello, and takes the inheritance, if there is one. */
 void successor_init(struct successor *successor, const struct successor_of *of);
 
-/* All workers serve. False: there is no predecessor whose place would be waited for. */
+/* All workers serve. False: there is no predecessor to wait for. */
 bool successor_serves(struct successor *successor);
 
 /* We cannot start. */

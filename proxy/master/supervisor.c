@@ -14,7 +14,7 @@
 
 enum {
     TICK_MS = 500,
-    UNASKED_MAX = 256, /* messages a tick; a worker at work sends a handful */
+    UNASKED_MAX = 256, /* messages a tick; a busy worker sends a handful */
     UNANSWERED_MAX = 8, /* heartbeats, one a tick: hung after four seconds */
     HELLO_TIMEOUT = 30000, /* ms to start up: libraries, self-tests */
     TASK_TIMEOUT = 30000, /* ms to prepare or take over a generation */
@@ -47,7 +47,7 @@ enum event { DIED, ENDED, KILLED, NOT_STARTED, PAUSE, UP, EVENTS };
 
 /* By enum supervised. */
 static const struct kind {
-    const char *name; /* its slot's field in events */
+    const char *name; /* the field of its slot in events */
     const char *events[EVENTS];
 } kinds[] = {
     {"worker",
@@ -153,7 +153,8 @@ static void ended(struct child *child, const struct spawn_end *end)
     }
 }
 
-/* It goes into the log and into JSON; it comes from a process that meets the network. */
+/* The text goes into the log and into JSON, and comes from a process that talks to the
+ * network. */
 static void take_words(char words[CRYPTO_TEXT_MAX], const char *text)
 {
     size_t len = 0;
@@ -214,13 +215,13 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         result = channel_receive(child->channel, &m, buffer);
         if (result != CHANNEL_MESSAGE)
             break;
-        if (m.fds_lost) /* there is none to pass: sandbox_enter.c */
+        if (m.fds_lost) /* a child has none to pass: sandbox.c */
             supervisor_kill(child, "passes descriptors");
         take(child, &m);
     }
     if (status != 0 || result == CHANNEL_CLOSED) {
         uv_poll_stop(poll);
-        /* Without its channel it is of no use; mostly it is dead already. */
+        /* Without its channel it is of no use, and mostly dead already. */
         kill_now(child);
     }
 }
@@ -301,7 +302,7 @@ static void spawn(struct supervisor *s, unsigned index)
     s->events->started(s, child);
 }
 
-/* Has it run since the last look? */
+/* Returns whether it has run since the last look. */
 static bool has_run(struct child *child)
 {
     struct timespec before = child->used;
@@ -313,9 +314,9 @@ static bool has_run(struct child *child)
     return before.tv_sec != child->used.tv_sec || before.tv_nsec != child->used.tv_nsec;
 }
 
-/* Who prepares a large generation has no time to answer, but runs; who hangs does not.
- * Missed heartbeats are counted, not time: after the machine was suspended, or we were,
- * the worker gets its chance to answer. */
+/* A worker that prepares a large generation cannot answer, but it uses CPU time; one that
+ * hangs does not. Missed heartbeats are counted, not time: after the machine or we were
+ * suspended, the worker gets a chance to answer. */
 static void look_after(struct child *child, uint64_t now)
 {
     static const struct message ping = {.type = MESSAGE_PING};
@@ -343,7 +344,7 @@ static void look_after(struct child *child, uint64_t now)
     child->unanswered++;
     if (channel_send_at_once(child->channel, &ping))
         child->untaken = 0;
-    else if (++child->untaken >= UNANSWERED_MAX) /* whatever it says meanwhile */
+    else if (++child->untaken >= UNANSWERED_MAX) /* whatever it sends meanwhile */
         supervisor_kill(child, "does not take its messages");
 }
 

@@ -1,11 +1,11 @@
 /*
- * supervisor.h - keeps one process alive in each slot: the workers', the signer's, or the
- * admin process's.
+ * supervisor.h - keeps one process alive in each slot: the workers, the signer, or the
+ * admin process.
  *
- * A process that ends is replaced at once, with a pause that doubles up to two seconds
- * only while it keeps ending young. One that no longer answers its heartbeat, or whose
- * messages would keep us busy, is killed and replaced. What they are to serve is not
- * known here: see rollout.h.
+ * A process that ends is replaced at once. Only while it keeps ending young there is a
+ * pause, which doubles up to two seconds. A process that no longer answers its heartbeat,
+ * or floods us with messages, is killed and replaced. The supervisor does not know what
+ * they serve: see rollout.h.
  */
 #ifndef WLBPROXY_MASTER_SUPERVISOR_H
 #define WLBPROXY_MASTER_SUPERVISOR_H
@@ -25,33 +25,33 @@ enum { SUPERVISOR_SLOTS_MAX = 256, CRYPTO_TEXT_MAX = 192 };
 
 struct supervisor;
 
-/* One process; the fields below the line are rollout's. */
+/* One process; the fields below the line belong to rollout. */
 struct child {
     struct supervisor *supervisor;
     unsigned slot;
-    pid_t pid; /* 0: has ended */
+    pid_t pid; /* 0: it has ended */
     uv_poll_t poll;
     int channel;
-    bool up; /* said hello, has not ended */
+    bool up; /* it has said hello, and not ended */
     bool ending; /* killed or drained: nothing more is sent to it */
     unsigned unanswered;
     int unasked; /* its messages since the last tick, less two for each of ours */
     unsigned untaken; /* heartbeats in a row for which its channel had no room */
-    struct timespec used; /* CPU time, as of the last heartbeat */
+    struct timespec used; /* CPU time at the last heartbeat */
     uint64_t started; /* ms, monotonic */
     uint64_t log_lost;
     char crypto[CRYPTO_TEXT_MAX], sandbox[CRYPTO_TEXT_MAX]; /* in its own words */
     /* generation ids; 0: none */
     uint32_t offered, ready, committing, serving, refused;
-    uint64_t waiting_since; /* an answer to an offer or a commit is due */
+    uint64_t waiting_since; /* when it was asked for an answer that has not come */
 };
 
 struct supervisor_events {
-    void (*started)(struct supervisor *s, struct child *child); /* tell it who it is */
+    void (*started)(struct supervisor *s, struct child *child); /* send it its setup */
     void (*hello)(struct supervisor *s, struct child *child);
     void (*message)(struct supervisor *s, struct child *child, struct message *m);
-    void (*gone)(struct supervisor *s, struct child *child); /* freed afterwards */
-    void (*empty)(struct supervisor *s); /* draining, and the last one ended */
+    void (*gone)(struct supervisor *s, struct child *child); /* it is freed afterwards */
+    void (*empty)(struct supervisor *s); /* draining, and the last one has ended */
 };
 
 struct slot {
@@ -74,31 +74,33 @@ struct supervisor {
     bool draining;
 };
 
-/* How many workers are started for the option `workers`: 0 is one for each CPU. */
+/* Returns how many workers are started for the option `workers`: 0 is one for each
+ * CPU. */
 unsigned supervisor_slots(uint32_t workers);
 
 /* Starts `count` of them. */
 void supervisor_start(struct supervisor *s, unsigned count);
 
-/* Sends; a process that does not even take it is killed. */
+/* Sends a message; a process whose channel has no room is killed. */
 void supervisor_send(struct child *child, const struct message *m);
 void supervisor_broadcast(struct supervisor *s, const struct message *m);
 void supervisor_kill(struct child *child, const char *why);
 
-/* No more replacements; MESSAGE_DRAIN or MESSAGE_STOP to all; then empty(). */
+/* No more replacements: sends MESSAGE_DRAIN or MESSAGE_STOP to all, then calls
+ * empty(). */
 void supervisor_end(struct supervisor *s, enum message_type how, uint32_t id);
 void supervisor_kill_all(struct supervisor *s);
 
-/* SIGCHLD came: who has ended? */
+/* After SIGCHLD: looks for the processes that have ended. */
 void supervisor_look_for_ended(struct supervisor *s);
 bool supervisor_is_empty(const struct supervisor *s);
 
 bool supervisor_has(const struct supervisor *s, pid_t pid);
 
-/* All slots have a worker that answers its heartbeat. */
+/* Returns whether all slots have a worker that answers its heartbeat. */
 bool supervisor_is_well(const struct supervisor *s);
 
-/* Gives the timer back to the loop. */
+/* Closes the timer. */
 void supervisor_close(struct supervisor *s);
 
 #endif

@@ -58,7 +58,7 @@ void task_queue_add(struct task_queue *shop, struct work *work)
         begin(shop);
 }
 
-/* Nobody can end a wait for a resolver or a disk. */
+/* Nothing can end a wait for a resolver or a disk. */
 static bool thread_ends(const struct task_queue *shop)
 {
     struct timespec due;

@@ -1,9 +1,9 @@
 /*
- * task_queue.h - work that may wait for files or a resolver, one piece at a time, each on
- * a thread of its own, in the order in which it came.
+ * task_queue.h - runs work that may block on files or a resolver, in order, one piece at
+ * a time, each on a thread of its own.
  *
- * Needs no descriptor, and no system call but for a new thread: where the kernel has none
- * to give, the work is done by the caller, who then waits with it.
+ * It needs no descriptor, and no system call but for a new thread. If the kernel cannot
+ * make one, the caller does the work, and waits.
  */
 #ifndef WLBPROXY_MASTER_TASK_QUEUE_H
 #define WLBPROXY_MASTER_TASK_QUEUE_H
@@ -15,7 +15,7 @@
 
 #include "proxy/base/list.h"
 
-/* Embedded in its owner, who keeps it until done(); which may free it. */
+/* Embedded in its owner, who keeps it until done(); done() may free it. */
 struct work {
     void (*run)(struct work *work); /* on the thread */
     void (*done)(struct work *work); /* on the loop */
@@ -23,7 +23,7 @@ struct work {
 };
 
 struct task_queue {
-    uv_timer_t look; /* whether the thread is through, while there is one */
+    uv_timer_t look; /* whether the thread has finished, while there is one */
     struct list queue; /* the first is under way */
     pthread_t thread;
     bool threaded;
@@ -32,8 +32,8 @@ struct task_queue {
 void task_queue_init(struct task_queue *shop, uv_loop_t *loop);
 void task_queue_add(struct task_queue *shop, struct work *work);
 
-/* done() of all, those never begun, too. False if the one under way does not come to an
- * end soon: none is done then, and nothing of it may be freed. */
+/* Calls done() for all, also for those never begun. False if the one under way does not
+ * end soon: then done() is called for none, and nothing of it may be freed. */
 bool task_queue_end(struct task_queue *shop);
 
 #endif

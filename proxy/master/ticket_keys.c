@@ -35,7 +35,7 @@ static bool random_key(struct ticket_key *key, struct error *err)
         error_set(err, "random bytes for a ticket key: %s", strerror(errno));
 }
 
-/* What was sealed until now is good for a lifetime more. */
+/* Tickets sealed until now stay valid for a lifetime more. */
 static void retire(struct ticket_key *key, uint64_t now, uint32_t lifetime)
 {
     if (key->ends == 0 || key->ends > now + lifetime)

@@ -64,8 +64,8 @@ static void follow_settings(struct ticket_rotation *t, const struct settings *se
         uv_timer_start(&t->timer, on_due, t->interval, t->interval);
 }
 
-/* Another certificate is shown, by this reload or by `cert install`: sessions begun from
- * now on share no key with those before. */
+/* A reload or `cert install` has changed the certificate: sessions from now on share no
+ * key with earlier ones. */
 void ticket_rotation_update(struct ticket_rotation *t, const struct plan *plan)
 {
     char *shown = plan_certificates(plan);

@@ -1,6 +1,6 @@
 /*
- * ticket_rotation.h - when the keys of session tickets are changed: by time, on command,
- * and when another certificate is served; and how the workers learn of it.
+ * ticket_rotation.h - replaces the keys of session tickets: by time, on command, and when
+ * another certificate is served; and sends them to the workers.
  */
 #ifndef WLBPROXY_MASTER_TICKET_ROTATION_H
 #define WLBPROXY_MASTER_TICKET_ROTATION_H
@@ -19,18 +19,19 @@ struct supervisor;
 
 struct ticket_rotation {
     struct ticket_keys keys; /* secret */
-    uint64_t began; /* ms, by the loop's clock: the newest; 0: inherited, or none */
+    uint64_t began; /* ms, by the loop's clock: age of the newest; 0: inherited, or
+                     * none */
     struct supervisor *workers;
     uv_timer_t timer;
     uint64_t interval; /* ms: how long a key seals */
-    char *certificates; /* of the plan that is served; NULL: none yet */
+    char *certificates; /* of the served plan; NULL: none yet */
 };
 
 void ticket_rotation_init(
     struct ticket_rotation *rotation, uv_loop_t *loop, struct supervisor *workers);
 
-/* For the first plan. Keys that were inherited go on; false and err: there are none, and
- * none can be made. */
+/* For the first plan. Inherited keys are kept. False and err: there are none, and none
+ * can be made. */
 bool ticket_rotation_begin(
     struct ticket_rotation *rotation, const struct plan *plan, struct error *err);
 
@@ -41,10 +42,10 @@ void ticket_rotation_update(struct ticket_rotation *rotation, const struct plan 
 bool ticket_rotation_now(
     struct ticket_rotation *rotation, const char *reason, struct error *err);
 
-/* Tells a worker the keys; NULL: all. */
+/* Sends the keys to a worker; NULL: to all. */
 void ticket_rotation_send(struct ticket_rotation *rotation, struct child *child);
 
-/* Wipes the keys. The timer is the loop's to close. */
+/* Wipes the keys. The loop closes the timer. */
 void ticket_rotation_destroy(struct ticket_rotation *rotation);
 
 #endif

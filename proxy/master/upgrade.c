@@ -29,12 +29,12 @@ enum {
     HELLO_TIMEOUT = 10 * 1000,
     SERVING_TIMEOUT = 60 * 1000,
     PROBATION = 3 * 1000,
-    HEARD_LATELY = 1000, /* it says ALIVE four times a second */
+    HEARD_LATELY = 1000, /* it sends ALIVE four times a second */
     SILENCE = 8 * 1000,
     TAKEN_TIMEOUT = 10 * 1000,
 };
 
-/* ---- its outcome ---- */
+/* ---- its result ---- */
 
 static void answer(struct upgrade *u, const char *failure)
 {
@@ -107,7 +107,7 @@ static void hand_over(struct upgrade *u)
         upgrade_pass_on(u, SIGHUP);
 }
 
-/* ---- what it is given ---- */
+/* ---- what we send ---- */
 
 static bool send_sockets(int channel, const struct socket_group *group)
 {
@@ -161,7 +161,7 @@ static bool send_inheritance(const struct upgrade_of *of, int channel)
     return handover_send(channel, &ready);
 }
 
-/* ---- what it says ---- */
+/* ---- what it sends ---- */
 
 static void await(struct upgrade *u, enum upgrade_state state, uint64_t timeout)
 {
@@ -169,7 +169,7 @@ static void await(struct upgrade *u, enum upgrade_state state, uint64_t timeout)
     u->due = uv_now(u->of.reload->loop) + timeout;
 }
 
-/* It reads the files from now on: what a reload finds later it has to read again. */
+/* From now on it reads the files: a later reload must be repeated by it. */
 static void take_hello(struct upgrade *u, const struct handover_message *m)
 {
     char version[64], quoted[96];
@@ -331,8 +331,8 @@ static void begin(struct upgrade *u)
     uv_timer_start(&u->tick, on_tick, TICK, TICK);
 }
 
-/* Nothing was begun. A reload by this version is refused for the same reason, with all
- * that belongs to a refusal; the next one finds the program on disk once more. */
+/* Nothing was begun. A reload by this version is refused for the same reason, with
+ * everything a refusal does; the next one finds the program on disk again. */
 static void refuse(struct upgrade *u, const struct error *err)
 {
     char quoted[ERROR_TEXT_MAX + 64];

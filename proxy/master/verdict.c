@@ -25,7 +25,8 @@ static json_t *lines_json(char *text)
     return list;
 }
 
-/* *install: what must be in the pool; NULL also if what is there was given. */
+/* *install: the certificate that must be in the pool; NULL also if `installed` was
+ * given. */
 static struct xenserver_verdict judge(const struct verdict_question *question,
     enum xenserver_release release, const char *address, X509 **install)
 {

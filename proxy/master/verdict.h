@@ -1,11 +1,11 @@
 /*
- * verdict.h - would XenServer's client accept what a server presents, release by release,
- * and what must be typed for it?
+ * verdict.h - whether XenServer's client would accept a server's certificates, release by
+ * release, and the commands that make it accept them.
  *
  * VERDICT: {"service"?, "address", "release", "accepted", "reason", "install",
  * "file_name", "commands": [text]}. "install" is the subject of the certificate that must
- * be in the pool, as if the administrator had put it there; "" if it is not in the file,
- * or if the installed ones were given. "file_name" is what export-for-pool calls it.
+ * be in the pool, and the verdict assumes that it is; "" if it is not in the file, or if
+ * the installed ones were given. "file_name" is the name that export-for-pool gives it.
  */
 #ifndef WLBPROXY_MASTER_VERDICT_H
 #define WLBPROXY_MASTER_VERDICT_H
@@ -25,13 +25,14 @@ struct verdict_question {
     struct stack_st_X509 *chain; /* sent after the leaf; may be NULL */
     struct stack_st_X509 *unsent; /* roots in the file that are not sent; may be NULL */
     const char *address; /* host part of the pool's WLB URL; NULL: its names */
-    struct stack_st_X509 *installed; /* what is in the pool; NULL: what must be */
+    struct stack_st_X509 *installed; /* certificates in the pool; NULL: those that must
+                                      * be */
 };
 
 /* Appends a VERDICT for each address and release. */
 void verdicts_add(json_t *verdicts, const struct verdict_question *question);
 
-/* Of each service that XenServer connects to. A new reference. */
+/* The verdicts of each service that XenServer connects to. A new reference. */
 json_t *verdicts_for(const struct plan *plan, const char *address);
 
 bool verdicts_are_good(const json_t *verdicts);

@@ -37,7 +37,7 @@ static bool add_name(struct watch_paths *paths, const char *folder, const char *
     return true;
 }
 
-/* A walk along a path, as the kernel takes it. */
+/* Follows a path as the kernel does. */
 struct walk {
     char done[PATH_MAX]; /* the folder reached */
     char left[2 * PATH_MAX];
@@ -51,7 +51,7 @@ static void begin_walk(struct walk *walk, const char *path)
     walk->links = 0;
 }
 
-/* The next name of what is left; false: there is none. */
+/* Takes the next name of the rest; false: there is none. */
 static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
 {
     size_t start = strspn(walk->left, "/"), len = strcspn(walk->left + start, "/");
@@ -64,7 +64,7 @@ static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
     return true;
 }
 
-/* False: it leads too far. */
+/* False: the path is too long. */
 static bool step(struct walk *walk, const char *name)
 {
     char path[PATH_MAX], target[PATH_MAX], rest[2 * PATH_MAX];
@@ -88,8 +88,8 @@ static bool step(struct walk *walk, const char *name)
     return true;
 }
 
-/* Folders on the way may be closed to us, or not there yet: then a change of theirs is
- * not seen. The last one is where it matters. */
+/* Folders on the way may be unreadable, or missing: their changes are then not seen. The
+ * last folder matters. */
 bool watch_paths_add(struct watch_paths *paths, const char *path)
 {
     char name[NAME_MAX + 1];
@@ -128,7 +128,7 @@ void watch_paths_replace(struct watch_paths *old, const struct watch_paths *fres
     *old = *fresh;
 }
 
-/* Events without a name are of the folder itself, or say that some were lost. */
+/* Events without a name concern the folder itself, or say that events were lost. */
 static bool counts(const struct watch_paths *paths, const struct inotify_event *event)
 {
     if ((event->mask & IN_IGNORED) != 0)

@@ -8,7 +8,7 @@
 /* Beginnings of "NAME=value". */
 static const char *const wanted[] = {
     "TZ=",
-    "RES_OPTIONS=", /* resolver(5): the helper's */
+    "RES_OPTIONS=", /* resolver(5): for the helper */
     "LOCALDOMAIN=",
     "LD_LIBRARY_PATH=",
     "LD_PRELOAD=",

@@ -1,6 +1,6 @@
 /*
- * worker_environment.h - what of the environment a worker gets: what the libraries look
- * at, nothing of whoever started us.
+ * worker_environment.h - the part of the environment that a worker gets: the variables
+ * that libraries read, and no others.
  */
 #ifndef WLBPROXY_MASTER_WORKER_ENVIRONMENT_H
 #define WLBPROXY_MASTER_WORKER_ENVIRONMENT_H

@@ -36,7 +36,7 @@ void worker_logs_reopen(struct worker_logs *logs)
     log_info("event=logs_reopened");
 }
 
-/* A syslog daemon that was restarted has another socket: what is lost tells us. */
+/* A syslog daemon that was restarted has another socket: lost lines show it. */
 void worker_logs_look(struct worker_logs *logs)
 {
     uint64_t lost = log_lost();

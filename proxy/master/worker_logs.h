@@ -1,6 +1,6 @@
 /*
- * worker_logs.h - the workers write into the log files that the master has opened: hands
- * them over, opens them anew, and notices when lines are lost.
+ * worker_logs.h - the workers write into log files that the master has opened: it passes
+ * them on, opens them again, and notices lost lines.
  */
 #ifndef WLBPROXY_MASTER_WORKER_LOGS_H
 #define WLBPROXY_MASTER_WORKER_LOGS_H
@@ -12,18 +12,18 @@ struct reload;
 struct supervisor;
 
 struct worker_logs {
-    struct reload *reload; /* whose logs they are */
+    struct reload *reload; /* it owns the logs */
     struct supervisor *workers;
-    uint64_t lost; /* lines, by all processes, as of the last look */
+    uint64_t lost; /* lines lost by all processes, at the last look */
 };
 
-/* To one worker; NULL: to all. */
+/* Sends them to one worker; NULL: to all. */
 void worker_logs_send(const struct worker_logs *logs, struct child *child);
 
-/* Opens the files anew, for all. Something must be served. */
+/* Opens the files again, for all. A generation must be served. */
 void worker_logs_reopen(struct worker_logs *logs);
 
-/* Now and then: are lines being lost? */
+/* Called now and then: notices whether lines are being lost. */
 void worker_logs_look(struct worker_logs *logs);
 
 #endif

@@ -201,7 +201,8 @@ static bool prepare(struct handshake13 *h, const struct handshake_start *start)
     return h->common.resumed || submit_signature(h);
 }
 
-/* Rejects offers that OpenSSL would refuse, or answer with a HelloRetryRequest. */
+/* Returns false for an offer that OpenSSL would refuse, or answer by a HelloRetryRequest.
+ */
 static bool is_supported(const struct hello *hello)
 {
     return hello->legacy_version == VERSION_12 && hello->only_null_compression &&
