@@ -38,8 +38,7 @@ enum path_verdict { PATH_PASSED, PATH_UNKNOWN, PATH_METHOD_NOT_ALLOWED };
 enum path_verdict access_rules_judge(
     const struct access_rules *rules, struct span method, struct span target);
 
-/* For a 405: the methods that the first matching rule allows, "Allow: GET, POST\r
- * ". */
+/* For a 405: the methods that the first matching rule allows, "Allow: GET, POST\r\n". */
 const char *access_rules_allowed(const struct access_rules *rules, struct span target);
 
 #endif
