@@ -24,9 +24,8 @@ enum { FRAMING_OVERHEAD = 24 };
 bool framing_part(struct framing *f, size_t len, char *before, size_t *before_len,
     char *after, size_t *after_len);
 
-/* Returns the end of the body ("0\r
- * \r
- * " or nothing), static. NULL if bytes are missing. */
+/* Returns the end of the body ("0\r\n\r\n" or nothing), static. NULL if bytes are
+ * missing. */
 const char *framing_end(struct framing *f);
 
 #endif
