@@ -1,9 +1,10 @@
 /*
- * handshake_floor - what a TLS handshake costs a server when nothing but struct tls and
- * the engine runs: client and server in one process, no sockets; only the server's time
- * counts. The floor under every figure of the side-by-side. By OpenSSL, with what is our
- * own, and batched, as far as this CPU can, the last two with OpenSSL's handshake too;
- * and before them what one operation on P-384 costs alone.
+ * handshake_floor - the cost of a TLS handshake to a server when nothing but struct tls
+ * and the engine runs: client and server in one process, without sockets; only the
+ * server's time counts. Every figure of the side by side is above this floor. It is
+ * measured with OpenSSL, with our own code, and batched, as far as this CPU can; the last
+ * two also with OpenSSL's handshake. The cost of one operation on P-384 alone is printed
+ * first.
  *
  *     handshake_floor [seconds per measurement [part of a scenario's name]]
  */
@@ -90,7 +91,7 @@ static X509 *certificate(EVP_PKEY *key)
 static struct ticket_keys tickets = {
     .keys = {{.name = "floor", .aes = "floor", .hmac = "floor"}}, .count = 1};
 
-/* As a service has it. */
+/* Made as for a service. */
 static SSL_CTX *configured(const struct scenario *scenario, bool native)
 {
     char text[256];
@@ -168,7 +169,7 @@ static void close_pair(struct pair *pair)
     tls_free(pair->server);
     buffer_destroy(&pair->from_server);
     server_us += now_us() - began;
-    /* Or OpenSSL calls the session bad, and it is not resumed. */
+    /* otherwise OpenSSL calls the session bad, and does not resume it */
     SSL_set_shutdown(pair->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(pair->client);
 }
@@ -230,7 +231,7 @@ static SSL_SESSION *first_session(SSL_CTX *server, SSL_CTX *client)
     open_pair(&pair, server, client, NULL);
     while (!step(&pair))
         run_engine();
-    (void)SSL_read(pair.client, &byte, 1); /* the ticket of TLS 1.3 comes after */
+    (void)SSL_read(pair.client, &byte, 1); /* the ticket of TLS 1.3 follows */
     session = SSL_get1_session(pair.client);
     close_pair(&pair);
     return session;
@@ -308,7 +309,7 @@ static void print_lone_operations(double seconds)
     EVP_PKEY_free(key);
 }
 
-/* Stock and own do one at a time, whatever waits. */
+/* Stock and own run one operation at a time, however many wait. */
 static void print_floor(double seconds, const char *part, bool native)
 {
     static const size_t concurrencies[] = {1, 8, 16, 64};

@@ -1,7 +1,7 @@
 /*
  * relay - carries bytes between a client and a server through epoll, and does nothing
- * else: no TLS, no HTTP, no limit. Put before a TLS server it costs what the kernel asks
- * for passing that server's bytes on: the floor of a proxy.
+ * else: no TLS, no HTTP, no limit. In front of a TLS server it costs only the kernel's
+ * part of passing that server's bytes on: no proxy can cost less.
  *
  *     relay LISTEN-PORT CONNECT-PORT     on 127.0.0.1, until it is ended by a signal
  */
@@ -20,15 +20,15 @@
 
 enum { EVENTS = 256, READ_SIZE = 128 * 1024, BACKLOG = 4096 };
 
-/* One end of a connection. What it has read waits in `held` until the other end takes it.
- */
+/* One end of a connection. Bytes it has read wait in `held` until the other end takes
+ * them. */
 struct end {
     int fd;
     struct end *other;
     char *held; /* NULL, or READ_SIZE bytes */
     size_t from, to;
     bool ended; /* it has sent its FIN */
-    bool closed; /* to be freed at the end of the turn */
+    bool closed; /* freed at the end of the iteration */
     struct end *next_closed;
 };
 
@@ -100,8 +100,7 @@ static void free_closed(void)
     }
 }
 
-/* Passes on what `end` holds, and its end behind that; false when the connection is over.
- */
+/* Sends the bytes in `held`, and then the end; false when the connection is over. */
 static bool pass_on(struct end *end)
 {
     while (is_waiting(end)) {
@@ -151,7 +150,7 @@ static bool read_from(struct end *end)
     return open;
 }
 
-/* There is room again for what the other end has read. */
+/* There is room again for the bytes that the other end has read. */
 static bool on_room(struct end *end)
 {
     bool open = pass_on(end->other);

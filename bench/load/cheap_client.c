@@ -1,5 +1,5 @@
-/* EC_KEY_METHOD is deprecated, and the shortest way there is. The two functions of
- * libcrypto that are here too are called by libssl in the place of the library's own. */
+/* EC_KEY_METHOD is deprecated, and is the shortest way. The two functions of libcrypto
+ * that are defined here are called by libssl instead of the library's own. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "bench/load/cheap_client.h"
@@ -25,7 +25,7 @@ static struct known {
     X509 *certificate;
 } known[CERTIFICATES];
 
-/* The library's multiplies the server's point by the curve's order. */
+/* The library's function multiplies the server's point by the curve's order. */
 int EVP_PKEY_derive_set_peer(EVP_PKEY_CTX *context, EVP_PKEY *peer)
 {
     return EVP_PKEY_derive_set_peer_ex(context, peer, in_use ? 0 : 1);
@@ -40,7 +40,7 @@ static X509 *find(const unsigned char *der, size_t len)
     return NULL;
 }
 
-/* The longest known gives way, in turn. */
+/* The oldest entry is replaced. */
 static void remember(X509 *certificate, const unsigned char *der, size_t len)
 {
     static size_t next;

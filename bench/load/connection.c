@@ -70,7 +70,7 @@ static bool failed(struct connection *c, const char *what)
     tally_error(load->result, during[c->state], what);
     connection_end(c);
     if (load->result->errors > 1000)
-        load->end = 0; /* there is no point in going on */
+        load->end = 0; /* it makes no sense to continue */
     next_or_stop(c);
     return false;
 }
@@ -94,7 +94,7 @@ static bool operation_done(struct connection *c)
     if (o->idle > 0) {
         c->state = HELD;
     } else if (!o->keep_alive) {
-        /* With our close_notify: without it OpenSSL would not resume the session. */
+        /* It sends our close_notify: without it OpenSSL would not resume the session. */
         (void)SSL_shutdown(c->ssl);
         disconnect(c);
     }
@@ -137,8 +137,8 @@ static bool end_of_stream(struct connection *c)
     return c->state == END ? operation_done(c) : failed(c, "the server closed too early");
 }
 
-/* --- moving bytes: true to go on, false when blocked or over
- * ----------------------------- */
+/* --- moving bytes: true to continue, false when blocked or over
+ * -------------------------- */
 
 static bool blocked_or_over(struct connection *c, int result)
 {
@@ -214,7 +214,7 @@ static void go_on(struct connection *c)
 /* --- the beginning
  * ------------------------------------------------------------------------ */
 
-/* Sources differ, so that the ports of one are not used up by those in TIME_WAIT. */
+/* The source addresses differ, so that TIME_WAIT does not use up the ports of one. */
 static bool open_socket(struct connection *c)
 {
     static unsigned source;

@@ -1,6 +1,6 @@
 /*
- * connection.h - one client connection: connect, shake hands, ask, read the reply, and
- * the same again.
+ * connection.h - one client connection: connects, makes the handshake, sends a request,
+ * reads the reply, and starts again.
  */
 #ifndef WLBPROXY_BENCH_LOAD_CONNECTION_H
 #define WLBPROXY_BENCH_LOAD_CONNECTION_H
@@ -18,13 +18,13 @@ struct connection {
     enum state state;
     uint32_t watched;
     SSL *ssl;
-    SSL_SESSION *session; /* of the connection before */
+    SSL_SESSION *session; /* of the previous connection */
     double started;
     size_t sent;
     struct reply reply;
 };
 
-/* What all connections of a run share. */
+/* Shared by all connections of a run. */
 struct load {
     const struct load_options *options;
     SSL_CTX *context;
@@ -38,12 +38,12 @@ struct load {
 
 double load_now(void);
 
-/* Begins an operation: on the connection there is, or on a new one. */
+/* Begins an operation: on the present connection, or on a new one. */
 void connection_start(struct connection *c);
 void connection_on_event(struct connection *c, uint32_t events);
 void connection_end(struct connection *c);
 
-/* For SSL_CTX_sess_set_new_cb(). */
+/* A callback for SSL_CTX_sess_set_new_cb(). */
 int connection_on_session(SSL *ssl, SSL_SESSION *session);
 
 #endif

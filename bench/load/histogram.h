@@ -1,6 +1,6 @@
 /*
- * histogram.h - latencies in microseconds, counted in buckets that are 1/64 of their
- * value wide: percentiles are right to 1.6 %, the maximum exactly.
+ * histogram.h - latencies in microseconds, counted in buckets of 1/64 of their value:
+ * percentiles are right to 1.6 %, the maximum exactly.
  */
 #ifndef WLBPROXY_BENCH_LOAD_HISTOGRAM_H
 #define WLBPROXY_BENCH_LOAD_HISTOGRAM_H

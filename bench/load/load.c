@@ -46,7 +46,7 @@ static void go(struct load *load, void (*begun)(void))
             begun();
         }
         if (load_now() > load->end + 5)
-            break; /* what still hangs is not waited for */
+            break; /* operations that still hang are given up */
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * load.h - what the load generator is asked to do, and what came of it.
+ * load.h - the options of the load generator, and its result.
  */
 #ifndef WLBPROXY_BENCH_LOAD_LOAD_H
 #define WLBPROXY_BENCH_LOAD_LOAD_H
@@ -22,10 +22,10 @@ struct load_options {
     bool keep_alive; /* requests follow each other on a connection */
     bool resume; /* sessions are resumed */
     bool handshake_only; /* no request */
-    bool certificates; /* note which certificate was shown until when */
+    bool certificates; /* note when each certificate was shown */
     const char *request;
     size_t request_len;
-    uint64_t reply_body; /* its length must be this; UINT64_MAX = any */
+    uint64_t reply_body; /* the expected length; UINT64_MAX = any */
 };
 
 /* One certificate that was shown, by its serial. */
@@ -46,8 +46,8 @@ struct load_result {
     size_t shown_count;
 };
 
-/* Runs it to its end, or until stop. `begun` is called when the warm-up is over, `held`
- * when all idle connections stand: it returns when they may end. */
+/* Runs it to its end, or until stop. `begun` is called when the warm-up is over. `held`
+ * is called when all idle connections stand; they end when it returns. */
 void load_run(const struct load_options *options, SSL_CTX *context,
     struct load_result *result, void (*begun)(void), void (*held)(void));
 

@@ -1,8 +1,8 @@
 /*
  * load - a TLS load generator that is cheap enough for the server to be the bottleneck.
  *
- * Prints "begin" when its warm-up is over and one line of JSON at the end; exits with 1
- * when there was an error, because a figure with errors is no figure.
+ * Prints "begin" when its warm-up is over and one line of JSON at the end. Exits with 1
+ * after any error, because a figure with errors is worthless.
  */
 #include <getopt.h>
 #include <signal.h>

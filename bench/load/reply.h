@@ -1,6 +1,6 @@
 /*
  * reply.h - reads one reply of a server: its status, which must be 200, and its body, of
- * which only the length is of interest.
+ * which only the length counts.
  */
 #ifndef WLBPROXY_BENCH_LOAD_REPLY_H
 #define WLBPROXY_BENCH_LOAD_REPLY_H
@@ -21,7 +21,7 @@ struct reply {
 
 void reply_start(struct reply *reply);
 
-/* NULL, or what is wrong with it. */
+/* Returns NULL, or the fault of the reply. */
 const char *reply_take(struct reply *reply, const char *data, size_t len);
 
 /* True for a body that only the connection's end ends. */

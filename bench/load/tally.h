@@ -1,12 +1,12 @@
 /*
- * tally.h - the result of a load, as its connections add to it.
+ * tally.h - adds the operations of connections to the result of a load.
  */
 #ifndef WLBPROXY_BENCH_LOAD_TALLY_H
 #define WLBPROXY_BENCH_LOAD_TALLY_H
 
 #include "bench/load/load.h"
 
-/* The first error is kept, with OpenSSL's reason where it has one. */
+/* Keeps the first error, with OpenSSL's reason if there is one. */
 void tally_error(struct load_result *result, const char *during, const char *what);
 
 void tally_handshake(struct load_result *result, SSL *ssl);

@@ -82,7 +82,7 @@ char *echo_finish(struct echo *echo)
     for (unsigned i = 0; i < len; i++)
         fprintf(echo->out, "%02x", sum[i]);
     fputs("\"}\n", echo->out);
-    fclose(echo->out); /* which sets the text, and may move it */
+    fclose(echo->out); /* sets the text, and may move it */
     text = echo->text;
     EVP_MD_CTX_free(echo->digest);
     free(echo);

@@ -1,9 +1,9 @@
 /*
- * plan.h - how the stand-in backend is to answer one request.
+ * plan.h - the form of the stand-in backend's reply to one request.
  *
- * Asked for by the query (/x?mode=chunked&size=3000000&delay=500) or by fields
- * (X-Origin-Mode: chunked). Without either: the SOAP reply of the method in SOAPAction,
- * with a Content-Length. ORIGIN_OPTIONS in plan.c is the list.
+ * The query (/x?mode=chunked&size=3000000&delay=500) or fields (X-Origin-Mode: chunked)
+ * choose it. Without either it is the SOAP reply of the method in SOAPAction, with a
+ * Content-Length. ORIGIN_OPTIONS in plan.c is the list.
  */
 #ifndef WLBPROXY_BENCH_ORIGIN_PLAN_H
 #define WLBPROXY_BENCH_ORIGIN_PLAN_H

@@ -112,7 +112,7 @@ static bool has_content(const struct reply *reply)
     return reply->sent < reply->size && !reply_is_cut(reply);
 }
 
-/* As much as one write takes, unless pieces are asked for. */
+/* Appends as much as one write takes, unless pieces are asked for. */
 static void append_contents(struct reply *reply)
 {
     do {
@@ -126,7 +126,7 @@ bool reply_is_cut(const struct reply *reply)
     return reply->plan.is_cut && reply->sent >= reply->plan.cut;
 }
 
-/* Head and the first content leave in one write, unless they are asked for apart. */
+/* Head and first content leave in one write, unless they are asked for separately. */
 bool reply_next(struct reply *reply)
 {
     reply->piece_count = 0;

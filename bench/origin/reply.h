@@ -17,7 +17,7 @@ struct reply {
     uint64_t size, sent;
     bool head_made, ended, keep_alive;
     char frame[FRAME_MAX];
-    struct iovec piece[PIECE_IOVS]; /* what is to be written next */
+    struct iovec piece[PIECE_IOVS]; /* the bytes to write next */
     int piece_count;
 };
 
@@ -28,7 +28,7 @@ void reply_start(
 /* Makes the next piece. False when there is none: the reply is whole, or cut. */
 bool reply_next(struct reply *reply);
 
-/* `written` bytes of the piece are gone; true when all of it is. */
+/* `written` bytes of the piece have been sent; true when all of it has. */
 bool reply_advance(struct reply *reply, size_t written);
 
 bool reply_is_cut(const struct reply *reply);

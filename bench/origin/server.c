@@ -138,7 +138,7 @@ static void start_reply(struct connection *c)
     }
 }
 
-/* True when the connection is still there for the next request. */
+/* True when the connection remains for another request. */
 static bool reply_done(struct connection *c)
 {
     bool keep = c->reply.keep_alive && (c->plan.early == 0 || c->body.state == BODY_DONE);
@@ -182,7 +182,7 @@ static enum progress write_piece(struct connection *c)
     return BLOCKED;
 }
 
-/* Writes until the reply is done or the socket is full; a long reply gives way to others
+/* Writes until the reply is done or the socket is full. A long reply lets others proceed
  * now and then. */
 static enum progress send_reply(struct connection *c)
 {
@@ -201,7 +201,7 @@ static enum progress send_reply(struct connection *c)
 
 /* --- the request -------------------------------------------------------------------- */
 
-/* Who asks for the counters is not counted. */
+/* A request for the counters is not counted. */
 static void count_request(struct connection *c)
 {
     if (!c->plan.stats) {
@@ -266,7 +266,7 @@ static enum progress take_body(struct connection *c)
     return GO_ON;
 }
 
-/* Goes on as far as what has been read allows. */
+/* Continues as far as the bytes read so far allow. */
 static void go_on(struct connection *c)
 {
     enum progress progress = GO_ON;

@@ -2,7 +2,7 @@
  * server.h - the stand-in backend's connections on one epoll loop.
  *
  * A connection reads one request, waits as long as its plan says, writes the reply, and
- * starts anew; idle ones are closed after 15 s as Mono's HttpListener does.
+ * starts again; idle ones are closed after 15 s as by Mono's HttpListener.
  */
 #ifndef WLBPROXY_BENCH_ORIGIN_SERVER_H
 #define WLBPROXY_BENCH_ORIGIN_SERVER_H

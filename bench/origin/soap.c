@@ -11,7 +11,7 @@ enum { METHODS = 9, FILLER_LEN = 256 * 1024, LINE_LEN = 64 };
 
 static const struct {
     const char *method, *result;
-    unsigned repeat; /* how often the result's body is listed */
+    unsigned repeat; /* number of copies of the result's body */
 } methods[METHODS] = {
     {"AddXenServer", RESULT_OK "<a:Id>1</a:Id>", 1},
     {"RemoveXenServer", RESULT_OK, 1},
