@@ -1,7 +1,7 @@
 /*
- * old_kernel PROGRAM ARGUMENT...: runs it as if the kernel were Linux 3.10 (CentOS 7):
- * every system call that is newer is answered with ENOSYS, and uname(2) tells an old
- * release, for OpenSSL asks: on a new one it trusts getrandom(2) alone. x86-64 only.
+ * old_kernel PROGRAM ARGUMENT...: runs it as if the kernel were Linux 3.10 (CentOS 7).
+ * Every newer system call fails with ENOSYS, and uname(2) gives an old release, because
+ * OpenSSL on a new one uses getrandom(2) alone. x86-64 only.
  */
 #include <errno.h>
 #include <linux/audit.h>

@@ -10,8 +10,8 @@ enum flag_kind { SWITCH, NUMBER, TEXT, NUMBERS, NEW_CREDENTIAL, CERT_FILE, KEY_F
 
 enum { NOWHERE = -1 }; /* such a flag changes nothing */
 
-/* A flag without a place asks for what a server of ours does in any case, or says by
- * which function of BoringSSL a thing is to be done. */
+/* A flag without a place asks for something that our server always does, or names a
+ * function of BoringSSL to use. */
 static const struct flag {
     const char *name;
     enum flag_kind kind;

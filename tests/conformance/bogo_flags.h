@@ -1,5 +1,6 @@
 /*
- * bogo_flags.h - what BoringSSL's test runner asks of a shim on its command line.
+ * bogo_flags.h - the command line on which BoringSSL's test runner tells a shim what to
+ * do.
  *
  * A flag holds for every connection, unless it begins with -on-initial (the first one) or
  * -on-resume (all others).
@@ -25,13 +26,13 @@ struct bogo_credential {
     const char *cert_file, *key_file;
 };
 
-/* Of one connection; NULL, 0 and false: not said. */
+/* The flags of one connection; NULL, 0 and false: not given. */
 struct bogo_flags {
     bool is_server, ipv6, is_handshaker_supported;
     const char *shim_id;
     unsigned port, resume_count;
 
-    /* How the service is set up. */
+    /* The setup of the service. */
     const char *engine; /* -engine, ours: it is in the runner's -shim-extra-flags */
     struct bogo_credential credentials[BOGO_CREDENTIALS_MAX];
     size_t credential_count;
@@ -42,11 +43,11 @@ struct bogo_flags {
     bool require_any_client_certificate, verify_peer, verify_fail;
     bool decline_alpn, reject_alpn;
 
-    /* What the shim does. */
+    /* The actions of the shim. */
     bool async, shim_writes_first, shim_shuts_down, check_close_notify;
     bool write_different_record_sizes;
 
-    /* What must have come of the handshake. */
+    /* The expected result of the handshake. */
     unsigned expect_version, expect_cipher, expect_curve_id;
     unsigned expect_peer_signature_algorithm;
     const char *expect_server_name, *expect_peer_cert_file;
@@ -54,11 +55,11 @@ struct bogo_flags {
     bool expect_extended_master_secret, expect_no_peer_cert;
 };
 
-/* Fills both; ends the process with BOGO_UNIMPLEMENTED at a flag that it does not know,
- * and notes the flag in the file that BOGO_UNIMPLEMENTED names. */
+/* Fills both. At an unknown flag it ends the process with BOGO_UNIMPLEMENTED, and writes
+ * the flag into the file that the variable BOGO_UNIMPLEMENTED names. */
 void bogo_flags_parse(char **argv, struct bogo_flags *initial, struct bogo_flags *resume);
 
-/* The end of this process where something is asked that we do not have. */
+/* Ends the process because the runner asks for something that we do not have. */
 _Noreturn void bogo_unimplemented(const char *what);
 
 #endif

@@ -89,7 +89,7 @@ static void add_list(struct text *text, const char *key, const struct name *tabl
         add(text, "\n");
 }
 
-/* What no option of ours limits, openssl.cnf(5) does. */
+/* openssl.cnf(5) sets the limits for which we have no option. */
 static void set_for_the_machine(const struct bogo_flags *flags)
 {
     struct text text = {.len = 0};
@@ -121,7 +121,7 @@ static void set_for_the_machine(const struct bogo_flags *flags)
     BIO_free(bio);
 }
 
-/* An OpenSSL before 3.5 has no hybrid ones. */
+/* OpenSSL before 3.5 has no hybrid groups. */
 static void need_groups(const struct bogo_numbers *list)
 {
     SSL_CTX *context = SSL_CTX_new_ex(engine_libctx(), NULL, TLS_server_method());
@@ -209,8 +209,8 @@ static void make_ca(char *pem, size_t size)
     EVP_PKEY_free(key);
 }
 
-/* Nobody's: what it has issued is no client's certificate. The same for all connections,
- * for tickets are bound to it. */
+/* A CA that has issued no client's certificate. It is the same for all connections,
+ * because tickets are bound to it. */
 static const char *unknown_ca(void)
 {
     static char pem[PEM_MAX];

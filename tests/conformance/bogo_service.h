@@ -1,5 +1,4 @@
-/* bogo_service.h - a service as the runner's flags want it, made as the product makes it.
- */
+/* bogo_service.h - a service set up by the runner's flags, made like the product's. */
 #ifndef WLBPROXY_TESTS_BOGO_SERVICE_H
 #define WLBPROXY_TESTS_BOGO_SERVICE_H
 
@@ -7,14 +6,14 @@
 
 struct bogo_flags;
 
-/* Once, before the first context. */
+/* Call it once, before the first context. */
 void bogo_service_start(void);
 
-/* A context of its own for each connection; the ticket keys are the same for all. Free it
+/* Each connection has a context of its own; the ticket keys are the same for all. Free it
  * with context_free(). */
 SSL_CTX *bogo_service_context(const struct bogo_flags *flags);
 
-/* The name that OpenSSL gives to that group (RFC 8446, 4.2.7); NULL: unknown. */
+/* OpenSSL's name of the group (RFC 8446, 4.2.7); NULL: unknown. */
 const char *bogo_group_name(unsigned id);
 
 #endif

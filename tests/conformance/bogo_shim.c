@@ -1,6 +1,6 @@
-/* A server of ours as a shim of BoGo, BoringSSL's test runner (ssl/test/PORTING.md of its
- * sources): connects to the runner, is its TLS server, answers what it reads with each
- * byte inverted, and says on stderr which alert was sent or received when it fails. */
+/* Our server as a shim of BoGo, BoringSSL's test runner (ssl/test/PORTING.md of its
+ * sources): it connects to the runner, acts as its TLS server, answers with each byte
+ * inverted, and on failure writes the alert that was sent or received to stderr. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -69,7 +69,7 @@ static void look_for_retry(struct connection *c)
             memcmp(buffer_data(&c->out) + RANDOM_AT, retry, sizeof(retry)) == 0);
 }
 
-/* A runner that has gone on purpose is seen when it is read from. */
+/* A runner that has gone on purpose is noticed at the next read. */
 static void flush(struct connection *c)
 {
     const char *at = buffer_data(&c->out);
@@ -112,15 +112,16 @@ static bool check_peer(const struct tls_info *info, const struct bogo_flags *fla
         (strcmp(text, info->peer_sha256) == 0 || fail("peer", info->peer_sha256, text));
 }
 
-/* RFC 7627; TLS 1.3 is always as good, and the native engine has no TLS 1.2 without. */
+/* RFC 7627. TLS 1.3 is always as good, and the native engine has no TLS 1.2 without
+ * it. */
 static bool has_extended_master_secret(const struct tls *tls)
 {
     return tls->engine != &tls_openssl || tls->outcome->version_kind == TLS_VERSION_13 ||
         SSL_get_extms_support(((struct tls_openssl *)tls->session)->ssl) == 1;
 }
 
-/* The scheme that a client's CertificateVerify was signed with (RFC 8446, 4.2.3). Client
- * certificates are the openssl engine's. */
+/* Returns the scheme of a client's CertificateVerify (RFC 8446, 4.2.3). Client
+ * certificates are verified by the openssl engine only. */
 static unsigned peer_scheme(const struct tls *tls)
 {
     static const struct {
@@ -169,7 +170,8 @@ static unsigned cipher_number(const struct tls *tls, const char *name)
     return 0;
 }
 
-/* OpenSSL says "secp256r1" and "x25519" for what it is told as "P-256" and "X25519". */
+/* OpenSSL returns "secp256r1" and "x25519" for groups that are set as "P-256" and
+ * "X25519". */
 static bool is_group(const char *name, unsigned id)
 {
     const char *known = bogo_group_name(id);
@@ -182,7 +184,7 @@ static bool is_group(const char *name, unsigned id)
             (id == 25 && strcmp(name, "secp521r1") == 0));
 }
 
-/* Whether the handshake came to what the runner expects. */
+/* Returns whether the handshake's result is the one the runner expects. */
 static bool check_handshake(const struct connection *c)
 {
     const struct tls_info *info = tls_info(c->tls);
@@ -251,7 +253,7 @@ static void answer(struct connection *c, char *plain, size_t len)
     (void)tls_write(c->tls, plain, len);
 }
 
-/* As tls_read(), when all that was fed is used up. */
+/* Like tls_read(), until all input is consumed. */
 static int use_up(struct connection *c, char *plain)
 {
     int n;
@@ -295,7 +297,7 @@ static bool explain(struct connection *c)
     return false;
 }
 
-/* Until the end; false: it was none that is expected. */
+/* Runs until the end; false: the end is not the expected one. */
 static bool talk(struct connection *c)
 {
     static char bytes[CIPHERTEXT];
@@ -326,7 +328,7 @@ static void drain(int fd)
     (void)close(fd);
 }
 
-/* For the run's report: which engine had it. */
+/* Tells the run's report which engine was used. */
 static void count_engine(const struct tls *tls)
 {
     const char *path = getenv("BOGO_ENGINES");
@@ -359,7 +361,7 @@ static bool serve(const struct bogo_flags *flags, bool is_resume)
     return done;
 }
 
-/* What a sanitizer says after this line is no word of ours. */
+/* The sanitizer's output follows this line. */
 static void delimit(void)
 {
     (void)fputs("--- DONE ---\n", stderr);

@@ -317,7 +317,7 @@ void forging_say_message(
         make_master(client);
 }
 
-/* Type, length and where it is of each extension in a list of that length. */
+/* Reads type, length and position of each extension in a list of that length. */
 static void read_extensions(
     struct forging_client *c, const unsigned char *at, size_t len, bool hello)
 {
@@ -373,7 +373,7 @@ static void on_server_hello(struct forging_client *c, const unsigned char *m, si
     }
 }
 
-/* A session to be resumed, from a ticket. */
+/* Keeps a session to resume, from a ticket. */
 static void on_ticket(struct forging_client *c, const unsigned char *m, size_t len)
 {
     struct forging_session *got = &c->got;
@@ -406,11 +406,11 @@ static void on_ticket(struct forging_client *c, const unsigned char *m, size_t l
 
 static void on_message(struct forging_client *c, const unsigned char *m, size_t len)
 {
-    if (m[0] == 24) { /* when it comes is the server's own choice (RFC 8446, 4.6.3) */
+    if (m[0] == 24) { /* the server chooses when it comes (RFC 8446, 4.6.3) */
         forging_use_next(&c->in);
         return;
     }
-    /* OpenSSL 3.0 has a ticket for clients, too, that cannot use one. */
+    /* OpenSSL 3.0 also sends a ticket to clients that cannot use one. */
     if (m[0] != 4 || !c->tls13)
         tell(c, " h%u", m[0]);
     if (m[0] == 4)

@@ -56,7 +56,7 @@ static void add_share(struct forging_hello *hello)
     buffer_append(body, public, group->public_len);
 }
 
-/* What a decent client says. */
+/* Plans a valid hello. */
 void forging_hello_plan(struct forging_hello *hello, struct input *input)
 {
     static const uint16_t groups[] = {29, 23, 24, 29};
@@ -102,7 +102,7 @@ void forging_hello_destroy(struct forging_hello *hello)
     buffer_destroy(&hello->suites);
 }
 
-/* One change of it. */
+/* Changes it in one respect. */
 void forging_hello_bend(struct forging_hello *hello, struct input *input)
 {
     unsigned what = input_take(input) % 8, which = input_take(input),

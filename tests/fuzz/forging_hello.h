@@ -1,6 +1,6 @@
 /*
- * forging_hello.h - a ClientHello by the input of a fuzzer: put together as a decent
- * client would, then bent.
+ * forging_hello.h - a ClientHello made from a fuzzer's input: valid at first, then
+ * changed.
  */
 #ifndef WLBPROXY_TESTS_FORGING_HELLO_H
 #define WLBPROXY_TESTS_FORGING_HELLO_H
@@ -35,10 +35,11 @@ struct forging_hello {
 };
 
 void forging_hello_plan(struct forging_hello *hello, struct input *input);
-void forging_hello_bend(struct forging_hello *hello, struct input *input); /* once */
+void forging_hello_bend(struct forging_hello *hello, struct input *input); /* one
+                                                                            * change */
 void forging_hello_destroy(struct forging_hello *hello);
 
-/* The message with its header; with that session's ticket unless NULL. */
+/* Writes the message with its header; with the session's ticket unless NULL. */
 void forging_hello_write(struct buffer *to, const struct forging_hello *hello,
     const struct forging_session *session);
 

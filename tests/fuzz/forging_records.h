@@ -30,10 +30,11 @@ struct forging_direction {
 
 bool forging_has_explicit_nonce(bool tls13, enum record_cipher cipher);
 
-/* TLS 1.2's keys. */
+/* Sets the keys of TLS 1.2. */
 void forging_use_key(struct forging_direction *direction, enum record_cipher cipher,
     bool seals, const unsigned char *key, const unsigned char *iv, size_t iv_len);
-/* TLS 1.3's, from a secret of the digest's length; and from the next one (7.2). */
+/* The first sets TLS 1.3's keys from a secret of the digest's length; the second those of
+ * the next secret (7.2). */
 void forging_use_secret(struct forging_direction *direction, enum record_cipher cipher,
     const struct digest *digest, bool seals, const unsigned char *secret);
 void forging_use_next(struct forging_direction *direction);
@@ -43,7 +44,7 @@ void forging_direction_end(struct forging_direction *direction);
 size_t forging_seal(struct forging_direction *direction, int type,
     const unsigned char *bytes, size_t len, size_t padding,
     unsigned char record[FORGING_RECORD_MAX]);
-/* *type and *len are the record's, and then those of what is in it. */
+/* *type and *len are the record's at first, and then those of its content. */
 bool forging_open(struct forging_direction *direction, const unsigned char *record,
     int *type, size_t *len, unsigned char plain[FORGING_RECORD_MAX]);
 

@@ -1,5 +1,5 @@
 /*
- * A request whose every text is any bytes: each format's line is whole and short enough.
+ * A request with any bytes in every text: each format's line is whole and short enough.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@ struct input {
     size_t len;
 };
 
-/* Up to 64 KiB, as long as two bytes of the input say and it lasts. */
+/* Takes up to 64 KiB: two bytes of the input give the length, and the input's end limits
+ * it. */
 static struct span take(struct input *input)
 {
     size_t len = 0;

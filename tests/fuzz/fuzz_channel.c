@@ -1,4 +1,4 @@
-/* Whatever a peer of the channel sends: messages and what is in them. */
+/* Any bytes from a peer of the channel: messages and their contents. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Configuration text: whatever is accepted prints as text that means the same. */
+/* Configuration text: settings that are accepted print as a text that means the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

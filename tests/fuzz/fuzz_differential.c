@@ -1,10 +1,10 @@
-/* The same client, good or bad, against both TLS engines: the same verdict, alert and
- * negotiated parameters, and the same messages of the server, or what is_meant() names.
+/* The same client, valid or not, against both TLS engines: they must agree on verdict,
+ * alert, negotiated parameters and the server's messages, except as is_meant() allows.
  *
- * The input says what the client does: a ClientHello is put together and bent, then step
- * after step is said under keys that are right all the same (forging_client.h), so that
- * what lies behind a Finished is reached, too. The client's keys and random values and
- * the server's certificates are fixed for a run. */
+ * The input controls the client: a ClientHello is made and changed, then step after step
+ * is sent under keys that are right all the same (forging_client.h), so that the states
+ * behind a Finished are reached, too. The client's keys and random values and the
+ * server's certificates are fixed for a run. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -115,7 +115,7 @@ static void say_change(struct side *side)
         forging_change_keys(&side->client);
 }
 
-/* All that is left of a handshake. */
+/* Sends the rest of a handshake. */
 static void say_rest(struct side *side)
 {
     unsigned char message[MESSAGE_MAX];
@@ -144,7 +144,7 @@ static void say_message(struct side *side, struct input *input)
     say_right(side, message, 4 + len);
 }
 
-/* Where nothing but a Finished is due. */
+/* Notes an alert at a place where only a Finished may come. */
 static void note_alert(struct side *side)
 {
     const struct forging_client *c = &side->client;
@@ -193,7 +193,7 @@ static void step(struct side *side, struct input *input)
     case 6:
         say_text(side, input);
         break;
-    case 7: /* close_notify, or what else is two bytes */
+    case 7: /* close_notify, or other alerts of two bytes */
         message[0] = (unsigned char)input_take(input);
         message[1] = (unsigned char)input_take(input);
         note_alert(side);
@@ -214,7 +214,7 @@ static void step(struct side *side, struct input *input)
     case 11:
         c->out.sequence += input_take(input) == 0;
         break;
-    case 12: /* what the server says by itself */
+    case 12: /* messages that the server sends by itself */
         if (tls_is_open(side->tls) && side->code == TLS_NEED_INPUT) {
             (void)tls_write(side->tls, "hello", input_take(input) % 6);
             on_send(side, NULL, 0);
@@ -300,17 +300,16 @@ static struct outcome run(enum tls_engine_choice engine, struct input input)
     return outcome;
 }
 
-/* Differences that are meant (docs/conformance.md). */
+/* The intended differences (docs/conformance.md). */
 static bool is_meant(const struct outcome *stock, const struct outcome *own)
 {
-    /* A ClientHello that OpenSSL got, with a ticket that the native engine had sealed. */
+    /* OpenSSL got a ClientHello with a ticket that the native engine had sealed. */
     if (own->native_ticket && !own->native)
         return true;
-    /* An alert between TLS 1.2's ChangeCipherSpec and Finished: OpenSSL does not hear it.
-     */
+    /* An alert between TLS 1.2's ChangeCipherSpec and Finished: OpenSSL ignores it. */
     if (own->alert_amid && stock->alert_sent == SSL_AD_UNEXPECTED_MESSAGE)
         return true;
-    /* A binder that is wrong (RFC 8446, 6.2: decrypt_error). */
+    /* A wrong binder (RFC 8446, 6.2: decrypt_error). */
     return stock->alert_sent == SSL_AD_ILLEGAL_PARAMETER &&
         own->alert_sent == SSL_AD_DECRYPT_ERROR;
 }

@@ -1,5 +1,5 @@
-/* Bytes as a ClientHello: to its reader, and to a handshake that begins with it and goes
- * on for as long as it needs no more of the client. */
+/* Bytes as a ClientHello: for its reader, and for a handshake that begins with it and
+ * continues until it needs more from the client. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@ static bool inside(const struct hello *hello, struct bytes span)
             span.at + span.len <= hello->message.at + hello->message.len);
 }
 
-/* What was read lies within the message, and its lists are whole. */
+/* The result lies within the message, and its lists are whole. */
 static void check(const struct hello *hello)
 {
     const struct bytes all[] = {hello->session_id, hello->suites, hello->host_name,

@@ -1,5 +1,5 @@
-/* A stunnel configuration: whatever becomes of it is told, and what is called good
- * parses. */
+/* A stunnel configuration: its migration reports every loss, and can be parsed if it
+ * succeeds. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

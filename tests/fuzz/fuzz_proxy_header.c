@@ -1,6 +1,6 @@
 /*
- * Any bytes as a PROXY header: a whole one lies within them, is partial at every shorter
- * length, and is the same whatever follows it.
+ * Any bytes as a PROXY header: a valid one lies within them, is partial at every shorter
+ * length, and does not depend on the bytes after it.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     assert(whole.len > 0 && whole.len <= size && whole.len <= PROXY_HEADER_MAX);
     for (size_t len = 0; len <= whole.len; len++) {
-        /* Of its own length: a reader that goes beyond it is seen. */
+        /* Memory of exactly this length: reading beyond it is detected. */
         uint8_t *exact = malloc(len + 1);
 
         assert(exact != NULL);

@@ -1,6 +1,7 @@
 /*
  * Replies in any bytes. The pieces they come in make no difference, and every head that
- * is accepted can be passed on and then reads the same again, framed as we said.
+ * is accepted can be forwarded and then reads the same again, with the framing that we
+ * announced.
  */
 #include <assert.h>
 #include <stdint.h>

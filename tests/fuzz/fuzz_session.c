@@ -1,6 +1,6 @@
 /*
- * A whole session: the input is a script of what clients and backends send and when they
- * end. Nothing they do may crash, leak, hang or leave a connection behind.
+ * A whole session: the input is a script of bytes from clients and backends, and of their
+ * ends. No script may crash, leak, hang or leave a connection behind.
  */
 #include "../unit/session_rig.h"
 

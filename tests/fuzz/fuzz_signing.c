@@ -1,7 +1,6 @@
 /*
- * Whatever a worker sends to the signer, and the signer to a worker: a request or an
- * answer that is read lies within the datagram and its limit, and is the same when
- * written again.
+ * Any bytes from a worker to the signer, and back: a request or an answer that is read
+ * lies within the datagram and its limit, and is the same when written again.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -11,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What was read, written again, is the head of the datagram. */
+/* Writes again what was read, and compares it with the beginning of the datagram. */
 static void expect_same(
     const struct signing_writer *again, const uint8_t *data, size_t size)
 {

@@ -1,8 +1,8 @@
-/* Bytes as ciphertext into a TLS session. The first byte says in what portions they come;
- * with its highest bit set a real client finishes the handshake first; with the next one
- * bytes are what that client seals, where records are ours (type, length, text, and so
- * on); with the third it is TLS 1.2; with the fourth the real client says its hello only,
- * and bytes are what follows. */
+/* Bytes as ciphertext into a TLS session. The first byte gives the size of the pieces.
+ * Its highest bit: a real client finishes the handshake first. The next one: the bytes
+ * are sealed by that client, if we make the records (type, length, text, and so on). The
+ * third: TLS 1.2. The fourth: the real client sends only its hello, and the bytes follow
+ * it. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void start(void)
     client_context = SSL_CTX_new(TLS_client_method());
 }
 
-/* Returns what tls_read() said last. */
+/* Returns the last result of tls_read(). */
 static int feed(struct tls *tls, const char *bytes, size_t len, size_t step)
 {
     int event = TLS_NEED_INPUT;

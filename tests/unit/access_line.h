@@ -1,7 +1,7 @@
 /*
- * access_line.h - what holds for every line of the access log, whatever was logged: it is
- * printable ASCII, short enough, and has all its values, in order, each whole. Shared by
- * unit tests and the fuzz target.
+ * access_line.h - checks every line of the access log: it is printable ASCII, short
+ * enough, and has all its values, in order, each whole. Shared by unit tests and the fuzz
+ * target.
  */
 #ifndef WLBPROXY_TESTS_ACCESS_LINE_H
 #define WLBPROXY_TESTS_ACCESS_LINE_H

@@ -1,7 +1,7 @@
 /*
- * differential_rig.h - the same client against two servers of ours, one that leaves every
- * handshake to OpenSSL and one that does what it can itself. What came of it is a line of
- * text; the lines must be the same.
+ * differential_rig.h - the same client against two servers of ours: one leaves every
+ * handshake to OpenSSL, the other makes as many as it can itself. The result of each is a
+ * line of text; the lines must be the same.
  */
 #ifndef WLBPROXY_TESTS_DIFFERENTIAL_RIG_H
 #define WLBPROXY_TESTS_DIFFERENTIAL_RIG_H
@@ -25,21 +25,22 @@
 
 enum { LINE_MAX_LEN = 160, PLAIN = 64 * 1024, RECORD_HEADER = 5 };
 
-/* Which of the two runs now, and what it has come to so far. */
+/* The server that runs now, and its results so far. */
 struct pass {
     enum engine_choice engine;
     char (*lines)[LINE_MAX_LEN];
     char (*names)[LINE_MAX_LEN];
     size_t count, room;
-    size_t native; /* handshakes that were ours */
+    size_t native; /* handshakes of the native engine */
 };
 
 static struct pass *now;
 static struct service both; /* an RSA and an EC certificate */
 static EVP_PKEY *rsa_key, *ec_key;
-static EVP_PKEY *pass_rsa_key, *pass_ec_key; /* copies: an engine holds on to its keys */
+static EVP_PKEY *pass_rsa_key, *pass_ec_key; /* copies, because an engine holds on to its
+                                              * keys */
 
-/* Around a group of tests. */
+/* Setup and teardown of a group of tests. */
 static inline int make_service_keys(void **state)
 {
     (void)state;
@@ -107,8 +108,8 @@ static void free_pass(struct pass *pass)
     free(pass->names);
 }
 
-/* A difference that is meant, by the beginning of the case's name, and by the lines
- * unless they are NULL. It need not be there with every OpenSSL. */
+/* An intended difference, identified by the beginning of the case's name, and by the
+ * lines unless they are NULL. Not every OpenSSL has it. */
 struct meant {
     const char *name, *stock, *own;
 };
@@ -118,7 +119,7 @@ static bool is_line(const char *line, const char *expected)
     return expected == NULL || strcmp(line, expected) == 0;
 }
 
-/* Up to the one without a name. */
+/* Searches up to the entry without a name. */
 static bool is_meant(
     const struct pass *stock, const struct pass *own, size_t i, const struct meant *meant)
 {
@@ -154,7 +155,8 @@ static void compare(const char *what, void (*cases)(void), const struct meant *m
     assert_int_equal(differences, 0);
 }
 
-/* The test of that name: the cases come to the same but for what is meant. */
+/* Defines the test of that name: both servers give the same results, except for
+ * `meant`. */
 #define DIFFERENTIAL_TEST(name, cases, meant)                                            \
     static void name(void **state)                                                       \
     {                                                                                    \
@@ -166,7 +168,7 @@ static void compare(const char *what, void (*cases)(void), const struct meant *m
 static struct side {
     struct tls *tls;
     struct buffer out;
-    int code; /* what tls_read() said last, besides plaintext and OPENED */
+    int code; /* the last result of tls_read(), other than plaintext and OPENED */
     bool native;
 } side;
 

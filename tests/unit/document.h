@@ -1,12 +1,12 @@
 /*
- * document.h - a file of docs/, for tests that hold it to what the program does.
+ * document.h - a file of docs/, for tests that compare it with the program.
  */
 #ifndef WLBPROXY_TESTS_DOCUMENT_H
 #define WLBPROXY_TESTS_DOCUMENT_H
 
 #include <stdio.h>
 
-/* Its whole text, until the next call. */
+/* Returns its whole text, valid until the next call. */
 static inline const char *document_text(const char *path)
 {
     static char text[64 * 1024];

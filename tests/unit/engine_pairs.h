@@ -1,6 +1,6 @@
 /*
- * engine_pairs.h - keys of every kind, contexts as the product makes them, and servers
- * and clients in pairs whose handshakes go through the engine, a step at a time.
+ * engine_pairs.h - keys of every kind, contexts made like the product's, and servers and
+ * clients in pairs whose handshakes go through the engine, a step at a time.
  */
 #ifndef WLBPROXY_TESTS_ENGINE_PAIRS_H
 #define WLBPROXY_TESTS_ENGINE_PAIRS_H
@@ -55,7 +55,7 @@ static inline X509 *certificate(EVP_PKEY *key)
     return cert;
 }
 
-/* As the product does it: a context in the engine's library context, then adopted. */
+/* Made like the product's: in the engine's library context, then adopted. */
 static inline SSL_CTX *server_context_for(
     EVP_PKEY *key, const char *groups, const char *ciphers)
 {

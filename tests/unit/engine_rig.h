@@ -1,5 +1,6 @@
 /*
- * engine_rig.h - the engine around a group of tests, and what a test needs it to be.
+ * engine_rig.h - starts and stops the engine for a group of tests, in the way a test
+ * needs.
  */
 #ifndef WLBPROXY_TESTS_ENGINE_RIG_H
 #define WLBPROXY_TESTS_ENGINE_RIG_H
@@ -24,7 +25,7 @@ static inline int start_engine_as(enum engine_choice choice)
     return 0;
 }
 
-/* As the product does. */
+/* Like the product. */
 static inline int start_engine(void **state)
 {
     (void)state;
@@ -38,7 +39,7 @@ static inline int start_own_engine(void **state)
     return start_engine_as(ENGINE_OWN);
 }
 
-/* One that seals records, or none of the tests runs. */
+/* Starts one that seals records; if there is none, the tests are skipped. */
 static inline int start_sealing_engine(void **state)
 {
     return start_engine(state) == 0 && engine_supports_native() ? 0 : -1;

@@ -1,6 +1,6 @@
 /*
- * forward_property.h - what must hold for every head that is accepted: written anew, our
- * own parser accepts it, and it means the same. Shared by unit tests and fuzz targets.
+ * forward_property.h - checks a head that was accepted: written anew, our own parser
+ * accepts it, and it means the same. Shared by unit tests and fuzz targets.
  */
 #ifndef WLBPROXY_TESTS_FORWARD_PROPERTY_H
 #define WLBPROXY_TESTS_FORWARD_PROPERTY_H
@@ -14,8 +14,8 @@
 #include "proxy/http/forward.h"
 #include "proxy/http/parser.h"
 
-/* Both on_head functions are for transcript.h; owner: one byte that says how to forward.
- */
+/* Both on_head functions are for transcript.h; owner: one byte of flags for the
+ * forwarding. */
 enum { TO_HEAD = 1, UPGRADE = 2, KEEP_ALIVE = 4, MINOR = 8 };
 
 static inline bool equal(struct span a, struct span b)
@@ -23,7 +23,7 @@ static inline bool equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.text, b.text, a.len) == 0);
 }
 
-/* What was not dropped stands in the same order, before what is ours. */
+/* Fields that were not dropped stand in the same order, before our own. */
 static inline void check_request_fields(
     const struct head *was, const struct head *is, unsigned dropped)
 {

@@ -1,6 +1,6 @@
 /*
- * handshake_case.h - a handshake of TLS 1.2 in a test of its own, as far as the test
- * wants it to come.
+ * handshake_case.h - a TLS 1.2 handshake for one test, stopped at the point that the test
+ * needs.
  */
 #ifndef WLBPROXY_TESTS_HANDSHAKE_CASE_H
 #define WLBPROXY_TESTS_HANDSHAKE_CASE_H
@@ -8,7 +8,7 @@
 #include "tests/unit/engine_rig.h"
 #include "tests/unit/handshake_rig.h"
 
-/* Around a group of tests, with batches and without. */
+/* Setups of a group of tests, with batches and without. */
 static inline int start_own_sealing_engine(void **state)
 {
     return start_own_engine(state) == 0 && engine_supports_native() ? 0 : -1;
@@ -25,7 +25,7 @@ static inline int forget_keys_and_stop(void **state)
     (cmocka_run_group_tests(tests, start_sealing_engine, forget_keys_and_stop) +         \
         cmocka_run_group_tests(tests, start_own_sealing_engine, forget_keys_and_stop))
 
-/* Without batches P-384 alone is ours. */
+/* Without batches only P-384 is done by our code. */
 static inline int open_default(void **state)
 {
     (void)state;
@@ -52,7 +52,7 @@ static inline void assert_done(void)
     assert_int_equal(SSL_get_extms_support(rig.client), 1);
 }
 
-/* Both ways, by the keys that were agreed on. */
+/* Sends data both ways, with the negotiated keys. */
 static inline void talk(void)
 {
     struct buffer bytes = {0};
@@ -73,7 +73,7 @@ static inline void talk(void)
     buffer_destroy(&bytes);
 }
 
-/* Up to the server's first flight; NULL: there is no session. */
+/* Runs up to the server's first flight; NULL: there is no session. */
 static inline void await_answer(SSL_SESSION *session)
 {
     struct buffer hello = {0};

@@ -1,6 +1,6 @@
 /*
- * handshake_rig.h - a handshake of ours and an OpenSSL client back to back, with as
- * little of a record layer of TLS 1.2 between them as will do.
+ * handshake_rig.h - a native handshake and an OpenSSL client connected to each other,
+ * with the smallest record layer of TLS 1.2 that is enough.
  */
 #ifndef WLBPROXY_TESTS_HANDSHAKE_RIG_H
 #define WLBPROXY_TESTS_HANDSHAKE_RIG_H
@@ -27,7 +27,7 @@ struct direction {
     bool explicit_nonce;
     struct record_key key;
     unsigned char iv[RECORD_NONCE];
-    unsigned char sequence; /* few records come */
+    unsigned char sequence; /* only few records come */
 };
 
 static struct rig {
@@ -39,7 +39,7 @@ static struct rig {
     SSL_CTX *clients;
     SSL *client;
     BIO *client_in, *client_out;
-    int alert; /* the client sent; 0: none */
+    int alert; /* sent by the client; 0: none */
     bool told;
 } rig;
 
@@ -84,7 +84,7 @@ static void write_record(unsigned char type, const unsigned char *bytes, size_t 
     buffer_append(&rig.to_client, body, body_len);
 }
 
-/* In place; returns how long the plaintext is, and where. */
+/* Decrypts in place; returns length and position of the plaintext. */
 static size_t open_record(unsigned char type, unsigned char **body, size_t len)
 {
     struct direction *d = &rig.in;
@@ -177,7 +177,7 @@ static void rig_close(void)
     ERR_clear_error();
 }
 
-/* Runs what it waits for. */
+/* Runs the operations it waits for. */
 static void settle_keys(void)
 {
     while (rig.handshake != NULL && rig.handshake->state == HANDSHAKE_AWAITS_KEYS) {
@@ -200,7 +200,7 @@ static size_t number(const unsigned char *at, size_t len)
     return value;
 }
 
-/* The first one is the hello. */
+/* The first message is the hello. */
 static void deliver_message(const unsigned char *message, size_t len)
 {
     if (rig.handshake == NULL)
@@ -237,7 +237,7 @@ static void deliver_record(unsigned char type, unsigned char *body, size_t len)
     }
 }
 
-/* What the client wrote, or what a test makes of it. */
+/* Delivers bytes that the client wrote, perhaps changed by a test. */
 static void deliver(unsigned char *bytes, size_t len)
 {
     while (len >= RECORD_HEADER && !is_over()) {
@@ -302,7 +302,8 @@ static void end(void)
     memset(&rig.out, 0, sizeof(rig.out));
     buffer_destroy(&rig.to_client);
     buffer_destroy(&rig.messages);
-    SSL_set_shutdown(rig.client, SSL_SENT_SHUTDOWN); /* or its session would be spoilt */
+    SSL_set_shutdown(rig.client, SSL_SENT_SHUTDOWN); /* otherwise its session would be
+                                                      * invalid */
     SSL_free(rig.client);
     rig.client = NULL;
     rig.alert = 0;

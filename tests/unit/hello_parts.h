@@ -1,6 +1,5 @@
 /*
- * hello_parts.h - a ClientHello that was recorded, in parts, to be put together
- * otherwise.
+ * hello_parts.h - a recorded ClientHello in parts, to be put together in another way.
  */
 #ifndef WLBPROXY_TESTS_HELLO_PARTS_H
 #define WLBPROXY_TESTS_HELLO_PARTS_H
@@ -14,7 +13,7 @@ struct recorded {
     size_t len;
 };
 
-/* What the client says first. */
+/* Records the client's first message. */
 static inline struct recorded record_hello(SSL *ssl)
 {
     struct recorded recorded = {.len = 0};
@@ -41,7 +40,7 @@ struct parts {
     struct buffer id, suites, compressions;
     struct buffer extensions[EXTENSIONS]; /* type and body */
     size_t count;
-    bool without; /* extensions at all */
+    bool without; /* no extensions at all */
 };
 
 static const unsigned char *cut(
@@ -114,7 +113,7 @@ static void put_extensions(struct buffer *to, const struct parts *parts)
     buffer_destroy(&all);
 }
 
-/* Instead of the one of that type, or behind all. */
+/* Replaces the extension of that type, or adds it at the end. */
 static void put_in(struct parts *parts, struct octets extension)
 {
     size_t i = 0, last = parts->count;
@@ -127,7 +126,7 @@ static void put_in(struct parts *parts, struct octets extension)
     buffer_append(&parts->extensions[i], extension.at, extension.len);
 }
 
-/* As one record. */
+/* Makes one record of it. */
 static void put_together(const struct parts *parts, struct buffer *record)
 {
     struct buffer body = {0};

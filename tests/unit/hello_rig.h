@@ -1,7 +1,7 @@
 /*
- * hello_rig.h - ClientHellos of OpenSSL's client, which tests bend, and what our two
- * servers answer to one as a line of text: the ServerHello but for what is random, or
- * the alert.
+ * hello_rig.h - ClientHellos of OpenSSL's client, which tests change, and the answers of
+ * our two servers as a line of text: the ServerHello without its random parts, or the
+ * alert.
  */
 #ifndef WLBPROXY_TESTS_HELLO_RIG_H
 #define WLBPROXY_TESTS_HELLO_RIG_H
@@ -47,7 +47,7 @@ static SSL *client_of(const struct kind *kind, SSL_CTX *context)
     return ssl;
 }
 
-/* And makes keys: before a group of tests. */
+/* Also makes keys; the setup of a group of tests. */
 static inline int record_hellos(void **state)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -87,7 +87,7 @@ static void describe_extensions(
         size_t type = number(at, 2), len = number(at + 2, 2);
 
         add(text, " %zu", type);
-        /* Of point formats (11) OpenSSL names more than it need. */
+        /* OpenSSL names more point formats (11) than it needs to. */
         if (type == 51 || (len <= 12 && type != 41 && type != 11)) {
             add(text, ":");
             for (size_t i = 0; i < len && i < (type == 51 ? 4 : 12); i++)
@@ -121,7 +121,7 @@ static void describe_message(struct text *text, const unsigned char *message, si
         add(text, " %u", message[0]);
 }
 
-/* Messages in the clear; their records may be cut anyhow. */
+/* The messages are in the clear; their records may be cut anywhere. */
 static void describe_flight(struct text *text)
 {
     const unsigned char *at = (const unsigned char *)buffer_data(&side.out);

@@ -1,6 +1,6 @@
 /*
  * key_exchange_rig.h - the library for batched key exchange, if there is one, and
- * OpenSSL's X25519 to compare with.
+ * OpenSSL's X25519 for comparison.
  */
 #ifndef WLBPROXY_TESTS_EXCHANGE_RIG_H
 #define WLBPROXY_TESTS_EXCHANGE_RIG_H
@@ -22,7 +22,7 @@
 static struct multibuffer library;
 static bool loaded;
 
-/* Before a group of tests. */
+/* Setup of a group of tests. */
 static inline int load_library(void **state)
 {
     struct error err;

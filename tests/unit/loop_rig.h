@@ -1,6 +1,6 @@
 /*
- * loop_rig.h - a loop that is turned by hand, a server's context (of the engine, where
- * one runs), and what a stream may tell an owner who does not care.
+ * loop_rig.h - a loop that the test iterates, a server's context (of the engine, if one
+ * runs), and stream events for an owner that ignores them.
  */
 #ifndef WLBPROXY_TESTS_LOOP_RIG_H
 #define WLBPROXY_TESTS_LOOP_RIG_H

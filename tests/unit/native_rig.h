@@ -1,6 +1,6 @@
 /*
- * native_rig.h - a service whose handshakes may be ours, by the same functions that
- * stream.c calls, and an OpenSSL client that shakes hands with it.
+ * native_rig.h - a service whose handshakes may be native, driven by the functions that
+ * stream.c calls, and an OpenSSL client that makes a handshake with it.
  */
 #ifndef WLBPROXY_TESTS_EXPRESS_RIG_H
 #define WLBPROXY_TESTS_EXPRESS_RIG_H
@@ -14,9 +14,9 @@
 static const size_t steps[] = {1, 7, 100000};
 
 static struct service service;
-static bool native; /* the last session was ours */
+static bool native; /* the last session was native */
 
-/* Without hybrid groups, which newer clients offer unless told. */
+/* Without hybrid groups, which newer clients offer by default. */
 static const char supported_groups_only[] = "X25519:P-256:P-384";
 
 static inline int stop_service_engine(void **state)
@@ -46,7 +46,7 @@ static inline void close_service(void)
     service_destroy(&service);
 }
 
-/* As begin(), and what was set on the client comes before the hello. */
+/* Like begin(); settings of the client come before the hello. */
 static inline void shake(size_t step)
 {
     char *bytes;

@@ -1,5 +1,5 @@
 /*
- * p384_rig.h - OpenSSL's arithmetic of the same curve, which ours is held against.
+ * p384_rig.h - OpenSSL's arithmetic of the same curve, for comparison with ours.
  */
 #ifndef WLBPROXY_TESTS_P384_RIG_H
 #define WLBPROXY_TESTS_P384_RIG_H
@@ -30,7 +30,7 @@ static struct reference {
     BIGNUM *x, *y, *k, *order, *prime;
 } openssl;
 
-/* Around a group of tests. */
+/* Setup and teardown of a group of tests. */
 static inline int start_openssl(void **state)
 {
     (void)state;
@@ -69,7 +69,8 @@ static inline void from_limbs(BIGNUM *number, const uint64_t limbs[LIMBS])
     assert_non_null(BN_lebin2bn((const unsigned char *)limbs, BYTES, number));
 }
 
-/* [scalar]point, or [scalar]G; false if it is not a point or the product none. */
+/* [scalar]point, or [scalar]G; false if the point is invalid or the product is
+ * infinity. */
 static inline bool reference(
     struct point *product, const uint64_t scalar[LIMBS], const struct point *point)
 {

@@ -1,5 +1,5 @@
 /*
- * pki.h - keys and certificates for tests, made on the spot.
+ * pki.h - keys and certificates for tests, made at run time.
  */
 #ifndef WLBPROXY_TESTS_PKI_H
 #define WLBPROXY_TESTS_PKI_H
@@ -16,7 +16,7 @@ struct pki_request {
     const char *alternative; /* "DNS:a,IP:1.2.3.4"; NULL: none */
     const char *usage; /* extended key usage; NULL: none */
     const char *digest; /* NULL: SHA256 */
-    const char *extensions; /* more of them: "NAME=VALUE|NAME=VALUE"; NULL: none */
+    const char *extensions; /* further extensions: "NAME=VALUE|NAME=VALUE"; NULL: none */
     bool ca;
     long from_days, to_days; /* from PKI_NOW; both 0: -1 and 365 */
 };

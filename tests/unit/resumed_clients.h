@@ -1,6 +1,6 @@
 /*
- * resumed_clients.h - OpenSSL's clients, and the sessions they get of the side under
- * test.
+ * resumed_clients.h - OpenSSL's clients, and the sessions that the side under test gives
+ * them.
  */
 #ifndef WLBPROXY_TESTS_RESUMED_CLIENTS_H
 #define WLBPROXY_TESTS_RESUMED_CLIENTS_H
@@ -15,7 +15,7 @@ static void open_clients(void)
     SSL_CTX_set_session_cache_mode(clients, SSL_SESS_CACHE_OFF);
 }
 
-/* `resumed`: what it offers to resume, or NULL. */
+/* `resumed`: the session it offers to resume, or NULL. */
 static SSL *client_offering(SSL_SESSION *resumed, int version)
 {
     SSL *ssl = SSL_new(clients);
@@ -29,7 +29,8 @@ static SSL *client_offering(SSL_SESSION *resumed, int version)
     return ssl;
 }
 
-/* A session that the server under test has given `ssl`, which is freed, a ticket for. */
+/* Returns the session for which the server under test has given `ssl` a ticket; frees
+ * `ssl`. */
 static SSL_SESSION *session_of(SSL *ssl)
 {
     enum { ROUNDS = 4 };

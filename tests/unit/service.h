@@ -1,6 +1,6 @@
 /*
- * service.h - a service's context as the product makes them, with certificates made on
- * the spot. The engine runs already.
+ * service.h - a service's context made like the product's, with certificates made at run
+ * time. The engine runs already.
  */
 #ifndef WLBPROXY_TESTS_SERVICE_H
 #define WLBPROXY_TESTS_SERVICE_H
@@ -39,8 +39,8 @@ static struct service_made {
     EVP_PKEY *key;
 } service_made[SERVICE_KEYS];
 
-/* A "P-256", an "ED25519", or a "2048" bits of RSA, made once: the long ones take
- * seconds. A copy, for a key that signed holds on to its engine. */
+/* A "P-256", an "ED25519", or a "2048" bits of RSA, made once, because the long ones take
+ * seconds. Returns a copy, because a key that has signed holds on to its engine. */
 static inline EVP_PKEY *service_key(const char *kind)
 {
     struct service_made *made = service_made;
@@ -63,7 +63,7 @@ static inline void service_forget_keys(void)
     memset(service_made, 0, sizeof(service_made));
 }
 
-/* Before service_ready(); one of each kind. */
+/* Call it before service_ready(), once for each kind. */
 static inline void service_show(struct service *service, EVP_PKEY *key)
 {
     X509 *x = X509_new();
@@ -88,13 +88,13 @@ static inline void service_give_up(const char *why)
     abort();
 }
 
-/* The TLS engine of the services that are made from now on. */
+/* The TLS engine of services that are made from now on. */
 static const char *service_engine = "openssl";
 
 /* Texts of their ca and crl. */
 static const char *service_ca, *service_crl;
 
-/* `options` are lines of the section of that name; "" is as good as any. */
+/* `options` are lines of the section of that name; it may be "". */
 static inline void service_init(
     struct service *service, const char *name, const char *options)
 {
@@ -122,7 +122,7 @@ static inline void service_ready(struct service *service)
     engine_adopt(service->context);
 }
 
-/* All of it at once. */
+/* Calls all of these. */
 static inline void service_make(
     struct service *service, const char *name, const char *options, const char *kind)
 {

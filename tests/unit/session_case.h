@@ -1,5 +1,5 @@
 /*
- * session_case.h - one rig for all tests of a program: started anew before each, stopped
+ * session_case.h - one rig for all tests of a program: started before each, and stopped
  * after it.
  */
 #ifndef WLBPROXY_TESTS_SESSION_CASE_H

@@ -1,7 +1,7 @@
 /*
- * session_rig.h - a clients with scripted peers on both sides: clients over socket pairs,
- * backends behind abstract unix sockets, turned by hand, no threads, no sleeping. Shared
- * by unit tests and the fuzz target.
+ * session_rig.h - a struct clients with scripted peers on both sides: clients over socket
+ * pairs, backends behind abstract unix sockets, iterated by the test, without threads and
+ * sleeping. Shared by unit tests and the fuzz target.
  */
 #ifndef WLBPROXY_TESTS_SESSION_RIG_H
 #define WLBPROXY_TESTS_SESSION_RIG_H
@@ -91,7 +91,7 @@ static inline void rig_turn(struct rig *rig)
         uv_run(&rig->loop.uv, UV_RUN_NOWAIT);
 }
 
-/* As if so many ms had gone by: what is armed comes nearer. */
+/* Moves all armed deadlines nearer, as if so many ms had passed. */
 static inline void rig_wait(struct rig *rig, uint64_t ms)
 {
     rig_turn(rig);
@@ -158,8 +158,8 @@ static inline void rig_send(struct rig *rig, int fd, const char *text)
     rig_turn(rig);
 }
 
-/* What has come, as a string (static); NULL after the peer's end with nothing before it.
- */
+/* Returns the bytes that have come, as a string (static); NULL after the peer's end with
+ * nothing before it. */
 static inline const char *rig_receive(struct rig *rig, int fd)
 {
     static char text[256 * 1024];
@@ -175,7 +175,7 @@ static inline const char *rig_receive(struct rig *rig, int fd)
     return len == 0 && (n == 0 || errno != EAGAIN) ? NULL : text;
 }
 
-/* The newest client says that it has no more to say; a FIN would come on its own. */
+/* The newest client sends close_notify; a FIN would come separately. */
 static inline void rig_close_notify(struct rig *rig)
 {
     struct stream *s =

@@ -1,5 +1,5 @@
 /*
- * stream_rig.h - a stream under test, what it told its owner, and its peer at the other
+ * stream_rig.h - a stream under test, the events its owner got, and its peer at the other
  * end of a TCP connection.
  */
 #ifndef WLBPROXY_TESTS_STREAM_RIG_H
@@ -16,7 +16,7 @@ enum { LARGE = 3 * 1000 * 1000 };
 
 static SSL_CTX *client_context;
 
-/* What the stream under test told its owner. */
+/* The events of the stream under test. */
 static struct {
     struct stream stream;
     unsigned opened, drained, close_notified, fin, end_known, failed, closed;
@@ -95,7 +95,7 @@ static inline void a_few_turns(void)
         turn();
 }
 
-/* Around a group of tests. */
+/* Setup of a group of tests. */
 static inline int make_loop(void **state)
 {
     (void)state;
@@ -114,7 +114,7 @@ static inline int free_loop(void **state)
     return 0;
 }
 
-/* Around a test. */
+/* Setup of a test. */
 static inline int forget(void **state)
 {
     (void)state;

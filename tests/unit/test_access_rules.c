@@ -119,7 +119,7 @@ static void deny_wins_over_allow_and_silence_admits_all(void **state)
     assert_true(admits(rules, "10.0.0.1") && admits(rules, "2001:db8::1"));
     assert_false(admits(rules, "10.1.2.3") || admits(rules, "192.0.2.1"));
     assert_false(admits(rules, "127.0.0.1") || admits(rules, "::1"));
-    assert_true(admits(rules, "::")); /* the master's own try */
+    assert_true(admits(rules, "::")); /* the master's own probe */
     access_rules_free(rules);
     rules = rules_of(NONE, (const char *const[]){"192.0.2.1", NULL}, NONE);
     assert_false(admits(rules, "192.0.2.1"));

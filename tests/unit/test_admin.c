@@ -1,4 +1,4 @@
-/* What wlbproxy-admin answers: pure functions of the status. */
+/* The answers of wlbproxy-admin, which are pure functions of the status. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static json_t *status_of(const char *text)
     return status;
 }
 
-/* The text between two marks is in the other; NUL-terminated. */
+/* The text between two marks is in the other buffer; NUL-terminated. */
 static const char *text_of(struct buffer *b)
 {
     buffer_append(b, "", 1);
@@ -120,7 +120,7 @@ static void labels_are_escaped_and_bounded(void **state)
     assert_null(strstr(buffer_data(&out), "# EOF"));
     memset(name, 'x', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
-    memcpy(name + 199, "\xc3\xa9", 2); /* one character on the bound */
+    memcpy(name + 199, "\xc3\xa9", 2); /* one character across the bound */
     json_object_set_new(status, "version", json_string(name));
     exposition_write(&longer, EXPOSITION_PROMETHEUS, status);
     assert_true(strlen(strstr(text_of(&longer), "build_info{") + 11) > 199);
@@ -213,7 +213,7 @@ static void each_path_has_its_answer(void **state)
 {
     static const struct {
         const char *line, *status, *part;
-        bool silent; /* the master */
+        bool silent; /* the master is silent */
     } cases[] = {
         {"GET /healthz HTTP/1.1", "200 OK", "\r\n\r\nok\n", true},
         {"GET /readyz HTTP/1.1", "200 OK", "\r\n\r\nready\n", false},

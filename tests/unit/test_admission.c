@@ -97,7 +97,7 @@ static void leave(struct source *source)
     source_leave(source);
 }
 
-/* Full handshakes, one after the other, each of its own connection. */
+/* Full handshakes one after the other, each on its own connection. */
 static enum admission_verdict shake(int count, bool pressed, uint64_t now)
 {
     for (int i = 0; i < count; i++) {

@@ -106,7 +106,7 @@ static void a_backend_that_closed_without_a_reply_gets_one_request_as_its_trial(
 
     (void)state;
     assert_true(balancer_failed(first, FAULT_NO_REPLY, 5000, 0));
-    assert_false(balancer_connected(first)); /* which proves nothing */
+    assert_false(balancer_connected(first)); /* a connection proves nothing */
     assert_int_equal(port_of(choose(balancer, 4999)), 2);
     assert_null(balancer_next_probe(balancer, 5000));
     assert_ptr_equal(balancer_choose(balancer, &tried, 0, 5000, &trial), first);
@@ -147,7 +147,7 @@ static void new_addresses_take_the_place_of_their_line(void **state)
     bool trial;
 
     (void)state;
-    backend_address_ref(gone); /* as a connection has it */
+    backend_address_ref(gone); /* like a connection */
     balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
     (void)balancer_choose(balancer, &tried, 0, 0, &trial);
     assert_true(balancer_set_addresses(balancer, LINE(1), fresh, 3));
@@ -155,7 +155,7 @@ static void new_addresses_take_the_place_of_their_line(void **state)
     assert_int_equal(port_of(balancer_at(balancer, 0)), 1);
     assert_int_equal(port_of(balancer_at(balancer, 1)), 7);
     assert_int_equal(port_of(balancer_at(balancer, 2)), 2);
-    assert_false(balancer_is_up(balancer_at(balancer, 2))); /* as it was */
+    assert_false(balancer_is_up(balancer_at(balancer, 2))); /* its health is kept */
     assert_int_equal(port_of(balancer_at(balancer, 3)), 3);
     assert_int_equal(port_of(balancer_choose(balancer, &tried, 0, 0, &trial)), 1);
     assert_true(balancer_set_addresses(balancer, LINE(0), NULL, 0));
@@ -243,7 +243,8 @@ static void the_least_busy_for_its_weight_is_next(void **state)
     balancer_at(balancer, 2)->active = 11;
     assert_int_equal(chosen(balancer, 0), 1);
     balancer_at(balancer, 1)->active = 1;
-    assert_int_not_equal(chosen(balancer, 0), chosen(balancer, 0)); /* equals by turns */
+    assert_int_not_equal(chosen(balancer, 0), chosen(balancer, 0)); /* equal backends
+                                                                     * alternate */
     balancer_free(balancer);
 }
 

@@ -37,7 +37,7 @@ static void numbers_and_vectors_are_taken_off_the_front(void **state)
     assert_true(bytes_vector(&all, 2, &taken) && taken.len == 2);
     assert_memory_equal(taken.at, "xy", 2);
     assert_false(bytes_copy(&all, &two, sizeof(two)));
-    assert_int_equal(all.len, 0); /* what there was is gone */
+    assert_int_equal(all.len, 0); /* the rest was taken */
     assert_false(bytes_number(&all, 1, &value));
     assert_int_equal(value, 0);
     all = (struct bytes){0};
@@ -82,7 +82,8 @@ static void the_parts_of_a_hello_are_found(void **state)
     assert_false(client_hello_next_extension(&hello.extensions, &type, &body));
 }
 
-/* Each one in memory of its own, so that a sanitizer sees a byte too much. */
+/* Each one is in memory of exactly its size, so that a sanitizer detects reading beyond
+ * it. */
 static void a_hello_that_is_cut_anywhere_is_not_whole(void **state)
 {
     struct bytes whole = BYTES(MESSAGE);

@@ -13,7 +13,7 @@ enum { END = -1, ROOM = 512 };
 /* A ClientHello in one record, from lists that END ends. */
 struct hello {
     const int *ciphers, *extensions;
-    unsigned char filling; /* of what is random, and of what names a host */
+    unsigned char filling; /* for the random parts, and for host names */
     size_t session_len;
 };
 
@@ -129,7 +129,7 @@ static void a_partial_client_hello_has_no_fingerprint(void **state)
 
     (void)state;
     for (size_t cut = 0; cut < len; cut++) {
-        unsigned char *exact = malloc(cut + 1); /* reading beyond it would be seen */
+        unsigned char *exact = malloc(cut + 1); /* reading beyond it is detected */
 
         memcpy(exact + 1, bytes, cut);
         assert_int_equal(fingerprint_of(exact + 1, cut), 0);

@@ -175,7 +175,7 @@ static void pkcs12_is_opened_without_asking(void **state)
     expect_pkcs12("", 1000, NULL, &whole);
 }
 
-/* Some bytes that claim to be a key, encrypted under a key derived like that. */
+/* Some bytes that claim to be a key, encrypted under a key derived in that way. */
 static int sealed_bytes(X509_ALGOR *algorithm, unsigned char **der)
 {
     X509_SIG *sealed = X509_SIG_new();
@@ -203,7 +203,7 @@ static X509_ALGOR *scrypt(uint64_t n, uint64_t r, uint64_t p)
     return PKCS5_pbe2_set_scrypt(EVP_aes_128_cbc(), NULL, 0, NULL, n, r, p);
 }
 
-/* As often as that in one file of PEM. */
+/* So many of them in one file of PEM. */
 static void expect_sealed(
     X509_ALGOR *algorithm, int times, const struct expected *expected)
 {
@@ -220,7 +220,7 @@ static void expect_sealed(
     OPENSSL_free(der);
 }
 
-/* The rounds are looked at first, and added up: opening it could take a day. */
+/* The rounds are checked and summed before anything is opened, which could take a day. */
 static void costly_keys_are_refused(void **state)
 {
     const struct expected locked = {.locked = 1, .finding = "key-encrypted"};

@@ -1,4 +1,4 @@
-/* proxy/command: what is said to whom, and the exit status. */
+/* proxy/command: output and exit status. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@
 #include "proxy/command/status_print.h"
 #include "proxy/master/plan.h"
 
-/* What went to stdout and stderr since capture_begin(). */
+/* Output on stdout and stderr since capture_begin(). */
 static char captured[2][64 * 1024];
 static int saved[2], memory[2];
 
@@ -246,7 +246,7 @@ static size_t longest_line(const char *text)
     return longest;
 }
 
-/* What a certificate says is of any length. */
+/* A certificate's texts may have any length. */
 static void lists_and_monsters_stay_within_the_columns(void **state)
 {
     char text[20000] = "CN=";
@@ -265,7 +265,7 @@ static void lists_and_monsters_stay_within_the_columns(void **state)
     assert_non_null(strstr(captured[0], "aaa... (19999 characters)"));
 }
 
-/* To be copied. */
+/* A path must be copyable. */
 static void a_path_is_not_broken(void **state)
 {
     char text[300] = "see /";
@@ -348,7 +348,7 @@ static const struct {
     {"tls_min = 1.3", "tls13-only"},
     {"ciphers = ECDHE-RSA-AES128-GCM-SHA256", NULL},
     {"ciphers = HIGH", NULL},
-    {"ciphers = no-such-cipher", NULL}, /* told when the context is made */
+    {"ciphers = no-such-cipher", NULL}, /* reported when the context is made */
     {"ciphers = ECDHE-ECDSA-AES128-GCM-SHA256", "no-xapi-cipher"},
     {"verify = required\nca = /ca.pem", "client-certificate-required"},
 };

@@ -112,7 +112,8 @@ static struct result shake(
     SSL_set_accept_state(server);
     if (sni != NULL)
         (void)SSL_set_tlsext_host_name(client, sni);
-    if (session != NULL) { /* a copy: a failed handshake spoils what it used */
+    if (session != NULL) { /* a copy, because a failed handshake makes the session
+                            * unusable */
         SSL_SESSION *spare = SSL_SESSION_dup(session);
 
         (void)SSL_set_session(client, spare);
@@ -122,7 +123,7 @@ static struct result shake(
         (void)SSL_do_handshake(client);
         (void)SSL_do_handshake(server);
     }
-    (void)SSL_read(client, &byte, 1); /* takes the ticket */
+    (void)SSL_read(client, &byte, 1); /* reads the ticket */
     result.open = SSL_is_init_finished(client) && SSL_is_init_finished(server);
     if (result.open)
         note(&result, client, server);
@@ -175,7 +176,7 @@ static void xenservers_client_gets_p384_and_rsa_beside_an_ec_certificate(void **
     settings_free(settings);
 }
 
-/* A TLS 1.3 ticket is good for one time; of TLS 1.2 OpenSSL's client keeps the first. */
+/* A TLS 1.3 ticket is used once; for TLS 1.2 OpenSSL's client keeps the first. */
 static void take_newer(struct result *held, struct result *next)
 {
     if (next->session == NULL)
@@ -203,7 +204,8 @@ static void tickets_resume_until_their_key_is_gone(void **state)
         next = shake(after_reload, peers, NULL, first.session);
         assert_true(next.resumed);
         take_newer(&first, &next);
-        tickets.keys[1] = tickets.keys[0]; /* rotated: an older key opens, a new ticket */
+        tickets.keys[1] = tickets.keys[0]; /* after a rotation an older key opens, and a
+                                            * new ticket is given */
         memset(&tickets.keys[0], 7, offsetof(struct ticket_key, ends));
         tickets.count = 2;
         next = shake(context, peers, NULL, first.session);
@@ -253,7 +255,8 @@ static void a_session_never_crosses_to_another_service(void **state)
         assert_true(first.open);
         assert_string_equal(first.subject, "a");
         next = shake(fallback, peers, "B.example", first.session);
-        assert_false(next.resumed); /* and no certificate of its own: turned away */
+        assert_false(next.resumed); /* and without a certificate of its own it is turned
+                                     * away */
         assert_false(next.open);
         SSL_SESSION_free(next.session);
         next = shake(fallback, peers, "x.wild.example", first.session);

@@ -1,4 +1,4 @@
-/* What is counted: sorted into few kinds, added up, bounded. */
+/* The counters: sorted into few kinds, summed, bounded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,7 +92,7 @@ static void services_beyond_the_limit_are_one(void **state)
     assert_int_equal(list.count, 1);
 }
 
-/* OpenMetrics 1.0: names, and a unit that is their end. */
+/* OpenMetrics 1.0: the form of names, and a unit that ends them. */
 static void the_table_keeps_to_the_rules(void **state)
 {
     (void)state;

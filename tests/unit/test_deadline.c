@@ -60,7 +60,7 @@ static void many_deadlines_expire_a_few_at_a_time(void **state)
     deadlines_arm(&all, &lone, 20, 80);
     assert_int_equal(deadlines_expire(&all, 100), 1);
     assert_int_equal(expired_count, DEADLINES_AT_ONCE + 1);
-    assert_false(deadline_is_armed(&lone)); /* of another length: it need not wait */
+    assert_false(deadline_is_armed(&lone)); /* of another length: it does not wait */
     assert_true(deadlines_expire(&all, 101) == UINT64_MAX);
     assert_int_equal(expired_count, count + 1);
     deadlines_destroy(&all);

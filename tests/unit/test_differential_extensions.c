@@ -1,4 +1,4 @@
-/* ClientHellos with extensions edited and of all kinds, against OpenSSL's handshake and
+/* ClientHellos with changed extensions of all kinds, against OpenSSL's handshake and
  * ours: both answer the same. */
 #include "tests/unit/hello_rig.h"
 
@@ -64,7 +64,7 @@ static void every_extension_edited(void)
     }
 }
 
-/* Instead of the one of that type, or besides. */
+/* Each replaces the extension of its type, or is added. */
 static const struct octets extensions[] = {
     BYTES("\0\0\0\0"), /* server_name: empty list */
     BYTES("\0\0\0\4\0\0\1a"), /* usual */
@@ -122,7 +122,7 @@ static const struct octets extensions[] = {
     BYTES("\0\x23"), /* session_ticket */
     BYTES("\0\x23rubbish that is no ticket of anybody's but as long as one may be"),
     BYTES("\0\x29\0\7\0\1x\0\0\0\0\0\x21\x20"
-          "01234567890123456789012345678901"), /* pre_shared_key of nobody */
+          "01234567890123456789012345678901"), /* unknown pre_shared_key */
     BYTES("\0\x29\0\7\0\1x\0\0\0\0\0\1\0"),
     BYTES("\0\x2a"), /* early_data */
     BYTES("\0\x2b\2\3\4"), /* supported_versions */

@@ -1,4 +1,4 @@
-/* ClientHellos with bytes changed, other heads and suites, and in records of all kinds,
+/* ClientHellos with changed bytes, other headers and suites, and in records of all kinds,
  * against OpenSSL's handshake and ours: both answer the same. */
 #include "tests/unit/hello_rig.h"
 
@@ -137,8 +137,8 @@ static void records_of_all_kinds(void)
     }
 }
 
-/* Without a session id the client does not care for middleboxes, and the ChangeCipherSpec
- * for them that OpenSSL sends all the same is left out (RFC 8446, D.4). */
+/* Without a session id the client does not need compatibility with middleboxes. OpenSSL
+ * sends the ChangeCipherSpec for them all the same; we do not (RFC 8446, D.4). */
 static const struct meant no_middlebox[] = {
     {"usual: head, case 16", NULL, NULL}, {"named: head, case 16", NULL, NULL}, {0}};
 

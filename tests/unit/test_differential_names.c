@@ -1,5 +1,5 @@
 /* Several services on one address, against OpenSSL's handshake and ours: the same name
- * leads to the same service with all that is its own, and a session stays there. */
+ * leads to the same service and its settings, and a session stays there. */
 #include "tests/unit/differential_rig.h"
 
 #include "proxy/tls/tls_session.h"
@@ -33,7 +33,8 @@ static void make_services(void)
 
     for (size_t i = 0; i < SERVICES; i++) {
         service_init(&services[i], made[i].name, made[i].options);
-        services[i].tickets = services[0].tickets; /* as all have the same in a worker */
+        services[i].tickets = services[0].tickets; /* the services of a worker share their
+                                                    * keys */
         for (size_t k = 0; k < 2 && made[i].keys[k] != NULL; k++) {
             EVP_PKEY *key = service_key(made[i].keys[k]);
 
@@ -146,7 +147,7 @@ static void names_lead_to_services(void)
     free_services();
 }
 
-/* A session with each name, taken to each other. */
+/* A session with each name is offered with each other. */
 static void sessions_stay_with_names(void)
 {
     char what[LINE_MAX_LEN];
@@ -194,8 +195,8 @@ static int stop(void **state)
 
 static const struct meant nothing[] = {{0}};
 
-/* No host name (RFC 6066, 3: no trailing dot): the session that OpenSSL keeps for it has
- * no name, ours keeps what came. A full handshake and a resumption are both right. */
+/* This is no host name (RFC 6066, 3: no trailing dot). OpenSSL's session for it has no
+ * name, ours keeps the text. Both a full handshake and a resumption are right. */
 static const struct meant no_name_at_all[] = {
     {"1.2: of two.example.. to two.example..", NULL, NULL}, {0}};
 

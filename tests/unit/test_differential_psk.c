@@ -1,5 +1,5 @@
 /* ClientHellos with tickets, good and bad, against OpenSSL's handshake of TLS 1.3 and
- * ours: each takes up its own tickets or not, or refuses the hello, as the other does. */
+ * ours: each accepts its own tickets, or refuses the hello, in the same cases. */
 #include "tests/unit/resumed_clients.h"
 
 #include "proxy/crypto/digest.h"
@@ -46,8 +46,8 @@ struct psk_case {
     const char *name;
     struct offer offers[IDENTITIES];
     struct octets modes; /* the extension; NULL: none */
-    struct octets besides; /* another extension, instead of the one of its type */
-    struct octets suites; /* NULL: as they are */
+    struct octets besides; /* another extension, in place of the one of its type */
+    struct octets suites; /* NULL: unchanged */
     uint16_t without; /* extensions of that type */
     bool binder_too_few, binder_too_many, not_last;
 };
@@ -198,7 +198,7 @@ static void put_identity(struct buffer *to, enum ticket_kind kind)
     buffer_destroy(&identity);
 }
 
-/* The binder of the hello up to its binders, in the digest's length. */
+/* Computes the binder over the hello up to its binders, in the digest's length. */
 static void bind_hello(const unsigned char *message, size_t len, unsigned char *binder)
 {
     const struct digest *digest = digest_of_session();
@@ -303,7 +303,7 @@ static void put_hello(const struct psk_case *c, struct buffer *record)
     free_parts(&parts);
 }
 
-/* Which identity was taken; -1: none. */
+/* The accepted identity; -1: none. */
 static int taken(void)
 {
     const unsigned char *record = (const unsigned char *)buffer_data(&side.out), *at;
@@ -351,7 +351,8 @@ static void tickets_of_all_kinds(void)
     SSL_SESSION_free(session);
 }
 
-/* From the front up to the tickets, and from their end: they are not of one length. */
+/* Positions count from the front up to the tickets, and from the end behind them, because
+ * the engines' tickets differ in length. */
 static void bytes_around_tickets(void)
 {
     struct buffer record = {0};
@@ -364,7 +365,7 @@ static void bytes_around_tickets(void)
     for (size_t i = 0; i < usual.len + 4; i++) {
         bytes[i] ^= 1;
         (void)snprintf(name, sizeof(name), "byte %zu", i);
-        if (i < 3 || i >= RECORD_HEADER + 4) /* not a length of what differs */
+        if (i < 3 || i >= RECORD_HEADER + 4) /* skips lengths, which differ */
             try(name, bytes, len);
         bytes[i] ^= 1;
     }
@@ -378,9 +379,9 @@ static void bytes_around_tickets(void)
     SSL_SESSION_free(session);
 }
 
-/* OpenSSL does not know our tickets: what it is left with is a full handshake, or is
- * refused for something else than its binder. And 3.0 calls a binder that does
- * not fit an illegal_parameter. */
+/* OpenSSL does not know our tickets: a hello that is left to it ends in a full handshake,
+ * or is refused for another reason than its binder. OpenSSL 3.0 calls a wrong binder an
+ * illegal_parameter. */
 static const struct meant left[] = {{"", "-2 alert=47 taken=-1", "-2 alert=51 taken=-1"},
     {"", NULL, LEFT "0 taken=-1"}, {"", NULL, LEFT "-2 taken=-1"}, {0}};
 

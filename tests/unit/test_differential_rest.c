@@ -1,4 +1,4 @@
-/* What comes after the ClientHello, bent on its way, against OpenSSL's handshake and
+/* Messages after the ClientHello, changed on their way, against OpenSSL's handshake and
  * ours: both end alike, with the same alert. */
 #include "tests/unit/differential_rig.h"
 
@@ -19,18 +19,18 @@ static const struct kind {
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
-/* Of the records that follow the hello, number `at`: something comes before it, or it is
- * changed itself. */
+/* A change of record number `at` behind the hello: a record is inserted before it, or its
+ * own bytes change. */
 struct bend {
     const char *name;
     size_t at;
     const unsigned char *before; /* a record */
     size_t before_len, before_times;
     bool dropped, twice, split;
-    size_t flipped; /* this byte of it, with its header, counted from 1; 0: none */
+    size_t flipped; /* the byte to change, counted from 1, with its header; 0: none */
     unsigned char mask;
-    bool only_if_there_are; /* as many bytes */
-    size_t shorter; /* by so many bytes, its header tells */
+    bool only_if_there_are; /* the record must have so many bytes */
+    size_t shorter; /* its header tells a length that is smaller by this */
     size_t longer;
 };
 
@@ -40,7 +40,7 @@ static SSL_CTX *clients;
 static SSL_SESSION *session;
 static SSL *client;
 
-/* A copy, for a handshake that fails spoils what it used. */
+/* A copy, because a failed handshake makes the session unusable. */
 static void resume_session(void)
 {
     SSL_SESSION *copy = SSL_SESSION_dup(session);
@@ -142,7 +142,7 @@ static void feed_records(struct buffer *said, size_t *count, const struct bend *
     }
 }
 
-/* Up to the end, whatever it is. */
+/* Runs to the end, whatever that is. */
 static void shake_hands(const struct bend *bend)
 {
     struct buffer said = {0};
@@ -176,7 +176,7 @@ static void try(const struct bend *bend)
 
 static const struct bend none = {.name = "as it is", .at = SIZE_MAX};
 
-/* Every kind of client, with what it resumes if it does; the cases follow for it. */
+/* Calls `cases` for every kind of client, with the session it resumes, if it does. */
 static void for_every_kind(void (*cases)(void))
 {
     clients = SSL_CTX_new(TLS_client_method());
@@ -265,7 +265,7 @@ static const struct record records[] = {
 
 static void foreign_records_cases(void)
 {
-    static const size_t times[] = {1, 40, 2, 5}; /* the first two mostly */
+    static const size_t times[] = {1, 40, 2, 5}; /* mostly the first two */
 
     for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
         for (size_t at = 0; at < RECORDS; at++) {
@@ -324,30 +324,30 @@ static void flipped_bytes(void)
 
 #define REFUSED(alert) "-2 not open alert=" #alert " received=-1"
 
-/* OpenSSL before 3.2 answers a ChangeCipherSpec of TLS 1.3 that is none by
- * illegal_parameter; RFC 8446, 5: unexpected_message. */
+/* OpenSSL before 3.2 answers an invalid ChangeCipherSpec in TLS 1.3 by illegal_parameter;
+ * RFC 8446, 5: unexpected_message. */
 #define BAD_CHANGE(name)                                                                 \
     {                                                                                    \
         name, REFUSED(47), REFUSED(10)                                                   \
     }
 
-/* And what stands for the version of a record before all else. */
+/* The same for the first record with another version. */
 #define OTHER_VERSION(name, alert)                                                       \
     {                                                                                    \
         name, REFUSED(70), REFUSED(alert)                                                \
     }
 
-/* OpenSSL 3.0.20 calls a protected record that has no room for nonce and tag its own
- * failure. RFC 5246, 7.2.2: bad_record_mac. */
+/* OpenSSL 3.0.20 reports a protected record without room for nonce and tag as an internal
+ * error. RFC 5246, 7.2.2: bad_record_mac. */
 #define NO_ROOM                                                                          \
     {                                                                                    \
         "1.2: ", REFUSED(80), REFUSED(20)                                                \
     }
 
-/* OpenSSL passes over a ChangeCipherSpec without content, which nobody may send (RFC
- * 5246, 6.2.1); and an alert whose version is not that of TLS 1.2 it leaves without an
- * answer. We say what is wrong. Before 3.2 it waits for the whole of a record that is too
- * long, which RFC 5246, 6.2.1 forbids. */
+/* OpenSSL ignores a ChangeCipherSpec without content, which nobody may send (RFC 5246,
+ * 6.2.1), and leaves an alert without an answer if its version is not TLS 1.2's. We send
+ * an alert. Before 3.2 it waits for all of a record that is too long, which RFC 5246,
+ * 6.2.1 forbids. */
 static const struct meant stricter[] = {
     NO_ROOM,
     {"1.2: empty ChangeCipherSpec", NULL, REFUSED(10)},
@@ -364,8 +364,8 @@ static const struct meant stricter[] = {
 static const struct meant bent[] = {
     NO_ROOM, BAD_CHANGE("1.3: shorter by"), BAD_CHANGE("1.3: longer by"), {0}};
 
-/* The length of TLS 1.2's first records: as the first of those above; or what OpenSSL
- * takes for SSL 3 at the end, and answers in that version's alerts. */
+/* The length of TLS 1.2's first records: like the first of those above; or OpenSSL reads
+ * it as SSL 3, and answers in that version's alerts. */
 static const struct meant first_records[] = {
     {"1.2: bit 0 of byte 5,", NULL, NULL},
     BAD_CHANGE("1.3: bit 0 of byte 5,"),

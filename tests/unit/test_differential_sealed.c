@@ -1,4 +1,4 @@
-/* What a client of TLS 1.3 says under its handshake keys, good and bad, against OpenSSL's
+/* Records of a TLS 1.3 client under its handshake keys, valid or not, against OpenSSL's
  * handshake and ours: both end alike, with the same alert. */
 #include "tests/unit/differential_rig.h"
 
@@ -61,7 +61,7 @@ static int stop(void **state)
     return free_service_keys(state);
 }
 
-/* Either way; `to` gets or has the tag behind the text. */
+/* Seals or opens; the tag stands behind the text in `to`. */
 static void cipher(bool seals, const unsigned char *header, const unsigned char *from,
     size_t len, unsigned char *to, unsigned char *tag)
 {
@@ -85,7 +85,7 @@ static void cipher(bool seals, const unsigned char *header, const unsigned char 
     EVP_CIPHER_CTX_free(context);
 }
 
-/* The client has said all that it will by itself: what its Finished is. */
+/* The client has sent all it sends by itself: keeps its Finished. */
 static void take_finished(void)
 {
     unsigned char plain[FINISHED + 1], *bytes;
@@ -99,7 +99,7 @@ static void take_finished(void)
     assert_int_equal(finished[0], 20);
 }
 
-/* Up to where the client's second flight is due. */
+/* Runs up to the client's second flight. */
 static void begin_client(void)
 {
     char *bytes;
@@ -313,8 +313,8 @@ static void finished_cases(void)
         name " within", NULL, REFUSED(10)                                                \
     }
 
-/* OpenSSL 3.0 hears an alert amid a handshake message, which nothing may come
- * between (RFC 8446, 5.1). */
+/* OpenSSL 3.0 accepts an alert in the middle of a handshake message, where nothing may
+ * come (RFC 8446, 5.1). */
 static const struct meant interleaved[] = {
     WITHIN("close_notify"),
     WITHIN("fatal close_notify"),
@@ -327,7 +327,7 @@ static const struct meant interleaved[] = {
     {0},
 };
 
-/* And lets padding make a record longer than it may be (5.4). */
+/* It also lets padding make a record longer than allowed (5.4). */
 static const struct meant too_long[] = {
     {"padded by 16348", NULL, REFUSED(22)}, {"padded by 16349", NULL, REFUSED(22)}, {0}};
 

@@ -1,4 +1,4 @@
-/* Key shares of TLS 1.3, good and bad, against OpenSSL's handshake and ours: both take
+/* Key shares of TLS 1.3, good and bad, against OpenSSL's handshake and ours: both accept
  * the same one, ask for the same one, or refuse the hello with the same alert. */
 #include "tests/unit/hello_parts.h"
 
@@ -29,7 +29,7 @@ enum form {
     ALL_ZERO,
     ALL_ONES,
     COMPRESSED,
-    HYBRID, /* both, of old */
+    HYBRID, /* contains both coordinates, an old form */
     INFINITE, /* one byte of zero */
     SHORTER,
     LONGER,
@@ -41,7 +41,7 @@ static const char *const form_names[FORMS] = {"usual", "off the curve", "too big
     "zeros", "ones", "compressed", "hybrid", "infinite", "shorter", "longer", "empty",
     "high bit"};
 
-/* A base point. */
+/* The base point. */
 static size_t make_point(size_t group, unsigned char *point)
 {
     int nid = group == P256 ? NID_X9_62_prime256v1
@@ -190,7 +190,7 @@ static void points_of_all_kinds(void)
     }
 }
 
-/* What is listed, and what there are shares of, 0 at the end. */
+/* The listed groups, and the groups of the shares, 0 at the end. */
 static const struct {
     const char *name;
     uint16_t groups[6], shares[6];

@@ -1,5 +1,5 @@
-/* Hellos of TLS 1.2 that come with a ticket, against OpenSSL's handshake and ours: each
- * takes up its own tickets or not, or refuses the hello, as the other does. */
+/* Hellos of TLS 1.2 with a ticket, against OpenSSL's handshake and ours: each accepts its
+ * own tickets, or refuses the hello, in the same cases. */
 #include "tests/unit/resumed_clients.h"
 
 enum { SERVER_HELLO_ID = 34 };
@@ -24,7 +24,7 @@ static int stop(void **state)
     return free_service_keys(state);
 }
 
-/* The hello that would resume it. */
+/* Returns the hello that would resume it. */
 static struct parts hello_of(SSL_SESSION *session)
 {
     SSL *ssl = client_of(session);
@@ -48,7 +48,7 @@ static void describe(char line[LINE_MAX_LEN])
     }
     body += SERVER_HELLO_ID;
     extensions = number(body + 1 + body[0] + 3, 2);
-    /* Of the point formats OpenSSL names more than it need. */
+    /* OpenSSL names more point formats than it needs to. */
     for (size_t i = 0; i < extensions;) {
         const unsigned char *extension = body + 1 + body[0] + 5 + i;
 
@@ -87,12 +87,12 @@ static struct buffer *ticket_of(struct parts *parts)
 
 static const struct hello_case {
     const char *name;
-    struct octets besides; /* an extension, instead of the one of its type */
-    struct octets suites; /* NULL: as they are */
-    struct octets id; /* NULL: as it is */
+    struct octets besides; /* an extension, in place of the one of its type */
+    struct octets suites; /* NULL: unchanged */
+    struct octets id; /* NULL: unchanged */
     uint16_t without; /* extensions of that type; 0: none */
-    size_t cut, longer; /* the ticket, by so many bytes */
-    size_t damaged; /* its byte, counted from 1 */
+    size_t cut, longer; /* of the ticket, in bytes */
+    size_t damaged; /* the changed byte, counted from 1 */
 } cases[] = {
     {.name = "as it is"},
     {.name = "no id", .id = BYTES("")},

@@ -1,4 +1,4 @@
-/* config/endpoint: addresses as written, and as the kernel wants them. */
+/* config/endpoint: addresses as written, and in the kernel's form. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Whole handshakes through the engine, together, in a hurry and given up; and the engine
- * started again. */
+/* Whole handshakes through the engine: many at once, urgent ones, abandoned ones; and the
+ * engine started again. */
 #include "tests/unit/engine_pairs.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static void handshakes_together_succeed_on_every_group(void **state)
         SSL_CTX *client;
         struct pair pairs[PEERS];
 
-        /* In TLS 1.2 the certificate's curve has to be offered too. */
+        /* In TLS 1.2 the certificate's curve must be offered, too. */
         (void)snprintf(offered, sizeof(offered), "%s%s", group,
             i % 2 == 0 && certificates[i / 6] != 0 ? ":P-384:P-256" : "");
         client = client_context(
@@ -47,7 +47,7 @@ static void handshakes_together_succeed_on_every_group(void **state)
         ;
 }
 
-/* The client goes away while the server's operation waits: at each point where it may. */
+/* The client goes away while the server's operation waits, at each possible point. */
 static void sessions_are_given_up_while_they_wait(void **state)
 {
     EVP_PKEY *key;
@@ -193,7 +193,7 @@ static void submit(struct operation *operation, enum operation_kind kind,
     operation_submit(operation, false);
 }
 
-/* However many come of another kind. */
+/* However many operations of another kind come. */
 static void an_operation_that_is_alone_of_its_kind_is_done(void **state)
 {
     enum { RUNS_MAX = 20 };

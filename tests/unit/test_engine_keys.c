@@ -1,9 +1,9 @@
-/* Which keys the engine takes over, and which stay with OpenSSL. */
+/* Keys that the engine adopts, and keys that stay with OpenSSL. */
 #include "tests/unit/engine_pairs.h"
 
 #include <openssl/provider.h>
 
-/* Nothing faster for them: they stay with OpenSSL. */
+/* The engine has nothing faster for them: they stay with OpenSSL. */
 static void other_keys_are_left_alone(void **state)
 {
     static const struct kind others[] = {
@@ -20,7 +20,7 @@ static void other_keys_are_left_alone(void **state)
     }
 }
 
-/* Whose key the server used, by the group. */
+/* Finds out whose key the server used, by the group. */
 static void without_batches_p384_alone_is_ours(void **state)
 {
     static const char *const groups[][2] = {
@@ -51,7 +51,7 @@ static void without_batches_p384_alone_is_ours(void **state)
     EVP_PKEY_free(key);
 }
 
-/* Ours could not decrypt what the client sends. */
+/* Our key could not decrypt what the client sends. */
 static void an_rsa_key_stays_where_rsa_key_exchange_is_allowed(void **state)
 {
     EVP_PKEY *key = new_key(&kinds[0]);

@@ -128,8 +128,8 @@ static void what_a_client_says_about_itself_is_replaced(void **state)
     assert_null(strstr(text_of(&out), "Via"));
 }
 
-/* Each is some server's or framework's way to be told by a proxy who the client is,
- * whether it came by TLS, or which target it asked for. */
+/* Some server or framework reads each of these as a proxy's statement about the client,
+ * its TLS or the requested target. */
 static void what_only_a_proxy_may_say_is_removed_from_a_client(void **state)
 {
     static const char *const names[] = {"Proxy", "X-Real-IP", "X-Real-Port",
@@ -194,7 +194,7 @@ static void names_that_only_look_alike_are_passed_on(void **state)
     }
 }
 
-/* RFC 9440, 2.4: removed by everybody who does not set them. */
+/* RFC 9440, 2.4: a proxy that does not set them removes them. */
 static void a_certificate_that_a_client_tells_of_is_never_passed_on(void **state)
 {
     (void)state;

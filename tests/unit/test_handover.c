@@ -1,4 +1,4 @@
-/* What two versions of the program say to each other: proxy/ipc/handover.c. */
+/* Messages between two versions of the program: proxy/ipc/handover.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +71,7 @@ static void an_unknown_message_is_one(void **state)
     assert_int_equal(m.type, 60000);
 }
 
-/* A later version may have more in a text, or a wider number. */
+/* A later version may send a longer text, or a wider number. */
 static void texts_are_bounded_and_plain(void **state)
 {
     struct handover_message m;

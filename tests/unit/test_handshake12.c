@@ -1,5 +1,5 @@
-/* Handshakes of TLS 1.2 of our own: OpenSSL's client takes them for what they say they
- * are, and what no client may send is refused as OpenSSL would. */
+/* Native handshakes of TLS 1.2: OpenSSL's client accepts them, and messages that no
+ * client may send are refused as by OpenSSL. */
 #include "tests/unit/handshake_case.h"
 
 static void every_suite_group_and_key_shakes_hands(void **state)
@@ -19,7 +19,7 @@ static void every_suite_group_and_key_shakes_hands(void **state)
 
             (void)snprintf(suite, sizeof(suite), "ECDHE-%s-%s", rsa ? "RSA" : "ECDSA",
                 suites[i % 3]);
-            /* The client has to know the certificate's curve, but ours is the choice. */
+            /* The client must know the certificate's curve, but the choice is ours. */
             (void)snprintf(list, sizeof(list), "groups = %s", group);
             rig_open(list, keys[k]);
             SSL_CTX_set_cipher_list(rig.clients, suite);
@@ -36,7 +36,7 @@ static void every_suite_group_and_key_shakes_hands(void **state)
     }
 }
 
-/* The client has to verify it with each of them. */
+/* The client must verify it with each of them. */
 static void every_signature_scheme_is_used_that_the_client_wants(void **state)
 {
     static const char *const rsa[] = {"rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384",
@@ -56,7 +56,7 @@ static void every_signature_scheme_is_used_that_the_client_wants(void **state)
     }
 }
 
-/* RFC 8446, 4.1.3, as TLS 1.3 is possible here. */
+/* RFC 8446, 4.1.3: the server supports TLS 1.3. */
 static void the_random_value_says_that_more_was_possible(void **state)
 {
     unsigned char random[32];
@@ -136,7 +136,7 @@ static void a_bad_point_is_refused(void **state)
     }
 }
 
-/* Up to the change of ciphers, and it. */
+/* Runs up to and with the ChangeCipherSpec. */
 static void await_finished(struct buffer *rest)
 {
     unsigned char *bytes;
@@ -210,8 +210,8 @@ static void a_handshake_may_end_at_any_time(void **state)
     buffer_destroy(&bytes);
 }
 
-/* Between its hello and its signature the service gets other certificates, and all that
- * is left of the old context is what the handshake holds. */
+/* Between hello and signature the service gets other certificates; the rest of the old
+ * context is held by the handshake alone. */
 static void a_handshake_outlives_a_reload(void **state)
 {
     struct buffer bytes = {0};

@@ -1,5 +1,5 @@
-/* Sessions of TLS 1.2 and their tickets in handshakes of our own: what is resumed, what
- * is not, and what no client may change. */
+/* Sessions of TLS 1.2 and their tickets in native handshakes: which are resumed, which
+ * are not, and which parts no client may change. */
 #include "tests/unit/handshake_case.h"
 
 static SSL_SESSION *session_of_a_full_handshake(void)
@@ -48,7 +48,7 @@ static bool names_point_formats(void)
                "\0\x0b\0\2\1\0", 6) != NULL;
 }
 
-/* RFC 8422, 4: of curves nothing is agreed on anew. */
+/* RFC 8422, 4: a resumption negotiates no curve. */
 static void a_resumed_session_has_no_point_formats(void **state)
 {
     SSL_SESSION *session = session_of_a_full_handshake();
@@ -80,7 +80,7 @@ static void a_ticket_of_an_old_key_is_renewed_and_keeps_its_age(void **state)
     next = SSL_get1_session(rig.client);
     assert_ptr_not_equal(next, session);
     end();
-    keys->count = 1; /* the old one is gone */
+    keys->count = 1; /* the old one is dropped */
     begin_with(next);
     settle();
     assert_done();
@@ -134,7 +134,7 @@ static void without_keys_for_tickets_there_are_none(void **state)
     expect_no_ticket();
 }
 
-/* The extension was answered already: an empty one follows (RFC 5077, 3.3). */
+/* The extension was answered already, so an empty ticket follows (RFC 5077, 3.3). */
 static void without_keys_meanwhile_the_ticket_is_empty(void **state)
 {
     (void)state;
@@ -143,7 +143,7 @@ static void without_keys_meanwhile_the_ticket_is_empty(void **state)
     expect_no_ticket();
 }
 
-/* A hello with a ticket, in it `known`, of which one byte is changed. */
+/* A hello with a ticket that contains `known`, of which one byte is changed. */
 static void expect_refusal_without(
     const char *known, size_t len, size_t which, char other, int alert)
 {
@@ -163,18 +163,19 @@ static void expect_refusal_without(
     SSL_SESSION_free(session);
 }
 
-/* RFC 7627, 5.3, and RFC 5246, 7.4.1.2: what it had the client must still have. */
+/* RFC 7627, 5.3, and RFC 5246, 7.4.1.2: the client must still offer what the session
+ * had. */
 static void a_session_whose_suite_is_gone_is_refused(void **state)
 {
     (void)state;
-    /* The other suite is twice there then, which does no harm. */
+    /* The other suite is then there twice, which does no harm. */
     expect_refusal_without("\xc0\x2c", 2, 1, 0x2b, SSL_AD_ILLEGAL_PARAMETER);
 }
 
 static void a_session_without_extended_master_secret_is_refused(void **state)
 {
     (void)state;
-    /* It becomes an extension that nobody knows. */
+    /* It becomes an unknown extension. */
     expect_refusal_without("\0\x17\0\0", 4, 0, 0x77, SSL_AD_HANDSHAKE_FAILURE);
 }
 

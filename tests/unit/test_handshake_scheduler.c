@@ -1,4 +1,4 @@
-/* Which handshake gets the CPU next, on a clock of the test's own. */
+/* The order in which handshakes get the CPU, on a clock of the test's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,9 +27,9 @@ struct one {
 
 static struct handshake_scheduler hs;
 static struct one many[MANY], alone;
-static struct one *order[ORDER_MAX]; /* in which they ran */
+static struct one *order[ORDER_MAX]; /* the order in which they ran */
 static size_t order_len;
-static uint64_t now, cost; /* ns: the time, and what one step takes */
+static uint64_t now, cost; /* ns: the time, and the duration of one step */
 static unsigned batches;
 static bool signed_by_signer, busy;
 
@@ -43,7 +43,7 @@ static struct one *one_of(const struct scheduled_handshake *h)
     return container_of(h, struct one, h);
 }
 
-/* The first step answers the ClientHello, if need be after a key operation. */
+/* The first step answers the ClientHello, after a key operation if `keys` says so. */
 static void run(struct scheduled_handshake *h, bool urgent)
 {
     struct one *one = one_of(h);
@@ -202,7 +202,7 @@ static void the_last_class_does_not_starve(void **state)
     assert_in_range(order_len, 2, 10);
 }
 
-/* Streams that are open use 100 us in each iteration; all who are not verified return. */
+/* Open streams use 100 us in each iteration; all unverified clients come again. */
 static void unverified_clients_get_half_of_the_time_beside_others(void **state)
 {
     uint64_t began = now, served = 0, ran;
@@ -233,7 +233,7 @@ static void a_budget_is_exhausted_only_while_others_are_served(void **state)
     handshake_scheduler_served(&hs);
     handshake_scheduler_run(&hs, false);
     assert_true(cpu_budget_exhausted(&hs));
-    cpu_budget_charge(&hs, now - 1); /* a small debt does not settle a great one */
+    cpu_budget_charge(&hs, now - 1); /* a small charge does not shorten a larger one */
     now += MS - 1;
     assert_true(cpu_budget_exhausted(&hs));
     now += 1;
@@ -241,7 +241,8 @@ static void a_budget_is_exhausted_only_while_others_are_served(void **state)
     cpu_budget_charge(&hs, now - (uint64_t)100 * MS);
     assert_true(cpu_budget_exhausted(&hs));
     now += 2 * MS;
-    assert_false(cpu_budget_exhausted(&hs)); /* nobody has been served since */
+    assert_false(cpu_budget_exhausted(&hs)); /* no verified client has been served
+                                              * since */
 }
 
 static void the_starvation_guard_lets_one_go_on_whatever_the_budget(void **state)
@@ -284,7 +285,7 @@ static void a_batch_waits_for_more_while_events_come(void **state)
     assert_int_equal(iterations, 3);
     assert_int_equal(alone.ran, 2);
     hello(&many[0], 0, KEYS_NEEDED);
-    handshake_scheduler_run(&hs, true); /* nothing is on its way */
+    handshake_scheduler_run(&hs, true); /* no event is on its way */
     assert_int_equal(batches, 2);
     assert_int_equal(many[0].ran, 2);
 }
@@ -314,7 +315,7 @@ static void operations_of_unverified_clients_are_held_but_not_for_ever(void **st
     assert_true(now - began >= (uint64_t)8 * MS);
 }
 
-/* In each iteration there is one who is verified, and whose operation is done first. */
+/* In each iteration there is a verified client, whose operation is done first. */
 static void urgent_operations_do_not_put_the_others_off_for_ever(void **state)
 {
     uint64_t began;
@@ -352,7 +353,7 @@ static void what_the_signer_does_is_waited_for_without_work(void **state)
     handshake_scheduler_run(&hs, false);
     assert_int_equal(alone.ran, 2);
     hello(&many[0], 1, KEYS_READY);
-    handshake_awaits_keys(&hs, &many[0].h); /* they came before it could wait */
+    handshake_awaits_keys(&hs, &many[0].h); /* they came before it began to wait */
     assert_int_equal(handshake_scheduler_wait(&hs), 0);
 }
 
@@ -385,13 +386,14 @@ static void a_fingerprint_counts_by_its_completion_rate(void **state)
 {
     (void)state;
     recognise(&many[0]);
-    assert_int_equal(many[0].h.priority, 2); /* nothing is known of it */
+    assert_int_equal(many[0].h.priority, 2); /* its fingerprint is unknown */
     handshake_answered(&hs, &many[0].h);
     handshake_completed(&hs, &many[0].h);
-    handshake_over(&hs, &many[0].h); /* no failure any more */
+    handshake_over(&hs, &many[0].h); /* too late to be a failure */
     recognise(&many[1]);
     assert_int_equal(many[1].h.priority, 0);
-    handshake_over(&hs, &many[1].h); /* was not answered: its client is not to blame */
+    handshake_over(&hs, &many[1].h); /* it was not answered, so its client is not to
+                                      * blame */
     recognise(&many[2]);
     assert_int_equal(many[2].h.priority, 0);
     handshake_answered(&hs, &many[2].h);
@@ -424,7 +426,7 @@ static void the_longest_awaited_peer_comes_first(void **state)
     now += (uint64_t)50 * MS;
     handshake_is_ready(&hs, &many[0].h);
     assert_int_equal(hs.awaiting_peer_count, 2);
-    handshake_awaits_peer(&hs, &many[0].h); /* no: it waits for us */
+    handshake_awaits_peer(&hs, &many[0].h); /* has no effect: it waits for us */
     handshake_scheduler_run(&hs, false);
     expect_awaited(one_spoke);
     assert_int_equal(handshake_awaiting_peer_ms(&hs, &many[0].h), 0); /* answered */

@@ -1,4 +1,4 @@
-/* What of a ClientHello is read, and what is left to OpenSSL unread. */
+/* The parts of a ClientHello that are read, and hellos that are left to OpenSSL. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ static void put_extension(struct buffer *to, size_t type, struct buffer *list)
     put_vector(to, list, 2);
 }
 
-/* As many shares of one byte, each of a group of its own. */
+/* So many shares of one byte, each of a group of its own. */
 static bool reads_shares(size_t count)
 {
     struct buffer message = {0}, body = {0}, extensions = {0}, groups = {0}, shares = {0};
@@ -64,8 +64,8 @@ static bool reads_shares(size_t count)
     return read;
 }
 
-/* Each is looked for among the groups and among those before it: of the 2,000 that fit
- * into a record that would take longer than a handshake. */
+/* Each is compared with the groups and with earlier ones: for the 2,000 that fit into a
+ * record that would take longer than a handshake. */
 static void shares_are_few(void **state)
 {
     (void)state;

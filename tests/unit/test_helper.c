@@ -1,6 +1,5 @@
-/* The helper: what it answers, and what somebody who has taken it over can do. This
- * program is executed as the helper, and its resolver below is the one that was taken
- * over. */
+/* The helper: its answers, and what an attacker inside it can do. This program is
+ * executed as the helper, and its resolver below plays the attacker. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -103,7 +102,7 @@ static struct addrinfo *lies(void)
     return &info;
 }
 
-/* In place of the library's. What an act came to is the address: 127.0.0.ERRNO. */
+/* Replaces the library's. The result of an act is the address: 127.0.0.ERRNO. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
     struct addrinfo **found)
 {
@@ -145,7 +144,7 @@ static void a_name_is_resolved(void **state)
     assert_int_equal(list[0].len, sizeof(struct sockaddr_in));
 }
 
-/* By ourselves: there is nobody to ask. */
+/* Without a helper, because no resolver is needed. */
 static void an_address_needs_no_helper(void **state)
 {
     (void)state;
@@ -178,7 +177,7 @@ static void a_helper_that_hangs_is_killed(void **state)
     assert_true(clock_now_ms() - began >= 1 * SECONDS);
 }
 
-/* With this errno, and no other. */
+/* Fails with exactly this errno. */
 static void assert_failed(const char *text, int error)
 {
     char expected[32];

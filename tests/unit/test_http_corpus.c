@@ -1,5 +1,5 @@
-/* Every payload of tests/corpus, whole, byte by byte and at every split; and every head
- * in it that is accepted, forwarded. */
+/* Every payload of tests/corpus, whole, byte by byte and at every split; and every
+ * accepted head in it, forwarded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +88,7 @@ static void compare(
     mistakes++;
 }
 
-/* Each head that is accepted is forwarded in every way there is, and read again. */
+/* Each accepted head is forwarded in every way there is, and read again. */
 static void forward_heads(const char *bytes, size_t len)
 {
     bool to_head = whole.to_head, upgrade = whole.upgrade;

@@ -134,7 +134,7 @@ static void expect_text(
     expect(cert, strlen(cert), key, key == NULL ? 0 : strlen(key), id, severity);
 }
 
-/* The text with every `from` as `to`. */
+/* Replaces every `from` in the text by `to`. */
 static const char *replace(const char *text, const char *from, const char *to)
 {
     const char *at, *done = "";
@@ -355,8 +355,7 @@ static void expect_leaf(const struct pki_request *request, const char *kind,
     X509_free(leaf);
 }
 
-/* OpenSSL serves it, and stunnel accepts it where it is installed, whatever the digest.
- */
+/* OpenSSL serves it, and stunnel accepts it where it is installed, with any digest. */
 static void expect_self_signed(
     const struct pki_request *request, const char *id, enum severity severity)
 {

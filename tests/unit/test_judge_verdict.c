@@ -1,4 +1,5 @@
-/* What XenServer's verdict refuses is never judged good without a finding. */
+/* A certificate that XenServer's verdict refuses is never judged good without a
+ * finding. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,7 @@
 static const char unknown_critical[] = "1.2.3.4.5=critical,DER:0500";
 static const char unknown[] = "1.2.3.4.5=DER:0500";
 
-/* Each may be the leaf, and below each of the intermediates. */
+/* Each may be the leaf, also below each of the intermediates. */
 static const struct pki_request leaves[] = {
     {.subject = "wlb", .alternative = "DNS:wlb"},
     {.subject = "wlb"},

@@ -156,7 +156,7 @@ static void edge_scalars_agree_with_openssl(void **state)
     }
 }
 
-/* The generator, and its negative: equal in x. */
+/* The generator and its negative have the same x. */
 static void special_points_agree_with_openssl(void **state)
 {
     struct key_exchange_key own[LANES], peers[LANES], one = {.scalar = {1}};
@@ -179,7 +179,7 @@ static void special_points_agree_with_openssl(void **state)
     }
 }
 
-/* Everything but an uncompressed point with reduced coordinates. */
+/* All forms but an uncompressed point with reduced coordinates. */
 static void malformed_points_are_refused(void **state)
 {
     (void)state;
@@ -219,7 +219,7 @@ static void malformed_points_are_refused(void **state)
 }
 
 /* Wrong y, the origin, and random x, half of which belong to the twist; in every lane,
- * among good ones. The lone path too. */
+ * among good ones. Also by the code for single operations. */
 static void points_off_the_curve_are_refused_in_any_lane(void **state)
 {
     (void)state;
@@ -268,7 +268,7 @@ static void lone_jobs_agree_with_a_batch(void **state)
     }
 }
 
-/* And agree with what OpenSSL derives from them. */
+/* They agree with what OpenSSL derives from them. */
 static void keys_are_made_and_used_without_a_library(void **state)
 {
     unsigned char alone[KEY_EXCHANGE_SECRET_MAX], expected[KEY_EXCHANGE_SECRET_MAX];

@@ -1,5 +1,5 @@
-/* X25519, with batches for the rest or without, against OpenSSL's: peers of any form, and
- * those that are refused. */
+/* X25519, with batches for the others or without, against OpenSSL's: peers of any form,
+ * and refused ones. */
 #include "tests/unit/key_exchange_rig.h"
 
 #include <openssl/crypto.h>
@@ -8,8 +8,8 @@
 #define FULL 0xff, 0xff, 0xff, 0xff, 0xff /* six times: 30 bytes */
 
 /* The points of small order (RFC 7748, 7 and the list of curve25519's author), their
- * forms above the prime, and each with the top bit set: which OpenSSL refuses, all zero.
- */
+ * forms above the prime, and each with the top bit set. OpenSSL refuses them all, with a
+ * result of zeros. */
 static void x25519_points_of_low_order_are_refused(void **state)
 {
     static const unsigned char low[][32] = {
@@ -38,7 +38,7 @@ static void x25519_points_of_low_order_are_refused(void **state)
         encoded[31] |= (unsigned char)(i % 2 << 7);
         assert_false(key_exchange_decode(group, &peer, encoded, sizeof(encoded)));
         assert_false(reference_x25519(&own, encoded, secret));
-        /* Should one ever pass, an all-zero result does not. */
+        /* If one ever passed, its all-zero result would not. */
         if (i < 8) {
             key_exchange_derive(&library, group, &job, 1);
             assert_false(job.ok);

@@ -1,4 +1,4 @@
-/* The key derivations of TLS 1.3 and 1.2 that the provider offers against OpenSSL's. */
+/* The key derivations of TLS 1.3 and 1.2 in our provider, against OpenSSL's. */
 #include "tests/unit/engine_rig.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static bool derive_key(OSSL_LIB_CTX *libctx, const char *name, OSSL_PARAM *param
     return ok;
 }
 
-/* Bit i of `given`: whether the parameter is there. */
+/* Bit i of `given`: whether the parameter is given. */
 static void compare_key_schedules(
     int mode, const char *digest, size_t digest_len, unsigned given, size_t out_len)
 {

@@ -1,4 +1,4 @@
-/* Libraries found at run time: what is there, but not to be trusted, is said. */
+/* Libraries found at run time: one that must not be trusted is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

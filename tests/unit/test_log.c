@@ -108,7 +108,7 @@ static void no_control_character_gets_through(void **state)
     assert_non_null(strstr(written(), "info M\xc3\xbcller \xc2\xa0 \xe2\x82\xac\n"));
 }
 
-/* Where a confined worker has no file to read it from. */
+/* A confined worker has no file to read it from. */
 static void the_zone_is_not_read_again(void **state)
 {
     (void)state;

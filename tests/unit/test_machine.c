@@ -1,18 +1,18 @@
-/* The handshake's state machine: every cell of its table against what the RFCs say, and
- * handshakes in each state against the table, with every type of message there can be. */
+/* The handshake's state machine: every cell of its table against the RFCs, and handshakes
+ * in each state against the table, with every type of message. */
 #include "tests/unit/handshake_case.h"
 
 #include "proxy/tls/native/machine.h"
 
-/* RFC 5246, 7.3, and 5077, 3.1; RFC 8446, 4 and A.2. Per state what may come and
- * where it leads; all else is refused. */
+/* RFC 5246, 7.3, and 5077, 3.1; RFC 8446, 4 and A.2. For each state the inputs that are
+ * allowed, and the next state; all others are refused. */
 static const struct expectation {
     enum machine_state state;
     enum machine_input input;
     enum machine_action action;
     enum machine_state next;
 } expectations[] = {
-    /* A full handshake of TLS 1.2 in the order of its flights. */
+    /* A full handshake of TLS 1.2, in the order of its flights. */
     {MACHINE_TLS12_AWAIT_SIGNATURE, MACHINE_KEYS_READY, MACHINE_TAKE,
         MACHINE_TLS12_AWAIT_KEY_EXCHANGE},
     {MACHINE_TLS12_AWAIT_KEY_EXCHANGE, MACHINE_CLIENT_KEY_EXCHANGE, MACHINE_TAKE,
@@ -22,23 +22,23 @@ static const struct expectation {
     {MACHINE_TLS12_AWAIT_CHANGE_CIPHER_SPEC, MACHINE_CHANGE_CIPHER_SPEC, MACHINE_TAKE,
         MACHINE_TLS12_AWAIT_FINISHED},
     {MACHINE_TLS12_AWAIT_FINISHED, MACHINE_FINISHED, MACHINE_TAKE, MACHINE_TLS12_OPEN},
-    /* A resumed one. */
+    /* A resumed handshake of TLS 1.2. */
     {MACHINE_TLS12_AWAIT_SIGNATURE, MACHINE_SESSION_RESUMED, MACHINE_TAKE,
         MACHINE_TLS12_AWAIT_CHANGE_CIPHER_SPEC},
-    /* Of TLS 1.3. */
+    /* TLS 1.3. */
     {MACHINE_TLS13_AWAIT_KEYS, MACHINE_KEYS_READY, MACHINE_TAKE,
         MACHINE_TLS13_AWAIT_FINISHED},
     {MACHINE_TLS13_AWAIT_FINISHED, MACHINE_CHANGE_CIPHER_SPEC, MACHINE_IGNORE,
         MACHINE_TLS13_AWAIT_FINISHED},
     {MACHINE_TLS13_AWAIT_FINISHED, MACHINE_FINISHED, MACHINE_TAKE, MACHINE_TLS13_OPEN},
-    /* Open: data, a KeyUpdate of TLS 1.3, an attempt to renegotiate TLS 1.2. */
+    /* Open: data, a KeyUpdate of TLS 1.3, an attempt to renegotiate in TLS 1.2. */
     {MACHINE_TLS12_OPEN, MACHINE_APPLICATION_DATA, MACHINE_TAKE, MACHINE_TLS12_OPEN},
     {MACHINE_TLS12_OPEN, MACHINE_CLIENT_HELLO, MACHINE_DECLINE, MACHINE_TLS12_OPEN},
     {MACHINE_TLS13_OPEN, MACHINE_APPLICATION_DATA, MACHINE_TAKE, MACHINE_TLS13_OPEN},
     {MACHINE_TLS13_OPEN, MACHINE_KEY_UPDATE, MACHINE_TAKE, MACHINE_TLS13_OPEN},
 };
 
-/* An alert is heard wherever something is read. */
+/* An alert is accepted in every state that reads. */
 static bool hears_alerts(enum machine_state state)
 {
     return machine_awaits(state) != MACHINE_AWAITS_KEYS;
@@ -98,7 +98,7 @@ static void types_are_told_apart(void **state)
     }
 }
 
-/* Nothing of a refused message is kept: the handshake may be asked again. */
+/* A refused message changes nothing: the handshake may be asked again. */
 static void ask_for_each_type(enum machine_state where)
 {
     struct handshake *handshake = rig.handshake;
@@ -125,7 +125,8 @@ static void ask_for_each_type(enum machine_state where)
     handshake->state = HANDSHAKE_AWAITS_CLIENT;
 }
 
-/* ClientKeyExchange, ChangeCipherSpec and Finished, each asked about before it comes. */
+/* handshake_expects() is asked before ClientKeyExchange, ChangeCipherSpec and
+ * Finished. */
 static void a_handshake_of_1_2_follows_the_table(void **state)
 {
     static const enum machine_state route[] = {MACHINE_TLS12_AWAIT_KEY_EXCHANGE,
@@ -166,7 +167,7 @@ static bool take_keys(struct handshake_output *output, const struct handshake_ke
     return keys->secret != NULL;
 }
 
-/* The rig's records are of TLS 1.2: none are written. */
+/* The rig has records of TLS 1.2 only, so none are written. */
 static void a_handshake_of_1_3_awaits_finished_alone(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What is made: names, keys, certificates, requests; and how a heap of them is arranged.
- */
+/* The makers of names, keys, certificates and requests; and the arrangement of many
+ * certificates. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,7 +106,7 @@ static void names_are_host_names_or_addresses(void **state)
 static const struct {
     const char *name;
     const char *others[3];
-    const char *id; /* NULL: nothing to warn of */
+    const char *id; /* NULL: there is no warning */
 } warnings[] = {
     {"wlb.example.com", {"wlb2.example.com"}, NULL},
     {"wlb.example.com", {"192.0.2.7"}, "ip-name"},

@@ -74,7 +74,7 @@ static int status_of(void (*run)(void))
 
 static void ask_for_too_much(void)
 {
-    /* No compiler may know that it is too much. */
+    /* volatile: the compiler must not know that it is too much. */
     volatile size_t count = SIZE_MAX / 4;
 
     free(memory_resize(NULL, count, 8));
@@ -92,7 +92,7 @@ static void without_memory_the_process_is_aborted(void **state)
 
     (void)state;
 #ifdef WLB_SANITIZE
-    count = 1; /* a sanitizer ends the process for the other by itself */
+    count = 1; /* a sanitizer ends the process for the other one by itself */
 #endif
     for (size_t i = 0; i < count; i++) {
         int status = status_of(runs[i]);

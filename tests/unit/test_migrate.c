@@ -1,4 +1,4 @@
-/* config/migrate: stunnel's configuration in our words. */
+/* config/migrate: stunnel's configuration as options of ours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static void migrate(const char *text, struct migration *migration)
         fail_msg("%s\n%s", err.text, migration->text);
 }
 
-/* A service that has all it needs, the line of the table aside. */
+/* A service with all that it needs, except the line of the table. */
 #define BASE "accept = 7\nconnect = 8\ncert = /b.pem\n"
 
 static const struct {
@@ -123,7 +123,8 @@ static void service_options_find_their_equals(void **state)
     }
 }
 
-/* What decides who gets in, or what is behind it: a service without it is another one. */
+/* Options that decide which clients are admitted, or which backend they reach: without
+ * one of these the service would be another. */
 static const char *const refused[] = {
     "libwrap = yes",
     "transparent = source",
@@ -162,7 +163,7 @@ static void what_cannot_be_had_leaves_the_service_out(void **state)
             fail_msg("%s became\n%s", refused[i], migration.text);
         migration_destroy(&migration);
 
-        /* In the global part it is the same for every service. */
+        /* A global option applies to every service. */
         snprintf(text, sizeof(text), "%s\n[bad]\n" BASE, refused[i]);
         if (strncmp(refused[i], "accept", 6) == 0 ||
             strncmp(refused[i], "connect", 7) == 0 || strncmp(refused[i], "sni", 3) == 0)
@@ -275,7 +276,7 @@ static void sections_keep_their_order_and_their_names(void **state)
     migration_destroy(&migration);
 }
 
-/* XAPI's own stunnel, for one: no sections, and client = yes. */
+/* XAPI's own stunnel is an example: no sections, and client = yes. */
 static void a_client_is_not_made_a_server(void **state)
 {
     struct migration migration;

@@ -1,5 +1,5 @@
-/* Handshakes of our own by the same functions that stream.c calls, with an OpenSSL
- * client: who answers a ClientHello, and that it makes no difference. */
+/* Handshakes by the functions that stream.c calls, with an OpenSSL client: which engine
+ * answers a ClientHello, and that it makes no difference. */
 #include "tests/unit/native_rig.h"
 
 static const char *const suites_13[] = {
@@ -79,7 +79,7 @@ static void sessions_are_resumed_and_get_a_new_ticket(void **state)
     close_service();
 }
 
-/* The suite may be another, with the same digest; with another one it is no use. */
+/* Another suite may be used if it has the same digest, and no other. */
 static void a_session_goes_with_its_digest(void **state)
 {
     SSL_SESSION *session;
@@ -103,8 +103,8 @@ static void a_session_goes_with_its_digest(void **state)
     close_service();
 }
 
-/* Neither of us knows the other's tickets: one that was given by OpenSSL, for a hello
- * that needed a retry, or goes to it with such a one, is passed over. */
+/* Neither engine knows the other's tickets. A ticket that OpenSSL gave, because the hello
+ * needed a retry, is ignored, and so is ours in such a hello. */
 static void tickets_of_the_other_do_no_harm(void **state)
 {
     (void)state;
@@ -175,7 +175,7 @@ static void what_was_asked_for_is_told(void **state)
     close_service();
 }
 
-/* What OpenSSL is left with: each of these it answers, with success or its own alert. */
+/* OpenSSL answers each of these hellos, with success or its own alert. */
 static void an_unsupported_client_hello_is_left_to_openssl(void **state)
 {
     static const struct {
@@ -229,14 +229,14 @@ static void shake_with_groups(const char *list)
     assert_true(tls_is_open(server.tls));
 }
 
-/* Whatever OpenSSL makes of it, as long as the service has the group. */
+/* Whatever OpenSSL makes of it, if the service has the group. */
 static void a_hybrid_group_is_left_to_openssl(void **state)
 {
     static const struct {
         const char *offered, *agreed;
     } cases[] = {
         {"X25519MLKEM768", "X25519MLKEM768"}, {"X25519MLKEM768:X25519", "X25519MLKEM768"},
-        {"X25519:X25519MLKEM768", "x25519"}, /* the one it has a share of */
+        {"X25519:X25519MLKEM768", "x25519"}, /* the client has a share of it */
     };
 
     (void)state;
@@ -261,7 +261,7 @@ static void a_hybrid_group_is_left_to_openssl(void **state)
     close_service();
 }
 
-/* A client that has not said enough yet is told of, too. */
+/* There are facts even about a client that has not sent enough yet. */
 static void there_are_facts_at_any_time(void **state)
 {
     char *bytes;

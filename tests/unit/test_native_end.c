@@ -1,12 +1,15 @@
-/* Handshakes of our own that do not come to their end, and what goes away meanwhile. */
+/* Native handshakes that do not finish, and objects that are freed meanwhile. */
 #include "tests/unit/tls_rig.h"
 
 #include "proxy/tls/tls_session.h"
 #include "tests/unit/service.h"
 
-enum { PENDING_HANDSHAKES_MANY = 21 }; /* more than two batches, and no multiple of one */
+enum {
+    PENDING_HANDSHAKES_MANY = 21
+}; /* more than two batches, and not a multiple of
+    * one */
 
-/* Each as far as its keys, with a client of its own. */
+/* Each runs up to its keys, with a client of its own. */
 struct pair {
     struct tls *tls;
     struct buffer out;
@@ -40,7 +43,7 @@ static void hear(struct pair *pair)
         tls_feed(pair->tls, bytes, (size_t)len);
 }
 
-/* Returns what it said last. */
+/* Returns the last result. */
 static int step(struct pair *pair)
 {
     int event;
@@ -95,8 +98,8 @@ static void finish_pair(struct pair *pair)
     end_pair(pair);
 }
 
-/* Some go before their keys are there, some amid, some when they are there and nobody has
- * asked yet. Those that stay do not notice. */
+/* Some are freed before their keys are ready, some meanwhile, some when they are ready
+ * and unused. The others are not affected. */
 static void established_sessions_leave_the_limit(void **state)
 {
     static struct pair pairs[PENDING_HANDSHAKES_MANY];
@@ -127,7 +130,7 @@ static void established_sessions_leave_the_limit(void **state)
     }
 }
 
-/* It is shown the certificate of that key. */
+/* The client is shown the certificate of that key. */
 static void finish_shown(struct pair *pair, EVP_PKEY *key)
 {
     open_pair(pair);
@@ -138,7 +141,7 @@ static void finish_shown(struct pair *pair, EVP_PKEY *key)
     EVP_PKEY_free(key);
 }
 
-/* The certificate that was chosen is shown to the end, whatever became of its context. */
+/* The chosen certificate is shown to the end, even if its context has been freed. */
 static void contexts_go_amid_a_handshake(void **state)
 {
     (void)state;
@@ -158,7 +161,8 @@ static void contexts_go_amid_a_handshake(void **state)
     }
 }
 
-/* The successor's is shown from the first hello on, and kept when it goes itself. */
+/* The successor's is shown from the first hello on, and kept when the successor is
+ * freed. */
 static void a_successor_goes_amid_a_handshake(void **state)
 {
     (void)state;
@@ -176,7 +180,7 @@ static void a_successor_goes_amid_a_handshake(void **state)
         server_context = old.context;
         begin_pair(&pair, version, "X25519:P-256", false);
         open_service("P-384");
-        context_supersede(old.context, service.context); /* lets go of the second */
+        context_supersede(old.context, service.context); /* releases the second */
         service_destroy(&second);
         service_destroy(&old);
         finish_shown(&pair, chosen);
@@ -184,7 +188,7 @@ static void a_successor_goes_amid_a_handshake(void **state)
     }
 }
 
-/* They rotate while the client is thinking; without any there is no ticket, and no
+/* They rotate while the client computes. Without any there is no ticket, and no
  * failure. */
 static void ticket_keys_go_amid_a_handshake(void **state)
 {

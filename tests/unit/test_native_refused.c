@@ -1,7 +1,7 @@
-/* Handshakes of our own that either side refuses, or that are given up midway. */
+/* Native handshakes that either side refuses, or that are abandoned midway. */
 #include "tests/unit/native_rig.h"
 
-/* The client's words for what it does not like come through in the clear. */
+/* An alert of the client comes in the clear. */
 static void a_client_that_refuses_us_is_heard(void **state)
 {
     (void)state;
@@ -20,7 +20,7 @@ static void a_client_that_refuses_us_is_heard(void **state)
     close_service();
 }
 
-/* Whatever byte of the client's second flight is changed, it ends in an alert. */
+/* A change of any byte of the client's second flight ends in an alert. */
 static void every_changed_byte_is_noticed(void **state)
 {
     char flight[512], *bytes;
@@ -42,7 +42,7 @@ static void every_changed_byte_is_noticed(void **state)
         flight[at] ^= 1;
         buffer_clear(&server.out);
         feed(flight, len, 100000);
-        /* Of a ChangeCipherSpec the version is no matter to anyone. */
+        /* The version of a ChangeCipherSpec is ignored by both engines. */
         assert_true(server.last == TLS_FAILED ||
             (server.last == TLS_NEED_INPUT && !tls_is_open(server.tls)));
         if (server.last == TLS_FAILED)
@@ -52,7 +52,8 @@ static void every_changed_byte_is_noticed(void **state)
     close_service();
 }
 
-/* RFC 8446, 5 and 5.1; RFC 5246, 6.2.1: before the body has come, if it is too long. */
+/* RFC 8446, 5 and 5.1; RFC 5246, 6.2.1: a record that is too long is refused before its
+ * body has come. */
 static void what_is_wrong_in_the_clear_is_refused_at_once(void **state)
 {
     static const struct {

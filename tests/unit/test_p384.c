@@ -1,5 +1,5 @@
-/* P-384 of our own against OpenSSL's. --full [keys]: a million keys, half of them with
- * the instructions this CPU has for it, half without. --timing: under valgrind, which
+/* Our P-384 against OpenSSL's. --full [keys]: a million keys, half of them with the
+ * instructions that this CPU has for it, half without. --timing: under valgrind, which
  * then reports every branch and address that depends on a scalar. */
 #include "tests/unit/p384_rig.h"
 
@@ -16,7 +16,8 @@
 #define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)(at), (void)(len))
 #endif
 
-/* A sanitizer sees what the code does with memory, which no number changes: some do. */
+/* A sanitizer checks the code's use of memory, which does not depend on the numbers: a
+ * few are enough. */
 #ifdef WLB_SANITIZE
 static size_t keys = 100;
 static int step = 7; /* of powers and periods */
@@ -52,7 +53,7 @@ static void random_keys_agree_with_openssl(void **state)
     }
 }
 
-/* RFC 5903, 8.2: the initiator's and the responder's. */
+/* RFC 5903, 8.2: the initiator's and the responder's keys. */
 static void the_vectors_of_rfc_5903_pass(void **state)
 {
     static const char *const private_keys[] = {
@@ -83,7 +84,7 @@ static void the_vectors_of_rfc_5903_pass(void **state)
     }
 }
 
-/* k as openssl.k says, unless it is out of range. */
+/* k is the value of openssl.k, unless that is out of range. */
 static void try_scalar(const struct point *peers, size_t count)
 {
     uint64_t scalar[LIMBS];
@@ -114,7 +115,7 @@ static void try_power(int bit, int offset, bool negative, const struct point *pe
     try_scalar(peer, 1);
 }
 
-/* Small and large ones: the ladder's one special sum (38, order - 38) is among them. */
+/* The one special sum of the ladder (38, order - 38) is among them. */
 static void the_smallest_and_largest_scalars_agree(void **state)
 {
     struct point peers[2];
@@ -171,7 +172,7 @@ static void sparse_and_dense_scalars_agree(void **state)
     }
 }
 
-/* The points with the smallest and the largest x there are, and both y of each. */
+/* The points with the smallest and the largest x, and both y of each. */
 static void edge_points_agree(void **state)
 {
     uint64_t scalar[LIMBS];
@@ -203,7 +204,7 @@ static void edge_points_agree(void **state)
     assert_true(found > 20);
 }
 
-/* Of the CPU itself: valgrind's says it has not, and can nevertheless. */
+/* Asks the CPU itself: valgrind hides the instruction, although it can run it. */
 static bool cpu_has_adx(void)
 {
     FILE *file = fopen("/proc/cpuinfo", "r");
@@ -218,8 +219,8 @@ static bool cpu_has_adx(void)
     return has;
 }
 
-/* What valgrind thinks undefined, it follows: nothing that branches or looks up may be,
- * but for what p384.supp tells. The results may be known. */
+/* valgrind follows undefined values: none may decide a branch or an address, except as in
+ * p384.supp. The results may be defined. */
 static void scalars_take_no_part_in_timing(void **state)
 {
     unsigned char secret[P384_SECRET_LEN];

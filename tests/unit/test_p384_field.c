@@ -1,7 +1,7 @@
-/* The field under our P-384 against OpenSSL's numbers. */
+/* The field below our P-384 against OpenSSL's numbers. */
 #include "tests/unit/p384_rig.h"
 
-/* The field, where a result is next to 0, p or 2^384: operands of long runs. */
+/* Operands of long runs, whose results are next to 0, p or 2^384. */
 static void edge_number(uint64_t limbs[LIMBS], unsigned n)
 {
     static const uint64_t parts[] = {0, UINT64_MAX, 1, UINT64_C(0xffffffff),
@@ -23,7 +23,7 @@ static void assert_number(const struct p384_number *got, const BIGNUM *expected)
     assert_memory_equal(got->limbs, limbs, sizeof(limbs));
 }
 
-/* As limbs, so the results carry the factors of Montgomery's form. */
+/* Compares limbs, so the results have the factors of Montgomery's form. */
 static void assert_field(const struct p384_number *a, const struct p384_number *b,
     const BIGNUM *to_montgomery, const BIGNUM *half)
 {

@@ -1,4 +1,4 @@
-/* What our P-384 refuses: points that are none, and scalars that are no key. */
+/* Points and scalars that our P-384 refuses. */
 #include "tests/unit/p384_rig.h"
 
 static void assert_refused(const uint64_t scalar[LIMBS], const struct point *peer)
@@ -33,7 +33,7 @@ static void points_off_the_curve_are_refused(void **state)
     }
 }
 
-/* A coordinate plus p, where that still fits: the same point, were it reduced. */
+/* A coordinate plus p, where that still fits: reduced, it would be the same point. */
 static void coordinates_above_the_prime_are_refused(void **state)
 {
     uint64_t scalar[LIMBS];

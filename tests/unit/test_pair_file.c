@@ -1,5 +1,5 @@
-/* Two files replaced as one: every state that an interruption can leave, and what becomes
- * of it. (tests/e2e/test_cert_interrupted.py kills the real thing at each call.) */
+/* Two files replaced as one: every state that an interruption can leave, and its end.
+ * (tests/e2e/test_cert_interrupted.py kills the real command at each call.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,7 +107,7 @@ static bool exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* Reads as `which` before and after it is settled; `previous` is what rollback finds. */
+/* Reads as `which` before and after it is settled; rollback finds `previous`. */
 static void settles_to(const char *which, const char *previous)
 {
     struct pair_file pair;
@@ -253,7 +253,7 @@ static void the_same_pair_again_leaves_no_trace(void **state)
     pair_file_destroy(&pair);
 }
 
-/* The walk along a path, by links and without. */
+/* A path is followed with its links, and without. */
 static void the_way_to_a_file_is_walked(void **state)
 {
     char link[160], long_name[400], path[600], *name;

@@ -1,5 +1,5 @@
-/* The signatures of a context; and what it has been told beyond the usual, by its service
- * or for the whole machine, which is obeyed whoever shakes hands. */
+/* The signatures of a context; and unusual settings, by its service or for the whole
+ * machine, which both engines obey. */
 #include "tests/unit/tls_rig.h"
 
 #include <openssl/conf.h>
@@ -9,7 +9,7 @@
 
 static struct service service;
 
-/* As the system_default of openssl.cnf, which contexts made from now on begin with. */
+/* Like the system_default of openssl.cnf, which later contexts begin with. */
 static void set_for_the_machine(const char *line)
 {
     static const char head[] = "openssl_conf = all\n[all]\nssl_conf = "
@@ -27,7 +27,7 @@ static void set_for_the_machine(const char *line)
     BIO_free(text);
 }
 
-/* Whether it was ours. */
+/* Returns whether the native engine made the handshake. */
 static bool shake(const char *options, const char *key, int version)
 {
     bool native = false;
@@ -74,7 +74,7 @@ static void another_security_level_is_obeyed(void **state)
     assert_false(shake(level_3, "P-256", TLS1_3_VERSION));
     assert_opened("TLSv1.3", NID_sha256);
     finish();
-    /* X25519, P-256, AES-128 and SHA-256 are too weak for that. */
+    /* X25519, P-256, AES-128 and SHA-256 are too weak for that level. */
     assert_false(shake(level_4, "P-384", TLS1_3_VERSION));
     assert_opened("TLSv1.3", NID_sha384);
     assert_int_equal(SSL_get_negotiated_group(client.ssl), NID_secp384r1);
@@ -104,7 +104,7 @@ static void signatures_of_the_machine_are_obeyed(void **state)
     } cases[] = {
         {"rsa_pss_rsae_sha512:RSA+SHA384", false, NID_sha512, NID_sha512},
         {"RSA+SHA384:rsa_pss_rsae_sha512", false, NID_sha384, NID_sha512},
-        /* All that is usual, in the usual order, as some systems have it. */
+        /* The usual schemes in the usual order, as some systems have it. */
         {"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:"
          "rsa_pss_pss_sha384:rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"
          "rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512:ECDSA+SHA224:RSA+SHA224",
@@ -125,7 +125,7 @@ static void signatures_of_the_machine_are_obeyed(void **state)
     }
 }
 
-/* The client has the one only, and verifies it. */
+/* The client offers only this one, and verifies it. */
 static void every_scheme_of_tls13(void **state)
 {
     static const struct {
@@ -176,7 +176,7 @@ static int stop(void **state)
     return 0;
 }
 
-/* What was said for the machine does not outlive its test. */
+/* The machine's setting does not outlive its test. */
 static int forget(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* The small rules of the master: when to warn, what is lost, whom to notify. */
+/* The small rules of the master: when to warn, what was lost, where to notify. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,8 @@ static void expiry_warns_at_its_thresholds(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_int_equal(expiry_threshold(now - 365L * DAY, now + cases[i].left, now),
             cases[i].threshold);
-    /* A list of a week, and one of a day: only what is at most half of that counts. */
+    /* A list of a week, and one of a day: only thresholds of at most half of that
+     * count. */
     assert_int_equal(expiry_threshold(now - DAY, now + 6 * DAY, now), 0);
     assert_int_equal(expiry_threshold(now - 6 * DAY, now + DAY, now), 4);
     assert_int_equal(expiry_threshold(now - DAY / 2, now + DAY / 2, now), 0);
@@ -128,7 +129,7 @@ static void a_rotated_key_still_opens(void **state)
     first = tickets.keys[0];
     assert_true(tickets_rotate(&tickets, 7200 * 1000, &err));
     assert_int_equal(tickets.count, 2);
-    /* It no longer seals: what it sealed ends within a lifetime. */
+    /* It no longer seals; tickets that it sealed end within a lifetime. */
     assert_memory_equal(tickets.keys[1].aes, first.aes, sizeof(first.aes));
     assert_int_equal(first.ends - tickets.keys[1].ends, 7200);
     assert_memory_not_equal(&tickets.keys[0], &first, sizeof(first));

@@ -1,6 +1,6 @@
 /*
  * The PROXY protocol's header, read and written: examples of the specification, each way
- * in which one can be wrong, and every length at which one can be cut.
+ * in which it can be wrong, and every length at which it can be cut.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -49,7 +49,7 @@ static struct sockaddr_storage address_of(const char *host, uint16_t port)
     return address;
 }
 
-/* Whole at its length, and partial at every shorter one but none. */
+/* Complete at its length, and partial at every shorter one but 0. */
 static struct proxy_header read_whole(const void *bytes, size_t len, unsigned versions)
 {
     struct proxy_header header;
@@ -250,7 +250,7 @@ static void what_is_written_is_read_again(void **state)
         len = proxy_header_write(out, PROXY_VERSION_2, &facts);
         two = read_whole(out, len, PROXY_VERSION_2);
         assert_memory_equal(&one.client, &two.client, sizeof(one.client));
-        out[len - 30] ^= 1; /* the checksum sees it */
+        out[len - 30] ^= 1; /* the checksum detects it */
         assert_int_equal(
             proxy_header_read(out, len, PROXY_VERSION_2, &two), PROXY_HEADER_INVALID);
     }
@@ -272,7 +272,8 @@ static void the_facts_of_tls_are_told_in_their_tlvs(void **state)
 
     (void)state;
     memcpy(expected, tlvs, sizeof(tlvs));
-    expected[8] = 0x01 | 0x04; /* TLS; a certificate in this session, not connection */
+    expected[8] = 0x01 | 0x04; /* TLS; a certificate in this session, not on this
+                                * connection */
     assert_int_equal(
         proxy_header_write(out, PROXY_VERSION_2, &facts), 28 + sizeof(tlvs) - 1 + 7);
     assert_memory_equal(out + 28, expected, sizeof(tlvs) - 1);

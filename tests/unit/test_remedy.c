@@ -1,4 +1,4 @@
-/* Names in commands: whatever bytes they have, the shell reads them as that one word. */
+/* Names in commands: the shell reads any bytes as that one word. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,4 @@
-/* Two-phase generations, without processes: what becomes of workers that do not come up.
- */
+/* Two-phase generations, without processes: workers that do not come up. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

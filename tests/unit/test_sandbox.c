@@ -1,4 +1,5 @@
-/* What a worker can still do once it is confined: each try in a process of its own. */
+/* The system calls that a confined worker can still make: each is tried in a process of
+ * its own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -35,7 +36,7 @@
 
 static int pair[2];
 
-/* By the number: the library makes another call of fstat(). */
+/* By its number, because the library makes another call for fstat(). */
 static long no_looking_at_paths(void)
 {
     struct stat state;
@@ -188,8 +189,8 @@ static long no_signals_by_descriptor(void)
     return fcntl(pair[0], F_SETOWN, getppid());
 }
 
-/* The log's descriptor is the master's as well: without O_APPEND its past could be
- * written anew. */
+/* The master has the log's descriptor, too: without O_APPEND its earlier lines could be
+ * overwritten. */
 static long no_rewriting_of_the_log(void)
 {
     return fcntl(pair[0], F_SETFL, 0);
@@ -244,27 +245,27 @@ static long no_accepting(void)
 
 typedef long trial(void);
 
-/* Refused with EPERM: a library may try them. */
+/* These fail with EPERM, because a library may try them. */
 static trial *const refused[] = {no_file, no_code, no_code_later, no_datagrams,
     no_netlink, no_packets, no_filter_on_sockets, no_passing_of_descriptors,
     no_sending_elsewhere, no_ring, no_prctl, no_limits, no_signals_by_descriptor,
     no_rewriting_of_the_log, no_names_of_files, no_multipath, no_other_types,
     no_other_tcp_options, no_looking_at_paths, no_looking_at_paths_as_fstat};
 
-/* Unless a service connects to one. */
+/* Refused unless a service connects to one. */
 static trial *const refused_without_unix[] = {no_unix_stream};
 
-/* The signer's, besides. */
+/* Refused to the signer as well. */
 static trial *const refused_signer[] = {no_stream, no_connection, no_accepting};
 
-/* The end of the process. */
+/* These end the process. */
 static trial *const deadly[] = {no_program, no_child, no_tracing, no_reading_of_others,
     no_killing, no_listening, no_binding, no_bpf, no_kernel_keys, no_namespace,
     no_other_identity};
 
 enum outcome { REFUSED, POSSIBLE, NO_FILTER, KILLED };
 
-static bool under_valgrind; /* which a filter would stop */
+static bool under_valgrind; /* a filter would stop it */
 
 static enum outcome attempt(enum sandbox_kind kind, trial *what)
 {
@@ -369,7 +370,7 @@ static void the_environment_switches_nothing_off(void **state)
     close(pair[1]);
 }
 
-/* ---- what a connection needs ---- */
+/* ---- system calls of a connection ---- */
 
 static enum outcome set_options(void)
 {
@@ -421,7 +422,7 @@ static void a_worker_can_set_the_options_of_a_connection(void **state)
     assert_int_equal(outcome, POSSIBLE);
 }
 
-/* ---- without the filter, what no_files.h takes away ---- */
+/* ---- without the filter: no_files.h ---- */
 
 static const char socket_path[] = "/tmp/wlbproxy-test-sandbox.sock";
 static const char abstract[] = "\0wlbproxy-test-sandbox";
@@ -456,7 +457,7 @@ static bool begins_with(const char *how, const char *means)
     return strncmp(how, means, strlen(means)) == 0;
 }
 
-/* Each path from an empty root leads nowhere, by any call. */
+/* From an empty root no path leads anywhere, by any call. */
 static enum outcome try_paths(void)
 {
     char how[NO_FILES_TEXT_MAX];
@@ -542,7 +543,7 @@ static void landlock_leaves_no_right(void **state)
     assert_int_equal(outcome, REFUSED);
 }
 
-/* Root with a few capabilities: neither it nor what it executes has others. */
+/* Root with a few capabilities: neither it nor the programs it executes have others. */
 static enum outcome try_capabilities(void)
 {
     privileges_trim();

@@ -21,7 +21,7 @@ static enum refusal scan_whole(const char *text, size_t len, struct scan *scan)
     return scan_bytes(scan, text, len, &used);
 }
 
-/* Words of eight bytes are looked at at once: each place in one must count. */
+/* Eight bytes are examined at a time: each place among them must count. */
 static void every_byte_is_judged_at_every_place(void **state)
 {
     struct scan scan;

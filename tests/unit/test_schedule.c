@@ -12,7 +12,7 @@
 
 enum { LEN = 32 };
 
-/* Of 32 bytes, as they are printed. */
+/* Parses 32 bytes of hexadecimal digits. */
 static const unsigned char *bytes(const char *hex)
 {
     static unsigned char room[4][LEN];

@@ -1,4 +1,4 @@
-/* The self-test of the key exchange notices what is broken. */
+/* The self-test of the key exchange detects faults. */
 #include "tests/unit/key_exchange_rig.h"
 
 #include "proxy/crypto/self_test.h"

@@ -116,7 +116,7 @@ static void a_client_that_resets_aborts_its_backend_request(void **state)
     rig_send(&rig, client, POST_HEAD "0123456789");
     backend = rig_backend(&rig, 0);
     rig_send(&rig, backend, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel");
-    close(client); /* with unread data: a reset */
+    close(client); /* closing with unread data makes a reset */
     rig_turn(&rig);
     (void)rig_receive(&rig, backend);
     assert_true(rig_has_ended(&rig, backend));

@@ -41,7 +41,7 @@ static void our_own_error_keeps_the_connection_where_framing_is_safe(void **stat
 static void our_own_error_ends_the_connection_where_it_is_not(void **state)
 {
     static const char *const requests[] = {
-        POST_HEAD "012", /* the rest would be read as a request */
+        POST_HEAD "012", /* otherwise the rest would be read as a request */
         "GET / HTTP/1.0\r\n\r\n",
         GET_AND_CLOSE,
     };
@@ -123,7 +123,7 @@ static void each_failure_of_a_backend_counts_once(void **state)
         rig_send(&rig, client, GET);
         backend = way != REFUSES ? rig_backend(&rig, 0) : -1;
         if (way < RESETS)
-            (void)rig_receive(&rig, backend); /* what is left unread is a reset */
+            (void)rig_receive(&rig, backend); /* unread data makes a reset */
         if (way == TALKS_NONSENSE)
             rig_send(&rig, backend, "HELO\r\n\r\n");
         if (way == SAYS_NOTHING)
@@ -260,7 +260,7 @@ static void an_idle_backend_connection_is_used_again(void **state)
     close(backend);
 }
 
-/* Where one side might see a body that the other does not, the connection ends there. */
+/* Where one side might see a body and the other none, the connection ends. */
 static void a_connection_with_a_doubtful_end_serves_no_other_request(void **state)
 {
     static const struct {
@@ -391,7 +391,7 @@ static void an_idle_backend_connection_that_speaks_or_ends_is_given_up(void **st
     }
 }
 
-/* As much as one read takes, and then what nobody asked for. */
+/* As much as one read takes, and then bytes that nobody asked for. */
 static void what_follows_a_reply_unseen_is_no_reply_to_the_next(void **state)
 {
     static char reply[LOOP_READ_SIZE + 1];

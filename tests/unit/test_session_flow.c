@@ -82,7 +82,7 @@ static void a_websocket_is_tunnelled_after_its_101_only(void **state)
     close(backend);
 }
 
-/* Pushes until nothing more is taken; how much that was. */
+/* Sends until nothing more is taken; returns how much that was. */
 static size_t stuff(int from, size_t most)
 {
     static const char block[8192];
@@ -151,7 +151,7 @@ static void an_upload_waits_for_a_backend_that_does_not_read(void **state)
     close(backend);
 }
 
-/* Each asks for the next reply, although it has not read the last. */
+/* Each asks for the next reply, although it has not read the last one. */
 static void who_asks_and_never_reads_holds_little(void **state)
 {
     static char reply[60 * 1000];
@@ -186,7 +186,8 @@ static void who_asks_and_never_reads_holds_little(void **state)
     close(client);
 }
 
-/* Which it could not read if its own bytes, unread, made the kernel reset it. */
+/* Its own unread bytes would make the kernel reset the connection, and the reply would be
+ * lost. */
 static void who_sends_far_too_much_can_still_read_the_413(void **state)
 {
     static const char block[64 * 1024];
@@ -209,7 +210,7 @@ static void who_sends_far_too_much_can_still_read_the_413(void **state)
     assert_int_equal(ended(END_BODY_TOO_LARGE), 1);
 }
 
-/* Over a slow line, too: as long as it sends, but no longer than body_timeout. */
+/* Also over a slow line: as long as it sends, but no longer than body_timeout. */
 static void who_still_sends_is_not_reset_so_soon(void **state)
 {
     static const char block[4096];
@@ -231,7 +232,8 @@ static void who_still_sends_is_not_reset_so_soon(void **state)
     }
 }
 
-/* RFC 9112, 9.5: who hears a reply that wants no more of its request ends its side. */
+/* RFC 9112, 9.5: a client that gets a reply before its request is complete ends its
+ * side. */
 static void who_stops_its_request_for_the_reply_gets_all_of_that(void **state)
 {
     int client = rig_client(&rig), backend;
@@ -252,7 +254,8 @@ static void who_stops_its_request_for_the_reply_gets_all_of_that(void **state)
     close(backend);
 }
 
-/* Of the one empty line before a request, even if its beginning came with the last. */
+/* The one empty line before a request may begin with the last bytes of the previous
+ * read. */
 static void half_an_empty_line_is_remembered(void **state)
 {
     int client = rig_client(&rig), backend;
@@ -268,7 +271,7 @@ static void half_an_empty_line_is_remembered(void **state)
     close(client);
 }
 
-/* As with TCP, where the kernel waits: a many_clients is no refusal. */
+/* As with TCP, where the kernel waits: a full backlog is no refusal. */
 static void a_backend_with_a_full_backlog_is_waited_for(void **state)
 {
     struct sockaddr *address = (struct sockaddr *)&rig.endpoints[0].address;
@@ -280,7 +283,7 @@ static void a_backend_with_a_full_backlog_is_waited_for(void **state)
     assert_int_equal(connect(many_clients, address, rig.endpoints[0].len), 0);
     rig_send(&rig, client, GET);
     assert_string_equal(rig_receive(&rig, client), "");
-    close(rig_backend(&rig, 0)); /* the many_clients's */
+    close(rig_backend(&rig, 0)); /* a connection from the backlog */
     rig_wait(&rig, 1000);
     backend = rig_backend(&rig, 0);
     assert_true(backend >= 0);

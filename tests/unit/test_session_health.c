@@ -1,7 +1,7 @@
-/* Which backend is used while one of them is not well. */
+/* The choice of a backend while one of them is down. */
 #include "session_case.h"
 
-/* One that never answers: its backlog is full, and nobody takes anything out of it. */
+/* A backend that never answers: its backlog is full, and nobody accepts. */
 static int black_hole(int backend)
 {
     const struct endpoint *to = &rig.endpoints[backend];
@@ -73,7 +73,7 @@ static void requests_that_wait_for_a_black_hole_go_on_together(void **state)
     close(second);
 }
 
-/* The clock of the health is loop_now(), which rig_wait() does not move. */
+/* Health uses the clock of loop_now(), which rig_wait() does not move. */
 static void retry_now(size_t backend)
 {
     balancer_at(rig.generation->services[0].balancer, backend)->retry_at = 0;
@@ -128,7 +128,7 @@ static void the_next_request_passes_over_a_backend_that_closes_without_a_reply(
     assert_true(backend >= 0);
     (void)rig_receive(&rig, backend);
     close(backend);
-    expect_status(client, "502"); /* it may have been read: not sent twice */
+    expect_status(client, "502"); /* it may have been read: it is not sent twice */
     rig_send(&rig, next, POST_HEAD "0123456789");
     assert_int_equal(rig_backend(&rig, 0), -1);
     expect_reply_of(next, 1);
@@ -155,7 +155,7 @@ static void a_get_without_an_answer_goes_to_the_next_backend(void **state)
     expect_reply_of(client, 1);
     assert_false(is_up(0));
     assert_int_equal(clients_counters(rig.clients)->backend_retries, 1);
-    retry_now(0); /* both without an answer: that is enough */
+    retry_now(0); /* both gave no answer: no third try */
     rig_send(&rig, client, GET);
     for (int i = 0; i < 2; i++) {
         backend = rig_backend(&rig, i);

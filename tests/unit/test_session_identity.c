@@ -1,5 +1,4 @@
-/* A backend connection that carries an identity serves the client whose identity it is.
- */
+/* A backend connection with a client's identity serves that client only. */
 #include "session_case.h"
 
 #define NTLM_GET(token)                                                                  \
@@ -22,7 +21,7 @@ static void expect_apart(int backend)
     rig_turn(&rig);
 }
 
-/* Without keeping connections, too: the handshake needs one. */
+/* Also where connections are not kept: the NTLM handshake needs one. */
 static void ntlm_works_from_end_to_end_and_stays_apart(void **state)
 {
     int client = rig_client(&rig), backend;
@@ -85,7 +84,8 @@ static void a_connection_is_bound_by_each_of_these(void **state)
         assert_true(rig_has_ended(&rig, backend));
         close(backend);
         rig_turn(&rig);
-        clients_retire(rig.clients, rig.generation); /* what expect_apart() left */
+        clients_retire(rig.clients, rig.generation); /* connections left by
+                                                      * expect_apart() */
         rig.generation->services[0].idle.retired = false;
         rig_turn(&rig);
     }

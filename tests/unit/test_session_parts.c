@@ -70,7 +70,7 @@ static void no_rate_means_no_judgement(void **state)
     assert_true(pace_keeps(&pace, 0, PERIOD, 100 * PERIOD));
 }
 
-/* ---- floods in the log ---- */
+/* ---- log rate limit ---- */
 
 static void a_flood_is_suppressed_in_the_log_and_counted(void **state)
 {
@@ -192,14 +192,14 @@ static void an_access_line_quotes_what_came_from_outside(void **state)
     }
 }
 
-/* 660 bytes of 0xff as User-Agent once pushed the status out of the line. */
+/* A regression: 660 bytes of 0xff as User-Agent pushed the status out of the line. */
 static void every_access_line_is_whole_whatever_a_client_sends(void **state)
 {
     static const char fillers[] = "\xff\"\\a \n\x01\x7f=";
     static char text[8192];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(fillers); i++) { /* its NUL, too */
+    for (size_t i = 0; i < sizeof(fillers); i++) { /* with its NUL */
         struct access_entry entry = entry_of_a_request();
 
         for (size_t len = 0; len < sizeof(text); len = 2 * len + 1) {

@@ -1,4 +1,4 @@
-/* Who is told that there is room again, and who goes to make some. */
+/* Which clients are told that there is room again, and which make room. */
 #include <openssl/ssl.h>
 
 #include "proxy/session/shed.h"
@@ -28,8 +28,7 @@ static int stop_secure(void **state)
     return 0;
 }
 
-/* The limits of a new configuration count from the next client on, even if that one is
- * not let in. */
+/* A new configuration's limits count from the next client on, even if that is refused. */
 static void who_hears_that_there_is_no_room_hears_when_there_is(void **state)
 {
     int client = rig_client(&rig), room = 0;
@@ -46,7 +45,7 @@ static void who_hears_that_there_is_no_room_hears_when_there_is(void **state)
     assert_int_equal(room, 1);
 }
 
-/* A client whose one request was answered, and who awaits nothing. */
+/* A client whose only request was answered, and which waits for nothing. */
 static int idle_client(void)
 {
     int client = rig_client(&rig), backend;
@@ -81,7 +80,8 @@ static void the_longest_idle_client_makes_room(void **state)
         close(clients[i]);
 }
 
-/* One asks, one has just come for its first request, one has not read its reply. */
+/* One sends a request, one has just come for its first request, one has not read its
+ * reply. */
 static void nobody_makes_room_who_is_not_idle(void **state)
 {
     int asks = rig_client(&rig), fresh = rig_client(&rig);
@@ -99,7 +99,7 @@ static void nobody_makes_room_who_is_not_idle(void **state)
     assert_true(clients_have_room(rig.clients));
     rig_send(&rig, reads_not, "GET");
     assert_false(clients_have_room(rig.clients));
-    rig_wait(&rig, 2000); /* it came for nothing, it seems */
+    rig_wait(&rig, 2000); /* it sends nothing, so it counts as idle */
     assert_true(clients_have_room(rig.clients));
     close(asks);
     close(fresh);
@@ -124,7 +124,7 @@ static void one_source_has_half_of_the_room_unless_it_is_said(void **state)
         close(clients[i]);
 }
 
-/* Seen in one turn, and seen to in the next. */
+/* Read in one iteration, and handled in the next. */
 static void say_something(const int *clients, int count)
 {
     uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
@@ -150,7 +150,8 @@ static void who_waits_for_us_is_not_replaced_by_who_is_about_to_speak(void **sta
     for (int i = 0; i < 3; i++)
         clients[i] = rig_client(&rig);
     rig.clients->max_handshakes = 2;
-    assert_ptr_equal(shed_candidate(rig.clients), client_number(0)); /* all are silent */
+    assert_ptr_equal(shed_candidate(rig.clients), client_number(0)); /* all await their
+                                                                      * peers */
     say_something(clients + 1, 2);
     assert_int_equal(rig.loop.handshakes.awaiting_peer_count, 1);
     assert_true(shed_is_due(rig.clients));

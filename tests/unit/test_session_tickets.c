@@ -1,5 +1,5 @@
-/* How long, and where, a session may be resumed: the same by either engine. The clock is
- * the test's own. */
+/* How long and where a session may be resumed, which is the same for both engines. The
+ * clock is the test's own. */
 #include "tests/unit/tls_rig.h"
 
 #include <time.h>
@@ -14,7 +14,7 @@ enum { LIFETIME = 3600 };
 
 static time_t now = PKI_NOW;
 
-/* In place of libc's, for OpenSSL too. */
+/* Replaces libc's, also for OpenSSL. */
 time_t time(time_t *when)
 {
     if (when != NULL)
@@ -23,7 +23,7 @@ time_t time(time_t *when)
 }
 
 static struct service service;
-static SSL_SESSION *session; /* the last one that a client got; NULL: none */
+static SSL_SESSION *session; /* the last one that the client got; NULL: none */
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 static X509 *client_certificate;
 static EVP_PKEY *client_key;
@@ -68,8 +68,8 @@ static void end_clients(void)
     now = PKI_NOW;
 }
 
-/* Offers the session, and gets another; whether it was resumed. The client believes that
- * the session is fresh. */
+/* Offers the session, and gets another; returns whether it was resumed. The client
+ * believes that the session is new. */
 static bool shake_named(int version, const char *name)
 {
     bool resumed;
@@ -192,7 +192,7 @@ static void a_session_of_another_policy_is_not_resumed(void **state)
     }
 }
 
-/* RFC 6066, 3. TLS 1.3 names the server in each handshake (RFC 8446, 4.6.1). */
+/* RFC 6066, 3. In TLS 1.3 each handshake names the server (RFC 8446, 4.6.1). */
 static void a_session_of_tls12_keeps_its_server_name(void **state)
 {
     (void)state;
@@ -249,7 +249,7 @@ static const char *crl_pem(X509_CRL *crl)
     return text;
 }
 
-/* A service that asks for certificates, whose CRL is good for that long. */
+/* A service that asks for certificates, with a CRL valid for that long. */
 static void serve_verified(const char *ca, const char *crl)
 {
     EVP_PKEY *key = service_key("P-256");
@@ -264,7 +264,7 @@ static void serve_verified(const char *ca, const char *crl)
     EVP_PKEY_free(key);
 }
 
-/* The certificate, or the CRL, that ends first. */
+/* The certificate or the CRL ends first. */
 static void an_authentication_ends_with_its_certificate_and_crl(void **state)
 {
     static const struct {

@@ -1,4 +1,5 @@
-/* config/settings: what is accepted, what it means, and how it is printed. */
+/* config/settings: which texts are accepted, their meaning, and how settings are
+ * printed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

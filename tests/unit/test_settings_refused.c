@@ -1,4 +1,4 @@
-/* config/settings: the words of every refusal. */
+/* config/settings: the text of every refusal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,7 +120,7 @@ static const struct {
         "right"},
     {"accept = 0",
         "f:1: accept: '0': it is neither a port from 1 to 65535 nor address:port"},
-    /* what no single line can tell */
+    /* faults that no single line shows */
     {IN_A "cert = /a\ncert = /b\nkey = /a\n",
         "f:5: [a] has 2 cert and 1 key: each cert needs its key, in the same order (for "
         "a "

@@ -1,5 +1,5 @@
-/* Batched signatures: OpenSSL verifies them. --full: of RSA keys that take a second to
- * make, too. */
+/* Batched signatures, verified by OpenSSL. --full: also RSA keys that take a second to
+ * make. */
 #include "tests/unit/engine_pairs.h"
 
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static void adopted_keys_sign_what_openssl_verifies(void **state)
     }
 }
 
-/* Behind the provider's back: a signing key as it has it. */
+/* Imports a signing key without the provider. */
 static void import_rsa(
     EVP_PKEY *key, struct signing_key *signing, struct rsa_numbers *rsa)
 {
@@ -99,8 +99,8 @@ static void import_rsa(
     signing->check = signing_context_check(key);
 }
 
-/* Different keys in the lanes; one of them with a coefficient that is wrong, as if a bit
- * had flipped: the result must not get out, and OpenSSL does it again. */
+/* The lanes have different keys; one has a wrong coefficient, like a flipped bit. Its
+ * result must not get out, and OpenSSL makes it again. */
 static void rsa_batches_equal_openssl_even_after_a_fault(void **state)
 {
     struct signing_key keys[2];

@@ -1,5 +1,5 @@
-/* What a batch signs is verified before it is used: by a library that lies, on any CPU.
- */
+/* The signatures of a batch are verified before they are used: here by a library that
+ * lies, on any CPU. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,19 +17,19 @@
 
 enum { SCRATCH = 64, DIGEST_LEN = 48, BLOCK_LEN = 256 };
 
-/* What each lane of the library does with the right signature. */
+/* The change that each lane makes to the right signature. */
 enum lie {
     TRUTH,
     A_BIT_FLIPPED,
     ALL_ZERO,
     ALL_ONES,
-    ANOTHER_LANES, /* right, of another digest */
+    ANOTHER_LANES, /* right, but of another digest */
     TRUTH_CALLED_FAILURE,
     LIES
 };
 
 static enum lie lies[LANES];
-static EVP_PKEY *key; /* all lanes' */
+static EVP_PKEY *key; /* in all lanes */
 static unsigned called;
 
 static void tell(enum lie lie, uint8_t *bytes, size_t len)
@@ -127,7 +127,7 @@ static const struct multibuffer liar = {
 
 struct subject {
     struct signing_key signing;
-    struct rsa_numbers numbers; /* the liar does not look at them */
+    struct rsa_numbers numbers; /* the liar does not use them */
     uint64_t scalar[KEY_EXCHANGE_LIMBS_MAX];
     size_t input_len;
 };
@@ -183,7 +183,7 @@ static void sign_batch(const struct subject *subject, struct signing_job jobs[LA
     assert_int_equal(called, 1);
 }
 
-/* By contexts of the test's own. */
+/* With contexts of the test's own. */
 static bool verifies(const struct signing_job *job)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
@@ -226,8 +226,8 @@ static void no_lie_of_a_batch_leaves(void **state)
     }
 }
 
-/* OpenSSL signs in place of the batch with a key that is not the one: nothing leaves, not
- * even a byte of it. */
+/* OpenSSL signs in place of the batch with another key: not even a byte of that
+ * leaves. */
 static void nor_does_one_of_openssl_s(void **state)
 {
     (void)state;

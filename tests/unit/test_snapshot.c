@@ -1,4 +1,4 @@
-/* A generation survives the trip as bytes, and damaged bytes are refused. */
+/* A generation can be encoded and decoded, and damaged bytes are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

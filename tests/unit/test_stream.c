@@ -108,7 +108,8 @@ static void time_is_up(struct deadline *d)
     deadlines_expire(&loop.deadlines, loop_now(&loop));
 }
 
-/* A unix socket that listens, with an abstract name; and the connections it takes. */
+/* A unix socket that listens, with an abstract name and a full backlog; and the
+ * connections it accepts. */
 static struct sockaddr_un with_full_backlog(int *listener, int *waiting, socklen_t *len)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -1,5 +1,5 @@
-/* Streams and the handshake scheduler: a real loop and real handshakes, on a clock on
- * which each look at it takes 100 us, so that a slice of time is a handshake or two. */
+/* Streams and the handshake scheduler: a real loop and real handshakes, on a clock that
+ * advances 100 us at each reading, so that a slice of time is a handshake or two. */
 #include "tests/unit/loop_rig.h"
 
 #include <poll.h>
@@ -11,7 +11,7 @@
 
 enum { MANY = 70, LOOK = 100 * 1000 /* ns */ };
 
-/* A stream, and its peer, who says what it is told to. */
+/* A stream, and its peer, which sends what the test tells it. */
 struct one {
     struct stream stream;
     SSL *client;
@@ -39,7 +39,7 @@ static void on_closed(struct stream *s)
 static const struct stream_events events = {
     on_opened, ignore_data, ignore, ignore, ignore, ignore, ignore_failure, on_closed};
 
-/* What has come is seen in one turn, and seen to in the next. */
+/* Bytes are read in one iteration, and handled in the next. */
 static void see_and_act(void)
 {
     turn();
@@ -155,7 +155,7 @@ static void a_verified_client_does_not_wait_behind_many_handshakes(void **state)
     close_many_handshakes();
 }
 
-/* Even if it comes from where the others do. */
+/* Even if it comes from the same address as the others. */
 static void a_client_with_a_completing_fingerprint_is_not_limited(void **state)
 {
     (void)state;
@@ -167,7 +167,8 @@ static void a_client_with_a_completing_fingerprint_is_not_limited(void **state)
     assert_true(is_answered(&alone));
     disconnect(&alone);
     memset(&alone, 0, sizeof(alone));
-    connect_one(&alone, 2, TLS1_3_VERSION); /* greets as those who do not go on */
+    connect_one(&alone, 2, TLS1_3_VERSION); /* its hello is that of clients that do not
+                                             * continue */
     say(&alone);
     see_and_act();
     assert_false(is_answered(&alone));
@@ -193,7 +194,8 @@ static void an_unanswered_client_spoils_no_fingerprint(void **state)
     close_many_handshakes();
 }
 
-/* The loop is not told again and again of what waits for its turn anyway. */
+/* The loop is not notified again and again of a handshake that waits for the scheduler
+ * anyway. */
 static void a_socket_whose_handshake_waits_for_us_is_not_watched(void **state)
 {
     struct one *last = &many_clients[MANY - 1];

@@ -1,4 +1,5 @@
-/* A paused stream: it takes nothing, keeps little, and still notices who goes. */
+/* A paused stream: it delivers nothing, keeps little, and still notices the peer's
+ * end. */
 #include "tests/unit/stream_tls_rig.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static void a_reset_is_noticed_while_paused(void **state)
     finish();
 }
 
-/* What it wrote was not delivered: it is good for nothing more. */
+/* Its bytes were not delivered: it cannot be used again. */
 static void expect_unquiet(struct stream *s)
 {
     assert_false(stream_is_quiet(s));
@@ -94,7 +95,8 @@ static void paused_tls_keeps_what_was_read(void **state)
     end_tls();
 }
 
-/* And with TLS: all that came before is told first, however the reset was noticed. */
+/* With TLS, too, all bytes before a reset are delivered first, however the reset was
+ * noticed. */
 static void what_a_client_sent_before_a_reset_is_told_first(void **state)
 {
     static const char bytes[40 * 1000];
@@ -134,7 +136,7 @@ static void what_a_client_sent_before_a_reset_is_told_first(void **state)
     }
 }
 
-/* So many bytes wait, in the socket or with us, and then comes the end. */
+/* So many bytes wait, in the socket or with us, before the end. */
 static void end_while_paused(int version, size_t len, bool with_us, bool close_notify)
 {
     static const char bytes[60 * 1000];
@@ -210,7 +212,7 @@ static void a_goodbye_while_paused_is_heard_in_its_turn(void **state)
     }
 }
 
-/* We have ended, too, and the kernel calls that a hang-up. */
+/* We have ended, too, and the kernel reports a hang-up. */
 static void both_may_end_while_paused(void **state)
 {
     (void)state;
@@ -247,8 +249,8 @@ static size_t write_some(size_t left)
     return n > 0 ? (size_t)n : 0;
 }
 
-/* At least so much of what was sent is neither with the owner nor with the kernel: what
- * is on its way between its two ends meanwhile counts twice, never not at all. */
+/* At least so many of the bytes sent are neither with the owner nor in the kernel. Bytes
+ * that move between the two meanwhile count twice, never not at all. */
 static long kept_inside(size_t sent)
 {
     int unread = 0, unsent = 0;
@@ -263,10 +265,10 @@ static void pause_and_answer(struct stream *s)
     static const char answer[STREAM_HIGH_WATER];
 
     stream_pause(s);
-    stream_write(s, answer, sizeof(answer)); /* drained() resumes, between two reads */
+    stream_write(s, answer, sizeof(answer)); /* drained() resumes between two reads */
 }
 
-/* What one read brought is used up before the next, however often there is a pause. */
+/* The bytes of one read are consumed before the next, however often there is a pause. */
 static void pauses_do_not_pile_up_what_was_read(void **state)
 {
     static char answers[64 * 1024];

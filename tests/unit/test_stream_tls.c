@@ -1,4 +1,4 @@
-/* Streams with TLS inside: handshakes and their turn, alerts, and how they end. */
+/* Streams with TLS inside: handshakes and their order, alerts, and ends. */
 #include "tests/unit/stream_tls_rig.h"
 
 #include <poll.h>
@@ -107,7 +107,7 @@ static void a_ticket_travels_with_the_answer(void **state)
     assert_int_equal(SSL_SESSION_has_ticket(SSL_get_session(ssl)), 1);
     end_tls();
 
-    forget(state); /* nor does it wait for an answer that is late */
+    forget(state); /* nor does it wait for a late answer */
     shake_hands_and_ask();
     tells.fd = peer;
     while (poll(&tells, 1, 1) == 0)
@@ -115,7 +115,7 @@ static void a_ticket_travels_with_the_answer(void **state)
     end_tls();
 }
 
-/* Each record while that before it keeps the engine waiting for company. */
+/* Sends each record while the one before it waits in the engine for a batch. */
 static void send_records_apart(BIO *flight)
 {
     unsigned char record[4096];
@@ -164,7 +164,7 @@ enum { PENDING_HANDSHAKES_MANY = 40 };
 static const struct stream_events ignored = {
     ignore, ignore_data, ignore, ignore, ignore, ignore, ignore_failure, ignore};
 
-/* Hellos of clients who then say no more, each of which costs much to answer. */
+/* ClientHellos of clients that then send nothing more; each is expensive to answer. */
 static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES_MANY],
     int peers[PENDING_HANDSHAKES_MANY])
 {
@@ -220,7 +220,7 @@ static bool a_few_turns_see_nothing(void)
     return !loop.events_seen;
 }
 
-/* TLS itself answers some of what it reads: that must not pile up without end. */
+/* TLS itself answers some records: the answers must not grow without end. */
 static void a_peer_that_leaves_too_much_unread_is_not_read_from(void **state)
 {
     static char much[5 * STREAM_HIGH_WATER];
@@ -233,7 +233,7 @@ static void a_peer_that_leaves_too_much_unread_is_not_read_from(void **state)
         a_few_turns();
     }
     SSL_write(ssl, "ask", 3);
-    TURN_UNTIL(a_few_turns_see_nothing()); /* the kernel takes what it can, in its time */
+    TURN_UNTIL(a_few_turns_see_nothing()); /* the kernel takes the bytes when it can */
     assert_int_equal(buffer_len(&owner.data), 0);
     TURN_UNTIL(recv(peer, taken, sizeof(taken), MSG_DONTWAIT) < 0 && received("ask"));
     end_tls();

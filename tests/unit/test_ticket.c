@@ -1,4 +1,4 @@
-/* Session tickets of our own format. */
+/* Session tickets in our own format. */
 #include "tests/unit/engine_rig.h"
 
 #include <string.h>
@@ -116,7 +116,7 @@ static void keys_rotate(void **state)
     assert_false(ticket_is_possible(NULL, now));
 }
 
-/* The same name with a key that differs: of another master, say. */
+/* The same name with a different key, for example of another master. */
 static void a_name_alone_opens_nothing(void **state)
 {
     unsigned char sealed[TICKET_LEN];
@@ -127,7 +127,7 @@ static void a_name_alone_opens_nothing(void **state)
     assert_unknown(sealed, sizeof(sealed));
 }
 
-/* OpenSSL's begin with the key's name as it is. */
+/* OpenSSL's tickets begin with the key's name unchanged. */
 static void names_differ_from_those_of_openssl(void **state)
 {
     unsigned char sealed[TICKET_LEN];

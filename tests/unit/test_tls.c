@@ -180,7 +180,7 @@ static void no_common_group_is_said_so(void **state)
     }
 }
 
-/* A client of RSA key exchange alone offers no groups, and needs none. */
+/* A client with RSA key exchange alone offers no groups, and needs none. */
 static void no_common_cipher_is_not_taken_for_a_missing_group(void **state)
 {
     (void)state;
@@ -194,7 +194,7 @@ static void no_common_cipher_is_not_taken_for_a_missing_group(void **state)
     end();
 }
 
-/* Clients are verified by that engine alone. */
+/* Only that engine verifies clients. */
 static void need_openssl(void)
 {
     if (strcmp(service_engine, "openssl") != 0)
@@ -220,14 +220,14 @@ static void a_client_without_the_certificate_asked_for_is_explained(void **state
     }
 }
 
-/* The certificate is issued by nobody the server knows. */
+/* The certificate's issuer is unknown to the server. */
 static void a_client_certificate_that_is_refused_is_explained(void **state)
 {
     EVP_PKEY *key;
     X509 *certificate;
 
     (void)state;
-    need_openssl(); /* leaves the test: before anything is allocated */
+    need_openssl(); /* skips the test, before anything is allocated */
     key = make_key();
     certificate = make_certificate(key);
     SSL_CTX_set_verify(server_context, SSL_VERIFY_PEER, NULL);
@@ -335,7 +335,7 @@ static void renegotiation_ends_in_a_flood(void **state)
         SSL_renegotiate(client.ssl);
         settle(1000);
         if (SSL_is_init_finished(client.ssl) == 0)
-            break; /* the client gave up at the refusal */
+            break; /* the client has given up after the refusal */
     }
     assert_true(client.plain_len == 0);
     end();

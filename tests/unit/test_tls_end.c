@@ -1,4 +1,4 @@
-/* How an established session ends: what may follow its close_notify, and what happens
+/* The end of an established session: what may follow its close_notify, and what happens
  * when memory for its keys runs out. */
 #include "tests/unit/tls_rig.h"
 
@@ -37,8 +37,7 @@ static bool is_13(size_t suite)
     return suites[suite].version == TLS1_3_VERSION;
 }
 
-/* RFC 8446, 6.1: it tells that the sender will not send any more messages. The other
- * direction goes on. */
+/* RFC 8446, 6.1: its sender will send no more messages. The other direction continues. */
 static void nothing_follows_close_notify(void **state)
 {
     (void)state;
@@ -66,7 +65,7 @@ static void nothing_follows_close_notify(void **state)
         forge(99, "what?", 5);
         assert_int_equal(server.last, TLS_FAILED);
         assert_int_equal(buffer_len(&server.out), 0);
-        assert_int_equal(server.tls->alert_sent, -1); /* nor is it said that one was */
+        assert_int_equal(server.tls->alert_sent, -1); /* and none is reported */
         disconnect();
     }
 }
@@ -97,7 +96,7 @@ static void unsure_free(void *bytes, const char *file, int line)
     free(bytes);
 }
 
-/* Whatever was sealed before, nothing is any more. */
+/* Nothing is sealed any more, whatever was sealed before. */
 static void check_that_it_is_over(void)
 {
     size_t sent = buffer_len(&server.out);

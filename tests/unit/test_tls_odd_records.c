@@ -1,4 +1,4 @@
-/* Records that no honest client sends, and what they are answered. */
+/* Records that no honest client sends, and the answers to them. */
 #include "tests/unit/tls_forger.h"
 #include "tests/unit/tls_suites.h"
 
@@ -23,7 +23,7 @@ static void whatever_was_changed_on_the_way_is_refused(void **state)
                 break;
             }
             assert_int_equal(server.plain_len, 0);
-            /* With another length it may not be all there. */
+            /* With another length the record may not be complete. */
             assert_true(server.last == TLS_FAILED || at == 3 || at == 4);
             if (at > 4) {
                 assert_int_equal(server.tls->alert_sent, SSL_AD_BAD_RECORD_MAC);
@@ -38,7 +38,7 @@ static void whatever_was_changed_on_the_way_is_refused(void **state)
 
 enum { V12 = 1, V13 = 2, BOTH = V12 | V13, NO_ALERT = -1 };
 
-/* A record's worth. Without one the case ends. */
+/* The content of a record. One without content ends the case. */
 struct part {
     int type;
     const char *bytes;
@@ -103,7 +103,7 @@ static const struct oddity {
     {"Finished", BOTH, {PART(22, "\24\0\0\1\0")}, TLS_FAILED, SSL_AD_UNEXPECTED_MESSAGE},
 };
 
-/* What the client was told, decrypted by it; -1: nothing. */
+/* The alert that the client got, decrypted by it; -1: none. */
 static int alert_told(void)
 {
     int alert = -1;
@@ -137,7 +137,7 @@ static void try_oddity(
             fail_msg("%s, %s: another alert", oddity->what, suite->name);
         assert_int_equal(tls_read(server.tls, server.plain, PLAIN), TLS_FAILED);
     } else if (oddity->alert == SSL_AD_NO_RENEGOTIATION) {
-        assert_true(buffer_len(&server.out) > 0); /* a warning: goes on */
+        assert_true(buffer_len(&server.out) > 0); /* a warning: the session continues */
     }
     forger_destroy(&forger);
     end();
@@ -158,7 +158,8 @@ static void odd_records_are_answered_as_the_rfcs_say(void **state)
     }
 }
 
-/* In the clear: type, version and length are judged before the body has come. */
+/* The header is in the clear: type, version and length are judged before the body has
+ * come. */
 static void bad_headers_are_refused_at_once(void **state)
 {
     static const struct {
@@ -248,7 +249,7 @@ static void padding_is_no_data(void **state)
     end();
 }
 
-/* Each costs us and not the client. */
+/* Such records cost us and not the client. */
 static void floods_end_the_session(void **state)
 {
     static const struct {

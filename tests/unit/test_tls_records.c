@@ -1,4 +1,4 @@
-/* Sessions of the native engine, as long as they like. */
+/* Sessions of the native engine, of any length. */
 #include "tests/unit/tls_forger.h"
 #include "tests/unit/tls_suites.h"
 
@@ -73,7 +73,7 @@ static void resumed_sessions_are_native_too(void **state)
     }
 }
 
-/* More sessions than there are computed keys, used in turn. */
+/* More sessions than there are computed keys, used alternately. */
 static void keys_are_computed_anew_when_others_took_their_place(void **state)
 {
     enum { SESSIONS = 300 };
@@ -170,7 +170,7 @@ static void key_updates_of_the_client_are_followed_and_answered(void **state)
     }
 }
 
-/* Some clients wait for it before they go on. */
+/* Some clients wait for it before they continue. */
 static void a_key_update_is_answered_at_once(void **state)
 {
     struct forger forger;

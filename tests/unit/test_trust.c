@@ -1,4 +1,4 @@
-/* Whom a service trusts: what would lock clients out is found before it does. */
+/* The trust of a service: faults that would lock clients out are found first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ static int free_world(void **state)
     return 0;
 }
 
-/* A list of this issuer, from and to in days from now. */
+/* A list of this issuer, with its times in days from now. */
 static char *list_of(X509 *issuer, int signer, long from, long to, const char *extension)
 {
     X509_CRL *list = X509_CRL_new();
@@ -84,7 +84,7 @@ static char *list_of(X509 *issuer, int signer, long from, long to, const char *e
     return text;
 }
 
-/* `id` NULL: there is nothing to say. */
+/* `id` NULL: there is no finding. */
 static void expect(
     const char *ca, const char *crl, const char *id, enum severity severity)
 {

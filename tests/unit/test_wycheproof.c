@@ -1,5 +1,5 @@
 /* Project Wycheproof's vectors for key exchange, records, HMAC and HKDF, against every
- * implementation of them that we call. */
+ * implementation of them that we use. */
 #include "tests/unit/wycheproof.h"
 
 #include <openssl/bn.h>
@@ -37,7 +37,7 @@ struct exchange_subject {
         const struct octets *expected);
 };
 
-/* X509_verify_cert() refuses a key whose curve is not named. */
+/* X509_verify_cert() refuses a key without a named curve. */
 static bool has_named_curve(const EVP_PKEY *key, const char *name)
 {
     char curve[32] = "";
@@ -49,8 +49,8 @@ static bool has_named_curve(const EVP_PKEY *key, const char *name)
         strcmp(curve, strcmp(name, "secp256r1") == 0 ? "prime256v1" : name) == 0;
 }
 
-/* Vectors of `encoding` asn hold a SubjectPublicKeyInfo. TLS has none where keys are
- * exchanged: OpenSSL reads it, as it does in a certificate. */
+/* Vectors of `encoding` asn hold a SubjectPublicKeyInfo, which TLS does not exchange:
+ * OpenSSL reads it, as in a certificate. */
 static bool read_peer(const struct vector *vector, struct octets *peer)
 {
     const unsigned char *at = peer->bytes;
@@ -85,7 +85,7 @@ static enum verdict judge_exchange(const struct vector *vector, const void *subj
     return exchange->derive(exchange, &own, &peer, &expected);
 }
 
-/* A scalar is big-endian, with zeros before it or without; X25519's is as it is. */
+/* A scalar is big-endian, with zeros before it or without; X25519's is used unchanged. */
 static bool read_scalar(const struct key_exchange_group *group, const struct octets *from,
     struct key_exchange_key *own)
 {
@@ -119,8 +119,8 @@ static enum verdict derive_alone(const struct exchange_subject *subject,
                   : VERDICT_REFUSED;
 }
 
-/* In every lane. Scalars that key_exchange_generate() never draws are not for crypto_mb.
- */
+/* In every lane. Scalars that key_exchange_generate() never draws are not given to
+ * crypto_mb. */
 static enum verdict derive_in_batch(const struct exchange_subject *subject,
     const struct octets *own, const struct octets *peer, const struct octets *expected)
 {
@@ -166,7 +166,7 @@ static EVP_PKEY *own_key(const struct key_exchange_group *group, const struct oc
     return key;
 }
 
-/* As libssl does it under crypto = openssl. */
+/* Like libssl under crypto = openssl. */
 static enum verdict derive_by_evp(const struct exchange_subject *subject,
     const struct octets *own, const struct octets *peer, const struct octets *expected)
 {
@@ -275,7 +275,7 @@ static enum verdict seal_record(
     return compare(sealed, expected, text->len + RECORD_TAG);
 }
 
-/* What opens must be what seals. */
+/* What is sealed again must equal what was opened. */
 static enum verdict both_ways(enum record_cipher cipher, const struct octets *bytes,
     struct record_text *plain, const struct octets *message, const struct octets *sealed)
 {
@@ -294,7 +294,7 @@ static enum verdict both_ways(enum record_cipher cipher, const struct octets *by
     return opened == VERDICT_RIGHT ? made : opened;
 }
 
-/* Of the sizes TLS has. */
+/* Only sizes that TLS has are judged. */
 static enum verdict judge_record(const struct vector *vector, const void *subject)
 {
     const enum record_cipher *ciphers = subject; /* one or two */
@@ -372,7 +372,7 @@ static void mac_of_openssl(const struct digest *digest, const struct octets *key
         key->len, message->bytes, message->len, mac, DIGEST_MAX, &len));
 }
 
-/* A vector may want the beginning of the MAC alone. */
+/* A vector may contain only the beginning of the MAC. */
 static enum verdict judge_mac(const struct vector *vector, const void *data)
 {
     const struct hash_subject *subject = data;

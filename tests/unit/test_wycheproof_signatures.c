@@ -1,5 +1,5 @@
 /* Project Wycheproof's vectors for RSA PKCS#1, RSA PSS and ECDSA, against every
- * implementation that we verify by; and the signer signs their messages. */
+ * implementation that we verify with; and the signer signs their messages. */
 #include "tests/unit/wycheproof.h"
 
 #include <openssl/evp.h>
@@ -42,10 +42,10 @@ static EVP_PKEY *public_key(const struct vector *vector)
     return key;
 }
 
-/* --- who verifies
+/* --- verification
  * ----------------------------------------------------------------------- */
 
-/* As libssl does a client's certificate and its CertificateVerify. */
+/* Like libssl for a client's certificate and its CertificateVerify. */
 static bool openssl_verifies(const struct signature_scheme *scheme, EVP_PKEY *key,
     const struct octets *message, const unsigned char *signature, size_t len)
 {
@@ -77,7 +77,7 @@ static enum verdict judge_by_openssl(const struct vector *vector, const void *fi
     return right ? VERDICT_RIGHT : VERDICT_REFUSED;
 }
 
-/* What every signature must pass before it leaves. */
+/* Every signature must pass this before it is used. */
 static enum verdict judge_by_ours(const struct vector *vector, const void *file)
 {
     const struct signature_scheme *scheme = scheme_of(file);
@@ -111,8 +111,8 @@ static void openssl_verifies_what_is_valid_and_nothing_else(void **state)
         run_vectors(files[i].name, "OpenSSL", judge_by_openssl, &files[i]);
 }
 
-/* A PSS block is not known in advance: that it was signed is what ours finds out, and
- * OpenSSL whether it is one. */
+/* A PSS block is not known in advance: our code finds its signature valid, and OpenSSL
+ * checks the block. */
 static void ours_passes_what_is_valid_and_nothing_else(void **state)
 {
     (void)state;
@@ -171,7 +171,7 @@ static void sign(struct signer_task *tasks, size_t count)
     }
 }
 
-/* Alone, or where batches are, as a full one. */
+/* Alone, or as a full batch where there are batches. */
 static enum verdict judge_signer(const struct vector *vector, const void *data)
 {
     static struct signer_task tasks[LANES];

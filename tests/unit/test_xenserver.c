@@ -109,7 +109,7 @@ static void the_chain_rule_is_that_of_each_release(void **state)
     X509_free(leaf);
 }
 
-/* Cross-signs both ways, and the root of neither. */
+/* Cross-signs in both directions, without a root of either. */
 static void cas_that_issued_each_other_end_the_search(void **state)
 {
     const struct pki_request a = {.subject = "A", .ca = true};
@@ -138,13 +138,13 @@ static void cas_that_issued_each_other_end_the_search(void **state)
     X509_free(leaf);
 }
 
-/* What is sent: the leaf, and "Middle" once by a root that is good and once by one that
- * is not; each root itself only where it is said. */
+/* The server sends the leaf, and "Middle" twice: issued by a good root and by another
+ * one; a root is sent only where the case says so. */
 static void the_way_that_works_is_found(void **state)
 {
     enum { GOOD_WAY = 1, BAD_WAY = 2, BAD_ROOT = 4, GOOD_ROOT = 8 };
     static const struct {
-        int order[4]; /* of what is sent */
+        int order[4]; /* of the certificates sent */
         bool in_file; /* the root to install */
     } rows[] = {
         {{BAD_WAY, GOOD_WAY}, false},

@@ -1,6 +1,6 @@
 /*
- * tls_forger.h - writes records as the client of a native session, with any
- * type and content.
+ * tls_forger.h - writes records as the client of a native session, with any type and
+ * content.
  */
 #ifndef WLBPROXY_TESTS_TLS_FORGER_H
 #define WLBPROXY_TESTS_TLS_FORGER_H
@@ -11,12 +11,12 @@
 #include "proxy/tls/native/native.h"
 
 struct forger {
-    struct tls tls; /* as far as sealing needs one */
+    struct tls tls; /* the parts that sealing needs */
     struct tls_native session;
     struct buffer out;
 };
 
-/* With what `session` expects to read. */
+/* Takes the keys with which `session` expects to read. */
 static inline void forger_init(struct forger *forger, const struct tls *session)
 {
     const struct tls_records *theirs = tls_records_of(session);

@@ -1,5 +1,6 @@
 /*
- * tls_rig.h - the session under test, and an OpenSSL client on memory BIOs, back to back.
+ * tls_rig.h - the session under test, and an OpenSSL client on memory BIOs, connected to
+ * each other.
  */
 #ifndef WLBPROXY_TESTS_TLS_RIG_H
 #define WLBPROXY_TESTS_TLS_RIG_H
@@ -33,7 +34,7 @@ static struct {
     struct buffer out;
     char plain[4 * PLAIN];
     size_t plain_len;
-    int last; /* what tls_read() said last, other than plaintext */
+    int last; /* the last result of tls_read(), other than plaintext */
 } server;
 
 static struct {
@@ -68,8 +69,7 @@ static inline X509 *make_certificate(EVP_PKEY *key)
     return x;
 }
 
-/* With the engine's library context, if it runs, and for the engine that service.h names.
- */
+/* Uses the engine's library context, if it runs, and the engine that service.h names. */
 static inline int make_contexts(void **state)
 {
     (void)state;
@@ -78,8 +78,8 @@ static inline int make_contexts(void **state)
     client.context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_security_level(client.context, 0);
     SSL_CTX_set_min_proto_version(client.context, TLS1_VERSION);
-    /* Where OpenSSL has ML-KEM, its clients offer it, and the native engine leaves them.
-     */
+    /* OpenSSL's clients with ML-KEM offer it, and the native engine leaves such hellos to
+     * OpenSSL. */
     assert_int_equal(SSL_CTX_set1_groups_list(client.context, "X25519:P-256:P-384"), 1);
     return 0;
 }
@@ -149,7 +149,7 @@ static void run_client(void)
     }
 }
 
-/* Carries bytes both ways, `step` at a time, until neither side says more. */
+/* Carries bytes both ways, `step` at a time, until neither side sends more. */
 static void settle(size_t step)
 {
     char *bytes;

@@ -39,7 +39,8 @@ static inline void connect_with(const struct suite *suite)
     assert_string_equal(SSL_get_cipher(client.ssl), suite->name);
 }
 
-/* For services of the native engine; false, and says so, where there can be none. */
+/* For services of the native engine. Prints a reason and returns false where there can be
+ * none. */
 static inline bool start_native(void)
 {
     struct error err;

@@ -1,6 +1,7 @@
 /*
- * transcript.h - what the parser says to bytes that come in given pieces, as text; shared
- * by unit tests and fuzz targets. Equal transcripts mean: the pieces made no difference.
+ * transcript.h - the parser's results for bytes that come in given pieces, as text;
+ * shared by unit tests and fuzz targets. Equal transcripts mean that the pieces made no
+ * difference.
  */
 #ifndef WLBPROXY_TESTS_TRANSCRIPT_H
 #define WLBPROXY_TESTS_TRANSCRIPT_H
@@ -19,7 +20,7 @@ struct transcript {
     /* Called at every head, with `owner`. */
     void (*on_head)(const struct head *head, void *owner);
     void *owner;
-    struct buffer events; /* all there is to know */
+    struct buffer events; /* every result */
     struct buffer verdict; /* in the corpus' words, with a final NUL */
     bool in_message, interim;
 };
@@ -75,7 +76,7 @@ static inline void transcript_done(struct transcript *t)
     t->in_message = false;
 }
 
-/* False: the parser is finished with this connection. */
+/* False: the parser has finished with this connection. */
 static inline bool transcript_piece(
     struct transcript *t, struct parser *p, const char *bytes, size_t len)
 {
@@ -123,8 +124,8 @@ static inline void transcript_end(struct transcript *t, struct parser *p)
     }
 }
 
-/* Pieces are copied to memory of their own, so that reading past one shows. First one of
- * `first` bytes (may be 0), then as many of `step` bytes as it takes. */
+/* Pieces are copied to memory of exactly their size, so that reading beyond one is
+ * detected. The first has `first` bytes (may be 0), the others `step` bytes. */
 static inline void transcribe(
     struct transcript *t, const char *bytes, size_t len, size_t first, size_t step)
 {

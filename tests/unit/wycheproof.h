@@ -1,8 +1,8 @@
 /*
  * wycheproof.h - reads the vectors of Project Wycheproof (C2SP/wycheproof), which are not
- * part of this repository: WYCHEPROOF names their folder, and without it
- * ../shared/wycheproof beside the project's root is looked at. Tests that need them are
- * skipped where there are none.
+ * part of this repository. WYCHEPROOF names their folder; without it ../shared/wycheproof
+ * beside the project's root is tried. Tests that need them are skipped where there are
+ * none.
  */
 #ifndef WLBPROXY_TESTS_WYCHEPROOF_H
 #define WLBPROXY_TESTS_WYCHEPROOF_H
@@ -36,10 +36,10 @@ struct octets {
 };
 
 enum verdict {
-    VERDICT_RIGHT, /* what a valid vector says came out */
-    VERDICT_WRONG, /* something else came out */
-    VERDICT_REFUSED, /* nothing did */
-    VERDICT_OTHER_USE, /* TLS never asks for this: not called with it */
+    VERDICT_RIGHT, /* the result of a valid vector came out */
+    VERDICT_WRONG, /* another result came out */
+    VERDICT_REFUSED, /* no result came out */
+    VERDICT_OTHER_USE, /* TLS never does this: it was not tried */
 };
 
 static inline const char *wycheproof_folder(void)
@@ -92,7 +92,8 @@ static inline struct digest_part part_of(const struct octets *octets)
     return (struct digest_part){octets->bytes, octets->len};
 }
 
-/* `acceptable` is both: what a library may refuse, but must not get wrong. */
+/* `acceptable` allows both: a library may refuse it, but must not compute a wrong
+ * result. */
 static inline bool agrees(const struct vector *vector, enum verdict verdict)
 {
     const char *result = text_of(vector, "result");
@@ -106,7 +107,7 @@ static inline bool agrees(const struct vector *vector, enum verdict verdict)
 
 typedef enum verdict judge_vector(const struct vector *vector, const void *subject);
 
-/* Asks `judge` about every vector of a file. */
+/* Calls `judge` for every vector of a file. */
 static inline void run_vectors(
     const char *file, const char *what, judge_vector *judge, const void *subject)
 {
