@@ -1,5 +1,5 @@
 /*
- * certificate.h - what people and rules need to know of one X.509 certificate (RFC 5280).
+ * certificate.h - the facts of one X.509 certificate for people and rules (RFC 5280).
  *
  * Texts are UTF-8, with control characters escaped, because anybody may have written the
  * certificate. All are cut to `size`.

@@ -23,7 +23,7 @@ struct finding {
     char *file; /* where; may be NULL */
     char *fact; /* one sentence: the fact */
     char *why; /* why it matters to XenServer or the operator; may be NULL */
-    char *remedy; /* what to do, with COMMAND() marks (remedy.h); may be NULL */
+    char *remedy; /* the remedy, with COMMAND() marks (remedy.h); may be NULL */
 };
 
 struct findings {

@@ -15,7 +15,7 @@ struct error;
 
 struct migration {
     char *text; /* the configuration */
-    char *losses; /* what it cannot do, a line each: "stunnel.conf:7: libwrap: ..." */
+    char *losses; /* its losses, a line each: "stunnel.conf:7: libwrap: ..." */
 };
 
 /* `name` is the file's, for comments. False and err if `text` is no stunnel

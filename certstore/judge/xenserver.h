@@ -44,7 +44,7 @@ struct xenserver_verdict xenserver_judge(enum xenserver_release release, X509 *l
 struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
     X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now);
 
-/* What a server shows to XenServer, all borrowed. */
+/* A server's certificates as XenServer sees them, all borrowed. */
 struct xenserver_offer {
     X509 *leaf;
     const struct stack_st_X509 *chain; /* sent after the leaf; may be NULL */

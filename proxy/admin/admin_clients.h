@@ -1,8 +1,8 @@
 /*
  * admin_clients.h - the connections to the admin address: HTTP/1.1, one request each.
  *
- * Few at a time: when there is no room for a new one, the oldest is closed. Whatever a
- * peer does, its connection ends within seconds. The owner polls the descriptors.
+ * Few at a time: when there is no room for a new one, the oldest is closed. No peer
+ * can hold its connection for more than seconds. The owner polls the descriptors.
  */
 #ifndef WLBPROXY_ADMIN_ADMIN_CLIENTS_H
 #define WLBPROXY_ADMIN_ADMIN_CLIENTS_H

@@ -21,7 +21,7 @@ enum answer_path {
     ANSWER_STATUS, /* /status.json: what `wlbproxy status --json` prints */
 };
 
-/* What is kept of a request after its head is gone. */
+/* The parts of a request that are kept after its head has gone. */
 struct answer_request {
     enum answer_path path;
     bool to_head; /* HEAD */

@@ -30,7 +30,7 @@ enum sandbox_kind {
     SANDBOX_WORKER_WITH_UNIX, /* and unix sockets: a service connects to one */
     SANDBOX_SIGNER, /* bytes on the sockets it has, and its own memory */
     SANDBOX_ADMIN, /* the same, and accept */
-    SANDBOX_HELPER, /* whatever a resolver does, but no program and no other process */
+    SANDBOX_HELPER, /* everything a resolver needs, but no program and no other process */
 };
 
 /* Cannot be undone. False only if the kernel refused the filter. */

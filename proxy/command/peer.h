@@ -1,5 +1,6 @@
 /*
- * peer.h - what a live server shows to XenServer's client, and to a modern one.
+ * peer.h - asks a live server for its certificates, as XenServer's client and as a modern
+ * one.
  *
  * Nothing is verified, because the question is what the server presents. It takes bounded
  * time, whatever the server does.

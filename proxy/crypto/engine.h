@@ -28,7 +28,7 @@ struct error;
 enum engine_choice {
     ENGINE_STOCK,
     ENGINE_AUTO, /* the first of the three that this machine supports */
-    ENGINE_BATCHED, /* that one, or an error */
+    ENGINE_BATCHED, /* this one, or an error */
     ENGINE_OWN, /* like AUTO on a machine without AVX-512: for tests and measurements */
 };
 

@@ -144,8 +144,8 @@ static const OSSL_PARAM *key_settable(void *provider)
     return params;
 }
 
-/* What to generate: a key, or (for a TLS 1.3 peer's share) an empty key of the group. All
- * variants are static, so that nothing is allocated. */
+/* The result of a generation: a key, or (for a TLS 1.3 peer's share) an empty key of the
+ * group. All variants are static, so that nothing is allocated. */
 static const struct generation {
     const struct key_exchange_group *group;
     bool with_key;

@@ -14,7 +14,7 @@ struct signing_worker_stats {
     uint32_t slot, queued;
     uint64_t signatures;
     uint64_t refused; /* the key or scheme is unknown, or the digest does not fit it */
-    uint64_t over_quota; /* how often its requests had to wait for room in its queue */
+    uint64_t over_quota; /* times that its requests had to wait for room in its queue */
 };
 
 struct signing_stats {

@@ -39,7 +39,7 @@ struct file_look {
     struct text_list files;
     bool all;
     const char *kind; /* of the first file that must be polled; "": inotify failed */
-    const char *first; /* that file; NULL: none must */
+    const char *first; /* its name; NULL: none must be polled */
     uint64_t digest;
 };
 

@@ -344,7 +344,7 @@ static void look_after(struct child *child, uint64_t now)
     child->unanswered++;
     if (channel_send_at_once(child->channel, &ping))
         child->untaken = 0;
-    else if (++child->untaken >= UNANSWERED_MAX) /* whatever it sends meanwhile */
+    else if (++child->untaken >= UNANSWERED_MAX) /* even if it sends messages */
         supervisor_kill(child, "does not take its messages");
 }
 

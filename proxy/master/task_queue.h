@@ -23,7 +23,7 @@ struct work {
 };
 
 struct task_queue {
-    uv_timer_t look; /* whether the thread has finished, while there is one */
+    uv_timer_t look; /* polls for the end of the thread, while there is one */
     struct list queue; /* the first is under way */
     pthread_t thread;
     bool threaded;

@@ -1,6 +1,6 @@
 /*
- * verdict.h - whether XenServer's client would accept a server's certificates, release by
- * release, and the commands that make it accept them.
+ * verdict.h - XenServer's verdict on a server's certificates, release by release, and the
+ * commands that make it accept them.
  *
  * VERDICT: {"service"?, "address", "release", "accepted", "reason", "install",
  * "file_name", "commands": [text]}. "install" is the subject of the certificate that must

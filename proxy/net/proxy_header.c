@@ -141,7 +141,7 @@ static enum proxy_header_status read_line(char *line, struct proxy_header *heade
     int source_port, destination_port, af;
 
     if (family != NULL && strcmp(family, "UNKNOWN") == 0)
-        return PROXY_HEADER_WHOLE; /* what follows on the line is to be ignored */
+        return PROXY_HEADER_WHOLE; /* the rest of the line is ignored */
     if (family == NULL || (strcmp(family, "TCP4") != 0 && strcmp(family, "TCP6") != 0))
         return invalid(header, "its family is not TCP4, TCP6 or UNKNOWN");
     af = family[3] == '4' ? AF_INET : AF_INET6;

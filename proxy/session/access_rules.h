@@ -1,5 +1,5 @@
 /*
- * access_rules.h - what a service admits: addresses (`allow`, `deny`), and requests by
+ * access_rules.h - the rules of a service: addresses (`allow`, `deny`), and requests by
  * path and method (`paths`); and which proxies it trusts (`trusted`). Pure, made once
  * from the settings.
  */

@@ -49,8 +49,8 @@ static void enter(struct backend *b, enum backend_state state)
     b->state = state;
 }
 
-/* Nobody hears of it again; closed() follows from the loop. What could not be sent it was
- * slow to read: the kernel is not to go on offering it the rest. */
+/* No event of it is told any more; closed() follows from the loop. If bytes are unsent,
+ * the backend reads slowly: a reset keeps the kernel from offering it the rest. */
 static void discard(struct backend *b)
 {
     if (b->state == BACKEND_IDLE)

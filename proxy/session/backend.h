@@ -22,7 +22,7 @@ struct clients;
 struct service;
 struct backend;
 
-/* What the user of a connection is told; all come from the loop. */
+/* The events of a connection for its user; all come from the loop. */
 struct backend_events {
     void (*ready)(void *user); /* a new connection is there */
     void (*data)(void *user, const char *bytes, size_t len);
@@ -65,7 +65,7 @@ struct backend {
     bool ended;
 };
 
-/* What a user wants; stays his, and in its place, until ready() or failed(). */
+/* The wishes of a user; they stay his, and in their place, until ready() or failed(). */
 struct backend_want {
     uint64_t source; /* of the client, see balancer_choose() */
     struct balancer_tried *tried; /* the backends that this request was at */

@@ -95,7 +95,7 @@ struct exchange {
     uint64_t asked; /* ms: when the backend's connection was acquired */
     uint64_t first_byte; /* ms: when the reply began to be written; 0: not yet */
     uint64_t received, sent; /* body bytes */
-    unsigned status; /* that the client got or will get, 0: nothing yet */
+    unsigned status; /* of the reply to the client; 0: none yet */
     const char *reply_fields; /* of our own reply, besides the usual ones; or NULL */
     bool reused; /* the backend's connection was an idle one */
     bool backend_full; /* it takes no more of the request for now */

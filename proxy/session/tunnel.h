@@ -22,7 +22,7 @@ struct tunnel;
 /* protocol = tcp: after the handshake. */
 void tunnel_begin(struct client *c);
 
-/* What an exchange passes to the tunnel that follows its 101. */
+/* The things that an exchange passes to the tunnel after its 101. */
 struct tunnel_start {
     struct backend *backend; /* handed over, see backend.h */
     struct access_record *record; /* belongs to the tunnel from now on; or NULL */

@@ -65,7 +65,7 @@ static void no_name_steers_a_terminal(void **state)
     }
 }
 
-/* Whoever issued it: DNS names are ASCII (RFC 5280 section 4.2.1.6). */
+/* Of any issuer: DNS names are ASCII (RFC 5280 section 4.2.1.6). */
 static void a_dns_name_is_shown_in_ascii(void **state)
 {
     X509 *certificate = certificate_of("any", "DNS:wlb\x9b\x1b.example");

@@ -229,7 +229,7 @@ static void shake_with_groups(const char *list)
     assert_true(tls_is_open(server.tls));
 }
 
-/* Whatever OpenSSL makes of it, if the service has the group. */
+/* OpenSSL gets it, if the service has the group. */
 static void a_hybrid_group_is_left_to_openssl(void **state)
 {
     static const struct {

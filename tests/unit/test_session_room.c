@@ -1,4 +1,4 @@
-/* Which clients are told that there is room again, and which make room. */
+/* Clients that make room, and the callback when there is room again. */
 #include <openssl/ssl.h>
 
 #include "proxy/session/shed.h"

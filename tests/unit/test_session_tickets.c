@@ -1,4 +1,4 @@
-/* How long and where a session may be resumed, which is the same for both engines. The
+/* The limits in time and place of resuming a session, the same for both engines. The
  * clock is the test's own. */
 #include "tests/unit/tls_rig.h"
 

@@ -275,7 +275,7 @@ static enum verdict seal_record(
     return compare(sealed, expected, text->len + RECORD_TAG);
 }
 
-/* What is sealed again must equal what was opened. */
+/* An opened record, sealed again, must equal the original. */
 static enum verdict both_ways(enum record_cipher cipher, const struct octets *bytes,
     struct record_text *plain, const struct octets *message, const struct octets *sealed)
 {
