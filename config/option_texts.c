@@ -6,6 +6,7 @@
 #include "config/connect_line.h"
 #include "config/endpoint.h"
 #include "config/excerpt.h"
+#include "config/health.h"
 #include "config/network.h"
 #include "config/option_types.h"
 #include "config/path_rule.h"
@@ -268,6 +269,28 @@ static bool host_parse(
     return true;
 }
 
+static bool health_option_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    struct health health;
+
+    (void)limits;
+    if (!health_parse(text, &health, err))
+        return false;
+    text_assign(field, text);
+    return true;
+}
+
+static bool statuses_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    (void)limits;
+    if (!health_statuses_check(text, err))
+        return false;
+    text_assign(field, text);
+    return true;
+}
+
 static void list_copy(void *to, const void *from)
 {
     text_list_copy(to, from);
@@ -291,6 +314,9 @@ const struct option_type type_file = {.name = "path", TEXT(file_parse)};
 const struct option_type type_host = {.name = "host name", TEXT(host_parse)};
 const struct option_type type_listen = {
     .name = "off, [address:]port or unix:/path", TEXT(listen_parse)};
+const struct option_type type_health = {
+    .name = "off, connect or GET /path", TEXT(health_option_parse)};
+const struct option_type type_statuses = {.name = "statuses", TEXT(statuses_parse)};
 const struct option_type type_token = {.name = "text", TEXT(token_parse)};
 const struct option_type type_paths = {.name = "path", LIST(paths_parse)};
 const struct option_type type_files = {.name = "path", LIST(files_parse)};

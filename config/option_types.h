@@ -43,6 +43,7 @@ extern const struct option_type
     type_listen; /* char *: "off", [address:]port, unix:/path */
 extern const struct option_type type_host; /* char *: a name; "none" is kept as "" */
 extern const struct option_type type_token; /* char *: OpenSSL lists, account names */
+extern const struct option_type type_health, type_statuses; /* char *: see health.h */
 /* struct text_list, for repeatable options; parse appends. */
 extern const struct option_type type_paths;
 extern const struct option_type type_files; /* paths; "none" adds nothing */

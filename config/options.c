@@ -37,6 +37,8 @@
 #define IS_connect(object, field) IS(struct text_list, object, field)
 #define IS_names(object, field) IS(struct text_list, object, field)
 #define IS_networks(object, field) IS(struct text_list, object, field)
+#define IS_health(object, field) IS(char *, object, field)
+#define IS_statuses(object, field) IS(char *, object, field)
 #define IS_requests(object, field) IS(struct text_list, object, field)
 
 #define FIELD(object, kind, field)                                                       \
@@ -220,6 +222,20 @@ static const struct option options[] = {
         .http_only = true},
     {SERVICE(duration, backend_retry_after), "5s", {0, HOUR, NULL},
         .help = "how long a backend that refused is passed over"},
+    {SERVICE(health, health), "off", ANY,
+        .help = "check each backend: connect, or a request as GET /path; one that fails gets none"},
+    {SERVICE(statuses, health_status), "200-399", ANY,
+        .help = "statuses that a healthy backend answers, as 200-399,401"},
+    {SERVICE(duration, health_interval), "5s", {100, HOUR, NULL},
+        .help = "between two checks of a backend, each worker; up to an eighth less or more"},
+    {SERVICE(duration, health_timeout), "3s", {100, 10 * MINUTE, NULL},
+        .help = "for a check: to connect, and for the whole head of the reply"},
+    {SERVICE(count, health_rise), "2", {1, 100, NULL},
+        .help = "checks in a row that must pass until a failing backend serves again"},
+    {SERVICE(count, health_fall), "3", {1, 100, NULL},
+        .help = "checks in a row that must fail until a backend gets no more requests"},
+    {SERVICE(duration, slow_start), "0", {0, HOUR, NULL},
+        .help = "how long the share of a backend that is back grows to its whole; 0: at once"},
 };
 /* clang-format on */
 

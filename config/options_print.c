@@ -55,7 +55,7 @@ static void print_values(const struct option *option, FILE *out)
     if (type == &type_host)
         fputs("none or a host name", out);
     if (type == &type_token || type == &type_listen || type == &type_flag ||
-        option->repeatable)
+        type == &type_health || option->repeatable)
         fputs(type->name, out);
     if (option->repeatable)
         fputs("; repeatable", out);

@@ -95,6 +95,12 @@ struct service_settings {
     uint64_t backend_idle_timeout; /* an idle connection is used for at most this long */
     uint32_t backend_retries; /* backends tried in place of one that failed */
     uint64_t backend_retry_after; /* a backend that refused is skipped for this long */
+    char *health; /* see health.h: how its backends are checked */
+    char *health_status; /* see health.h: the statuses of a healthy one */
+    uint64_t health_interval; /* from the end of a check to the next one */
+    uint64_t health_timeout; /* of a check, from its connect on */
+    uint32_t health_rise, health_fall; /* checks in a row that change the verdict */
+    uint64_t slow_start; /* until a backend that is back gets its whole share; 0: off */
 };
 
 struct settings {

@@ -40,6 +40,10 @@
         "Requests that were sent again because no reply came.")                          \
     X(backend_failures, COUNTER, "backend_failures", "",                                 \
         "Connections to backends that failed, and replies that were refused.")           \
+    X(health_checks, COUNTER, "health_checks", "",                                       \
+        "Health checks of backends that were begun.")                                    \
+    X(health_failures, COUNTER, "health_check_failures", "",                             \
+        "Health checks that found a backend unwell.")                                    \
     X(accept_errors, COUNTER, "accept_errors", "",                                       \
         "accept() calls that failed; the log says why.")                                 \
     X(connections, GAUGE, "connections", "", "Connections of clients now.")              \

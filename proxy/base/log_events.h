@@ -33,6 +33,11 @@
         "The admin process died young: the next one starts after a pause.",              \
         "Look at the lines before.")                                                     \
     X("admin_up", "info", "admin pid", "The admin process has started.", "Nothing.")     \
+    X("backend_check_failing", "warning", "service backend detail",                      \
+        "The health checks of a backend fail: it gets no requests from this worker.",    \
+        "Look at the backend; detail= is what the last check found.")                    \
+    X("backend_check_passing", "info", "service backend",                                \
+        "The health checks of a backend pass again: it gets requests.", "Nothing.")      \
     X("backend_failed", "by reason", "conn service backend reason answered detail",      \
         "A request could not be served by its backend.",                                 \
         "Look at the backend; answered= is what the client got.")                        \

@@ -226,15 +226,15 @@ static bool read_all_pins(struct plan *plan, struct error *err)
     return true;
 }
 
-/* Counts the descriptors of a worker besides its clients': idle backend connections and
- * listeners. */
+/* Counts the descriptors of a worker besides its clients': idle backend connections,
+ * listeners, and the checks of its backends. */
 static size_t count_descriptors(const struct settings *settings)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < settings->service_count; i++)
         count += settings->services[i].backend_keepalive +
-            2 * settings->services[i].accept.count;
+            2 * settings->services[i].accept.count + settings->services[i].connect.count;
     return count;
 }
 

@@ -383,7 +383,7 @@ static size_t write_version_2(unsigned char *out, const struct proxy_header_fact
     size_t len = FIXED_2;
 
     memcpy(out, SIGNATURE, sizeof(SIGNATURE));
-    out[12] = COMMAND_PROXY;
+    out[12] = facts->client != NULL ? COMMAND_PROXY : COMMAND_LOCAL;
     out[13] = FAMILY_UNSPEC;
     if (is_inet(facts->client) && is_inet(facts->local)) {
         len += put_addresses(out + len, facts);

@@ -42,7 +42,7 @@ enum proxy_header_status proxy_header_read(
     const void *bytes, size_t len, unsigned versions, struct proxy_header *header);
 
 /* The facts for a backend. Texts are NULL where there is none; a certificate that the
- * client showed has been verified. */
+ * client showed has been verified. Without a client: a connection of the proxy's own. */
 struct proxy_header_facts {
     const struct sockaddr_storage *client, *local;
     const char *tls_version, *cipher; /* in OpenSSL's names */

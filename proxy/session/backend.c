@@ -114,8 +114,8 @@ static void log_health(const struct backend *b, const char *detail)
 static void mark_down(struct backend *b, enum backend_fault fault, const char *detail)
 {
     b->trial = false;
-    if (balancer_failed(b->address, fault, b->service->settings->backend_retry_after,
-            loop_now(b->clients->loop)))
+    if (balancer_failed(b->address, fault, detail,
+            b->service->settings->backend_retry_after, loop_now(b->clients->loop)))
         log_health(b, detail);
 }
 
@@ -207,7 +207,8 @@ bool backend_take_bound(struct backend **bound, const struct backend_events *eve
 {
     struct backend *b = *bound;
 
-    if (b != NULL && !stream_is_quiet(&b->stream))
+    if (b != NULL &&
+        (!stream_is_quiet(&b->stream) || !condition_is_open(b->address->condition)))
         discard(b);
     if (*bound == NULL)
         return false;
@@ -352,7 +353,7 @@ static void on_opened(struct stream *s)
     deadline_disarm(&b->deadline);
     latency_add(&b->clients->counters.latency.backend_connect,
         loop_now(b->clients->loop) - b->began);
-    if (balancer_connected(b->address))
+    if (balancer_connected(b->address, loop_now(b->clients->loop)))
         log_health(b, NULL);
     if (b->state == BACKEND_PROBING) {
         discard(b);
@@ -374,7 +375,7 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
         discard(b);
         return;
     }
-    if (b->received == 0 && balancer_replied(b->address))
+    if (b->received == 0 && balancer_replied(b->address, loop_now(b->clients->loop)))
         log_health(b, NULL);
     b->trial = false;
     b->received += len;

@@ -7,6 +7,7 @@
 
 struct balancer {
     enum balance balance;
+    uint64_t slow_start; /* ms */
     struct backend_address *backends[BALANCER_BACKENDS_MAX]; /* in the order written */
     size_t count;
     uint32_t version; /* changes with each change of the list */
@@ -25,8 +26,10 @@ void backend_address_unref(struct backend_address *address)
     if (address == NULL)
         return;
     assert(address->refs > 0);
-    if (--address->refs == 0)
-        free(address);
+    if (--address->refs > 0)
+        return;
+    condition_unref(address->condition);
+    free(address);
 }
 
 void backend_address_keep(struct backend_address **slot, struct backend_address *address)
@@ -63,14 +66,16 @@ static struct backend_address *address_new(
     address->backup = line->backup;
     address->endpoint = *endpoint;
     address->hash = hash_text(endpoint->text);
+    address->condition = condition_new();
     return address;
 }
 
-struct balancer *balancer_new(enum balance balance)
+struct balancer *balancer_new(enum balance balance, uint64_t slow_start)
 {
     struct balancer *balancer = memory_new(sizeof(*balancer));
 
     balancer->balance = balance;
+    balancer->slow_start = slow_start;
     return balancer;
 }
 
@@ -153,6 +158,10 @@ bool balancer_set_addresses(struct balancer *balancer, const struct balancer_lin
  * own. */
 static void inherit(struct backend_address *address, const struct backend_address *from)
 {
+    struct backend_condition *own = address->condition;
+
+    address->condition = condition_ref(from->condition);
+    condition_unref(own);
     address->health = from->health == HEALTH_UP ? HEALTH_UP : HEALTH_DOWN;
     address->fault = from->fault;
     address->retry_at = from->retry_at;
@@ -184,7 +193,7 @@ struct backend_address *balancer_at(const struct balancer *balancer, size_t inde
 
 bool balancer_is_up(const struct backend_address *address)
 {
-    return address->health == HEALTH_UP;
+    return address->health == HEALTH_UP && condition_is_open(address->condition);
 }
 
 static bool is_due(
@@ -204,6 +213,26 @@ static enum tier tier_of(const struct backend_address *address, uint64_t now)
     return address->backup ? TIER_BACKUP : TIER_SERVING;
 }
 
+/* splitmix64 */
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+}
+
+/* During slow_start a backend is no candidate for some of the requests; where clients
+ * have their backend, for those of some clients. */
+static bool takes_its_share(const struct balancer *balancer,
+    const struct backend_address *address, uint64_t source, uint64_t now)
+{
+    if (balancer->balance == BALANCE_SOURCE)
+        return mix(source ^ ~address->hash) % CONDITION_SHARE_WHOLE <
+            condition_share(address->condition, balancer->slow_start, now);
+    return condition_takes_its_share(address->condition, balancer->slow_start, now);
+}
+
 /* The backends to choose from, by their place in the list. */
 struct candidates {
     size_t index[BALANCER_BACKENDS_MAX];
@@ -216,9 +245,28 @@ static void gather(const struct balancer *balancer, const struct balancer_tried 
     candidates->count = 0;
     for (size_t i = 0; i < balancer->count; i++) {
         if ((tried->backends >> i & 1) == 0 &&
+            condition_is_open(balancer->backends[i]->condition) &&
             tier_of(balancer->backends[i], now) == tier)
             candidates->index[candidates->count++] = i;
     }
+}
+
+/* Where no candidate takes its share of this request, all of them stay. */
+static void thin_out(const struct balancer *balancer, uint64_t source, uint64_t now,
+    struct candidates *candidates)
+{
+    struct candidates left = {.count = 0};
+
+    if (balancer->slow_start == 0 || candidates->count < 2)
+        return;
+    for (size_t i = 0; i < candidates->count; i++) {
+        size_t index = candidates->index[i];
+
+        if (takes_its_share(balancer, balancer->backends[index], source, now))
+            left.index[left.count++] = index;
+    }
+    if (left.count > 0)
+        *candidates = left;
 }
 
 /* Smooth weighted round robin: each backend gains its weight, the one with the most is
@@ -267,15 +315,6 @@ static size_t choose_least_busy(
             least.index[least.count++] = candidates->index[i];
     }
     return choose_by_round_robin(balancer, &least);
-}
-
-/* splitmix64 */
-static uint64_t mix(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
 }
 
 /* A backend draws as many lots as its weight; the best one counts. */
@@ -348,9 +387,12 @@ struct backend_address *balancer_choose(struct balancer *balancer,
         *tried = (struct balancer_tried){.version = balancer->version};
     for (enum tier tier = TIER_SERVING; tier < TIERS; tier++) {
         gather(balancer, tried, tier, now, &candidates);
-        if (candidates.count > 0)
-            return take(
-                balancer, tried, choose(balancer, &candidates, tier, source), now, trial);
+        if (candidates.count == 0)
+            continue;
+        if (tier != TIER_LAST_RESORT)
+            thin_out(balancer, source, now, &candidates);
+        return take(
+            balancer, tried, choose(balancer, &candidates, tier, source), now, trial);
     }
     return NULL;
 }
@@ -384,7 +426,8 @@ struct backend_address *balancer_next_probe(struct balancer *balancer, uint64_t 
     for (size_t i = 0; i < balancer->count; i++) {
         struct backend_address *address = balancer->backends[i];
 
-        if (!is_due(address, FAULT_NOT_CONNECTED, now))
+        if (!condition_is_open(address->condition) ||
+            !is_due(address, FAULT_NOT_CONNECTED, now))
             continue;
         address->health = HEALTH_PROBING;
         return address;
@@ -394,18 +437,23 @@ struct backend_address *balancer_next_probe(struct balancer *balancer, uint64_t 
 
 /* ---- results of connections ---- */
 
-static bool mark_up(struct backend_address *address)
+static bool mark_up(struct backend_address *address, uint64_t now)
 {
     bool changed = address->health != HEALTH_UP;
 
     address->health = HEALTH_UP;
+    if (changed)
+        condition_came_up(address->condition, now);
     return changed;
 }
 
 bool balancer_failed(struct backend_address *address, enum backend_fault fault,
-    uint64_t retry_after, uint64_t now)
+    const char *detail, uint64_t retry_after, uint64_t now)
 {
     bool changed = address->health == HEALTH_UP;
+
+    if (changed)
+        condition_went_down(address->condition, detail, now);
 
     address->health = HEALTH_DOWN;
     address->fault = fault;
@@ -414,14 +462,14 @@ bool balancer_failed(struct backend_address *address, enum backend_fault fault,
 }
 
 /* For a backend that closed without a reply, a connection proves nothing. */
-bool balancer_connected(struct backend_address *address)
+bool balancer_connected(struct backend_address *address, uint64_t now)
 {
-    return address->fault == FAULT_NOT_CONNECTED && mark_up(address);
+    return address->fault == FAULT_NOT_CONNECTED && mark_up(address, now);
 }
 
-bool balancer_replied(struct backend_address *address)
+bool balancer_replied(struct backend_address *address, uint64_t now)
 {
-    return mark_up(address);
+    return mark_up(address, now);
 }
 
 void balancer_trial_ended(struct backend_address *address, uint64_t now)

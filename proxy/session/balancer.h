@@ -9,7 +9,8 @@
  *
  * A backend that could not be connected is PROBING while one connection of our own tries
  * it. A backend that closed without a reply is on TRIAL while one request tries it. All
- * other requests go to the other backends meanwhile.
+ * other requests go to the other backends meanwhile. The results of health checks and an
+ * administrator's word are kept beside that: backend_condition.h.
  *
  * Pure bookkeeping: it opens and closes nothing, logs nothing, and the time is passed in.
  */
@@ -22,6 +23,7 @@
 
 #include "config/endpoint.h"
 #include "config/settings.h"
+#include "proxy/session/backend_condition.h"
 
 enum { BALANCER_BACKENDS_MAX = 64 };
 
@@ -44,6 +46,7 @@ struct backend_address {
     enum backend_health health;
     enum backend_fault fault;
     uint64_t retry_at; /* ms, while DOWN */
+    struct backend_condition *condition; /* one reference */
 };
 
 void backend_address_ref(struct backend_address *address);
@@ -57,7 +60,8 @@ const char *backend_address_text(const struct backend_address *address);
 
 struct balancer;
 
-struct balancer *balancer_new(enum balance balance);
+/* `slow_start`: ms until a backend that is back gets its whole share. */
+struct balancer *balancer_new(enum balance balance, uint64_t slow_start);
 void balancer_free(struct balancer *balancer);
 
 struct balancer_line {
@@ -71,7 +75,8 @@ struct balancer_line {
 bool balancer_set_addresses(struct balancer *balancer, const struct balancer_line *line,
     const struct endpoint *list, size_t count);
 
-/* Takes over the health of the addresses that `from` has, too. */
+/* Takes over the health of the addresses that `from` has, too, and shares their condition
+ * with it. */
 void balancer_inherit(struct balancer *balancer, const struct balancer *from);
 
 size_t balancer_count(const struct balancer *balancer);
@@ -84,14 +89,14 @@ struct balancer_tried {
 };
 
 /* Returns the next backend to try: by `balance` among those that are UP or due for a
- * trial, backups after all others; then, as a last resort, the rest in the order written.
- * `source` identifies the client, and is equal for equal addresses. Counts it as tried.
- * NULL: none is left. *trial: this request decides whether the backend is UP again, and
+ * trial, backups after all others; then, as a last resort, the rest in the order written. Never
+ * one whose condition is closed. `source` identifies the client, and is equal for equal
+ * addresses. Counts it as tried. NULL: none is left. *trial: this request decides whether the backend is UP again, and
  * has to end with balancer_replied(), balancer_failed() or balancer_trial_ended(). */
 struct backend_address *balancer_choose(struct balancer *balancer,
     struct balancer_tried *tried, uint64_t source, uint64_t now, bool *trial);
 
-/* Returns whether there is a backend that is UP and was not tried. */
+/* Returns whether there is a backend that is up and was not tried. */
 bool balancer_has_choice(
     const struct balancer *balancer, const struct balancer_tried *tried);
 
@@ -101,13 +106,14 @@ struct backend_address *balancer_next_probe(struct balancer *balancer, uint64_t 
 /* The result of a connection. True: it became UP or ceased to be UP, which is worth a log
  * line. */
 bool balancer_failed(struct backend_address *address, enum backend_fault fault,
-    uint64_t retry_after, uint64_t now);
-bool balancer_connected(struct backend_address *address);
-bool balancer_replied(struct backend_address *address);
+    const char *detail, uint64_t retry_after, uint64_t now);
+bool balancer_connected(struct backend_address *address, uint64_t now);
+bool balancer_replied(struct backend_address *address, uint64_t now);
 
 /* A trial without a result, because its client went away: the next one may begin. */
 void balancer_trial_ended(struct backend_address *address, uint64_t now);
 
+/* Returns whether it gets requests: UP, and its condition is open. */
 bool balancer_is_up(const struct backend_address *address);
 bool balancer_all_down(const struct balancer *balancer);
 

@@ -20,6 +20,7 @@
 #include "proxy/session/clients_shared.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/exchange.h"
+#include "proxy/session/health_checks.h"
 #include "proxy/session/shed.h"
 #include "proxy/tls/tls.h"
 
@@ -167,6 +168,7 @@ struct clients *clients_new(struct loop *loop)
     list_init(&clients->idle_clients);
     list_init(&clients->connecting);
     list_init(&clients->unused);
+    list_init(&clients->checks);
     free_list_init(&clients->exchanges);
     free_list_init(&clients->backends);
     list_init(&clients->access_waiting);
@@ -354,6 +356,7 @@ void clients_drain(struct clients *clients, void (*empty)(void *owner), void *ow
     clients->empty = empty;
     clients->empty_owner = owner;
     backend_close_unused(clients);
+    health_checks_end(clients);
     for_each_client(clients, requests_drain);
     tell_if_empty(clients);
 }
@@ -362,6 +365,7 @@ void clients_close_all(struct clients *clients)
 {
     clients->draining = true;
     backend_close_unused(clients);
+    health_checks_end(clients);
     proxy_headers_end(clients);
     for_each_client(clients, client_end_now);
 }
@@ -395,6 +399,11 @@ bool clients_shows_older(const struct clients *clients, const struct generation 
             return true;
     }
     return false;
+}
+
+void clients_check_backends(struct clients *clients, struct generation *generation)
+{
+    health_checks_follow(clients, generation);
 }
 
 void clients_retire(struct clients *clients, struct generation *generation)

@@ -69,6 +69,11 @@ void clients_adopt(
  * a key operation: it may still show the old one. It lasts milliseconds. */
 bool clients_shows_older(const struct clients *clients, const struct generation *current);
 
+/* Begins to check the health of this generation's backends, and ends all other checks. To
+ * be called again when addresses have changed. Borrowed until the next call, or the end.
+ */
+void clients_check_backends(struct clients *clients, struct generation *generation);
+
 /* Closes the idle backend connections and the like of a generation that is no longer
  * current, so that only its clients hold it. */
 void clients_retire(struct clients *clients, struct generation *generation);

@@ -32,6 +32,7 @@ struct clients {
     struct list idle_clients; /* struct client.idle: the longest idle first */
     struct list connecting; /* struct backend.link */
     struct list unused; /* struct backend.unused: idle connections and probes */
+    struct list checks; /* health_checks.c */
     struct free_list exchanges, backends;
     struct buffer scratch; /* one flight towards a client, while it is put together */
     struct log_rate_limit log_limit;

@@ -399,7 +399,7 @@ static void forward(struct exchange *x, const struct head *head)
     if (exchange_up_begin(x, head, &backend_events))
         rearm(x);
     else
-        fail(x, END_BACKEND_NONE, "no address to connect to");
+        fail(x, END_BACKEND_NONE, "no backend may be tried");
 }
 
 void exchange_begin(

@@ -25,7 +25,8 @@ struct generation *generation_new(uint32_t id, struct settings *settings)
         g->access_differs = g->access_differs ||
             !access_rules_are_equal(&settings->services[0], &settings->services[i]);
         g->services[i].rules = access_rules_new(&settings->services[i]);
-        g->services[i].balancer = balancer_new(settings->services[i].balance);
+        g->services[i].balancer =
+            balancer_new(settings->services[i].balance, settings->services[i].slow_start);
         idle_connections_init(&g->services[i].idle);
     }
     return g;

@@ -112,9 +112,11 @@ void worker_commit(struct worker *w)
         worker_listeners_switch(&w->listeners, w->current, w->staged, w->staged_count);
         w->staged_count = 0;
     }
+    if (old != NULL)
+        generation_inherit(w->current->generation, old->generation);
+    clients_check_backends(w->clients, w->current->generation);
     if (old == NULL)
         return;
-    generation_inherit(w->current->generation, old->generation);
     clients_adopt(w->clients, old->generation, w->current->generation);
     supersede_all(w);
     clients_retire(w->clients, old->generation);
@@ -148,6 +150,8 @@ void worker_take_addresses(struct worker *w, const struct message *m)
         set_addresses(container_of(node, struct served, link)->generation, &addresses);
     if (w->prepared != NULL)
         set_addresses(w->prepared->generation, &addresses);
+    if (w->current != NULL)
+        clients_check_backends(w->clients, w->current->generation);
 }
 
 void worker_forget(struct worker *w)

@@ -27,7 +27,7 @@ static struct endpoint endpoint(uint16_t port)
 /* One address a `connect` line, ports from 1. */
 static struct balancer *balanced(enum balance balance, uint16_t count)
 {
-    struct balancer *balancer = balancer_new(balance);
+    struct balancer *balancer = balancer_new(balance, 0);
 
     for (uint16_t i = 0; i < count; i++) {
         struct endpoint e = endpoint((uint16_t)(i + 1));
@@ -59,7 +59,7 @@ static struct backend_address *choose(struct balancer *balancer, uint64_t now)
 
 static void backends_are_tried_in_order_each_once(void **state)
 {
-    struct balancer *balancer = balancer_of(3), *none = balancer_new(BALANCE_FIRST);
+    struct balancer *balancer = balancer_of(3), *none = balancer_new(BALANCE_FIRST, 0);
     struct balancer_tried tried = {0};
     bool trial;
 
@@ -80,7 +80,7 @@ static void a_failed_backend_is_the_last_resort_until_a_probe_connects(void **st
     bool trial;
 
     (void)state;
-    assert_true(balancer_failed(first, FAULT_NOT_CONNECTED, 5000, 100));
+    assert_true(balancer_failed(first, FAULT_NOT_CONNECTED, "down", 5000, 100));
     assert_int_equal(port_of(balancer_choose(balancer, &tried, 0, 101, &trial)), 2);
     assert_ptr_equal(balancer_choose(balancer, &tried, 0, 101, &trial), first);
     assert_false(trial);
@@ -88,10 +88,10 @@ static void a_failed_backend_is_the_last_resort_until_a_probe_connects(void **st
     assert_ptr_equal(balancer_next_probe(balancer, 5100), first);
     assert_null(balancer_next_probe(balancer, 5100)); /* one at a time */
     assert_int_equal(port_of(choose(balancer, 5100)), 2);
-    assert_false(balancer_failed(first, FAULT_NOT_CONNECTED, 5000, 10000));
+    assert_false(balancer_failed(first, FAULT_NOT_CONNECTED, "down", 5000, 10000));
     assert_null(balancer_next_probe(balancer, 14999));
     assert_ptr_equal(balancer_next_probe(balancer, 15000), first);
-    assert_true(balancer_connected(first));
+    assert_true(balancer_connected(first, 0));
     assert_ptr_equal(choose(balancer, 15000), first);
     balancer_free(balancer);
 }
@@ -105,8 +105,8 @@ static void a_backend_that_closed_without_a_reply_gets_one_request_as_its_trial(
     bool trial;
 
     (void)state;
-    assert_true(balancer_failed(first, FAULT_NO_REPLY, 5000, 0));
-    assert_false(balancer_connected(first)); /* a connection proves nothing */
+    assert_true(balancer_failed(first, FAULT_NO_REPLY, "down", 5000, 0));
+    assert_false(balancer_connected(first, 0)); /* a connection proves nothing */
     assert_int_equal(port_of(choose(balancer, 4999)), 2);
     assert_null(balancer_next_probe(balancer, 5000));
     assert_ptr_equal(balancer_choose(balancer, &tried, 0, 5000, &trial), first);
@@ -114,11 +114,11 @@ static void a_backend_that_closed_without_a_reply_gets_one_request_as_its_trial(
     assert_int_equal(port_of(choose(balancer, 5000)), 2);
     balancer_trial_ended(first, 6000); /* its client went away */
     assert_ptr_equal(choose(balancer, 6000), first);
-    assert_false(balancer_failed(first, FAULT_NO_REPLY, 5000, 7000));
+    assert_false(balancer_failed(first, FAULT_NO_REPLY, "down", 5000, 7000));
     assert_int_equal(port_of(choose(balancer, 11999)), 2);
     assert_ptr_equal(choose(balancer, 12000), first);
-    assert_true(balancer_replied(first));
-    assert_false(balancer_replied(first));
+    assert_true(balancer_replied(first, 0));
+    assert_false(balancer_replied(first, 0));
     balancer_free(balancer);
 }
 
@@ -128,10 +128,10 @@ static void only_all_backends_down_is_all_down(void **state)
     struct balancer_tried tried = {0};
 
     (void)state;
-    balancer_failed(balancer_at(balancer, 0), FAULT_NO_REPLY, 5000, 0);
+    balancer_failed(balancer_at(balancer, 0), FAULT_NO_REPLY, "down", 5000, 0);
     assert_false(balancer_all_down(balancer));
     assert_true(balancer_has_choice(balancer, &tried));
-    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, "down", 5000, 0);
     assert_true(balancer_all_down(balancer));
     assert_null(balancer_next_probe(balancer, 5000)); /* requests try them all */
     assert_false(balancer_has_choice(balancer, &tried));
@@ -148,7 +148,7 @@ static void new_addresses_take_the_place_of_their_line(void **state)
 
     (void)state;
     backend_address_ref(gone); /* like a connection */
-    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, "down", 5000, 0);
     (void)balancer_choose(balancer, &tried, 0, 0, &trial);
     assert_true(balancer_set_addresses(balancer, LINE(1), fresh, 3));
     assert_int_equal(balancer_count(balancer), 4);
@@ -168,7 +168,7 @@ static void new_addresses_take_the_place_of_their_line(void **state)
 static void too_many_addresses_are_told_and_left_out(void **state)
 {
     struct endpoint many[BALANCER_BACKENDS_MAX + 1];
-    struct balancer *balancer = balancer_new(BALANCE_FIRST);
+    struct balancer *balancer = balancer_new(BALANCE_FIRST, 0);
 
     (void)state;
     for (uint16_t i = 0; i <= BALANCER_BACKENDS_MAX; i++)
@@ -185,7 +185,7 @@ static void a_reload_keeps_what_is_known_of_an_address(void **state)
     struct balancer *old = balancer_of(2), *fresh = balancer_of(3);
 
     (void)state;
-    balancer_failed(balancer_at(old, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    balancer_failed(balancer_at(old, 1), FAULT_NOT_CONNECTED, "down", 5000, 0);
     (void)balancer_next_probe(old, 5000);
     balancer_inherit(fresh, old);
     assert_true(balancer_is_up(balancer_at(fresh, 0)));
@@ -224,7 +224,7 @@ static void turns_are_smooth_and_weighted(void **state)
     weigh(balancer, 0, 2, false);
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
         assert_int_equal(chosen(balancer, 0), expected[i]);
-    balancer_failed(balancer_at(balancer, 0), FAULT_NOT_CONNECTED, 5000, 0);
+    balancer_failed(balancer_at(balancer, 0), FAULT_NOT_CONNECTED, "down", 5000, 0);
     for (int i = 0; i < 10; i++)
         assert_int_not_equal(chosen(balancer, 0), 1);
     balancer_free(balancer);
@@ -260,7 +260,7 @@ static void a_client_stays_with_its_backend_whatever_happens_to_others(void **st
     assert_in_range(count[1], 45, 105);
     assert_in_range(count[2], 45, 105);
     assert_in_range(count[3], 110, 190);
-    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, "down", 5000, 0);
     for (uint64_t i = 0; i < 300; i++) {
         int now = chosen(balancer, i * 977);
 
@@ -278,13 +278,79 @@ static void a_backup_serves_while_no_other_is_up(void **state)
     (void)state;
     weigh(balancer, 0, 1, true);
     assert_int_equal(chosen(balancer, 0), 2);
-    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, 5000, 0);
+    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, "down", 5000, 0);
     assert_int_equal(chosen(balancer, 0), 3);
-    balancer_failed(balancer_at(balancer, 2), FAULT_NOT_CONNECTED, 5000, 0);
+    balancer_failed(balancer_at(balancer, 2), FAULT_NOT_CONNECTED, "down", 5000, 0);
     assert_int_equal(chosen(balancer, 0), 1);
     (void)balancer_choose(balancer, &tried, 0, 0, &trial);
     assert_int_equal(port_of(balancer_choose(balancer, &tried, 0, 0, &trial)), 2);
     balancer_free(balancer);
+}
+
+static void a_backend_that_is_not_open_is_nobodys_last_resort(void **state)
+{
+    struct balancer *balancer = balancer_of(2);
+
+    (void)state;
+    condition_drain(balancer_at(balancer, 0)->condition, true, 1);
+    assert_int_equal(chosen(balancer, 0), 2);
+    balancer_failed(balancer_at(balancer, 1), FAULT_NOT_CONNECTED, "down", 5000, 0);
+    assert_int_equal(chosen(balancer, 0), 2); /* perhaps it is back */
+    assert_true(balancer_all_down(balancer));
+    condition_drain(balancer_at(balancer, 1)->condition, true, 1);
+    assert_int_equal(chosen(balancer, 0), 0);
+    condition_drain(balancer_at(balancer, 0)->condition, false, 1);
+    assert_int_equal(chosen(balancer, 0), 1);
+    balancer_free(balancer);
+}
+
+static void generations_share_what_checks_found(void **state)
+{
+    struct balancer *old = balancer_of(2), *fresh = balancer_of(2);
+    const struct check_rules rules = {2, 2};
+
+    (void)state;
+    condition_take_check(balancer_at(old, 0)->condition, "status 500", rules, 1);
+    balancer_inherit(fresh, old);
+    assert_int_equal(chosen(fresh, 0), 2);
+    condition_take_check(balancer_at(fresh, 0)->condition, NULL, rules, 2);
+    condition_take_check(balancer_at(fresh, 0)->condition, NULL, rules, 3);
+    assert_int_equal(chosen(old, 0), 1);
+    balancer_free(old);
+    assert_int_equal(chosen(fresh, 0), 1);
+    balancer_free(fresh);
+}
+
+/* Its part of 256 requests, a quarter of slow_start after it came back. */
+static int gets_when_back(enum balance balance)
+{
+    struct balancer *balancer = balancer_new(balance, 40000);
+    struct balancer_tried tried;
+    int count = 0;
+    bool trial;
+
+    for (uint16_t i = 0; i < 2; i++) {
+        struct endpoint e = endpoint((uint16_t)(i + 1));
+
+        balancer_set_addresses(balancer, LINE(i), &e, 1);
+    }
+    balancer_failed(balancer_at(balancer, 0), FAULT_NOT_CONNECTED, "down", 5000, 0);
+    balancer_connected(balancer_at(balancer, 0), 1000);
+    for (uint64_t i = 0; i < 256; i++) {
+        tried = (struct balancer_tried){0};
+        count += port_of(balancer_choose(balancer, &tried, i * 977, 11000, &trial)) == 1;
+    }
+    balancer_free(balancer);
+    return count;
+}
+
+static void a_backend_that_is_back_starts_slowly_in_each_mode(void **state)
+{
+    (void)state;
+    assert_int_equal(gets_when_back(BALANCE_FIRST), 64);
+    assert_in_range(gets_when_back(BALANCE_ROUNDROBIN), 30, 64);
+    assert_in_range(gets_when_back(BALANCE_LEASTCONN), 30, 64);
+    assert_in_range(gets_when_back(BALANCE_SOURCE), 16, 50);
 }
 
 int main(void)
@@ -302,6 +368,9 @@ int main(void)
         cmocka_unit_test(a_client_stays_with_its_backend_whatever_happens_to_others),
         cmocka_unit_test(a_backup_serves_while_no_other_is_up),
         cmocka_unit_test(a_reload_keeps_what_is_known_of_an_address),
+        cmocka_unit_test(a_backend_that_is_not_open_is_nobodys_last_resort),
+        cmocka_unit_test(generations_share_what_checks_found),
+        cmocka_unit_test(a_backend_that_is_back_starts_slowly_in_each_mode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

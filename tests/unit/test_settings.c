@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "config/connect_line.h"
+#include "config/health.h"
 #include "config/options.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
@@ -202,7 +203,8 @@ static void what_is_printed_reads_the_same(void **state)
                       "[b]\nsni = *.b.example\nverify = optional\nca = /ca.pem\n"
                       "verify_depth = 1\n"
                       "allow = 10.0.0.0/8\nallow = ::1\ndeny = 10.1.2.3\n"
-                      "paths = GET,POST /a\npaths = /b\nauth_failures = 10\n");
+                      "paths = GET,POST /a\npaths = /b\nauth_failures = 10\n"
+                      "health = GET /a?b=%20\nhealth_status = 200,401\n");
     /* Inherited by services that could not write them. */
     assert_round_trip("max_head = 64k\nca = /ca.pem\ncrl = /crl.pem\nverify_depth = 9\n"
                       "verify = required\n"
@@ -278,10 +280,29 @@ static void a_connect_line_is_an_address_and_what_follows(void **state)
     }
 }
 
+static void a_health_check_is_a_request_and_statuses(void **state)
+{
+    struct health health;
+    struct error err;
+
+    (void)state;
+    assert_true(health_parse("HEAD  /x", &health, &err));
+    assert_int_equal(health.kind, HEALTH_REQUEST);
+    assert_int_equal(health.method_len, 4);
+    assert_string_equal(health.target, "/x");
+    assert_true(health_parse("connect", &health, &err));
+    assert_int_equal(health.kind, HEALTH_CONNECT);
+    for (unsigned status = 100; status < 700; status++)
+        assert_int_equal(health_statuses_have("200-204,401,500-599", status),
+            (status >= 200 && status <= 204) || status == 401 ||
+                (status >= 500 && status <= 599));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connect_line_is_an_address_and_what_follows),
+        cmocka_unit_test(a_health_check_is_a_request_and_statuses),
         cmocka_unit_test(without_a_file_the_appliance_is_served),
         cmocka_unit_test(every_part_of_the_syntax_is_understood),
         cmocka_unit_test(long_lists_of_ciphers_fit_a_line),

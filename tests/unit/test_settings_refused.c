@@ -120,6 +120,28 @@ static const struct {
         "right"},
     {"accept = 0",
         "f:1: accept: '0': it is neither a port from 1 to 65535 nor address:port"},
+    {"health = ping",
+        "f:1: health: 'ping' is not off, connect, or a request: GET, HEAD or OPTIONS and "
+        "a path"},
+    {"health = POST /x",
+        "f:1: health: 'POST /x' is not off, connect, or a request: GET, HEAD or OPTIONS "
+        "and a path"},
+    {"health = GET http://x/",
+        "f:1: health: 'http://x/' is not a path: it begins with '/', has no blanks, and "
+        "what URLs cannot have is written as %XX"},
+    {"health = GET /a b",
+        "f:1: health: '/a b' is not a path: it begins with '/', has no blanks, and "
+        "what URLs cannot have is written as %XX"},
+    {"health_status = 2xx",
+        "f:1: health_status: '2xx' is no list of statuses from 200 to 599, as 200-399 or "
+        "200,204,401"},
+    {"health_status = 200,",
+        "f:1: health_status: '200,' is no list of statuses from 200 to 599, as 200-399 "
+        "or 200,204,401"},
+    {"health_status = 399-200",
+        "f:1: health_status: '399-200' is no list of statuses from 200 to 599, as "
+        "200-399 or 200,204,401"},
+    {"health_rise = 0", "f:1: health_rise: '0' is not between 1 and 100"},
     /* faults that no single line shows */
     {IN_A "cert = /a\ncert = /b\nkey = /a\n",
         "f:5: [a] has 2 cert and 1 key: each cert needs its key, in the same order (for "

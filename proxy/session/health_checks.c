@@ -1,0 +1,420 @@
+#include "proxy/session/health_checks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "config/health.h"
+#include "proxy/base/error.h"
+#include "proxy/base/log.h"
+#include "proxy/base/memory.h"
+#include "proxy/http/parser.h"
+#include "proxy/net/proxy_header.h"
+#include "proxy/net/stream.h"
+#include "proxy/session/balancer.h"
+#include "proxy/session/clients_shared.h"
+#include "proxy/session/generation.h"
+
+enum {
+    REQUEST_MAX = 2048,
+    FAULT_MAX = 96,
+    FIRST_WITHIN = 1000, /* ms: a new worker soon knows which backends are well */
+    STEPS = 8, /* in which a time is spread: each length has a queue of deadlines */
+};
+
+enum check_state {
+    CHECK_WAITING, /* for the next check to begin */
+    CHECK_CONNECTING,
+    CHECK_AWAITING_REPLY,
+    CHECK_CLOSING, /* its connection, that is */
+};
+
+struct check {
+    struct list link; /* in clients->checks */
+    struct clients *clients;
+    struct service *service; /* NULL: its backend is not checked any more */
+    struct backend_address *address; /* one reference */
+    struct endpoint endpoint; /* its own, for the stream */
+    enum check_state state;
+    struct stream stream; /* unless it is WAITING */
+    struct parser *replies; /* NULL unless it is AWAITING_REPLY */
+    uint64_t received;
+    struct deadline deadline; /* health_interval, health_timeout */
+};
+
+static const struct stream_events stream_events;
+
+static struct check *check_of(struct stream *s)
+{
+    return container_of(s, struct check, stream);
+}
+
+static struct health health_of(const struct service_settings *settings)
+{
+    struct health health;
+    struct error ignored; /* it was parsed with the settings */
+
+    (void)health_parse(settings->health, &health, &ignored);
+    return health;
+}
+
+/* One of STEPS + 1 lengths from `least` to `least + span`. */
+static uint64_t spread(uint64_t least, uint64_t span)
+{
+    uint8_t byte = 0;
+
+    if (getrandom(&byte, sizeof(byte), GRND_NONBLOCK) != sizeof(byte))
+        byte = 0;
+    return least + span * (byte % (STEPS + 1)) / STEPS;
+}
+
+static void plan_first(struct check *check)
+{
+    uint64_t interval = check->service->settings->health_interval;
+
+    loop_arm(check->clients->loop, &check->deadline,
+        spread(1, interval < FIRST_WITHIN ? interval : FIRST_WITHIN));
+}
+
+static void plan_next(struct check *check)
+{
+    uint64_t interval = check->service->settings->health_interval;
+
+    loop_arm(check->clients->loop, &check->deadline,
+        spread(interval - interval / 8, interval / 4));
+}
+
+/* ---- its life ---- */
+
+static void destroy(struct check *check)
+{
+    list_remove(&check->link);
+    deadline_disarm(&check->deadline);
+    backend_address_unref(check->address);
+    free(check);
+}
+
+static void close_connection(struct check *check)
+{
+    deadline_disarm(&check->deadline);
+    parser_free(check->replies);
+    check->replies = NULL;
+    check->state = CHECK_CLOSING;
+    stream_close(&check->stream);
+}
+
+static void end(struct check *check)
+{
+    check->service = NULL;
+    if (check->state == CHECK_WAITING)
+        destroy(check);
+    else if (check->state != CHECK_CLOSING)
+        close_connection(check);
+}
+
+static void on_closed(struct stream *s)
+{
+    struct check *check = check_of(s);
+    struct clients *clients = check->clients;
+
+    clients->backend_count--;
+    check->state = CHECK_WAITING;
+    if (check->service == NULL)
+        destroy(check);
+    else
+        plan_next(check);
+    clients->gone(clients);
+}
+
+static void begin(struct check *check)
+{
+    check->state = CHECK_CONNECTING;
+    check->received = 0;
+    check->clients->backend_count++;
+    check->clients->counters.health_checks++;
+    stream_connect(&check->stream, check->clients->loop, &stream_events,
+        (const struct sockaddr *)&check->endpoint.address, check->endpoint.len);
+    loop_arm(
+        check->clients->loop, &check->deadline, check->service->settings->health_timeout);
+}
+
+/* ---- its verdict ---- */
+
+static void log_verdict(const struct check *check, const char *fault)
+{
+    const struct service_settings *settings = check->service->settings;
+
+    if (fault != NULL)
+        log_warning("event=backend_check_failing service=%s backend=%s detail=\"%s\"",
+            settings->name, check->endpoint.text, fault);
+    else
+        log_info("event=backend_check_passing service=%s backend=%s", settings->name,
+            check->endpoint.text);
+}
+
+/* `fault`: NULL where it passed. A backend that passes again is not passed over for what
+ * connections found before. */
+static void judge(struct check *check, const char *fault)
+{
+    const struct service_settings *settings = check->service->settings;
+    const struct check_rules rules = {settings->health_rise, settings->health_fall};
+    uint64_t now = loop_now(check->clients->loop);
+
+    check->clients->counters.health_failures += fault != NULL;
+    if (condition_take_check(check->address->condition, fault, rules, now)) {
+        if (fault == NULL)
+            (void)balancer_replied(check->address, now);
+        log_verdict(check, fault);
+    }
+    close_connection(check);
+}
+
+static void judge_status(struct check *check, unsigned status)
+{
+    char fault[FAULT_MAX];
+
+    snprintf(fault, sizeof(fault), "status %u", status);
+    judge(check,
+        health_statuses_have(check->service->settings->health_status, status) ? NULL
+                                                                              : fault);
+}
+
+/* ---- a request ---- */
+
+/* A connection of our own: LOCAL, or UNKNOWN. */
+static void send_proxy_header(struct check *check)
+{
+    enum proxy_protocol_choice choice = check->service->settings->send_proxy;
+    const struct proxy_header_facts nobody = {.client = NULL};
+    unsigned char header[PROXY_HEADER_MAX];
+    size_t len;
+
+    if (choice == PROXY_PROTOCOL_OFF)
+        return;
+    len = proxy_header_write(header, (enum proxy_version)choice, &nobody);
+    (void)stream_write(&check->stream, (const char *)header, len);
+}
+
+static const char *host_of(const struct check *check)
+{
+    const char *name = check->service->settings->host_name;
+
+    if (*name != '\0')
+        return name;
+    return check->endpoint.address.ss_family == AF_UNIX ? "localhost"
+                                                        : check->endpoint.text;
+}
+
+static void ask(struct check *check, const struct health *health)
+{
+    const struct parser_limits limits = {.max_head = check->service->settings->max_head};
+    char request[REQUEST_MAX];
+    int len = snprintf(request, sizeof(request),
+        "%.*s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: wlbproxy-health\r\n"
+        "Accept: */*\r\nConnection: close\r\n\r\n",
+        health->method_len, health->method, health->target, host_of(check));
+
+    send_proxy_header(check);
+    (void)stream_write(&check->stream, request, (size_t)len);
+    check->replies = parser_new(PARSER_RESPONSE, &limits);
+    parser_expect_response(check->replies, *health->method == 'H', false);
+    check->state = CHECK_AWAITING_REPLY;
+}
+
+static void on_opened(struct stream *s)
+{
+    struct check *check = check_of(s);
+    struct health health = health_of(check->service->settings);
+
+    if (health.kind == HEALTH_CONNECT)
+        judge(check, NULL);
+    else
+        ask(check, &health);
+}
+
+/* Interim replies (1xx) come before the one that counts. */
+static void on_data(struct stream *s, const char *bytes, size_t len)
+{
+    struct check *check = check_of(s);
+    enum parse_result result;
+    const char *body;
+    size_t body_len;
+
+    check->received += len;
+    if (check->received - len > check->service->settings->max_head) {
+        judge(check, "interim replies without an end");
+        return;
+    }
+    do {
+        result = parser_next(check->replies, &bytes, &len, &body, &body_len);
+        if (result == PARSE_HEAD && parser_head(check->replies)->status >= 200) {
+            judge_status(check, parser_head(check->replies)->status);
+            return;
+        }
+    } while (result == PARSE_HEAD || result == PARSE_DONE);
+    if (result == PARSE_ERROR)
+        judge(check, parser_error(check->replies));
+}
+
+static void on_fin(struct stream *s)
+{
+    struct check *check = check_of(s);
+
+    judge(check,
+        check->received == 0 ? "closed without a reply"
+                             : "closed within the head of its reply");
+}
+
+static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
+{
+    struct check *check = check_of(s);
+
+    (void)reason;
+    judge(check, detail);
+}
+
+static void on_drained(struct stream *s)
+{
+    (void)s; /* it reads nothing, and health_timeout is its end */
+}
+
+static const struct stream_events stream_events = {
+    .opened = on_opened,
+    .data = on_data,
+    .drained = on_drained,
+    .fin = on_fin,
+    .failed = on_failed,
+    .closed = on_closed,
+};
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct check *check = container_of(deadline, struct check, deadline);
+
+    if (check->state == CHECK_WAITING)
+        begin(check);
+    else
+        judge(check,
+            check->state == CHECK_CONNECTING ? "no connection within health_timeout"
+                                             : "no reply within health_timeout");
+}
+
+/* ---- which backends ---- */
+
+static struct backend_address *find_address(
+    const struct service *service, const struct backend_address *like)
+{
+    for (size_t i = 0; i < balancer_count(service->balancer); i++) {
+        struct backend_address *address = balancer_at(service->balancer, i);
+
+        if (address->connect == like->connect &&
+            endpoint_equal(&address->endpoint, &like->endpoint))
+            return address;
+    }
+    return NULL;
+}
+
+static bool same_checks(
+    const struct service_settings *a, const struct service_settings *b)
+{
+    return strcmp(a->health, b->health) == 0 &&
+        strcmp(a->health_status, b->health_status) == 0 &&
+        strcmp(a->host_name, b->host_name) == 0 &&
+        a->health_interval == b->health_interval &&
+        a->health_timeout == b->health_timeout && a->send_proxy == b->send_proxy;
+}
+
+/* A backend that is checked no more must not stay FAILING for those who know it yet. */
+static void follow(struct check *check, const struct generation *generation)
+{
+    struct service *service =
+        generation_service(generation, check->service->settings->name);
+    struct backend_address *address =
+        service != NULL ? find_address(service, check->address) : NULL;
+
+    if (address == NULL) {
+        condition_uncheck(check->address->condition, loop_now(check->clients->loop));
+        end(check);
+    } else if (!same_checks(check->service->settings, service->settings)) {
+        end(check);
+    } else {
+        check->service = service;
+        backend_address_keep(&check->address, address);
+    }
+}
+
+static bool is_checked(const struct clients *clients, const struct service *service,
+    const struct backend_address *address)
+{
+    for (const struct list *node = clients->checks.next; node != &clients->checks;
+         node = node->next) {
+        const struct check *check = container_of(node, struct check, link);
+
+        if (check->service == service && check->address == address)
+            return true;
+    }
+    return false;
+}
+
+static void add(
+    struct clients *clients, struct service *service, struct backend_address *address)
+{
+    struct check *check = memory_new(sizeof(*check));
+
+    check->clients = clients;
+    check->service = service;
+    check->address = address;
+    backend_address_ref(address);
+    check->endpoint = address->endpoint;
+    check->state = CHECK_WAITING;
+    deadline_init(&check->deadline, on_deadline);
+    list_init(&check->link);
+    list_append(&clients->checks, &check->link);
+    plan_first(check);
+}
+
+static void check_service(struct clients *clients, struct service *service)
+{
+    bool is_off = health_of(service->settings).kind == HEALTH_OFF;
+
+    for (size_t i = 0; i < balancer_count(service->balancer); i++) {
+        struct backend_address *address = balancer_at(service->balancer, i);
+
+        if (is_off)
+            condition_uncheck(address->condition, loop_now(clients->loop));
+        else if (!is_checked(clients, service, address))
+            add(clients, service, address);
+    }
+}
+
+static void for_each(struct clients *clients, const struct generation *generation)
+{
+    struct list *node = clients->checks.next;
+
+    while (node != &clients->checks) {
+        struct check *check = container_of(node, struct check, link);
+
+        node = node->next;
+        if (check->service == NULL)
+            continue;
+        if (generation != NULL)
+            follow(check, generation);
+        else
+            end(check);
+    }
+}
+
+void health_checks_follow(struct clients *clients, struct generation *generation)
+{
+    if (clients->draining)
+        return;
+    for_each(clients, generation);
+    for (size_t i = 0; i < generation->settings->service_count; i++)
+        check_service(clients, &generation->services[i]);
+}
+
+void health_checks_end(struct clients *clients)
+{
+    for_each(clients, NULL);
+}
