@@ -122,13 +122,15 @@ static int on_hello_12(struct tls *tls)
     return refuse_renegotiation(tls);
 }
 
-/* In TLS 1.2 such messages are attempts to renegotiate. */
+/* In TLS 1.2 such messages are attempts to renegotiate. After our close_notify nothing
+ * can answer them, not even an alert: they are passed over, as OpenSSL does, and the
+ * connection ends in order. */
 static int on_message_12(struct tls *tls, const unsigned char *bytes, size_t len)
 {
     struct tls_records *r = tls_records_of(tls);
     int answer = 0;
 
-    while (answer == 0 && len > 0) {
+    while (!r->silent && answer == 0 && len > 0) {
         size_t n = r->skip < len ? r->skip : len;
 
         r->skip -= n;
