@@ -144,16 +144,30 @@ void backend_await_reply(struct backend *b, bool awaited)
     b->awaits_reply = awaited;
 }
 
+void backend_has_replied(struct backend *b)
+{
+    if (!b->replied && balancer_replied(b->address, loop_now(b->clients->loop)))
+        log_health(b, NULL);
+    b->replied = true;
+    b->trial = false;
+}
+
 void backend_is_silent(struct backend *b)
 {
-    if (b->awaits_reply && b->received == 0)
+    if (b->awaits_reply && !b->replied)
         mark_down(b, FAULT_NO_REPLY, "no reply within response_timeout");
+}
+
+void backend_is_nonsense(struct backend *b)
+{
+    if (!b->replied)
+        mark_down(b, FAULT_NO_REPLY, "what it says is no reply");
 }
 
 /* A connection that was idle may have been closed for its age. */
 static void judge_end(struct backend *b)
 {
-    if (b->awaits_reply && b->received == 0 && !b->reused)
+    if (b->awaits_reply && !b->replied && (!b->reused || b->received > 0))
         mark_down(b, FAULT_NO_REPLY, "closed without a reply");
 }
 
@@ -197,7 +211,7 @@ static void use_again(struct backend *b, const struct backend_events *events, vo
     enter(b, BACKEND_IN_USE);
     b->reused = true;
     b->received = 0;
-    b->awaits_reply = false;
+    b->awaits_reply = b->replied = false;
     b->clients->counters.backend_reuses++;
     backend_attach(b, events, user, slot);
 }
@@ -375,9 +389,6 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
         discard(b);
         return;
     }
-    if (b->received == 0 && balancer_replied(b->address, loop_now(b->clients->loop)))
-        log_health(b, NULL);
-    b->trial = false;
     b->received += len;
     b->events->data(b->user, bytes, len);
 }

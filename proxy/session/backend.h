@@ -61,6 +61,7 @@ struct backend {
     bool reused; /* it has served another request before */
     bool trial; /* see balancer_choose() */
     bool awaits_reply; /* an end without a reply is the backend's fault */
+    bool replied; /* since it was acquired */
     bool all_down, timed_out; /* of the attempts so far, for the reason in failed() */
     bool ended;
 };
@@ -87,10 +88,12 @@ bool backend_is_ready(const struct backend *b);
 bool backend_write(struct backend *b, const char *bytes, size_t len);
 void backend_end(struct backend *b); /* FIN after what was written */
 
-/* Has the backend all it needs for its reply? If it ends then, without a byte of one, the
+/* Has the backend all it needs for its reply? If it ends then, or says what is none, the
  * next request goes elsewhere. */
 void backend_await_reply(struct backend *b, bool awaited);
+void backend_has_replied(struct backend *b); /* a head of HTTP, a tunnel's first byte */
 void backend_is_silent(struct backend *b); /* its time for a reply is over */
+void backend_is_nonsense(struct backend *b); /* what it says is no reply */
 
 /* The address where there is no choice; NULL: not yet known. Borrowed. */
 struct backend_address *backend_only(const struct service *service);

@@ -8,9 +8,9 @@
  *       '-------------------+---- the probe or the trial decides ------'
  *
  * A backend that could not be connected is PROBING while one connection of our own tries
- * it. A backend that closed without a reply is on TRIAL while one request tries it. All
- * other requests go to the other backends meanwhile. The results of health checks and an
- * administrator's word are kept beside that: backend_condition.h.
+ * it. A backend that gave no reply, or one that is not HTTP, is on TRIAL while one request
+ * tries it. All other requests go to the other backends meanwhile. The results of health
+ * checks and an administrator's word are kept beside that: backend_condition.h.
  *
  * Pure bookkeeping: it opens and closes nothing, logs nothing, and the time is passed in.
  */

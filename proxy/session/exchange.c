@@ -309,6 +309,7 @@ static void on_data(void *user, const char *bytes, size_t len)
         upgrade(x, bytes, len);
         break;
     case REPLY_REFUSED:
+        backend_is_nonsense(x->backend);
         fail(x, END_BACKEND_NONSENSE, detail);
         break;
     }

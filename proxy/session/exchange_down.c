@@ -177,6 +177,7 @@ enum reply_result exchange_down_data(
             send_flight(x);
             return REPLY_GOES_ON;
         case PARSE_HEAD:
+            backend_has_replied(x->backend);
             if (is_final(parser_head(x->replies)))
                 take_final_head(x, parser_head(x->replies));
             if (parser_head(x->replies)->status != 101)

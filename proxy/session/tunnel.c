@@ -352,6 +352,7 @@ static void on_data(void *user, const char *bytes, size_t len)
 {
     struct tunnel *t = user;
 
+    backend_has_replied(t->backend);
     client_write(t->client, bytes, len);
     if (t->client->full)
         stream_pause(&t->backend->stream);

@@ -143,6 +143,33 @@ static void the_next_request_passes_over_a_backend_that_closes_without_a_reply(
     close(next);
 }
 
+static void the_next_request_passes_over_a_backend_whose_words_are_no_reply(void **state)
+{
+    static const char *const words[] = {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 20",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n", "\x15\3\3"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        int client = rig_client(&rig), backend;
+
+        rig_send(&rig, client, POST_HEAD "0123456789");
+        backend = rig_backend(&rig, 0);
+        assert_true(backend >= 0);
+        (void)rig_receive(&rig, backend);
+        rig_send(&rig, backend, words[i]);
+        close(backend);
+        expect_status(client, "502");
+        assert_false(is_up(0));
+        rig_send(&rig, client, POST_HEAD "0123456789");
+        expect_reply_of(client, 1);
+        retry_now(0);
+        rig_send(&rig, client, GET); /* the trial */
+        expect_reply_of(client, 0);
+        assert_true(is_up(0));
+        close(client);
+    }
+}
+
 static void a_get_without_an_answer_goes_to_the_next_backend(void **state)
 {
     int client = rig_client(&rig), backend;
@@ -278,6 +305,7 @@ int main(void)
         WITH(start_two, one_probe_at_a_time_and_none_outlives_its_worker),
         WITH(start_two,
             the_next_request_passes_over_a_backend_that_closes_without_a_reply),
+        WITH(start_two, the_next_request_passes_over_a_backend_whose_words_are_no_reply),
         WITH(start_two, a_get_without_an_answer_goes_to_the_next_backend),
         WITH(start_two, a_get_whose_answer_began_is_not_sent_again),
         WITH(start_two, a_trial_whose_client_goes_away_decides_nothing),
