@@ -158,16 +158,17 @@ void backend_is_silent(struct backend *b)
         mark_down(b, FAULT_NO_REPLY, "no reply within response_timeout");
 }
 
+/* A connection that was idle may have been closed for its age, or have something to say
+ * behind its last reply. */
 void backend_is_nonsense(struct backend *b)
 {
-    if (!b->replied)
+    if (!b->replied && !b->reused)
         mark_down(b, FAULT_NO_REPLY, "what it says is no reply");
 }
 
-/* A connection that was idle may have been closed for its age. */
 static void judge_end(struct backend *b)
 {
-    if (b->awaits_reply && !b->replied && (!b->reused || b->received > 0))
+    if (b->awaits_reply && !b->replied && !b->reused)
         mark_down(b, FAULT_NO_REPLY, "closed without a reply");
 }
 
@@ -210,7 +211,6 @@ static void use_again(struct backend *b, const struct backend_events *events, vo
 {
     enter(b, BACKEND_IN_USE);
     b->reused = true;
-    b->received = 0;
     b->awaits_reply = b->replied = false;
     b->clients->counters.backend_reuses++;
     backend_attach(b, events, user, slot);
@@ -389,7 +389,6 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
         discard(b);
         return;
     }
-    b->received += len;
     b->events->data(b->user, bytes, len);
 }
 

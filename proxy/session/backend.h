@@ -57,7 +57,6 @@ struct backend {
     struct list unused; /* in clients->unused: idle ones and probes of all services */
     struct deadline deadline; /* connect_timeout, backend_idle_timeout */
     uint64_t began; /* ms: when it began to connect */
-    uint64_t received; /* bytes since it was acquired */
     bool reused; /* it has served another request before */
     bool trial; /* see balancer_choose() */
     bool awaits_reply; /* an end without a reply is the backend's fault */

@@ -126,9 +126,10 @@ static void write_reply(struct client *c, unsigned status, const char *text,
     c->clients->counters.responses_own++;
 }
 
-void client_answer(struct client *c, unsigned status, const char *text, bool to_head)
+void client_answer(
+    struct client *c, unsigned status, const char *text, const char *fields, bool to_head)
 {
-    write_reply(c, status, text, NULL, to_head, true);
+    write_reply(c, status, text, fields, to_head, true);
 }
 
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,

@@ -21,7 +21,8 @@ void client_cut(struct client *c, enum end_reason reason);
 void client_make_room(struct client *c);
 
 /* Writes one of our own replies, after which the connection continues. */
-void client_answer(struct client *c, unsigned status, const char *text, bool to_head);
+void client_answer(struct client *c, unsigned status, const char *text,
+    const char *fields, bool to_head);
 
 /* The same, then the end. `fields` as in error_reply.h. */
 void client_refuse(struct client *c, enum end_reason reason, unsigned status,

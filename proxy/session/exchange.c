@@ -155,7 +155,7 @@ static void answer_and_go_on(
     x->status = reply->status;
     x->sent = reply_body_length(reply->text, x->facts.to_head);
     x->first_byte = loop_now(c->clients->loop);
-    client_answer(c, reply->status, reply->text, x->facts.to_head);
+    client_answer(c, reply->status, reply->text, x->reply_fields, x->facts.to_head);
     close_exchange(x, reason);
     done(c);
 }
@@ -365,8 +365,17 @@ static const struct backend_events backend_events = {
 
 /* ---- bytes of its client ---- */
 
-/* Judges Host, `paths` and `auth_failures`. False: it was answered, and the exchange is
- * gone. */
+/* A request without a body is whole at once, and its client may stay. */
+static void refuse(struct exchange *x, const struct head *head, enum end_reason reason)
+{
+    if (head->body == BODY_NONE)
+        x->refusal = reason;
+    else
+        fail(x, reason, "");
+}
+
+/* Judges Host, `paths` and `auth_failures`. False: it is answered, and the exchange may
+ * be gone. */
 static bool is_let_through(struct exchange *x, const struct head *head)
 {
     struct client *c = x->client;
@@ -377,11 +386,11 @@ static bool is_let_through(struct exchange *x, const struct head *head)
     }
     switch (access_rules_judge(c->service->rules, head->method, head->target)) {
     case PATH_UNKNOWN:
-        fail(x, END_PATH_REFUSED, "");
+        refuse(x, head, END_PATH_REFUSED);
         return false;
     case PATH_METHOD_NOT_ALLOWED:
         x->reply_fields = access_rules_allowed(c->service->rules, head->target);
-        fail(x, END_METHOD_REFUSED, "");
+        refuse(x, head, END_METHOD_REFUSED);
         return false;
     default:
         break;
@@ -446,7 +455,12 @@ void exchange_request_incomplete(struct exchange *x)
 
 void exchange_request_done(struct exchange *x)
 {
-    go_on_or_fail(x, exchange_up_end(x));
+    if (x->refusal == END_DONE) {
+        go_on_or_fail(x, exchange_up_end(x));
+        return;
+    }
+    x->up = UP_DONE;
+    fail(x, x->refusal, "");
 }
 
 bool exchange_wants_request(const struct exchange *x)

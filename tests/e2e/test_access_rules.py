@@ -78,6 +78,10 @@ def test_only_these_paths_and_methods_are_passed_on(start_proxy, backend):
         assert ask("POST", target, b"hi").status == 404, target
     assert len(heads) == passed, heads
     proxy.wait_for("end", count=5, reason="path_refused")
+    with Tls(proxy.port) as client:  # the refusal costs nobody a connection
+        assert client.request(get("/")).status == 404
+        assert client.request(get("/Service")).field("Allow") == "POST"
+        assert client.request(get("/files/a")).status == 200
 
 
 def test_a_source_that_fails_to_log_in_too_often_has_to_wait(start_proxy, backend):
