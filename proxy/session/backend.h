@@ -92,7 +92,7 @@ void backend_end(struct backend *b); /* FIN after what was written */
 void backend_await_reply(struct backend *b, bool awaited);
 void backend_has_replied(struct backend *b); /* a head of HTTP, a tunnel's first byte */
 void backend_is_silent(struct backend *b); /* its time for a reply is over */
-void backend_is_nonsense(struct backend *b); /* what it says is no reply */
+void backend_is_nonsense(struct backend *b); /* its bytes are no reply */
 
 /* The address where there is no choice; NULL: not yet known. Borrowed. */
 struct backend_address *backend_only(const struct service *service);

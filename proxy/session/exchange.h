@@ -95,8 +95,7 @@ struct exchange {
     uint64_t asked; /* ms: when the backend's connection was acquired */
     uint64_t first_byte; /* ms: when the reply began to be written; 0: not yet */
     uint64_t received, sent; /* body bytes */
-    enum end_reason
-        refusal; /* how we answer as soon as the request is whole; END_DONE: not */
+    enum end_reason refusal; /* our answer to the whole request; END_DONE: none */
     unsigned status; /* of the reply to the client; 0: none yet */
     const char *reply_fields; /* of our own reply, besides the usual ones; or NULL */
     bool reused; /* the backend's connection was an idle one */

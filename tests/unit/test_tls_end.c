@@ -51,7 +51,7 @@ static void nothing_follows_close_notify(void **state)
         assert_int_equal(buffer_len(&server.out), 0);
         if (is_13(i)) {
             forge(SSL3_RT_HANDSHAKE, "\30\0\0\1\1", 5);
-        } else { /* whatever it says: nothing could answer it */
+        } else { /* nothing could answer them */
             forge(SSL3_RT_HANDSHAKE, "\1\0\0\0", 4);
             forge(SSL3_RT_HANDSHAKE, "\7\0\0\1\235", 5);
         }
