@@ -28,8 +28,8 @@ def functions(files):
 
 
 def names_used(text):
-    """How often each name stands in the code, which may be that of a function: not in a
-    comment or a text, not as a field of a struct and not as a struct's own name."""
+    """Counts each name in the code that may be a function's: not in a comment or a text, not as a
+    field of a struct and not as a struct's own name."""
     return collections.Counter(
         re.findall(r"\w+", NO_FUNCTION.sub(" ", NO_CODE.sub(" ", text))))
 

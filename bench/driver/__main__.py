@@ -130,10 +130,10 @@ class Run:
         return self.curve(peer, scenario)
 
     def several_workers(self, peer, scenario):
-        """What more workers on as many CPUs add, as times one worker's operations.
+        """Measures what more workers on as many CPUs add, as times one worker's operations.
 
         With CPUs left for the client it is measured. With fewer, where servers, client and
-        backend share them, it is reckoned from the servers' own clocks: what an operation
+        backend share them, it is computed from the servers' own clocks: what an operation
         costs beside the other workers, and how evenly they divide the work.
         """
         enough = os.cpu_count() >= scenario.workers + 2
@@ -153,7 +153,7 @@ class Run:
                 "largest_share": more["largest_share"]}
 
     def curve(self, peer, scenario):
-        """How the cost grows: {n: CPU us}. Only wlbproxy, only in the first round."""
+        """Measures how the cost grows: {n: CPU us}. Only wlbproxy, only in the first round."""
         if not peer.ours or (peer.name, scenario.name) in self.samples:
             return None
         counts = CURVES[scenario.name][:3 if self.options.quick else None]
@@ -196,7 +196,7 @@ class Run:
                           f"behind-{scenario.name}", cpus=CLIENT_CPU)
 
     def beside(self):
-        """What is found out once: the kernel's floor, and system calls per operation."""
+        """Measures once: the kernel's floor, and system calls per operation."""
         for scenario in self.options.scenario:
             if scenario.kind != "load":
                 continue

@@ -1,4 +1,4 @@
-"""On what it was measured: machine, versions, `openssl speed`, the floor."""
+"""The machine of the measurement: versions, `openssl speed`, the floor."""
 import os
 import pathlib
 import platform

@@ -66,7 +66,7 @@ class Results:
         return [scenario for scenario in self.scenarios if scenario.kind == "load"]
 
     def saturation(self, peer, scenario):
-        """In words, where the server is not what limits the figure; "" where it is."""
+        """Explains in words why the server does not limit the figure; "" where it does."""
         busy = self.of(peer, scenario, "busy")
         client = self.of(peer, scenario, "client_busy")
         if busy is None or busy >= SATURATED or not scenario.tries_to_saturate:

@@ -1,4 +1,4 @@
-"""What is measured. Each scenario is the arguments of the load generator, or a function."""
+"""The scenarios. Each is the arguments of the load generator, or a function."""
 from dataclasses import dataclass, field
 
 X25519 = ["--groups", "X25519"]

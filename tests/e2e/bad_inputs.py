@@ -77,7 +77,7 @@ def openssl_on(make, name, *arguments):
 
 
 def tool_on(make, name, *arguments):
-    """What another tool than openssl makes in the file that is its last argument."""
+    """A file made by another tool than openssl, which gets its name as the last argument."""
     out = make.folder / name
     subprocess.run([*map(str, arguments), str(out)], check=True, capture_output=True,
                    stdin=subprocess.DEVNULL)
@@ -100,7 +100,7 @@ def zipped(content):
 
 
 def texts(make):
-    """What is no PEM, or not all of it."""
+    """Files that are not PEM, or not all of it."""
     chain, leaf, key = make.chain, make.leaf, make.key
     csr = (make.pki.folder / "rsa.csr").read_bytes()
     body = b"".join(leaf.splitlines()[1:-1])

@@ -110,7 +110,7 @@ def start(product, folder, pki, backend):
 
 
 def judge_request(payload, talks):
-    """What became of one payload of requests."""
+    """Judges the result of one payload of requests."""
     complaints = [talk.complaint for talk in talks if talk.complaint]
     if not complaints and any(len(talk.requests) > 1 for talk in talks):
         complaints = ["several requests where one was meant"]
@@ -134,7 +134,7 @@ def requests(product, folder, pki):
 
 
 def judge_reply(payload, received, how, head):
-    """What a client got for one payload of replies, to the end of its connection."""
+    """Judges what a client got for one payload of replies, to the end of its connection."""
     if not received:
         return "refused", ""
     try:

@@ -15,7 +15,7 @@ from frame.ports import free_port, give_back
 from frame.proxy import Proxy
 from frame.xapi import Xapi
 
-# What these do depends on the TLS engine: they run with either.
+# The results of these depend on the TLS engine: they run with either.
 TOUCH_TLS = {"test_basic", "test_connection_ends", "test_endings", "test_interop",
              "test_interop_records", "test_reload", "test_service", "test_signer", "test_tickets",
              "test_transfer", "test_trust", "test_xapi"}

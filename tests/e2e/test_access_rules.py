@@ -1,4 +1,4 @@
-"""Who may come in: allow and deny, paths, and logins that fail too often. All off by default."""
+"""Admission: allow and deny, paths, and logins that fail too often. All off by default."""
 import pytest
 
 from frame.client import Tls, get
@@ -32,7 +32,7 @@ def test_only_what_is_allowed_and_not_denied_comes_in(start_proxy, backend, prot
             assert not is_let_in(proxy, source)
     assert len(proxy.events("refused", reason="denied")) == 3, "once for each source"
     assert not proxy.events("end", reason="denied")
-    proxy.reload()  # which tries the served port from this machine
+    proxy.reload()  # the reload tries the served port from this machine
     proxy.write_config(allow="192.0.2.0/24", deny=None)
     proxy.reload()
     assert not is_let_in(proxy, "127.0.0.1")

@@ -90,7 +90,7 @@ class Operator:
         return done
 
     def shows(self, cert, key):
-        """What is served is what the client got, and the proxy works."""
+        """The proxy serves the certificate that the client got, and works."""
         assert served(self.proxy.port) == fingerprint(cert, key)
         assert works(self.proxy.port)
 
@@ -148,7 +148,7 @@ def test_dehydrated(operator, pebble):
 @pytest.mark.parametrize("hook, where", [("acme-sh-reload", "/etc/acme/wlb"),
                                          ("step-ca-renew-hook", "/etc/step/wlb")])
 def test_hooks_of_clients_that_are_no_package(operator, pki, tmp_path, hook, where):
-    """With the files that those clients make: a full chain and its key."""
+    """Uses the files that those clients make: a full chain and its key."""
     text = (EXAMPLES / hook).read_text()
     chain = next(word for word in text.split() if word.startswith(where)
                  and word.endswith((".pem", ".crt")))

@@ -15,7 +15,7 @@ from test_admin import Answer, ask, start_admin  # noqa: F401  (a fixture)
 
 SIZES = [(360, 800), (1440, 900)]
 
-# Of each text, its colour's contrast to what is behind it (WCAG 2.2, 1.4.3).
+# The contrast of each text's colour to its background (WCAG 2.2, 1.4.3).
 CONTRAST = """(() => {
   const parts = text => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)

@@ -95,7 +95,7 @@ def half(path):
     return path.read_bytes()[:path.stat().st_size // 2]
 
 
-# What is done to the files, what the refusal must say.
+# The change to the files, and the text of the refusal.
 BAD = {
     "the key of another certificate": (put(key=lambda f: f.pki.rsa3072.key.read_bytes()),
                                        r"server\.key.*not (the key|belong)|not the key"),

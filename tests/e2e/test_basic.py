@@ -14,7 +14,7 @@ pytestmark = pytest.mark.core
 
 
 def echo_of(reply):
-    """What the backend received, fields as a dict of lists by lower-case name."""
+    """The request as the backend received it, fields as a dict of lists by lower-case name."""
     seen = json.loads(reply.body)
     fields = {}
     for name, value in seen["fields"]:

@@ -89,7 +89,7 @@ def test_one_worker_shows_the_old_certificate(place, pki, which):
     old, new = pki.rsa.fingerprint(), pki.other.fingerprint()
     assert proxy.asked == [("reload", new), ("probe", new), ("reload", old), ("probe", old)]
     assert not fits_80_columns(done)
-    # What was refused is kept aside, and can be tried again.
+    # The refused pair is kept aside, and can be tried again.
     undone = place.folder / "server.key_history" / "undone"
     assert (undone / "server.pem").exists() and (undone / "server.key").exists()
     with impostor_again(place, ["disk"] * 3):

@@ -39,7 +39,7 @@ class Place:
         return done
 
     def fingerprint(self):
-        """Of the pair in place, which must match; by openssl alone."""
+        """The fingerprint of the pair in place, which must match; by openssl alone."""
         return fingerprint(self.cert, self.key)
 
 
@@ -240,7 +240,7 @@ def test_a_spoilt_pending_pair_does_not_stand_in_the_way(start_proxy, origin, pk
 
 
 def test_the_vendors_guide_in_five_commands(start_proxy, origin, pki, xapi, tmp_path):
-    """From a placeholder by way of a CA to XenServer's client that verifies."""
+    """From a placeholder through a CA to XenServer's client that verifies."""
     proxy = start_proxy(origin.address, workers=2)
     cert(proxy, "request", "--name", "wlb.example.com", "--csr", tmp_path / "wlb.csr")
     assert served(proxy.port) == pki.rsa.fingerprint()

@@ -37,7 +37,8 @@ def leaf_of(path):
 
 
 def in_place(place, *pairs):
-    """Which of the pairs it is; a mixture cannot be loaded, another does not compare."""
+    """Tells which of the pairs is in place; a mixture cannot be loaded, another one is not
+    equal."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(place.cert, place.key)
     found = [pair for pair in pairs if pair.der() == leaf_of(place.cert)]
     assert found, "neither the old nor the new one"
@@ -45,7 +46,7 @@ def in_place(place, *pairs):
 
 
 def litter(place):
-    """What no finished command leaves."""
+    """Files that a finished command does not leave."""
     store = place.folder / "server.key_history"
     found = [one for one in place.folder.rglob("*")
              if one.is_symlink() or one.name.endswith(".unfinished")]
@@ -292,7 +293,8 @@ def test_a_waiting_key_that_cannot_be_read_again_is_left(wlbproxy, tmp_path, pki
 
 @pytest.mark.long
 def test_install_that_cannot_see_what_is_there(wlbproxy, tmp_path, pki):
-    """At each look: a link taken for a file would lead to what is removed next."""
+    """A link that is mistaken for a file would lead to what is removed next: each look is
+    tested."""
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     new = ("install", pki.other.cert, "--key", pki.other.key)
     seen = failing(place, tmp_path, new, True, "EIO", old_or_new(place, pki, new),

@@ -1,4 +1,4 @@
-"""Which key belongs to what the CA sent: none that was ever made here is lost."""
+"""The key of each certificate that the CA sends is found: no key that was made here is lost."""
 import pytest
 
 from frame.pki import openssl
@@ -13,7 +13,7 @@ def place(wlbproxy, tmp_path, pki):
 
 
 def sign(pki, csr, out, serial):
-    """What the CA makes of a request."""
+    """The CA signs a request."""
     openssl("x509", "-req", "-in", csr, "-CA", pki.intermediate.leaf, "-CAkey",
             pki.intermediate.key, "-days", "90", "-set_serial", str(serial), "-out", out)
     return out
@@ -63,7 +63,7 @@ def test_requests_with_force_keep_every_key_that_waits(place, pki, tmp_path):
     for answer in answers:
         place.run("install", answer)
         place.fingerprint()
-    # What is in service waits no more.
+    # A key in service no longer waits.
     assert not list(place.folder.glob("server.key.pending*"))
 
 

@@ -1,4 +1,4 @@
-"""What the operator is told, and what he has to say only once."""
+"""The messages to the operator, and the choices that he makes only once."""
 import json
 import re
 import subprocess

@@ -70,7 +70,7 @@ class Theirs(Place):
 
 @pytest.fixture
 def place(wlbproxy, pki):
-    """Where others can look, too: pytest's own folders are closed to them."""
+    """A folder that others can read: pytest's own folders are closed to them."""
     with tempfile.TemporaryDirectory(prefix="wlbproxy-others-") as folder:
         os.chmod(folder, 0o755)
         yield Theirs(wlbproxy, pathlib.Path(folder), pki)
@@ -154,7 +154,7 @@ def test_the_link_of_a_switch_leads_into_the_history_only(place, pki):
 
 
 def test_a_hard_link_to_a_key_is_not_read(place, pki, tmp_path):
-    """Where the kernel lets others link (fs.protected_hardlinks = 0); root makes it here."""
+    """The kernel may let others link (fs.protected_hardlinks = 0); root makes the link here."""
     os.link(place.secret, f"{place.key}_orig")
     os.link(place.roots / "server.pem", f"{place.cert}_orig")
     place.before = place.state()

@@ -1,4 +1,4 @@
-"""What check says, start and reload do: for configurations that are wrong in one place."""
+"""start and reload agree with check about configurations that are wrong in one place."""
 import json
 import os
 import socket
@@ -41,7 +41,7 @@ def start(proxy, config):
 
 
 def refused_by_all(proxy, options, words):
-    """What start said."""
+    """Returns the message of start."""
     before = served(proxy.port)
     proxy.write_config(**{name: value.format(cert=proxy.cert, key=proxy.key)
                           for name, value in options.items()})

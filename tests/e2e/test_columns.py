@@ -25,7 +25,7 @@ def run(program, *arguments):
 
 
 def names(program, *words):
-    """Of the commands that a help lists."""
+    """The commands that a help lists."""
     return re.findall(r"^  ([a-z-]+) ", run(program, *words, "--help").stdout, re.M)
 
 

@@ -1,4 +1,4 @@
-"""What an end of a connection means: close_notify, FIN and reset, each in its place."""
+"""The meaning of each end of a connection: close_notify, FIN and reset."""
 import fcntl
 import pathlib
 import socket
@@ -101,7 +101,7 @@ def test_all_that_came_before_the_clients_end_is_delivered(start_proxy, backend,
 
 
 def test_it_is_delivered_to_a_backend_that_reads_later(start_proxy, backend):
-    """What a reset or a close would take back is still with the proxy's kernel."""
+    """The bytes that a reset or a close would discard are still in the proxy's kernel."""
     tunnel, data = Tunnel(start_proxy, backend, "tcp"), pattern(300_000)
     for tls, tickets, how in WAYS:
         with tunnel.client(tls, tickets) as client:
@@ -146,7 +146,7 @@ def test_it_is_delivered_to_a_backend_that_accepts_later(start_proxy):
 
 @pytest.mark.parametrize("kind", ["tcp", "websocket"])
 def test_all_that_came_before_the_backends_end_is_delivered(start_proxy, backend, kind):
-    """To a client that reads when its backend has gone."""
+    """The client reads only after its backend has gone."""
     data, ends, told = pattern(3_000_000), [], threading.Event()
 
     def script(talk):
@@ -283,7 +283,7 @@ def test_half_closed_is_not_over_while_bytes_come(start_proxy, backend):
 # --- long waits ------------------------------------------------------------------------------
 
 def has_keepalive_timer(port, peer):
-    """Of the socket with these ends, as the kernel lists it."""
+    """Whether the kernel lists a keepalive timer for the socket with these ends."""
     ends = [f":{end:04X}" for end in (port, peer)]
     with open("/proc/net/tcp") as table:
         return any(fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]) and

@@ -1,4 +1,4 @@
-"""What is asked for while something else is under way: at the start, at the end."""
+"""Requests that come while something else is under way: at the start, at the end."""
 import os
 import shutil
 import signal
@@ -47,7 +47,7 @@ def test_the_end_waits_for_no_disk(start_proxy, origin):
         wait_until(lambda: any("RELOADING=1" in one for one in proxy.read_notifications()))
         proxy.signal(signal.SIGTERM)
         proxy.wait_for("exit_with_blocked_task")
-        tracer.process.kill()  # which would hold on to the thread
+        tracer.process.kill()  # it would hold on to the thread
         assert proxy.wait_exit() == 0
 
 
@@ -118,7 +118,7 @@ def test_a_reload_waits_for_an_upgrade_that_fails(start_proxy, origin, pki, wlbp
 
 
 def test_the_first_term_after_an_upgrade_is_not_the_second(start_proxy, origin):
-    """Who was handed over to drain may finish what is under way; then it stops now."""
+    """A predecessor that drains may finish its clients; a second signal stops it."""
     proxy = start_proxy(origin.address)
     with Tls(proxy.port) as client, Tls(proxy.port) as other:
         client.send(HALF)

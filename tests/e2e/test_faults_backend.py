@@ -280,7 +280,7 @@ def ticks(pid):
 
 @pytest.mark.parametrize("how", ["reset", "end"])
 def test_a_dead_backend_behind_a_slow_reader_costs_no_cpu(start_proxy, backend, how):
-    """What it sent before it died waits; its death must not be told again and again."""
+    """The bytes it sent before it died wait; its death must not be reported again and again."""
     body, died = b"x" * 8_000_000, threading.Event()
 
     def script(talk):

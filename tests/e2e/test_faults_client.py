@@ -82,7 +82,7 @@ def test_a_record_for_each_byte_is_the_same_request(proxy, tls):
 
 @pytest.mark.parametrize("tls", [TLS12, TLS13], ids=["tls1.2", "tls1.3"])
 def test_a_segment_for_each_byte_is_the_same_connection(proxy, tls):
-    """From the first byte of the ClientHello to the last of the request."""
+    """Every byte from the ClientHello to the end of the request is a segment of its own."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     side = context(versions=tls).wrap_bio(incoming, outgoing, server_hostname="localhost")
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as raw:
@@ -199,7 +199,7 @@ def test_a_vanished_client_with_requests_in_waiting_is_noticed(start_proxy, back
 
 
 def test_a_slow_reader_is_served_as_long_as_it_reads(start_proxy, origin):
-    """What it takes may all come out of kernel buffers: that counts as reading."""
+    """All it takes may come out of kernel buffers: that counts as reading."""
     proxy = start_proxy(origin.address, body_timeout="1s", min_rate=0)
     size, pace = 6_000_000, threading.Event()
     with Tls(proxy.port, receive_buffer=4096) as client:

@@ -76,7 +76,7 @@ CORE_MASTER = [
 
 
 def is_survivable(call, error, when):
-    """Who is interrupted for ever, or can never say a word to anybody, does nothing any more."""
+    """A process whose calls are interrupted for ever, or fail for ever, cannot work."""
     return when != "1+" or (error != "EINTR" and call not in CALLS_TO_TALK)
 
 
@@ -152,7 +152,7 @@ def survived(proxy, pki):
 
 
 def reload_with_another(proxy, pki, watcher):
-    """What the verdict says is what is shown."""
+    """The verdict agrees with what is served."""
     pki.other.install(proxy.cert, proxy.key)
     done = proxy.command("reload", "-c", proxy.config, timeout=60)
     assert done.returncode in (0, 1, 2), done

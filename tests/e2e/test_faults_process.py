@@ -69,7 +69,7 @@ def test_a_master_that_was_killed_has_a_successor(start_proxy, origin, wlbproxy)
         first = client.receive()
         os.kill(proxy.pid, signal.SIGKILL)
         proxy.wait_exit()
-        assert proxy.control.exists()  # what is left must not stop the next one
+        assert proxy.control.exists()  # a left socket must not stop the next one
         proxy.notifications.clear()
         proxy._notify.close()
         os.unlink(proxy.folder / "notify.sock")

@@ -15,7 +15,7 @@ SILENT = get("/silent")
 SOCKET = get("/tunnel", "Connection: Upgrade", "Upgrade: websocket",
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
 
-# What it has sent when it goes, and whether something of the reply came first.
+# The bytes that it has sent when it goes, and whether a part of the reply came first.
 STATES = {
     "after the handshake": (b"", False),
     "within a head": (SILENT[:20], False),

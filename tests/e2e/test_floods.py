@@ -11,7 +11,7 @@ from frame.client import TLS12, TLS13, Tls, context, get
 from frame.wait import wait_until
 
 MANY = 500
-# Of requests: handshakes take as long as they do on a busy machine.
+# Deadlines of requests; handshakes may take as long as a busy machine needs.
 DEADLINES = {"handshake_timeout": "60s", "head_timeout": "2s", "body_timeout": "2s",
              "idle_timeout": "2s", "linger_timeout": "300ms"}
 
@@ -87,7 +87,7 @@ def test_handshakes_beyond_the_limit_make_room(start_proxy, origin):
 
 
 def test_a_crowd_that_stalls_after_its_hello_keeps_nobody_waiting(start_proxy, origin):
-    """Nor those who come behind all of it, in the backlog."""
+    """Clients behind all of them, in the backlog, do not wait either."""
     proxy = start_proxy(origin.address, max_handshakes=50, handshake_timeout="1m")
     attackers = many_clients(proxy.port, 800, client_hello(), source="127.0.0.2")
     assert works(proxy.port, timeout=15)  # with three seconds each it took 48
@@ -198,7 +198,7 @@ def s_client(port, *options, typed=b""):
 
 
 def update_keys(port, count):
-    """How many KeyUpdates s_client could send, one after the other."""
+    """Returns how many KeyUpdates s_client could send, one after the other."""
     with subprocess.Popen(
             ["openssl", "s_client", "-tls1_3", "-connect", f"127.0.0.1:{port}"],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as it:

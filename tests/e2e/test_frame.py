@@ -1,4 +1,4 @@
-"""What the tests themselves stand on, where it is easily got wrong."""
+"""Tests of the tests' own tools, where a mistake is easy."""
 import socket
 
 import pytest

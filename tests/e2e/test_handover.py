@@ -1,4 +1,4 @@
-"""What changes hands: ports that move, binaries that are replaced, the control socket."""
+"""Handovers: ports that move, programs that are replaced, the control socket."""
 import os
 import shutil
 import signal
@@ -24,7 +24,7 @@ def works(port):
 
 
 def test_a_port_that_is_given_up_resets_nobody(start_proxy, origin, full):
-    """Who is in the old socket's backlog when it closes is served, not reset."""
+    """Clients in the old socket's backlog when it closes are served, not reset."""
     proxy = start_proxy(origin.address, workers=2, log_level="info")
     ports = [proxy.port, free_port()]
     with Callers(ports) as callers:

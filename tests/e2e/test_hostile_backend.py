@@ -27,7 +27,7 @@ def piecewise(talk, data):
         talk.send(data[i:i + 1])
 
 
-# what the backend does once it has the request: bytes to send, then how it ends
+# the bytes that the backend sends once it has the request, then the end
 WHOLE = {
     "length": FIVE + b"hello",
     "chunked": CHUNKED + b"2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n",
@@ -115,7 +115,7 @@ def read_one(client, head):
 
 
 def visit(proxy, path, client, tls):
-    """What that client gets: (Message or None, how the connection ended)."""
+    """Returns what that client gets: (Message or None, how the connection ended)."""
     how = CLIENTS[client]
     with Tls(proxy.port, tls=tls) as it:
         it.send(get(path, **how))
@@ -365,7 +365,7 @@ def test_a_post_uses_no_connection_that_may_just_be_closing(start_proxy, backend
 
 
 def ntlm(talk):
-    """Who was authenticated once is served by name for as long as the connection lasts."""
+    """A client that has authenticated is served by name for as long as the connection lasts."""
     user = b""
     while head := talk.read_request()[0]:
         offered = re.search(rb"Authorization: NTLM (\S+)", head)
@@ -534,7 +534,7 @@ def receive_exactly(client, size):
 def test_a_websocket_is_a_tunnel_both_ways_to_its_end(start_proxy, backend, tls):
     proxy = start_proxy(backend(echo).address, upgrade="websocket")
     with Tls(proxy.port, tls=tls) as client:
-        client.send(WEBSOCKET + b"ahead")  # what comes before the 101 waits for it
+        client.send(WEBSOCKET + b"ahead")  # bytes before the 101 wait for it
         received = receive_exactly(client, len(SWITCHED))
         while not received.endswith(b"helloAHEA"):
             received += client.receive()

@@ -1,5 +1,5 @@
-"""What follows the handshake, as other TLS libraries see it, on both engines: bulk both
-ways, the end and the cut, key updates, attempts to renegotiate.
+"""Other TLS libraries after the handshake, on both engines: bulk both ways, the end and the cut,
+key updates, attempts to renegotiate.
 
 Each client is a pipe: the bytes of a request in, those of the reply out.
 """

@@ -62,9 +62,9 @@ TLS = {
 CASES = [(f"{name}, {place}", text, place == "global")
          for (name, text), place in itertools.product(VERIFY.items(), ("section", "global"))]
 CASES += [(f"{name}, section", text, False) for name, text in TLS.items()]
-# What stunnel itself does not start with: ours may, more strictly or not.
+# stunnel itself does not start with these: ours may, more strictly or not.
 NOT_FOR_STUNNEL = {VERIFY["name without verification"]}
-# What neither starts with: RSA 2048 is too small for it.
+# Neither starts with these: RSA 2048 is too small for it.
 NOT_FOR_EITHER = {TLS["security level 3"]}
 # Those that run always; all of them with --full.
 ALWAYS = {"nobody is asked, section", "level 2, global", "level 3, section", "peer, section",
@@ -95,7 +95,7 @@ def echo():
 
 @pytest.fixture
 def clients(pki):
-    """Who tries to get in: name -> pair, or None for no certificate."""
+    """The clients that try to get in: name -> pair, or None for no certificate."""
     return {"nobody": None,
             "good": pki.leaf("good", extensions=CLIENT, san=["DNS:good.example"], issuer=pki.root),
             "unpinned": pki.leaf("unpinned", extensions=CLIENT, san=["DNS:other.example"],
@@ -105,7 +105,7 @@ def clients(pki):
 
 
 def gets_in(port, pair):
-    """Whether a client is served, that is: hears its own words."""
+    """Returns whether a client is served, that is: gets back its own bytes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if pair is not None:

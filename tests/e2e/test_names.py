@@ -25,7 +25,7 @@ class Hosts:
         self.write()
 
     def write(self, *addresses):
-        # In place: a mount shows the file, not its name.
+        # The file is written in place, because a mount shows the file, not its name.
         self.file.write_text("127.0.0.1 localhost\n" +
                              "".join(f"{address} {NAME}\n" for address in addresses))
 

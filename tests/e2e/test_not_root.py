@@ -1,4 +1,4 @@
-"""Who is not root and needs to be is told so, by every command."""
+"""Every command tells a user who is not root and needs to be."""
 import contextlib
 import os
 import pathlib

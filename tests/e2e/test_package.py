@@ -1,4 +1,4 @@
-"""What the package installs works as it is."""
+"""The files that the package installs work unchanged."""
 import os
 
 import pytest

@@ -27,7 +27,7 @@ def run(wlbproxy, config, *wrapper):
 
 @pytest.fixture
 def config(start_proxy, origin):
-    """Of a proxy that was stopped again."""
+    """The configuration of a proxy that has been stopped."""
     proxy = start_proxy(origin.address)
     proxy.stop()
     return proxy.config
@@ -94,7 +94,7 @@ def test_a_worker_that_aborts_says_why(start_proxy, origin, wlbproxy):
     """Too little memory for its libraries."""
     if b"__asan_init" in Path(wlbproxy).read_bytes():
         pytest.skip("such a build needs terabytes of addresses")
-    for megabytes in range(18, 40):  # how many are too few is for the libraries to say
+    for megabytes in range(18, 40):  # the libraries decide how many are too few
         proxy = start_proxy(origin.address, ready=False,
                             wrapper=["prlimit", f"--as={megabytes << 20}", "--"])
         proxy.expect_exit = proxy.wait_exit()

@@ -49,7 +49,8 @@ def test_an_unknown_user_means_nobody_and_is_told(start_proxy, origin):
 
 
 def confinement(proxy):
-    """In the worker's own words; skips instrumented builds, which are not confined."""
+    """The confinement that the worker reports; skips instrumented builds, which are not
+    confined."""
     words = proxy.wait_for("confined")["by"]
     if "instrumented" in words:
         pytest.skip(words)
@@ -166,7 +167,7 @@ def test_a_worker_gets_the_current_generation(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, workers=1)
     pki.other.install(proxy.cert, proxy.key)
     proxy.hup()
-    pki.rsa.install(proxy.cert, proxy.key)  # on disk, but nobody asked for it
+    pki.rsa.install(proxy.cert, proxy.key)  # it is on disk, and no reload was asked for
     os.kill(proxy.workers()[0], signal.SIGKILL)
     proxy.wait_for("worker_up", count=2)
     with Tls(proxy.port) as client:

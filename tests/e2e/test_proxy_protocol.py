@@ -148,7 +148,7 @@ def test_one_that_waits_is_served_after_a_reload_by_what_is_new(start_proxy, hea
         raw.sendall(V1[:9])
         wait_until(lambda: proxy.status()["counters"]["accepted"] >= 1)
         pki.other.install(proxy.cert, proxy.key)
-        proxy.reload()  # which tries what is served, without a header
+        proxy.reload()  # the reload tries the service, without a header
         raw.sendall(V1[9:])
         with context().wrap_socket(raw, server_hostname="localhost") as tls:
             assert tls.getpeercert(binary_form=True) == pki.other.der()

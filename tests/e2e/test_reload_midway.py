@@ -21,7 +21,7 @@ class Halting:
             self.incoming, self.outgoing, server_hostname="localhost")
 
     def flight(self):
-        """What the client has to say now."""
+        """Returns the bytes that the client has to send now."""
         try:
             self.tls.do_handshake()
         except ssl.SSLWantReadError:

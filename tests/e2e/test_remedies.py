@@ -21,7 +21,7 @@ SOURCES = [path for folder in ("certstore", "config", "proxy")
 # A folder and a start of names that do harm where they are not quoted.
 NASTY = "it's $(touch pwned) `touch pwned`;touch pwned & \"*\""
 
-# What no bad input of ours leads to: run as it stands, on a file of this content.
+# None of our bad inputs leads to these: each runs as it stands, on a file of this content.
 ELSEWHERE = {
     "wlbproxy reload", "wlbproxy cert create", "date -u", "mv -n FILE FILE.bad",
     "openssl pkey -in FILE -noout -check", "namei -l FILE", "chmod o-w FILE",

@@ -1,4 +1,5 @@
-"""What a service's options mean to clients: limits, Expect, pipelining, logs, certificates."""
+"""The effects of a service's options on clients: limits, Expect, pipelining, logs,
+certificates."""
 import json
 import re
 

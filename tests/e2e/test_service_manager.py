@@ -1,4 +1,4 @@
-"""What passes between the proxy and a service manager, without one: sockets, notes, log."""
+"""The interface to a service manager, without one: sockets, notifications, log."""
 import os
 import signal
 import socket
@@ -51,7 +51,7 @@ def is_served(port):
 
 
 def test_a_passed_socket_is_used_by_all_workers(start_proxy, origin):
-    """Who connected before the start is answered; two workers share the one socket."""
+    """A client that connected before the start is answered; two workers share the one socket."""
     with socket.create_server(("127.0.0.1", free_port())) as listener:
         port = listener.getsockname()[1]
         early = caller(port)
@@ -77,7 +77,7 @@ def test_a_passed_descriptor_of_another_kind_is_told(start_proxy, origin):
 
 
 def test_sockets_are_kept_for_the_next_instance(start_proxy, origin):
-    """Who connects while there is none waits, and is answered by the next one."""
+    """A client that connects while no instance runs waits, and is answered by the next one."""
     proxy = start_proxy(origin.address, environment={"FDSTORE": "16"})
     (kept,) = proxy.kept
     assert kept.getsockname()[1] == proxy.port

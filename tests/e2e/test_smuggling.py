@@ -44,7 +44,8 @@ def judge_all(payloads, judge):
 
 
 def statuses(received, methods):
-    """Of the replies a client got, each read strictly; `methods` of what they answer."""
+    """The statuses of the replies a client got, each read strictly; `methods` are those of the
+    requests."""
     found = []
     while received:
         head = methods[len(found):len(found) + 1] == [b"HEAD"]
@@ -97,7 +98,7 @@ def test_the_next_request_on_a_kept_backend_connection_is_its_own(start_proxy, r
 
 
 def is_whole(head):
-    """For a client that leaves its connection open: has it got its reply?"""
+    """Returns whether a client that leaves its connection open has got its reply."""
     def judge(received):
         try:
             strict.read_reply(received, head, ended=False)
@@ -110,7 +111,7 @@ def is_whole(head):
 
 
 def check_reply(payload, received, how, head):
-    """What the verdict of a payload of replies means for the client."""
+    """Checks the client's result of a payload of replies by its verdict."""
     final = [verdict for verdict in payload.verdicts if verdict != "interim"]
     try:
         reply, surplus = strict.read_reply(received, head)
@@ -119,7 +120,7 @@ def check_reply(payload, received, how, head):
         return
     assert surplus == b"", "something behind the reply"
     assert payload.context == "UPGRADE" or reply.status >= 200, "a 1xx"
-    if final[0] == "ok":  # what else there is belongs to no reply
+    if final[0] == "ok":  # other bytes belong to no reply
         assert reply.status != 502 and how == "close_notify"
     elif final == ["refused"]:
         assert reply.status == 502 and how == "close_notify"

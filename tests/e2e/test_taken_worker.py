@@ -92,7 +92,7 @@ def test_many_words_hold_up_nobody(start_proxy, origin, pki, words):
             while not over.is_set():
                 say(channel, words)
         except ConnectionError:
-            pass  # what it said has ended it
+            pass  # its message has ended it
 
     pki.other.install(proxy.cert, proxy.key)
     with taken(proxy.workers()[0]) as channel:
@@ -112,7 +112,7 @@ def test_many_words_hold_up_nobody(start_proxy, origin, pki, words):
 @pytest.mark.parametrize("words", [message(PONG, 0, b"\0" * 8), message(COMMITTED, 1)],
                          ids=["pong", "committed"])
 def test_who_says_more_than_asked_is_replaced(start_proxy, origin, words):
-    """What a worker's words cost the master is bounded; those it was asked for are free."""
+    """A worker's messages cost the master only so much; answers that were asked for are free."""
     proxy = start_proxy(origin.address)
     for _ in range(60):  # each is a question
         assert proxy.status()["workers"][0]["answers"]
@@ -127,7 +127,7 @@ def test_who_says_more_than_asked_is_replaced(start_proxy, origin, words):
 
 
 def masters_end(proxy):
-    """Of the only channel there is."""
+    """The master's end of the only channel there is."""
     for fd in map(int, os.listdir(f"/proc/{proxy.pid}/fd")):
         if os.readlink(f"/proc/{proxy.pid}/fd/{fd}").startswith("socket:"):
             one = taken(proxy.pid, fd)

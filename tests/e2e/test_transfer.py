@@ -44,7 +44,7 @@ class Growth:
 
 
 def warm_up(proxy, pki):
-    """What is allocated once, at the first use."""
+    """Makes the allocations of the first use."""
     for _ in range(2):
         with Tls(proxy.port, pki) as client:
             client.request(get("/?size=3000000"))

@@ -17,7 +17,8 @@ REPLIES = {
 
 
 def installed(pki, mode):
-    """What must be in the pool's store for that generation of host (XENSERVER §4)."""
+    """The certificate that must be in the pool's store for that generation of host (XENSERVER
+    §4)."""
     return pki.rsa.leaf if mode == "21.x" else pki.root.leaf
 
 

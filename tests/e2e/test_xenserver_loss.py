@@ -1,4 +1,5 @@
-"""What XenServer can use is not replaced by what it could not, unless that is wanted."""
+"""A certificate that XenServer can use is not replaced by another that it cannot, unless that is
+forced."""
 import json
 
 import pytest

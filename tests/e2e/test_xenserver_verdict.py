@@ -24,7 +24,7 @@ LEAVES = {  # subject, alternative names: XENSERVER's table of names
 }
 ADDRESSES = ["wlb.example.com", "10.0.0.7"]
 SHAPES = [("leaf mid", "root"), ("leaf mid", "leaf")]
-# What is sent, what is installed: the table of chains, with a leaf whose name is right.
+# The table of chains, sent and installed, with a leaf whose name is right.
 CHAINS = [("leaf mid root", "root"), ("leaf root mid", "root"), ("leaf", "root"),
           ("leaf", "leaf"), ("leaf", "mid"), ("leaf mid", "mid"), ("leaf mid root", "mid"),
           ("leaf mid", "other"), ("leaf mid", "mid root"), ("leaf mid root", "leaf mid root")]
@@ -134,7 +134,7 @@ checkHost = {address}
 
 
 def verdicts(wlbproxy, chain, address, installed):
-    """What `cert check` says, release by release."""
+    """The verdicts of `cert check`, release by release."""
     done = subprocess.run(
         [wlbproxy, "cert", "check", "--json", "--address", address, "--installed", installed,
          chain], capture_output=True, text=True, timeout=TIMEOUT)

@@ -1,8 +1,8 @@
-"""Who talks to the proxy: clients that behave, and those who do not.
+"""The clients of the proxy: some behave, others attack.
 
-Each is a function of one turn, called again and again in a thread of its own; what it
-raises is counted against the proxy. A client that behaves must never see an error; an
-attacker raises only when the proxy treats it otherwise than it should.
+Each is a function that is called again and again in a thread of its own; an exception
+counts against the proxy. A client that behaves must never see an error; an attacker
+raises only when the proxy treats it wrongly.
 """
 import hashlib
 import random

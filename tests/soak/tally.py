@@ -1,4 +1,4 @@
-"""What happened: errors, expected or not, latencies, and what the processes cost."""
+"""The results: errors, expected or not, latencies, and the cost of the processes."""
 import collections
 import statistics
 import threading

@@ -50,7 +50,7 @@ def machine(root):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """With a failure comes what the service has logged."""
+    """Adds the service's log to a failure."""
     outcome = yield
     booted = getattr(item, "funcargs", {}).get("machine")
     if call.when == "call" and outcome.get_result().failed and booted is not None:

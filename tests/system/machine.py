@@ -42,7 +42,7 @@ class Machine:
         return ["nsenter", "--target", str(self.init), "--all", *CLEAN, *map(str, command)]
 
     def run(self, *command, check=0):
-        """What it printed, both streams; check: the exit status it must have, None: any."""
+        """Returns the output of both streams; check: the exit status it must have, None: any."""
         done = subprocess.run(self.enter(*command), stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         assert check is None or done.returncode == check, (command, done.returncode, done.stdout)
@@ -52,7 +52,7 @@ class Machine:
         return self.run("systemctl", "show", f"--property={name}", "--value", unit)
 
     def start(self, name, *command):
-        """In the background, as a unit of that name; stopped by `systemctl stop`."""
+        """Runs it in the background, as a unit of that name; `systemctl stop` ends it."""
         self.run("systemd-run", "--quiet", f"--unit={name}", *command)
 
     def load(self, port):

@@ -135,7 +135,7 @@ def test_sockets_of_a_socket_unit_are_used(machine):
     machine.run("sh", "-c", f"printf '{unit}' >/etc/systemd/system/wlbproxy.socket")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "start", "wlbproxy.socket")
-    assert machine.run(*GET) == "200"  # which started it
+    assert machine.run(*GET) == "200"  # the connection has started it
     assert machine.show("ActiveState") == "active"
     machine.run("systemctl", "stop", "wlbproxy.socket", "wlbproxy.service")
     machine.run("rm", "/etc/systemd/system/wlbproxy.socket")

@@ -49,7 +49,7 @@ class Conversation:
         return head, b""
 
     def read(self, size):
-        """That many bytes; fewer when the proxy has closed."""
+        """Reads that many bytes; fewer when the proxy has closed."""
         while len(self.received) - self._taken < size and self._more():
             pass
         data = self.received[self._taken:self._taken + size]

@@ -43,7 +43,7 @@ class Reply:
 
 
 class _Bytes:
-    """What http.client takes for a socket."""
+    """Stands in for the socket of http.client."""
 
     def __init__(self, data):
         self.data = data

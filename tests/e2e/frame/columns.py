@@ -1,4 +1,4 @@
-"""What is printed for people: 80 columns, and no heading without anything behind it."""
+"""Checks output for people: 80 columns, and no heading without a text."""
 import re
 
 COLUMNS = 80

@@ -5,11 +5,11 @@ import re
 # Nothing that is on a disk changes between two of these, or by one of them.
 IDLE = {"brk", "mmap", "munmap", "mprotect", "madvise", "futex", "getpid", "geteuid",
         "getegid"}
-# What changes files.
+# Calls that change files.
 CHANGING = {"write", "fsync", "fchown", "fchmod", "chmod", "mkdir", "rename", "symlink",
             "unlink", "rmdir", "flock", "mkdirat", "renameat", "symlinkat", "linkat",
             "unlinkat"}
-# What takes a path or a descriptor, so that a disk can make it fail.
+# Calls that take a path or a descriptor, so that a disk can make them fail.
 ON_FILES = CHANGING | {"openat", "read", "readlink", "readlinkat", "newfstatat", "access",
                        "getdents64", "close"}
 
@@ -44,7 +44,7 @@ def kill_at(name, nth):
 
 
 def evenly(todo, most):
-    """At most that many of them, as far apart as may be."""
+    """Chooses at most that many of them, evenly spread."""
     count = min(most, len(todo))
     return [todo[(2 * i + 1) * len(todo) // (2 * count)] for i in range(count)]
 
@@ -58,5 +58,5 @@ def a_part(todo, full, most):
 
 
 def after_start(todo):
-    """What comes after the loader and the libraries: calls that wlbproxy itself makes."""
+    """The calls of wlbproxy itself, after those of the loader and the libraries."""
     return todo[todo.index(("prctl", 1)):]

@@ -1,4 +1,4 @@
-"""What a process has in its memory, and what of a private key could be found there."""
+"""The memory of a process, and the parts of a private key that it contains."""
 import re
 
 import pytest

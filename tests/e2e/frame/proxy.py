@@ -116,8 +116,8 @@ class Proxy:
         return any("READY=1" in one for one in self.notifications)
 
     def read_notifications(self):
-        """What sd_notify was told so far, as a list of lists of lines; `kept` gets what
-        sockets came with it."""
+        """Reads the sd_notify messages so far, as a list of lists of lines; `kept` gets the
+        sockets that came with them."""
         while True:
             try:
                 text, fds, _, _ = socket.recv_fds(self._notify, 65536, 253)
