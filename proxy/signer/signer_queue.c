@@ -334,6 +334,8 @@ void signer_queue_stats(struct signing_stats *stats)
 
 void signer_queue_destroy(void)
 {
-    while (!list_empty(&requesters))
-        remove_requester(requester_at(requesters.next));
+    for (struct list *node = requesters.next, *next; node != &requesters; node = next) {
+        next = node->next;
+        remove_requester(requester_at(node));
+    }
 }

@@ -107,15 +107,15 @@ static bool choose_session(struct handshake13 *h, const struct handshake_start *
 {
     struct session_13 session;
 
-    if (start->hello->identities.at != NULL)
-        h->common.resumed =
-            handshake13_find_session(&h->common, start, &h->flight->schedule, &session);
-    if (h->common.resumed) {
+    if (start->hello->identities.at != NULL &&
+        handshake13_find_session(&h->common, start, &h->flight->schedule, &session)) {
+        h->common.resumed = true;
         h->flight->identity = session.identity;
-        h->ticket.bond =
-            session.bond; /* a renewed ticket keeps the time of the first handshake */
+        /* A renewed ticket keeps the time of the first handshake. */
+        h->ticket.bond = session.bond;
+        return true;
     }
-    if (h->common.resumed || h->common.state == HANDSHAKE_FAILED)
+    if (h->common.state == HANDSHAKE_FAILED)
         return true;
     schedule_begin(&h->flight->schedule, h->common.suite->digest, NULL);
     h->flight->shown =
