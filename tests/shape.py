@@ -24,7 +24,9 @@ def functions(files):
         if name.startswith("__anon") or "end" not in fields:
             continue
         length = int(fields["end"]) - int(fields["line"]) + 1
-        yield name, path, length, "file" in fields or rest[-1].endswith("file:")
+        is_static = "file" in fields or rest[-1].endswith("file:") or \
+            rest[0].startswith("/^static ")
+        yield name, path, length, is_static
 
 
 def names_used(text):
@@ -107,7 +109,13 @@ def main():
     print(f"statics used once              {100 * once / max(1, len(static)):.0f} %")
     print(f"externals of one other file    "
           f"{100 * sum(len(u) == 1 for u in users.values()) / max(1, len(users)):.0f} %")
-    print(f"externals of no other file     {sum(not u for u in users.values())}")
+    alone = {name for name, used in users.items() if not used}
+    tested = collections.Counter()
+    for path in pathlib.Path("tests").rglob("*.[ch]"):
+        tested += names_used(path.read_text(errors="replace"))
+    print(f"externals of no other file     {len(alone)}, of which tests call "
+          f"{sum(name in tested for name in alone)}")
+    print("".join(f"    {name}\n" for name in sorted(alone) if name not in tested), end="")
     print(f"call circles                   {len(groups)}")
     for group in groups:
         print("    " + " ".join(group))
