@@ -110,11 +110,3 @@ void buffer_shrink(struct buffer *b, size_t keep)
     if (buffer_len(b) == 0 && b->capacity > keep)
         buffer_destroy(b);
 }
-
-void buffer_swap(struct buffer *a, struct buffer *b)
-{
-    struct buffer other = *a;
-
-    *a = *b;
-    *b = other;
-}

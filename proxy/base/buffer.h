@@ -44,6 +44,4 @@ void buffer_clear(struct buffer *b);
 /* Frees the memory of an empty buffer with more than `keep` bytes of capacity. */
 void buffer_shrink(struct buffer *b, size_t keep);
 
-void buffer_swap(struct buffer *a, struct buffer *b);
-
 #endif

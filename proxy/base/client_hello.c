@@ -2,7 +2,8 @@
 
 enum { HOST_NAME = 0 /* the only type of a name (RFC 6066, 3) */ };
 
-bool client_hello_read(struct client_hello *hello, struct bytes body)
+/* `body`: the message without its header of four bytes. */
+static bool read_body(struct client_hello *hello, struct bytes body)
 {
     uint32_t version;
     bool whole = bytes_number(&body, 2, &version);
@@ -28,7 +29,7 @@ bool client_hello_read_message(struct client_hello *hello, struct bytes message)
         return false;
     }
     whole = bytes_vector(&message, 3, &body);
-    return client_hello_read(hello, body) && whole;
+    return read_body(hello, body) && whole;
 }
 
 bool client_hello_next_extension(struct bytes *rest, uint16_t *type, struct bytes *body)

@@ -31,11 +31,8 @@ struct client_hello {
     struct bytes rest; /* bytes after the extensions; there should be none */
 };
 
-/* Reads `body`, the message without its header of four bytes. False: it is cut short, and
- * the fields hold the part that is there. */
-bool client_hello_read(struct client_hello *hello, struct bytes body);
-
-/* Reads the whole message with its header. It may be all or a part of what was sent. */
+/* Reads the whole message with its header. It may be all or a part of what was sent.
+ * False: it is cut short, and the fields hold the part that is there. */
 bool client_hello_read_message(struct client_hello *hello, struct bytes message);
 
 /* Takes an extension off the front of `rest`. False: `rest` was empty, or the extension

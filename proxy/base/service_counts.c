@@ -8,7 +8,8 @@ static const char *const methods[] = {METHOD_CLASSES(X)};
 static const char *const codes[] = {CODE_CLASSES(X)};
 #undef X
 
-struct service_counts *service_counts_of(
+/* Beyond SERVICE_COUNTS_MAX all services share the last row, "other". */
+static struct service_counts *counts_of(
     struct service_counts_list *list, const char *service)
 {
     struct service_counts *own;
@@ -34,14 +35,14 @@ static enum code_class code_class_of(unsigned status)
 void service_counts_add(struct service_counts_list *list, const char *service,
     enum method_class method, unsigned status)
 {
-    service_counts_of(list, service)->responses[method][code_class_of(status)]++;
+    counts_of(list, service)->responses[method][code_class_of(status)]++;
 }
 
 void service_counts_sum(
     struct service_counts_list *sum, const struct service_counts_list *one)
 {
     for (size_t i = 0; i < one->count; i++) {
-        struct service_counts *to = service_counts_of(sum, one->items[i].service);
+        struct service_counts *to = counts_of(sum, one->items[i].service);
 
         for (int m = 0; m < METHOD_CLASS_COUNT; m++) {
             for (int c = 0; c < CODE_CLASS_COUNT; c++)

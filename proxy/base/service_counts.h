@@ -44,11 +44,6 @@ struct service_counts_list {
     size_t count;
 };
 
-/* Returns the service's counts. Beyond SERVICE_COUNTS_MAX all others share the last,
- * "other". */
-struct service_counts *service_counts_of(
-    struct service_counts_list *list, const char *service);
-
 /* Counts a request that has ended; status 0: without an answer. */
 void service_counts_add(struct service_counts_list *list, const char *service,
     enum method_class method, unsigned status);

@@ -262,8 +262,3 @@ bool record_ciphers_start(OSSL_LIB_CTX *libctx, bool fast)
         start_gcm();
     return true;
 }
-
-const char *record_ciphers_description(void)
-{
-    return gcm_is_there() ? gcm_description() : "openssl";
-}

@@ -45,7 +45,6 @@ struct record_text {
  * OpenSSL's. */
 bool record_ciphers_start(OSSL_LIB_CTX *libctx, bool fast);
 void record_ciphers_stop(void); /* call it when no key is in use */
-const char *record_ciphers_description(void); /* "ipsec-mb 1.3.0", "openssl" */
 
 size_t record_key_len(enum record_cipher cipher);
 

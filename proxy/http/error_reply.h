@@ -21,6 +21,4 @@ void error_reply_write(struct buffer *out, unsigned status, const char *text,
 /* Returns the bytes of its body. */
 size_t reply_body_length(const char *text, bool to_head);
 
-const char *error_reply_reason(unsigned status); /* "Bad Gateway" */
-
 #endif

@@ -445,9 +445,3 @@ bool supervisor_is_well(const struct supervisor *s)
     }
     return true;
 }
-
-void supervisor_close(struct supervisor *s)
-{
-    if (!uv_is_closing((uv_handle_t *)&s->tick))
-        uv_close((uv_handle_t *)&s->tick, NULL);
-}

@@ -100,7 +100,4 @@ bool supervisor_has(const struct supervisor *s, pid_t pid);
 /* Returns whether all slots have a worker that answers its heartbeat. */
 bool supervisor_is_well(const struct supervisor *s);
 
-/* Closes the timer. */
-void supervisor_close(struct supervisor *s);
-
 #endif

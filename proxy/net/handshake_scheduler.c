@@ -91,12 +91,16 @@ void handshake_is_ready(struct handshake_scheduler *hs, struct scheduled_handsha
         h->answered ? &hs->answered : &hs->hellos[h->priority]);
 }
 
+static bool is_verified(const struct scheduled_handshake *h)
+{
+    return h->priority == 0 || h->answered;
+}
+
 /* Its key operation is done. */
 static void enter_with_keys(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
     h->ready_at = now_of(hs);
-    enter(hs, h, HANDSHAKE_AWAITS_CPU,
-        handshake_is_verified(h) ? &hs->answered : &hs->keys_ready);
+    enter(hs, h, HANDSHAKE_AWAITS_CPU, is_verified(h) ? &hs->answered : &hs->keys_ready);
 }
 
 void handshake_awaits_keys(struct handshake_scheduler *hs, struct scheduled_handshake *h)
@@ -142,11 +146,6 @@ void handshake_recognise(struct handshake_scheduler *hs, struct scheduled_handsh
     h->fingerprint = (uint16_t)fingerprint_of(bytes, len);
     if (fingerprints_complete(&hs->fingerprints, h->fingerprint))
         h->priority = 0;
-}
-
-bool handshake_is_verified(const struct scheduled_handshake *h)
-{
-    return h->priority == 0 || h->answered;
 }
 
 bool handshake_may_read(const struct scheduled_handshake *h)
@@ -231,7 +230,7 @@ static struct scheduled_handshake *next_unverified(struct handshake_scheduler *h
 
 static void run_one(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
-    hs->environment->run(h, handshake_is_verified(h));
+    hs->environment->run(h, is_verified(h));
 }
 
 static void run_verified(struct handshake_scheduler *hs, uint64_t slice)

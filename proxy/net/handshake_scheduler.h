@@ -102,7 +102,6 @@ void handshake_stops_awaiting_peer(
  * priority. */
 void handshake_recognise(struct handshake_scheduler *hs, struct scheduled_handshake *h,
     const unsigned char *bytes, size_t len);
-bool handshake_is_verified(const struct scheduled_handshake *h);
 bool handshake_may_read(const struct scheduled_handshake *h); /* it waits for nothing of
                                                                * ours */
 

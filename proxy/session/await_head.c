@@ -40,7 +40,8 @@ static enum end_reason reason_of(unsigned status)
     }
 }
 
-void requests_refuse(struct client *c)
+/* Answers a request that the parser refused. */
+static void refuse(struct client *c)
 {
     unsigned status = parser_error_status(c->parser);
     const char *text = parser_error(c->parser);
@@ -88,7 +89,7 @@ static size_t parse(struct client *c, const char *bytes, size_t len)
             exchange_request_done(c->exchange);
             break;
         case PARSE_ERROR:
-            requests_refuse(c);
+            refuse(c);
             break;
         }
     }
@@ -138,7 +139,8 @@ static void use_up(struct client *c, size_t used)
     buffer_consume(&c->unparsed, used);
 }
 
-uint64_t requests_idle_limit(const struct client *c)
+/* ms that AWAIT_HEAD may last. */
+static uint64_t idle_limit(const struct client *c)
 {
     uint64_t idle = c->service->settings->idle_timeout;
 
@@ -150,7 +152,7 @@ void requests_await(struct client *c)
 {
     c->in_head = false;
     c->pending = SIZE_MAX;
-    client_enter(c, CLIENT_AWAIT_HEAD, requests_idle_limit(c));
+    client_enter(c, CLIENT_AWAIT_HEAD, idle_limit(c));
 }
 
 /* Parses bytes that waited. */
@@ -176,7 +178,8 @@ static void rest(struct client *c)
     stream_idle(&c->stream);
 }
 
-enum end_reason requests_end_reason(const struct client *c)
+/* The reason for a client that leaves between two requests. */
+static enum end_reason reason_between_requests(const struct client *c)
 {
     return c->requests == 0 ? END_PROBE : END_DONE;
 }
@@ -185,7 +188,7 @@ bool requests_may_make_room(const struct client *c)
 {
     uint64_t left = c->deadline.due - loop_now(c->clients->loop);
 
-    if (c->requests == 0 && left + FIRST_REQUEST_GRACE > requests_idle_limit(c))
+    if (c->requests == 0 && left + FIRST_REQUEST_GRACE > idle_limit(c))
         return false;
     return buffer_len(&c->unparsed) == 0 && stream_undelivered(&c->stream) == 0 &&
         stream_is_quiet(&c->stream);
@@ -196,9 +199,9 @@ void requests_close_notify(struct client *c)
     if (buffer_len(&c->unparsed) > 0)
         return; /* they are answered first */
     if (c->parser != NULL && parser_end(c->parser) == PARSE_ERROR)
-        requests_refuse(c);
+        refuse(c);
     else
-        client_end(c, requests_end_reason(c));
+        client_end(c, reason_between_requests(c));
 }
 
 /* Without close_notify the client may have died in the middle of a request. After one, it
@@ -210,14 +213,14 @@ void requests_fin(struct client *c, bool bare)
         return;
     }
     buffer_destroy(&c->unparsed);
-    client_end(c, requests_end_reason(c));
+    client_end(c, reason_between_requests(c));
 }
 
 void requests_failed(struct client *c, enum end_reason reason)
 {
     bool gone = reason == END_CLIENT_GONE || reason == END_CLIENT_RESET;
 
-    client_close(c, gone && !c->in_head ? requests_end_reason(c) : reason);
+    client_close(c, gone && !c->in_head ? reason_between_requests(c) : reason);
 }
 
 /* An exchange is complete. */
@@ -249,9 +252,8 @@ void requests_expired(struct client *c)
 
         client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, NULL, false);
     } else if (client_took_some(c, &taken) && c->pending > 0 &&
-        !pace_is_too_slow(
-            taken, requests_idle_limit(c), c->service->settings->min_rate)) {
-        client_arm(c, requests_idle_limit(c)); /* still reading the last reply */
+        !pace_is_too_slow(taken, idle_limit(c), c->service->settings->min_rate)) {
+        client_arm(c, idle_limit(c)); /* still reading the last reply */
     } else if (c->pending > 0) {
         client_close(c, END_READ_TIMEOUT);
     } else {
@@ -266,5 +268,5 @@ void requests_drain(struct client *c)
     if (c->requests > 0)
         client_end(c, END_DRAINED);
     else
-        client_arm(c, requests_idle_limit(c)); /* it came to send one */
+        client_arm(c, idle_limit(c)); /* it came to send one */
 }

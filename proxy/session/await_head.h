@@ -16,14 +16,10 @@ struct client;
 
 void requests_data(struct client *c, const char *bytes, size_t len);
 
-/* Answers a request that the parser refused. */
-void requests_refuse(struct client *c);
-
 /* Enters AWAIT_HEAD. */
 void requests_await(struct client *c);
 
 /* The events of AWAIT_HEAD. */
-uint64_t requests_idle_limit(const struct client *c); /* ms that it may last */
 /* Returns whether it has been served, has read all of it, and has sent no further
  * request. */
 bool requests_may_make_room(const struct client *c);
@@ -34,8 +30,5 @@ void requests_drained(struct client *c); /* parses requests that waited until th
                                           * were read */
 void requests_expired(struct client *c);
 void requests_drain(struct client *c);
-
-/* The reason for a client that leaves between two requests. */
-enum end_reason requests_end_reason(const struct client *c);
 
 #endif

@@ -257,11 +257,6 @@ void *tls_service_named(struct tls_context *context, const char *name, size_t le
     return context_owner(context_by_name(first, (const unsigned char *)name, len));
 }
 
-bool tls_is_open(const struct tls *tls)
-{
-    return tls->open;
-}
-
 bool tls_is_answered(const struct tls *tls)
 {
     return tls->answered;

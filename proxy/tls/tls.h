@@ -77,7 +77,6 @@ bool tls_write(struct tls *tls, const char *plain, size_t len);
 /* Writes close_notify. */
 void tls_end(struct tls *tls);
 
-bool tls_is_open(const struct tls *tls);
 /* For an open session, as in tls_info, at no cost. */
 bool tls_is_resumed(const struct tls *tls);
 void *tls_service(const struct tls *tls);

@@ -215,14 +215,14 @@ static void step(struct side *side, struct input *input)
         c->out.sequence += input_take(input) == 0;
         break;
     case 12: /* messages that the server sends by itself */
-        if (tls_is_open(side->tls) && side->code == TLS_NEED_INPUT) {
+        if (side->tls->open && side->code == TLS_NEED_INPUT) {
             (void)tls_write(side->tls, "hello", input_take(input) % 6);
             on_send(side, NULL, 0);
         }
         break;
     default:
         value = input_take(input);
-        if (tls_is_open(side->tls) && side->code == TLS_NEED_INPUT && value == 0) {
+        if (side->tls->open && side->code == TLS_NEED_INPUT && value == 0) {
             tls_end(side->tls);
             on_send(side, NULL, 0);
         }
@@ -269,10 +269,10 @@ static void describe(struct outcome *outcome, struct side *side)
     outcome->native = side->tls->engine != &tls_openssl;
     (void)snprintf(outcome->line, sizeof(outcome->line),
         "%d%s alert=%d received=%d %s %s %s%s sni=%s alpn=%s plain=%zu,%x:%s", side->code,
-        tls_is_open(side->tls) ? " open" : "", outcome->alert_sent,
-        side->tls->alert_received, info->version, info->cipher, info->group,
-        info->resumed ? " resumed" : "", tls_is_open(side->tls) ? info->sni : "",
-        info->alpn, side->plain_len, side->plain_sum, side->client.story);
+        side->tls->open ? " open" : "", outcome->alert_sent, side->tls->alert_received,
+        info->version, info->cipher, info->group, info->resumed ? " resumed" : "",
+        side->tls->open ? info->sni : "", info->alpn, side->plain_len, side->plain_sum,
+        side->client.story);
 }
 
 static struct outcome run(enum tls_engine_choice engine, struct input input)

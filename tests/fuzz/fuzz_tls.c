@@ -66,7 +66,7 @@ static void shake_hands(struct tls *tls, struct buffer *out, int version, int ro
     SSL_set_bio(client, to_client, from_client);
     SSL_set_connect_state(client);
     SSL_set_max_proto_version(client, version);
-    for (int i = 0; i < rounds && !tls_is_open(tls); i++) {
+    for (int i = 0; i < rounds && !tls->open; i++) {
         SSL_do_handshake(client);
         long len = BIO_get_mem_data(from_client, &bytes);
         feed(tls, bytes, (size_t)len, (size_t)len + 1);
@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         feed_sealed(tls, data + 1, size - 1, (data[0] & STEP) + 1);
     else
         feed(tls, (const char *)data + 1, size - 1, (data[0] & STEP) + 1);
-    if (tls_is_open(tls))
+    if (tls->open)
         tls_end(tls);
     tls_info(tls);
     tls_free(tls);

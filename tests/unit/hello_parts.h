@@ -43,6 +43,14 @@ struct parts {
     bool without; /* no extensions at all */
 };
 
+static inline void swap_extensions(struct buffer *a, struct buffer *b)
+{
+    struct buffer other = *a;
+
+    *a = *b;
+    *b = other;
+}
+
 static const unsigned char *cut(
     const unsigned char *at, size_t len_bytes, struct buffer *vector)
 {

@@ -85,19 +85,6 @@ static void only_an_empty_large_one_gives_memory_back(void **state)
     buffer_destroy(&b);
 }
 
-static void two_change_places(void **state)
-{
-    struct buffer a = {0}, b = {0};
-
-    (void)state;
-    buffer_append_text(&a, "a");
-    buffer_swap(&a, &b);
-    assert_int_equal(buffer_len(&a), 0);
-    assert_int_equal(buffer_data(&b)[0], 'a');
-    buffer_destroy(&a);
-    buffer_destroy(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,7 +93,6 @@ int main(void)
         cmocka_unit_test(text_is_formatted_at_the_end),
         cmocka_unit_test(reserved_room_counts_when_committed),
         cmocka_unit_test(only_an_empty_large_one_gives_memory_back),
-        cmocka_unit_test(two_change_places),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

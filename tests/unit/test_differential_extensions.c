@@ -12,7 +12,7 @@ static void edit(struct parts *parts, size_t i, enum edit how)
 
     switch (how) {
     case DROP:
-        buffer_swap(e, &parts->extensions[--parts->count]);
+        swap_extensions(e, &parts->extensions[--parts->count]);
         break;
     case TWICE:
         buffer_append(end, buffer_data(e), buffer_len(e));
@@ -22,7 +22,7 @@ static void edit(struct parts *parts, size_t i, enum edit how)
         e->end = e->start + 2;
         break;
     case LAST:
-        buffer_swap(e, &parts->extensions[parts->count - 1]);
+        swap_extensions(e, &parts->extensions[parts->count - 1]);
         break;
     case LONGER:
         buffer_append(e, "", 1);
@@ -34,7 +34,7 @@ static void edit(struct parts *parts, size_t i, enum edit how)
         e->bytes[e->start] = 0x7a;
         break;
     default:
-        buffer_swap(e, &parts->extensions[0]);
+        swap_extensions(e, &parts->extensions[0]);
         parts->count = 1;
     }
 }

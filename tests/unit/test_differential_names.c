@@ -120,8 +120,7 @@ static void note_hands(const char *what)
 
     (void)snprintf(line, sizeof(line), "%d %s %s %s alpn=%s sni=%s %s %s %d", side.code,
         facts->version, facts->cipher, facts->group, facts->alpn, facts->sni,
-        facts->resumed ? "resumed" : "full",
-        tls_is_open(side.tls) ? name_of(facts) : "not open",
+        facts->resumed ? "resumed" : "full", side.tls->open ? name_of(facts) : "not open",
         shown != NULL ? EVP_PKEY_get_bits(X509_get0_pubkey(shown)) : 0);
     note(what, line);
 }
@@ -158,8 +157,7 @@ static void sessions_stay_with_names(void)
 
         for (size_t i = 0; i < NAMES; i++) {
             shake_hands(names[i], version, false, NULL);
-            SSL_SESSION *session =
-                tls_is_open(side.tls) ? SSL_get1_session(client) : NULL;
+            SSL_SESSION *session = side.tls->open ? SSL_get1_session(client) : NULL;
             end_hands();
             for (size_t k = 0; session != NULL && k < NAMES; k++) {
                 shake_hands(names[k], version, false, session);

@@ -267,7 +267,7 @@ static void leave_out(struct parts *parts, uint16_t type)
 {
     for (size_t i = 0; i < parts->count; i++) {
         if (number((const unsigned char *)buffer_data(&parts->extensions[i]), 2) == type)
-            buffer_swap(&parts->extensions[i], &parts->extensions[--parts->count]);
+            swap_extensions(&parts->extensions[i], &parts->extensions[--parts->count]);
     }
 }
 
@@ -290,7 +290,7 @@ static void put_hello(const struct psk_case *c, struct buffer *record)
     put_number(&parts.extensions[parts.count], 41, 2);
     binders = put_offers(&parts.extensions[parts.count++], c);
     if (c->not_last)
-        buffer_swap(
+        swap_extensions(
             &parts.extensions[parts.count - 1], &parts.extensions[parts.count - 2]);
     put_together(&parts, record);
     if (!c->not_last) {

@@ -168,7 +168,7 @@ static void try(const struct bend *bend)
         bend->flipped + bend->shorter + bend->longer, kind->name, bend->at,
         bend->before_times);
     (void)snprintf(line, sizeof(line), "%d %s alert=%d received=%d", side.code,
-        tls_is_open(side.tls) ? "open" : "not open", side.tls->alert_sent,
+        side.tls->open ? "open" : "not open", side.tls->alert_sent,
         side.tls->alert_received);
     note(name, line);
     end_client();
@@ -185,7 +185,7 @@ static void for_every_kind(void (*cases)(void))
         session = NULL;
         if (kind->resumed) {
             shake_hands(&none);
-            assert_true(tls_is_open(side.tls));
+            assert_true(side.tls->open);
             SSL_SESSION *fresh = SSL_get1_session(client);
             end_client();
             session = fresh;

@@ -142,7 +142,7 @@ static void end_client(const char *name)
     char line[LINE_MAX_LEN];
 
     (void)snprintf(line, sizeof(line), "%d %s alert=%d received=%d", side.code,
-        tls_is_open(side.tls) ? "open" : "not open", side.tls->alert_sent,
+        side.tls->open ? "open" : "not open", side.tls->alert_sent,
         side.tls->alert_received);
     note(name, line);
     SSL_free(client);

@@ -153,7 +153,7 @@ static void change(struct parts *parts, const struct hello_case *c)
     for (size_t i = 0; c->without != 0 && i < parts->count; i++) {
         if (number((const unsigned char *)buffer_data(&parts->extensions[i]), 2) ==
             c->without)
-            buffer_swap(&parts->extensions[i--], &parts->extensions[--parts->count]);
+            swap_extensions(&parts->extensions[i--], &parts->extensions[--parts->count]);
     }
 }
 

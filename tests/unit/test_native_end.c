@@ -82,14 +82,14 @@ static void end_pair(struct pair *pair)
 
 static void open_pair(struct pair *pair)
 {
-    for (int i = 0; i < 30 && !tls_is_open(pair->tls); i++) {
+    for (int i = 0; i < 30 && !pair->tls->open; i++) {
         if (tls_awaits_keys(pair->tls))
             (void)engine_run();
         else
             hear(pair);
         (void)step(pair);
     }
-    assert_true(tls_is_open(pair->tls));
+    assert_true(pair->tls->open);
 }
 
 static void finish_pair(struct pair *pair)

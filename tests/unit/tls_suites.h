@@ -35,7 +35,7 @@ static inline void connect_with(const struct suite *suite)
     begin();
     set_suite(suite);
     settle(1000);
-    assert_true(tls_is_open(server.tls));
+    assert_true(server.tls->open);
     assert_string_equal(SSL_get_cipher(client.ssl), suite->name);
 }
 

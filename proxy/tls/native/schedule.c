@@ -48,11 +48,6 @@ void schedule_derive(const struct schedule *schedule, const char *label,
     traffic_expand_by(&schedule->secret, label, messages, len, derived, len);
 }
 
-void schedule_wipe(struct schedule *schedule)
-{
-    digest_key_wipe(&schedule->secret);
-}
-
 void schedule_verify_data(const struct digest *digest, const unsigned char *secret,
     const unsigned char *messages, unsigned char *data)
 {

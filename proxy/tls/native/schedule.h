@@ -27,7 +27,6 @@ void schedule_enter(
 /* Derive-Secret(secret, label, messages), where `messages` is their digest. */
 void schedule_derive(const struct schedule *schedule, const char *label,
     const unsigned char *messages, unsigned char *derived);
-void schedule_wipe(struct schedule *schedule);
 
 /* RFC 8446, 4.4.4: computes the content of a Finished, or a binder, from its sender's
  * secret. */
