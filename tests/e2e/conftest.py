@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import bad_inputs
 from frame.backend import Backend
 from frame.origin import Origin
 from frame.pki import Pki
@@ -35,9 +36,11 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
     if config.getoption("--full"):
         return
+    short, long = [], []
     for item in items:
-        if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="only with --full"))
+        (long if item.get_closest_marker("long") else short).append(item)
+    config.hook.pytest_deselected(items=long)
+    items[:] = short
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -80,6 +83,12 @@ def load():
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory):
     return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def bad_rows(tmp_path_factory):
+    """Dear to make: who asks for them is in the xdist_group "bad inputs"."""
+    return bad_inputs.make_all(tmp_path_factory.mktemp("bad") / "files")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 TOP = pathlib.Path(__file__).parents[2]
-TOOLS = pathlib.Path(os.environ["WLBPROXY"]).parent
 
 FLOOR = """OpenSSL 3.0.22 25 Aug 2026
 
@@ -33,7 +32,8 @@ def driver(monkeypatch):
 
 
 def bench(*arguments, timeout=120):
-    return subprocess.run([sys.executable, TOP / "bench" / "driver", "--tools", TOOLS,
+    tools = pathlib.Path(os.environ["WLBPROXY"]).parent
+    return subprocess.run([sys.executable, TOP / "bench" / "driver", "--tools", tools,
                            *map(str, arguments)], capture_output=True, text=True,
                           timeout=timeout)
 

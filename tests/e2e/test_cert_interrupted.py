@@ -207,7 +207,7 @@ def test_request_killed_at_each_call(wlbproxy, tmp_path, pki, full):
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     waiting, csr = place.folder / "server.key.pending", place.folder / "server.csr"
     rewound = Rewound(place, tmp_path / "aside")
-    request = ("request", "--name", "localhost")
+    request = ("request", "--key", "ec", "--name", "localhost")
     todo = calls(lambda wrapper: place.run(*request, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
     for call in a_part(todo, full, most=9):
@@ -341,7 +341,7 @@ def test_request_failing_at_each_call_keeps_the_waiting_key(wlbproxy, tmp_path, 
     """A CA may be signing for it just now."""
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
     waiting = place.folder / "server.key.pending"
-    request = ("request", "--name", "localhost")
+    request = ("request", "--key", "ec", "--name", "localhost")
     place.run(*request)
     before = waiting.read_text()
 

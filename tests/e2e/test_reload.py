@@ -206,7 +206,7 @@ def test_what_needs_a_restart_is_said(proxy):
 def test_reloads_under_load_lose_nothing_and_leak_nothing(start_proxy, origin, pki, full):
     """No failed request, no old certificate after a verdict, descriptors as before."""
     proxy = start_proxy(origin.address, workers=2, log_level="info", idle_timeout="2h")
-    rounds, stop, failures = (2000 if full else 60), threading.Event(), []
+    rounds, stop, failures = (2000 if full else 30), threading.Event(), []
 
     def client():
         while not stop.is_set():

@@ -9,12 +9,11 @@ import subprocess
 
 import pytest
 
-import bad_inputs
 from frame.pki import openssl
 from frame.wait import TIMEOUT
 from test_cert_install import Place
 
-pytestmark = pytest.mark.xdist_group("bad inputs")
+pytestmark = [pytest.mark.xdist_group("bad inputs"), pytest.mark.lengthy]
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = [path for folder in ("certstore", "config", "proxy")
            for path in sorted((REPOSITORY / folder).rglob("*.c"))]
@@ -120,15 +119,10 @@ def complaints_about(shell, command):
             yield f"{command}: overwrites what is there"
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory):
-    return bad_inputs.make_all(tmp_path_factory.mktemp("inputs") / "files")
-
-
-def test_every_remedy_can_be_pasted(wlbproxy, pki, rows, tmp_path):
+def test_every_remedy_can_be_pasted(wlbproxy, pki, bad_rows, tmp_path):
     wanted, seen, wrong, ran = templates(), set(), [], set()
     assert len(wanted) > 25
-    for i, row in enumerate(rows):
+    for i, row in enumerate(bad_rows):
         shell = Shell(wlbproxy, tmp_path / f"{i}", pki)
         files, key = copies(row, shell.folder)
         if "empty-password" in row.name:
@@ -201,10 +195,10 @@ CONVERTED = {
 }
 
 
-def test_what_was_converted_is_good(wlbproxy, pki, rows, tmp_path):
+def test_what_was_converted_is_good(wlbproxy, pki, bad_rows, tmp_path):
     """The file that the command makes, in place of the one it was about."""
     done = set()
-    for i, row in enumerate(rows):
+    for i, row in enumerate(bad_rows):
         if row.finding not in CONVERTED or (row.arguments and row.name != "pkcs12-opened"):
             continue
         shell = Shell(wlbproxy, tmp_path / f"{i}", pki)

@@ -1,4 +1,8 @@
 """Certificates made with the openssl command: a root, an intermediate, and leafs at will."""
+import collections
+import fcntl
+import itertools
+import os
 import pathlib
 import subprocess
 
@@ -28,6 +32,30 @@ def openssl(*arguments, cwd=None, stdin=b""):
         ["openssl", *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True)
     assert done.returncode == 0, f"openssl {arguments}: {done.stderr.decode()}"
     return done.stdout
+
+
+_taken = collections.defaultdict(itertools.count)
+
+
+def _make_rsa_key(bits, path):
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{bits}", "-out", path)
+
+
+def rsa_key(bits, path):
+    """A key that this process has not had before.
+
+    Such keys are dear. The folder KEY_STOCK, if it is said, keeps them: the processes and
+    the runs that share it make the first one, the second one and so on once."""
+    stock = os.environ.get("KEY_STOCK")
+    if not stock:
+        return _make_rsa_key(bits, path)
+    kept = pathlib.Path(stock, f"rsa{bits}-{next(_taken[bits])}.key")
+    with open(kept.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            _make_rsa_key(bits, kept.with_suffix(".new"))
+            kept.with_suffix(".new").rename(kept)
+    return path.write_bytes(kept.read_bytes())
 
 
 class Pair:
@@ -95,8 +123,10 @@ class Pki:
 
     def _key(self, pair, kind):
         if kind.startswith("rsa:"):
-            how = ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{kind[4:]}"]
-        elif kind.startswith("rsa-pss:"):
+            rsa_key(kind[4:], pair.key)
+            pair.key.chmod(0o600)
+            return
+        if kind.startswith("rsa-pss:"):
             how = ["-algorithm", "RSA-PSS", "-pkeyopt", f"rsa_keygen_bits:{kind[8:]}"]
         elif kind.startswith("P-"):
             how = ["-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{kind}"]

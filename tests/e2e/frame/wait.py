@@ -7,12 +7,16 @@ TIMEOUT = 60
 
 
 def wait_until(condition, what="the condition", timeout=20.0):
-    """Returns what `condition` returned, once that is true."""
-    deadline = time.monotonic() + timeout
+    """Returns what `condition` returned, once that is true.
+
+    It looks every 10 ms at first, and the less often the longer it lasts: others wait as well.
+    """
+    begun = time.monotonic()
     while True:
         result = condition()
         if result:
             return result
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > timeout:
             raise AssertionError(f"{what}: not within {timeout:g} s")
-        time.sleep(0.01)
+        time.sleep(min(max(waited / 20, 0.01), 0.2))
