@@ -77,6 +77,7 @@ static int import(struct signing_key *key, const char *type, const OSSL_PARAM pa
     EVP_PKEY_CTX_free(context);
     if (key->public == NULL)
         return 0;
+    key->type = type;
     key->bits = EVP_PKEY_get_bits(key->public);
     take_number(key, params);
     if (strcmp(type, "EC") == 0)

@@ -111,8 +111,14 @@ static int sign_init(void *data, const char *digest, void *key, const OSSL_PARAM
         context->digest != NULL && set_params(context, params);
 }
 
-/* The public half judges whether the key may sign in this way: one for RSA-PSS alone may
- * insist on a digest. */
+/* Only a key for RSA-PSS alone may insist on a digest; its public half knows which. */
+static bool takes_digest(const struct signing_key *key, const char *digest)
+{
+    return strcmp(key->type, "RSA-PSS") != 0 ||
+        EVP_PKEY_digestsign_supports_digest(key->public, engine_libctx(), digest, NULL) ==
+        1;
+}
+
 static int remote_init(
     void *data, const char *digest, void *key, const OSSL_PARAM params[])
 {
@@ -122,13 +128,11 @@ static int remote_init(
         context->key = key;
     if (context->key == NULL || context->key->remote == 0)
         return 0;
-    if (key != NULL && EVP_PKEY_is_a(context->key->public, "RSA-PSS"))
+    if (key != NULL && strcmp(context->key->type, "RSA-PSS") == 0)
         context->padding = RSA_PKCS1_PSS_PADDING;
     context->digest = is_named(digest) ? digest_find(digest) : NULL;
     if (is_named(digest) &&
-        (context->digest == NULL ||
-            EVP_PKEY_digestsign_supports_digest(
-                context->key->public, engine_libctx(), digest, NULL) != 1))
+        (context->digest == NULL || !takes_digest(context->key, digest)))
         return 0;
     return set_params(context, params);
 }
@@ -136,12 +140,12 @@ static int remote_init(
 static const struct signature_scheme *remote_scheme(
     const struct signature_context *context)
 {
-    const EVP_PKEY *public = context->key->public;
+    const char *type = context->key->type;
     const char *digest = context->digest != NULL ? context->digest->names[0] : NULL;
 
-    return signature_scheme_for(EVP_PKEY_get0_type_name(public),
+    return signature_scheme_for(type,
         digest == NULL                                  ? SIGNATURE_EDDSA
-            : EVP_PKEY_is_a(public, "EC")               ? SIGNATURE_ECDSA
+            : strcmp(type, "EC") == 0                   ? SIGNATURE_ECDSA
             : context->padding == RSA_PKCS1_PSS_PADDING ? SIGNATURE_PSS
                                                         : SIGNATURE_PKCS1,
         digest);

@@ -41,6 +41,7 @@ struct signing_key {
     EVP_PKEY_CTX *alone, *check;
     /* Remote. */
     uint64_t remote; /* 0: it is not */
+    const char *type; /* as OpenSSL names it */
     EVP_PKEY *public;
 };
 
