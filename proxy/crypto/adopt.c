@@ -1,5 +1,6 @@
 /* Moves the keys of an SSL_CTX into our provider, and lets its sessions pause. */
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -7,6 +8,7 @@
 #include <openssl/obj_mac.h>
 #include <openssl/param_build.h>
 #include <openssl/params.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
 
@@ -39,6 +41,16 @@ EVP_PKEY_CTX *signing_context_check(EVP_PKEY *key)
         return context;
     EVP_PKEY_CTX_free(context);
     return NULL;
+}
+
+/* The default provider raises its RSA result to the public exponent, and computes it
+ * again without the factors if that does not yield the input. */
+bool signing_alone_checks(const EVP_PKEY *key)
+{
+    const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
+
+    return EVP_PKEY_is_a(key, "RSA") && provider != NULL &&
+        strcmp(OSSL_PROVIDER_get0_name(provider), "default") == 0;
 }
 
 static EVP_PKEY *import(const char *type, OSSL_PARAM *params)

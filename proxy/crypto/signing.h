@@ -6,6 +6,7 @@
  * Every result is verified with the public key before it is used: a faulty one of RSA
  * would reveal the factors (Boneh, DeMillo, Lipton), one of ECDSA the scalar. OpenSSL
  * replaces a faulty result of a batch; if OpenSSL's is faulty, the operation fails.
+ * OpenSSL's default provider verifies RSA itself; its results are not verified again.
  *
  * A key may be remote: only the signer has its private half, and here are its number and
  * its public half.
@@ -39,6 +40,7 @@ struct signing_key {
     uint64_t *scalar;
     /* Sign with the same key by OpenSSL, and verify; NULL in a public key. */
     EVP_PKEY_CTX *alone, *check;
+    bool alone_checks; /* `alone` verifies what it signs by itself */
     /* Remote. */
     uint64_t remote; /* 0: it is not */
     const char *type; /* as OpenSSL names it */
@@ -60,6 +62,8 @@ struct signing_job {
  * padded. NULL: the kind is not supported. */
 EVP_PKEY_CTX *signing_context_alone(EVP_PKEY *key);
 EVP_PKEY_CTX *signing_context_check(EVP_PKEY *key);
+/* Says whether the former verifies what it signs by itself. */
+bool signing_alone_checks(const EVP_PKEY *key);
 /* Verifies a job's signature. */
 bool signing_is_right(const struct signing_job *job);
 

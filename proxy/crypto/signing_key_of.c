@@ -66,6 +66,7 @@ static struct signing_key *make_alone(EVP_PKEY *from)
     if (is_of_a_kind(key, from)) {
         key->alone = signing_context_alone(from);
         key->check = signing_context_check(from);
+        key->alone_checks = signing_alone_checks(from);
     }
     if (key->alone != NULL && key->check != NULL)
         return key;

@@ -11,6 +11,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 
 #include "proxy/crypto/signing.h"
@@ -274,6 +275,60 @@ static void nor_does_what_cannot_be_verified(void **state)
     }
 }
 
+/* It is the key with one bit of dP flipped. */
+static EVP_PKEY *faulty_copy(EVP_PKEY *from)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM *numbers = NULL, *dp;
+    EVP_PKEY *copy = NULL;
+
+    assert_int_equal(EVP_PKEY_todata(from, EVP_PKEY_KEYPAIR, &numbers), 1);
+    dp = OSSL_PARAM_locate(numbers, OSSL_PKEY_PARAM_RSA_EXPONENT1);
+    assert_non_null(dp);
+    ((unsigned char *)dp->data)[dp->data_size / 2] ^= 4;
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &copy, EVP_PKEY_KEYPAIR, numbers), 1);
+    OSSL_PARAM_free(numbers);
+    EVP_PKEY_CTX_free(context);
+    return copy;
+}
+
+/* Its results are not verified again, so it has to find a fault of its own. */
+static void rsa_of_openssl_checks_itself(void **state)
+{
+    unsigned char input[LANES][BLOCK_LEN], out[SIGNATURE_MAX];
+    struct subject subject;
+    EVP_PKEY *faulty;
+
+    (void)state;
+    begin(&subject, NULL);
+    assert_true(signing_alone_checks(key));
+    faulty = faulty_copy(key);
+    EVP_PKEY_CTX_free(subject.signing.alone);
+    subject.signing.alone = signing_context_alone(faulty);
+    subject.signing.alone_checks = true;
+    fill_input(input);
+    for (size_t i = 0; i < LANES; i++) {
+        struct signing_job job = {
+            &subject.signing, input[i], BLOCK_LEN, 0, out, 0, false};
+
+        signing_alone(&job);
+        assert_true(job.ok && verifies(&job));
+    }
+    EVP_PKEY_free(faulty);
+    end(&subject);
+}
+
+static void ecdsa_of_openssl_does_not(void **state)
+{
+    (void)state;
+    for (size_t c = 1; c < CURVES; c++) {
+        key = new_key(curves[c]);
+        assert_false(signing_alone_checks(key));
+        EVP_PKEY_free(key);
+    }
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -293,6 +348,8 @@ int main(void)
         cmocka_unit_test(no_lie_of_a_batch_leaves),
         cmocka_unit_test(nor_does_one_of_openssl_s),
         cmocka_unit_test(nor_does_what_cannot_be_verified),
+        cmocka_unit_test(rsa_of_openssl_checks_itself),
+        cmocka_unit_test(ecdsa_of_openssl_does_not),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
