@@ -74,7 +74,8 @@ static void leave(struct worker_signer *s)
     signing_remote_ask_again();
 }
 
-/* An invalid answer counts as the signer's end here; the master handles it. */
+/* An invalid answer counts as the signer's end here; the master handles it. The next
+ * datagram, if there is one, is the next event. */
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     static unsigned char bytes[SIGNING_DATAGRAM_MAX];
@@ -83,13 +84,12 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
     if ((events & UV_WRITABLE) != 0)
         flush(s);
-    while (status == 0 && s->fd >= 0 &&
-        (len = recv(s->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
-        if (!signing_remote_answered(bytes, (size_t)len))
-            break;
+    if (status == 0) {
+        len = recv(s->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (len > 0 ? signing_remote_answered(bytes, (size_t)len)
+                    : len < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
     }
-    if (status == 0 && len < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
     log_warning("event=signer_gone text=\"handshakes wait for the next one\"");
     leave(s);
 }
