@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -18,6 +19,14 @@
 enum { READ_SIZE = 64 * 1024, SOURCES = 16 };
 
 static char sink[READ_SIZE];
+
+double connection_clock(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
 
 static void watch(struct connection *c, uint32_t events)
 {
@@ -55,7 +64,7 @@ static void next_or_stop(struct connection *c)
 
     if (load->options->idle > 0 && load->opened < load->options->idle)
         connection_start(&load->connections[load->opened]);
-    else if (load->options->idle == 0 && load_now() < load->end)
+    else if (load->options->idle == 0 && connection_clock() < load->end)
         connection_start(c);
     else
         load->active--;
@@ -83,7 +92,8 @@ static void count(struct connection *c)
         return;
     load->result->operations++;
     load->result->bytes += c->reply.body_got;
-    histogram_add(&load->result->latency, (uint64_t)((load_now() - c->started) * 1e6));
+    histogram_add(
+        &load->result->latency, (uint64_t)((connection_clock() - c->started) * 1e6));
 }
 
 static bool operation_done(struct connection *c)
@@ -165,7 +175,7 @@ static bool do_handshake(struct connection *c)
         return blocked_or_over(c, result);
     tally_handshake(load->result, c->ssl);
     if (load->options->certificates)
-        tally_certificate(load->result, c->ssl, load_now());
+        tally_certificate(load->result, c->ssl, connection_clock());
     if (load->options->handshake_only)
         return operation_done(c);
     c->state = SEND;
@@ -248,7 +258,7 @@ static void start_tls(struct connection *c)
 
 void connection_start(struct connection *c)
 {
-    c->started = load_now();
+    c->started = connection_clock();
     c->sent = 0;
     reply_start(&c->reply);
     if (c->fd >= 0) { /* kept alive */

@@ -36,7 +36,7 @@ struct load {
     bool counting;
 };
 
-double load_now(void);
+double connection_clock(void); /* s, CLOCK_MONOTONIC */
 
 /* Begins an operation: on the present connection, or on a new one. */
 void connection_start(struct connection *c);

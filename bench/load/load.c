@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
@@ -11,15 +10,7 @@
 
 enum { EVENTS_MAX = 256 };
 
-double load_now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void turn(const struct load *load)
+static void iterate(const struct load *load)
 {
     struct epoll_event events[EVENTS_MAX];
     int n = epoll_wait(load->epoll, events, EVENTS_MAX, 10);
@@ -31,21 +22,21 @@ static void turn(const struct load *load)
 static void hold(const struct load *load, void (*held)(void))
 {
     while (load->active > 0)
-        turn(load);
+        iterate(load);
     held();
 }
 
 static void go(struct load *load, void (*begun)(void))
 {
     while (load->active > 0) {
-        turn(load);
-        if (!load->counting && load_now() >= load->begin) {
-            load->begin = load_now();
+        iterate(load);
+        if (!load->counting && connection_clock() >= load->begin) {
+            load->begin = connection_clock();
             load->end = load->begin + load->options->duration_ms / 1e3;
             load->counting = true;
             begun();
         }
-        if (load_now() > load->end + 5)
+        if (connection_clock() > load->end + 5)
             break; /* operations that still hang are given up */
     }
 }
@@ -73,7 +64,7 @@ void load_run(const struct load_options *options, SSL_CTX *context,
     SSL_CTX_sess_set_new_cb(context, connection_on_session);
     load.connections = make_connections(&load, total);
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
-    load.begin = load_now() + options->warmup_ms / 1e3;
+    load.begin = connection_clock() + options->warmup_ms / 1e3;
     load.end = load.begin + options->duration_ms / 1e3;
     load.active = (unsigned)at_once;
     for (size_t i = 0; i < at_once; i++)
@@ -82,7 +73,7 @@ void load_run(const struct load_options *options, SSL_CTX *context,
         hold(&load, held);
     else
         go(&load, begun);
-    result->seconds = load_now() - load.begin;
+    result->seconds = connection_clock() - load.begin;
     for (size_t i = 0; i < total; i++)
         connection_end(&load.connections[i]);
     free(load.connections);

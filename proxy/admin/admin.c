@@ -27,7 +27,7 @@ enum {
     STATUS_GOOD_FOR = 900, /* ms: within this time every client gets the last answer
                             * again */
     ASK_AGAIN = 5000, /* ms: after this the question counts as lost, and is asked again */
-    MESSAGES_A_TURN = 16,
+    MESSAGES_PER_ITERATION = 16,
 };
 
 static struct admin {
@@ -150,7 +150,7 @@ static void read_channel(void)
     static char buffer[CHANNEL_MESSAGE_MAX];
     struct message m;
 
-    for (int i = 0; i < MESSAGES_A_TURN; i++) {
+    for (int i = 0; i < MESSAGES_PER_ITERATION; i++) {
         enum channel_result result = channel_receive(admin.channel, &m, buffer);
 
         if (result == CHANNEL_CLOSED)

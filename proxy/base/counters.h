@@ -69,12 +69,12 @@ enum client_state {
 /* field (and name in the JSON), name in /metrics, meaning */
 #define LATENCIES(X)                                                                     \
     X(handshake, "handshake_seconds",                                                    \
-        "From accept() to the end of a completed handshake.")                            \
+        "Time from accept() to the end of a completed handshake.")                       \
     X(backend_connect, "backend_connect_seconds",                                        \
-        "For a backend to accept a connection.")                                         \
+        "Time for a backend to accept a connection.")                                    \
     X(first_byte, "first_byte_seconds",                                                  \
-        "From a request's head to the first byte of its reply.")                         \
-    X(total, "request_seconds", "From a request's head to the end of its exchange.")
+        "Time from a request's head to the first byte of its reply.")                    \
+    X(total, "request_seconds", "Time from a request's head to the end of its exchange.")
 
 /* All members are uint64_t, because the struct is summed as an array. */
 struct counters {

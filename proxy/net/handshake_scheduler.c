@@ -72,7 +72,7 @@ void handshake_scheduler_init(
 
 void handshake_accepted(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
-    *h = (struct scheduled_handshake){.peers_turn = now_of(hs)};
+    *h = (struct scheduled_handshake){.peer_awaited_since = now_of(hs)};
     handshake_awaits_peer(hs, h);
 }
 
@@ -114,7 +114,7 @@ void handshake_awaits_keys(struct handshake_scheduler *hs, struct scheduled_hand
 void handshake_answered(struct handshake_scheduler *hs, struct scheduled_handshake *h)
 {
     h->answered = true;
-    h->peers_turn = now_of(hs);
+    h->peer_awaited_since = now_of(hs);
 }
 
 void handshake_completed(struct handshake_scheduler *hs, struct scheduled_handshake *h)
@@ -368,7 +368,7 @@ struct scheduled_handshake *handshake_next_awaiting_peer(
 uint64_t handshake_awaiting_peer_ms(
     const struct handshake_scheduler *hs, const struct scheduled_handshake *h)
 {
-    return (now_of(hs) - h->peers_turn) / MS;
+    return (now_of(hs) - h->peer_awaited_since) / MS;
 }
 
 uint64_t handshake_longest_wait_ms(

@@ -36,7 +36,7 @@ enum handshake_wait {
 struct scheduled_handshake {
     struct list link; /* in the list that `waits` says */
     uint64_t ready_at; /* ns: AWAITS_CPU since then */
-    uint64_t peers_turn; /* ns: since when its peer is awaited */
+    uint64_t peer_awaited_since; /* ns: since when its peer is awaited */
     uint16_t fingerprint; /* 0: not computed */
     uint8_t priority; /* of its ClientHello */
     uint8_t waits; /* enum handshake_wait */

@@ -23,7 +23,7 @@
 #include "proxy/signer/signer_keys.h"
 #include "proxy/signer/signer_queue.h"
 
-enum { POLLS_MAX = SIGNING_WORKERS_MAX + 1, MESSAGES_A_TURN = 16 };
+enum { POLLS_MAX = SIGNING_WORKERS_MAX + 1, MESSAGES_PER_ITERATION = 16 };
 
 static struct signer {
     int channel; /* -1: the master has gone */
@@ -166,7 +166,7 @@ static void read_channel(void)
     struct message m;
     enum channel_result result = CHANNEL_MESSAGE;
 
-    for (int i = 0; i < MESSAGES_A_TURN && result == CHANNEL_MESSAGE; i++) {
+    for (int i = 0; i < MESSAGES_PER_ITERATION && result == CHANNEL_MESSAGE; i++) {
         result = channel_receive(signer.channel, &m, buffer);
         if (result != CHANNEL_MESSAGE)
             break;

@@ -154,7 +154,7 @@ static void run(struct script *script)
         if (peers.backends[i] >= 0)
             close(peers.backends[i]);
     }
-    rig_turn(&rig);
+    rig_iterate(&rig);
     rig_stop(&rig);
 }
 

@@ -19,7 +19,7 @@
 #include "proxy/net/loop.h"
 #include "proxy/net/stream.h"
 
-enum { TURNS_MAX = 20000 };
+enum { ITERATIONS_MAX = 20000 };
 
 static struct loop loop;
 static SSL_CTX *server_context;
@@ -41,17 +41,17 @@ static inline void make_server_context(void)
     EVP_PKEY_free(key);
 }
 
-static inline void turn(void)
+static inline void iterate(void)
 {
     uv_run(&loop.uv, UV_RUN_NOWAIT);
 }
 
-#define TURN_UNTIL(condition)                                                            \
+#define ITERATE_UNTIL(condition)                                                         \
     do {                                                                                 \
-        int turns = 0;                                                                   \
-        while (!(condition) && turns++ < TURNS_MAX)                                      \
-            turn();                                                                      \
-        assert_true(turns <= TURNS_MAX);                                                 \
+        int iterations = 0;                                                              \
+        while (!(condition) && iterations++ < ITERATIONS_MAX)                            \
+            iterate();                                                                   \
+        assert_true(iterations <= ITERATIONS_MAX);                                       \
     } while (0)
 
 static inline void ignore(struct stream *s)

@@ -85,7 +85,7 @@ static inline void rig_start(struct rig *rig, const char *options, size_t backen
     rig->generation = rig_generation(rig, options, backends);
 }
 
-static inline void rig_turn(struct rig *rig)
+static inline void rig_iterate(struct rig *rig)
 {
     for (int i = 0; i < RIG_TURNS; i++)
         uv_run(&rig->loop.uv, UV_RUN_NOWAIT);
@@ -94,7 +94,7 @@ static inline void rig_turn(struct rig *rig)
 /* Moves all armed deadlines nearer, as if so many ms had passed. */
 static inline void rig_wait(struct rig *rig, uint64_t ms)
 {
-    rig_turn(rig);
+    rig_iterate(rig);
     for (unsigned i = 0; i < rig->loop.deadlines.count; i++) {
         struct list *armed = &rig->loop.deadlines.queues[i]->armed;
 
@@ -105,20 +105,20 @@ static inline void rig_wait(struct rig *rig, uint64_t ms)
         }
     }
     deadlines_expire(&rig->loop.deadlines, loop_now(&rig->loop));
-    rig_turn(rig);
+    rig_iterate(rig);
 }
 
 static inline void rig_stop(struct rig *rig)
 {
     clients_close_all(rig->clients);
     clients_retire(rig->clients, rig->generation);
-    rig_turn(rig);
+    rig_iterate(rig);
     assert(clients_count(rig->clients) == 0);
     assert(rig->clients->backend_count == 0);
     assert(rig->generation->refs == 1);
     generation_unref(rig->generation);
     clients_free(rig->clients);
-    rig_turn(rig);
+    rig_iterate(rig);
     loop_destroy(&rig->loop);
     for (int i = 0; i < RIG_BACKENDS; i++) {
         if (rig->listeners[i] >= 0)
@@ -141,21 +141,21 @@ static inline int rig_client(struct rig *rig)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
     clients_accept(rig->clients, &rig->generation->services[0], pair[0], &peer);
-    rig_turn(rig);
+    rig_iterate(rig);
     return pair[1];
 }
 
 /* The connection the proxy made to a backend, or -1. */
 static inline int rig_backend(struct rig *rig, int backend)
 {
-    rig_turn(rig);
+    rig_iterate(rig);
     return accept4(rig->listeners[backend], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static inline void rig_send(struct rig *rig, int fd, const char *text)
 {
     (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
-    rig_turn(rig);
+    rig_iterate(rig);
 }
 
 /* Returns the bytes that have come, as a string (static); NULL after the peer's end with
@@ -166,10 +166,10 @@ static inline const char *rig_receive(struct rig *rig, int fd)
     size_t len = 0;
     ssize_t n;
 
-    rig_turn(rig);
+    rig_iterate(rig);
     while ((n = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0) {
         len += (size_t)n;
-        rig_turn(rig);
+        rig_iterate(rig);
     }
     text[len] = '\0';
     return len == 0 && (n == 0 || errno != EAGAIN) ? NULL : text;
@@ -181,16 +181,16 @@ static inline void rig_close_notify(struct rig *rig)
     struct stream *s =
         &container_of(rig->clients->clients.prev, struct client, link)->stream;
 
-    rig_turn(rig);
+    rig_iterate(rig);
     s->events->close_notify(s);
-    rig_turn(rig);
+    rig_iterate(rig);
 }
 
 static inline bool rig_has_ended(struct rig *rig, int fd)
 {
     char byte;
 
-    rig_turn(rig);
+    rig_iterate(rig);
     return recv(fd, &byte, 1, MSG_PEEK) == 0;
 }
 

@@ -89,10 +89,10 @@ static inline void on_closed(struct stream *s)
 static const struct stream_events events = {on_opened, on_data, on_drained,
     on_close_notify, on_fin, on_end_known, on_failed, on_closed};
 
-static inline void a_few_turns(void)
+static inline void a_few_iterations(void)
 {
     for (int i = 0; i < 20; i++)
-        turn();
+        iterate();
 }
 
 /* Setup of a group of tests. */
@@ -163,10 +163,10 @@ static inline void finish(void)
     stream_close(&owner.stream);
     stream_close(&owner.stream);
     assert_int_equal(owner.closed, 0);
-    TURN_UNTIL(owner.closed);
+    ITERATE_UNTIL(owner.closed);
     if (peer >= 0)
         close(peer);
-    a_few_turns();
+    a_few_iterations();
     assert_int_equal(owner.closed, 1);
 }
 
@@ -184,7 +184,7 @@ static inline void expect_from_peer(const char *text)
     while (len < strlen(text)) {
         ssize_t n = -1;
 
-        TURN_UNTIL((n = recv(peer, got + len, strlen(text) - len, MSG_DONTWAIT)) >= 0);
+        ITERATE_UNTIL((n = recv(peer, got + len, strlen(text) - len, MSG_DONTWAIT)) >= 0);
         assert_true(n > 0);
         len += (size_t)n;
     }
@@ -196,7 +196,7 @@ static inline void expect_fin(void)
     char byte;
     ssize_t n = -1;
 
-    TURN_UNTIL((n = recv(peer, &byte, 1, MSG_DONTWAIT)) >= 0);
+    ITERATE_UNTIL((n = recv(peer, &byte, 1, MSG_DONTWAIT)) >= 0);
     assert_int_equal(n, 0);
 }
 

@@ -34,7 +34,7 @@ static inline void begin_tls(int version)
 static inline void shake_hands(int version)
 {
     begin_tls(version);
-    TURN_UNTIL(SSL_do_handshake(ssl) == 1 && owner.opened);
+    ITERATE_UNTIL(SSL_do_handshake(ssl) == 1 && owner.opened);
 }
 
 static inline int read_from_ssl(char *bytes, int capacity)
@@ -42,7 +42,7 @@ static inline int read_from_ssl(char *bytes, int capacity)
     int n = -1;
 
     ERR_clear_error();
-    TURN_UNTIL((n = SSL_read(ssl, bytes, capacity)) > 0 ||
+    ITERATE_UNTIL((n = SSL_read(ssl, bytes, capacity)) > 0 ||
         SSL_get_error(ssl, n) != SSL_ERROR_WANT_READ);
     return n;
 }

@@ -29,7 +29,7 @@ static void handshakes_together_succeed_on_every_group(void **state)
             versions[i % 2], strchr(offered, ':') ? "X25519:P-256:P-384" : group);
         for (size_t p = 0; p < PEERS; p++)
             open_pair(&pairs[p], server, client);
-        for (size_t turn = 0; turn < 8; turn++) {
+        for (size_t round = 0; round < 8; round++) {
             for (size_t p = 0; p < PEERS; p++)
                 step(&pairs[p]);
             while (engine_pending() > 0)
@@ -64,17 +64,17 @@ static void sessions_are_given_up_while_they_wait(void **state)
 
         for (size_t p = 0; p < PEERS; p++)
             open_pair(&pairs[p], server, clients[stop % 2]);
-        for (size_t turn = 0; turn < stop / 2; turn++) {
+        for (size_t round = 0; round < stop / 2; round++) {
             for (size_t p = 0; p < PEERS; p++)
                 step(&pairs[p]);
-            if (turn + 1 < stop / 2)
+            if (round + 1 < stop / 2)
                 (void)engine_run();
         }
         for (size_t p = 0; p < PEERS; p += 2)
             close_pair(&pairs[p]);
         while (engine_pending() > 0)
             (void)engine_run();
-        for (size_t turn = 0; turn < 8; turn++) {
+        for (size_t round = 0; round < 8; round++) {
             for (size_t p = 1; p < PEERS; p += 2)
                 step(&pairs[p]);
             while (engine_pending() > 0)
@@ -142,10 +142,10 @@ static void a_session_called_too_early_waits_on(void **state)
     server = server_context(key, "P-384");
     client = client_context(TLS1_3_VERSION, "P-384");
     open_pair(&pair, server, client);
-    for (size_t turn = 0; turn < 20; turn++) {
+    for (size_t round = 0; round < 20; round++) {
         pair.awaits_keys = false;
         step(&pair);
-        if (turn > 5)
+        if (round > 5)
             (void)engine_run();
     }
     assert_true(is_open(&pair));

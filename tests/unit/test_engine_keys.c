@@ -37,7 +37,7 @@ static void without_batches_p384_alone_is_ours(void **state)
         struct pair pair;
 
         open_pair(&pair, server, client);
-        for (size_t turn = 0; turn < 4; turn++)
+        for (size_t round = 0; round < 4; round++)
             step(&pair);
         assert_true(is_open(&pair));
         assert_int_equal(SSL_get_tmp_key(pair.server, &used), 1);
@@ -61,7 +61,7 @@ static void an_rsa_key_stays_where_rsa_key_exchange_is_allowed(void **state)
 
     (void)state;
     open_pair(&pair, server, client);
-    for (size_t turn = 0; turn < 4; turn++) {
+    for (size_t round = 0; round < 4; round++) {
         step(&pair);
         while (engine_pending() > 0)
             (void)engine_run();
@@ -109,7 +109,7 @@ static void client_certificates_are_verified_by_openssl(void **state)
 
             assert_int_equal(SSL_CTX_use_cert_and_key(client, own_cert, own, NULL, 1), 1);
             open_pair(&pair, server, client);
-            for (size_t turn = 0; turn < 8; turn++) {
+            for (size_t round = 0; round < 8; round++) {
                 step(&pair);
                 while (engine_pending() > 0)
                     (void)engine_run();

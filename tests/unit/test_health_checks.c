@@ -60,7 +60,7 @@ static void answer(int backend, const char *reply)
     assert_non_null(rig_receive(&rig, fd));
     rig_send(&rig, fd, reply);
     close(fd);
-    rig_turn(&rig);
+    rig_iterate(&rig);
 }
 
 static void a_request_is_asked_and_its_status_counts(void **state)

@@ -19,7 +19,7 @@ enum { CLIENTS = 2 * LISTENER_BATCH };
 static struct loop loop;
 static struct listener listener;
 static struct sockaddr_in address;
-static unsigned accepted, closed, most_in_a_turn;
+static unsigned accepted, closed, most_in_an_iteration;
 
 static void on_accepted(struct listener *l, int fd, const struct sockaddr_storage *peer)
 {
@@ -50,14 +50,14 @@ static void on_closed(struct listener *l)
 
 static const struct listener_events events = {on_accepted, on_failed, on_closed};
 
-static void take_turns(void)
+static void accept_all(void)
 {
     for (int i = 0; i < 20; i++) {
         unsigned before = accepted;
 
         uv_run(&loop.uv, UV_RUN_NOWAIT);
-        if (accepted - before > most_in_a_turn)
-            most_in_a_turn = accepted - before;
+        if (accepted - before > most_in_an_iteration)
+            most_in_an_iteration = accepted - before;
     }
 }
 
@@ -78,16 +78,16 @@ static void clients_are_taken_in_batches_and_wait_while_paused(void **state)
     }
     loop_init(&loop);
     listener_open(&listener, &loop, &events, fd);
-    take_turns();
+    accept_all();
     assert_int_equal(accepted, CLIENTS - 1);
-    assert_int_equal(most_in_a_turn, LISTENER_BATCH);
+    assert_int_equal(most_in_an_iteration, LISTENER_BATCH);
     listener_resume(&listener);
-    take_turns();
+    accept_all();
     assert_int_equal(accepted, CLIENTS);
     listener_close(&listener);
     listener_close(&listener);
     assert_int_equal(closed, 0);
-    take_turns();
+    accept_all();
     assert_int_equal(closed, 1);
     loop_destroy(&loop);
     for (int i = 0; i < CLIENTS; i++)

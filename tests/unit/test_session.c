@@ -17,7 +17,7 @@ static void a_request_reaches_the_backend_and_its_reply_the_client(void **state)
     assert_non_null(strstr(text, "\r\n\r\nhello"));
     assert_true(rig_has_ended(&rig, client));
     close(client);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(clients_count(rig.clients), 0);
     assert_int_equal(ended(END_DONE), 1);
     close(backend);
@@ -117,7 +117,7 @@ static void a_client_that_resets_aborts_its_backend_request(void **state)
     backend = rig_backend(&rig, 0);
     rig_send(&rig, backend, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel");
     close(client); /* closing with unread data makes a reset */
-    rig_turn(&rig);
+    rig_iterate(&rig);
     (void)rig_receive(&rig, backend);
     assert_true(rig_has_ended(&rig, backend));
     assert_int_equal(ended(END_CLIENT_RESET), 1);
@@ -199,7 +199,7 @@ static void an_early_reply_ends_the_connection_after_it(void **state)
     assert_true(rig_has_ended(&rig, backend));
     rig_send(&rig, client, "3456789 and what else it has to say");
     close(client);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(clients_count(rig.clients), 0);
     assert_int_equal(ended(END_DONE), 1);
     close(backend);
@@ -216,7 +216,7 @@ static void a_bad_request_is_400_and_reaches_nobody(void **state)
     assert_int_equal(rig_backend(&rig, 0), -1);
     assert_int_equal(ended(END_BAD_REQUEST), 0); /* it lingers */
     close(client);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(ended(END_BAD_REQUEST), 1);
 }
 
@@ -228,7 +228,7 @@ static void each_state_has_its_deadline(void **state)
     rig_wait(&rig, 76000); /* idle_timeout */
     assert_true(rig_has_ended(&rig, client));
     close(client);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(ended(END_IDLE_TIMEOUT), 1);
 
     client = rig_client(&rig);

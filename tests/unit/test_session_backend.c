@@ -152,11 +152,11 @@ static void a_cut_reply_looks_cut(void **state)
         rig_send(&rig, backend, replies[i]);
         expect_status(client, "200");
         close(backend);
-        rig_turn(&rig);
+        rig_iterate(&rig);
         assert_int_equal(last_client()->stream.write, STREAM_WRITE_CUT_SENT);
         assert_true(rig_has_ended(&rig, client));
         close(client);
-        rig_turn(&rig);
+        rig_iterate(&rig);
         assert_int_equal(ended(END_BACKEND_GONE), i + 1);
     }
 }
@@ -188,7 +188,7 @@ static void a_reset_in_a_reply_without_length_is_a_cut(void **state)
     rig_send(&rig, backend, "HTTP/1.0 200 OK\r\n\r\nhello");
     expect_status(client, "200");
     close(backend);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(last_client()->stream.write, STREAM_WRITE_CUT_SENT);
     close(client);
 }
@@ -214,7 +214,7 @@ static void nonsense_from_the_backend_is_502(void **state)
         expect_status(client, "502");
         close(client);
         close(backend);
-        rig_turn(&rig);
+        rig_iterate(&rig);
     }
 }
 
@@ -315,7 +315,7 @@ static void a_post_makes_a_connection_of_its_own(void **state)
         close(idle);
         close(own);
         close(client);
-        rig_turn(&rig);
+        rig_iterate(&rig);
     }
     assert_int_equal(clients_counters(rig.clients)->backend_reuses, 0);
 }
@@ -365,7 +365,7 @@ static void a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated(
             expect_status(client, "502");
         }
         close(client);
-        rig_turn(&rig);
+        rig_iterate(&rig);
     }
 }
 
@@ -384,7 +384,7 @@ static void an_idle_backend_connection_that_speaks_or_ends_is_given_up(void **st
         expect_status(client, "200");
         rig_send(&rig, backend, abort_log[i]);
         shutdown(backend, SHUT_WR);
-        rig_turn(&rig);
+        rig_iterate(&rig);
         assert_int_equal(rig.clients->backend_count, 0);
         close(backend);
         close(client);
@@ -428,14 +428,14 @@ static void a_retired_generation_keeps_no_connection_and_its_clients_stay(void *
     expect_status(client, "200");
     assert_int_equal(rig.clients->backend_count, 1);
     clients_retire(rig.clients, rig.generation);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(rig.clients->backend_count, 0);
     close(backend);
     rig_send(&rig, client, GET);
     backend = rig_backend(&rig, 0);
     rig_send(&rig, backend, OK_5);
     expect_status(client, "200");
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(rig.clients->backend_count, 0);
     close(client);
     close(backend);

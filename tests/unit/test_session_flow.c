@@ -29,7 +29,7 @@ static void draining_ends_idle_connections_and_lets_busy_ones_finish(void **stat
     assert_true(rig_has_ended(&rig, busy));
     assert_int_equal(empty, 0);
     close(busy);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(empty, 1);
     close(backend);
 }
@@ -78,7 +78,7 @@ static void a_websocket_is_tunnelled_after_its_101_only(void **state)
     rig_send(&rig, backend, "down");
     assert_string_equal(rig_receive(&rig, client), "down");
     close(client);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     close(backend);
 }
 
@@ -93,7 +93,7 @@ static size_t stuff(int from, size_t most)
 
         pushed += n > 0 ? (size_t)n : 0;
         pause = n > 0 ? 0 : pause + 1;
-        rig_turn(&rig);
+        rig_iterate(&rig);
     }
     return pushed;
 }
@@ -181,7 +181,7 @@ static void who_asks_and_never_reads_holds_little(void **state)
     }
     (void)swallow(client);
     assert_true(rig_has_ended(&rig, client));
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(ended(END_DONE), 1);
     close(client);
 }
@@ -201,12 +201,12 @@ static void who_sends_far_too_much_can_still_read_the_413(void **state)
 
         assert_true(n > 0 || errno == EAGAIN);
         sent += n > 0 ? (size_t)n : 0;
-        rig_turn(&rig);
+        rig_iterate(&rig);
     }
     expect_status(client, "413");
     assert_true(rig_has_ended(&rig, client));
     close(client);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(ended(END_BODY_TOO_LARGE), 1);
 }
 
@@ -316,7 +316,7 @@ static void clients_beyond_max_connections_wait(void **state)
     assert_int_equal(room, 0);
     for (int i = 0; i < 100; i++) {
         close(clients[i]);
-        rig_turn(&rig);
+        rig_iterate(&rig);
         assert_int_equal(room, 1);
     }
 }

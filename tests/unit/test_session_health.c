@@ -226,7 +226,7 @@ static void a_trial_whose_client_goes_away_decides_nothing(void **state)
     backend = rig_backend(&rig, 0);
     assert_true(backend >= 0);
     client_end_now(last_client());
-    rig_turn(&rig);
+    rig_iterate(&rig);
     close(client);
     close(backend);
     client = rig_client(&rig);
@@ -288,10 +288,10 @@ static void a_tunnel_whose_client_ends_first_says_nothing_of_the_backend(void **
     (void)state;
     rig_send(&rig, client, "log line");
     shutdown(client, SHUT_WR);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     (void)rig_receive(&rig, backend);
     close(backend);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_true(is_up(0));
     close(client);
 }

@@ -18,7 +18,7 @@ static void expect_apart(int backend)
     assert_string_equal(rig_receive(&rig, backend), "");
     close(own);
     close(other);
-    rig_turn(&rig);
+    rig_iterate(&rig);
 }
 
 /* Also where connections are not kept: the NTLM handshake needs one. */
@@ -83,11 +83,11 @@ static void a_connection_is_bound_by_each_of_these(void **state)
         close(client);
         assert_true(rig_has_ended(&rig, backend));
         close(backend);
-        rig_turn(&rig);
+        rig_iterate(&rig);
         clients_retire(rig.clients, rig.generation); /* connections left by
                                                       * expect_apart() */
         rig.generation->services[0].idle.retired = false;
-        rig_turn(&rig);
+        rig_iterate(&rig);
     }
 }
 
@@ -122,7 +122,7 @@ static void a_bound_connection_that_the_backend_ends_is_replaced(void **state)
     rig_send(&rig, backend, OK_5);
     expect_status(client, "200");
     close(backend);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     rig_send(&rig, client, GET);
     backend = rig_backend(&rig, 0);
     assert_true(backend >= 0);

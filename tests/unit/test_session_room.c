@@ -41,7 +41,7 @@ static void who_hears_that_there_is_no_room_hears_when_there_is(void **state)
     assert_int_equal(ended(END_TOO_MANY), 1);
     assert_false(clients_have_room(rig.clients));
     close(client);
-    rig_turn(&rig);
+    rig_iterate(&rig);
     assert_int_equal(room, 1);
 }
 
@@ -171,8 +171,8 @@ static void a_byte_now_and_then_is_no_progress(void **state)
         clients[i] = rig_client(&rig);
     rig.clients->max_handshakes = 2;
     assert_ptr_equal(shed_candidate(rig.clients), client_number(0));
-    client_number(1)->stream.handshake.peers_turn =
-        client_number(0)->stream.handshake.peers_turn - (uint64_t)50 * MS;
+    client_number(1)->stream.handshake.peer_awaited_since =
+        client_number(0)->stream.handshake.peer_awaited_since - (uint64_t)50 * MS;
     assert_ptr_equal(shed_candidate(rig.clients), client_number(1));
     for (int i = 0; i < 2; i++)
         close(clients[i]);

@@ -12,16 +12,16 @@ static void bytes_go_both_ways(void **state)
     assert_int_equal(owner.opened, 0);
     assert_true(stream_write(&owner.stream, "be", 2));
     assert_true(stream_write(&owner.stream, "fore", 4));
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     send(peer, "hello", 5, 0);
-    TURN_UNTIL(received("hello"));
+    ITERATE_UNTIL(received("hello"));
     expect_from_peer("before");
     shutdown(peer, SHUT_WR);
-    TURN_UNTIL(owner.fin);
+    ITERATE_UNTIL(owner.fin);
     stream_write(&owner.stream, "after", 5);
     stream_end(&owner.stream);
     stream_write(&owner.stream, "too late", 8);
-    a_few_turns();
+    a_few_iterations();
     expect_from_peer("after");
     expect_fin();
     assert_int_equal(owner.fin, 1);
@@ -50,7 +50,7 @@ static void a_refused_connection_fails_from_the_loop(void **state)
         stream_connect(&owner.stream, &loop, &events, cases[i].address, cases[i].len);
         stream_write(&owner.stream, "GET", 3);
         assert_int_equal(owner.failed, 0);
-        TURN_UNTIL(owner.failed);
+        ITERATE_UNTIL(owner.failed);
         assert_int_equal(owner.reason, END_BACKEND_REFUSED);
         assert_int_equal(stream_error(&owner.stream), cases[i].error);
         finish();
@@ -69,7 +69,7 @@ static void a_connection_takes_bytes_before_it_is_open(void **state)
         &owner.stream, &loop, &events, (struct sockaddr *)&address, sizeof(address));
     stream_write(&owner.stream, "GET", 3);
     stream_end(&owner.stream);
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     peer = accept(listener, NULL, NULL);
     expect_from_peer("GET");
     expect_fin();
@@ -94,7 +94,7 @@ static void what_is_on_this_machine_is_asked_without_waiting(void **state)
     stream_connect(
         &owner.stream, &loop, &events, (struct sockaddr *)&address, sizeof(address));
     assert_int_equal(owner.opened, 0);
-    turn();
+    iterate();
     peer = accept(listener, NULL, NULL);
     assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), 3);
     finish();
@@ -138,7 +138,7 @@ static void a_full_backlog_is_asked_again(void **state)
         stream_connect(&owner.stream, &loop, &events, (struct sockaddr *)&address, len);
         stream_write(&owner.stream, "GET", 3);
         for (int i = 0; i < 3; i++) {
-            a_few_turns();
+            a_few_iterations();
             time_is_up(&owner.stream.retry_timer);
         }
         assert_int_equal(owner.opened + owner.failed, 0);
@@ -148,7 +148,7 @@ static void a_full_backlog_is_asked_again(void **state)
             close(listener);
         if (outcome != CLOSED) {
             time_is_up(&owner.stream.retry_timer);
-            TURN_UNTIL(owner.opened || owner.failed);
+            ITERATE_UNTIL(owner.opened || owner.failed);
         }
         assert_int_equal(owner.opened, outcome == TAKEN);
         assert_int_equal(owner.failed, outcome == GONE);
@@ -169,16 +169,16 @@ static void a_quiet_stream_has_nothing_to_tell(void **state)
     for (int paused = 0; paused < 2; paused++) {
         forget(state);
         accept_stream(NULL);
-        TURN_UNTIL(owner.opened);
-        a_few_turns();
+        ITERATE_UNTIL(owner.opened);
+        a_few_iterations();
         assert_true(stream_is_quiet(&owner.stream));
         if (paused) {
             stream_pause(&owner.stream);
             send(peer, "x", 1, 0);
-            a_few_turns();
+            a_few_iterations();
         } else {
             shutdown(peer, SHUT_WR);
-            TURN_UNTIL(owner.fin);
+            ITERATE_UNTIL(owner.fin);
         }
         assert_false(stream_is_quiet(&owner.stream));
         finish();
@@ -197,13 +197,13 @@ static void what_one_read_did_not_take_may_be_told_yet(void **state)
 
     (void)state;
     accept_stream(NULL);
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     owner.on_data = expect_more;
     (void)setsockopt(owner.stream.poller.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     assert_int_equal(send(peer, much, sizeof(much), 0), sizeof(much));
     while (waiting < (int)sizeof(much))
         assert_int_equal(ioctl(owner.stream.poller.fd, FIONREAD, &waiting), 0);
-    TURN_UNTIL(buffer_len(&owner.data) == sizeof(much));
+    ITERATE_UNTIL(buffer_len(&owner.data) == sizeof(much));
     finish();
 }
 
@@ -211,13 +211,13 @@ static void a_half_closed_peer_costs_nothing(void **state)
 {
     (void)state;
     accept_stream(NULL);
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     shutdown(peer, SHUT_WR);
-    TURN_UNTIL(owner.fin);
+    ITERATE_UNTIL(owner.fin);
     stream_end(&owner.stream);
-    a_few_turns();
+    a_few_iterations();
     loop.events_seen = false;
-    a_few_turns();
+    a_few_iterations();
     assert_false(loop.events_seen);
     finish();
 }
@@ -229,7 +229,7 @@ static void a_slow_reader_gets_all_and_memory_is_bounded(void **state)
 
     (void)state;
     accept_stream(NULL);
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     for (size_t i = 0; i < sizeof(chunk); i++)
         chunk[i] = (char)(i % 251);
     while (taken < LARGE) {
@@ -237,7 +237,7 @@ static void a_slow_reader_gets_all_and_memory_is_bounded(void **state)
             stream_write(&owner.stream, chunk, sizeof(chunk));
             sent += sizeof(chunk);
         }
-        turn();
+        iterate();
         assert_true(owner.stream.out.capacity <= 256 * 1024);
         ssize_t n = recv(peer, got, sizeof(chunk) - taken % sizeof(chunk), MSG_DONTWAIT);
         if (n <= 0)
@@ -260,7 +260,7 @@ static void any_callback_may_close(void **state)
     (void)state;
     accept_stream(NULL);
     owner.on_opened = close_at_once;
-    TURN_UNTIL(owner.closed);
+    ITERATE_UNTIL(owner.closed);
     assert_int_equal(owner.failed, 0);
     close(peer);
 
@@ -268,7 +268,7 @@ static void any_callback_may_close(void **state)
     accept_stream(NULL);
     owner.on_data = close_at_once;
     send(peer, "x", 1, 0);
-    TURN_UNTIL(owner.closed);
+    ITERATE_UNTIL(owner.closed);
     close(peer);
     assert_true(received("x"));
 }

@@ -42,8 +42,8 @@ static const struct stream_events events = {
 /* Bytes are read in one iteration, and handled in the next. */
 static void see_and_act(void)
 {
-    turn();
-    turn();
+    iterate();
+    iterate();
 }
 
 static uint64_t now_by_looks(void)
@@ -94,7 +94,7 @@ static void say(struct one *one)
 static void disconnect(struct one *one)
 {
     stream_close(&one->stream);
-    TURN_UNTIL(one->closed);
+    ITERATE_UNTIL(one->closed);
     SSL_free(one->client);
     close(one->peer);
 }
@@ -110,7 +110,7 @@ static void open_many_handshakes(unsigned priority)
 {
     for (int i = 0; i < MANY; i++)
         connect_one(&many_clients[i], priority, TLS1_3_VERSION);
-    turn();
+    iterate();
     for (int i = 0; i < MANY; i++)
         say(&many_clients[i]);
 }
@@ -137,7 +137,7 @@ static uint32_t awaited_peers(void)
 static void finish_one(int tls)
 {
     connect_one(&alone, 1, tls);
-    TURN_UNTIL((say(&alone), alone.opened));
+    ITERATE_UNTIL((say(&alone), alone.opened));
     disconnect(&alone);
     memset(&alone, 0, sizeof(alone));
 }
@@ -204,15 +204,15 @@ static void a_socket_whose_handshake_waits_for_us_is_not_watched(void **state)
     open_many_handshakes(2);
     assert_int_equal(awaited_peers(), MANY);
     see_and_act();
-    turn();
+    iterate();
     assert_in_range(awaited_peers(), 1, MANY - 1);
     assert_false(is_answered(last));
     assert_int_equal(last->stream.poller.wanted & EPOLLIN, 0);
-    TURN_UNTIL(is_answered(last));
-    turn();
+    ITERATE_UNTIL(is_answered(last));
+    iterate();
     assert_int_not_equal(last->stream.poller.wanted & EPOLLIN, 0);
     assert_int_equal(awaited_peers(), MANY);
-    TURN_UNTIL((say(last), last->opened));
+    ITERATE_UNTIL((say(last), last->opened));
     assert_int_equal(awaited_peers(), MANY - 1);
     close_many_handshakes();
     assert_int_equal(awaited_peers(), 0);
@@ -222,20 +222,20 @@ static void half_a_hello_is_no_progress(void **state)
 {
     (void)state;
     connect_one(&alone, 1, TLS1_3_VERSION);
-    turn();
-    uint64_t accepted = alone.stream.handshake.peers_turn;
+    iterate();
+    uint64_t accepted = alone.stream.handshake.peer_awaited_since;
     assert_int_equal(send(alone.peer, "\x16", 1, 0), 1);
     see_and_act();
     assert_int_equal(awaited_peers(), 1);
-    assert_true(alone.stream.handshake.peers_turn == accepted);
+    assert_true(alone.stream.handshake.peer_awaited_since == accepted);
     assert_false(stream_is_answered(&alone.stream));
     disconnect(&alone);
     memset(&alone, 0, sizeof(alone));
     connect_one(&alone, 1, TLS1_3_VERSION);
-    accepted = alone.stream.handshake.peers_turn;
+    accepted = alone.stream.handshake.peer_awaited_since;
     say(&alone);
-    TURN_UNTIL(stream_is_answered(&alone.stream));
-    assert_true(alone.stream.handshake.peers_turn > accepted);
+    ITERATE_UNTIL(stream_is_answered(&alone.stream));
+    assert_true(alone.stream.handshake.peer_awaited_since > accepted);
     disconnect(&alone);
 }
 

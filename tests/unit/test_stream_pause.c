@@ -11,15 +11,15 @@ static void pause_stops_data_and_costs_nothing(void **state)
 {
     (void)state;
     accept_stream(NULL);
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     stream_pause(&owner.stream);
     send(peer, "later", 5, 0);
-    a_few_turns();
+    a_few_iterations();
     assert_int_equal(buffer_len(&owner.data), 0);
     assert_false(owner.stream.poller.wanted & EPOLLIN);
     stream_resume(&owner.stream);
     assert_int_equal(buffer_len(&owner.data), 0);
-    TURN_UNTIL(received("later"));
+    ITERATE_UNTIL(received("later"));
     finish();
 }
 
@@ -36,17 +36,17 @@ static void a_reset_is_noticed_while_paused(void **state)
 {
     (void)state;
     accept_stream(NULL);
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     stream_pause(&owner.stream);
     send(peer, "x", 1, 0);
-    a_few_turns();
+    a_few_iterations();
     recv(owner.stream.poller.fd, (char[1]){0}, 1, 0);
     reset_peer();
-    TURN_UNTIL(owner.failed);
+    ITERATE_UNTIL(owner.failed);
     assert_int_equal(owner.reason, END_CLIENT_RESET);
-    a_few_turns();
+    a_few_iterations();
     loop.events_seen = false;
-    a_few_turns();
+    a_few_iterations();
     assert_false(loop.events_seen);
     finish();
 }
@@ -61,17 +61,17 @@ static void what_came_before_a_reset_is_read_first(void **state)
 {
     (void)state;
     accept_stream(NULL);
-    TURN_UNTIL(owner.opened);
+    ITERATE_UNTIL(owner.opened);
     stream_pause(&owner.stream);
     send(peer, "413", 3, 0);
-    a_few_turns();
+    a_few_iterations();
     reset_peer();
     stream_write(&owner.stream, "body", 4);
-    a_few_turns();
+    a_few_iterations();
     assert_int_equal(owner.failed, 0);
     owner.on_data = expect_unquiet;
     stream_resume(&owner.stream);
-    TURN_UNTIL(owner.failed);
+    ITERATE_UNTIL(owner.failed);
     assert_true(received("413"));
     finish();
 }
@@ -84,14 +84,14 @@ static void paused_tls_keeps_what_was_read(void **state)
     SSL_write(ssl, "a", 1);
     SSL_write(ssl, "b", 1);
     SSL_write(ssl, "c", 1);
-    TURN_UNTIL(received("a"));
-    a_few_turns();
+    ITERATE_UNTIL(received("a"));
+    a_few_iterations();
     assert_true(received("a"));
     stream_resume(&owner.stream);
-    TURN_UNTIL(received("ab"));
+    ITERATE_UNTIL(received("ab"));
     owner.on_data = NULL;
     stream_resume(&owner.stream);
-    TURN_UNTIL(received("abc"));
+    ITERATE_UNTIL(received("abc"));
     end_tls();
 }
 
@@ -107,28 +107,28 @@ static void what_a_client_sent_before_a_reset_is_told_first(void **state)
 
         forget(NULL);
         shake_hands(versions[i % 2]);
-        a_few_turns();
+        a_few_iterations();
         if (with_us)
             owner.on_data = stream_pause;
         else
             stream_pause(&owner.stream);
         assert_int_equal(SSL_write(ssl, bytes, sizeof(bytes)), sizeof(bytes));
-        a_few_turns();
+        a_few_iterations();
         owner.on_data = NULL;
         if (by_writing) {
             stream_write(&owner.stream, "x", 1);
             stream_write(&owner.stream, "x", 1);
         }
         reset_peer();
-        TURN_UNTIL(owner.end_known);
+        ITERATE_UNTIL(owner.end_known);
         assert_int_equal(stream_error(&owner.stream), ECONNRESET);
-        a_few_turns();
+        a_few_iterations();
         loop.events_seen = false;
-        a_few_turns();
+        a_few_iterations();
         assert_false(loop.events_seen);
         assert_int_equal(owner.failed, 0);
         stream_resume(&owner.stream);
-        TURN_UNTIL(owner.failed);
+        ITERATE_UNTIL(owner.failed);
         assert_int_equal(owner.reason, END_CLIENT_RESET);
         assert_int_equal(buffer_len(&owner.data), sizeof(bytes));
         assert_int_equal(owner.fin + owner.close_notified, 0);
@@ -143,7 +143,7 @@ static void end_while_paused(int version, size_t len, bool with_us, bool close_n
 
     forget(NULL);
     shake_hands(version);
-    a_few_turns();
+    a_few_iterations();
     if (with_us)
         owner.on_data = stream_pause;
     else
@@ -153,18 +153,18 @@ static void end_while_paused(int version, size_t len, bool with_us, bool close_n
     if (len > 0)
         assert_int_equal(SSL_write(ssl, bytes, (int)len), len);
     if (!close_notify)
-        a_few_turns();
+        a_few_iterations();
     if (close_notify)
         SSL_shutdown(ssl);
     shutdown(peer, SHUT_WR);
-    a_few_turns();
+    a_few_iterations();
     owner.on_data = NULL;
 }
 
 static void rests(void)
 {
     loop.events_seen = false;
-    a_few_turns();
+    a_few_iterations();
     assert_false(loop.events_seen);
 }
 
@@ -177,13 +177,13 @@ static void a_client_that_goes_without_goodbye_is_noticed_while_paused(void **st
         size_t told = i / 2 % 2 != 0 ? 5 : 0;
 
         end_while_paused(versions[i % 2], lens[i / 4], told > 0, false);
-        TURN_UNTIL(owner.end_known);
+        ITERATE_UNTIL(owner.end_known);
         assert_true(stream_fin_is_bare(&owner.stream));
         assert_int_equal(buffer_len(&owner.data), told);
         rests();
         assert_int_equal(owner.fin, 0);
         stream_resume(&owner.stream);
-        TURN_UNTIL(owner.fin);
+        ITERATE_UNTIL(owner.fin);
         assert_int_equal(buffer_len(&owner.data), told + lens[i / 4]);
         assert_int_equal(owner.close_notified + owner.failed, 0);
         assert_int_equal(owner.end_known, 1);
@@ -191,7 +191,7 @@ static void a_client_that_goes_without_goodbye_is_noticed_while_paused(void **st
     }
 }
 
-static void a_goodbye_while_paused_is_heard_in_its_turn(void **state)
+static void a_close_notify_while_paused_is_reported_in_order(void **state)
 {
     static const size_t lens[] = {0, 1, 1000, 60 * 1000};
 
@@ -204,7 +204,7 @@ static void a_goodbye_while_paused_is_heard_in_its_turn(void **state)
         assert_int_equal(owner.failed, 0);
         assert_false(stream_fin_is_bare(&owner.stream));
         stream_resume(&owner.stream);
-        TURN_UNTIL(owner.fin);
+        ITERATE_UNTIL(owner.fin);
         assert_int_equal(owner.close_notified, 1);
         assert_int_equal(owner.failed, 0);
         assert_int_equal(buffer_len(&owner.data), lens[i / 4] + (with_us ? 5 : 0));
@@ -221,19 +221,19 @@ static void both_may_end_while_paused(void **state)
 
         forget(NULL);
         shake_hands(versions[i % 2]);
-        a_few_turns();
+        a_few_iterations();
         stream_pause(&owner.stream);
         stream_end(&owner.stream);
-        TURN_UNTIL(owner.drained);
+        ITERATE_UNTIL(owner.drained);
         assert_int_equal(SSL_write(ssl, "last", 4), 4);
         if (close_notify)
             SSL_shutdown(ssl);
         shutdown(peer, SHUT_WR);
-        a_few_turns();
+        a_few_iterations();
         rests();
         assert_int_equal(owner.failed, 0);
         stream_resume(&owner.stream);
-        TURN_UNTIL(owner.fin);
+        ITERATE_UNTIL(owner.fin);
         assert_int_equal(owner.close_notified, close_notify);
         assert_true(received("last"));
         assert_int_equal(owner.failed, 0);
@@ -282,14 +282,14 @@ static void pauses_do_not_pile_up_what_was_read(void **state)
         SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
         owner.on_data = pause_and_answer;
         owner.on_drained = stream_resume;
-        for (int turns = 0; buffer_len(&owner.data) < LARGE; turns++) {
+        for (int iterations = 0; buffer_len(&owner.data) < LARGE; iterations++) {
             while (sent < LARGE && (some = write_some(LARGE - sent)) > 0)
                 sent += some;
             while (SSL_read(ssl, answers, sizeof(answers)) > 0)
                 ;
-            turn();
+            iterate();
             assert_true(kept_inside(sent) < 2 * LOOP_READ_SIZE);
-            assert_true(turns < TURNS_MAX);
+            assert_true(iterations < ITERATIONS_MAX);
         }
         end_tls();
     }
@@ -303,7 +303,7 @@ int main(void)
         TEST(what_came_before_a_reset_is_read_first),
         TEST(what_a_client_sent_before_a_reset_is_told_first),
         TEST(a_client_that_goes_without_goodbye_is_noticed_while_paused),
-        TEST(a_goodbye_while_paused_is_heard_in_its_turn),
+        TEST(a_close_notify_while_paused_is_reported_in_order),
         TEST(both_may_end_while_paused),
         TEST(paused_tls_keeps_what_was_read),
         TEST(pauses_do_not_pile_up_what_was_read),

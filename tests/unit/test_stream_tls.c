@@ -14,12 +14,12 @@ static void tls_is_hidden_and_ends_with_close_notify(void **state)
         forget(state);
         begin_tls(versions[v]);
         stream_write(&owner.stream, "early", 5);
-        TURN_UNTIL(SSL_do_handshake(ssl) == 1 && owner.opened);
+        ITERATE_UNTIL(SSL_do_handshake(ssl) == 1 && owner.opened);
         SSL_write(ssl, "ping", 4);
-        TURN_UNTIL(received("ping"));
+        ITERATE_UNTIL(received("ping"));
         assert_int_equal(read_from_ssl(got, sizeof(got)), 5);
         SSL_shutdown(ssl);
-        TURN_UNTIL(owner.close_notified);
+        ITERATE_UNTIL(owner.close_notified);
         stream_write(&owner.stream, "pong", 4);
         stream_end(&owner.stream);
         assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
@@ -56,25 +56,25 @@ static void each_end_is_told_for_what_it_is(void **state)
 
             forget(state);
             shake_hands(versions[v]);
-            a_few_turns();
+            a_few_iterations();
             assert_int_equal(SSL_write(ssl, "last", 4), 4);
             if (ends & CLOSE_NOTIFY)
                 SSL_shutdown(ssl);
-            TURN_UNTIL(received("last"));
+            ITERATE_UNTIL(received("last"));
             if (ends & FIN) {
                 shutdown(peer, SHUT_WR);
-                TURN_UNTIL(owner.fin);
+                ITERATE_UNTIL(owner.fin);
             }
             if (ends & RESET) {
                 setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
                 close(peer);
                 peer = -1;
             }
-            a_few_turns();
+            a_few_iterations();
             stream_write(&owner.stream, "x", 1);
             if (ends & RESET)
-                TURN_UNTIL(owner.failed);
-            TURN_UNTIL(owner.close_notified == ((ends & CLOSE_NOTIFY) != 0));
+                ITERATE_UNTIL(owner.failed);
+            ITERATE_UNTIL(owner.close_notified == ((ends & CLOSE_NOTIFY) != 0));
             assert_int_equal(owner.fin, (ends & FIN) != 0);
             assert_int_equal(owner.failed, (ends & RESET) != 0);
             if (ends & RESET)
@@ -87,9 +87,9 @@ static void each_end_is_told_for_what_it_is(void **state)
 static void shake_hands_and_ask(void)
 {
     begin_tls(TLS1_3_VERSION);
-    TURN_UNTIL(SSL_do_handshake(ssl) == 1);
+    ITERATE_UNTIL(SSL_do_handshake(ssl) == 1);
     assert_int_equal(SSL_write(ssl, "ask", 3), 3);
-    TURN_UNTIL(received("ask"));
+    ITERATE_UNTIL(received("ask"));
 }
 
 static void a_ticket_travels_with_the_answer(void **state)
@@ -102,7 +102,7 @@ static void a_ticket_travels_with_the_answer(void **state)
     tells.fd = peer;
     assert_int_equal(poll(&tells, 1, 0), 0);
     stream_write(&owner.stream, "told", 4);
-    turn();
+    iterate();
     assert_int_equal(read_from_ssl(got, sizeof(got)), 4);
     assert_int_equal(SSL_SESSION_has_ticket(SSL_get_session(ssl)), 1);
     end_tls();
@@ -111,7 +111,7 @@ static void a_ticket_travels_with_the_answer(void **state)
     shake_hands_and_ask();
     tells.fd = peer;
     while (poll(&tells, 1, 1) == 0)
-        turn();
+        iterate();
     end_tls();
 }
 
@@ -127,7 +127,7 @@ static void send_records_apart(BIO *flight)
         send(peer, record, 5 + (size_t)len, 0);
         for (int i = 0; i < 2; i++) {
             loop.events_seen = true;
-            turn();
+            iterate();
         }
     }
 }
@@ -152,7 +152,7 @@ static void what_comes_while_keys_are_awaited_is_read(void **state)
     engine_adopt(server_context);
     begin_tls(TLS1_2_VERSION);
     SSL_set0_wbio(ssl, flight);
-    TURN_UNTIL((SSL_do_handshake(ssl), send_records_apart(flight), owner.opened > 0));
+    ITERATE_UNTIL((SSL_do_handshake(ssl), send_records_apart(flight), owner.opened > 0));
     end_tls();
     SSL_CTX_free(server_context);
     server_context = stock;
@@ -183,7 +183,7 @@ static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES
         stream_accept(&many_clients[i], &loop, &ignored, pair[0],
             (struct tls_context *)server_context);
     }
-    a_few_turns();
+    a_few_iterations();
     for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++)
         assert_int_equal(send(peers[i], bytes, len, 0), len);
     SSL_free(client);
@@ -199,12 +199,12 @@ static void who_was_answered_does_not_queue_behind_those_who_come(void **state)
     begin_tls(TLS1_3_VERSION);
     answered.fd = peer;
     assert_int_equal(SSL_do_handshake(ssl), -1);
-    TURN_UNTIL(poll(&answered, 1, 0) == 1);
+    ITERATE_UNTIL(poll(&answered, 1, 0) == 1);
     assert_int_equal(owner.opened, 0);
     many_clients_say_hello(many_clients, peers);
     assert_int_equal(SSL_do_handshake(ssl), 1); /* and is the last in the queue */
-    turn();
-    turn();
+    iterate();
+    iterate();
     assert_int_equal(owner.opened, 1);
     for (size_t i = 0; i < PENDING_HANDSHAKES_MANY; i++) {
         stream_close(&many_clients[i]);
@@ -213,10 +213,10 @@ static void who_was_answered_does_not_queue_behind_those_who_come(void **state)
     end_tls();
 }
 
-static bool a_few_turns_see_nothing(void)
+static bool a_few_iterations_see_nothing(void)
 {
     loop.events_seen = false;
-    a_few_turns();
+    a_few_iterations();
     return !loop.events_seen;
 }
 
@@ -230,12 +230,13 @@ static void a_peer_that_leaves_too_much_unread_is_not_read_from(void **state)
     shake_hands(TLS1_3_VERSION);
     while (stream_unsent(&owner.stream) < sizeof(much)) {
         stream_write(&owner.stream, much, sizeof(much));
-        a_few_turns();
+        a_few_iterations();
     }
     SSL_write(ssl, "ask", 3);
-    TURN_UNTIL(a_few_turns_see_nothing()); /* the kernel takes the bytes when it can */
+    ITERATE_UNTIL(
+        a_few_iterations_see_nothing()); /* the kernel takes the bytes when it can */
     assert_int_equal(buffer_len(&owner.data), 0);
-    TURN_UNTIL(recv(peer, taken, sizeof(taken), MSG_DONTWAIT) < 0 && received("ask"));
+    ITERATE_UNTIL(recv(peer, taken, sizeof(taken), MSG_DONTWAIT) < 0 && received("ask"));
     end_tls();
 }
 
@@ -248,17 +249,17 @@ static void an_alert_reaches_a_peer_whose_bytes_we_never_read(void **state)
     owner.close_when_failed = true;
     accept_stream(server_context);
     send(peer, "\x16\x03\x01\x00\x05nonsense", 13, 0);
-    TURN_UNTIL(owner.failed);
+    ITERATE_UNTIL(owner.failed);
     assert_int_equal(owner.reason, END_HANDSHAKE_FAILED);
     send(peer, more, sizeof(more), 0);
-    a_few_turns();
+    a_few_iterations();
     assert_int_equal(owner.closed, 0);
-    TURN_UNTIL(recv(peer, alert, 7, MSG_DONTWAIT | MSG_PEEK) == 7);
+    ITERATE_UNTIL(recv(peer, alert, 7, MSG_DONTWAIT | MSG_PEEK) == 7);
     assert_int_equal(alert[0], 21);
     assert_int_equal(recv(peer, alert, 7, 0), 7);
     expect_fin();
     close(peer);
-    TURN_UNTIL(owner.closed);
+    ITERATE_UNTIL(owner.closed);
 }
 
 static void plain_http_is_answered_in_the_clear(void **state)
@@ -266,17 +267,17 @@ static void plain_http_is_answered_in_the_clear(void **state)
     forget(state);
     accept_stream(server_context);
     send(peer, "GET / HTTP/1.1\r\n\r\n", 18, 0);
-    TURN_UNTIL(owner.failed);
+    ITERATE_UNTIL(owner.failed);
     assert_int_equal(owner.reason, END_PLAIN_HTTP);
     assert_null(owner.stream.tls);
     stream_write(&owner.stream, "HTTP/1.1 400 ", 13);
     stream_end(&owner.stream);
-    a_few_turns();
+    a_few_iterations();
     expect_from_peer("HTTP/1.1 400 ");
     expect_fin();
     send(peer, "more", 4, 0);
     shutdown(peer, SHUT_WR);
-    TURN_UNTIL(owner.fin);
+    ITERATE_UNTIL(owner.fin);
     assert_int_equal(owner.opened, 0);
     finish();
 }

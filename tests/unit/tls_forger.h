@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/tls/native/native.h"
+#include "proxy/tls/native/native_records.h"
 
 struct forger {
     struct tls tls; /* the parts that sealing needs */

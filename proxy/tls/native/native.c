@@ -8,7 +8,9 @@
 
 #include "proxy/base/memory.h"
 #include "proxy/tls/native/handshake.h"
-#include "proxy/tls/native/native.h"
+#include "proxy/tls/native/native_info.h"
+#include "proxy/tls/native/native_records.h"
+#include "proxy/tls/native/post_handshake.h"
 
 enum {
     FIXED_NONCE = 4, /* RFC 5288, 3 */

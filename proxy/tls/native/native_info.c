@@ -1,8 +1,8 @@
-/* The result of a native handshake, in OpenSSL's names. */
+#include "proxy/tls/native/native_info.h"
 
 #include "proxy/base/memory.h"
 #include "proxy/tls/native/handshake.h"
-#include "proxy/tls/native/native.h"
+#include "proxy/tls/tls_session.h"
 
 static enum tls_group_kind group_kind(const struct key_exchange_group *group)
 {

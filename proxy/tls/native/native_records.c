@@ -1,4 +1,4 @@
-#include "proxy/tls/native/native.h"
+#include "proxy/tls/native/native_records.h"
 
 #include <stdlib.h>
 #include <string.h>

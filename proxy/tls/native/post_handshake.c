@@ -1,10 +1,11 @@
-/* Messages that may come between the data of an established session. */
+#include "proxy/tls/native/post_handshake.h"
+
 #include <string.h>
 
 #include <openssl/err.h>
 
 #include "proxy/tls/native/machine.h"
-#include "proxy/tls/native/native.h"
+#include "proxy/tls/native/native_records.h"
 
 enum { WARNINGS_MAX = 4 /* in a row; OpenSSL's limit */ };
 

@@ -1,12 +1,11 @@
 /*
- * native.h - the native engine's part of a session, for native*.c only: the handshake
- * (handshake.h) and the records around it.
+ * native_records.h - a session of the native engine, and its records (RFC 8446, 5; RFC
+ * 5246, 6; RFC 5288 and 7905 for the ciphers).
  *
- * RFC 8446, 4.6 and 5; RFC 5246, 6; RFC 5288 and 7905 for the ciphers. Every failure is
- * answered by the alert that the RFC names, and ends the session.
+ * Every failure is answered by the alert that the RFC names, and ends the session.
  */
-#ifndef WLBPROXY_TLS_NATIVE_NATIVE_H
-#define WLBPROXY_TLS_NATIVE_NATIVE_H
+#ifndef WLBPROXY_TLS_NATIVE_NATIVE_RECORDS_H
+#define WLBPROXY_TLS_NATIVE_NATIVE_RECORDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +15,6 @@
 #include "proxy/crypto/record_cipher.h"
 #include "proxy/tls/tls_session.h"
 
-struct handshake;
 struct native_handshake;
 
 enum {
@@ -64,7 +62,7 @@ static inline struct tls_records *tls_records_of(const struct tls *tls)
     return &tls_native_of(tls)->records;
 }
 
-/* native_records.c. The first sets TLS 1.3's keys of a direction from its secret, the
+/* The first sets TLS 1.3's keys of a direction from its secret, the
  * second those of the next secret (RFC 8446, 7.2). */
 void tls_direction_begin(struct tls_direction *direction,
     const struct tls_records *records, enum record_cipher cipher);
@@ -89,13 +87,5 @@ bool tls_seal(struct tls *tls, int type, const void *bytes, size_t len);
 int tls_refuse(struct tls *tls, int alert, const char *text);
 int tls_refuse_flood(struct tls *tls); /* returns TLS_FLOOD */
 bool tls_rekey_out(struct tls *tls); /* TLS 1.3: tells the peer, and changes keys */
-
-/* post_handshake.c: alerts, and handshake messages after the handshake (RFC 8446, 4.6 and
- * 6). 0: read on; else a result of tls_read(). */
-int tls_on_alert(struct tls *tls, const unsigned char *bytes, size_t len);
-int tls_on_handshake(struct tls *tls, const unsigned char *bytes, size_t len);
-
-/* native_info.c */
-struct tls_negotiated *tls_native_outcome(struct handshake *handshake);
 
 #endif
