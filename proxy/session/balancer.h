@@ -8,9 +8,9 @@
  *       '-------------------+---- the probe or the trial decides ------'
  *
  * A backend that could not be connected is PROBING while one connection of our own tries
- * it. A backend that gave no reply, or one that is not HTTP, is on TRIAL while one request
- * tries it. All other requests go to the other backends meanwhile. The results of health
- * checks and an administrator's word are kept beside that: backend_condition.h.
+ * it. A backend that gave no reply, or one that is not HTTP, is on TRIAL while one
+ * request tries it. All other requests go to the other backends meanwhile. The results of
+ * health checks and an administrator's word are kept beside that: backend_condition.h.
  *
  * Pure bookkeeping: it opens and closes nothing, logs nothing, and the time is passed in.
  */
@@ -89,10 +89,11 @@ struct balancer_tried {
 };
 
 /* Returns the next backend to try: by `balance` among those that are UP or due for a
- * trial, backups after all others; then, as a last resort, the rest in the order written. Never
- * one whose condition is closed. `source` identifies the client, and is equal for equal
- * addresses. Counts it as tried. NULL: none is left. *trial: this request decides whether the backend is UP again, and
- * has to end with balancer_replied(), balancer_failed() or balancer_trial_ended(). */
+ * trial, backups after all others; then, as a last resort, the rest in the order written.
+ * Never one whose condition is closed. `source` identifies the client, and is equal for
+ * equal addresses. Counts it as tried. NULL: none is left. *trial: this request decides
+ * whether the backend is UP again, and has to end with balancer_replied(),
+ * balancer_failed() or balancer_trial_ended(). */
 struct backend_address *balancer_choose(struct balancer *balancer,
     struct balancer_tried *tried, uint64_t source, uint64_t now, bool *trial);
 

@@ -8,14 +8,12 @@
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/access_record.h"
-#include "proxy/session/access_rules.h"
-#include "proxy/session/admission.h"
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/error_status.h"
-#include "proxy/session/misdirected.h"
+#include "proxy/session/request_rules.h"
 #include "proxy/session/tunnel.h"
 
 static const struct service_settings *settings_of(const struct exchange *x)
@@ -374,33 +372,16 @@ static void refuse(struct exchange *x, const struct head *head, enum end_reason 
         fail(x, reason, "");
 }
 
-/* Judges Host, `paths` and `auth_failures`. False: it is answered, and the exchange may
- * be gone. */
+/* False: it is answered, and the exchange may be gone. */
 static bool is_let_through(struct exchange *x, const struct head *head)
 {
-    struct client *c = x->client;
+    enum end_reason reason = request_rules_judge(x->client, head, &x->reply_fields);
 
-    if (client_is_misdirected(c, head)) {
-        fail(x, END_MISDIRECTED, "");
-        return false;
-    }
-    switch (access_rules_judge(c->service->rules, head->method, head->target)) {
-    case PATH_UNKNOWN:
-        refuse(x, head, END_PATH_REFUSED);
-        return false;
-    case PATH_METHOD_NOT_ALLOWED:
-        x->reply_fields = access_rules_allowed(c->service->rules, head->target);
-        refuse(x, head, END_METHOD_REFUSED);
-        return false;
-    default:
-        break;
-    }
-    if (!source_logins_exhausted(
-            c->source, settings_of(x)->auth_failures, loop_now(c->clients->loop)))
-        return true;
-    x->reply_fields = "Retry-After: 60\r\n";
-    fail(x, END_AUTH_FAILURES, "");
-    return false;
+    if (reason == END_PATH_REFUSED || reason == END_METHOD_REFUSED)
+        refuse(x, head, reason);
+    else if (reason != END_DONE)
+        fail(x, reason, "");
+    return reason == END_DONE;
 }
 
 static void forward(struct exchange *x, const struct head *head)
@@ -416,17 +397,11 @@ void exchange_begin(
     struct client *c, const struct head *head, void (*done)(struct client *c))
 {
     struct exchange *x = make(c, head, done);
-    const struct service_settings *settings = settings_of(x);
 
-    client_enter(c, CLIENT_EXCHANGE, settings->response_timeout);
+    client_enter(c, CLIENT_EXCHANGE, settings_of(x)->response_timeout);
     c->exchange = x;
     c->requests++;
     c->clients->counters.requests++;
-    if (settings->max_body > 0 && head->body == BODY_LENGTH &&
-        head->length > settings->max_body) {
-        fail(x, END_BODY_TOO_LARGE, "");
-        return;
-    }
     if (is_let_through(x, head))
         forward(x, head);
 }
