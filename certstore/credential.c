@@ -138,8 +138,7 @@ bool credential_member(const struct credential *credential, size_t i, char *subj
     return true;
 }
 
-/* --- as bytes --------------------------------------------------------------------------
- */
+/* ---- as bytes ---- */
 
 /* Each part is a 32-bit length and DER: the key (or nothing), the leaf, then the chain.
  * Both processes are of one machine and one build, so the byte order is the machine's. */

@@ -55,8 +55,7 @@ void connection_end(struct connection *c)
     c->session = NULL;
 }
 
-/* --- the end of an operation ----------------------------------------------------------
- */
+/* ---- the end of an operation ---- */
 
 static void next_or_stop(struct connection *c)
 {
@@ -112,8 +111,7 @@ static bool operation_done(struct connection *c)
     return false;
 }
 
-/* --- the reply
- * -------------------------------------------------------------------------- */
+/* ---- the reply ---- */
 
 /* Without keep-alive an operation lasts until the server's close_notify. */
 static bool reply_done(struct connection *c)
@@ -147,8 +145,7 @@ static bool end_of_stream(struct connection *c)
     return c->state == END ? operation_done(c) : failed(c, "the server closed too early");
 }
 
-/* --- moving bytes: true to continue, false when blocked or over
- * -------------------------- */
+/* ---- moving bytes: true to continue, false when blocked or over ---- */
 
 static bool blocked_or_over(struct connection *c, int result)
 {
@@ -221,8 +218,7 @@ static void go_on(struct connection *c)
     }
 }
 
-/* --- the beginning
- * ------------------------------------------------------------------------ */
+/* ---- the beginning ---- */
 
 /* The source addresses differ, so that TIME_WAIT does not use up the ports of one. */
 static bool open_socket(struct connection *c)

@@ -103,7 +103,7 @@ static void used_up(struct connection *c, size_t len)
     memmove(c->in, c->in + len, c->in_len);
 }
 
-/* --- the reply ---------------------------------------------------------------------- */
+/* ---- the reply ---- */
 
 static char *stats_text(void)
 {
@@ -199,7 +199,7 @@ static enum progress send_reply(struct connection *c)
     return BLOCKED;
 }
 
-/* --- the request -------------------------------------------------------------------- */
+/* ---- the request ---- */
 
 /* A request for the counters is not counted. */
 static void count_request(struct connection *c)
@@ -299,7 +299,7 @@ static void read_more(struct connection *c)
     go_on(c);
 }
 
-/* --- the loop ----------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 static void on_event(struct connection *c, uint32_t events)
 {

@@ -58,9 +58,7 @@ struct file_access folder_access_of_new(const struct folder *folder, mode_t mode
     };
 }
 
-/* --- what is there
- * ----------------------------------------------------------------------
- */
+/* ---- what is there ---- */
 
 bool folder_has(
     const struct folder *folder, const char *name, bool *has, struct error *err)
@@ -153,9 +151,7 @@ bool folder_read(const struct folder *folder, const char *name, struct file_text
     return good;
 }
 
-/* --- changes
- * ----------------------------------------------------------------------------
- */
+/* ---- changes ---- */
 
 /* A file has this name until it is whole. It is always the same, so that an interruption
  * leaves at most one. */
@@ -369,9 +365,7 @@ bool folder_is_writable(const struct folder *folder, struct error *err)
     return good || failed(err, folder->path, "no file can be made in this folder");
 }
 
-/* --- by a path
- * --------------------------------------------------------------------------
- */
+/* ---- by a path ---- */
 
 /* Opens the folder of the path, following the path's own links where that is allowed.
  * `name` is borrowed from the path. */

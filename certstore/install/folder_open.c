@@ -23,9 +23,7 @@ static bool failed(struct error *err, const char *path, const char *what)
     return error_set(err, "%s: %s: %s", path, what, error_reason(errno));
 }
 
-/* --- as the owner of the folder
- * ---------------------------------------------------------
- */
+/* ---- as the owner of the folder ---- */
 
 /* The kernel takes root's powers over files away while the file system's user is not
  * root. False: it did not, and we would still act as root. */
@@ -83,9 +81,7 @@ static bool set_owner(struct folder *folder, struct error *err)
         folder->path, (long)folder->uid, error_reason(errno));
 }
 
-/* --- the way to a folder
- * ----------------------------------------------------------------
- */
+/* ---- the way to a folder ---- */
 
 /* A walk along a path, folder by folder. */
 struct walk {

@@ -27,8 +27,7 @@ int pair_count(const struct pair_file *pair)
     return pair->path[PAIR_KEY] == NULL ? 1 : PAIR_FILES;
 }
 
-/* --- where the files are ---------------------------------------------------------------
- */
+/* ---- where the files are ---- */
 
 const struct folder *pair_file_store_parent(const struct pair_file *pair)
 {
@@ -149,9 +148,7 @@ bool pair_file_init(
     return false;
 }
 
-/* --- what is there
- * ----------------------------------------------------------------------
- */
+/* ---- what is there ---- */
 
 bool pair_file_hangs(
     const struct pair_file *pair, int which, bool *hangs, struct error *err)

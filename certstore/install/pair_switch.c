@@ -72,8 +72,7 @@ static bool drop_present(const struct pair_file *pair, struct error *err)
     return good;
 }
 
-/* --- *_orig, beside the pair ----------------------------------------------------------
- */
+/* ---- *_orig, beside the pair ---- */
 
 static char *orig_name(const struct pair_file *pair, int which)
 {
@@ -226,8 +225,7 @@ static bool orig_update(const struct pair_file *pair, struct error *err)
     return good;
 }
 
-/* --- the switch ------------------------------------------------------------------------
- */
+/* ---- the switch ---- */
 
 static bool sync_folders(const struct pair_file *pair, struct error *err)
 {
@@ -263,8 +261,7 @@ static bool settle_file(const struct pair_file *pair, int which, struct error *e
     return good && folder_tidy(folder, name, err);
 }
 
-/* Removes a copy of the pair that is still present, and files a copy of the replaced
- * one. */
+/* A copy of the pair in place is removed, one of the replaced pair becomes history. */
 static bool settle_copy(
     const struct pair_file *pair, const char *name, bool undo, struct error *err)
 {

@@ -71,8 +71,7 @@ static void judge_certificates(struct judgement *j)
         pem_check_no_certificate(j->input->cert_file, &j->cert_pem, j->findings);
 }
 
-/* --- the key --------------------------------------------------------------------------
- */
+/* ---- the key ---- */
 
 static void add_encrypted(struct judgement *j)
 {
@@ -238,8 +237,7 @@ static void judge_key_of_leaf(struct judgement *j)
         "valid");
 }
 
-/* --- the pair -------------------------------------------------------------------------
- */
+/* ---- the pair ---- */
 
 static void read_texts(struct judgement *j)
 {

@@ -16,8 +16,7 @@
 #include "certstore/read/secret_file.h"
 #include "certstore/secrets.h"
 
-/* --- a block of PEM ------------------------------------------------------------------
- */
+/* ---- a block of PEM ---- */
 
 static bool take_certificate(
     struct collecting *c, const unsigned char *der, size_t len, bool trusted)
@@ -150,8 +149,7 @@ static void take_block(
     ERR_clear_error();
 }
 
-/* --- a file of DER -------------------------------------------------------------------
- */
+/* ---- a file of DER ---- */
 
 static bool is_padding(const unsigned char *at, const unsigned char *end)
 {

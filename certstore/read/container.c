@@ -135,8 +135,7 @@ static bool is_bearable_count(struct collecting *c, const ASN1_INTEGER *rounds)
     return is_bearable(c, integer(rounds));
 }
 
-/* --- a key in PKCS#8, encrypted -------------------------------------------------------
- */
+/* ---- a key in PKCS#8, encrypted ---- */
 
 static EVP_PKEY *open_key(
     const X509_SIG *sealed, const char *password, OSSL_LIB_CTX *libctx)
@@ -182,8 +181,7 @@ struct opening {
     unsigned locked; /* bags that the password did not open */
 };
 
-/* --- PKCS#7 --------------------------------------------------------------------------
- */
+/* ---- PKCS#7 ---- */
 
 bool container_pkcs7(struct collecting *c, const unsigned char *der, size_t len)
 {
@@ -210,8 +208,7 @@ bool container_pkcs7(struct collecting *c, const unsigned char *der, size_t len)
     return true;
 }
 
-/* --- PKCS#12 -------------------------------------------------------------------------
- */
+/* ---- PKCS#12 ---- */
 
 static void take_bags(
     struct opening *o, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth);

@@ -18,8 +18,7 @@
 #include "proxy/master/plan.h"
 #include "proxy/master/sockets.h"
 
-/* --- what is served
- * --------------------------------------------------------------------- */
+/* ---- what is served ---- */
 
 static void add_difference(const json_t *service, struct findings *findings)
 {
@@ -58,8 +57,7 @@ static void compare(const char *config, const json_t *status, struct findings *f
             COMMAND("wlbproxy reload"), "it has changed since it was put into service");
 }
 
-/* --- whether the files could be read
- * --------------------------------------------------- */
+/* ---- whether the files could be read ---- */
 
 static bool become(uid_t uid)
 {
@@ -113,8 +111,7 @@ static void check_reader(
     }
 }
 
-/* --- whether a proxy could start
- * -------------------------------------------------------- */
+/* ---- whether a proxy could start ---- */
 
 static void check_ports(const struct plan *plan, struct findings *findings)
 {

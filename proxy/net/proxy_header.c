@@ -86,8 +86,7 @@ static void take_ipv6(struct sockaddr_storage *out, const void *address, uint16_
     memcpy(&six->sin6_addr, address, sizeof(six->sin6_addr));
 }
 
-/* --- version 1 -------------------------------------------------------------------------
- */
+/* ---- version 1 ---- */
 
 /* The line's next word, which ends at one blank or the end; NULL when there is none. */
 static char *next_word(char **rest)
@@ -177,8 +176,7 @@ static enum proxy_header_status read_version_1(
     return read_line(line, header);
 }
 
-/* --- version 2 -------------------------------------------------------------------------
- */
+/* ---- version 2 ---- */
 
 /* The checksum covers the whole header, with its own value as zero. */
 static bool checksum_is_right(const unsigned char *header, size_t len, size_t value_at)
@@ -272,8 +270,7 @@ enum proxy_header_status proxy_header_read(
     return invalid(header, "there is none of a version that may come");
 }
 
-/* --- writing ---------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 static uint16_t port_number(const struct sockaddr_storage *address)
 {

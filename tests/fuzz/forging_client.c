@@ -92,8 +92,7 @@ static void hash_so_far(const struct forging_client *c, unsigned char *hash)
     digest_so_far(&state, hash);
 }
 
-/* --- records -------------------------------------------------------------------------
- */
+/* ---- records ---- */
 
 void forging_say_raw(
     struct forging_client *client, const unsigned char *record, size_t len)
@@ -120,8 +119,7 @@ void forging_say(
     client->send(client->owner, record, FORGING_HEADER + len);
 }
 
-/* --- keys ----------------------------------------------------------------------------
- */
+/* ---- keys ---- */
 
 static bool agree(const struct forging_client *c, unsigned char *secret, size_t *len)
 {
@@ -265,8 +263,7 @@ void forging_binder(const struct forging_session *session, const unsigned char *
     schedule_verify_data(digest, key, hash, binder);
 }
 
-/* --- messages ------------------------------------------------------------------------
- */
+/* ---- messages ---- */
 
 size_t forging_key_exchange(struct forging_client *client, unsigned char *message)
 {

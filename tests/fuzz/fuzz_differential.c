@@ -24,8 +24,7 @@ enum { PLAIN = 64 * 1024, LINE = 1024, MESSAGE_MAX = 256, STEPS_MAX = 40 };
 
 static struct service services[TLS_ENGINE_COUNT];
 
-/* --- one engine's server -------------------------------------------------------------
- */
+/* ---- one engine's server ---- */
 
 struct side {
     struct tls *tls;
@@ -230,8 +229,7 @@ static void step(struct side *side, struct input *input)
     forging_listen(c);
 }
 
-/* --- a run ---------------------------------------------------------------------------
- */
+/* ---- a run ---- */
 
 struct outcome {
     char line[LINE];

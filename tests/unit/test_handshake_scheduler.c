@@ -8,13 +8,8 @@
 
 #include "proxy/net/handshake_scheduler.h"
 
-enum {
-    MANY = 70,
-    ORDER_MAX = 1024,
-    BATCH = 8,
-    US = 1000, /* ns */
-    MS = 1000 * US,
-};
+enum { MANY = 70, ORDER_MAX = 1024, BATCH = 8 };
+enum { US = 1000, MS = 1000 * US }; /* ns */
 
 enum keys { KEYS_NOT_NEEDED, KEYS_NEEDED, KEYS_PENDING, KEYS_READY, KEYS_BY_SIGNER };
 
@@ -241,8 +236,7 @@ static void a_budget_is_exhausted_only_while_others_are_served(void **state)
     cpu_budget_charge(&hs, now - (uint64_t)100 * MS);
     assert_true(cpu_budget_exhausted(&hs));
     now += 2 * MS;
-    assert_false(cpu_budget_exhausted(&hs)); /* no verified client has been served
-                                              * since */
+    assert_false(cpu_budget_exhausted(&hs)); /* no verified client since */
 }
 
 static void the_starvation_guard_lets_one_go_on_whatever_the_budget(void **state)
@@ -392,8 +386,7 @@ static void a_fingerprint_counts_by_its_completion_rate(void **state)
     handshake_over(&hs, &many[0].h); /* too late to be a failure */
     recognise(&many[1]);
     assert_int_equal(many[1].h.priority, 0);
-    handshake_over(&hs, &many[1].h); /* it was not answered, so its client is not to
-                                      * blame */
+    handshake_over(&hs, &many[1].h); /* it was not answered: not its fault */
     recognise(&many[2]);
     assert_int_equal(many[2].h.priority, 0);
     handshake_answered(&hs, &many[2].h);

@@ -123,8 +123,7 @@ static const struct multibuffer liar = {
     .rsa_scratch_len = rsa_scratch_len,
 };
 
-/* --- the keys
- * --------------------------------------------------------------------------- */
+/* ---- the keys ---- */
 
 struct subject {
     struct signing_key signing;

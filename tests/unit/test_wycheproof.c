@@ -27,8 +27,7 @@ static enum verdict compare(
                                                                           : VERDICT_WRONG;
 }
 
-/* --- key exchange
- * ----------------------------------------------------------------------- */
+/* ---- key exchange ---- */
 
 struct exchange_subject {
     const struct key_exchange_group *group;
@@ -253,8 +252,7 @@ static void both_curves_in_batches(void **state)
             (struct exchange_subject){.derive = derive_in_batch});
 }
 
-/* --- records
- * ---------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static enum verdict open_record(
     struct record_key *key, const struct record_text *text, const struct octets *expected)
@@ -344,8 +342,7 @@ static void records_by_ipsec_mb(void **state)
     record_ciphers_stop();
 }
 
-/* --- HMAC and HKDF
- * ---------------------------------------------------------------------- */
+/* ---- HMAC and HKDF ---- */
 
 typedef void make_mac(const struct digest *digest, const struct octets *key,
     const struct octets *message, unsigned char *mac);

@@ -42,8 +42,7 @@ static EVP_PKEY *public_key(const struct vector *vector)
     return key;
 }
 
-/* --- verification
- * ----------------------------------------------------------------------- */
+/* ---- verification ---- */
 
 /* Like libssl for a client's certificate and its CertificateVerify. */
 static bool openssl_verifies(const struct signature_scheme *scheme, EVP_PKEY *key,
@@ -122,8 +121,7 @@ static void ours_passes_what_is_valid_and_nothing_else(void **state)
     }
 }
 
-/* --- the signer
- * ------------------------------------------------------------------------- */
+/* ---- the signer ---- */
 
 struct signing_subject {
     const struct signature_file *file;

@@ -28,8 +28,7 @@ struct cert_check {
     json_t *verdicts; /* NULL: nothing was judged */
 };
 
-/* --- XenServer ------------------------------------------------------------------------
- */
+/* ---- XenServer ---- */
 
 static STACK_OF(X509) * installed_in_pool(struct cert_check *c)
 {
@@ -82,8 +81,7 @@ static bool ask_xenserver(struct cert_check *c)
     return true;
 }
 
-/* --- the result
- * ----------------------------------------------------------------------- */
+/* ---- the result ---- */
 
 static bool is_good(const struct cert_check *c)
 {

@@ -41,8 +41,7 @@ struct cert_export {
     json_t *files, *verdicts;
 };
 
-/* --- the certificates
- * ----------------------------------------------------------------- */
+/* ---- the certificates ---- */
 
 /* The configured file of the service that XenServer connects to. */
 static char *configured_file(const char *config, struct error *err)
@@ -126,8 +125,7 @@ static bool load(
     return good;
 }
 
-/* --- the files ------------------------------------------------------------------------
- */
+/* ---- the files ---- */
 
 /* Never replaces a file; one with exactly these bytes is accepted. */
 static bool write_new(const struct folder *folder, const char *name,
@@ -200,8 +198,7 @@ static bool export_all(struct cert_export *e, struct error *err)
     return good;
 }
 
-/* --- the result
- * ----------------------------------------------------------------------- */
+/* ---- the result ---- */
 
 static void print_files(const json_t *files)
 {

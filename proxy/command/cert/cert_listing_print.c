@@ -67,8 +67,7 @@ static void print_one(const json_t *certificate)
     printf("    sha1       %s\n", json_text(certificate, "sha1"));
 }
 
-/* --- the chain as a tree --------------------------------------------------------------
- */
+/* ---- the chain as a tree ---- */
 
 struct tree {
     const json_t *certificates;
@@ -142,8 +141,7 @@ static void draw_all(const json_t *listing, const char *first)
     json_array_foreach(tree.certificates, i, certificate) draw(&tree, certificate, 0);
 }
 
-/* --- the rest -------------------------------------------------------------------------
- */
+/* ---- the rest ---- */
 
 static void print_keys(const json_t *listing)
 {

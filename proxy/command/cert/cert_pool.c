@@ -16,9 +16,7 @@
 
 enum { COMMAND_MAX = 1024, NAME_MAX_LEN = 128 };
 
-/* --- the steps
- * --------------------------------------------------------------------------
- */
+/* ---- the steps ---- */
 
 static bool step(const struct pool_task *task, const char *command, const char *input,
     size_t len, struct remote_answer *answer, struct error *err)

@@ -20,8 +20,7 @@
 #include "proxy/command/peer.h"
 #include "proxy/command/print.h"
 
-/* --- a file ---------------------------------------------------------------------------
- */
+/* ---- a file ---- */
 
 static int show_a_file(const char *path, const char *password, bool json)
 {
@@ -36,8 +35,7 @@ static int show_a_file(const char *path, const char *password, bool json)
     return good ? EXIT_DONE : EXIT_NEGATIVE;
 }
 
-/* --- a server -------------------------------------------------------------------------
- */
+/* ---- a server ---- */
 
 static json_t *peer_json(const struct peer *peer, const struct collection *collection)
 {
@@ -103,8 +101,7 @@ static int show_a_server(struct peer *peer, bool json)
     return peer->xapi ? EXIT_DONE : EXIT_NEGATIVE;
 }
 
-/* --- file or server
- * --------------------------------------------------------------------- */
+/* ---- file or server ---- */
 
 static bool has_file_suffix(const char *text)
 {
