@@ -52,15 +52,18 @@ static void judge_backends(const json_t *service, struct buffer *reasons)
 {
     const json_t *backends = json_object_get(service, "backends");
     const json_t *backend;
+    bool drained = false;
     size_t i;
 
     json_array_foreach(backends, i, backend)
     {
-        if (!json_is_false(json_object_get(backend, "up")))
+        if (!json_is_false(json_object_get(backend, "up")) &&
+            !json_is_true(json_object_get(backend, "drained")))
             return;
+        drained = drained || json_is_true(json_object_get(backend, "drained"));
     }
-    buffer_printf(reasons, "service %s: no backend accepts connections\n",
-        text_of(service, "name"));
+    buffer_printf(reasons, "service %s: no backend accepts connections%s\n",
+        text_of(service, "name"), drained ? " or all that do are drained" : "");
 }
 
 bool ready_judge(const json_t *status, time_t now, struct buffer *reasons)

@@ -38,6 +38,13 @@
         "Look at the backend; detail= is what the last check found.")                    \
     X("backend_check_passing", "info", "service backend",                                \
         "The health checks of a backend pass again: it gets requests.", "Nothing.")      \
+    X("backend_drain_forgotten", "info", "service backend",                              \
+        "A drained backend is not configured any more.", "Nothing.")                     \
+    X("backend_drained", "info", "service backend",                                      \
+        "An administrator drains a backend: it gets no new requests.",                   \
+        "wlbproxy backend ADDRESS enable, when it may serve again.")                     \
+    X("backend_enabled", "info", "service backend",                                      \
+        "An administrator has enabled a drained backend: it gets requests.", "Nothing.") \
     X("backend_failed", "by reason", "conn service backend reason answered detail",      \
         "A request could not be served by its backend.",                                 \
         "Look at the backend; answered= is what the client got.")                        \

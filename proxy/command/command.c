@@ -15,6 +15,8 @@ static const struct command commands[] = {
     {"reload", "", "make the running proxy reload; tells what came of it",
         reload_command},
     {"status", "", "what the running proxy serves, and how it is", status_command},
+    {"backend", "", "the backends and their states; drain or enable one",
+        backend_command},
     {"cert", "COMMAND", "create, request, install, roll back a certificate",
         cert_command},
     {"tickets", "rotate", "begin a new key for session tickets", tickets_command},

@@ -30,6 +30,7 @@ int run_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 int reload_command(int argc, char **argv);
 int status_command(int argc, char **argv);
+int backend_command(int argc, char **argv);
 int tickets_command(int argc, char **argv);
 int cert_command(int argc, char **argv);
 int migrate_command(int argc, char **argv);

@@ -94,8 +94,7 @@ static void explain(const struct daemon *daemon, struct error *err)
         error_set(err, "%s (the default socket, for %s)", why.text, daemon->doubt.text);
 }
 
-/* Takes over the reference to the question. */
-static bool ask(const struct daemon *daemon, json_t *question,
+bool daemon_ask_json(const struct daemon *daemon, json_t *question,
     struct control_answer *answer, struct error *err)
 {
     if (control_ask(daemon->socket_path, question, daemon_timeout(daemon), answer, err))
@@ -111,7 +110,7 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 
     if (service != NULL)
         json_object_set_new(question, "service", json_string(service));
-    return ask(daemon, question, answer, err);
+    return daemon_ask_json(daemon, question, answer, err);
 }
 
 bool daemon_reload(const struct daemon *daemon, bool force, bool upgrade,
@@ -120,7 +119,7 @@ bool daemon_reload(const struct daemon *daemon, bool force, bool upgrade,
     json_t *question = json_pack(
         "{ss sb sb}", "request", "reload", "force", (int)force, "upgrade", (int)upgrade);
 
-    return ask(daemon, question, answer, err);
+    return daemon_ask_json(daemon, question, answer, err);
 }
 
 int daemon_command(const struct daemon_command *command, int argc, char **argv)

@@ -41,6 +41,9 @@ bool daemon_ask(const struct daemon *daemon, const char *request, const char *se
 /* `force`: also accept what XenServer can no longer use. `upgrade`: if another program
  * than the running one is installed by now, let it take over instead of a reload; the
  * answer then has "upgraded". */
+bool daemon_ask_json(const struct daemon *daemon, json_t *question,
+    struct control_answer *answer, struct error *err);
+
 bool daemon_reload(const struct daemon *daemon, bool force, bool upgrade,
     struct control_answer *answer, struct error *err);
 

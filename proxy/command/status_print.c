@@ -144,6 +144,10 @@ static void print_backend(const char *service, const json_t *backend)
 
     printf("backend  [%s] %s: %s", service, json_text(backend, "address"),
         json_is_false(json_object_get(backend, "up")) ? "DOWN" : "no complaint");
+    if (json_is_true(json_object_get(backend, "drained")))
+        printf(", DRAINED");
+    if (strcmp(json_text(backend, "state"), "starting") == 0)
+        printf(", %" PRIu64 " %% of its share", json_number(backend, "share"));
     if (json_is_true(json_object_get(backend, "backup")))
         printf(", backup");
     if (weight > 1)

@@ -2,7 +2,7 @@
  * control.h - the client's side of the control socket: one request, one answer.
  *
  * A request is one line of JSON, {"request": "reload" | "status" | "probe" |
- * "rotate-tickets" | "reopen"};
+ * "backend" | "rotate-tickets" | "reopen"};
  * "reload" takes "force": true, for what is worse for XenServer than what is served;
  * "probe" takes "service", a section's name. The answer is one line of JSON with at least
  * "ok"; a refusal has "error", a sentence. Answers:
@@ -29,13 +29,16 @@
  * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
  *     order: a connection that worker has accepted for the service; speak TLS on it.
  *
+ * backend, with "action" ("drain" or "enable"), "service"?, "address"?: {"ok", "service",
+ *     "address", "drained", "changed", "warning"?}
+ *
  * rotate-tickets: {"ok", "keys", "lifetime"}: how many keys open tickets, and for how
  * many seconds a session lasts.
  *
  * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "tls_engine",
  *     "certificates": [CERT]}
  * BACKEND: {"service" (of a worker's), "address", "up", "weight", "backup",
- *     "active" (connections)}
+ *     "active" (connections), "state", "since"?, "reason"?, "drained", "share" (percent)}
  * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
  *     "not_after" (both RFC 3339), "days_left", "chain_len"}
  * FINDING: {"id", "severity", "file"?, "fact", "why"?, "remedy"?, "commands"?: [text]};

@@ -74,6 +74,8 @@ enum message_type {
     /* master to admin */
     MESSAGE_ADMIN, /* networks that may ask, as texts; the listening socket or none */
     MESSAGE_STATUS, /* a memfd: the answer to `status`, see control.h */
+    /* master to worker */
+    MESSAGE_DRAINED_BACKENDS, /* drained_backends.h: all there are */
     MESSAGE_LAST,
 };
 

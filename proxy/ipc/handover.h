@@ -4,7 +4,8 @@
  *
  *     predecessor                            successor
  *                        <---------------- HELLO      within seconds
- *       SOCKETS..., TICKET_KEY..., READY -->   begins, beside the predecessor
+ *       SOCKETS..., TICKET_KEY...,
+ *       DRAINED_BACKEND..., READY ------->   begins, beside the predecessor
  *                        <---------------- SERVING    (or REFUSED, with a reason)
  *                        <---------------- ALIVE      again and again, while all is well
  *       YOURS  (it has stood its probation) -> takes the control socket
@@ -36,6 +37,7 @@ enum handover_type {
     HANDOVER_ALIVE = 7,
     HANDOVER_YOURS = 8,
     HANDOVER_TAKEN = 9,
+    HANDOVER_DRAINED_BACKEND = 10, /* SERVICE, ADDRESS, SINCE */
 };
 
 enum handover_field {
@@ -49,6 +51,9 @@ enum handover_field {
     HANDOVER_FIELD_KEY_HMAC = 8,
     HANDOVER_FIELD_KEY_NATIVE = 9,
     HANDOVER_FIELD_KEY_ENDS = 10, /* number: seconds since 1970 */
+    HANDOVER_FIELD_SERVICE = 11, /* text */
+    HANDOVER_FIELD_ADDRESS = 12, /* text */
+    HANDOVER_FIELD_SINCE = 13, /* number: seconds since 1970 */
 };
 
 struct handover_message {

@@ -5,7 +5,7 @@
 
 #include "proxy/ipc/wire.h"
 
-enum { GENERATION_BYTES = 16, BACKEND_BYTES = 32 };
+enum { GENERATION_BYTES = 16, BACKEND_BYTES = 56 };
 
 size_t worker_stats_encode(
     const struct worker_stats *report, char *bytes, size_t capacity)
@@ -33,6 +33,10 @@ size_t worker_stats_encode(
         wire_put_u32(&w, report->backends[i].backup);
         wire_put_u32(&w, report->backends[i].weight);
         wire_put_u32(&w, report->backends[i].active);
+        wire_put_u32(&w, report->backends[i].state);
+        wire_put_u64(&w, report->backends[i].since_ms);
+        wire_put_u32(&w, report->backends[i].share);
+        wire_put_text(&w, report->backends[i].reason);
     }
     return w.len;
 }
@@ -85,6 +89,14 @@ static void get_generations(struct wire_reader *r, struct worker_stats *report)
     }
 }
 
+static enum backend_report get_state(struct wire_reader *r)
+{
+    uint32_t state = wire_get_u32(r);
+
+    r->failed = r->failed || state >= BACKEND_REPORT_COUNT;
+    return r->failed ? BACKEND_REPORT_UP : (enum backend_report)state;
+}
+
 static void get_backends(struct wire_reader *r, struct worker_stats *report)
 {
     report->backend_count = wire_get_count(r, BACKEND_BYTES);
@@ -99,6 +111,10 @@ static void get_backends(struct wire_reader *r, struct worker_stats *report)
         backend->backup = wire_get_u32(r) != 0;
         backend->weight = wire_get_u32(r);
         backend->active = wire_get_u32(r);
+        backend->state = get_state(r);
+        backend->since_ms = wire_get_u64(r);
+        backend->share = wire_get_u32(r);
+        get_text(r, backend->reason, sizeof(backend->reason));
     }
 }
 

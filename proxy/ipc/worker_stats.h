@@ -13,18 +13,42 @@
 #include "proxy/base/counters.h"
 #include "proxy/base/service_counts.h"
 
-enum { REPORT_GENERATIONS_MAX = 64, REPORT_BACKENDS_MAX = 64, REPORT_NAME_MAX = 64 };
+enum {
+    REPORT_GENERATIONS_MAX = 64,
+    REPORT_BACKENDS_MAX = 64,
+    REPORT_NAME_MAX = 64,
+    REPORT_REASON_MAX = 96
+};
 
 struct worker_generation_stats {
     uint32_t id, clients;
     uint64_t age_ms;
 };
 
+/* The worst of what a worker knows of a backend; the later ones count for more. */
+#define BACKEND_REPORTS(X)                                                               \
+    X(UP, "up")                                                                          \
+    X(STARTING, "starting") /* slow_start */                                             \
+    X(DOWN, "down") /* by its connections */                                             \
+    X(FAILING, "failing") /* by its health checks */                                     \
+    X(DRAINED, "drained")
+
+enum backend_report {
+#define X(name, text) BACKEND_REPORT_##name,
+    BACKEND_REPORTS(X)
+#undef X
+        BACKEND_REPORT_COUNT
+};
+
 struct worker_backend_stats {
     char service[REPORT_NAME_MAX];
     char address[ENDPOINT_TEXT_MAX];
-    bool up, backup;
+    bool up, backup; /* up: not found down, drained or not */
     uint32_t weight, active;
+    enum backend_report state;
+    uint64_t since_ms; /* since its last change; 0: there was none */
+    uint32_t share; /* percent of its weight */
+    char reason[REPORT_REASON_MAX]; /* of the last fault; "": none */
 };
 
 struct worker_stats {

@@ -11,6 +11,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
+#include "proxy/master/drained.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
 #include "proxy/master/reload.h"
@@ -135,6 +136,63 @@ static void rotate_tickets(
             NULL, 0);
 }
 
+/* Returns whether all backends of that service are drained. */
+static bool is_last(const struct control_requests *r, const char *name)
+{
+    const struct plan_service *service =
+        plan_service(r->reload->rollout.current->plan, name);
+
+    for (size_t i = 0; i < service->backend_count; i++) {
+        if (drained_since(r->drained, name, service->backends[i].endpoint.text) == 0)
+            return false;
+    }
+    return true;
+}
+
+static json_t *drain_answer(const struct control_requests *r,
+    const struct named_backend *backend, bool drained, bool changed)
+{
+    json_t *answer = json_pack("{sb ss ss sb sb}", "ok", 1, "service", backend->service,
+        "address", backend->address, "drained", (int)drained, "changed", (int)changed);
+
+    if (drained && is_last(r, backend->service))
+        json_object_set_new(answer, "warning",
+            json_string("no backend of this service is left: its clients are answered "
+                        "503, tcp connections are closed"));
+    return answer;
+}
+
+static void drain(const struct control_requests *r, struct control_client *client,
+    const json_t *request, bool drained)
+{
+    struct named_backend backend;
+    struct error err;
+    bool changed;
+
+    if (!drained_find(r->reload->rollout.current->plan,
+            json_string_value(json_object_get(request, "service")),
+            json_string_value(json_object_get(request, "address")), &backend, &err) ||
+        !drained_set(r->drained, &backend, drained, &changed, &err))
+        control_refuse(client, err.text);
+    else
+        control_reply(client, drain_answer(r, &backend, drained, changed), NULL, 0);
+}
+
+static void take_backend(const struct control_requests *r, struct control_client *client,
+    const json_t *request)
+{
+    const char *action = json_string_value(json_object_get(request, "action"));
+
+    if (r->reload->rollout.current == NULL)
+        control_refuse(client, "nothing is served yet");
+    else if (action != NULL && strcmp(action, "drain") == 0)
+        drain(r, client, request, true);
+    else if (action != NULL && strcmp(action, "enable") == 0)
+        drain(r, client, request, false);
+    else
+        control_refuse(client, "backend needs \"action\": drain or enable");
+}
+
 static void on_request(struct control_client *client, json_t *request)
 {
     const struct control_requests *r = client->server->owner;
@@ -159,6 +217,8 @@ static void on_request(struct control_client *client, json_t *request)
         status_ask(r->status, &task->status);
     } else if (strcmp(name, "probe") == 0) {
         take_probe(r, client, request);
+    } else if (strcmp(name, "backend") == 0) {
+        take_backend(r, client, request);
     } else if (strcmp(name, "rotate-tickets") == 0) {
         rotate_tickets(r, client);
     } else if (strcmp(name, "reopen") == 0) {
@@ -166,8 +226,8 @@ static void on_request(struct control_client *client, json_t *request)
         control_reply(client, json_pack("{sb}", "ok", 1), NULL, 0);
     } else {
         control_refuse(client,
-            "unknown request; there are reload, status, probe, rotate-tickets and "
-            "reopen");
+            "unknown request; there are reload, status, probe, backend, rotate-tickets "
+            "and reopen");
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "proxy/control/control_server.h"
 
+struct drained;
 struct reload;
 struct status;
 struct supervisor;
@@ -23,6 +24,7 @@ struct control_requests {
     struct upgrade *upgrade;
     struct supervisor *workers, *signers, *admins; /* their processes may not ask */
     struct ticket_rotation *tickets;
+    struct drained *drained;
     struct worker_logs *logs;
 };
 

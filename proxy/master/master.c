@@ -16,6 +16,7 @@
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/master/control_requests.h"
 #include "proxy/master/descriptor_budget.h"
+#include "proxy/master/drained.h"
 #include "proxy/master/expiry.h"
 #include "proxy/master/file_watch.h"
 #include "proxy/master/listen_fds.h"
@@ -57,6 +58,7 @@ struct master {
     struct program program;
     struct identity identity;
     struct ticket_rotation tickets;
+    struct drained drained;
     struct worker_logs logs;
     struct control_requests control;
     struct status status;
@@ -166,6 +168,7 @@ static void on_started(struct supervisor *s, struct child *child)
     supervisor_send(child, &message);
     worker_logs_send(&m->logs, child);
     ticket_rotation_send(&m->tickets, child);
+    drained_send(&m->drained, child);
     master_signer_join(&m->signer, child);
 }
 
@@ -292,6 +295,7 @@ static void on_released(struct reload *reload, bool first)
     master_signer_retire_keys(&m->signer);
     descriptor_budget_tell(plan, &m->budget_told);
     ticket_rotation_update(&m->tickets, plan);
+    drained_update(&m->drained, plan);
     expiry_watch(&m->expiry, plan);
     file_watch_update(&m->watch, plan);
     master_admin_update(&m->admin);
@@ -428,6 +432,7 @@ static void init_workers(struct master *m)
     m->supervisor.kind = SUPERVISED_WORKERS;
     m->logs = (struct worker_logs){.reload = &m->reload, .workers = &m->supervisor};
     ticket_rotation_init(&m->tickets, &m->loop, &m->supervisor);
+    m->drained.workers = &m->supervisor;
 }
 
 static void init_reload(struct master *m, const char *config_path, bool optional)
@@ -466,6 +471,7 @@ static void init_what_is_asked(struct master *m)
         .workers = &m->supervisor,
         .signers = &m->signer.supervisor,
         .tickets = &m->tickets,
+        .drained = &m->drained,
         .started = time(NULL),
         .began = uv_now(&m->loop)};
 
@@ -477,6 +483,7 @@ static void init_what_is_asked(struct master *m)
         .signers = &m->signer.supervisor,
         .admins = &m->admin.supervisor,
         .tickets = &m->tickets,
+        .drained = &m->drained,
         .logs = &m->logs};
     control_requests_init(&m->control);
 }
@@ -485,11 +492,13 @@ static void init_upgrade(struct master *m)
 {
     const struct upgrade_of upgrade = {.reload = &m->reload,
         .tickets = &m->tickets.keys,
+        .drained = &m->drained,
         .program = &m->program,
         .handed_over = on_handed_over,
         .owner = m};
     const struct successor_of successor = {.reload = &m->reload,
         .tickets = &m->tickets.keys,
+        .drained = &m->drained,
         .is_well = on_is_well,
         .open_control = open_control,
         .take_place = take_place,

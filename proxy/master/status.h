@@ -18,6 +18,7 @@
 
 struct child;
 struct disk_look;
+struct drained;
 struct message;
 struct reload;
 struct worker_stats;
@@ -39,6 +40,7 @@ struct status_sources {
     struct reload *reload; /* a generation is served */
     struct supervisor *workers, *signers;
     const struct ticket_rotation *tickets;
+    const struct drained *drained;
     time_t started; /* by the wall's clock */
     uint64_t began; /* ms, by the loop's clock, which does not jump */
 };

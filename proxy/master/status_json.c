@@ -14,6 +14,7 @@
 #include "proxy/master/counters_json.h"
 #include "proxy/master/describe.h"
 #include "proxy/master/disk_look.h"
+#include "proxy/master/drained.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
@@ -27,6 +28,29 @@ struct generation_sum {
     json_int_t clients, age;
 };
 
+#define X(name, text) [BACKEND_REPORT_##name] = (text),
+static const char *const backend_states[] = {BACKEND_REPORTS(X)};
+#undef X
+
+/* The state, since when, and why, as far as there is something to say. */
+static void set_state(
+    json_t *object, const struct worker_backend_stats *backend, time_t drained_since)
+{
+    time_t since =
+        backend->since_ms > 0 ? time(NULL) - (time_t)(backend->since_ms / 1000) : 0;
+
+    if (drained_since > 0)
+        since = drained_since;
+    json_object_set_new(object, "state", json_string(backend_states[backend->state]));
+    json_object_set_new(object, "share", json_integer(backend->share));
+    json_object_set_new(
+        object, "drained", json_boolean(backend->state == BACKEND_REPORT_DRAINED));
+    if (since > 0)
+        json_object_set_new(object, "since", describe_time(since));
+    if (*backend->reason != '\0')
+        json_object_set_new(object, "reason", utf8_json(backend->reason));
+}
+
 static json_t *backends_json(const struct worker_stats *report)
 {
     json_t *list = json_array();
@@ -34,11 +58,13 @@ static json_t *backends_json(const struct worker_stats *report)
     for (size_t i = 0; i < report->backend_count; i++) {
         const struct worker_backend_stats *backend = &report->backends[i];
 
-        json_array_append_new(list,
-            json_pack("{so so sb sI sb sI}", "service", utf8_json(backend->service),
-                "address", utf8_json(backend->address), "up", (int)backend->up, "weight",
-                (json_int_t)backend->weight, "backup", (int)backend->backup, "active",
-                (json_int_t)backend->active));
+        json_t *object = json_pack("{so so sb sI sb sI}", "service",
+            utf8_json(backend->service), "address", utf8_json(backend->address), "up",
+            (int)backend->up, "weight", (json_int_t)backend->weight, "backup",
+            (int)backend->backup, "active", (json_int_t)backend->active);
+
+        set_state(object, backend, 0);
+        json_array_append_new(list, object);
     }
     return list;
 }
@@ -138,28 +164,47 @@ static bool same_certificates(const struct plan_service *a, const struct plan_se
     return same;
 }
 
+/* The worker that thinks worst of a backend says since when, and why. */
+static void add_backend(struct worker_backend_stats *sum,
+    const struct worker_backend_stats *one, const char *service, const char *address)
+{
+    if (strcmp(one->service, service) != 0 || strcmp(one->address, address) != 0)
+        return;
+    if (one->state > sum->state || *sum->reason == '\0')
+        snprintf(sum->reason, sizeof(sum->reason), "%s", one->reason);
+    if (one->state > sum->state ||
+        (one->state == sum->state && one->since_ms > sum->since_ms))
+        sum->since_ms = one->since_ms;
+    if (one->state > sum->state)
+        sum->state = one->state;
+    if (one->share < sum->share)
+        sum->share = one->share;
+    sum->up = sum->up && one->up;
+    sum->weight = one->weight;
+    sum->backup = one->backup;
+    sum->active += one->active;
+}
+
 /* Joins what all workers report of one backend. It is down if any worker found it so,
  * because each knows only its own attempts. */
 static json_t *backend_json(const struct status_sources *of,
     struct worker_stats *const *reports, const char *service, const char *address)
 {
-    struct worker_backend_stats sum = {.up = true};
+    struct worker_backend_stats sum = {.up = true, .share = 100};
+    time_t drained = drained_since(of->drained, service, address);
+    json_t *object;
 
     for (unsigned i = 0; i < of->workers->count; i++) {
-        for (size_t k = 0; reports[i] != NULL && k < reports[i]->backend_count; k++) {
-            const struct worker_backend_stats *b = &reports[i]->backends[k];
-
-            if (strcmp(b->service, service) != 0 || strcmp(b->address, address) != 0)
-                continue;
-            sum.up = sum.up && b->up;
-            sum.weight = b->weight;
-            sum.backup = b->backup;
-            sum.active += b->active;
-        }
+        for (size_t k = 0; reports[i] != NULL && k < reports[i]->backend_count; k++)
+            add_backend(&sum, &reports[i]->backends[k], service, address);
     }
-    return json_pack("{ss sb sI sb sI}", "address", address, "up", (int)sum.up, "weight",
-        (json_int_t)sum.weight, "backup", (int)sum.backup, "active",
+    if (drained > 0)
+        sum.state = BACKEND_REPORT_DRAINED;
+    object = json_pack("{ss sb sI sb sI}", "address", address, "up", (int)sum.up,
+        "weight", (json_int_t)sum.weight, "backup", (int)sum.backup, "active",
         (json_int_t)sum.active);
+    set_state(object, &sum, drained);
+    return object;
 }
 
 static void add_backends(json_t *services, const struct status_sources *of,

@@ -8,6 +8,7 @@
 #include "certstore/context.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/handover.h"
+#include "proxy/master/drained.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/reload.h"
 
@@ -50,6 +51,16 @@ static void inherit_ticket_key(struct ticket_keys *keys, const struct handover_m
     explicit_bzero(&key, sizeof(key));
 }
 
+static void inherit_drained(struct drained *drained, const struct handover_message *m)
+{
+    struct drained_backend one;
+
+    handover_get_text(m, HANDOVER_FIELD_SERVICE, one.service, sizeof(one.service));
+    handover_get_text(m, HANDOVER_FIELD_ADDRESS, one.address, sizeof(one.address));
+    drained_inherit(drained, one.service, one.address,
+        (time_t)handover_get_number(m, HANDOVER_FIELD_SINCE));
+}
+
 static void inherit(struct successor *s)
 {
     const struct successor_of *of = &s->of;
@@ -61,6 +72,8 @@ static void inherit(struct successor *s)
             inherit_sockets(of->reload, &message);
         else if (message.type == HANDOVER_TICKET_KEY)
             inherit_ticket_key(of->tickets, &message);
+        else if (message.type == HANDOVER_DRAINED_BACKEND)
+            inherit_drained(of->drained, &message);
         else if (message.type == HANDOVER_READY) {
             of->reload->last_id =
                 (uint32_t)handover_get_number(&message, HANDOVER_FIELD_GENERATION);

@@ -12,6 +12,7 @@
 
 #include <uv.h>
 
+struct drained;
 struct reload;
 struct ticket_keys;
 
@@ -23,6 +24,7 @@ enum { SUCCESSOR_FD = 3 };
 struct successor_of {
     struct reload *reload;
     struct ticket_keys *tickets;
+    struct drained *drained;
     bool (*is_well)(void *owner); /* all our processes answer */
     void (*open_control)(void *owner);
     void (*take_place)(void *owner); /* we are the only master from now on */

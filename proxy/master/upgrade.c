@@ -15,6 +15,7 @@
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/handover.h"
 #include "proxy/master/disk_look.h"
+#include "proxy/master/drained.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/program.h"
@@ -141,6 +142,18 @@ static bool send_ticket_key(int channel, const struct ticket_key *key)
     return sent;
 }
 
+static bool send_drained(int channel, const struct drained *drained, size_t index)
+{
+    const struct drained_backend *one = &drained->backends.list[index];
+    struct handover_message m;
+
+    handover_begin(&m, HANDOVER_DRAINED_BACKEND);
+    handover_put_text(&m, HANDOVER_FIELD_SERVICE, one->service);
+    handover_put_text(&m, HANDOVER_FIELD_ADDRESS, one->address);
+    handover_put_number(&m, HANDOVER_FIELD_SINCE, (uint64_t)drained->since[index]);
+    return handover_send(channel, &m);
+}
+
 static bool send_inheritance(const struct upgrade_of *of, int channel)
 {
     struct handover_message ready;
@@ -151,6 +164,10 @@ static bool send_inheritance(const struct upgrade_of *of, int channel)
     }
     for (size_t i = 0; i < of->tickets->count; i++) {
         if (!send_ticket_key(channel, &of->tickets->keys[i]))
+            return false;
+    }
+    for (size_t i = 0; i < of->drained->backends.count; i++) {
+        if (!send_drained(channel, of->drained, i))
             return false;
     }
     handover_begin(&ready, HANDOVER_READY);

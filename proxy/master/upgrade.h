@@ -24,6 +24,7 @@
 #include "proxy/master/program.h"
 
 struct disk_look;
+struct drained;
 struct program;
 struct reload;
 struct reload_waiter;
@@ -33,6 +34,7 @@ struct ticket_keys;
 struct upgrade_of {
     struct reload *reload; /* its sockets and the number of its generation */
     const struct ticket_keys *tickets;
+    const struct drained *drained;
     const struct program *program;
     /* The successor serves: drain. True if a reload was asked for that has not begun. */
     bool (*handed_over)(void *owner);

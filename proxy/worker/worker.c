@@ -222,6 +222,9 @@ static void take(struct worker *w, struct message *m)
     case MESSAGE_ADDRESSES:
         worker_take_addresses(w, m);
         break;
+    case MESSAGE_DRAINED_BACKENDS:
+        worker_take_drained(w, m);
+        break;
     case MESSAGE_PROBE:
         take_probe(w, m);
         break;

@@ -26,7 +26,35 @@ static void log_generations(const struct worker *w, struct worker_stats *report)
     }
 }
 
-static void client_log_service(const struct service *service, struct worker_stats *report)
+static enum backend_report state_of(const struct backend_address *address, unsigned share)
+{
+    const struct backend_condition *condition = address->condition;
+
+    if (condition->drained)
+        return BACKEND_REPORT_DRAINED;
+    if (condition->verdict == CHECK_FAILING)
+        return BACKEND_REPORT_FAILING;
+    if (!balancer_is_up(address))
+        return BACKEND_REPORT_DOWN;
+    return share < CONDITION_SHARE_WHOLE ? BACKEND_REPORT_STARTING : BACKEND_REPORT_UP;
+}
+
+static void report_condition(const struct service *service,
+    const struct backend_address *address, uint64_t now,
+    struct worker_backend_stats *entry)
+{
+    struct backend_condition *condition = address->condition;
+    unsigned share = condition_share(condition, service->settings->slow_start, now);
+
+    entry->state = state_of(address, share);
+    entry->share = share * 100 / CONDITION_SHARE_WHOLE;
+    entry->up = address->health == HEALTH_UP && condition->verdict != CHECK_FAILING;
+    entry->since_ms = condition->changed > 0 ? now - condition->changed : 0;
+    snprintf(entry->reason, sizeof(entry->reason), "%s", condition->reason);
+}
+
+static void client_log_service(
+    const struct service *service, uint64_t now, struct worker_stats *report)
 {
     for (size_t i = 0; i < balancer_count(service->balancer); i++) {
         const struct backend_address *address = balancer_at(service->balancer, i);
@@ -36,7 +64,7 @@ static void client_log_service(const struct service *service, struct worker_stat
             return;
         snprintf(entry->service, sizeof(entry->service), "%s", service->settings->name);
         snprintf(entry->address, sizeof(entry->address), "%s", address->endpoint.text);
-        entry->up = balancer_is_up(address);
+        report_condition(service, address, now, entry);
         entry->backup = address->backup;
         entry->weight = address->weight;
         entry->active = address->active;
@@ -62,5 +90,6 @@ void worker_collect(const struct worker *w, struct worker_stats *report)
     log_generations(w, report);
     for (size_t i = 0;
          w->current != NULL && i < w->current->generation->settings->service_count; i++)
-        client_log_service(&w->current->generation->services[i], report);
+        client_log_service(
+            &w->current->generation->services[i], loop_now(&w->loop), report);
 }

@@ -9,8 +9,10 @@
 #include "proxy/base/sandbox.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
+#include "proxy/ipc/drained_backends.h"
 #include "proxy/ipc/sealed_memory.h"
 #include "proxy/ipc/snapshot.h"
+#include "proxy/session/balancer.h"
 #include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
@@ -98,6 +100,39 @@ static void supersede_all(struct worker *w)
     }
 }
 
+static void drain_backends_of(const struct worker *w, const struct service *service)
+{
+    for (size_t i = 0; i < balancer_count(service->balancer); i++) {
+        const struct backend_address *address = balancer_at(service->balancer, i);
+        bool drained = drained_backends_find(&w->drained, service->settings->name,
+                           address->endpoint.text) >= 0;
+
+        (void)condition_drain(address->condition, drained, loop_now(&w->loop));
+    }
+}
+
+/* In all generations: clients of an older one do not go on to a drained backend. */
+static void drain_backends(const struct worker *w)
+{
+    for (const struct list *node = w->generations.next; node != &w->generations;
+         node = node->next) {
+        const struct generation *g = container_of(node, struct served, link)->generation;
+
+        for (size_t i = 0; i < g->settings->service_count; i++)
+            drain_backends_of(w, &g->services[i]);
+    }
+}
+
+void worker_take_drained(struct worker *w, const struct message *m)
+{
+    static struct drained_backends drained;
+
+    if (!drained_backends_decode(&drained, m->body, m->len))
+        return;
+    w->drained = drained;
+    drain_backends(w);
+}
+
 void worker_commit(struct worker *w)
 {
     struct served *old = w->current;
@@ -114,6 +149,7 @@ void worker_commit(struct worker *w)
     }
     if (old != NULL)
         generation_inherit(w->current->generation, old->generation);
+    drain_backends(w);
     clients_check_backends(w->clients, w->current->generation);
     if (old == NULL)
         return;
@@ -150,6 +186,7 @@ void worker_take_addresses(struct worker *w, const struct message *m)
         set_addresses(container_of(node, struct served, link)->generation, &addresses);
     if (w->prepared != NULL)
         set_addresses(w->prepared->generation, &addresses);
+    drain_backends(w);
     if (w->current != NULL)
         clients_check_backends(w->clients, w->current->generation);
 }

@@ -10,6 +10,7 @@
 #include "certstore/context.h"
 #include "certstore/credential.h"
 #include "proxy/base/list.h"
+#include "proxy/ipc/drained_backends.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/net/deadline.h"
@@ -34,6 +35,7 @@ struct worker {
     struct worker_signer signer;
     credential_key_reader *read_key; /* see worker.h */
     struct ticket_keys tickets;
+    struct drained_backends drained;
     struct list
         generations; /* struct served.link, the oldest first, without the prepared one */
     struct served *current; /* NULL before the first commit */
@@ -54,6 +56,7 @@ bool worker_prepare(struct worker *w, struct message *m, struct error *err);
 void worker_commit(struct worker *w);
 void worker_forget(struct worker *w);
 void worker_take_addresses(struct worker *w, const struct message *m);
+void worker_take_drained(struct worker *w, const struct message *m);
 void worker_release_generations(struct worker *w);
 
 /* worker_collect.c: makes the answer to MESSAGE_ASK_STATS. */

@@ -253,7 +253,7 @@ def test_the_status_is_there_for_programs(start_admin):
     status = json.loads(answer.text)
     assert status["ok"] and status["services"][0]["backends"] == [
         {"address": status["services"][0]["connect"][0], "up": True, "weight": 1,
-         "backup": False, "active": 0}]
+         "backup": False, "active": 0, "state": "up", "share": 100, "drained": False}]
 
 
 def test_answers_do_not_wait_for_heartbeats(start_admin):

@@ -67,6 +67,17 @@ def test_a_reload_brings_the_installed_version_up(upgradable, wlbproxy, mode):
         assert proxy.status()["generation"] == 2
 
 
+def test_a_drained_backend_stays_drained(upgradable, wlbproxy):
+    proxy = upgradable
+    proxy.command("backend", "wlb", "drain", "-c", proxy.config, check=0)
+    (before,) = proxy.status()["services"][0]["backends"]
+    replace(proxy.own, wlbproxy, "same")
+    proxy.command("reload", "-c", proxy.config, check=0)
+    assert proxy.wait_exit() == 0
+    (after,) = proxy.status()["services"][0]["backends"]
+    assert after["state"] == "drained" and after["since"] == before["since"]
+
+
 def test_sessions_are_resumed_after_an_upgrade(upgradable, wlbproxy, pki):
     proxy = upgradable
     tls = context(pki, TLS13)
