@@ -10,6 +10,7 @@
 
 /* Control characters: no name in a command contains one, see shell_word(). */
 #define COMMAND(text) "\x02" text "\x03"
+#define COMMAND_MARKS "\x02\x03"
 
 /* Writes a file's name as one word of a POSIX shell, for any bytes in it: quoted where
  * needed, with `./` before a dash, printable ASCII or UTF-8. The caller frees. */

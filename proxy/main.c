@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "proxy/command/apart.h"
 #include "proxy/command/command.h"
 #include "proxy/master/helper.h"
 
@@ -21,6 +22,6 @@ int main(int argc, char **argv)
 {
     hold_standard_descriptors();
     if (helper_is_meant(argv[0]))
-        return helper_main();
+        return apart_main();
     return command_dispatch(argc, argv);
 }

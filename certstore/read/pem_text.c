@@ -103,6 +103,27 @@ bool pem_text_add_encrypted_key(struct pem_text *pem, EVP_PKEY *key, const char 
     return len > 0;
 }
 
+void pem_text_add_empty(struct pem_text *pem, const char *label)
+{
+    static const unsigned char nothing[] = {0x05, 0x00};
+
+    add(pem, label, nothing, sizeof(nothing));
+}
+
+void pem_text_go_to_line(struct pem_text *pem, size_t line)
+{
+    size_t there = 1, more;
+    char *at;
+
+    for (size_t i = 0; i < pem->len; i++)
+        there += pem->text[i] == '\n';
+    more = line > there ? line - there : 0;
+    at = grow(pem, more);
+    memset(at, '\n', more);
+    at[more] = '\0';
+    pem->len += more;
+}
+
 void pem_text_append(struct pem_text *pem, const struct pem_text *other)
 {
     if (other->len == 0)

@@ -27,6 +27,11 @@ bool pem_text_add_key(struct pem_text *pem, EVP_PKEY *key);
 /* The same under a passphrase (PBES2, AES-256). */
 bool pem_text_add_encrypted_key(
     struct pem_text *pem, EVP_PKEY *key, const char *password);
+/* A block that stands for one of this label whose content is not told. */
+void pem_text_add_empty(struct pem_text *pem, const char *label);
+/* Empty lines, so that the next block begins in this one, counted from 1, if the text is
+ * not there already. */
+void pem_text_go_to_line(struct pem_text *pem, size_t line);
 void pem_text_append(struct pem_text *pem, const struct pem_text *other);
 
 /* Wipes. */

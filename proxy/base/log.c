@@ -99,8 +99,7 @@ static int prefix(char *line, size_t size, enum log_level level)
         level_names[level], out.who, separator);
 }
 
-/* C0, DEL, and C1 (U+0080 to U+009F), which a terminal obeys, too. */
-static bool is_control(const char *character, size_t len)
+bool log_is_control(const char *character, size_t len)
 {
     const unsigned char *byte = (const unsigned char *)character;
 
@@ -119,7 +118,7 @@ static void flatten(char *text, size_t len)
         if (n == 0) {
             n = 1;
             text[i] = '?';
-        } else if (is_control(text + i, n)) {
+        } else if (log_is_control(text + i, n)) {
             memset(text + i, ' ', n);
         }
     }

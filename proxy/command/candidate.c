@@ -10,41 +10,14 @@
 #include "certstore/judge/credential_load.h"
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/password_file.h"
-#include "certstore/read/pem_check.h"
+#include "proxy/command/apart.h"
 
-static bool has_pem(const struct secret_file *file)
-{
-    struct pem pem;
-    bool found;
-
-    pem_parse(&pem, file->text, file->len);
-    found = pem.count > 0;
-    pem_destroy(&pem);
-    return found;
-}
-
-/* A file of another format is judged, too; its format is reported first. */
-static void tell_format(struct candidate *c, const char *path)
-{
-    struct secret_file file = {0};
-    const struct pem none = {0};
-
-    if (!secret_file_read(&file, path, &c->findings))
-        return;
-    if (!has_pem(&file))
-        pem_check(path, file.text, file.len, &none, false, &c->findings);
-    secret_file_destroy(&file);
-}
-
+/* What another format holds is judged too; that it is another format, first. */
 static void collect_all(struct candidate *c)
 {
-    for (size_t i = 0; i < c->files.count; i++) {
-        const size_t before = c->collection.count;
-
-        if (collect_file(&c->collection, c->files.items[i], c->password, &c->findings) &&
-            strcmp(c->collection.items[before].format, "PEM") != 0)
-            tell_format(c, c->files.items[i]);
-    }
+    for (size_t i = 0; i < c->files.count; i++)
+        (void)collect_file_apart(
+            &c->collection, c->files.items[i], c->password, true, &c->findings);
 }
 
 static void put_together(struct candidate *c)
@@ -81,25 +54,6 @@ static void run_judgement(struct candidate *c, struct judge_input *input)
     c->servable = judge_pair(input, &c->pair, &c->findings);
 }
 
-/* Judges one file of PEM, read as the proxy would read it. */
-static void judge_single(struct candidate *c)
-{
-    struct judge_input input = {
-        .cert_file = c->files.items[0],
-        .cert_text = c->first.text,
-        .cert_len = c->first.len,
-    };
-    struct findings told_again;
-
-    findings_init(&told_again);
-    (void)collect_text(&c->collection, c->files.items[0], c->first.text, c->first.len,
-        c->password, &told_again);
-    findings_destroy(&told_again);
-    input.without_key = collection_get(&c->collection, COLLECTED_KEY, 0) == NULL &&
-        collection_get(&c->collection, COLLECTED_LOCKED_KEY, 0) == NULL;
-    run_judgement(c, &input);
-}
-
 static void add_no_certificate(struct candidate *c)
 {
     if (findings_worst(&c->findings) == SEVERITY_REFUSED)
@@ -115,7 +69,6 @@ static void judge_together(struct candidate *c)
 {
     struct judge_input input = {0};
 
-    collect_all(c);
     put_together(c);
     if (c->chain.len == 0) {
         add_no_certificate(c);
@@ -133,6 +86,46 @@ static void judge_together(struct candidate *c)
     run_judgement(c, &input);
 }
 
+/* Its findings name lines: each block begins where it did, if there is room. */
+static void retell(struct pem_text *pem, const struct collected *item)
+{
+    pem_text_go_to_line(pem, item->line);
+    if (strcmp(item->format, "PEM") != 0)
+        /* a container in a block, which may be labelled as a certificate */
+        pem_text_add_empty(
+            pem, strstr(item->label, "CERTIFICATE") == NULL ? item->label : "PKCS7");
+    else if (item->kind == COLLECTED_CERTIFICATE)
+        pem_text_add_certificate(pem, item->certificate);
+    else if (item->kind == COLLECTED_REQUEST)
+        pem_text_add_request(pem, item->request);
+    else if (item->kind == COLLECTED_LOCKED_KEY)
+        pem_text_add_empty(pem, "ENCRYPTED PRIVATE KEY");
+    else if (item->kind != COLLECTED_KEY || !pem_text_add_key(pem, item->key))
+        pem_text_add_empty(pem, item->label);
+}
+
+/* One file of PEM, as the proxy would read it: what a helper made of it, in its order. */
+static void judge_single(struct candidate *c)
+{
+    struct judge_input input = {.cert_file = c->files.items[0]};
+
+    for (size_t i = 0; i < c->collection.count; i++)
+        retell(&c->chain, &c->collection.items[i]);
+    input.cert_text = c->chain.text;
+    input.cert_len = c->chain.len;
+    input.without_key = collection_get(&c->collection, COLLECTED_KEY, 0) == NULL &&
+        collection_get(&c->collection, COLLECTED_LOCKED_KEY, 0) == NULL;
+    run_judgement(c, &input);
+}
+
+/* What one file of PEM is, the proxy can be given as it is. */
+static bool is_single_pem(const struct candidate *c)
+{
+    return c->files.count == 1 && c->collection.count > 0 &&
+        c->collection.items[0].line > 0 &&
+        strcmp(c->collection.items[0].format, "PEM in UTF-16") != 0;
+}
+
 static void judge_key_kind(struct candidate *c)
 {
     EVP_PKEY *key = X509_get0_pubkey(c->pair.leaf);
@@ -147,11 +140,8 @@ static void judge_key_kind(struct candidate *c)
 
 bool candidate_judge(struct candidate *c)
 {
-    bool single = c->files.count == 1;
-
-    if (single && !secret_file_read(&c->first, c->files.items[0], &c->findings))
-        return false;
-    if (single && has_pem(&c->first))
+    collect_all(c);
+    if (is_single_pem(c))
         judge_single(c);
     else
         judge_together(c);
@@ -168,6 +158,5 @@ void candidate_destroy(struct candidate *c)
     pem_text_destroy(&c->keys);
     pem_text_destroy(&c->unlocked);
     collection_destroy(&c->collection);
-    secret_file_destroy(&c->first);
     secret_file_destroy(&c->key_file);
 }

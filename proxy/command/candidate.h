@@ -20,10 +20,10 @@ struct candidate {
     const char *key; /* a file; NULL: in the others, or none */
     char *password; /* NULL: none */
 
-    struct secret_file first, key_file;
+    struct secret_file key_file;
     struct collection collection;
-    struct pem_text chain, keys; /* contents of files that must be put together */
-    struct pem_text unlocked; /* the key's file, decrypted by the password */
+    struct pem_text chain, keys; /* what is judged; a single file's keys are in its chain */
+    struct pem_text unlocked; /* what the password made of the key's file */
     struct findings findings;
     struct judged_pair pair;
     bool servable;

@@ -8,28 +8,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "certstore/certificate.h"
 #include "certstore/judge/xenserver.h"
 #include "certstore/read/collect.h"
 #include "config/endpoint.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/error.h"
+#include "proxy/base/privileges.h"
 
 enum { TIMEOUT_MS = 15000, DEFAULT_PORT = 8012, ADDRESSES_MAX = 8 };
 
 static const char xapi_ciphers[] =
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256";
 
-/* A client: XenServer's, or one that differs from it in one respect. */
-struct offer {
-    int version; /* 0: all */
-    const char *ciphers, *groups; /* NULL: the library's */
-};
-
-static const struct offer xapi_offer = {TLS1_2_VERSION, xapi_ciphers, "secp384r1"};
-static const struct offer modern_offer = {0, NULL, NULL};
+/* A client: XenServer's, or one that differs from it in one point. */
+static const struct handshake_offer xapi_offer = {
+    .version = TLS1_2_VERSION, .ciphers = xapi_ciphers, .groups = "secp384r1"};
+static const struct handshake_offer modern_offer = {0};
 
 bool peer_name(struct peer *peer, const char *text, struct error *err)
 {
@@ -57,16 +54,16 @@ bool peer_name(struct peer *peer, const char *text, struct error *err)
     return true;
 }
 
-/* Waits until `end`; false if that has passed. */
-static bool wait_for(int fd, short events, long long end)
+/* Until `end`; false if it passed. */
+static bool wait_for(int fd, short events, int64_t end)
 {
     struct pollfd one = {fd, events, 0};
-    long long left = end - clock_now_ms();
+    int64_t left = end - clock_now_ms();
 
     return left > 0 && poll(&one, 1, (int)left) > 0;
 }
 
-static int connect_to(const struct endpoint *address, long long end)
+static int connect_to(const struct endpoint *address, int64_t end)
 {
     int fd =
         socket(address->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -91,12 +88,16 @@ static int connect_to(const struct endpoint *address, long long end)
 }
 
 /* The first address that answers. */
-static int open_connection(const struct peer *peer, long long end, struct error *err)
+static int open_connection(const struct peer *peer, int64_t end, struct error *err)
 {
     struct endpoint list[ADDRESSES_MAX];
-    size_t count =
-        endpoint_resolve(peer->where, ENDPOINT_CONNECT, list, ADDRESSES_MAX, err);
+    struct identity identity;
+    size_t count = 0;
     int fd = -1;
+
+    if (apart_identity(&identity, err))
+        count = helper_resolve(&identity, peer->where, ENDPOINT_CONNECT, list,
+            ADDRESSES_MAX, (int)(end - clock_now_ms()), err);
 
     for (size_t i = 0; i < count && fd < 0; i++) {
         fd = connect_to(&list[i], end);
@@ -107,110 +108,49 @@ static int open_connection(const struct peer *peer, long long end, struct error 
     return fd;
 }
 
-static int no_certificate(SSL *ssl, X509 **certificate, EVP_PKEY **key)
+static void take_chain(const struct handshake *seen, struct collection *collection)
 {
-    (void)certificate;
-    (void)key;
-    ((struct peer *)SSL_get_app_data(ssl))->asks_certificate = true;
-    return 0;
-}
+    for (size_t i = 0; i < seen->chain_len; i++) {
+        X509 *certificate =
+            certificate_parse(seen->chain[i].at, seen->chain[i].len, false, NULL);
 
-static SSL_CTX *make_context(const struct offer *offer)
-{
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-
-    if (context == NULL)
-        return NULL;
-    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_security_level(context, 0); /* even a weak server is shown */
-    SSL_CTX_set_client_cert_cb(context, no_certificate);
-    (void)SSL_CTX_set_min_proto_version(context, offer->version);
-    (void)SSL_CTX_set_max_proto_version(context, offer->version);
-    if (offer->ciphers != NULL)
-        (void)SSL_CTX_set_cipher_list(context, offer->ciphers);
-    if (offer->groups != NULL)
-        (void)SSL_CTX_set1_groups_list(context, offer->groups);
-    return context;
-}
-
-static const char *why_it_failed(void)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
-
-    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER)
-        return "the server answers, but not in TLS: is it another port?";
-    return reason != NULL ? reason : "the server closed the connection";
-}
-
-static bool drive(SSL *ssl, int fd, long long end, struct error *err)
-{
-    for (;;) {
-        int result = SSL_do_handshake(ssl), what;
-
-        if (result == 1)
-            return true;
-        what = SSL_get_error(ssl, result);
-        if (what == SSL_ERROR_WANT_READ || what == SSL_ERROR_WANT_WRITE) {
-            if (wait_for(fd, what == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, end))
-                continue;
-            return error_set(err, "the server does not go on with the handshake");
-        }
-        return error_set(err, "%s", why_it_failed());
+        if (certificate != NULL)
+            collection_add_certificate(collection, certificate);
+        X509_free(certificate);
     }
 }
 
-static void describe_terms(SSL *ssl, char *text, size_t size)
-{
-    char group[80] = "";
-    int id = SSL_get_negotiated_group(ssl);
-    const char *name = id == 0 ? NULL : SSL_group_to_name(ssl, id);
-
-    if (name != NULL)
-        snprintf(group, sizeof(group), ", %s", name);
-    snprintf(
-        text, size, "%s, %s%s", SSL_get_version(ssl), SSL_get_cipher_name(ssl), group);
-}
-
-static void take_chain(SSL *ssl, struct collection *collection)
-{
-    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
-
-    for (int i = 0; i < sk_X509_num(chain); i++)
-        collection_add_certificate(collection, sk_X509_value(chain, i));
-}
-
-/* Makes one handshake with `offer`; `collection` may be NULL. */
-static bool try_offer(struct peer *peer, const struct offer *offer,
+static bool take(struct peer *peer, const struct handshake *seen,
     struct collection *collection, char terms[PEER_TEXT_MAX], struct error *err)
 {
-    long long end = clock_now_ms() + TIMEOUT_MS;
-    int fd = open_connection(peer, end, err);
-    SSL_CTX *context;
-    SSL *ssl;
+    peer->asks_certificate |= seen->asks_certificate;
+    if (!seen->done)
+        return error_set(err, "%s", seen->err.text);
+    snprintf(terms, PEER_TEXT_MAX, "%s", seen->terms);
+    if (collection != NULL)
+        take_chain(seen, collection);
+    return true;
+}
+
+/* One handshake as `offer` has it; `collection` may be NULL. */
+static bool try_offer(struct peer *peer, const struct handshake_offer *offer,
+    struct collection *collection, char terms[PEER_TEXT_MAX], struct error *err)
+{
+    int64_t end = clock_now_ms() + TIMEOUT_MS;
+    struct handshake_offer named = *offer;
+    static struct handshakes seen;
+    int fd = open_connection(peer, end, err), left;
     bool done;
 
     if (fd < 0)
         return false;
-    ERR_clear_error();
-    context = make_context(offer);
-    ssl = context == NULL ? NULL : SSL_new(context);
-    done = ssl != NULL && SSL_set_app_data(ssl, peer) == 1 && SSL_set_fd(ssl, fd) == 1 &&
-        SSL_set_tlsext_host_name(ssl, peer->host) == 1;
+    named.server_name = peer->host;
+    left = (int)(end - clock_now_ms());
+    done = handshakes_apart(&seen, &named, &fd, 1, left > 0 ? left : 0, err);
     if (done) {
-        SSL_set_connect_state(ssl);
-        done = drive(ssl, fd, end, err);
-    } else {
-        error_set(err, "this OpenSSL cannot make such a handshake");
+        done = take(peer, &seen.list[0], collection, terms, err);
+        handshakes_destroy(&seen);
     }
-    if (done) {
-        describe_terms(ssl, terms, PEER_TEXT_MAX);
-        if (collection != NULL)
-            take_chain(ssl, collection);
-        (void)SSL_shutdown(ssl);
-    }
-    SSL_free(ssl);
-    SSL_CTX_free(context);
-    ERR_clear_error();
     (void)close(fd);
     return done;
 }
@@ -219,16 +159,16 @@ static bool try_offer(struct peer *peer, const struct offer *offer,
 static void find_reason(struct peer *peer, const struct collection *seen)
 {
     static const struct {
-        struct offer offer;
+        struct handshake_offer offer;
         const char *words;
     } points[] = {
-        {{TLS1_2_VERSION, xapi_ciphers, NULL},
+        {{.version = TLS1_2_VERSION, .ciphers = xapi_ciphers},
             "the server does not offer the group P-384 (secp384r1), the only one that it "
             "offers"},
-        {{TLS1_2_VERSION, NULL, "secp384r1"},
+        {{.version = TLS1_2_VERSION, .groups = "secp384r1"},
             "the server has none of its ciphers, ECDHE-RSA-AES256-GCM-SHA384 and "
             "ECDHE-RSA-AES128-GCM-SHA256"},
-        {{TLS1_2_VERSION, NULL, NULL},
+        {{.version = TLS1_2_VERSION},
             "the server has neither its ciphers nor its group P-384"},
     };
     const struct collected *leaf = collection_get(seen, COLLECTED_CERTIFICATE, 0);

@@ -2,8 +2,8 @@
  * peer.h - asks a live server for its certificates, as XenServer's client and as a modern
  * one.
  *
- * Nothing is verified, because the question is what the server presents. It takes bounded
- * time, whatever the server does.
+ * Nothing is verified: the question is what it presents. Its name is resolved and its
+ * handshakes are made by helpers (apart.h). Bounded in time, whatever the server does.
  */
 #ifndef WLBPROXY_COMMAND_PEER_H
 #define WLBPROXY_COMMAND_PEER_H
@@ -11,10 +11,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "proxy/command/apart.h"
+
 struct collection;
 struct error;
 
-enum { PEER_TEXT_MAX = 400, PEER_HOST_MAX = 256 };
+enum { PEER_TEXT_MAX = HANDSHAKE_TEXT_MAX, PEER_HOST_MAX = 256 };
 
 struct peer {
     char host[PEER_HOST_MAX]; /* without brackets, in the form of a client's URL */

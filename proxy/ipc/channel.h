@@ -76,6 +76,11 @@ enum message_type {
     MESSAGE_STATUS, /* a memfd: the answer to `status`, see control.h */
     /* master to worker */
     MESSAGE_DRAINED_BACKENDS, /* drained_backends.h: all there are */
+    /* to a helper, which answers and ends: helper.h */
+    MESSAGE_HANDSHAKES, /* apart_handshake.c; connected sockets */
+    MESSAGE_FILE, /* apart_file.c; a memfd: the bytes of a file */
+    /* a helper's: a part of its answer; id 0: the last one */
+    MESSAGE_ANSWER,
     MESSAGE_LAST,
 };
 

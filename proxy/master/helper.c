@@ -5,13 +5,17 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proxy/base/clock.h"
 #include "proxy/base/error.h"
+#include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/base/privileges.h"
+#include "proxy/base/utf8_json.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
@@ -91,42 +95,119 @@ static bool introduce(
         channel_send(helper->channel, m);
 }
 
-static bool receive(const struct helper *helper, struct message *answer,
-    char buffer[CHANNEL_MESSAGE_MAX], int deadline_ms, struct error *err)
+/* ---- what it says ---- */
+
+enum helper_progress { HELPER_GOES_ON, HELPER_ANSWERED, HELPER_FAILED };
+
+void helper_text(char *out, size_t size, const char *text)
+{
+    size_t len = 0, n;
+
+    for (; *text != '\0'; text += n) {
+        bool shown;
+
+        n = utf8_character(text);
+        shown = n > 0 && !log_is_control(text, n);
+        n = n > 0 ? n : 1;
+        if (len + n + 1 > size)
+            break;
+        memcpy(out + len, shown ? text : "????", n);
+        len += n;
+    }
+    out[len] = '\0';
+}
+
+static void take_refusal(const struct message *refusal, struct error *err)
+{
+    struct wire_reader r = {.left = {(const void *)refusal->body, refusal->len}};
+    const char *sentence = wire_get_text(&r);
+
+    helper_text(err->text, sizeof(err->text),
+        sentence != NULL && *sentence != '\0' ? sentence : "no reason given");
+}
+
+/* Adds the message's part; a refusal's reason becomes err. */
+static enum helper_progress take_part(
+    struct helper_answer *answer, const struct message *m, struct error *err)
+{
+    if (m->type == MESSAGE_REFUSED) {
+        take_refusal(m, err);
+        answer->refused = true;
+        return HELPER_FAILED;
+    }
+    if (m->type != MESSAGE_ANSWER || m->len > HELPER_ANSWER_MAX - answer->len) {
+        error_set(err, "what %s says is no answer", HELPER_NAME);
+        return HELPER_FAILED;
+    }
+    memcpy(answer->bytes + answer->len, m->body, m->len);
+    answer->len += m->len;
+    return m->id == 0 ? HELPER_ANSWERED : HELPER_GOES_ON;
+}
+
+static enum helper_progress receive_part(
+    const struct helper *helper, struct helper_answer *answer, struct error *err)
+{
+    char buffer[CHANNEL_MESSAGE_MAX];
+    enum helper_progress progress = HELPER_GOES_ON;
+    struct message m;
+
+    switch (channel_receive(helper->channel, &m, buffer)) {
+    case CHANNEL_MESSAGE:
+        message_close_fds(&m);
+        progress = take_part(answer, &m, err);
+        explicit_bzero(buffer, sizeof(buffer));
+        break;
+    case CHANNEL_CLOSED:
+        error_set(err, "%s ended without an answer", HELPER_NAME);
+        return HELPER_FAILED;
+    case CHANNEL_AGAIN:
+        break;
+    }
+    return progress;
+}
+
+static bool receive(const struct helper *helper, struct helper_answer *answer,
+    int deadline_ms, struct error *err)
 {
     int64_t due = clock_now_ms() + deadline_ms, now;
     struct pollfd readable = {.fd = helper->channel, .events = POLLIN};
+    enum helper_progress progress = HELPER_GOES_ON;
 
-    while ((now = clock_now_ms()) < due) {
-        if (poll(&readable, 1, (int)(due - now)) <= 0)
-            continue;
-        switch (channel_receive(helper->channel, answer, buffer)) {
-        case CHANNEL_MESSAGE:
-            message_close_fds(answer);
-            return true;
-        case CHANNEL_CLOSED:
-            return error_set(err, "%s ended without an answer", HELPER_NAME);
-        case CHANNEL_AGAIN:
-            break;
-        }
+    while (progress == HELPER_GOES_ON && (now = clock_now_ms()) < due) {
+        if (poll(&readable, 1, (int)(due - now)) > 0)
+            progress = receive_part(helper, answer, err);
     }
-    return error_set(err, "no answer within %d s", (deadline_ms + 999) / 1000);
+    if (progress == HELPER_GOES_ON)
+        return error_set(err, "no answer within %d s", (deadline_ms + 999) / 1000);
+    return progress == HELPER_ANSWERED;
 }
 
-static bool ask(const struct identity *identity, const struct message *question,
-    struct message *answer, char buffer[CHANNEL_MESSAGE_MAX], int deadline_ms,
-    struct error *err)
+bool helper_ask(const struct identity *identity, const struct message *question,
+    struct helper_answer *answer, int deadline_ms, struct error *err)
 {
     struct helper helper;
     bool answered;
 
+    *answer = (struct helper_answer){0};
     if (!begin(&helper, err))
         return false;
+    answer->bytes = memory_resize(NULL, HELPER_ANSWER_MAX, 1);
     answered = introduce(&helper, identity, question)
-        ? receive(&helper, answer, buffer, deadline_ms, err)
+        ? receive(&helper, answer, deadline_ms, err)
         : error_set(err, "%s does not take the question", HELPER_NAME);
     end(&helper);
+    if (!answered)
+        helper_answer_destroy(answer);
     return answered;
+}
+
+void helper_answer_destroy(struct helper_answer *answer)
+{
+    if (answer->bytes != NULL)
+        explicit_bzero(answer->bytes, answer->len);
+    free(answer->bytes);
+    answer->bytes = NULL;
+    answer->len = 0;
 }
 
 /* ---- names ---- */
@@ -154,38 +235,26 @@ static size_t take_addresses(
     return count;
 }
 
-static void take_refusal(const struct message *answer, struct error *err)
-{
-    struct wire_reader r = {.left = {(const void *)answer->body, answer->len}};
-    const char *sentence = wire_get_text(&r);
-
-    error_set(err, "%s", sentence != NULL ? sentence : "no reason given");
-    for (char *c = err->text; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
-            *c = '?'; /* the text goes to a terminal */
-    }
-}
-
 static size_t resolve_apart(const struct identity *identity, const char *text,
     enum endpoint_use use, struct endpoint *list, size_t max, int deadline_ms,
     struct error *err)
 {
-    char question[ENDPOINT_TEXT_MAX + 256], buffer[CHANNEL_MESSAGE_MAX];
+    char question[ENDPOINT_TEXT_MAX + 256];
     struct addresses addresses = {.connect = text};
-    struct message m = {.type = MESSAGE_ADDRESSES, .id = use, .body = question}, answer;
+    struct message m = {.type = MESSAGE_ADDRESSES, .id = use, .body = question};
+    struct helper_answer answer;
     size_t count = 0;
 
     m.len = addresses_encode(&addresses, question, sizeof(question));
-    if (!ask(identity, &m, &answer, buffer, deadline_ms, err)) {
-        error_context(err, "the name in '%s' cannot be resolved", text);
+    if (!helper_ask(identity, &m, &answer, deadline_ms, err)) {
+        if (!answer.refused)
+            error_context(err, "the name in '%s' cannot be resolved", text);
         return 0;
     }
-    if (answer.type == MESSAGE_ADDRESSES &&
-        addresses_decode(&addresses, answer.body, answer.len))
+    if (addresses_decode(&addresses, answer.bytes, answer.len))
         count = take_addresses(&addresses, list, max);
-    if (answer.type == MESSAGE_REFUSED)
-        take_refusal(&answer, err);
-    else if (count == 0)
+    helper_answer_destroy(&answer);
+    if (count == 0)
         error_set(err, "the name in '%s' resolves to no address", text);
     return count;
 }

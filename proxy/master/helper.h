@@ -14,21 +14,48 @@
 #include <stddef.h>
 
 #include "config/endpoint.h"
+#include "proxy/ipc/channel.h"
 
 struct error;
 struct identity;
 
-enum { HELPER_DEADLINE = 20 * 1000 /* ms */ };
+enum {
+    HELPER_DEADLINE = 20 * 1000, /* ms */
+    HELPER_ANSWER_MAX = 4 << 20,
+};
 
-/* endpoint_resolve(), by a helper if `text` contains a name. Blocks for up to
- * `deadline_ms`; may be called on a thread. */
+struct helper_answer {
+    char *bytes; /* what they mean depends on the question */
+    size_t len;
+    bool refused; /* there is no answer because the helper said why not */
+};
+
+/* Asks a helper; the descriptors of `question` stay the caller's. Blocks for up to
+ * `deadline_ms`; may be called on a thread. False and err: there is no answer, and
+ * nothing to destroy. */
+bool helper_ask(const struct identity *identity, const struct message *question,
+    struct helper_answer *answer, int deadline_ms, struct error *err);
+/* Wipes it. */
+void helper_answer_destroy(struct helper_answer *answer);
+
+/* Text of an answer, as it may be shown: one line of UTF-8 without control characters. */
+void helper_text(char *out, size_t size, const char *text);
+
+/* endpoint_resolve(), by a helper if `text` has a name in it. */
 size_t helper_resolve(const struct identity *identity, const char *text,
     enum endpoint_use use, struct endpoint *list, size_t max, int deadline_ms,
     struct error *err);
 
-/* Returns whether the program was executed under the helper's name; helper_main() is its
- * main(). */
+/* What a helper can do, beside resolving names: fills `out` with the answer to a question
+ * of this type and returns its length; 0 and err: it refuses. Closes no descriptor. */
+struct helper_task {
+    enum message_type question;
+    size_t (*answer)(
+        const struct message *question, char *out, size_t capacity, struct error *err);
+};
+
+/* The helper's main(), for a program that was executed by its name. */
 bool helper_is_meant(const char *argument0);
-int helper_main(void);
+int helper_main(const struct helper_task *tasks, size_t count);
 
 #endif

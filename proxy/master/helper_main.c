@@ -22,13 +22,9 @@ bool helper_is_meant(const char *argument0)
     return argument0 != NULL && strcmp(argument0, HELPER_NAME) == 0;
 }
 
-static bool receive(
-    struct message *m, char buffer[CHANNEL_MESSAGE_MAX], enum message_type expected)
+static bool receive(struct message *m, char buffer[CHANNEL_MESSAGE_MAX])
 {
-    if (channel_receive(CHANNEL_FD, m, buffer) != CHANNEL_MESSAGE)
-        return false;
-    message_close_fds(m);
-    return m->type == expected;
+    return channel_receive(CHANNEL_FD, m, buffer) == CHANNEL_MESSAGE;
 }
 
 static void refuse(const struct error *err)
@@ -58,37 +54,68 @@ static bool confine(const struct setup *setup, struct error *err)
     return sandbox_enter(SANDBOX_HELPER, err);
 }
 
-static bool answer_addresses(const struct message *question, struct error *err)
+static size_t answer_addresses(
+    const struct message *question, char *out, size_t capacity, struct error *err)
 {
-    static char body[CHANNEL_BODY_MAX];
     struct addresses addresses;
-    struct message answer = {.type = MESSAGE_ADDRESSES, .body = body};
 
-    if (!addresses_decode(&addresses, question->body, question->len))
-        return error_set(err, "what was asked is no question");
+    if (!addresses_decode(&addresses, question->body, question->len)) {
+        error_set(err, "what was asked is no question");
+        return 0;
+    }
     addresses.count = endpoint_resolve(addresses.connect,
         question->id == ENDPOINT_ACCEPT ? ENDPOINT_ACCEPT : ENDPOINT_CONNECT,
         addresses.list, ADDRESSES_COUNT_MAX, err);
-    if (addresses.count == 0)
-        return false;
-    answer.len = addresses_encode(&addresses, body, sizeof(body));
-    return channel_send(CHANNEL_FD, &answer);
+    return addresses.count == 0 ? 0 : addresses_encode(&addresses, out, capacity);
 }
 
-int helper_main(void)
+static bool send_answer(const char *bytes, size_t len)
 {
-    char buffer[CHANNEL_MESSAGE_MAX];
+    for (size_t at = 0; at < len; at += CHANNEL_BODY_MAX) {
+        const size_t left = len - at;
+        const bool last = left <= CHANNEL_BODY_MAX;
+        const struct message part = {.type = MESSAGE_ANSWER,
+            .id = !last,
+            .body = bytes + at,
+            .len = last ? left : CHANNEL_BODY_MAX};
+
+        if (!channel_send(CHANNEL_FD, &part))
+            return false;
+    }
+    return true;
+}
+
+static bool answer(const struct message *question, const struct helper_task *tasks,
+    size_t count, struct error *err)
+{
+    static const struct helper_task names = {MESSAGE_ADDRESSES, answer_addresses};
+    static char out[HELPER_ANSWER_MAX];
+    const struct helper_task *task = question->type == names.question ? &names : NULL;
+    size_t len;
+
+    for (size_t i = 0; i < count && task == NULL; i++)
+        task = tasks[i].question == question->type ? &tasks[i] : NULL;
+    if (task == NULL)
+        return error_set(err, "what was asked is no question");
+    len = task->answer(question, out, sizeof(out), err);
+    return len > 0 && send_answer(out, len);
+}
+
+int helper_main(const struct helper_task *tasks, size_t count)
+{
+    static char buffer[CHANNEL_MESSAGE_MAX];
     struct message m;
     struct setup setup;
     struct error err = {0};
 
     prctl(PR_SET_NAME, HELPER_NAME, 0, 0, 0);
-    if (!receive(&m, buffer, MESSAGE_SETUP) || !setup_decode(&setup, m.body, m.len)) {
+    if (!receive(&m, buffer) || m.type != MESSAGE_SETUP ||
+        !setup_decode(&setup, m.body, m.len)) {
         fprintf(stderr, HELPER_NAME " is wlbproxy's own, which starts it\n");
         return NOT_ASKED;
     }
-    if (!confine(&setup, &err) || !receive(&m, buffer, MESSAGE_ADDRESSES) ||
-        !answer_addresses(&m, &err)) {
+    if (!confine(&setup, &err) || !receive(&m, buffer) ||
+        !answer(&m, tasks, count, &err)) {
         refuse(&err);
         _exit(NOT_ANSWERED);
     }

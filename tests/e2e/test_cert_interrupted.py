@@ -10,7 +10,8 @@ import ssl
 
 import pytest
 
-from frame.interrupt import ON_FILES, a_part, after_start, at, calls, kill_at, tracer
+from frame.interrupt import (
+    ON_FILES, a_part, after_start, at, calls, kill_at, own_lines, tracer)
 from frame.pki import openssl
 from test_cert_install import Place
 from test_reload import served
@@ -280,8 +281,8 @@ def test_a_waiting_key_that_cannot_be_read_again_is_left(wlbproxy, tmp_path, pki
     rewound = Rewound(place, tmp_path / "aside")
     place.run("install", pki.other.cert, wrapper=tracer("-e", "trace=openat",
                                                         output=tmp_path / "trace"))
-    opened = [f'"{waiting.name}"' in line for line in
-              (tmp_path / "trace").read_text().splitlines() if "openat(" in line]
+    opened = [f'"{waiting.name}"' in line for line in own_lines(tmp_path / "trace")
+              if "openat(" in line]
     third = [i for i, is_waiting in enumerate(opened) if is_waiting][2]
     rewound.again()
     done = place.run("install", pki.other.cert, wrapper=at("openat", third + 1, "error=EIO"))

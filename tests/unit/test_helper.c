@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     };
 
     if (argc > 0 && helper_is_meant(argv[0]))
-        return helper_main();
+        return helper_main(NULL, 0);
     identity = (struct identity){.drop = geteuid() == 0, .uid = NOBODY, .gid = NOBODY};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

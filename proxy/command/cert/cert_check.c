@@ -11,6 +11,7 @@
 #include "certstore/read/password_file.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/command/apart.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/candidate.h"
 #include "proxy/command/print.h"
@@ -65,7 +66,7 @@ static bool ask_xenserver(struct cert_check *c)
     STACK_OF(X509) * installed;
 
     if (c->installed != NULL &&
-        !collect_file(&c->pool, c->installed, NULL, &c->candidate.findings))
+        !collect_file_apart(&c->pool, c->installed, NULL, false, &c->candidate.findings))
         return false;
     judge_pool_file(c);
     installed = installed_in_pool(c);

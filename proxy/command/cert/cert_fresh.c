@@ -21,6 +21,7 @@
 #include "config/remedy.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/command/apart.h"
 #include "proxy/command/cert/cert_place.h"
 #include "proxy/master/regression.h"
 
@@ -169,7 +170,8 @@ static void collect_input(struct gathering *g, const char *password)
             "no chain is that long; it is probably something else",
             "put only the chain of this server into it", "it has more than 1 MiB");
     else
-        (void)collect_text(&g->fresh, name, text, (size_t)len, password, g->findings);
+        (void)collect_text_apart(
+            &g->fresh, name, text, (size_t)len, password, false, g->findings);
     secrets_free(text, PEM_TEXT_MAX + 1);
 }
 
@@ -178,7 +180,7 @@ static void collect_one(struct gathering *g, const char *file, const char *passw
     if (strcmp(file, "-") == 0)
         collect_input(g, password);
     else
-        (void)collect_file(&g->fresh, file, password, g->findings);
+        (void)collect_file_apart(&g->fresh, file, password, false, g->findings);
 }
 
 /* The order is the preference for keys. */

@@ -6,6 +6,7 @@
 #include "certstore/finding.h"
 #include "certstore/read/collect.h"
 #include "proxy/base/utf8_json.h"
+#include "proxy/command/apart.h"
 #include "proxy/command/cert/cert_listing.h"
 #include "proxy/command/print.h"
 #include "proxy/master/describe.h"
@@ -19,7 +20,7 @@ json_t *show_file(const char *path, const char *password)
 
     collection_init(&collection);
     findings_init(&findings);
-    (void)collect_file(&collection, path, password, &findings);
+    (void)collect_file_apart(&collection, path, password, false, &findings);
     shown = cert_listing_of(&collection, time(NULL));
     for (size_t i = 0; i < collection.count; i++)
         format = format == NULL ? collection.items[i].format : format;

@@ -18,14 +18,21 @@ def tracer(*options, output="/dev/null"):
     return ("strace", "-f", "-o", str(output), *options)
 
 
+def own_lines(trace):
+    """Of the command itself, not of its helpers."""
+    lines = trace.read_text().splitlines()
+    return [line for line in lines if line.split()[0] == lines[0].split()[0]]
+
+
 def calls(run, trace):
     """[(name, nth of that name)] of one run of the command; run(wrapper) runs it.
 
-    From execve() to exit_group(): whatever the order, each can be named to strace.
+    From execve() to exit_group(): whatever the order, each can be named to strace, which
+    counts for each process by itself.
     """
     run(tracer(output=trace))
     counts, found = collections.Counter(), []
-    for line in trace.read_text().splitlines():
+    for line in own_lines(trace):
         call = re.match(r"\d+ +(\w+)\(", line)
         if call:
             counts[call.group(1)] += 1

@@ -1,0 +1,26 @@
+#include "proxy/command/apart.h"
+
+#include "config/settings.h"
+#include "proxy/base/privileges.h"
+
+int apart_main(void)
+{
+    static const struct helper_task tasks[] = {
+        {MESSAGE_HANDSHAKES, apart_answer_handshakes},
+        {MESSAGE_FILE, apart_answer_file},
+    };
+
+    return helper_main(tasks, sizeof(tasks) / sizeof(tasks[0]));
+}
+
+/* The default's account: no configuration needs to be readable for it. */
+bool apart_identity(struct identity *identity, struct error *err)
+{
+    struct settings *defaults = settings_parse("", "defaults", err);
+    bool fallback;
+    bool found =
+        defaults != NULL && identity_find(identity, defaults->user, &fallback, err);
+
+    settings_free(defaults);
+    return found;
+}
