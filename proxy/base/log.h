@@ -39,11 +39,12 @@ void log_at(enum log_level level, const char *fmt, ...)
  * size. */
 const char *log_quote(char *out, size_t size, const char *text, size_t len);
 
-/* C0, DEL, and C1 (U+0080 to U+009F), which a terminal obeys as well: whether the UTF-8
- * character of this length is one. */
+/* Tells whether the UTF-8 character of this length is C0, DEL or C1 (U+0080 to U+009F):
+ * a terminal obeys all of them. */
 bool log_is_control(const char *character, size_t len);
 
-/* The access log has its own descriptor; `line` is written as it is, plus a newline. */
+/* The access log has a descriptor of its own. `line` is written unchanged, with a
+ * newline. */
 void access_log_open(int fd, enum log_kind kind);
 bool access_log_enabled(void);
 void access_log_write(const char *line, size_t len);

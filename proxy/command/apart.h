@@ -22,7 +22,7 @@ struct findings;
 
 /* ---- handshakes ---- */
 
-/* What a client offers; NULL and 0: as the library does. */
+/* A client offers this; NULL and 0: as the library does. */
 struct handshake_offer {
     int version;
     const char *ciphers, *groups, *signatures;
@@ -35,7 +35,7 @@ enum { HANDSHAKE_TEXT_MAX = 400, HANDSHAKE_CHAIN_MAX = 32, HANDSHAKES_MAX = 64 }
 struct handshake {
     bool done;
     bool asks_certificate; /* wants to see a client's */
-    char terms[HANDSHAKE_TEXT_MAX]; /* what was agreed: "TLSv1.2, <cipher>, <group>" */
+    char terms[HANDSHAKE_TEXT_MAX]; /* agreed: "TLSv1.2, <cipher>, <group>" */
     struct error err; /* why it is not done */
     struct bytes chain[HANDSHAKE_CHAIN_MAX]; /* DER, as it came; borrowed */
     size_t chain_len;
@@ -71,7 +71,7 @@ size_t apart_answer_handshakes(
 size_t apart_answer_file(
     const struct message *question, char *out, size_t capacity, struct error *err);
 
-/* Whom a helper of the commands becomes. */
+/* A helper of the commands becomes this user. */
 bool apart_identity(struct identity *identity, struct error *err);
 
 #endif

@@ -96,7 +96,7 @@ static const char *why_it_failed(void)
     return reason != NULL ? reason : "the server closed the connection";
 }
 
-/* Until `end`; false if it passed. */
+/* Waits until `end`; false if that has passed. */
 static bool wait_for(int fd, short events, int64_t end)
 {
     struct pollfd one = {fd, events, 0};
@@ -203,7 +203,7 @@ size_t apart_answer_handshakes(
         error_set(err, "this OpenSSL cannot make such a handshake");
         return 0;
     }
-    (void)signal(SIGPIPE, SIG_IGN); /* who hangs up is told of, too */
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is reported, too */
     const int64_t end = clock_now_ms() + timeout_ms;
     for (size_t i = 0; i < question->fd_count; i++) {
         struct wire_writer w = {

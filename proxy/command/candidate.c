@@ -12,7 +12,7 @@
 #include "certstore/read/password_file.h"
 #include "proxy/command/apart.h"
 
-/* What another format holds is judged too; that it is another format, first. */
+/* A file of another format is judged, too; its format is reported first. */
 static void collect_all(struct candidate *c)
 {
     for (size_t i = 0; i < c->files.count; i++)
@@ -104,7 +104,7 @@ static void retell(struct pem_text *pem, const struct collected *item)
         pem_text_add_empty(pem, item->label);
 }
 
-/* One file of PEM, as the proxy would read it: what a helper made of it, in its order. */
+/* Judges one file of PEM as the proxy would read it: from a helper's parts, in order. */
 static void judge_single(struct candidate *c)
 {
     struct judge_input input = {.cert_file = c->files.items[0]};
@@ -118,7 +118,7 @@ static void judge_single(struct candidate *c)
     run_judgement(c, &input);
 }
 
-/* What one file of PEM is, the proxy can be given as it is. */
+/* The proxy can be given one file of PEM as it is. */
 static bool is_single_pem(const struct candidate *c)
 {
     return c->files.count == 1 && c->collection.count > 0 &&

@@ -22,8 +22,8 @@ struct candidate {
 
     struct secret_file key_file;
     struct collection collection;
-    struct pem_text chain, keys; /* what is judged; a single file's keys are in its chain */
-    struct pem_text unlocked; /* what the password made of the key's file */
+    struct pem_text chain, keys; /* are judged; a single file's keys are in its chain */
+    struct pem_text unlocked; /* the key's file, decrypted by the password */
     struct findings findings;
     struct judged_pair pair;
     bool servable;

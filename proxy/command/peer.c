@@ -23,7 +23,7 @@ enum { TIMEOUT_MS = 15000, DEFAULT_PORT = 8012, ADDRESSES_MAX = 8 };
 static const char xapi_ciphers[] =
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256";
 
-/* A client: XenServer's, or one that differs from it in one point. */
+/* A client: XenServer's, or one that differs from it in one respect. */
 static const struct handshake_offer xapi_offer = {
     .version = TLS1_2_VERSION, .ciphers = xapi_ciphers, .groups = "secp384r1"};
 static const struct handshake_offer modern_offer = {0};
@@ -54,7 +54,7 @@ bool peer_name(struct peer *peer, const char *text, struct error *err)
     return true;
 }
 
-/* Until `end`; false if it passed. */
+/* Waits until `end`; false if that has passed. */
 static bool wait_for(int fd, short events, int64_t end)
 {
     struct pollfd one = {fd, events, 0};

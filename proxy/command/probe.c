@@ -69,7 +69,7 @@ static bool judge_all(const struct handshakes *seen, size_t from, size_t count,
     return true;
 }
 
-/* Beside another kind of certificate, the client's signature algorithms choose. */
+/* If there are two kinds of certificates, the client's signature algorithms choose. */
 static const char *signatures_for(const json_t *certificate)
 {
     const char *key = certificate != NULL ? json_text(certificate, "key") : "";
@@ -82,7 +82,7 @@ static const char *signatures_for(const json_t *certificate)
     return strncmp(key, "EC", 2) == 0 ? "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512" : NULL;
 }
 
-/* Nothing is verified: the question is which certificate comes, not who trusts it. */
+/* Nothing is verified, because the question is which certificate comes. */
 static bool shake_hands(
     const struct expectation *e, const struct control_answer *answer, struct error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * probe.h - is what the proxy says it serves also what its clients see? A handshake with
- * every worker tells, made by a helper (apart.h).
+ * probe.h - tests by a handshake with every worker that clients see what the proxy says
+ * it serves. A helper makes it (apart.h).
  */
 #ifndef WLBPROXY_COMMAND_PROBE_H
 #define WLBPROXY_COMMAND_PROBE_H

@@ -25,7 +25,7 @@ enum {
 };
 
 struct helper_answer {
-    char *bytes; /* what they mean depends on the question */
+    char *bytes; /* their meaning depends on the question */
     size_t len;
     bool refused; /* there is no answer because the helper said why not */
 };
@@ -41,12 +41,12 @@ void helper_answer_destroy(struct helper_answer *answer);
 /* Text of an answer, as it may be shown: one line of UTF-8 without control characters. */
 void helper_text(char *out, size_t size, const char *text);
 
-/* endpoint_resolve(), by a helper if `text` has a name in it. */
+/* endpoint_resolve(), by a helper if `text` contains a name. */
 size_t helper_resolve(const struct identity *identity, const char *text,
     enum endpoint_use use, struct endpoint *list, size_t max, int deadline_ms,
     struct error *err);
 
-/* What a helper can do, beside resolving names: fills `out` with the answer to a question
+/* A helper can do more than resolve names: this fills `out` with the answer to a question
  * of this type and returns its length; 0 and err: it refuses. Closes no descriptor. */
 struct helper_task {
     enum message_type question;
@@ -54,7 +54,8 @@ struct helper_task {
         const struct message *question, char *out, size_t capacity, struct error *err);
 };
 
-/* The helper's main(), for a program that was executed by its name. */
+/* Returns whether the program was executed under the helper's name; helper_main() is its
+ * main(). */
 bool helper_is_meant(const char *argument0);
 int helper_main(const struct helper_task *tasks, size_t count);
 
