@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from frame.wait import TIMEOUT
+
 TOP = pathlib.Path(__file__).parents[2]
 
 FLOOR = """OpenSSL 3.0.22 25 Aug 2026
@@ -31,7 +33,7 @@ def driver(monkeypatch):
         sys.modules.pop(name)
 
 
-def bench(*arguments, timeout=120):
+def bench(*arguments, timeout=10 * TIMEOUT):  # many programs, one after the other
     tools = pathlib.Path(os.environ["WLBPROXY"]).parent
     return subprocess.run([sys.executable, TOP / "bench" / "driver", "--tools", tools,
                            *map(str, arguments)], capture_output=True, text=True,

@@ -168,6 +168,7 @@ def test_a_broken_configuration_keeps_the_pair_that_is_served(start_proxy, origi
     proxy.config.write_text(good)
 
 
+@pytest.mark.again
 def test_ten_rotations_lose_no_connection(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, workers=2)
     stop, failures, done = threading.Event(), [], []

@@ -267,11 +267,11 @@ def test_half_closed_is_not_over_while_bytes_come(start_proxy, backend):
 
     def script(talk):
         talk.wait_for_end()
-        for _ in range(8):  # four times half_closed_timeout
+        for _ in range(12):  # three times half_closed_timeout
             talk.send(b"x")
             pace.wait(1)
 
-    proxy = start_proxy(backend(script).address, protocol="tcp", half_closed_timeout="2s")
+    proxy = start_proxy(backend(script).address, protocol="tcp", half_closed_timeout="4s")
     with Wire(proxy.port, TLS13) as client:
         client.send(b"go on")
         client.close_notify()

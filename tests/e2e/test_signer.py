@@ -30,6 +30,7 @@ def signatures(proxy):
     return proxy.status()["signer"]["signatures"]
 
 
+@pytest.mark.again
 @pytest.mark.parametrize("crypto", ["openssl", "auto"])
 @pytest.mark.parametrize("kind", ["rsa", "ec", "ec384"])
 def test_no_private_key_is_in_a_workers_memory(start_proxy, origin, pki, full, kind, crypto):
