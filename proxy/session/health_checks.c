@@ -302,17 +302,22 @@ static void on_deadline(struct deadline *deadline)
 
 /* ---- which backends ---- */
 
+/* Where lines of the configuration have moved, the endpoint alone tells. */
 static struct backend_address *find_address(
     const struct service *service, const struct backend_address *like)
 {
+    struct backend_address *found = NULL;
+
     for (size_t i = 0; i < balancer_count(service->balancer); i++) {
         struct backend_address *address = balancer_at(service->balancer, i);
 
-        if (address->connect == like->connect &&
-            endpoint_equal(&address->endpoint, &like->endpoint))
+        if (!endpoint_equal(&address->endpoint, &like->endpoint))
+            continue;
+        if (address->connect == like->connect)
             return address;
+        found = address;
     }
-    return NULL;
+    return found;
 }
 
 static bool same_checks(

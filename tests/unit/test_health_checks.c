@@ -228,6 +228,26 @@ static void a_reload_keeps_the_verdict_and_the_check_under_way(void **state)
     assert_true(is_open(0));
 }
 
+static void a_backend_whose_line_has_moved_keeps_its_verdict(void **state)
+{
+    const struct balancer_line second = {.connect = 1, .weight = 1};
+    struct generation *old = rig.generation;
+
+    (void)state;
+    answer(0, "HTTP/1.1 500 Oops\r\n\r\n");
+    rig.generation = rig_generation(&rig, OPTIONS, 0);
+    balancer_set_addresses(
+        rig.generation->services[0].balancer, &second, &rig.endpoints[0], 1);
+    generation_inherit(rig.generation, old);
+    clients_check_backends(rig.clients, rig.generation);
+    generation_unref(old);
+    assert_false(is_open(0));
+    answer(0, OK_5);
+    assert_false(is_open(0));
+    answer(0, OK_5);
+    assert_true(is_open(0));
+}
+
 static void checks_that_change_begin_anew_and_keep_the_verdict(void **state)
 {
     int fd;
@@ -276,6 +296,7 @@ int main(void)
         WITH(start_two_checked, requests_go_to_the_one_that_passes),
         WITH(start_connecting, a_connect_is_enough_where_no_more_is_asked),
         WITH(start_checked, a_reload_keeps_the_verdict_and_the_check_under_way),
+        WITH(start_checked, a_backend_whose_line_has_moved_keeps_its_verdict),
         WITH(start_checked, checks_that_change_begin_anew_and_keep_the_verdict),
         WITH(start_checked, checks_end_with_their_worker),
     };
