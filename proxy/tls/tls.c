@@ -221,13 +221,14 @@ bool tls_write(struct tls *tls, const char *plain, size_t len)
     assert(tls->open);
     if (len == 0)
         return true;
-    return !tls->dead && tls->engine->write(tls, plain, len);
+    return !tls->dead && !tls->closed && tls->engine->write(tls, plain, len);
 }
 
 void tls_end(struct tls *tls)
 {
     if (tls->open && !tls->dead)
         tls->engine->end(tls);
+    tls->closed = true;
 }
 
 void tls_set_urgent(struct tls *tls, bool urgent)

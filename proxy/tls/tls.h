@@ -71,7 +71,7 @@ void tls_set_urgent(struct tls *tls, bool urgent);
  * record: 32 KiB is enough. */
 int tls_read(struct tls *tls, char *plain, size_t capacity);
 
-/* Encrypts all of `plain`. Only after TLS_OPENED. */
+/* Encrypts all of `plain`. Only after TLS_OPENED. False after tls_end(), too. */
 bool tls_write(struct tls *tls, const char *plain, size_t len);
 
 /* Writes close_notify. */

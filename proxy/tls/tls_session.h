@@ -71,6 +71,7 @@ struct tls {
 
     bool urgent; /* see tls_set_urgent() */
     bool recognised, answered, open, ended, dead, awaiting, keys_ready, flooded;
+    bool closed; /* close_notify was written */
     bool proxy_protocol; /* it came in place of TLS */
     int alert_received, alert_sent; /* -1: none */
     unsigned long error; /* OpenSSL's, packed */
