@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "proxy/base/log.h"
 
 enum { REMOVAL_TRIES = 20 };
 
@@ -17,11 +20,6 @@ static void wait_a_moment(void)
 
     waits++;
     (void)syscall(SYS_nanosleep, &moment, NULL);
-}
-
-uint64_t epoll_retry_count(void)
-{
-    return waits;
 }
 
 int epoll_retry_ctl(int epoll, int operation, int fd, struct epoll_event *event)
@@ -69,4 +67,15 @@ int epoll_pwait(int epoll, struct epoll_event *events, int capacity, int timeout
 int epoll_wait(int epoll, struct epoll_event *events, int capacity, int timeout)
 {
     return epoll_pwait(epoll, events, capacity, timeout, NULL);
+}
+
+void epoll_retry_tell(void)
+{
+    static uint64_t told;
+
+    if (waits != told)
+        log_warning("event=kernel_memory waits=%llu text=\"the kernel was out of memory "
+                    "for a while\"",
+            (unsigned long long)(waits - told));
+    told = waits;
 }

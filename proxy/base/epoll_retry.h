@@ -11,13 +11,11 @@
 #ifndef WLBPROXY_BASE_EPOLL_RETRY_H
 #define WLBPROXY_BASE_EPOLL_RETRY_H
 
-#include <stdint.h>
-
 struct epoll_event;
 
 int epoll_retry_ctl(int epoll, int operation, int fd, struct epoll_event *event);
 
-/* Returns how many calls had to be repeated. */
-uint64_t epoll_retry_count(void);
+/* Logs how many calls had to be repeated since the last call of this, if any. */
+void epoll_retry_tell(void);
 
 #endif

@@ -2,18 +2,12 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "certstore/credential.h"
 #include "config/wrap.h"
-#include "proxy/base/abort_log.h"
-#include "proxy/base/descriptor_limit.h"
 #include "proxy/base/epoll_retry.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/channel.h"
-#include "proxy/ipc/worker_setup.h"
 #include "proxy/master/control_requests.h"
 #include "proxy/master/descriptor_budget.h"
 #include "proxy/master/drained.h"
@@ -23,6 +17,7 @@
 #include "proxy/master/master_admin.h"
 #include "proxy/master/master_prepare.h"
 #include "proxy/master/master_signer.h"
+#include "proxy/master/master_workers.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/plan.h"
 #include "proxy/master/release.h"
@@ -35,9 +30,10 @@
 #include "proxy/master/task_queue.h"
 #include "proxy/master/ticket_rotation.h"
 #include "proxy/master/upgrade.h"
+#include "proxy/master/watchdog.h"
 #include "proxy/master/worker_logs.h"
 
-enum { GRACE = 2000, LOOK_AROUND = 5000, STARTUP_FAILED = 2 };
+enum { GRACE = 2000, LOOK_AROUND = 5000 };
 
 /* From start to end; it only moves forward. */
 enum phase {
@@ -52,7 +48,7 @@ struct master {
     uv_loop_t loop;
     enum phase phase;
     struct reload reload;
-    struct supervisor supervisor; /* of the workers */
+    struct master_workers workers;
     struct master_signer signer;
     struct master_admin admin;
     struct program program;
@@ -69,8 +65,8 @@ struct master {
     struct signals signals;
     struct task_queue tasks;
     struct resolver resolver;
-    uv_timer_t watchdog, drain_timer, look_around;
-    uint64_t epoll_retries_told; /* see epoll_retry.h */
+    struct watchdog watchdog;
+    uv_timer_t drain_timer, look_around;
     uint32_t budget_told;
     bool told_to_stop; /* by a signal, not by a successor that took over */
     bool reload_wanted, reopen_wanted; /* asked for before something was served */
@@ -91,20 +87,23 @@ static void close_handle(uv_handle_t *handle, void *unused)
         uv_close(handle, NULL);
 }
 
-static void on_drain_timeout(uv_timer_t *timer)
+static void kill_all(struct master *m)
 {
-    struct master *m = timer->data;
-
-    supervisor_kill_all(&m->supervisor);
+    supervisor_kill_all(&m->workers.supervisor);
     supervisor_kill_all(&m->signer.supervisor);
     supervisor_kill_all(&m->admin.supervisor);
+}
+
+static void on_drain_timeout(uv_timer_t *timer)
+{
+    kill_all(timer->data);
 }
 
 static void hurry(struct master *m)
 {
     m->phase = HURRYING;
     log_warning("event=stopping_now");
-    supervisor_end(&m->supervisor, MESSAGE_STOP, 0);
+    supervisor_end(&m->workers.supervisor, MESSAGE_STOP, 0);
     uv_timer_start(&m->drain_timer, on_drain_timeout, GRACE, 0);
 }
 
@@ -133,7 +132,7 @@ static bool drain(struct master *m, bool handed_over)
     /* New clients wait for the next instance if the service manager keeps the sockets. */
     if (!handed_over && !listen_fds_are_kept())
         sockets_shut(&m->reload.sockets);
-    supervisor_end(&m->supervisor, MESSAGE_DRAIN, handed_over);
+    supervisor_end(&m->workers.supervisor, MESSAGE_DRAIN, handed_over);
     /* From now on new clients are refused instead of waiting for nothing. */
     sockets_close(&m->reload.sockets);
     return reload_asked;
@@ -151,54 +150,6 @@ static void end(struct master *m, int status)
     uv_stop(&m->loop);
 }
 
-/* ---- workers ---- */
-
-static void on_started(struct supervisor *s, struct child *child)
-{
-    struct master *m = s->owner;
-    char body[SETUP_BYTES];
-    struct setup setup = {.slot = child->slot,
-        .identity = m->identity,
-        .crypto = m->reload.started_with.crypto,
-        .signer = m->reload.started_with.signer,
-        .connects_to_unix = m->reload.started_with.connects_to_unix};
-    struct message message = {.type = MESSAGE_SETUP, .body = body};
-
-    message.len = setup_encode(&setup, body, sizeof(body));
-    supervisor_send(child, &message);
-    worker_logs_send(&m->logs, child);
-    ticket_rotation_send(&m->tickets, child);
-    drained_send(&m->drained, child);
-    master_signer_join(&m->signer, child);
-}
-
-static void on_hello(struct supervisor *s, struct child *child)
-{
-    struct master *m = s->owner;
-
-    rollout_hello(&m->reload.rollout, child);
-}
-
-static void on_message(struct supervisor *s, struct child *child, struct message *message)
-{
-    struct master *m = s->owner;
-
-    if (message->type == MESSAGE_COMMITTED)
-        resolver_tell(&m->resolver, child);
-    if (!rollout_message(&m->reload.rollout, child, message) &&
-        message->type == MESSAGE_STATS)
-        status_take(&m->status, child, message);
-}
-
-static void on_gone(struct supervisor *s, struct child *child)
-{
-    struct master *m = s->owner;
-
-    status_gone(&m->status, child);
-    if (!is_ending(m))
-        rollout_gone(&m->reload.rollout, child);
-}
-
 /* The last process has ended. */
 static void on_signer_ended(void *owner)
 {
@@ -207,16 +158,6 @@ static void on_signer_ended(void *owner)
     log_info("event=stopped");
     end(m, m->exit_status);
 }
-
-static void on_all_gone(struct supervisor *s)
-{
-    struct master *m = s->owner;
-
-    master_signer_end(&m->signer);
-}
-
-static const struct supervisor_events supervisor_events = {
-    on_started, on_hello, on_message, on_gone, on_all_gone};
 
 /* ---- generations ---- */
 
@@ -229,13 +170,9 @@ static bool on_begin(struct reload *reload, const struct plan *plan, struct erro
         return false;
     log_info("event=starting version=%s pid=%d config=%s workers_run_as=\"%s\"",
         WLB_VERSION, (int)getpid(), reload->config_path, m->identity.name);
-    reload->slots = supervisor_slots(plan->settings->workers);
-    m->supervisor.count = reload->slots;
-    m->supervisor.child_program =
-        plan->settings->signer ? PROGRAM_WORKER : PROGRAM_WORKER_WITH_KEYS;
     if (plan->settings->signer)
         master_signer_start(&m->signer);
-    supervisor_start(&m->supervisor, reload->slots);
+    reload->slots = master_workers_start(&m->workers, plan->settings);
     return true;
 }
 
@@ -243,16 +180,13 @@ static bool on_is_well(void *owner)
 {
     const struct master *m = owner;
 
-    return supervisor_is_well(&m->supervisor) &&
+    return supervisor_is_well(&m->workers.supervisor) &&
         supervisor_is_well(&m->signer.supervisor);
 }
 
-static void on_watchdog(uv_timer_t *timer)
+static bool is_well_or_ends(void *owner)
 {
-    struct master *m = timer->data;
-
-    if (on_is_well(m) || is_ending(m))
-        notify_send("WATCHDOG=1");
+    return on_is_well(owner) || is_ending(owner);
 }
 
 static void open_control(void *owner)
@@ -276,11 +210,9 @@ static void follow_up(struct master *m)
 static void take_place(void *owner)
 {
     struct master *m = owner;
-    uint64_t interval = notify_watchdog_interval(m->successor.began_so);
 
     listen_fds_keep(&m->reload.sockets);
-    if (interval > 0)
-        uv_timer_start(&m->watchdog, on_watchdog, 0, interval);
+    watchdog_begin(&m->watchdog, m->successor.began_so);
     follow_up(m);
 }
 
@@ -325,15 +257,15 @@ static void on_start_failed(struct reload *reload, const struct error *err)
         print_wrapped(stderr, "wlbproxy: cannot start: ", err->text);
     notify_status("Cannot start", err->text);
     successor_refuses(&m->successor, err->text);
-    m->exit_status = STARTUP_FAILED;
+    m->exit_status = MASTER_NOT_STARTED;
     m->phase = ENDING;
     (void)reload_stop(reload);
-    if (supervisor_is_empty(&m->supervisor) &&
+    if (supervisor_is_empty(&m->workers.supervisor) &&
         supervisor_is_empty(&m->signer.supervisor)) {
-        end(m, STARTUP_FAILED);
+        end(m, MASTER_NOT_STARTED);
         return;
     }
-    supervisor_end(&m->supervisor, MESSAGE_STOP, 0);
+    supervisor_end(&m->workers.supervisor, MESSAGE_STOP, 0);
     uv_timer_start(&m->drain_timer, on_drain_timeout, GRACE, 0);
 }
 
@@ -343,16 +275,11 @@ static const struct reload_events reload_events = {
 static void on_look_around(uv_timer_t *timer)
 {
     struct master *m = timer->data;
-    uint64_t waits = epoll_retry_count();
 
     worker_logs_look(&m->logs);
     if (m->phase == SERVING)
         master_admin_update(&m->admin);
-    if (waits != m->epoll_retries_told)
-        log_warning("event=kernel_memory waits=%llu text=\"the kernel was out of memory "
-                    "for a while\"",
-            (unsigned long long)(waits - m->epoll_retries_told));
-    m->epoll_retries_told = waits;
+    epoll_retry_tell();
 }
 
 /* ---- signals ---- */
@@ -373,7 +300,7 @@ static void on_stop_signal(struct master *m)
 }
 
 /* A sender that does not know yet that we have a successor means the successor, too. */
-static void ignore(const struct master *m, int number)
+static void pass_on(const struct master *m, int number)
 {
     if (!upgrade_pass_on(&m->upgrade, number))
         log_info("event=signal_ignored signal=%d", number);
@@ -384,7 +311,7 @@ static void on_signal(void *owner, int number)
     struct master *m = owner;
 
     if (number == SIGCHLD) {
-        supervisor_look_for_ended(&m->supervisor);
+        supervisor_look_for_ended(&m->workers.supervisor);
         supervisor_look_for_ended(&m->signer.supervisor);
         supervisor_look_for_ended(&m->admin.supervisor);
     } else if (number == SIGTERM || number == SIGINT)
@@ -392,7 +319,7 @@ static void on_signal(void *owner, int number)
     else if (m->phase == STARTING && number != SIGUSR2)
         *(number == SIGHUP ? &m->reload_wanted : &m->reopen_wanted) = true;
     else if (m->phase != SERVING)
-        ignore(m, number);
+        pass_on(m, number);
     else if (number == SIGHUP && m->upgrade.state == UPGRADE_NONE &&
         upgrade_is_due(&m->upgrade))
         upgrade_begin(&m->upgrade);
@@ -425,14 +352,19 @@ static void begin_timer(struct master *m, uv_timer_t *timer)
 
 static void init_workers(struct master *m)
 {
-    m->supervisor.events = &supervisor_events;
-    m->supervisor.owner = m;
-    m->supervisor.loop = &m->loop;
-    m->supervisor.program = &m->program;
-    m->supervisor.kind = SUPERVISED_WORKERS;
-    m->logs = (struct worker_logs){.reload = &m->reload, .workers = &m->supervisor};
-    ticket_rotation_init(&m->tickets, &m->loop, &m->supervisor);
-    m->drained.workers = &m->supervisor;
+    m->workers = (struct master_workers){.reload = &m->reload,
+        .signer = &m->signer,
+        .identity = &m->identity,
+        .tickets = &m->tickets,
+        .drained = &m->drained,
+        .logs = &m->logs,
+        .resolver = &m->resolver,
+        .status = &m->status};
+    master_workers_init(&m->workers, &m->loop, &m->program);
+    m->logs =
+        (struct worker_logs){.reload = &m->reload, .workers = &m->workers.supervisor};
+    ticket_rotation_init(&m->tickets, &m->loop, &m->workers.supervisor);
+    m->drained.workers = &m->workers.supervisor;
 }
 
 static void init_reload(struct master *m, const char *config_path, bool optional)
@@ -444,19 +376,19 @@ static void init_reload(struct master *m, const char *config_path, bool optional
     m->reload.owner = m;
     m->reload.config_path = config_path;
     m->reload.optional = optional;
-    m->reload.rollout.supervisor = &m->supervisor;
+    m->reload.rollout.supervisor = &m->workers.supervisor;
 }
 
 static void init_others(struct master *m)
 {
-    m->signer = (struct master_signer){.workers = &m->supervisor,
+    m->signer = (struct master_signer){.workers = &m->workers.supervisor,
         .reload = &m->reload,
         .identity = &m->identity,
         .status = &m->status,
         .ended = on_signer_ended,
         .owner = m};
     master_signer_init(&m->signer);
-    m->admin = (struct master_admin){.workers = &m->supervisor,
+    m->admin = (struct master_admin){.workers = &m->workers.supervisor,
         .reload = &m->reload,
         .identity = &m->identity,
         .status = &m->status,
@@ -468,7 +400,7 @@ static void init_what_is_asked(struct master *m)
 {
     const struct status_sources of = {.loop = &m->loop,
         .reload = &m->reload,
-        .workers = &m->supervisor,
+        .workers = &m->workers.supervisor,
         .signers = &m->signer.supervisor,
         .tickets = &m->tickets,
         .drained = &m->drained,
@@ -479,7 +411,7 @@ static void init_what_is_asked(struct master *m)
     m->control = (struct control_requests){.reload = &m->reload,
         .status = &m->status,
         .upgrade = &m->upgrade,
-        .workers = &m->supervisor,
+        .workers = &m->workers.supervisor,
         .signers = &m->signer.supervisor,
         .admins = &m->admin.supervisor,
         .tickets = &m->tickets,
@@ -508,27 +440,18 @@ static void init_upgrade(struct master *m)
     successor_init(&m->successor, &successor);
 }
 
-static bool init_loop(struct master *m, struct error *err)
-{
-    int result;
-
-    abort_log_to_terminal("cannot start: event loop", STARTUP_FAILED);
-    result = uv_loop_init(&m->loop);
-    abort_log_to_log();
-    return result == 0 || error_set(err, "event loop: %s", uv_strerror(result));
-}
-
 static bool init(
     struct master *m, const char *config_path, bool config_given, struct error *err)
 {
-    if (!descriptor_suffices(err) || !init_loop(m, err))
+    if (!master_prepare(&m->program, &m->loop, err))
         return false;
     init_reload(m, config_path, !config_given);
     init_workers(m);
     init_others(m);
     init_what_is_asked(m);
-    resolver_init(&m->resolver, &m->loop, &m->reload, &m->supervisor);
-    begin_timer(m, &m->watchdog);
+    resolver_init(&m->resolver, &m->loop, &m->reload, &m->workers.supervisor);
+    m->watchdog = (struct watchdog){.is_well = is_well_or_ends, .owner = m};
+    watchdog_init(&m->watchdog, &m->loop);
     begin_timer(m, &m->drain_timer);
     begin_timer(m, &m->look_around);
     uv_timer_start(&m->look_around, on_look_around, LOOK_AROUND, LOOK_AROUND);
@@ -548,9 +471,7 @@ static _Noreturn void exit_with_blocked_task(struct master *m)
 
 static void destroy(struct master *m)
 {
-    supervisor_kill_all(&m->supervisor);
-    supervisor_kill_all(&m->signer.supervisor);
-    supervisor_kill_all(&m->admin.supervisor);
+    kill_all(m);
     control_server_stop(&m->control.server);
     reload_stop(&m->reload);
     resolver_stop(&m->resolver);
@@ -575,10 +496,9 @@ int master_run(const char *config_path, bool config_given)
     /* A SIGHUP before there is anything to reload must not end the process. */
     signals_hold(early, sizeof(early) / sizeof(early[0]));
     log_open(STDERR_FILENO, log_kind_of_stderr(), LOG_LEVEL_INFO, "master");
-    if (!master_prepare(&m->program, &err) ||
-        !init(m, master_config_path(config_path), config_given, &err)) {
+    if (!init(m, master_config_path(config_path), config_given, &err)) {
         print_wrapped(stderr, "wlbproxy: cannot start: ", err.text);
-        return STARTUP_FAILED;
+        return MASTER_NOT_STARTED;
     }
     (void)listen_fds_adopt(&m->reload.sockets);
     init_upgrade(m);

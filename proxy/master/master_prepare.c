@@ -7,9 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <uv.h>
-
 #include "certstore/credential.h"
+#include "proxy/base/abort_log.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/error.h"
 #include "proxy/base/privileges.h"
@@ -27,7 +26,17 @@ static void keep_a_reserve(void)
     mallopt(M_TRIM_THRESHOLD, 2 * RESERVE);
 }
 
-bool master_prepare(struct program *program, struct error *err)
+static bool make_loop(uv_loop_t *loop, struct error *err)
+{
+    int result;
+
+    abort_log_to_terminal("cannot start: event loop", MASTER_NOT_STARTED);
+    result = uv_loop_init(loop);
+    abort_log_to_log();
+    return result == 0 || error_set(err, "event loop: %s", uv_strerror(result));
+}
+
+bool master_prepare(struct program *program, uv_loop_t *loop, struct error *err)
 {
     umask(0027);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE then fails, and that is
@@ -37,7 +46,8 @@ bool master_prepare(struct program *program, struct error *err)
     descriptor_raise_limit();
     privileges_trim();
     return program_find(program, err) && secrets_init(err) &&
-        sandbox_enter_early(uv_version(), err);
+        sandbox_enter_early(uv_version(), err) && descriptor_suffices(err) &&
+        make_loop(loop, err);
 }
 
 const char *master_config_path(const char *path)

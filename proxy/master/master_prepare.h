@@ -6,11 +6,15 @@
 
 #include <stdbool.h>
 
+#include <uv.h>
+
 struct error;
 struct program;
 
-/* Memory, limits, the programs of the children, the sandbox. Call it once. */
-bool master_prepare(struct program *program, struct error *err);
+enum { MASTER_NOT_STARTED = 2 }; /* exit status */
+
+/* Memory, limits, the programs of the children, the sandbox, the loop. Call it once. */
+bool master_prepare(struct program *program, uv_loop_t *loop, struct error *err);
 
 /* Returns the absolute path, or the path itself where that is not known: `status` is
  * asked from other folders, and a successor starts with it. Borrowed until the next
