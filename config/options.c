@@ -100,6 +100,8 @@ static const struct option options[] = {
         .help = "time for which one key seals session tickets"},
     {GLOBAL(duration, ticket_lifetime), "1h", {MINUTE, 7 * DAY, NULL},
         .help = "time in which a session may be resumed, from its first handshake on"},
+    {GLOBAL(file, ticket_keys), "none", ANY,
+        .help = "file (mode 0600) with ticket keys that several nodes share; none: our own"},
 
     {SERVICE_AS("name", host, host_name), "none", ANY,
         .help = "host in the pool's WLB URL; certificates are made and checked for it"},

@@ -128,6 +128,7 @@ struct settings {
                                 * none */
     uint64_t ticket_rotation; /* a session ticket key seals for this long */
     uint64_t ticket_lifetime; /* lifetime of a session */
+    char *ticket_keys; /* a file that nodes share; "" = keys of our own */
     struct service_settings *services;
     size_t service_count;
 };

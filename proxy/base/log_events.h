@@ -181,8 +181,19 @@
     X("surplus_discarded", "warning", "service backend bytes detail",                    \
         "A backend sent bytes behind the end of a reply; they are not passed on.",       \
         "Look at the backend: its framing is wrong.")                                    \
+    X("ticket_keys_loaded", "info", "file rotated keys",                                 \
+        "Session tickets are sealed by the current key of this file, rotated then.",     \
+        "Nothing.")                                                                      \
     X("ticket_keys_not_rotated", "error", "reason",                                      \
         "New ticket keys could not be made; the old ones go on.", "Report it.")          \
+    X("ticket_keys_overdue", "warning", "file rotated text",                             \
+        "The shared ticket keys are older than ticket_rotation; they end a "             \
+        "ticket_lifetime later, and then no session is resumed.",                        \
+        "wlbproxy tickets rotate --file FILE, and copy it to the other nodes; do so by " \
+        "a timer.")                                                                      \
+    X("ticket_keys_refused", "error", "reason text",                                     \
+        "The file of shared ticket keys cannot be used; the text says what seals.",      \
+        "Mend what the reason says: it is read again when it has changed.")              \
     X("ticket_keys_rotated", "info", "reason keys",                                      \
         "New session tickets are sealed by a new key.", "Nothing.")                      \
     X("unchanged", "info", "serving text",                                               \

@@ -3,8 +3,10 @@
 
 #include "certstore/credential.h"
 #include "certstore/finding.h"
+#include "certstore/install/ticket_file.h"
 #include "certstore/judge/judge.h"
 #include "config/config_file.h"
+#include "config/remedy.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
 #include "proxy/base/utf8_json.h"
@@ -65,6 +67,22 @@ static void judge_control(const char *path, struct findings *findings)
             "give control another path, or leave it out for the default", "%s", err.text);
 }
 
+/* Keys of the node alone would seal in their place. */
+static void judge_ticket_keys(const char *path, struct findings *findings)
+{
+    struct ticket_file file;
+    struct error err;
+
+    if (*path != '\0' && !ticket_file_read(path, &file, &err))
+        findings_add(findings, "ticket-keys-unusable", SEVERITY_WARNING, path,
+            "sessions that were begun on another node could not be resumed here",
+            "mend the file, or have it made anew: " COMMAND(
+                "wlbproxy tickets rotate --file FILE"),
+            "%s", err.text);
+    else if (*path != '\0')
+        ticket_file_wipe(&file);
+}
+
 /* Otherwise the workers would find it out, and refuse to start. */
 static bool can_compute(const struct settings *settings, struct error *err)
 {
@@ -92,6 +110,7 @@ static void judge(struct check *c)
     if (!load(c))
         return;
     judge_control(c->plan->settings->control, &c->findings);
+    judge_ticket_keys(c->plan->settings->ticket_keys, &c->findings);
     if (c->address == NULL && *c->plan->settings->services[0].host_name != '\0')
         c->address = c->plan->settings->services[0].host_name;
     if (c->address != NULL)

@@ -96,7 +96,7 @@ static void on_look(struct work *work)
 
 static void tell(struct file_poll *poll, const struct file_look *look)
 {
-    if (poll->told)
+    if (poll->told || poll->is_quiet)
         return;
     poll->told = true;
     log_info("event=watch_polls every_ms=%d file=%s reason=\"%s\"", POLL_MS, look->first,

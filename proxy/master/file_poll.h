@@ -23,6 +23,7 @@ struct file_poll {
     struct file_look *look; /* under way; NULL: none */
     struct text_list files;
     bool all; /* also poll files whose file system reports changes */
+    bool is_quiet; /* polling is not logged: it is how it works, not a remedy */
     bool told; /* polling has been logged */
     bool seen_any;
     uint64_t seen; /* digest of the last look */

@@ -124,6 +124,7 @@ static bool drain(struct master *m, bool handed_over)
     }
     log_info("event=draining drain_timeout_ms=%llu", (unsigned long long)drain_timeout);
     file_watch_stop(&m->watch);
+    ticket_rotation_stop(&m->tickets);
     resolver_stop(&m->resolver);
     reload_asked = reload_stop(&m->reload);
     control_server_stop(&m->control.server);
@@ -245,6 +246,7 @@ static void on_unchanged(struct reload *reload)
 {
     struct master *m = reload->owner;
 
+    ticket_rotation_look(&m->tickets);
     resolver_begin(&m->resolver);
 }
 
@@ -363,7 +365,7 @@ static void init_workers(struct master *m)
     master_workers_init(&m->workers, &m->loop, &m->program);
     m->logs =
         (struct worker_logs){.reload = &m->reload, .workers = &m->workers.supervisor};
-    ticket_rotation_init(&m->tickets, &m->loop, &m->workers.supervisor);
+    ticket_rotation_init(&m->tickets, &m->loop, &m->tasks, &m->workers.supervisor);
     m->drained.workers = &m->workers.supervisor;
 }
 
@@ -474,6 +476,7 @@ static void destroy(struct master *m)
     kill_all(m);
     control_server_stop(&m->control.server);
     reload_stop(&m->reload);
+    ticket_rotation_stop(&m->tickets);
     resolver_stop(&m->resolver);
     if (!task_queue_end(&m->tasks) || !resolver_end(&m->resolver))
         exit_with_blocked_task(m);

@@ -323,14 +323,15 @@ static json_t *last_reload_json(const struct reload *reload)
     return object;
 }
 
-/* A successor does not know how old inherited keys are. */
 static void set_tickets(json_t *status, const struct status_sources *of)
 {
     json_t *object = json_pack("{sI}", "keys", (json_int_t)of->tickets->keys.count);
+    uint64_t age;
 
-    if (of->tickets->began != 0)
-        json_object_set_new(object, "age",
-            json_integer((json_int_t)((uv_now(of->loop) - of->tickets->began) / 1000)));
+    if (ticket_rotation_age(of->tickets, &age))
+        json_object_set_new(object, "age", json_integer((json_int_t)age));
+    if (of->tickets->file.rotated != 0)
+        json_object_set_new(object, "file", utf8_json(of->tickets->shared.path));
     json_object_set_new(status, "tickets", object);
 }
 

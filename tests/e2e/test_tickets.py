@@ -1,5 +1,15 @@
-"""Session tickets of the whole proxy: keys begun by command and by certificate."""
+"""Session tickets of the whole proxy: keys begun by command and by certificate; keys of a file."""
+import os
+import re
+import signal
+import subprocess
+import time
+
 import pytest
+
+from frame import columns, secrets
+from frame.client import TLS12, TLS13, Tls, context, get
+from frame.wait import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.core
 
@@ -21,3 +31,123 @@ def test_another_certificate_begins_a_new_key(proxy, pki):
     pki.other.install(proxy.cert, proxy.key)
     proxy.hup()
     assert len(rotations(proxy, "certificates")) == 1
+
+
+# --- keys of a file, for several nodes -----------------------------------------------------
+
+@pytest.fixture
+def keys(wlbproxy, tmp_path):
+    """The file; .rotate() makes it, and rotates it."""
+    class Keys(type(tmp_path)):
+        def rotate(self):
+            done = subprocess.run([wlbproxy, "tickets", "rotate", "--file", self],
+                                  capture_output=True, text=True, timeout=TIMEOUT, check=True)
+            for key in re.findall("[0-9a-f]{224}", self.read_text()):
+                secrets.remember(key[:48].encode(), "a ticket key")
+            columns.check("tickets rotate", done.stdout)
+
+    file = Keys(tmp_path / "tickets.keys")
+    file.rotate()
+    return file
+
+
+@pytest.fixture(params=["openssl", "native"])
+def node(request, start_proxy, origin, keys):
+    """node() starts one of several that have the same files."""
+    return lambda **options: start_proxy(origin.address, tls_engine=request.param,
+                                         ticket_keys=keys, **options)
+
+
+def begin(node, tls, session=None):
+    """(the session that a client has then, whether it was resumed)."""
+    with Tls(node.port, tls=tls, session=session) as client:
+        assert client.request(get()).status == 200
+        return client.tls.session, client.tls.session_reused
+
+
+def loaded(node, count):
+    node.wait_for("ticket_keys_loaded", count)
+
+
+@pytest.mark.parametrize("versions", [TLS12, TLS13])
+def test_a_session_begun_on_one_node_goes_on_at_another(node, keys, versions):
+    """Also while the file has been rotated and only one of them knows."""
+    first, second, tls = node(), node(), context(versions=versions)
+    session, _ = begin(first, tls)
+    session, resumed = begin(second, tls, session)
+    assert resumed
+    os.kill(second.pid, signal.SIGSTOP)  # so that it does not read the file
+    try:
+        keys.rotate()
+        loaded(first, 2)
+        ahead, _ = begin(first, tls)
+        assert begin(first, tls, session)[1]
+        assert begin(second, tls, ahead)[1]
+    finally:
+        os.kill(second.pid, signal.SIGCONT)
+    loaded(second, 2)
+    keys.rotate()
+    for one in (first, second):
+        loaded(one, 3)
+    assert begin(second, tls, ahead)[1], "the key before is still there"
+    keys.rotate()
+    for one in (first, second):
+        loaded(one, 4)
+    assert not begin(second, tls, ahead)[1], "the key before that is gone"
+    assert first.status()["tickets"]["file"] == str(keys)
+
+
+def test_another_certificate_or_policy_ends_what_was_begun_elsewhere(node, pki):
+    first, second = node(), node(tls_min="1.3")
+    tls = context(versions=TLS13)
+    session, _ = begin(first, tls)
+    assert not begin(second, tls, session)[1]
+    third = node(pair=pki.other)
+    assert not begin(third, tls, session)[1]
+
+
+def test_a_broken_file_is_told_with_its_line_and_the_last_keys_go_on(node, keys):
+    first, second, tls = node(), node(), context(versions=TLS13)
+    good = keys.read_text()
+    session, _ = begin(first, tls)
+    keys.write_text(good.replace("current ", "current x"))
+    for one in (first, second):
+        told = one.wait_for("ticket_keys_refused")
+        assert "line 5: 'current' needs 224 hexadecimal digits" in told["reason"]
+    assert begin(second, tls, session)[1]
+    said = first.command("check", "-c", first.config).stdout
+    assert "line 5" in said and good.split()[-1][:20] not in said
+    assert "tickets rotate --file" in first.command(
+        "tickets", "rotate", "-c", first.config, check=2).stderr
+    keys.write_text(good)
+    keys.chmod(0o644)
+    assert "chmod 600" in first.wait_for("ticket_keys_refused", 2)["reason"]
+    keys.chmod(0o600)
+    keys.rotate()
+    loaded(first, 2)
+
+
+def test_without_the_file_a_node_serves_with_keys_of_its_own(node, keys):
+    text = keys.read_text()
+    keys.unlink()
+    proxy, tls = node(), context(versions=TLS13)
+    assert "make it with" in proxy.wait_for("ticket_keys_refused")["reason"]
+    session, _ = begin(proxy, tls)
+    assert begin(proxy, tls, session)[1]
+    keys.write_text(text)
+    keys.chmod(0o600)
+    loaded(proxy, 1)
+    proxy.write_config(ticket_keys=None)
+    proxy.hup()
+    assert rotations(proxy, "settings")
+
+
+def test_keys_that_nobody_rotates_are_told_and_end(node, keys):
+    old = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 13 * 3600 + 1))
+    keys.write_text(re.sub("rotated .*", f"rotated {old}", keys.read_text()))
+    proxy, tls = node(), context(versions=TLS13)
+    assert proxy.wait_for("ticket_keys_overdue")["rotated"] == old
+    wait_until(lambda: not begin(proxy, tls, begin(proxy, tls)[0])[1], "its keys have ended")
+    keys.rotate()
+    loaded(proxy, 2)
+    assert begin(proxy, tls, begin(proxy, tls)[0])[1]

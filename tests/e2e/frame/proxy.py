@@ -19,7 +19,7 @@ CRASH = re.compile(
 GLOBAL = {"admin", "admin_allow", "workers", "user", "log", "log_level", "access_log", "access_log_format", "control",
           "crypto", "signer", "watch", "strict_reload", "drain_timeout", "max_connections",
           "max_connections_per_source", "max_handshakes", "handshake_rate",
-          "ticket_rotation", "resolve_interval"}
+          "ticket_rotation", "ticket_lifetime", "ticket_keys", "resolve_interval"}
 
 
 def parse_event(line):
