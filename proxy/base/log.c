@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
@@ -21,14 +22,25 @@ static struct {
 } out = {.target = {.fd = STDERR_FILENO, .lines = true}, .level = LOG_LEVEL_INFO};
 
 static struct log_target access_log = {.fd = -1};
+static enum log_kind access_kind;
 static bool out_opened;
+
+/* How a child's datagram begins: with its line's level, counted from 1, or with this,
+ * before lines of the access log. Anything else was written to its standard error. */
+enum { MARK_ACCESS = 1 + LOG_LEVEL_DEBUG + 1, STRAY_LINES_MAX = 64 };
+
+/* Lines of the access log that go to the parent, behind their mark. */
+static struct {
+    char bytes[LOG_DATAGRAM_MAX];
+    size_t len, lines;
+} gathered = {.bytes = {MARK_ACCESS}, .len = 1};
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
 void log_open(int fd, enum log_kind kind, enum log_level level, const char *who)
 {
-    log_target_open(&out.target, fd, kind != LOG_KIND_SYSLOG);
+    log_target_open(&out.target, fd, kind != LOG_KIND_SYSLOG && kind != LOG_KIND_PARENT);
     out.kind = kind;
     out.level = level;
     snprintf(out.who, sizeof(out.who), "%s", who);
@@ -81,22 +93,27 @@ static const char *second_text(time_t now, bool syslog)
 }
 
 /* RFC 5424 time for files; RFC 3164 for the local syslog, as syslog(3) writes it. */
-static int prefix(char *line, size_t size, enum log_level level)
+static int prefix(
+    char *line, size_t size, enum log_level level, const char *who, pid_t pid)
 {
     struct timespec now;
 
+    if (out.kind == LOG_KIND_PARENT) {
+        line[0] = (char)(1 + level);
+        return 1;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
     const char *second = second_text(now.tv_sec, out.kind == LOG_KIND_SYSLOG);
-    const char *separator = out.who[0] != '\0' ? ": " : "";
+    const char *separator = who[0] != '\0' ? ": " : "";
     if (out.kind == LOG_KIND_SYSLOG)
         return snprintf(line, size, "<%d>%s wlbproxy[%d]: %s %s%s",
-            LOG_DAEMON | priorities[level], second, (int)getpid(), level_names[level],
-            out.who, separator);
+            LOG_DAEMON | priorities[level], second, (int)pid, level_names[level], who,
+            separator);
     if (out.kind == LOG_KIND_JOURNAL)
         return snprintf(line, size, "<%d>%s %s%s", priorities[level], level_names[level],
-            out.who, separator);
+            who, separator);
     return snprintf(line, size, "%s.%03dZ %s %s%s", second, (int)(now.tv_nsec / 1000000),
-        level_names[level], out.who, separator);
+        level_names[level], who, separator);
 }
 
 bool log_is_control(const char *character, size_t len)
@@ -132,7 +149,7 @@ __attribute__((format(printf, 2, 0))) static void write_line(
 
     if (!out_opened)
         log_open(STDERR_FILENO, LOG_KIND_FILE, out.level, "");
-    size_t start = (size_t)prefix(line, sizeof(line), level);
+    size_t start = (size_t)prefix(line, sizeof(line), level, out.who, getpid());
     errno = saved; /* for %m */
     int wanted = vsnprintf(line + start, sizeof(line) - start, fmt, args);
     size_t len = strnlen(line + start, sizeof(line) - start);
@@ -221,8 +238,10 @@ const char *log_quote(char *quoted, size_t size, const char *text, size_t len)
 void access_log_open(int fd, enum log_kind kind)
 {
     access_log.fd = fd;
+    access_kind = kind;
     if (fd >= 0)
-        log_target_open(&access_log, fd, kind != LOG_KIND_SYSLOG);
+        log_target_open(
+            &access_log, fd, kind != LOG_KIND_SYSLOG && kind != LOG_KIND_PARENT);
 }
 
 bool access_log_enabled(void)
@@ -231,13 +250,13 @@ bool access_log_enabled(void)
 }
 
 /* A datagram to the local syslog needs its priority and tag in front. */
-static void write_syslog(const char *text, size_t len)
+static void write_syslog(const char *text, size_t len, pid_t pid)
 {
     char line[LOG_LINE_MAX];
     int saved = errno;
     size_t start = (size_t)snprintf(line, sizeof(line),
         "<%d>%s wlbproxy[%d]: ", LOG_DAEMON | LOG_INFO, second_text(time(NULL), true),
-        (int)getpid());
+        (int)pid);
     size_t fits = len <= sizeof(line) - start ? len : sizeof(line) - start;
 
     memcpy(line + start, text, fits);
@@ -245,14 +264,170 @@ static void write_syslog(const char *text, size_t len)
     errno = saved;
 }
 
+static void put_access(const char *line, size_t len, pid_t pid)
+{
+    if (access_kind == LOG_KIND_SYSLOG)
+        write_syslog(line, len, pid);
+    else
+        log_target_write(&access_log, line, len);
+}
+
+static void gather(const char *line, size_t len)
+{
+    if (len >= sizeof(gathered.bytes) - gathered.len)
+        access_log_flush();
+    if (len >= sizeof(gathered.bytes) - gathered.len) {
+        access_log.lost++; /* the parent is busy, and we wait for nobody */
+        return;
+    }
+    memcpy(gathered.bytes + gathered.len, line, len);
+    gathered.bytes[gathered.len + len] = '\n';
+    gathered.len += len + 1;
+    gathered.lines++;
+}
+
 void access_log_write(const char *line, size_t len)
 {
     if (access_log.fd < 0)
         return;
-    if (access_log.lines)
-        log_target_write(&access_log, line, len);
+    if (access_kind == LOG_KIND_PARENT)
+        gather(line, len);
     else
-        write_syslog(line, len);
+        put_access(line, len, getpid());
+}
+
+void access_log_flush(void)
+{
+    int saved = errno;
+
+    if (gathered.lines == 0)
+        return;
+    if (send(access_log.fd, gathered.bytes, gathered.len, MSG_DONTWAIT | MSG_NOSIGNAL) <
+        0) {
+        if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
+            errno = saved;
+            return; /* until the next time */
+        }
+        access_log.lost += gathered.lines;
+    }
+    gathered.len = 1;
+    gathered.lines = 0;
+    errno = saved;
+}
+
+/* ---- what children send ---- */
+
+static bool is_printable(char byte)
+{
+    return byte >= ' ' && byte <= '~';
+}
+
+static void make_printable(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!is_printable(text[i]))
+            text[i] = text[i] >= 0 && text[i] < ' ' ? ' ' : '?';
+    }
+}
+
+/* Whether the disk has room for what children write; told when that changes. */
+static bool has_room(struct log_target *target, size_t len)
+{
+    const bool was_full = target->full, room = log_target_has_room(target, len);
+
+    if (room && was_full)
+        log_info("event=log_disk_has_room lost=%llu", (unsigned long long)log_lost());
+    else if (!room && !was_full)
+        log_error("event=log_disk_full text=\"what the workers say is not written\"");
+    target->lost += !room;
+    return room;
+}
+
+static void relay_line(
+    const struct log_origin *origin, enum log_level level, char *text, size_t len)
+{
+    char line[LOG_LINE_MAX];
+
+    if (!log_enabled(level) || !has_room(&out.target, len))
+        return;
+    size_t start = (size_t)prefix(line, sizeof(line), level, origin->who, origin->pid);
+    size_t fits = len <= sizeof(line) - start ? len : sizeof(line) - start;
+
+    make_printable(text, fits);
+    memcpy(line + start, text, fits);
+    log_target_write(&out.target, line, start + fits);
+}
+
+/* Text written to standard error: by a library that ends the process, say. */
+static size_t relay_stray(const struct log_origin *origin, char *text, size_t len)
+{
+    size_t lines = 0;
+
+    while (len > 0 && lines < STRAY_LINES_MAX) {
+        char *end = memchr(text, '\n', len);
+        size_t line = end == NULL ? len : (size_t)(end - text);
+
+        if (line > 0)
+            relay_line(origin, LOG_LEVEL_ERROR, text, line);
+        lines++;
+        text += line + (end != NULL);
+        len -= line + (end != NULL);
+    }
+    return lines;
+}
+
+/* As access_log.c writes it: nothing that begins so is taken for a line of the log. */
+static bool is_access_line(const char *line, size_t len)
+{
+    static const char first[] = " conn=";
+    enum { TIME_LEN = 24 };
+
+    if (len > 0 && line[0] == '{')
+        return true;
+    return len >= TIME_LEN + sizeof(first) - 1 && memchr(line, ' ', TIME_LEN) == NULL &&
+        memcmp(line + TIME_LEN, first, sizeof(first) - 1) == 0;
+}
+
+/* A file takes them all at once. */
+static size_t relay_access(const struct log_origin *origin, char *bytes, size_t len)
+{
+    const bool at_once = access_log.type == TARGET_FILE && access_log.lines;
+    char *kept = bytes, *end;
+    size_t lines = 0;
+
+    if (access_log.fd < 0 || !has_room(&access_log, len))
+        return 1;
+    for (char *line = bytes; (end = memchr(line, '\n', len)) != NULL; line = end + 1) {
+        const size_t size = (size_t)(end - line);
+
+        len -= size + 1;
+        lines++;
+        make_printable(line, size);
+        if (!is_access_line(line, size))
+            continue;
+        if (!at_once)
+            put_access(line, size, origin->pid);
+        memmove(kept, line, size + 1);
+        kept += size + 1;
+    }
+    if (at_once && kept > bytes)
+        log_target_write_block(&access_log, bytes, (size_t)(kept - bytes));
+    return lines;
+}
+
+size_t log_relay(const struct log_origin *origin, char *bytes, size_t len)
+{
+    int saved = errno;
+    size_t cost = LOG_LINE_COST;
+
+    if (len > 1 && bytes[0] == MARK_ACCESS)
+        cost = relay_access(origin, bytes + 1, len - 1);
+    else if (len > 1 && bytes[0] > 0 && bytes[0] < MARK_ACCESS)
+        relay_line(origin, (enum log_level)(bytes[0] - 1), bytes + 1, len - 1);
+    else
+        cost *= relay_stray(origin, bytes, len);
+    errno = saved;
+    return cost;
 }
 
 uint64_t log_lost(void)

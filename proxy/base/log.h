@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 /* SYSLOG: a connected /dev/log socket. JOURNAL: a stream to systemd's journal, which adds
- * the time itself and takes "<N>" as the priority (sd-daemon(3)). */
-enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG, LOG_KIND_JOURNAL };
+ * the time itself and takes "<N>" as the priority (sd-daemon(3)). PARENT: a socket to the
+ * process that started this one, which writes the lines: log_relay(). */
+enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG, LOG_KIND_JOURNAL, LOG_KIND_PARENT };
 
 /* JOURNAL where standard error leads to the journal (JOURNAL_STREAM), else FILE. */
 enum log_kind log_kind_of_stderr(void);
@@ -48,8 +50,27 @@ bool log_is_control(const char *character, size_t len);
 void access_log_open(int fd, enum log_kind kind);
 bool access_log_enabled(void);
 void access_log_write(const char *line, size_t len);
+/* Sends the lines that were gathered for the parent; the event loop calls it before it
+ * waits. */
+void access_log_flush(void);
 
 /* Returns how many lines were lost since start because a target did not take them. */
 uint64_t log_lost(void);
+
+/* ---- the parent's side ---- */
+
+enum { LOG_DATAGRAM_MAX = 64 * 1024, LOG_LINE_COST = 8 };
+
+struct log_origin {
+    char who[32]; /* stands in every line, whatever it says */
+    pid_t pid;
+};
+
+/* Writes what a child sent as a datagram, which it may have made up: bytes that are not
+ * printable ASCII become '?', a line of the log is of `origin`, one of the access log
+ * looks like one or is dropped, and the last of the disk's room is left to others.
+ * `bytes` are changed. Returns what that cost: LOG_LINE_COST for a line of the log, 1 for
+ * one of the access log. */
+size_t log_relay(const struct log_origin *origin, char *bytes, size_t len);
 
 #endif

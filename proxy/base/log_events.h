@@ -106,6 +106,15 @@
     X("kernel_memory", "warning", "waits text",                                          \
         "The kernel had no memory for epoll and was asked again.",                       \
         "Give the machine more memory.")                                                 \
+    X("log_disk_full", "error", "text",                                                  \
+        "The last 64 MB of a log's disk (a twentieth of a small one) are left to "       \
+        "others: "                                                                       \
+        "what the workers say is not written.",                                          \
+        "Make room; log_disk_has_room tells how many lines were lost.")                  \
+    X("log_disk_has_room", "info", "lost", "The logs are written again.", "Nothing.")    \
+    X("log_flood", "warning", "process pid text",                                        \
+        "A process says more than any that is well; the rest is lost.",                  \
+        "Look at its lines; log_level = debug under load does it, too.")                 \
     X("log_suppressed", "by reason", "reason lines seconds",                             \
         "Lines of one reason came too fast; so many were counted instead of written.",   \
         "Nothing. `status` has the counts.")                                             \
@@ -113,9 +122,6 @@
         "USR1: the log files could not be opened; the old ones go on.",                  \
         "Check the path and its permissions, then send USR1 again.")                     \
     X("logs_reopened", "info", "", "USR1: the log files were opened anew.", "Nothing.")  \
-    X("master_gone", "warning", "text",                                                  \
-        "A worker lost its master; it finishes what it has and ends.",                   \
-        "Find out why the master ended; the service manager starts it again.")           \
     X("max_connections_reached", "warning", "clients max_connections detail",            \
         "A worker serves as many clients as it may.",                                    \
         "Raise max_connections (and LimitNOFILE), or look for one source that "          \

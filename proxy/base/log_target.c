@@ -5,9 +5,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 
+#include "proxy/base/clock.h"
 #include "proxy/base/file_state.h"
+
+enum { LOOK_BYTES = 256 * 1024, ROOM_LEFT = 64 << 20 };
 
 void log_target_open(struct log_target *target, int fd, bool lines)
 {
@@ -15,7 +19,8 @@ void log_target_open(struct log_target *target, int fd, bool lines)
 
     target->fd = fd;
     target->lines = lines;
-    target->torn = false;
+    target->torn = target->full = false;
+    target->unlooked = LOOK_BYTES;
     if (file_state(fd, &st) != 0 || S_ISREG(st.st_mode))
         target->type = TARGET_FILE;
     else
@@ -77,4 +82,46 @@ void log_target_write(struct log_target *target, const char *line, size_t len)
     if (target->lines && taken > 0)
         target->torn = taken != (ssize_t)(fits + framing);
     errno = saved;
+}
+
+void log_target_write_block(struct log_target *target, const char *lines, size_t len)
+{
+    char newline = '\n';
+    struct iovec parts[] = {{&newline, target->torn}, {(void *)(uintptr_t)lines, len}};
+    const ssize_t whole = (ssize_t)(len + target->torn);
+    int saved = errno;
+    ssize_t taken = writev(target->fd, parts, 2);
+
+    if (taken != whole)
+        target->lost++;
+    if (taken > 0)
+        target->torn = taken != whole;
+    errno = saved;
+}
+
+static bool leaves_room(int fd)
+{
+    struct statvfs disk;
+    uint64_t whole, left;
+
+    if (fstatvfs(fd, &disk) != 0 || disk.f_blocks == 0)
+        return true;
+    whole = (uint64_t)disk.f_blocks * disk.f_frsize;
+    left = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return left > (whole / 20 < ROOM_LEFT ? whole / 20 : ROOM_LEFT);
+}
+
+bool log_target_has_room(struct log_target *target, size_t more)
+{
+    const int64_t second = clock_now_ms() / 1000;
+
+    if (target->type != TARGET_FILE)
+        return true;
+    target->unlooked += more;
+    if (target->unlooked >= LOOK_BYTES || second != target->looked) {
+        target->full = !leaves_room(target->fd);
+        target->unlooked = 0;
+        target->looked = second;
+    }
+    return !target->full;
 }

@@ -20,7 +20,10 @@ struct log_target {
     enum { TARGET_FILE, TARGET_PIPE, TARGET_SOCKET } type;
     bool lines; /* each ends with a newline; else each is a datagram */
     bool torn; /* only a part of the last line was written */
+    bool full; /* a file, and the disk has no room to spare */
     uint64_t lost;
+    size_t unlooked; /* bytes since it was asked for room */
+    int64_t looked; /* the second when it was */
 };
 
 /* fd is borrowed. Finds out what kind of file it is. Keeps the count of lost lines. */
@@ -28,5 +31,11 @@ void log_target_open(struct log_target *target, int fd, bool lines);
 
 /* Writes `line`, which has no newline, cut to LOG_LINE_MAX. Keeps errno. */
 void log_target_write(struct log_target *target, const char *line, size_t len);
+/* Writes lines with their newlines into a file. */
+void log_target_write_block(struct log_target *target, const char *lines, size_t len);
+
+/* Returns whether `more` bytes leave others something of the disk: 64 MB, or a twentieth of a
+ * small one. Looks once a second, or after 256 KB. */
+bool log_target_has_room(struct log_target *target, size_t more);
 
 #endif

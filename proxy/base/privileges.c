@@ -121,14 +121,14 @@ static void limit(int resource, rlim_t value)
     (void)setrlimit((__rlimit_resource_t)resource, &current);
 }
 
-void privileges_limit(bool may_write_files)
+void privileges_limit(void)
 {
 #ifndef WLB_SANITIZE
     limit(RLIMIT_AS, (rlim_t)MEMORY_MAX << 30);
 #endif
     limit(RLIMIT_NPROC, 0);
     limit(RLIMIT_MSGQUEUE, 0);
-    if (!may_write_files)
+    if (sandbox_exemption() == NULL) /* what a build measures, it writes down */
         limit(RLIMIT_FSIZE, 0);
 }
 
@@ -157,7 +157,7 @@ bool privileges_give_up(
     if (!privileges_drop(confinement->identity, err))
         return false;
     privileges_harden();
-    privileges_limit(confinement->may_write_files);
+    privileges_limit();
     privileges_freeze();
     if (exempt == NULL)
         no_files_landlock(NO_FILES, files, sizeof(files));

@@ -29,9 +29,8 @@ bool privileges_drop(const struct identity *identity, struct error *err);
  * programs that it starts. It works without a service manager, too. */
 void privileges_trim(void);
 
-/* Forbids more processes and threads, bounds memory, and without `may_write_files`
- * forbids any byte in a file. */
-void privileges_limit(bool may_write_files);
+/* Forbids more processes and threads and any byte in a file, and bounds memory. */
+void privileges_limit(void);
 
 /* For a process that has loaded what it needs: does all of the functions above and below,
  * and takes the file system away (no_files.h) unless `needs_paths`. `how` gets the result
@@ -40,7 +39,6 @@ enum { CONFINED_TEXT_MAX = 192 };
 struct confinement {
     const struct identity *identity;
     bool needs_paths; /* it connects to unix sockets by their names */
-    bool may_write_files; /* its log is a file */
 };
 bool privileges_give_up(const struct confinement *confinement,
     char how[CONFINED_TEXT_MAX], struct error *err);

@@ -42,7 +42,7 @@ enum {
 enum message_type {
     /* master to worker */
     MESSAGE_SETUP = 1, /* setup.h; first of all */
-    MESSAGE_LOGS, /* log targets: logs.h */
+    MESSAGE_LOGS, /* what to say: log_files.h */
     MESSAGE_TICKETS, /* struct ticket_keys */
     MESSAGE_SOCKETS, /* u32 listener index for each descriptor; before their OFFER */
     MESSAGE_OFFER, /* id; the snapshot's memfd */
@@ -60,7 +60,7 @@ enum message_type {
     MESSAGE_READY, /* id */
     MESSAGE_REFUSED, /* id, sentence; id 0: the worker cannot work at all */
     MESSAGE_COMMITTED, /* id */
-    MESSAGE_PONG, /* u64 log lines lost */
+    MESSAGE_PONG,
     MESSAGE_STATS, /* id of the question, worker_stats.h */
     /* master to worker: its channel to the signer, in place of an earlier one */
     MESSAGE_SIGNER,

@@ -147,25 +147,19 @@ void logs_to_message(const struct logs *logs, struct message *m, char body[LOGS_
     struct wire_writer w = {.bytes = body, .capacity = LOGS_BODY};
 
     wire_put_u32(&w, logs->level);
-    wire_put_u32(&w, logs->log_kind);
-    wire_put_u32(&w, logs->access_kind);
+    wire_put_u32(&w, logs->access >= 0);
     *m = (struct message){.type = MESSAGE_LOGS, .body = body, .len = w.len};
-    m->fds[m->fd_count++] = logs->log;
-    if (logs->access >= 0)
-        m->fds[m->fd_count++] = logs->access;
 }
 
-bool logs_from_message(struct logs *logs, struct message *m)
+void logs_take_message(const struct message *m)
 {
     struct wire_reader r = {.left = {(const void *)m->body, m->len}};
+    enum log_level level = (enum log_level)wire_get_u32(&r);
+    bool access = wire_get_u32(&r) != 0;
 
-    logs->level = (enum log_level)wire_get_u32(&r);
-    logs->log_kind = (enum log_kind)wire_get_u32(&r);
-    logs->access_kind = (enum log_kind)wire_get_u32(&r);
-    if (!wire_ended(&r) || m->fd_count < 1)
-        return false;
-    logs->log = m->fds[0];
-    logs->access = m->fd_count > 1 ? m->fds[1] : -1;
-    m->fd_count = 0;
-    return true;
+    if (!wire_ended(&r))
+        return;
+    access_log_flush();
+    log_open(STDERR_FILENO, LOG_KIND_PARENT, level, "");
+    access_log_open(access ? STDERR_FILENO : -1, LOG_KIND_PARENT);
 }

@@ -1,6 +1,6 @@
 /*
- * log_files.h - the files of the log and the access log. The master, which may open
- * files, opens them and passes the descriptors to the workers.
+ * log_files.h - the files of the log and the access log. The master opens them and writes
+ * the lines of the workers, too (child_log.h).
  */
 #ifndef WLBPROXY_IPC_LOG_FILES_H
 #define WLBPROXY_IPC_LOG_FILES_H
@@ -31,10 +31,10 @@ void logs_use(const struct logs *logs, const char *who);
 
 bool logs_use_syslog(const struct logs *logs);
 
-/* The first makes a MESSAGE_LOGS, with its body in `body`; the second reads one, and
- * takes over the descriptors. */
+/* The first makes a MESSAGE_LOGS, with its body in `body`; the second makes a worker log
+ * as one says, to its standard error, which leads to the master. */
 enum { LOGS_BODY = 16 };
 void logs_to_message(const struct logs *logs, struct message *m, char body[LOGS_BODY]);
-bool logs_from_message(struct logs *logs, struct message *m);
+void logs_take_message(const struct message *m);
 
 #endif

@@ -15,6 +15,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/base/privileges.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/base/utf8_json.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/ipc/channel.h"
@@ -40,6 +41,12 @@ static int open_this_program(void)
     return high;
 }
 
+/* What it wrote there would be ours, and on our terminal. */
+static int stderr_of_helper(void)
+{
+    return sandbox_exemption() == NULL ? SPAWN_NULL : STDERR_FILENO;
+}
+
 static int start(struct helper *helper, int program, int its_end)
 {
     char *environment[WORKER_ENVIRONMENT_MAX];
@@ -48,7 +55,7 @@ static int start(struct helper *helper, int program, int its_end)
         .program_fd = program,
         .arguments = arguments,
         .environment = environment,
-        .fds = {SPAWN_NULL, SPAWN_NULL, STDERR_FILENO, [CHANNEL_FD] = its_end},
+        .fds = {SPAWN_NULL, SPAWN_NULL, stderr_of_helper(), [CHANNEL_FD] = its_end},
     };
 
     worker_environment(environment);

@@ -46,7 +46,7 @@ static bool confine(const struct setup *setup, struct error *err)
     if (!privileges_drop(&setup->identity, err))
         return false;
     privileges_harden();
-    privileges_limit(false);
+    privileges_limit();
     privileges_freeze();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (sandbox_exemption() == NULL)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/wire.h"
+#include "proxy/master/child_log.h"
 #include "proxy/master/spawn.h"
 #include "proxy/master/worker_environment.h"
 
@@ -136,6 +138,7 @@ static void ended(struct child *child, const struct spawn_end *end)
     child->up = false;
     child->ending = true;
     slot->child = NULL;
+    child_log_end(child->log);
     log_end(child, end->status, end->signal);
     child->pid = 0;
     s->events->gone(s, child);
@@ -182,13 +185,6 @@ static void take_hello(struct child *child, const struct message *m)
     child->supervisor->events->hello(child->supervisor, child);
 }
 
-static void take_pong(struct child *child, const struct message *m)
-{
-    struct wire_reader r = {.left = {(const void *)m->body, m->len}};
-
-    child->log_lost = wire_get_u64(&r);
-}
-
 static void take(struct child *child, struct message *m)
 {
     child->unanswered = 0;
@@ -196,9 +192,7 @@ static void take(struct child *child, struct message *m)
         supervisor_kill(child, "sends more messages than it was asked for");
     else if (m->type == MESSAGE_HELLO)
         take_hello(child, m);
-    else if (m->type == MESSAGE_PONG)
-        take_pong(child, m);
-    else
+    else if (m->type != MESSAGE_PONG)
         child->supervisor->events->message(child->supervisor, child, m);
     message_close_fds(m);
 }
@@ -226,7 +220,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
 }
 
-static int start_process(struct child *child, int worker_end)
+static int start_process(struct child *child, int worker_end, int log_end)
 {
     char *environment[WORKER_ENVIRONMENT_MAX];
     const struct supervisor *s = child->supervisor;
@@ -235,7 +229,7 @@ static int start_process(struct child *child, int worker_end)
         .program_fd = s->program->children[s->child_program],
         .arguments = arguments,
         .environment = environment,
-        .fds = {SPAWN_NULL, SPAWN_NULL, STDERR_FILENO, [CHANNEL_FD] = worker_end},
+        .fds = {SPAWN_NULL, SPAWN_NULL, log_end, [CHANNEL_FD] = worker_end},
     };
 
     worker_environment(environment);
@@ -252,14 +246,31 @@ static void plan_retry(struct supervisor *s, unsigned index, const char *step, i
         error == EAGAIN ? "; too many processes: raise TasksMax, or ulimit -u" : "");
 }
 
+static struct child_log *new_log(struct supervisor *s, unsigned index, int *its_end)
+{
+    char who[32];
+
+    if (s->kind == SUPERVISED_WORKERS)
+        snprintf(who, sizeof(who), "worker %u", index);
+    else
+        snprintf(who, sizeof(who), "%s", kinds[s->kind].name);
+    return child_log_new(s->loop, who, its_end);
+}
+
 /* NULL and errno when there is no room for another one. */
-static struct child *new_child(struct supervisor *s, unsigned index, int channel)
+static struct child *new_child(
+    struct supervisor *s, unsigned index, int channel, int *log_end)
 {
     struct child *child = calloc(1, sizeof(*child));
     int result;
 
     if (child == NULL)
         return NULL;
+    child->log = new_log(s, index, log_end);
+    if (child->log == NULL) {
+        free(child);
+        return NULL;
+    }
     child->supervisor = s;
     child->slot = index;
     child->channel = channel;
@@ -268,6 +279,8 @@ static struct child *new_child(struct supervisor *s, unsigned index, int channel
     result = uv_poll_init(s->loop, &child->poll, channel);
     if (result == 0)
         return child;
+    close(*log_end);
+    child_log_end(child->log);
     free(child);
     errno = -result;
     return NULL;
@@ -275,7 +288,7 @@ static struct child *new_child(struct supervisor *s, unsigned index, int channel
 
 static void spawn(struct supervisor *s, unsigned index)
 {
-    int ours, theirs, result;
+    int ours, theirs, log_end, result;
     struct child *child;
 
     s->slots[index].due = 0;
@@ -283,20 +296,23 @@ static void spawn(struct supervisor *s, unsigned index)
         plan_retry(s, index, "channel", errno);
         return;
     }
-    child = new_child(s, index, ours);
+    child = new_child(s, index, ours, &log_end);
     if (child == NULL) {
         plan_retry(s, index, "channel", errno);
         close(ours);
         close(theirs);
         return;
     }
-    result = start_process(child, theirs);
+    result = start_process(child, theirs, log_end);
     close(theirs);
+    close(log_end);
     if (result != 0) {
         plan_retry(s, index, program_name(s->child_program), result);
+        child_log_end(child->log);
         uv_close((uv_handle_t *)&child->poll, release);
         return;
     }
+    child_log_is_of(child->log, child->pid);
     s->slots[index].child = child;
     uv_poll_start(&child->poll, UV_READABLE, on_readable);
     s->events->started(s, child);
@@ -322,6 +338,7 @@ static void look_after(struct child *child, uint64_t now)
     static const struct message ping = {.type = MESSAGE_PING};
     bool working = child->waiting_since != 0;
 
+    child_log_tick(child->log);
     if (child->unasked > 0)
         child->unasked = 0;
     if (child->ending)

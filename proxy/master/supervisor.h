@@ -23,6 +23,7 @@
 
 enum { SUPERVISOR_SLOTS_MAX = 256, CRYPTO_TEXT_MAX = 192 };
 
+struct child_log;
 struct supervisor;
 
 /* One process; the fields below the line belong to rollout. */
@@ -32,6 +33,7 @@ struct child {
     pid_t pid; /* 0: it has ended */
     uv_poll_t poll;
     int channel;
+    struct child_log *log;
     bool up; /* it has said hello, and not ended */
     bool ending; /* killed or drained: nothing more is sent to it */
     unsigned unanswered;
@@ -39,7 +41,6 @@ struct child {
     unsigned untaken; /* heartbeats in a row for which its channel had no room */
     struct timespec used; /* CPU time at the last heartbeat */
     uint64_t started; /* ms, monotonic */
-    uint64_t log_lost;
     char crypto[CRYPTO_TEXT_MAX], sandbox[CRYPTO_TEXT_MAX]; /* in its own words */
     /* generation ids; 0: none */
     uint32_t offered, ready, committing, serving, refused;

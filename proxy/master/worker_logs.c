@@ -41,10 +41,6 @@ void worker_logs_look(struct worker_logs *logs)
 {
     uint64_t lost = log_lost();
 
-    for (unsigned i = 0; i < logs->workers->count; i++) {
-        if (logs->workers->slots[i].child != NULL)
-            lost += logs->workers->slots[i].child->log_lost;
-    }
     if (lost > logs->lost && logs->reload->rollout.current != NULL &&
         logs_use_syslog(&logs->reload->logs))
         worker_logs_reopen(logs);

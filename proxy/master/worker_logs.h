@@ -1,6 +1,6 @@
 /*
- * worker_logs.h - the workers write into log files that the master has opened: it passes
- * them on, opens them again, and notices lost lines.
+ * worker_logs.h - tells the workers what to log, opens the files again into which the
+ * master writes it, and notices lost lines.
  */
 #ifndef WLBPROXY_MASTER_WORKER_LOGS_H
 #define WLBPROXY_MASTER_WORKER_LOGS_H
@@ -14,7 +14,7 @@ struct supervisor;
 struct worker_logs {
     struct reload *reload; /* it owns the logs */
     struct supervisor *workers;
-    uint64_t lost; /* lines lost by all processes, at the last look */
+    uint64_t lost; /* lines, at the last look */
 };
 
 /* Sends them to one worker; NULL: to all. */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/net/stream_iteration.h"
@@ -25,6 +26,7 @@ static void on_before_wait(uv_prepare_t *prepare)
             loop->keys_used = engine_refill();
         more = loop->keys_used;
     }
+    access_log_flush();
     if (more)
         loop_again(loop);
     else

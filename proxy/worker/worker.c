@@ -121,19 +121,6 @@ static void take_commit(struct worker *w, uint32_t id)
     loop_arm(&w->loop, &w->confirm_due, CONFIRM_LOOK);
 }
 
-static void take_logs(struct worker *w, struct message *m)
-{
-    char who[32];
-    struct logs fresh;
-
-    if (!logs_from_message(&fresh, m))
-        return;
-    snprintf(who, sizeof(who), "worker %u", w->setup.slot);
-    logs_use(&fresh, who);
-    logs_close(&w->logs);
-    w->logs = fresh;
-}
-
 static void take_tickets(struct worker *w, const struct message *m)
 {
     if (m->len == sizeof(w->tickets))
@@ -178,11 +165,8 @@ static void send_stats(struct worker *w, uint32_t id)
 
 static void send_pong(struct worker *w)
 {
-    char body[8];
-    struct wire_writer out = {.bytes = body, .capacity = sizeof(body)};
-    struct message m = {.type = MESSAGE_PONG, .body = body, .len = sizeof(body)};
+    static const struct message m = {.type = MESSAGE_PONG};
 
-    wire_put_u64(&out, log_lost());
     (void)channel_send(w->channel, &m);
 }
 
@@ -190,7 +174,7 @@ static void take(struct worker *w, struct message *m)
 {
     switch (m->type) {
     case MESSAGE_LOGS:
-        take_logs(w, m);
+        logs_take_message(m);
         break;
     case MESSAGE_TICKETS:
         take_tickets(w, m);
@@ -239,13 +223,11 @@ static void take(struct worker *w, struct message *m)
     }
 }
 
-/* The master has gone: present clients are served to their end, and the listening sockets
- * are closed for the next master. */
+/* The master has gone, and the log with it: present clients are served to their end, and
+ * the listening sockets are closed for the next master. */
 static void orphaned(struct worker *w)
 {
     uv_poll_stop(&w->poll);
-    if (!w->draining)
-        log_warning("event=master_gone text=\"finishing what is under way\"");
     drain(w, true);
 }
 
@@ -306,9 +288,8 @@ static bool start(struct worker *w, struct error *err)
     static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
         [CRYPTO_OPENSSL] = ENGINE_STOCK,
         [CRYPTO_BATCHED] = ENGINE_BATCHED};
-    const struct confinement confinement = {.identity = &w->setup.identity,
-        .needs_paths = w->setup.connects_to_unix,
-        .may_write_files = true};
+    const struct confinement confinement = {
+        .identity = &w->setup.identity, .needs_paths = w->setup.connects_to_unix};
 
     tzset();
     if (w->setup.signer)
@@ -361,18 +342,18 @@ static void finish(struct worker *w)
     loop_destroy(&w->loop);
     engine_stop();
     explicit_bzero(&w->tickets, sizeof(w->tickets));
-    logs_close(&w->logs);
+    access_log_flush();
 }
 
 int worker_main(credential_key_reader *read_key)
 {
-    static struct worker worker = {
-        .channel = CHANNEL_FD, .logs = {.log = -1, .access = -1}};
+    static struct worker worker = {.channel = CHANNEL_FD};
     struct error err;
 
     keep_freed_memory();
     worker.read_key = read_key;
     ignore_signals();
+    log_open(STDERR_FILENO, LOG_KIND_PARENT, LOG_LEVEL_INFO, "");
     abort_log_to_log();
     prctl(PR_SET_NAME, "wlbproxy-worker", 0, 0, 0);
     if (!introduced(&worker)) {

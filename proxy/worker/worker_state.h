@@ -31,7 +31,6 @@ struct worker {
     int channel;
     uv_poll_t poll;
     struct setup setup;
-    struct logs logs;
     struct worker_signer signer;
     credential_key_reader *read_key; /* see worker.h */
     struct ticket_keys tickets;

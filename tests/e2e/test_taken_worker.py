@@ -16,7 +16,7 @@ from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
 
-PIDFD_GETFD, CHANNEL = 438, 3
+PIDFD_GETFD, LOG, CHANNEL = 438, 2, 3
 
 
 def message_number(name):
@@ -127,8 +127,8 @@ def test_who_says_more_than_asked_is_replaced(start_proxy, origin, words):
 
 
 def masters_end(proxy):
-    """The master's end of the only channel there is."""
-    for fd in map(int, os.listdir(f"/proc/{proxy.pid}/fd")):
+    """The master's end of the only channel there is; its log is younger."""
+    for fd in sorted(map(int, os.listdir(f"/proc/{proxy.pid}/fd"))):
         if os.readlink(f"/proc/{proxy.pid}/fd/{fd}").startswith("socket:"):
             one = taken(proxy.pid, fd)
             if one.family == socket.AF_UNIX and one.type == socket.SOCK_SEQPACKET:
@@ -156,3 +156,73 @@ def test_a_worker_that_talks_and_does_not_listen(start_proxy, origin):
         wait_until(is_killed)
     proxy.wait_for("worker_up", count=2)
     assert works(proxy.port)
+
+
+FORGED = b"2026-11-30T07:00:00.000Z error master: event=forged \x1b[2J\xc2\x9b conn=1"
+
+
+def forged_lines(proxy):
+    return [line for line in proxy.log_text().splitlines() if "event=forged" in line]
+
+
+@pytest.mark.parametrize("words", [
+    b"\x01a\n" + FORGED, FORGED, b"first\n" + FORGED, b"\x01" + FORGED + b"\n" + FORGED,
+    b"\x7f\n" + FORGED + b"\n\0"], ids=["event", "raw", "second", "two", "odd"])
+def test_no_line_of_the_log_is_the_masters_but_its_own(start_proxy, origin, words):
+    proxy = start_proxy(origin.address)
+    (worker,) = proxy.workers()
+    with taken(worker, LOG) as log:
+        log.send(words)
+    for line in wait_until(lambda: forged_lines(proxy)):
+        assert " error worker 0: " in line[:50] and line.isprintable() and line.isascii()
+    assert proxy.workers() == [worker] and works(proxy.port)
+
+
+def test_no_line_of_the_access_log_is_one_of_the_log(start_proxy, origin):
+    proxy = start_proxy(origin.address, access_log="stderr")
+    with taken(proxy.workers()[0], LOG) as log:
+        log.send(b"\x05" + FORGED + b"\n{\"forged\": \"\x1b\"}\n")
+    wait_until(lambda: '{"forged": " "}' in proxy.log_text())
+    assert not forged_lines(proxy) and "\x1b" not in proxy.log_text()
+    assert works(proxy.port)
+    wait_until(lambda: " conn=1 " in proxy.log_text())
+
+
+@pytest.mark.parametrize("words", [b"\x03event=x", b"\n" * 60000,
+                                   b"\x05" + b"{}\n" * 20000, b"\x05"],
+                         ids=["lines", "raw", "access", "empty"])
+def test_what_a_flood_of_lines_costs_is_bounded(start_proxy, origin, words):
+    """Also on the disk; who floods is neither waited for nor ended."""
+    proxy = start_proxy(origin.address, access_log="stderr")
+    (worker,) = proxy.workers()
+    over, sent = threading.Event(), [0, 0]
+
+    def flood(log):
+        while not over.is_set():
+            try:
+                log.send(words)
+                sent[0] += 1
+            except BlockingIOError:
+                sent[1] += 1
+
+    with taken(worker, LOG) as log:
+        thread = threading.Thread(target=flood, args=(log,))
+        thread.start()
+        try:
+            proxy.wait_for("log_flood", process="worker 0")
+            wait_until(lambda: sent[1] > 0)
+            assert proxy.status()["ok"] and works(proxy.port)
+        finally:
+            over.set()
+            thread.join()
+    assert proxy.workers() == [worker] and works(proxy.port)
+
+
+def test_the_log_is_no_file_of_a_worker(start_proxy, origin):
+    proxy = start_proxy(origin.address, access_log="stderr")
+    for pid in proxy.workers():
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            where = os.readlink(f"/proc/{pid}/fd/{fd}")
+            assert not where.startswith("/") or where == "/dev/null", where
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        assert re.search(r"Max file size +0 +0", limits) or proxy.sanitized
