@@ -25,7 +25,7 @@ static struct log_target access_log = {.fd = -1};
 static enum log_kind access_kind;
 static bool out_opened;
 
-/* How a child's datagram begins: with its line's level, counted from 1, or with this,
+/* A child's datagram begins with its line's level, counted from 1, or with this,
  * before lines of the access log. Anything else was written to its standard error. */
 enum { MARK_ACCESS = 1 + LOG_LEVEL_DEBUG + 1, STRAY_LINES_MAX = 64 };
 
@@ -330,7 +330,7 @@ static void make_printable(char *text, size_t len)
     }
 }
 
-/* Whether the disk has room for what children write; told when that changes. */
+/* Tells whether the disk has room for the lines of children, and logs a change. */
 static bool has_room(struct log_target *target, size_t len)
 {
     const bool was_full = target->full, room = log_target_has_room(target, len);

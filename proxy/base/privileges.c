@@ -128,7 +128,7 @@ void privileges_limit(void)
 #endif
     limit(RLIMIT_NPROC, 0);
     limit(RLIMIT_MSGQUEUE, 0);
-    if (sandbox_exemption() == NULL) /* what a build measures, it writes down */
+    if (sandbox_exemption() == NULL) /* an instrumented build writes its results */
         limit(RLIMIT_FSIZE, 0);
 }
 

@@ -42,7 +42,7 @@ enum {
 enum message_type {
     /* master to worker */
     MESSAGE_SETUP = 1, /* setup.h; first of all */
-    MESSAGE_LOGS, /* what to say: log_files.h */
+    MESSAGE_LOGS, /* log_files.h */
     MESSAGE_TICKETS, /* struct ticket_keys */
     MESSAGE_SOCKETS, /* u32 listener index for each descriptor; before their OFFER */
     MESSAGE_OFFER, /* id; the snapshot's memfd */

@@ -41,7 +41,7 @@ static int open_this_program(void)
     return high;
 }
 
-/* What it wrote there would be ours, and on our terminal. */
+/* Ours is a terminal, perhaps, and a helper may say anything. */
 static int stderr_of_helper(void)
 {
     return sandbox_exemption() == NULL ? SPAWN_NULL : STDERR_FILENO;
