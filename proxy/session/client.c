@@ -122,6 +122,10 @@ const char *client_peer(const struct client *c, char *text)
 {
     const char *ip = client_ip(c);
 
+    if (c->port == 0 && IN6_IS_ADDR_UNSPECIFIED(&c->address)) {
+        strcpy(text, "unix:control"); /* a probe, which has no address */
+        return text;
+    }
     snprintf(text, CLIENT_PEER_MAX, strchr(ip, ':') != NULL ? "[%s]:%u" : "%s:%u", ip,
         c->port);
     return text;

@@ -167,7 +167,7 @@ static bool write_request(
 
 static void tell(struct request *r, EVP_PKEY *key, bool reused)
 {
-    char kind[32], next[512];
+    char kind[32], next[512], more[48] = "";
 
     key_describe(key, kind, sizeof(kind));
     if (reused)
@@ -176,8 +176,11 @@ static void tell(struct request *r, EVP_PKEY *key, bool reused)
     else
         cert_say_step(
             &r->say, "write", "wrote", "%s (0600, %s)", r->place.pending_key, kind);
-    cert_say_step(&r->say, "write", "wrote", "%s: for %s and %zu more name%s",
-        r->place.csr, r->place.name, r->names.count, r->names.count == 1 ? "" : "s");
+    if (r->names.count > 0)
+        snprintf(more, sizeof(more), " and %zu more name%s", r->names.count,
+            r->names.count == 1 ? "" : "s");
+    cert_say_step(
+        &r->say, "write", "wrote", "%s: for %s%s", r->place.csr, r->place.name, more);
     snprintf(next, sizeof(next),
         r->say.dry_run
             ? "DRY RUN: nothing was changed"
