@@ -23,6 +23,7 @@ struct child_log {
     uv_poll_t poll;
     int fd;
     struct log_origin origin;
+    uint64_t lost;
     size_t datagrams, cost, bytes; /* since the last tick */
     enum { LOG_READS, LOG_RESTS } state;
     bool flooded; /* told */
@@ -36,9 +37,12 @@ static bool read_one(struct child_log *log, ssize_t *len)
     *len = recv(log->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (*len <= 0)
         return false;
+    const uint64_t lost = log_lost();
+
     log->datagrams++;
     log->bytes += (size_t)*len;
     log->cost += log_relay(&log->origin, bytes, (size_t)*len);
+    log->lost += log_lost() - lost;
     return true;
 }
 
@@ -113,6 +117,11 @@ struct child_log *child_log_new(uv_loop_t *loop, const char *who, int *its_end)
 void child_log_is_of(struct child_log *log, pid_t pid)
 {
     log->origin.pid = pid;
+}
+
+uint64_t child_log_lost(const struct child_log *log)
+{
+    return log->lost;
 }
 
 void child_log_tick(struct child_log *log)

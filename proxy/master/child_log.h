@@ -9,7 +9,7 @@
 #ifndef WLBPROXY_MASTER_CHILD_LOG_H
 #define WLBPROXY_MASTER_CHILD_LOG_H
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <uv.h>
@@ -22,6 +22,9 @@ struct child_log *child_log_new(uv_loop_t *loop, const char *who, int *its_end);
 
 /* As syslog has it beside the name. */
 void child_log_is_of(struct child_log *log, pid_t pid);
+
+/* Returns how many of its lines reached us and no file. */
+uint64_t child_log_lost(const struct child_log *log);
 
 /* Twice a second: it may say something again. */
 void child_log_tick(struct child_log *log);

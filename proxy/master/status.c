@@ -6,6 +6,7 @@
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/signing_stats.h"
 #include "proxy/ipc/worker_stats.h"
+#include "proxy/master/child_log.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/release.h"
 #include "proxy/master/reload.h"
@@ -133,6 +134,7 @@ void status_take(struct status *s, struct child *child, const struct message *m)
     s->due[child->slot] = false;
     if (worker_stats_decode(report, m->body, m->len)) {
         report->answered_after = (double)(uv_hrtime() - s->asked) / 1e9;
+        report->log_lost += child_log_lost(child->log);
         s->reports[child->slot] = report;
     } else {
         free(report);

@@ -104,6 +104,34 @@ def test_a_successor_that_fails_changes_nothing(upgradable, wlbproxy, mode, reas
     assert works(proxy.port)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["same", "added", "missing"])
+def test_twenty_upgrades_in_a_row_lose_nobody(upgradable, wlbproxy, mode):
+    proxy = upgradable
+    with Callers([proxy.port]) as callers:
+        for _ in range(20):
+            before = proxy.status()["pid"]
+            replace(proxy.own, wlbproxy, mode)
+            done = proxy.command("reload", "-c", proxy.config, check=0)
+            assert "has taken over" in done.stdout
+            wait_until(lambda: gone(before))
+            assert proxy.status()["pid"] != before
+    assert set(callers.outcomes) == {"served"}, callers.outcomes
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode, reason", FAILING.items())
+def test_twenty_successors_that_fail_lose_nobody(upgradable, wlbproxy, mode, reason):
+    proxy = upgradable
+    with Callers([proxy.port]) as callers:
+        for _ in range(20):
+            replace(proxy.own, wlbproxy, mode)
+            done = proxy.command("reload", "-c", proxy.config, check=1)
+            assert reason in " ".join(done.stdout.split()), done.stdout
+    assert set(callers.outcomes) == {"served"}, callers.outcomes
+    assert proxy.status()["pid"] == proxy.pid
+
+
 def test_a_reload_during_an_upgrade_is_done_by_both(upgradable, wlbproxy, pki):
     """It comes when the successor has read the files already."""
     proxy = upgradable
