@@ -376,13 +376,15 @@ static size_t relay_stray(const struct log_origin *origin, char *text, size_t le
     return lines;
 }
 
-/* As access_log.c writes it: nothing that begins so is taken for a line of the log. */
+/* As access_log.c writes one. No line of the log begins so. */
 static bool is_access_line(const char *line, size_t len)
 {
     static const char first[] = " conn=";
     enum { TIME_LEN = 24 };
 
-    if (len > 0 && line[0] == '{')
+    if (len == 0 || len >= LOG_LINE_MAX)
+        return false;
+    if (line[0] == '{')
         return true;
     return len >= TIME_LEN + sizeof(first) - 1 && memchr(line, ' ', TIME_LEN) == NULL &&
         memcmp(line + TIME_LEN, first, sizeof(first) - 1) == 0;

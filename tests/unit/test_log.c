@@ -261,6 +261,8 @@ static void what_a_child_says_cannot_pretend(void **state)
                                  "2026-11-30T07:00:00.000Z conn=1 id=2\n"
                                  "x\n\nno end";
 
+    char too_long[5000];
+
     (void)state;
     log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
     access_log_open(ends[1], LOG_KIND_FILE);
@@ -271,6 +273,10 @@ static void what_a_child_says_cannot_pretend(void **state)
     assert_non_null(strstr(lines, "error worker 3: more\n"));
     assert_string_equal(relayed(access, sizeof(access) - 1),
         "{\"a\":1 }\n2026-11-30T07:00:00.000Z conn=1 id=2\n");
+    memset(too_long, '{', sizeof(too_long));
+    too_long[0] = 5;
+    too_long[sizeof(too_long) - 1] = '\n';
+    assert_string_equal(relayed(too_long, sizeof(too_long)), "");
     access_log_open(-1, LOG_KIND_FILE);
     assert_string_equal(relayed(access, sizeof(access) - 1), "");
     assert_string_equal(relayed("\4debug", 6), "");
