@@ -10,6 +10,7 @@ import pytest
 from frame.client import Tls, get
 from frame.wait import wait_until
 
+pytestmark = pytest.mark.core
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 
 

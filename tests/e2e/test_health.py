@@ -11,6 +11,7 @@ from frame.client import Tls, get
 from frame.ports import free_port
 from frame.wait import wait_until
 
+pytestmark = pytest.mark.core
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 CHECKED = {"health": "GET /well", "health_interval": "100ms", "health_timeout": "1s",
            "health_rise": 2, "health_fall": 2, "balance": "roundrobin"}
