@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """One of two backends goes wrong, before this proxy, nginx and HAProxy: a table, no test.
 
-    compare_health.py [--seconds N] [FAULT...]    WLBPROXY says which binary, as for the tests
+    compare_health.py [--seconds N] [--clients N] [--pause S] [FAULT...]
 
-Both backends serve by turns; then one of them has the fault, for its health checks, too, but
-where the fault says "checks pass". Clients send GETs and POSTs all the while. A request has
-failed when its reply is not a whole 200 of a backend within ten seconds. Checks are alike:
-every half second, two in a row. nginx of Debian has no checks of its own accord: its
-max_fails and proxy_next_upstream are its defaults.
+WLBPROXY says which binary, as for the tests. Both backends serve by turns; then one of them
+has the fault, for its health checks, too, but where the fault says "checks pass". Clients send
+GETs and POSTs all the while. A request has failed when its reply is not a whole 200 of a
+backend within ten seconds. Checks are alike: every half second, two in a row. Debian's nginx
+cannot check; its max_fails and proxy_next_upstream are its defaults.
 """
 import argparse
 import os
@@ -23,7 +23,6 @@ from frame.pki import Pki
 from frame.proxy import Proxy
 
 TIMEOUT = 2  # seconds that each of them waits for a backend
-CLIENTS = 4
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 NGINX = """
@@ -102,7 +101,7 @@ def lie(fault):
 
 
 FAULT_500 = b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops"
-GARBAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"
+GARBAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\ngarble"
 FAULTS = {
     "hangs": hang,
     "hangs, checks pass": lie(hang),
@@ -161,15 +160,15 @@ def ask(port, request, tls):
         and end == "close_notify"
 
 
-def load(port, request, until, tally, tls):
+def load(port, request, until, pause, tally, tls):
     while time.monotonic() < until:
         began = time.monotonic()
         good = ask(port, request, tls)
         tally.append((good, time.monotonic() - began))
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
-def run(product, folder, pki, fault, seconds):
+def run(product, folder, pki, fault, arguments):
     """(failed, sent, the longest of those that did not fail) of GETs, and of POSTs."""
     patients = [Patient(), Patient()]
     proxy = start(product, folder, pki, tuple(it.backend.address for it in patients))
@@ -177,15 +176,16 @@ def run(product, folder, pki, fault, seconds):
     try:
         assert all(ask(proxy.port, get("/", close=True), tls) for _ in range(4))
         patients[0].fault = fault
-        until = time.monotonic() + seconds
+        until = time.monotonic() + arguments.seconds
         tallies, threads = [], []
-        for i in range(CLIENTS):
+        for i in range(arguments.clients):
             post = i % 2
             request = get("/", method="POST", body=b"hello", close=True) if post \
                 else get("/", close=True)
             tallies.append((post, []))
             threads.append(threading.Thread(
-                target=load, args=(proxy.port, request, until, tallies[-1][1], tls)))
+                target=load, args=(
+                    proxy.port, request, until, arguments.pause, tallies[-1][1], tls)))
             threads[-1].start()
         for thread in threads:
             thread.join()
@@ -202,6 +202,8 @@ def run(product, folder, pki, fault, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--clients", type=int, default=4, help="half of them POST")
+    parser.add_argument("--pause", type=float, default=0.02, help="between two requests of one")
     parser.add_argument("faults", nargs="*", metavar="FAULT")
     arguments = parser.parse_args()
     products = ["wlbproxy", "nginx", "HAProxy"]
@@ -218,7 +220,7 @@ def main():
             cells = []
             for product in products:
                 gets, posts = run(product, folder / f"{product}{number}", pki,
-                                  FAULTS[name], arguments.seconds)
+                                  FAULTS[name], arguments)
                 cells.append(f"{gets[0]}/{gets[1]} {posts[0]}/{posts[1]}, "
                              f"{max(gets[2], posts[2]):.1f} s")
             print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
