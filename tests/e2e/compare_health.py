@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One of two backends goes wrong, before this proxy, nginx and HAProxy: a table, no test.
 
-    compare_health.py [--seconds N] [--clients N] [--pause S] [FAULT...]
+    compare_health.py [--requests N] [--pause S] [FAULT...]
 
 WLBPROXY says which binary, as for the tests. Both backends serve by turns; then one of them
 has the fault, for its health checks, too, but where the fault says "checks pass". Clients send
@@ -23,6 +23,7 @@ from frame.pki import Pki
 from frame.proxy import Proxy
 
 TIMEOUT = 2  # seconds that each of them waits for a backend
+CLIENTS = 2  # one sends GETs, one POSTs
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 NGINX = """
@@ -160,12 +161,12 @@ def ask(port, request, tls):
         and end == "close_notify"
 
 
-def load(port, request, until, pause, tally, tls):
-    while time.monotonic() < until:
+def load(port, request, arguments, tally, tls):
+    for _ in range(arguments.requests):
         began = time.monotonic()
         good = ask(port, request, tls)
         tally.append((good, time.monotonic() - began))
-        time.sleep(pause)
+        time.sleep(arguments.pause)
 
 
 def run(product, folder, pki, fault, arguments):
@@ -176,16 +177,14 @@ def run(product, folder, pki, fault, arguments):
     try:
         assert all(ask(proxy.port, get("/", close=True), tls) for _ in range(4))
         patients[0].fault = fault
-        until = time.monotonic() + arguments.seconds
         tallies, threads = [], []
-        for i in range(arguments.clients):
+        for i in range(CLIENTS):
             post = i % 2
             request = get("/", method="POST", body=b"hello", close=True) if post \
                 else get("/", close=True)
             tallies.append((post, []))
             threads.append(threading.Thread(
-                target=load, args=(
-                    proxy.port, request, until, arguments.pause, tallies[-1][1], tls)))
+                target=load, args=(proxy.port, request, arguments, tallies[-1][1], tls)))
             threads[-1].start()
         for thread in threads:
             thread.join()
@@ -201,9 +200,8 @@ def run(product, folder, pki, fault, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=6)
-    parser.add_argument("--clients", type=int, default=4, help="half of them POST")
-    parser.add_argument("--pause", type=float, default=0.02, help="between two requests of one")
+    parser.add_argument("--requests", type=int, default=100, help="of each client")
+    parser.add_argument("--pause", type=float, default=0.1, help="between two requests of one")
     parser.add_argument("faults", nargs="*", metavar="FAULT")
     arguments = parser.parse_args()
     products = ["wlbproxy", "nginx", "HAProxy"]
