@@ -59,7 +59,8 @@ uses proxy/signer certstore certstore/read config proxy/base proxy/crypto proxy/
 uses proxy/admin config proxy/base proxy/http proxy/ipc
 uses proxy/worker certstore config proxy/base proxy/crypto proxy/ipc proxy/net proxy/session
 uses proxy/master certstore certstore/install certstore/judge config proxy/base proxy/control proxy/ipc
-uses proxy/command certstore certstore/install certstore/judge certstore/read config proxy/base proxy/control proxy/crypto proxy/ipc proxy/master
+uses proxy/command certstore certstore/install certstore/judge certstore/read config proxy/base proxy/command/takeover proxy/control proxy/crypto proxy/ipc proxy/master
+uses proxy/command/takeover certstore/install config proxy/base proxy/command proxy/command/cert proxy/master
 uses proxy/command/cert certstore certstore/install certstore/judge certstore/read config proxy/base proxy/command proxy/master
 
 only_in OpenSSL '^ *# *include <openssl/' certstore/ proxy/crypto/ proxy/tls/ proxy/signer/ proxy/command/

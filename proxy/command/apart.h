@@ -28,6 +28,7 @@ struct handshake_offer {
     const char *ciphers, *groups, *signatures;
     const char *server_name;
     bool leaf_only; /* the rest of the chain is not wanted */
+    bool request; /* a request follows: GET / */
 };
 
 enum { HANDSHAKE_TEXT_MAX = 400, HANDSHAKE_CHAIN_MAX = 32, HANDSHAKES_MAX = 64 };
@@ -36,7 +37,8 @@ struct handshake {
     bool done;
     bool asks_certificate; /* wants to see a client's */
     char terms[HANDSHAKE_TEXT_MAX]; /* agreed: "TLSv1.2, <cipher>, <group>" */
-    struct error err; /* why it is not done */
+    struct error err; /* why it is not done, or why there is no status */
+    unsigned status; /* of the reply to the request; 0: none came */
     struct bytes chain[HANDSHAKE_CHAIN_MAX]; /* DER, as it came; borrowed */
     size_t chain_len;
 };

@@ -29,6 +29,7 @@ static bool encode_offer(const struct handshake_offer *offer, int timeout_ms,
     wire_put_u32(&w, (uint32_t)timeout_ms);
     wire_put_u32(&w, (uint32_t)offer->version);
     wire_put_u32(&w, offer->leaf_only);
+    wire_put_u32(&w, offer->request);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (texts[i] != NULL && strlen(texts[i]) > OFFER_BYTES / 5)
             return false;
@@ -46,6 +47,7 @@ static bool decode_offer(
     *timeout_ms = (int)wire_get_u32(&r);
     offer->version = (int)wire_get_u32(&r);
     offer->leaf_only = wire_get_u32(&r) != 0;
+    offer->request = wire_get_u32(&r) != 0;
     offer->ciphers = wire_get_text(&r);
     offer->groups = wire_get_text(&r);
     offer->signatures = wire_get_text(&r);
@@ -120,6 +122,57 @@ static bool drive(SSL *ssl, int fd, int64_t end, struct error *err)
     }
 }
 
+/* Waits for what the connection wants after `result`; false: it is over. */
+static bool wait_again(SSL *ssl, int result, int fd, int64_t end)
+{
+    int what = SSL_get_error(ssl, result);
+
+    if (what != SSL_ERROR_WANT_READ && what != SSL_ERROR_WANT_WRITE)
+        return false;
+    return wait_for(fd, what == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, end);
+}
+
+/* The status line is enough: "HTTP/1.1 200". */
+static unsigned read_status(SSL *ssl, int fd, int64_t end, struct error *err)
+{
+    enum { WANTED = 12 };
+    char text[WANTED + 1] = "";
+    unsigned minor, status;
+    int len = 0;
+
+    while (len < WANTED) {
+        int got = SSL_read(ssl, text + len, WANTED - len);
+
+        len += got > 0 ? got : 0;
+        if (got <= 0 && !wait_again(ssl, got, fd, end)) {
+            error_set(err, "no reply came to a request");
+            return 0;
+        }
+    }
+    if (sscanf(text, "HTTP/1.%1u %3u", &minor, &status) == 2)
+        return status;
+    error_set(err, "what came to a request is no HTTP reply");
+    return 0;
+}
+
+static unsigned request(
+    SSL *ssl, const struct handshake_offer *offer, int fd, int64_t end, struct error *err)
+{
+    const char *host = offer->server_name != NULL ? offer->server_name : "localhost";
+    char text[512];
+    int len = snprintf(text, sizeof(text),
+        "GET / HTTP/1.1\r\nHost: %.255s\r\nConnection: close\r\n\r\n", host);
+    int done;
+
+    while ((done = SSL_write(ssl, text, len)) <= 0) {
+        if (!wait_again(ssl, done, fd, end)) {
+            error_set(err, "a request could not be sent");
+            return 0;
+        }
+    }
+    return read_status(ssl, fd, end, err);
+}
+
 static void put_terms(struct wire_writer *w, SSL *ssl)
 {
     char group[80] = "", text[HANDSHAKE_TEXT_MAX];
@@ -166,6 +219,7 @@ static void shake_hands(struct wire_writer *w, SSL_CTX *context,
     SSL *ssl = SSL_new(context);
     bool asks_certificate = false, done;
     struct error err = {""};
+    unsigned status = 0;
 
     ERR_clear_error();
     memory_require(ssl != NULL && SSL_set_app_data(ssl, &asks_certificate) == 1);
@@ -175,8 +229,11 @@ static void shake_hands(struct wire_writer *w, SSL_CTX *context,
     SSL_set_connect_state(ssl);
     done = done ? drive(ssl, fd, end, &err)
                 : error_set(&err, "this OpenSSL cannot make such a handshake");
+    if (done && offer->request)
+        status = request(ssl, offer, fd, end, &err);
     wire_put_u32(w, done);
     wire_put_u32(w, asks_certificate);
+    wire_put_u32(w, status);
     wire_put_text(w, err.text);
     put_terms(w, ssl);
     put_chain(w, ssl, offer);
@@ -229,6 +286,7 @@ static void take_handshake(struct wire_reader *r, struct handshake *h)
 {
     h->done = wire_get_u32(r) != 0;
     h->asks_certificate = wire_get_u32(r) != 0;
+    h->status = wire_get_u32(r);
     take_text(r, h->err.text, sizeof(h->err.text));
     take_text(r, h->terms, sizeof(h->terms));
     h->chain_len = wire_get_count(r, sizeof(uint64_t));

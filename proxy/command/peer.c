@@ -155,6 +155,33 @@ static bool try_offer(struct peer *peer, const struct handshake_offer *offer,
     return done;
 }
 
+bool peer_ask(
+    struct peer *peer, const char *name, bool http, unsigned *status, struct error *err)
+{
+    static struct handshakes seen;
+    struct handshake_offer offer = xapi_offer;
+    int fd = open_connection(peer, clock_now_ms() + TIMEOUT_MS, err);
+    bool done = false;
+
+    *status = 0;
+    if (fd < 0)
+        return false;
+    offer.server_name = name != NULL ? name : peer->host;
+    offer.leaf_only = true;
+    offer.request = http;
+    if (handshakes_apart(&seen, &offer, &fd, 1, TIMEOUT_MS, err)) {
+        *status = seen.list[0].status;
+        done = seen.list[0].done && (!http || *status != 0);
+        if (!done)
+            error_set(err, "%s: %s%s", peer->where,
+                seen.list[0].done ? "" : "a handshake as XenServer's failed: ",
+                seen.list[0].err.text);
+        handshakes_destroy(&seen);
+    }
+    (void)close(fd);
+    return done;
+}
+
 /* Finds the difference between the two clients that makes XenServer's fail. */
 static void find_reason(struct peer *peer, const struct collection *seen)
 {

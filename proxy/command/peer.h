@@ -32,6 +32,12 @@ struct peer {
  * these. */
 bool peer_name(struct peer *peer, const char *text, struct error *err);
 
+/* A handshake with XenServer's parameters and, where `http`, a request: *status is that
+ * of its reply. It asks for this server; NULL: for the peer's host. False and err: one of
+ * them failed. */
+bool peer_ask(
+    struct peer *peer, const char *name, bool http, unsigned *status, struct error *err);
+
 /* Adds the certificates that the server presents to `collection`, in its order. False and
  * err: neither client could connect. */
 bool peer_look(struct peer *peer, struct collection *collection, struct error *err);

@@ -71,18 +71,18 @@ static bool holds(const char *pid, const char *socket_name)
     return found;
 }
 
-static void describe(const char *pid, char text[HOLDER_TEXT_MAX])
+static void describe(pid_t pid, char text[HOLDER_TEXT_MAX])
 {
     char path[300], name[32] = "";
     FILE *file;
 
-    snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+    snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
     file = fopen(path, "re");
     if (file != NULL && fgets(name, sizeof(name), file) != NULL)
         name[strcspn(name, "\n")] = '\0';
     if (file != NULL)
         fclose(file);
-    snprintf(text, HOLDER_TEXT_MAX, "%s (pid %.16s)", name, pid);
+    snprintf(text, HOLDER_TEXT_MAX, "%s (pid %ld)", name, (long)pid);
 }
 
 /* Without the right to look into other users' processes, the kernel still tells the
@@ -95,31 +95,71 @@ static void describe_user(uid_t user, char text[HOLDER_TEXT_MAX])
         account != NULL ? account->pw_name : "another user");
 }
 
-static void describe_owner(unsigned long inode, uid_t user, char text[HOLDER_TEXT_MAX])
+/* 0: the process cannot be seen. Of those that share the socket, the lowest number. */
+static pid_t holder_of(unsigned long inode)
 {
     char socket_name[40];
     struct dirent *entry;
     DIR *processes = opendir("/proc");
+    pid_t found = 0;
 
-    describe_user(user, text);
     snprintf(socket_name, sizeof(socket_name), "socket:[%lu]", inode);
     while (processes != NULL && (entry = readdir(processes)) != NULL) {
-        if (!isdigit((unsigned char)entry->d_name[0]) ||
-            !holds(entry->d_name, socket_name))
-            continue;
-        describe(entry->d_name, text);
-        break;
+        pid_t pid = (pid_t)atol(entry->d_name);
+
+        if (isdigit((unsigned char)entry->d_name[0]) && (found == 0 || pid < found) &&
+            holds(entry->d_name, socket_name))
+            found = pid;
     }
     if (processes != NULL)
         closedir(processes);
+    return found;
+}
+
+static void describe_owner(unsigned long inode, uid_t user, char text[HOLDER_TEXT_MAX])
+{
+    pid_t pid = holder_of(inode);
+
+    if (pid != 0)
+        describe(pid, text);
+    else
+        describe_user(user, text);
+}
+
+static const char *const tables[] = {"/proc/self/net/tcp6", "/proc/self/net/tcp"};
+
+static bool is_nobodys(unsigned long inode, const void *context)
+{
+    (void)inode, (void)context;
+    return false;
+}
+
+static unsigned long any_listener(unsigned port)
+{
+    unsigned long inode = 0;
+    uid_t user;
+
+    for (size_t i = 0; i < 2 && inode == 0; i++)
+        inode = foreign_listener(tables[i], port, is_nobodys, NULL, &user);
+    return inode;
+}
+
+pid_t port_owner_pid(unsigned port)
+{
+    unsigned long inode = any_listener(port);
+
+    return inode != 0 ? holder_of(inode) : 0;
+}
+
+bool port_is_held(unsigned port)
+{
+    return any_listener(port) != 0;
 }
 
 void port_owner_find(const struct sockaddr_storage *address,
     bool (*is_ours)(unsigned long inode, const void *context), const void *context,
     char text[HOLDER_TEXT_MAX])
 {
-    static const char *const tables[] = {"/proc/self/net/tcp6", "/proc/self/net/tcp"};
-
     text[0] = '\0';
     for (size_t i = 0; i < 2; i++) {
         uid_t user = 0;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 enum { HOLDER_TEXT_MAX = 96 };
 
@@ -14,5 +15,12 @@ enum { HOLDER_TEXT_MAX = 96 };
 void port_owner_find(const struct sockaddr_storage *address,
     bool (*is_ours)(unsigned long inode, const void *context), const void *context,
     char text[HOLDER_TEXT_MAX]);
+
+/* The process that listens on that TCP port, by any address; 0: none does, or it cannot
+ * be seen. Of several that share a socket it is the oldest. */
+pid_t port_owner_pid(unsigned port);
+
+/* True: a process listens there. */
+bool port_is_held(unsigned port);
 
 #endif
