@@ -107,6 +107,9 @@ def test_it_tells_what_is_wrong(start_admin, browser, pki):  # noqa: F811
     opened(browser, proxy)
     assert text(browser, "state") == "NOT READY: service wlb: no backend accepts connections"
     assert "DOES NOT ACCEPT" in text(browser, "backends")
+    assert re.search("Connection refused, since .*", text(browser, "backends"))
+    proxy.command("backend", "wlb", "drain", "-c", proxy.config, check=0)
+    wait_until(lambda: "drained" in text(browser, "backends"), "the drain is seen", 60)
     assert "handshake: plain-http" in text(browser, "errors")
     assert "reply: 5xx" in text(browser, "errors")
     assert re.search("accepts it|REFUSES IT", text(browser, "xenserver"))
