@@ -203,6 +203,14 @@ def test_what_needs_a_restart_is_said(proxy):
     assert len(proxy.workers()) == 1
 
 
+def test_a_probe_is_told_from_a_client(start_proxy, origin):
+    """It comes by the control socket, and has no address."""
+    proxy = start_proxy(origin.address, log_level="debug")
+    proxy.reload()
+    probe = wait_until(lambda: [one for one in proxy.events("end") if one.get("peer")])[0]
+    assert probe["peer"] == "unix:control" and "[::]" not in proxy.log_text()
+
+
 def test_reloads_under_load_lose_nothing_and_leak_nothing(start_proxy, origin, pki, full):
     """No failed request, no old certificate after a verdict, descriptors as before."""
     proxy = start_proxy(origin.address, workers=2, log_level="info", idle_timeout="2h")
