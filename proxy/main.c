@@ -18,10 +18,16 @@ static void hold_standard_descriptors(void)
     }
 }
 
+/* The questions that a program executed as the helper answers. */
+static const struct helper_task helper_tasks[] = {
+    {MESSAGE_HANDSHAKES, apart_answer_handshakes},
+    {MESSAGE_FILE, apart_answer_file},
+};
+
 int main(int argc, char **argv)
 {
     hold_standard_descriptors();
     if (helper_is_meant(argv[0]))
-        return apart_main();
+        return helper_main(helper_tasks, sizeof(helper_tasks) / sizeof(helper_tasks[0]));
     return command_dispatch(argc, argv);
 }

@@ -3,16 +3,6 @@
 #include "config/settings.h"
 #include "proxy/base/privileges.h"
 
-int apart_main(void)
-{
-    static const struct helper_task tasks[] = {
-        {MESSAGE_HANDSHAKES, apart_answer_handshakes},
-        {MESSAGE_FILE, apart_answer_file},
-    };
-
-    return helper_main(tasks, sizeof(tasks) / sizeof(tasks[0]));
-}
-
 /* The default's account: no configuration needs to be readable for it. */
 bool apart_identity(struct identity *identity, struct error *err)
 {

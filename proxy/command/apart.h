@@ -63,10 +63,7 @@ bool collect_text_apart(struct collection *collection, const char *file, const c
 bool collect_file_apart(struct collection *collection, const char *path,
     const char *password, bool as_pem, struct findings *findings);
 
-/* ---- the helper's side ---- */
-
-/* The main() of a program that was executed as the helper. */
-int apart_main(void);
+/* ---- the helper's side: functions for a struct helper_task ---- */
 
 size_t apart_answer_handshakes(
     const struct message *question, char *out, size_t capacity, struct error *err);
