@@ -8,7 +8,7 @@
 
 enum { TARGET_MAX = 1024, STATUS_DIGITS = 3, STATUS_LEAST = 200, STATUS_MOST = 599 };
 
-/* Of these a server expects neither a body nor a change. */
+/* Methods for which a server expects no body, and that change nothing. */
 static bool is_method(const char *text, size_t len)
 {
     return (len == 3 && strncmp(text, "GET", len) == 0) ||
@@ -52,7 +52,7 @@ bool health_parse(const char *text, struct health *health, struct error *err)
     return true;
 }
 
-/* A number of three digits, 0 if there is none; *text is behind it then. */
+/* Returns a number of three digits, 0 if there is none; *text is moved behind it. */
 static unsigned take_status(const char **text)
 {
     unsigned status = 0;
@@ -66,7 +66,7 @@ static unsigned take_status(const char **text)
     return status >= STATUS_LEAST && status <= STATUS_MOST ? status : 0;
 }
 
-/* "200" or "200-399"; *text is behind it then. */
+/* "200" or "200-399"; *text is moved behind it. */
 static bool take_range(const char **text, unsigned *first, unsigned *last)
 {
     *first = *last = take_status(text);

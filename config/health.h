@@ -1,6 +1,6 @@
 /*
- * health.h - the check of a service's backends, as written: "off", "connect", or
- * "GET /path"; and the statuses that a healthy one answers with, "200-399,401".
+ * health.h - the option `health` ("off", "connect", or "GET /path"), and the statuses
+ * that a healthy backend answers with ("200-399,401").
  */
 #ifndef WLBPROXY_CONFIG_HEALTH_H
 #define WLBPROXY_CONFIG_HEALTH_H
@@ -11,7 +11,7 @@ struct error;
 
 enum health_kind { HEALTH_OFF, HEALTH_CONNECT, HEALTH_REQUEST };
 
-/* Of a request; both point into the text. */
+/* The parts of a request; both point into the text. */
 struct health {
     enum health_kind kind;
     int method_len;
@@ -21,7 +21,7 @@ struct health {
 
 bool health_parse(const char *text, struct health *health, struct error *err);
 
-/* Syntax only. */
+/* Checks the syntax only. */
 bool health_statuses_check(const char *text, struct error *err);
 
 /* Returns whether the status is in the list. The text has been checked. */

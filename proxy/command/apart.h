@@ -1,11 +1,10 @@
 /*
- * apart.h - bytes of others, read by a helper: what a server or a worker says in a
- * handshake, and what a file holds that a CA or anybody else has sent.
+ * apart.h - reads foreign bytes in a helper: handshakes with a server or a worker, and
+ * files that a CA or anybody else has sent.
  *
- * The commands run as root and may have a key in their memory. So the handshake is made,
- * and the file taken apart, by a helper (helper.h) that has neither; what it says is
- * data. Certificates and keys come from it in DER, one by one, and are parsed once more
- * here.
+ * The commands run as root and may have a key in their memory. So a helper (helper.h)
+ * that has neither makes the handshake and parses the file. Its answer is only data:
+ * certificates and keys come from it in DER, one by one, and are parsed again here.
  */
 #ifndef WLBPROXY_COMMAND_APART_H
 #define WLBPROXY_COMMAND_APART_H
@@ -22,7 +21,7 @@ struct findings;
 
 /* ---- handshakes ---- */
 
-/* A client offers this; NULL and 0: as the library does. */
+/* The offer of a client; NULL and 0: the library's own. */
 struct handshake_offer {
     int version;
     const char *ciphers, *groups, *signatures;
@@ -45,19 +44,20 @@ struct handshake {
 
 struct handshakes {
     struct handshake list[HANDSHAKES_MAX];
-    struct helper_answer answer; /* where the chains are */
+    struct helper_answer answer; /* holds the chains */
 };
 
-/* One on each of `count` connected sockets, which stay the caller's. Nothing is verified.
- * All together end within `timeout_ms`. False and err: no helper could do it. */
+/* Makes one on each of `count` connected sockets, which stay the caller's. Nothing is
+ * verified. All together end within `timeout_ms`. False and err: no helper could do
+ * it. */
 bool handshakes_apart(struct handshakes *seen, const struct handshake_offer *offer,
     const int *fds, size_t count, int timeout_ms, struct error *err);
 void handshakes_destroy(struct handshakes *seen);
 
 /* ---- files ---- */
 
-/* collect_text() and collect_file() of collect.h, by a helper. `as_pem`: that it is of
- * another format is a finding, too. */
+/* collect_text() and collect_file() of collect.h, by a helper. `as_pem`: another format
+ * is a finding, too. */
 bool collect_text_apart(struct collection *collection, const char *file, const char *text,
     size_t len, const char *password, bool as_pem, struct findings *findings);
 bool collect_file_apart(struct collection *collection, const char *path,
@@ -70,7 +70,7 @@ size_t apart_answer_handshakes(
 size_t apart_answer_file(
     const struct message *question, char *out, size_t capacity, struct error *err);
 
-/* A helper of the commands becomes this user. */
+/* The account of the commands' helper. */
 bool apart_identity(struct identity *identity, struct error *err);
 
 #endif

@@ -19,11 +19,11 @@
 
 enum { PASSWORD_BYTES = 8 * 1024, LINES_MAX = PEM_TEXT_MAX, IDS_MAX = 64 };
 
-/* In findings the helper has this name for the file: where a remedy names it, the name
- * comes into it here (finding.h). */
+/* The helper's findings call the file by this name. A remedy gets the real name here
+ * (finding.h). */
 static const char file_name[] = "FILE";
 
-/* Static storage, as `format` must be. */
+/* Static storage, as `format` needs. */
 static const char *const formats[] = {"PEM", "PEM in UTF-16", "DER", "PKCS#12", "PKCS#7"};
 
 /* ---- the helper ---- */
@@ -168,7 +168,7 @@ static const char *known_format(const char *told)
     return NULL;
 }
 
-/* A text for good: findings do not copy their ids. */
+/* Returns a text that stays, because findings do not copy their ids. */
 static const char *known_id(const char *told)
 {
     static char ids[IDS_MAX][40];
@@ -229,7 +229,7 @@ static bool take_item(struct collecting *c, struct wire_reader *r)
     return take_der(c, kind, der, len);
 }
 
-/* As it may be shown, with the marks of its commands (remedy.h). */
+/* Takes a printable text, with the marks of its commands (remedy.h). */
 static const char *take_text(struct wire_reader *r, char text[ERROR_TEXT_MAX])
 {
     const char *told = wire_get_text(r);

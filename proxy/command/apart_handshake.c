@@ -14,7 +14,7 @@
 #include "proxy/command/apart.h"
 #include "proxy/ipc/wire.h"
 
-/* GRACE: for the helper to begin, and to say who has not answered. */
+/* GRACE: for the helper to begin, and to report the servers that have not answered. */
 enum { OFFER_BYTES = 2048, FRAME_BYTES = 2048, GRACE_MS = 5000 };
 
 /* ---- the question ---- */
@@ -73,7 +73,7 @@ static SSL_CTX *make_context(const struct handshake_offer *offer)
     if (!good)
         return NULL;
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_security_level(context, 0); /* to see what is there, be it weak */
+    SSL_CTX_set_security_level(context, 0); /* even a weak server is shown */
     SSL_CTX_set_client_cert_cb(context, no_certificate);
     good = SSL_CTX_set_min_proto_version(context, offer->version) == 1 &&
         SSL_CTX_set_max_proto_version(context, offer->version) == 1;
@@ -195,7 +195,7 @@ static void put_certificate(struct wire_writer *w, X509 *certificate)
     if ((size_t)len + FRAME_BYTES <= w->capacity - w->len)
         wire_put_bytes(w, der, (size_t)len);
     else
-        wire_put_bytes(w, "", 0); /* nobody has one of this size */
+        wire_put_bytes(w, "", 0); /* no certificate has this size */
     OPENSSL_free(der);
 }
 
@@ -212,7 +212,7 @@ static void put_chain(
         put_certificate(w, sk_X509_value(chain, i));
 }
 
-/* `out` has room for a share of the answer. */
+/* `out` has room for its share of the answer. */
 static void shake_hands(struct wire_writer *w, SSL_CTX *context,
     const struct handshake_offer *offer, int fd, int64_t end)
 {

@@ -12,7 +12,7 @@ enum { COLUMN_MAX = 48 };
 
 struct request {
     const char *service, *address; /* NULL: not named */
-    const char *action; /* "drain", "enable"; NULL: the table */
+    const char *action; /* "drain", "enable"; NULL: print the table */
 };
 
 /* ---- the table ---- */
@@ -53,7 +53,7 @@ static bool is_wanted(const struct request *request, const char *service)
     return request->service == NULL || strcmp(request->service, service) == 0;
 }
 
-/* The backends of the services that are wanted, each with its service. */
+/* The backends of the requested services, each with its service. */
 static json_t *list_backends(const json_t *status, const struct request *request)
 {
     json_t *list = json_array();
@@ -189,7 +189,7 @@ static bool is_action(const char *word)
     return strcmp(word, "drain") == 0 || strcmp(word, "enable") == 0;
 }
 
-/* A service's name has no colon, an address has one. */
+/* An address has a colon, a service's name has none. */
 static bool is_address(const char *word)
 {
     return strchr(word, ':') != NULL;

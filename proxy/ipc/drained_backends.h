@@ -1,6 +1,6 @@
 /*
- * drained_backends.h - the backends that an administrator drains, as the master tells the
- * workers. Pure encoding.
+ * drained_backends.h - the backends that an administrator drains, as the master sends
+ * them to the workers. Pure encoding.
  */
 #ifndef WLBPROXY_IPC_DRAINED_BACKENDS_H
 #define WLBPROXY_IPC_DRAINED_BACKENDS_H
@@ -15,7 +15,7 @@ enum { DRAINED_BACKENDS_MAX = 200 };
 
 struct drained_backend {
     char service[REPORT_NAME_MAX];
-    char address[ENDPOINT_TEXT_MAX]; /* as struct endpoint has it in text */
+    char address[ENDPOINT_TEXT_MAX]; /* in the text form of struct endpoint */
 };
 
 struct drained_backends {
@@ -23,13 +23,13 @@ struct drained_backends {
     size_t count;
 };
 
-/* Bytes written; a message of the channel has room for all that fit in the list. */
+/* Returns the bytes written. A message of the channel has room for a full list. */
 size_t drained_backends_encode(
     const struct drained_backends *drained, char *bytes, size_t capacity);
 bool drained_backends_decode(
     struct drained_backends *drained, const char *bytes, size_t len);
 
-/* Its place in the list, or -1. */
+/* Returns its place in the list, or -1. */
 long drained_backends_find(
     const struct drained_backends *drained, const char *service, const char *address);
 

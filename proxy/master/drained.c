@@ -23,7 +23,7 @@ void drained_send(const struct drained *drained, struct child *child)
         supervisor_broadcast(drained->workers, &message);
 }
 
-/* ---- which backend is meant ---- */
+/* ---- the backend that a request names ---- */
 
 static const char *address_at(const struct plan_service *service, size_t index)
 {
@@ -39,7 +39,7 @@ static bool has_address(const struct plan_service *service, const char *address)
     return false;
 }
 
-/* The word that was meant, perhaps; then what can be written. */
+/* Names the nearest word, or lists the possible ones. */
 static bool no_such(
     const char *what, const char *text, const struct nearest *nearest, struct error *err)
 {
@@ -66,7 +66,7 @@ static bool find_service(
     return no_such("service", name, &nearest, err);
 }
 
-/* Of all services, the one with that address. */
+/* Searches all services for that address. */
 static bool find_by_address(
     const struct plan *plan, const char *address, size_t *index, struct error *err)
 {

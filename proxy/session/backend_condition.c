@@ -52,8 +52,8 @@ static void set_reason(struct backend_condition *condition, const char *fault)
     snprintf(condition->reason, sizeof(condition->reason), "%s", fault);
 }
 
-/* The first check of all is judged at once: requests would go to a backend that is dead
- * already when the worker starts. */
+/* The very first check is judged at once: otherwise requests would go to a backend that
+ * is dead when the worker starts. */
 static bool is_enough(
     const struct backend_condition *condition, bool passed, struct check_rules rules)
 {

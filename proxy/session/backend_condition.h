@@ -33,9 +33,10 @@ struct backend_condition {
     unsigned in_a_row; /* checks that contradict the verdict */
     bool drained;
     uint64_t back_since; /* ms: when slow_start began; 0: it is over */
-    uint64_t changed; /* ms: up, down, failing or drained since then; 0: from the start */
-    unsigned credit; /* of slow_start: a whole one is a request */
-    char reason[CONDITION_REASON_MAX]; /* of the last fault; "": none was seen */
+    uint64_t changed; /* ms: the time of the last change between up, down, failing and
+                       * drained; 0: none since the start */
+    unsigned credit; /* of slow_start: a whole credit is one request */
+    char reason[CONDITION_REASON_MAX]; /* of the last fault; "": there was none */
 };
 
 struct backend_condition *condition_new(void);
@@ -49,15 +50,15 @@ struct check_rules {
     unsigned rise, fall;
 };
 
-/* The result of a check; `fault` is NULL where it passed. True: it is FAILING now, or is
- * no more, which is worth a log line. */
+/* The result of a check; `fault` is NULL if it passed. True: it became FAILING or ceased
+ * to be, which is worth a log line. */
 bool condition_take_check(struct backend_condition *condition, const char *fault,
     struct check_rules rules, uint64_t now);
 
-/* Checks are off from now on: their verdict counts no more. */
+/* Checks are off from now on: their verdict no longer counts. */
 void condition_uncheck(struct backend_condition *condition, uint64_t now);
 
-/* True: that is new. */
+/* True: that has changed. */
 bool condition_drain(struct backend_condition *condition, bool drained, uint64_t now);
 
 /* Connections found it down, or up again. */
@@ -65,7 +66,7 @@ void condition_went_down(
     struct backend_condition *condition, const char *fault, uint64_t now);
 void condition_came_up(struct backend_condition *condition, uint64_t now);
 
-/* Of CONDITION_SHARE_WHOLE. */
+/* Returns the share in units of CONDITION_SHARE_WHOLE. */
 unsigned condition_share(
     struct backend_condition *condition, uint64_t slow_start, uint64_t now);
 

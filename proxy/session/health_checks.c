@@ -19,23 +19,24 @@
 enum {
     REQUEST_MAX = 2048,
     FAULT_MAX = 96,
-    FIRST_WITHIN = 1000, /* ms: a new worker soon knows which backends are well */
-    STEPS = 8, /* in which a time is spread: each length has a queue of deadlines */
+    FIRST_WITHIN = 1000, /* ms: a new worker soon knows which backends are healthy */
+    STEPS = 8, /* a time is spread over so many lengths, because each length has a queue
+                * of deadlines */
 };
 
 enum check_state {
     CHECK_WAITING, /* for the next check to begin */
     CHECK_CONNECTING,
     CHECK_AWAITING_REPLY,
-    CHECK_CLOSING, /* its connection, that is */
+    CHECK_CLOSING, /* its connection is closing */
 };
 
 struct check {
     struct list link; /* in clients->checks */
     struct clients *clients;
-    struct service *service; /* NULL: its backend is not checked any more */
+    struct service *service; /* NULL: its backend is no longer checked */
     struct backend_address *address; /* one reference */
-    struct endpoint endpoint; /* its own, for the stream */
+    struct endpoint endpoint; /* a copy, for the stream */
     enum check_state state;
     struct stream stream; /* unless it is WAITING */
     struct parser *replies; /* NULL unless it is AWAITING_REPLY */
@@ -153,8 +154,7 @@ static void log_verdict(const struct check *check, const char *fault)
             check->endpoint.text);
 }
 
-/* `fault`: NULL where it passed. A backend that passes again is not passed over for what
- * connections found before. */
+/* `fault`: NULL if it passed. Then earlier faults of connections no longer count. */
 static void judge(struct check *check, const char *fault)
 {
     const struct service_settings *settings = check->service->settings;
@@ -182,7 +182,7 @@ static void judge_status(struct check *check, unsigned status)
 
 /* ---- a request ---- */
 
-/* A connection of our own: LOCAL, or UNKNOWN. */
+/* It is a connection of our own: LOCAL, or UNKNOWN. */
 static void send_proxy_header(struct check *check)
 {
     enum proxy_protocol_choice choice = check->service->settings->send_proxy;
@@ -233,7 +233,7 @@ static void on_opened(struct stream *s)
         ask(check, &health);
 }
 
-/* Interim replies (1xx) come before the one that counts. */
+/* Interim replies (1xx) come before the final one. */
 static void on_data(struct stream *s, const char *bytes, size_t len)
 {
     struct check *check = check_of(s);
@@ -276,7 +276,7 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
 
 static void on_drained(struct stream *s)
 {
-    (void)s; /* it reads nothing, and health_timeout is its end */
+    (void)s; /* it does not read, and health_timeout ends it */
 }
 
 static const struct stream_events stream_events = {
@@ -300,7 +300,7 @@ static void on_deadline(struct deadline *deadline)
                                              : "no reply within health_timeout");
 }
 
-/* ---- which backends ---- */
+/* ---- the backends to check ---- */
 
 /* Where lines of the configuration have moved, the endpoint alone tells. */
 static struct backend_address *find_address(
@@ -330,7 +330,7 @@ static bool same_checks(
         a->health_timeout == b->health_timeout && a->send_proxy == b->send_proxy;
 }
 
-/* A backend that is checked no more must not stay FAILING for those who know it yet. */
+/* A backend that is no longer checked must not stay FAILING for its present users. */
 static void follow(struct check *check, const struct generation *generation)
 {
     struct service *service =
