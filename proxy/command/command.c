@@ -9,13 +9,12 @@
 #include "proxy/command/print.h"
 
 static const struct command commands[] = {
-    {"run", "", "serve; this is what happens without a command", run_command},
+    {"run", "", "serve; the default command", run_command},
     {"check", "", "judge configuration and certificates, as start and reload do",
         check_command},
-    {"reload", "", "make the running proxy reload; tells what came of it",
-        reload_command},
-    {"status", "", "what the running proxy serves, and how it is", status_command},
-    {"backend", "", "the backends and their states; drain or enable one",
+    {"reload", "", "make the running proxy reload, and print the result", reload_command},
+    {"status", "", "print what the running proxy serves, and its state", status_command},
+    {"backend", "", "print the backends and their states; drain or enable one",
         backend_command},
     {"cert", "COMMAND", "create, request, install, roll back a certificate",
         cert_command},
@@ -23,8 +22,8 @@ static const struct command commands[] = {
     {"migrate", "STUNNEL.CONF", "print the wlbproxy configuration for stunnel's",
         migrate_command},
     {"options", "", "print every option of the configuration", options_command},
-    {"events", "", "print every event of the log, and what to do", events_command},
-    {"metrics", "", "print everything that is counted and measured", metrics_command},
+    {"events", "", "print every event of the log, and its remedy", events_command},
+    {"metrics", "", "print every metric", metrics_command},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -49,8 +49,8 @@ int events_command(int argc, char **argv)
     };
     const struct arguments arguments = {
         .command = "events",
-        .summary = "Prints every event of the log and every reason of an end: what it "
-                   "means, and what to do.",
+        .summary = "Prints every event of the log and every reason of an end, with "
+                   "meaning and remedy.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
     };

@@ -70,8 +70,7 @@ int metrics_command(int argc, char **argv)
     };
     const struct arguments arguments = {
         .command = "metrics",
-        .summary =
-            "Prints everything that is counted and measured: name, kind and meaning.",
+        .summary = "Prints every metric: name, kind and meaning.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
     };

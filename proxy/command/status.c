@@ -30,10 +30,11 @@ int status_command(int argc, char **argv)
 {
     const struct daemon_command command = {
         .name = "status",
-        .summary = "Shows what the running proxy serves, whether that is what is on "
-                   "disk, and how it is: workers, connections, backends, counters. Exit "
-                   "status 2: nobody answers on its socket, so that it probably does not "
-                   "run.",
+        .summary =
+            "Shows what the running proxy serves, whether the files on disk "
+            "differ, and its state: workers, connections, backends, counters. Exit "
+            "status 2: nobody answers on its socket, so that it probably does not "
+            "run.",
         .talk = show,
     };
 

@@ -111,9 +111,10 @@ static int rotate(int argc, char **argv)
     const struct arguments arguments = {
         .command = "tickets rotate",
         .summary =
-            "Makes the running proxy begin a new key for session tickets. What was "
-            "sealed before is opened for as long as a session lasts "
-            "(ticket_lifetime). `cert install`, and a reload that changes a "
+            "Makes the running proxy begin a new key for session tickets. Earlier "
+            "tickets "
+            "are opened for as long as a session lasts (ticket_lifetime). `cert "
+            "install`, and a reload that changes a "
             "certificate, do so by themselves. With --file the keys of several nodes are "
             "rotated, in the file that they share: next becomes current, current becomes "
             "previous. The proxies that have it configured (ticket_keys) notice within "

@@ -7,16 +7,16 @@
 #include "proxy/command/print.h"
 
 static const struct command commands[] = {
-    {"show", "[FILE|HOST:PORT]", "what is in a file, what a server presents",
-        cert_show_command},
-    {"check", "FILE...", "would it do, and would XenServer accept it?",
+    {"show", "[FILE|HOST:PORT]",
+        "print the contents of a file, or a server's certificates", cert_show_command},
+    {"check", "FILE...", "judge files, and whether XenServer would accept them",
         cert_check_command},
     {"create", "", "make a placeholder: key and self-signed certificate",
         cert_create_command},
     {"request", "", "make a key and the signing request for a CA", cert_request_command},
-    {"install", "FILE...", "put what the CA sent into service", cert_install_command},
-    {"rollback", "", "go back to the pair before", cert_rollback_command},
-    {"export-for-pool", "DIR", "write the files that XenServer's pool wants",
+    {"install", "FILE...", "put the CA's files into service", cert_install_command},
+    {"rollback", "", "go back to the previous pair", cert_rollback_command},
+    {"export-for-pool", "DIR", "write the files for XenServer's pool",
         cert_export_command},
     {"push", "NODE...", "install the pair of this node on others, by ssh",
         cert_push_command},
