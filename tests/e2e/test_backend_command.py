@@ -57,7 +57,7 @@ def test_a_drained_backend_gets_no_new_requests(start_proxy, two):
     assert proxy.events("backend_enabled", backend=two[0].address)
 
 
-def test_what_a_drained_backend_serves_ends_in_its_time(start_proxy, backend):
+def test_requests_of_a_drained_backend_end_in_their_time(start_proxy, backend):
     go = threading.Event()
 
     def slowly(talk):

@@ -40,7 +40,7 @@ def test_a_get_is_answered(proxy, pki):
     assert reply.field("Content-Length") == "5000"
 
 
-def test_what_the_client_sent_reaches_the_backend_unchanged(proxy, pki):
+def test_a_clients_bytes_reach_the_backend_unchanged(proxy, pki):
     body = b"<soap/>" * 100
     with Tls(proxy.port, pki) as client:
         reply = client.request(get(
@@ -56,7 +56,7 @@ def test_what_the_client_sent_reaches_the_backend_unchanged(proxy, pki):
     assert seen["body_sha256"] == hashlib.sha256(body).hexdigest()
 
 
-def test_who_the_client_is_is_told_by_us_alone(proxy, pki):
+def test_only_we_tell_the_backend_its_client(proxy, pki):
     with Tls(proxy.port, pki) as client:
         reply = client.request(get("/echo", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: x",
                                    "X-Forwarded-Host: x", "Forwarded: for=6.6.6.6"))

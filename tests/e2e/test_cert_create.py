@@ -167,7 +167,7 @@ def test_a_request_overwrites_requests_only(wlbproxy, tmp_path, pki):
 
 
 @pytest.mark.parametrize("what", WARNED)
-def test_what_xenserver_would_not_match_is_warned_of(place, what):
+def test_names_that_xenserver_would_not_match_are_warned_of(place, what):
     done = place.run("request", *WARNED[what], "--json")
     assert f'"id": "{what}"' in done.stdout
 

@@ -101,7 +101,7 @@ def test_rollback_goes_back_step_by_step(start_proxy, origin, pki):
                        store / "undone/server.key") == pki.other.fingerprint()
 
 
-def test_what_the_proxy_refuses_is_rolled_back(start_proxy, origin, pki):
+def test_a_pair_that_the_proxy_refuses_is_rolled_back(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, workers=2)
     proxy.write_config(strict_reload="on")
     proxy.reload()
@@ -264,7 +264,7 @@ def test_the_vendors_guide_in_five_commands(start_proxy, origin, pki, xapi, tmp_
     assert blocks == 3 and proxy.cert.read_text().startswith("-----BEGIN CERTIFICATE")
 
 
-def test_whoever_reads_meanwhile_reads_a_pair(place, pki):
+def test_every_reader_meanwhile_reads_a_pair(place, pki):
     stop, seen = threading.Event(), []
 
     def reader():
@@ -372,7 +372,7 @@ def write(path, data):
 
 
 @pytest.mark.parametrize("what", FORMATS)
-def test_whatever_the_ca_sends(place, pki, tmp_path, what):
+def test_any_format_of_the_ca_is_installed(place, pki, tmp_path, what):
     place.run("install", *FORMATS[what](pki, tmp_path), "--key", pki.other.key)
     assert place.fingerprint() == pki.other.fingerprint()
 

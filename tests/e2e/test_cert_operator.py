@@ -80,7 +80,7 @@ def test_a_request_has_the_organisation_in_its_subject(place, text):
     ("O=" + "x" * 65, "more than 64"), ("O=a\x07b", "control character"),
     (b"O=\xff\xfe", "not UTF-8"), ("O=a, Inc.", "none of C="),
 ])
-def test_what_cannot_be_in_a_subject_is_told(place, text, words):
+def test_an_impossible_subject_is_reported(place, text, words):
     done = subprocess.run([place.program, "cert", "request", "--subject", text, "-c",
                            place.config], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and words in said(done), done
@@ -119,7 +119,7 @@ def test_install_says_what_comes_next(start_proxy, origin, pki, tmp_path):
     assert {line.split("filename=")[1] for line in installs} == copied
 
 
-def test_what_comes_next_is_not_told_where_it_is_not_so(start_proxy, origin, pki):
+def test_next_steps_are_printed_only_where_they_apply(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, name="nobody.example.org")
     done = cert(proxy, "install", pki.other.cert, "--key", pki.other.key)
     assert "xe pool" not in done.stdout and "XenServer" in done.stdout

@@ -271,7 +271,7 @@ def test_a_key_that_its_group_reads_stays_so(roots, pki):
     assert roots.fingerprint() == pki.rsa.fingerprint()
 
 
-def test_what_rolls_back_by_itself_is_as_it_was(start_proxy, origin, pki):
+def test_an_automatic_rollback_restores_everything(start_proxy, origin, pki):
     proxy = start_proxy(origin.address)
     proxy.write_config(strict_reload="on")
     proxy.reload()

@@ -65,7 +65,7 @@ def test_a_dry_run_looks_and_shows(wlbproxy, pki, tmp_path):
     assert not pool.installed()
 
 
-def test_what_goes_wrong_is_told_and_ends_it(wlbproxy, pki, tmp_path):
+def test_a_failing_step_is_reported_and_ends_it(wlbproxy, pki, tmp_path):
     pool = Pool(tmp_path / "pool", "26.17")
     (pool.folder / "unreachable").touch()
     done = export(wlbproxy, pool, "--to", "root@c", "--cert", pki.rsa.cert, "--yes", check=1)
@@ -98,7 +98,7 @@ def test_a_chain_without_its_root_is_told(wlbproxy, pki, tmp_path):
     (["--to", "a;b"], "is not [USER@]HOST"), ([], "name the folder DIR"),
     (["--to", "root@c", "DIR"], "name the folder DIR"), (["--to", "c", "--json"], "no --json"),
 ])
-def test_what_is_no_host_is_refused(wlbproxy, pki, tmp_path, arguments, words):
+def test_an_invalid_host_is_refused(wlbproxy, pki, tmp_path, arguments, words):
     pool = Pool(tmp_path / "pool", "26.17")
     done = export(wlbproxy, pool, *arguments, "--cert", pki.rsa.cert, check=2)
     assert words in said(done) and not pool.commands()

@@ -113,18 +113,18 @@ def test_it_asks_first_and_a_dry_run_only_shows(nodes, here, pki):
 
 
 @pytest.mark.parametrize("arguments", [[], ["-oProxyCommand=x"], ["--yes", "a;b"]])
-def test_what_is_no_node_is_refused(nodes, here, arguments):
+def test_an_invalid_node_is_refused(nodes, here, arguments):
     nodes.push(here, *arguments, check=2)
     assert not nodes.asked()
 
 
-def test_what_is_no_good_here_is_not_pushed(nodes, here, pki):
+def test_a_bad_pair_is_not_pushed(nodes, here, pki):
     (here.parent / "server.key").write_bytes(pki.rsa3072.key.read_bytes())
     done = nodes.push(here, "node0", "--yes", check=2)
     assert "is not pushed" in said(done) and not nodes.asked()
 
 
-def test_what_is_no_chain_on_standard_input_is_told(nodes, wlbproxy):
+def test_an_invalid_chain_on_standard_input_is_reported(nodes, wlbproxy):
     for text, told in (("x" * (1 << 20) + "y", "more than 1 MiB"), ("", "the file is empty")):
         done = subprocess.run(
             [wlbproxy, "cert", "install", "-", "-c", str(nodes.proxies[0].config)],

@@ -67,7 +67,7 @@ def test_a_file_is_shown_whole(wlbproxy, pki):
     assert max(map(len, text.splitlines())) < 80
 
 
-def test_what_is_missing_is_named(wlbproxy, pki):
+def test_missing_parts_are_named(wlbproxy, pki):
     shown = cert_json(wlbproxy, "show", pki.rsa.leaf)
     assert shown["missing"] == [{"issuer": "CN=Test Intermediate", "of": 1}]
     assert "missing: the issuer of 1, CN=Test Intermediate" in cert(
@@ -127,7 +127,7 @@ def test_nobody_there_is_told(wlbproxy):
     assert "Connection refused" in done.stderr and done.stdout == ""
 
 
-def test_what_is_served_is_compared_with_the_disk(wlbproxy, pki, proxy):
+def test_served_certificates_are_compared_with_the_disk(wlbproxy, pki, proxy):
     shown = cert_json(wlbproxy, "show", "-c", proxy.config)["services"][0]
     assert not shown["differs"]
     assert shown["served"][0]["sha256"] == shown["files"][0]["certificates"][0]["sha256"]

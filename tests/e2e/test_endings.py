@@ -51,7 +51,7 @@ def test_the_end_waits_for_no_disk(start_proxy, origin):
         assert proxy.wait_exit() == 0
 
 
-def test_what_is_asked_for_during_the_start_follows_it(start_proxy, origin, pki, tmp_path):
+def test_requests_during_the_start_follow_it(start_proxy, origin, pki, tmp_path):
     """The files have been read, and change before the first generation serves."""
     fresh, log, moved = pki.other, tmp_path / "log", tmp_path / "log.1"
     with socket.create_server(("127.0.0.1", 0)) as holder:

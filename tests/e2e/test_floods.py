@@ -97,7 +97,7 @@ def test_a_crowd_that_stalls_after_its_hello_keeps_nobody_waiting(start_proxy, o
 
 
 @pytest.mark.parametrize("said", ["half a hello", "a hello"])
-def test_who_stands_still_costs_nobody_an_error(start_proxy, origin, full, said):
+def test_an_idle_client_costs_nobody_an_error(start_proxy, origin, full, said):
     """Not even who comes from the same address, and more often than its rate."""
     proxy = start_proxy(origin.address, handshake_rate=5, handshake_timeout="1m")
     hello = client_hello()
@@ -108,7 +108,7 @@ def test_who_stands_still_costs_nobody_an_error(start_proxy, origin, full, said)
     close_all(attackers)
 
 
-def test_who_comes_alone_is_spared_whoever_else_is_shed(start_proxy, origin):
+def test_a_single_handshake_of_a_source_is_not_shed(start_proxy, origin):
     """Although it is the oldest of all, and not quick."""
     proxy = start_proxy(origin.address, max_handshakes=50, handshake_timeout="1m")
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as slow:

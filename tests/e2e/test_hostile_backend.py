@@ -157,7 +157,7 @@ def test_a_whole_reply_arrives_whole_however_it_comes(stage, tls):
 
 
 @pytest.mark.core
-def test_what_is_no_reply_is_a_502_with_a_length(stage, tls):
+def test_an_invalid_reply_is_a_502_with_a_length(stage, tls):
     for name, client, end in itertools.product(REFUSED, CLIENTS, ("fin", "reset", "bytes")):
         if end == "bytes" and len(REFUSED[name]) > 1000:
             continue
@@ -331,7 +331,7 @@ def test_a_request_is_sent_twice_at_most(start_proxy, backend):
 
 @pytest.mark.parametrize("poison", [
     b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", b"x", b"\r\n"], ids=repr)
-def test_what_an_idle_connection_says_poisons_nothing(start_proxy, backend, poison):
+def test_bytes_from_an_idle_connection_poison_nothing(start_proxy, backend, poison):
     said = threading.Semaphore(0)
 
     def speak_out_of_turn(talk):

@@ -129,7 +129,7 @@ def test_bulk_arrives_whole_both_ways_with_each_cipher(start, client, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_came_before_a_cut_is_right(start, client, version):
+def test_bytes_before_a_cut_are_right(start, client, version):
     proxy = start()
     request = get("/?size=3000000&cut=1000000", close=True)
     body, said = client.exchange(proxy.port, version, SUITES[version][0], request)

@@ -61,7 +61,7 @@ def findings(proxy):
     (SECRET + "\n", 0o644, "password-readable", "open to others"),
     (None, 0o600, "missing", "No such file"),
 ])
-def test_what_does_not_open_it_is_told(start_proxy, origin, pki, tmp_path, text, how, finding,
+def test_a_password_that_does_not_open_it_is_reported(start_proxy, origin, pki, tmp_path, text, how, finding,
                                        words):
     proxy = start_proxy(origin.address)
     encrypt(pki.rsa.key, proxy.key)

@@ -141,7 +141,7 @@ def running(command, port, log):
 @pytest.mark.parametrize("name, text, is_global", [
     pytest.param(*case, id=case[0].replace(" ", "-"),
                  marks=() if case[0] in ALWAYS else pytest.mark.long) for case in CASES])
-def test_who_gets_in_is_who_got_in(name, text, is_global, tmp_path, pki, clients, echo):
+def test_migration_admits_the_same_clients(name, text, is_global, tmp_path, pki, clients, echo):
     program, server, port = os.environ["WLBPROXY"], pki.rsa, free_port()
     trusted = tmp_path / "trusted.pem"
     trusted.write_text(clients["good"].leaf.read_text() + pki.root.leaf.read_text())

@@ -385,7 +385,7 @@ except PermissionError:
 
 
 @needs_root
-def test_whoever_a_worker_is_cannot_open_the_key(start_proxy, origin, tmp_path):
+def test_no_worker_can_open_the_key(start_proxy, origin, tmp_path):
     """Issue 2, Show 5: the same uid, gid and no groups, without its system call filter."""
     proxy = start_proxy(origin.address, workers=2)
     for folder in (proxy.folder, *proxy.folder.parents):  # nothing but the key is in the way

@@ -92,7 +92,7 @@ def test_allow_and_deny_are_about_the_client(start_proxy, heads):
     assert ask(proxy, V1_SIX) == 200
 
 
-def test_who_is_not_trusted_speaks_for_himself(start_proxy, heads):
+def test_an_untrusted_address_speaks_for_itself(start_proxy, heads):
     proxy = start_proxy(heads.address, proxy_protocol="any", trusted="127.0.0.2")
     assert ask(proxy) == 200
     assert heads.field("X-Forwarded-For") == ["127.0.0.1"]
@@ -177,7 +177,7 @@ def test_one_that_waits_is_served_by_a_process_that_drains(start_proxy, heads):
     ({"trusted": "10.0.0.1"}, "trusted has no effect"),
     ({"trusted": "10.0.0.1/8", "proxy_protocol": "v1"}, "10.0.0.1/8"),
 ])
-def test_what_makes_no_sense_is_refused(start_proxy, heads, options, why):
+def test_contradicting_arguments_are_refused(start_proxy, heads, options, why):
     proxy = start_proxy(heads.address)
     proxy.write_config(**options)
     done = proxy.command("check", "-c", proxy.config, check=1)
@@ -321,7 +321,7 @@ def test_stunnels_protocol_proxy_is_migrated(start_proxy, wlbproxy, backend, pki
     assert pattern(told[0], sources[0], port) == pattern(told[1], sources[1], proxy.port)
 
 
-def test_what_is_said_of_a_client_is_passed_on(start_proxy, backend):
+def test_a_clients_facts_are_passed_on(start_proxy, backend):
     seen = []
 
     def script(talk):

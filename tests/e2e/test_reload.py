@@ -196,7 +196,7 @@ def test_a_broken_configuration_changes_nothing(proxy):
     assert works(proxy.port)
 
 
-def test_what_needs_a_restart_is_said(proxy):
+def test_settings_that_need_a_restart_are_reported(proxy):
     proxy.write_config(workers=2)
     proxy.hup()
     assert "workers" in proxy.wait_for("finding", id="needs-restart")["text"]

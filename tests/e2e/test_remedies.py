@@ -148,7 +148,7 @@ def test_every_remedy_can_be_pasted(wlbproxy, pki, bad_rows, tmp_path):
 
 
 @pytest.mark.parametrize("command", sorted(ELSEWHERE))
-def test_what_is_offered_elsewhere_can_be_pasted(wlbproxy, pki, tmp_path, command):
+def test_other_commands_can_be_pasted(wlbproxy, pki, tmp_path, command):
     shell = Shell(wlbproxy, tmp_path, pki)
     path = shell.folder / "a key"
     path.write_bytes(pki.rsa.key.read_bytes())
@@ -170,7 +170,7 @@ def commands_of(place, *arguments, check):
     return json.loads(place.run(*arguments, "--json", check=check).stdout)["commands"]
 
 
-def test_what_errors_offer_can_be_pasted(wlbproxy, pki, tmp_path):
+def test_commands_in_errors_can_be_pasted(wlbproxy, pki, tmp_path):
     place = Place(wlbproxy, tmp_path / "it's a $(touch pwned)", pki.rsa)
     install = ("install", pki.other.cert, "--key", pki.other.key)
     place.folder.chmod(0o777)
@@ -195,7 +195,7 @@ CONVERTED = {
 }
 
 
-def test_what_was_converted_is_good(wlbproxy, pki, bad_rows, tmp_path):
+def test_a_converted_pair_is_good(wlbproxy, pki, bad_rows, tmp_path):
     """The file that the command makes, in place of the one it was about."""
     done = set()
     for i, row in enumerate(bad_rows):

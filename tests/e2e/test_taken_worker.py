@@ -111,7 +111,7 @@ def test_many_words_hold_up_nobody(start_proxy, origin, pki, words):
 
 @pytest.mark.parametrize("words", [message(PONG, 0, b"\0" * 8), message(COMMITTED, 1)],
                          ids=["pong", "committed"])
-def test_who_says_more_than_asked_is_replaced(start_proxy, origin, words):
+def test_a_worker_that_says_more_than_asked_is_replaced(start_proxy, origin, words):
     """A worker's messages cost the master only so much; answers that were asked for are free."""
     proxy = start_proxy(origin.address)
     for _ in range(60):  # each is a question

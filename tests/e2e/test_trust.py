@@ -370,7 +370,7 @@ def test_the_cn_counts_only_where_no_dns_name_is(start_proxy, origin, pki):
     ({"verify": "required", "verify_pins": "{key}"}, "there is no certificate in the file"),
     ({"verify": "required", "verify_pins": "0" * 64, "crl": "{cert}"}, "crl needs ca"),
 ])
-def test_what_would_let_everybody_in_is_refused(proxy, options, words):
+def test_a_migration_that_would_admit_everybody_is_refused(proxy, options, words):
     proxy.write_config(**{name: value.format(cert=proxy.cert, key=proxy.key)
                           for name, value in options.items()})
     assert words in said(proxy.command("check", "-c", proxy.config, check=1))

@@ -149,7 +149,7 @@ def test_a_swap_without_a_change_is_followed(start_proxy, origin, pki, way):
     wait_until(lambda: served(proxy.port) == pki.rsa.fingerprint())
 
 
-def test_what_is_no_change_is_no_reload(start_proxy, origin, pki):
+def test_an_unchanged_file_makes_no_reload(start_proxy, origin, pki):
     proxy, place = watching(start_proxy, origin, Editor, pki.other)
     before, looked = len(proxy.events("reloaded")), len(proxy.events("watch_looked"))
     place.cert.chmod(0o644)

@@ -61,7 +61,7 @@ static void a_network_contains_its_addresses_and_no_other(void **state)
     }
 }
 
-static void what_is_no_network_is_told(void **state)
+static void an_invalid_network_is_reported(void **state)
 {
     static const char *const bad[] = {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1",
         "10.0.0.0/8x", "10.0.0.1/8", "10.0.0", "10.0.0.0/0008", "2001:db8::/129",
@@ -180,7 +180,7 @@ static void a_path_of_two_meanings_is_unknown(void **state)
     access_rules_free(rules);
 }
 
-static void what_is_no_path_rule_is_told(void **state)
+static void an_invalid_path_rule_is_reported(void **state)
 {
     static const char *const bad[] = {"", "Service", "get /Service", "GET",
         "GET,/Service", ",GET /x", "GET,,PUT /x", "GET, PUT /x", "GET /a b", "GET /a%20b",
@@ -261,11 +261,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_contains_its_addresses_and_no_other),
-        cmocka_unit_test(what_is_no_network_is_told),
+        cmocka_unit_test(an_invalid_network_is_reported),
         cmocka_unit_test(deny_wins_over_allow_and_silence_admits_all),
         cmocka_unit_test(a_request_is_passed_on_by_prefix_and_method),
         cmocka_unit_test(a_path_of_two_meanings_is_unknown),
-        cmocka_unit_test(what_is_no_path_rule_is_told),
+        cmocka_unit_test(an_invalid_path_rule_is_reported),
         cmocka_unit_test(an_address_is_told_of_once_a_minute),
         cmocka_unit_test(services_differ_in_whom_they_let_in),
     };

@@ -141,8 +141,7 @@ static enum source_priority rank_of(const char *peer, uint64_t now)
     return priority;
 }
 
-static void who_finished_a_handshake_goes_before_unverified_clients_until_it_lets_us_down(
-    void **state)
+static void a_verified_client_goes_first_until_a_handshake_of_its_fails(void **state)
 {
     struct source *source;
 
@@ -291,8 +290,7 @@ int main(void)
         FRESH(addresses_of_one_source_count_together),
         FRESH(the_rate_is_held_against_a_source_while_cpu_is_short_only),
         FRESH(a_source_that_slows_down_is_forgiven),
-        FRESH(
-            who_finished_a_handshake_goes_before_unverified_clients_until_it_lets_us_down),
+        FRESH(a_verified_client_goes_first_until_a_handshake_of_its_fails),
         FRESH(a_source_with_many_failures_is_limited_and_a_completing_one_is_not),
         FRESH(a_source_with_many_handshakes_is_limited_until_they_end),
         FRESH(connections_without_full_handshakes_never_fill_the_bucket),

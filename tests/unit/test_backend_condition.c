@@ -99,7 +99,7 @@ static void checks_that_are_switched_off_hold_nobody_down(void **state)
     assert_int_equal(check("-"), 1); /* again the first */
 }
 
-static void what_is_drained_stays_so_whatever_checks_find(void **state)
+static void a_drain_outlasts_every_check_result(void **state)
 {
     (void)state;
     assert_true(condition_drain(condition, true, now));
@@ -168,7 +168,7 @@ int main(void)
         CASE(it_falls_and_rises_after_as_many_as_the_options_say),
         CASE(a_flapping_backend_changes_nothing),
         CASE(checks_that_are_switched_off_hold_nobody_down),
-        CASE(what_is_drained_stays_so_whatever_checks_find),
+        CASE(a_drain_outlasts_every_check_result),
         CASE(a_backend_that_is_back_gets_a_growing_share),
         CASE(a_backend_that_falls_within_slow_start_begins_it_again),
         CASE(its_requests_are_as_many_as_its_share_says),

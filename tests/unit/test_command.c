@@ -353,7 +353,7 @@ static const struct {
     {"verify = required\nca = /ca.pem", "client-certificate-required"},
 };
 
-static void what_keeps_xenserver_out_is_found(void **state)
+static void settings_that_lock_xenserver_out_are_found(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(xapi_cases) / sizeof(xapi_cases[0]); i++) {
@@ -409,7 +409,7 @@ int main(void)
         cmocka_unit_test(a_path_is_not_broken),
         cmocka_unit_test(status_reads_well),
         cmocka_unit_test(findings_begin_with_the_worst),
-        cmocka_unit_test(what_keeps_xenserver_out_is_found),
+        cmocka_unit_test(settings_that_lock_xenserver_out_are_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ static void a_latency_is_in_the_first_bucket_that_holds_it(void **state)
     assert_int_equal(latency.sum, 4 + 600 * 1000 + (uint64_t)UINT32_MAX);
 }
 
-static void what_clients_send_makes_no_new_classes(void **state)
+static void clients_make_no_new_classes(void **state)
 {
     static struct service_counts_list list;
 
@@ -114,7 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_add_up),
         cmocka_unit_test(a_latency_is_in_the_first_bucket_that_holds_it),
-        cmocka_unit_test(what_clients_send_makes_no_new_classes),
+        cmocka_unit_test(clients_make_no_new_classes),
         cmocka_unit_test(services_beyond_the_limit_are_one),
         cmocka_unit_test(the_table_keeps_to_the_rules),
     };

@@ -82,7 +82,7 @@ static int teardown(void **state)
     return rmdir(folder);
 }
 
-static void what_is_no_file_is_told_without_waiting(void **state)
+static void a_fifo_or_device_is_refused_without_waiting(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char path[96];
@@ -168,7 +168,7 @@ static void keys_lie_in_the_secure_heap_and_cores_are_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_no_file_is_told_without_waiting),
+        cmocka_unit_test(a_fifo_or_device_is_refused_without_waiting),
         cmocka_unit_test(a_pair_and_a_merged_file_are_the_same),
         cmocka_unit_test(keys_lie_in_the_secure_heap_and_cores_are_off),
     };

@@ -77,7 +77,7 @@ static void bad_addresses_are_refused_in_words(void **state)
     }
 }
 
-static void what_is_too_long_is_refused(void **state)
+static void an_address_that_is_too_long_is_refused(void **state)
 {
     char path[140] = "unix:/", host[300];
     struct error err;
@@ -197,7 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_addresses_are_accepted),
         cmocka_unit_test(bad_addresses_are_refused_in_words),
-        cmocka_unit_test(what_is_too_long_is_refused),
+        cmocka_unit_test(an_address_that_is_too_long_is_refused),
         cmocka_unit_test(addresses_resolve_to_themselves),
         cmocka_unit_test(a_port_alone_accepts_on_all_addresses),
         cmocka_unit_test(a_name_that_does_not_resolve_is_told),

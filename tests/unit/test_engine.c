@@ -93,7 +93,7 @@ static void sessions_are_given_up_while_they_wait(void **state)
     EVP_PKEY_free(key);
 }
 
-static void what_is_urgent_is_done_first_and_if_need_be_alone(void **state)
+static void urgent_operations_are_done_first_and_if_need_be_alone(void **state)
 {
     EVP_PKEY *key;
     SSL_CTX *server, *client;
@@ -244,7 +244,7 @@ int main(void)
         cmocka_unit_test(the_engine_says_what_it_is),
         cmocka_unit_test(handshakes_together_succeed_on_every_group),
         cmocka_unit_test(sessions_are_given_up_while_they_wait),
-        cmocka_unit_test(what_is_urgent_is_done_first_and_if_need_be_alone),
+        cmocka_unit_test(urgent_operations_are_done_first_and_if_need_be_alone),
         cmocka_unit_test(an_operation_that_is_alone_of_its_kind_is_done),
         cmocka_unit_test(a_session_called_too_early_waits_on),
         cmocka_unit_test(no_ephemeral_key_is_used_twice),

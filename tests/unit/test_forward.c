@@ -104,7 +104,7 @@ static void fields_that_end_here_are_not_passed_on(void **state)
         "GET / HTTP/1.1\r\nHost: a\r\nX-Other: stays\r\nConnection: close\r\n\r\n");
 }
 
-static void what_a_client_says_about_itself_is_replaced(void **state)
+static void a_clients_facts_about_itself_are_replaced(void **state)
 {
     static const char text[] =
         "GET / HTTP/1.1\r\nHost: a:8012\r\nX-Forwarded-For: 1.2.3.4\r\n"
@@ -130,7 +130,7 @@ static void what_a_client_says_about_itself_is_replaced(void **state)
 
 /* Some server or framework reads each of these as a proxy's statement about the client,
  * its TLS or the requested target. */
-static void what_only_a_proxy_may_say_is_removed_from_a_client(void **state)
+static void fields_of_proxies_are_removed_from_a_client(void **state)
 {
     static const char *const names[] = {"Proxy", "X-Real-IP", "X-Real-Port",
         "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "CF-Connecting-IPv6",
@@ -160,7 +160,7 @@ static void what_only_a_proxy_may_say_is_removed_from_a_client(void **state)
     }
 }
 
-static void what_a_trusted_proxy_says_is_added_to(void **state)
+static void a_trusted_proxys_fields_are_added_to(void **state)
 {
     struct forward_request how = forwarded;
 
@@ -435,9 +435,9 @@ int main(void)
         cmocka_unit_test(a_request_keeps_its_fields_order_and_case),
         cmocka_unit_test(a_post_without_a_length_has_one_of_zero),
         cmocka_unit_test(fields_that_end_here_are_not_passed_on),
-        cmocka_unit_test(what_a_client_says_about_itself_is_replaced),
-        cmocka_unit_test(what_only_a_proxy_may_say_is_removed_from_a_client),
-        cmocka_unit_test(what_a_trusted_proxy_says_is_added_to),
+        cmocka_unit_test(a_clients_facts_about_itself_are_replaced),
+        cmocka_unit_test(fields_of_proxies_are_removed_from_a_client),
+        cmocka_unit_test(a_trusted_proxys_fields_are_added_to),
         cmocka_unit_test(names_that_only_look_alike_are_passed_on),
         cmocka_unit_test(a_certificate_that_a_client_tells_of_is_never_passed_on),
         cmocka_unit_test(a_request_says_by_which_way_it_came),

@@ -335,7 +335,7 @@ static void operations_are_not_held_where_nobody_is_served(void **state)
     assert_int_equal(alone.ran, 2);
 }
 
-static void what_the_signer_does_is_waited_for_without_work(void **state)
+static void the_loop_sleeps_while_the_signer_works(void **state)
 {
     (void)state;
     hello(&alone, 1, KEYS_BY_SIGNER);
@@ -484,7 +484,7 @@ int main(void)
         TEST(operations_of_unverified_clients_are_held_but_not_for_ever),
         TEST(urgent_operations_do_not_put_the_others_off_for_ever),
         TEST(operations_are_not_held_where_nobody_is_served),
-        TEST(what_the_signer_does_is_waited_for_without_work),
+        TEST(the_loop_sleeps_while_the_signer_works),
         TEST(a_busy_signer_gets_no_more_hellos_of_unverified_clients),
         TEST(a_fingerprint_counts_by_its_completion_rate),
         TEST(the_longest_awaited_peer_comes_first),

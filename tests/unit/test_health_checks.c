@@ -88,7 +88,7 @@ static void a_request_is_asked_and_its_status_counts(void **state)
     assert_int_equal(clients_counters(rig.clients)->health_failures, 2);
 }
 
-static void what_is_no_reply_fails(void **state)
+static void an_invalid_reply_fails(void **state)
 {
     static const char *const bad[] = {"HTTP/1.1 2", "220 smtp ready\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -287,7 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(start_checked, a_request_is_asked_and_its_status_counts),
-        WITH(start_checked, what_is_no_reply_fails),
+        WITH(start_checked, an_invalid_reply_fails),
         WITH(start_checked, a_check_that_gets_no_answer_ends_in_time),
         WITH(start_checked, a_head_or_interim_replies_without_an_end_are_cut),
         WITH(start_checked, a_body_without_an_end_is_not_waited_for),

@@ -160,7 +160,7 @@ static void an_unknown_name_is_refused_with_a_reason(void **state)
         strstr(err.text, "'unknown.test' cannot be resolved: Name or service"));
 }
 
-static void what_is_no_address_is_not_taken(void **state)
+static void an_invalid_address_is_not_taken(void **state)
 {
     (void)state;
     assert_int_equal(resolve("lies.test:80", 20 * SECONDS), 0);
@@ -219,7 +219,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_name_is_resolved),
         cmocka_unit_test(an_address_needs_no_helper),
         cmocka_unit_test(an_unknown_name_is_refused_with_a_reason),
-        cmocka_unit_test(what_is_no_address_is_not_taken),
+        cmocka_unit_test(an_invalid_address_is_not_taken),
         cmocka_unit_test(a_helper_that_hangs_is_killed),
         cmocka_unit_test(one_that_was_taken_over_can_do_nothing),
     };

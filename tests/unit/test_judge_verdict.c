@@ -146,7 +146,7 @@ static void judge_one(const char *text, const char *key, const char *what)
     settings_free(settings);
 }
 
-static void what_the_verdict_refuses_has_a_finding(void **state)
+static void a_chain_that_the_verdict_refuses_has_a_finding(void **state)
 {
     const struct pki_request ca = {.subject = "Root", .ca = true};
     X509 *root = pki_certificate(&ca, pki_key(RSA, 1), NULL, NULL);
@@ -181,7 +181,7 @@ static void what_the_verdict_refuses_has_a_finding(void **state)
     X509_free(root);
 }
 
-static void what_is_self_signed_has_a_finding_too(void **state)
+static void a_self_signed_leaf_has_a_finding_too(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
@@ -197,8 +197,8 @@ static void what_is_self_signed_has_a_finding_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_the_verdict_refuses_has_a_finding),
-        cmocka_unit_test(what_is_self_signed_has_a_finding_too),
+        cmocka_unit_test(a_chain_that_the_verdict_refuses_has_a_finding),
+        cmocka_unit_test(a_self_signed_leaf_has_a_finding_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,7 @@ static const struct {
     {"*.example.com", {NULL}, "wildcard"},
 };
 
-static void what_xenserver_would_not_match_is_told(void **state)
+static void names_that_xenserver_would_not_match_are_reported(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(warnings) / sizeof(warnings[0]); i++) {
@@ -178,7 +178,7 @@ static void a_certificate_answers_to_its_names_and_is_no_ca(void **state)
     EVP_PKEY_free(key);
 }
 
-static void what_is_made_can_be_served(void **state)
+static void a_made_pair_can_be_served(void **state)
 {
     EVP_PKEY *key = ec_key();
     X509 *certificate = make("wlb.example.com", NULL, key);
@@ -323,10 +323,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_host_names_or_addresses),
-        cmocka_unit_test(what_xenserver_would_not_match_is_told),
+        cmocka_unit_test(names_that_xenserver_would_not_match_are_reported),
         cmocka_unit_test(kinds_of_keys_are_told_from_files),
         cmocka_unit_test(a_certificate_answers_to_its_names_and_is_no_ca),
-        cmocka_unit_test(what_is_made_can_be_served),
+        cmocka_unit_test(a_made_pair_can_be_served),
         cmocka_unit_test(a_long_name_is_a_dns_name_only),
         cmocka_unit_test(the_leaf_is_the_one_that_a_key_belongs_to),
         cmocka_unit_test(without_its_key_nothing_is_arranged),

@@ -145,7 +145,7 @@ static const char *const refused[] = {
     "connect = host:nosuchport",
 };
 
-static void what_cannot_be_had_leaves_the_service_out(void **state)
+static void an_impossible_option_leaves_the_service_out(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
@@ -321,7 +321,7 @@ static void no_secret_is_repeated(void **state)
     }
 }
 
-static void what_is_no_stunnel_configuration_is_refused(void **state)
+static void another_programs_configuration_is_refused(void **state)
 {
     static const char *const foreign[][2] = {
         {"frontend = \"[*]:443\"\npem-file = \"/a.pem\"\n", "hitch"},
@@ -355,7 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(service_options_find_their_equals),
-        cmocka_unit_test(what_cannot_be_had_leaves_the_service_out),
+        cmocka_unit_test(an_impossible_option_leaves_the_service_out),
         cmocka_unit_test(a_service_without_an_end_is_left_out),
         cmocka_unit_test(global_and_section_options_are_read_together),
         cmocka_unit_test(no_line_is_wider_than_a_terminal),
@@ -363,7 +363,7 @@ int main(void)
         cmocka_unit_test(sections_keep_their_order_and_their_names),
         cmocka_unit_test(a_client_is_not_made_a_server),
         cmocka_unit_test(no_secret_is_repeated),
-        cmocka_unit_test(what_is_no_stunnel_configuration_is_refused),
+        cmocka_unit_test(another_programs_configuration_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,7 @@ static void a_session_stays_with_its_service(void **state)
     close_service();
 }
 
-static void what_was_asked_for_is_told(void **state)
+static void name_and_protocol_are_negotiated_and_reported(void **state)
 {
     (void)state;
     open_service("", "2048");
@@ -295,7 +295,7 @@ int main(void)
         cmocka_unit_test(a_session_goes_with_its_digest),
         cmocka_unit_test(tickets_of_the_other_do_no_harm),
         cmocka_unit_test(a_session_stays_with_its_service),
-        cmocka_unit_test(what_was_asked_for_is_told),
+        cmocka_unit_test(name_and_protocol_are_negotiated_and_reported),
         cmocka_unit_test(an_unsupported_client_hello_is_left_to_openssl),
         cmocka_unit_test(a_hybrid_group_is_left_to_openssl),
         cmocka_unit_test(there_are_facts_at_any_time),

@@ -54,7 +54,7 @@ static void every_changed_byte_is_noticed(void **state)
 
 /* RFC 8446, 5 and 5.1; RFC 5246, 6.2.1: a record that is too long is refused before its
  * body has come. */
-static void what_is_wrong_in_the_clear_is_refused_at_once(void **state)
+static void a_bad_record_header_is_refused_at_once(void **state)
 {
     static const struct {
         int version;
@@ -114,7 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_refuses_us_is_heard),
-        cmocka_unit_test(what_is_wrong_in_the_clear_is_refused_at_once),
+        cmocka_unit_test(a_bad_record_header_is_refused_at_once),
         cmocka_unit_test(every_changed_byte_is_noticed),
         cmocka_unit_test(a_session_may_end_at_any_time),
     };

@@ -110,7 +110,7 @@ static void it_knows_where_in_a_message_it_is(void **state)
     parser_free(f.parser);
 }
 
-static void what_a_request_asks_for_is_told(void **state)
+static void a_heads_meaning_is_reported(void **state)
 {
     static const struct {
         const char *text;
@@ -279,7 +279,7 @@ int main(void)
         cmocka_unit_test(body_parts_are_borrowed_from_the_input),
         cmocka_unit_test(a_bad_first_line_is_refused_before_the_rest_comes),
         cmocka_unit_test(it_knows_where_in_a_message_it_is),
-        cmocka_unit_test(what_a_request_asks_for_is_told),
+        cmocka_unit_test(a_heads_meaning_is_reported),
         cmocka_unit_test(fields_are_found_without_case),
         cmocka_unit_test(a_head_may_be_as_long_as_its_limit_and_no_longer),
         cmocka_unit_test(an_error_is_final),

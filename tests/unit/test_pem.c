@@ -10,7 +10,7 @@
 
 #define BLOCK "-----BEGIN X-----\nTWFu\n-----END X-----\n"
 
-static void what_people_have_is_read(void **state)
+static void files_from_practice_are_read(void **state)
 {
     static const struct {
         const char *text;
@@ -109,7 +109,7 @@ static void every_cut_of_a_text_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_people_have_is_read),
+        cmocka_unit_test(files_from_practice_are_read),
         cmocka_unit_test(a_begin_behind_other_text_is_noticed),
         cmocka_unit_test(every_cut_of_a_text_is_survived),
     };

@@ -218,7 +218,7 @@ static void binary_headers_that_are_wrong_are_refused(void **state)
     read_invalid(almost, sizeof(almost) - 1, PROXY_VERSION_2, "none of a version");
 }
 
-static void what_is_written_is_read_again(void **state)
+static void a_written_header_is_read_again(void **state)
 {
     static const struct {
         const char *client, *local, *line;
@@ -323,7 +323,7 @@ int main(void)
         cmocka_unit_test(only_a_version_that_may_come_is_read),
         cmocka_unit_test(binary_headers_are_read),
         cmocka_unit_test(binary_headers_that_are_wrong_are_refused),
-        cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(a_written_header_is_read_again),
         cmocka_unit_test(the_facts_of_tls_are_told_in_their_tlvs),
         cmocka_unit_test(a_text_that_is_too_long_is_left_out),
         cmocka_unit_test(without_addresses_none_are_told),

@@ -66,7 +66,7 @@ static void without_workers_it_goes_on_until_given_up(void **state)
     assert_int_equal(rollout.current->id, 1);
 }
 
-static void what_is_decided_counts_as_done(void **state)
+static void a_decided_rollout_counts_as_done(void **state)
 {
     struct child serves = {.up = true, .serving = 2, .channel = -1};
 
@@ -159,7 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             without_workers_it_goes_on_until_given_up, start, end),
-        cmocka_unit_test_setup_teardown(what_is_decided_counts_as_done, start, end),
+        cmocka_unit_test_setup_teardown(a_decided_rollout_counts_as_done, start, end),
         cmocka_unit_test_setup_teardown(a_refusal_can_be_shown_on_a_terminal, start, end),
         cmocka_unit_test_setup_teardown(
             a_worker_that_refuses_alone_is_replaced_and_asked_anew, start, end),

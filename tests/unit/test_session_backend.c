@@ -392,7 +392,7 @@ static void an_idle_backend_connection_that_speaks_or_ends_is_given_up(void **st
 }
 
 /* As much as one read takes, and then bytes that nobody asked for. */
-static void what_follows_a_reply_unseen_is_no_reply_to_the_next(void **state)
+static void surplus_after_a_reply_is_no_reply_to_the_next(void **state)
 {
     static char reply[LOOP_READ_SIZE + 1];
     int client = rig_client(&rig), backend, other;
@@ -463,7 +463,7 @@ int main(void)
         WITH(start_keeping_posts,
             a_stale_connection_costs_a_get_nothing_and_a_post_is_not_repeated),
         WITH(start_keeping, an_idle_backend_connection_that_speaks_or_ends_is_given_up),
-        WITH(start_keeping, what_follows_a_reply_unseen_is_no_reply_to_the_next),
+        WITH(start_keeping, surplus_after_a_reply_is_no_reply_to_the_next),
         WITH(
             start_keeping, a_retired_generation_keeps_no_connection_and_its_clients_stay),
     };

@@ -152,7 +152,7 @@ static void an_upload_waits_for_a_backend_that_does_not_read(void **state)
 }
 
 /* Each asks for the next reply, although it has not read the last one. */
-static void who_asks_and_never_reads_holds_little(void **state)
+static void a_client_that_asks_and_never_reads_holds_little(void **state)
 {
     static char reply[60 * 1000];
     int client = rig_client(&rig), requests = 30, replies = 0;
@@ -188,7 +188,7 @@ static void who_asks_and_never_reads_holds_little(void **state)
 
 /* Its own unread bytes would make the kernel reset the connection, and the reply would be
  * lost. */
-static void who_sends_far_too_much_can_still_read_the_413(void **state)
+static void a_client_that_sends_far_too_much_can_still_read_the_413(void **state)
 {
     static const char block[64 * 1024];
     int client = rig_client(&rig);
@@ -211,7 +211,7 @@ static void who_sends_far_too_much_can_still_read_the_413(void **state)
 }
 
 /* Also over a slow line: as long as it sends, but no longer than body_timeout. */
-static void who_still_sends_is_not_reset_so_soon(void **state)
+static void a_client_that_still_sends_is_not_reset_so_soon(void **state)
 {
     static const char block[4096];
 
@@ -234,7 +234,7 @@ static void who_still_sends_is_not_reset_so_soon(void **state)
 
 /* RFC 9112, 9.5: a client that gets a reply before its request is complete ends its
  * side. */
-static void who_stops_its_request_for_the_reply_gets_all_of_that(void **state)
+static void a_client_that_stops_its_request_for_the_reply_gets_all_of_it(void **state)
 {
     int client = rig_client(&rig), backend;
 
@@ -375,10 +375,10 @@ int main(void)
         WITH(start_websocket, a_websocket_is_tunnelled_after_its_101_only),
         WITH(start, a_reader_that_stalls_holds_little_and_ends_by_its_deadline),
         WITH(start, an_upload_waits_for_a_backend_that_does_not_read),
-        WITH(start, who_asks_and_never_reads_holds_little),
-        WITH(start_small, who_sends_far_too_much_can_still_read_the_413),
-        WITH(start_small, who_still_sends_is_not_reset_so_soon),
-        WITH(start, who_stops_its_request_for_the_reply_gets_all_of_that),
+        WITH(start, a_client_that_asks_and_never_reads_holds_little),
+        WITH(start_small, a_client_that_sends_far_too_much_can_still_read_the_413),
+        WITH(start_small, a_client_that_still_sends_is_not_reset_so_soon),
+        WITH(start, a_client_that_stops_its_request_for_the_reply_gets_all_of_it),
         WITH(start, half_an_empty_line_is_remembered),
         WITH(start, a_backend_with_a_full_backlog_is_waited_for),
         WITH(start, clients_beyond_max_connections_wait),

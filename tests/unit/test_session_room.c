@@ -29,7 +29,7 @@ static int stop_secure(void **state)
 }
 
 /* A new configuration's limits count from the next client on, even if that is refused. */
-static void who_hears_that_there_is_no_room_hears_when_there_is(void **state)
+static void a_worker_without_room_is_told_when_there_is(void **state)
 {
     int client = rig_client(&rig), room = 0;
 
@@ -142,7 +142,7 @@ static struct client *client_number(int index)
     return container_of(node, struct client, link);
 }
 
-static void who_waits_for_us_is_not_replaced_by_who_is_about_to_speak(void **state)
+static void a_handshake_that_waits_for_us_is_not_shed_for_a_new_one(void **state)
 {
     int clients[3];
 
@@ -182,12 +182,12 @@ int main(void)
 {
 #define SECURE(test) cmocka_unit_test_setup_teardown(test, start_secure, stop_secure)
     const struct CMUnitTest tests[] = {
-        WITH(start, who_hears_that_there_is_no_room_hears_when_there_is),
+        WITH(start, a_worker_without_room_is_told_when_there_is),
         WITH(start, the_longest_idle_client_makes_room),
         WITH(start, nobody_makes_room_who_is_not_idle),
         WITH(start, one_source_has_half_of_the_room_unless_it_is_said),
         SECURE(a_byte_now_and_then_is_no_progress),
-        SECURE(who_waits_for_us_is_not_replaced_by_who_is_about_to_speak),
+        SECURE(a_handshake_that_waits_for_us_is_not_shed_for_a_new_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

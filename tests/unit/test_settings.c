@@ -192,7 +192,7 @@ static void assert_round_trip(const char *text)
     free(again);
 }
 
-static void what_is_printed_reads_the_same(void **state)
+static void printed_settings_read_the_same(void **state)
 {
     (void)state;
     assert_round_trip("");
@@ -310,7 +310,7 @@ int main(void)
         cmocka_unit_test(services_inherit_what_stands_before_them),
         cmocka_unit_test(a_merged_file_needs_no_key),
         cmocka_unit_test(services_share_an_address_by_name),
-        cmocka_unit_test(what_is_printed_reads_the_same),
+        cmocka_unit_test(printed_settings_read_the_same),
         cmocka_unit_test(every_option_can_be_written_as_it_is_printed),
         cmocka_unit_test(each_table_names_each_option),
     };

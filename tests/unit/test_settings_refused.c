@@ -210,7 +210,7 @@ static void assert_refused(char *text, const char *message)
     free(text);
 }
 
-static void what_is_too_much_is_refused(void **state)
+static void a_text_that_is_too_long_is_refused(void **state)
 {
     char *text;
     char *end;
@@ -312,7 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_is_refused_in_words),
-        cmocka_unit_test(what_is_too_much_is_refused),
+        cmocka_unit_test(a_text_that_is_too_long_is_refused),
         cmocka_unit_test(files_are_read_with_care),
     };
 

@@ -228,7 +228,7 @@ static void no_lie_of_a_batch_leaves(void **state)
 
 /* OpenSSL signs in place of the batch with another key: not even a byte of that
  * leaves. */
-static void nor_does_one_of_openssl_s(void **state)
+static void no_lie_of_openssl_leaves_either(void **state)
 {
     (void)state;
     for (size_t c = 0; c < CURVES; c++) {
@@ -255,7 +255,7 @@ static void nor_does_one_of_openssl_s(void **state)
 }
 
 /* Without a key to verify by there is no signature. */
-static void nor_does_what_cannot_be_verified(void **state)
+static void no_unverifiable_signature_leaves(void **state)
 {
     (void)state;
     for (size_t c = 0; c < CURVES; c++) {
@@ -345,8 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_lie_of_a_batch_leaves),
-        cmocka_unit_test(nor_does_one_of_openssl_s),
-        cmocka_unit_test(nor_does_what_cannot_be_verified),
+        cmocka_unit_test(no_lie_of_openssl_leaves_either),
+        cmocka_unit_test(no_unverifiable_signature_leaves),
         cmocka_unit_test(rsa_of_openssl_checks_itself),
         cmocka_unit_test(ecdsa_of_openssl_does_not),
     };

@@ -82,7 +82,7 @@ static void ask(struct stream *s)
     stream_write(s, "GET", 3);
 }
 
-static void what_is_on_this_machine_is_asked_without_waiting(void **state)
+static void a_local_backend_is_asked_without_waiting(void **state)
 {
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = loopback(listener);
@@ -190,7 +190,7 @@ static void expect_more(struct stream *s)
     assert_int_equal(stream_is_quiet(s), buffer_len(&owner.data) > LOOP_READ_SIZE);
 }
 
-static void what_one_read_did_not_take_may_be_told_yet(void **state)
+static void bytes_that_one_read_left_may_still_be_reported(void **state)
 {
     static char much[LOOP_READ_SIZE + 1];
     int waiting = 0, room = 2 * (int)sizeof(much);
@@ -279,10 +279,10 @@ int main(void)
         TEST(bytes_go_both_ways),
         TEST(a_refused_connection_fails_from_the_loop),
         TEST(a_connection_takes_bytes_before_it_is_open),
-        TEST(what_is_on_this_machine_is_asked_without_waiting),
+        TEST(a_local_backend_is_asked_without_waiting),
         TEST(a_full_backlog_is_asked_again),
         TEST(a_quiet_stream_has_nothing_to_tell),
-        TEST(what_one_read_did_not_take_may_be_told_yet),
+        TEST(bytes_that_one_read_left_may_still_be_reported),
         TEST(a_half_closed_peer_costs_nothing),
         TEST(a_slow_reader_gets_all_and_memory_is_bounded),
         TEST(any_callback_may_close),

@@ -57,7 +57,7 @@ static void expect_unquiet(struct stream *s)
     assert_false(stream_is_quiet(s));
 }
 
-static void what_came_before_a_reset_is_read_first(void **state)
+static void bytes_before_a_reset_are_read_first(void **state)
 {
     (void)state;
     accept_stream(NULL);
@@ -97,7 +97,7 @@ static void paused_tls_keeps_what_was_read(void **state)
 
 /* With TLS, too, all bytes before a reset are delivered first, however the reset was
  * noticed. */
-static void what_a_client_sent_before_a_reset_is_told_first(void **state)
+static void bytes_before_a_reset_are_delivered_first(void **state)
 {
     static const char bytes[40 * 1000];
 
@@ -300,8 +300,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(pause_stops_data_and_costs_nothing),
         TEST(a_reset_is_noticed_while_paused),
-        TEST(what_came_before_a_reset_is_read_first),
-        TEST(what_a_client_sent_before_a_reset_is_told_first),
+        TEST(bytes_before_a_reset_are_read_first),
+        TEST(bytes_before_a_reset_are_delivered_first),
         TEST(a_client_that_goes_without_goodbye_is_noticed_while_paused),
         TEST(a_close_notify_while_paused_is_reported_in_order),
         TEST(both_may_end_while_paused),

@@ -132,7 +132,7 @@ static void send_records_apart(BIO *flight)
     }
 }
 
-static void what_comes_while_keys_are_awaited_is_read(void **state)
+static void bytes_that_come_while_keys_are_awaited_are_read(void **state)
 {
     SSL_CTX *stock = server_context;
     BIO *flight = BIO_new(BIO_s_mem());
@@ -189,7 +189,7 @@ static void many_clients_say_hello(struct stream many_clients[PENDING_HANDSHAKES
     SSL_free(client);
 }
 
-static void who_was_answered_does_not_queue_behind_those_who_come(void **state)
+static void an_answered_handshake_does_not_queue_behind_new_ones(void **state)
 {
     static struct stream many_clients[PENDING_HANDSHAKES_MANY];
     int peers[PENDING_HANDSHAKES_MANY];
@@ -289,8 +289,8 @@ int main(void)
         TEST(a_cut_has_no_close_notify),
         TEST(each_end_is_told_for_what_it_is),
         TEST(a_ticket_travels_with_the_answer),
-        TEST(what_comes_while_keys_are_awaited_is_read),
-        TEST(who_was_answered_does_not_queue_behind_those_who_come),
+        TEST(bytes_that_come_while_keys_are_awaited_are_read),
+        TEST(an_answered_handshake_does_not_queue_behind_new_ones),
         TEST(a_peer_that_leaves_too_much_unread_is_not_read_from),
         TEST(an_alert_reaches_a_peer_whose_bytes_we_never_read),
         TEST(plain_http_is_answered_in_the_clear),

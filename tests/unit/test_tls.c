@@ -42,7 +42,7 @@ static void a_large_write_is_encrypted_whole(void **state)
     }
 }
 
-static void what_is_kept_is_read_later(void **state)
+static void kept_input_is_read_later(void **state)
 {
     char *bytes, copy[512];
 
@@ -426,7 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data_survives_any_fragmentation),
         cmocka_unit_test(a_large_write_is_encrypted_whole),
-        cmocka_unit_test(what_is_kept_is_read_later),
+        cmocka_unit_test(kept_input_is_read_later),
         cmocka_unit_test(after_close_notify_our_answer_still_arrives),
         cmocka_unit_test(plain_http_is_recognised_at_any_split),
         cmocka_unit_test(a_proxy_protocol_header_is_named_at_any_split),

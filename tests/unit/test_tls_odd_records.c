@@ -2,7 +2,7 @@
 #include "tests/unit/tls_forger.h"
 #include "tests/unit/tls_suites.h"
 
-static void whatever_was_changed_on_the_way_is_refused(void **state)
+static void a_record_changed_on_the_way_is_refused(void **state)
 {
     char *bytes, record[64];
 
@@ -292,7 +292,7 @@ static void floods_end_the_session(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whatever_was_changed_on_the_way_is_refused),
+        cmocka_unit_test(a_record_changed_on_the_way_is_refused),
         cmocka_unit_test(odd_records_are_answered_as_the_rfcs_say),
         cmocka_unit_test(bad_headers_are_refused_at_once),
         cmocka_unit_test(a_record_too_short_for_its_tag_is_refused),

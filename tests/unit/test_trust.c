@@ -179,7 +179,7 @@ static void lists_that_lock_clients_out_are_told(void **state)
     free(strange);
 }
 
-static void what_ends_is_listed(void **state)
+static void expiring_members_are_listed(void **state)
 {
     char *list = list_of(world.root, 1, -1, 7, NULL);
     struct trust_member *members;
@@ -214,7 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cas_that_lock_clients_out_are_told),
         cmocka_unit_test(lists_that_lock_clients_out_are_told),
-        cmocka_unit_test(what_ends_is_listed),
+        cmocka_unit_test(expiring_members_are_listed),
         cmocka_unit_test(more_than_can_be_read_is_an_error),
     };
 
