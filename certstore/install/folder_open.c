@@ -128,8 +128,8 @@ static bool take_name(struct walk *walk, char name[NAME_MAX + 1])
     return true;
 }
 
-/* A folder or link of another user may have led us astray. The end of the walk decides
- * whether that matters. */
+/* Links of root and of our own user are followed, and those of one other user, who must
+ * then own the folder at the end. */
 static bool trust(struct walk *walk, uid_t owner, const char *where, struct error *err)
 {
     if (owner == 0 || owner == geteuid() ||

@@ -20,8 +20,8 @@ void client_log_handshake(struct client *c);
 
 void client_log_end(struct client *c);
 
-/* `backend` may be NULL: none of several could be reached. `answered`: the client's
- * reply. */
+/* `backend` may be NULL: none of several could be reached. `answered` is the effect on
+ * the client: "refused" or "cut". */
 void client_log_backend_failure(struct client *c, const char *backend,
     enum end_reason reason, const char *answered, const char *detail);
 
