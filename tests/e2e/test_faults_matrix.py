@@ -1,8 +1,7 @@
 """Every system call failing, at every moment of a service's life (strace -e inject).
 
-Whatever fails, and whenever: the service answers correctly afterwards, never shows a
-certificate that was not installed, never ends a reply that is cut as if it were whole, does
-not hang, and loses a worker at most. `--full` runs the whole matrix.
+After each failure the service answers correctly, never shows a certificate that was not
+installed, never ends a cut reply as if it were whole, does not hang, and loses a worker at most. `--full` runs the whole matrix.
 """
 import contextlib
 import os

@@ -1,6 +1,6 @@
-"""`migrate`: what was made of a stunnel configuration is started beside stunnel itself, and
-clients tell who gets in. Nobody gets in here whom stunnel refuses; and where nothing was told
-as lost, everybody whom it serves."""
+"""`migrate`: the migrated configuration is started beside stunnel itself, and clients try both.
+We admit no client that stunnel refuses; and if no loss was reported, every client that it
+serves."""
 import contextlib
 import itertools
 import os

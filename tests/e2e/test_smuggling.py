@@ -1,7 +1,7 @@
 """The corpora of tests/corpus against the whole proxy, over TLS, in both directions.
 
-What arrives on the other side is read by frame/strict.py: bytes that pass there mean one
-thing to everybody. compare_smuggling.py asks other proxies the same.
+frame/strict.py reads the bytes that arrive on the other side: every reader understands those
+that pass it in one way. compare_smuggling.py shows the same corpora to other proxies.
 """
 import pytest
 

@@ -236,7 +236,7 @@ class Proxy:
         return self.command("reload", "-c", self.config, check=check)
 
     def status(self):
-        """What `wlbproxy status --json` prints, without a process for each look."""
+        """Returns the output of `wlbproxy status --json`, without a process for each look."""
         with socket.socket(socket.AF_UNIX) as control:
             control.settimeout(TIMEOUT)
             control.connect(str(self.options["control"]))
