@@ -283,7 +283,7 @@ static bool make_key(struct ticket_key *key, struct error *err)
         error_set(err, "OpenSSL has no random bytes for a ticket key");
 }
 
-/* Each becomes the one behind it. */
+/* Moves each key one generation on. */
 static bool renew(struct ticket_file *file, bool is_new, struct error *err)
 {
     if (is_new && !make_key(&file->keys[TICKET_NEXT], err))

@@ -10,11 +10,11 @@
 #include "proxy/base/memory.h"
 
 enum {
-    /* In half a second, of one process; a busy worker needs a tenth of it. */
+    /* in half a second, from one process; a busy worker needs a tenth of it */
     DATAGRAMS_MAX = 16 * 1024,
     COST_MAX = 32 * 1024, /* see log_relay() */
     BYTES_MAX = 8 * 1024 * 1024,
-    AT_ONCE = 16, /* datagrams; others want to be heard, too */
+    AT_ONCE = 16, /* datagrams; other processes wait */
     LAST_WORDS_MAX = 256, /* datagrams */
     ROOM = 1024 * 1024, /* asked for; the kernel has a limit */
 };
@@ -26,7 +26,7 @@ struct child_log {
     uint64_t lost;
     size_t datagrams, cost, bytes; /* since the last tick */
     enum { LOG_READS, LOG_RESTS } state;
-    bool flooded; /* told */
+    bool flooded; /* the flood has been logged */
 };
 
 /* False: there is no more, for now or for good. */
