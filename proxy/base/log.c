@@ -296,6 +296,11 @@ void access_log_write(const char *line, size_t len)
         put_access(line, len, getpid());
 }
 
+size_t access_log_gathered(void)
+{
+    return gathered.lines;
+}
+
 void access_log_flush(void)
 {
     int saved = errno;

@@ -53,6 +53,8 @@ void access_log_write(const char *line, size_t len);
 /* Sends the lines that were gathered for the parent; the event loop calls it before it
  * waits. */
 void access_log_flush(void);
+/* Returns how many lines wait for that. */
+size_t access_log_gathered(void);
 
 /* Returns how many lines were lost since start because a target did not take them. */
 uint64_t log_lost(void);

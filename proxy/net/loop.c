@@ -9,6 +9,25 @@
 #include "proxy/crypto/engine.h"
 #include "proxy/net/stream_iteration.h"
 
+enum { LINES_ENOUGH = 16, LINES_WAIT_MAX = 16 /* iterations */ };
+
+/* Lines of the access log leave many at a time, for each datagram costs the master as
+ * much as some lines do. Returns whether they wait for the next iteration, which may be
+ * quiet.
+ */
+static bool lines_wait(struct loop *loop, bool quiet)
+{
+    const size_t count = access_log_gathered();
+
+    if (count == 0)
+        return false;
+    if (!quiet && count < LINES_ENOUGH && ++loop->lines_waited < LINES_WAIT_MAX)
+        return true;
+    access_log_flush();
+    loop->lines_waited = 0;
+    return false;
+}
+
 /* Runs just before the loop waits for events: the bytes that the last events wrote to one
  * peer leave in one system call. A uv_check_t would run too early: bytes of callbacks
  * that libuv runs between it and the wait would be left until some other event. */
@@ -26,8 +45,7 @@ static void on_before_wait(uv_prepare_t *prepare)
             loop->keys_used = engine_refill();
         more = loop->keys_used;
     }
-    access_log_flush();
-    if (more)
+    if (lines_wait(loop, quiet) || more)
         loop_again(loop);
     else
         uv_idle_stop(&loop->again);
