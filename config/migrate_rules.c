@@ -102,6 +102,12 @@ static bool send_proxy(const char *value, char converted[MIGRATED_MAX])
     return strcasecmp(value, "proxy") == 0 && same("v1", converted);
 }
 
+/* Without `sessionResume` every handshake is a full one. */
+static bool tickets(const char *value, char converted[MIGRATED_MAX])
+{
+    return !migrate_is_yes(value) && same("off", converted);
+}
+
 static bool never(const char *value, char converted[MIGRATED_MAX])
 {
     (void)value;
@@ -129,6 +135,7 @@ static const struct migrate_rule rules[] = {
     {"curve", TO("groups"), same, .note = ""},
     {"curves", TO("groups"), same, .note = ""},
     {"TIMEOUTconnect", TO("connect_timeout"), seconds, .note = "there is always a limit"},
+    {"sessionResume", TO("tickets"), tickets, .note = "sessions live in tickets"},
     {"TIMEOUTclose", BY_PROTOCOL, .note = ""},
     {"TIMEOUTidle", BY_PROTOCOL, .note = ""},
 
@@ -181,8 +188,7 @@ static const struct migrate_rule rules[] = {
     {"failover", UNUSED, .note = "see the differences at the head of the service"},
     {"session", UNUSED, .note = "sessions live in tickets"},
     {"sessionCacheSize", UNUSED, .note = "sessions live in tickets"},
-    {"sessionCacheTimeout", UNUSED, .note = "sessions live in tickets: see ticket_rotation"},
-    {"sessionResume", UNUSED, .note = "sessions live in tickets"},
+    {"sessionCacheTimeout", UNUSED, .note = "sessions live in tickets: see ticket_lifetime"},
     {"ticketKeySecret", UNUSED, .note = "ticket keys are made and rotated by themselves",
         .secret = true},
     {"ticketMacSecret", UNUSED, .note = "ticket keys are made and rotated by themselves",

@@ -38,6 +38,8 @@ static const struct {
     {"connect = /run/wlb.sock", "\nconnect = unix:/run/wlb.sock\n", ""},
     {"curve = secp384r1", "\ngroups = secp384r1\n", ""},
     {"TIMEOUTconnect = 7", "\nconnect_timeout = 7s\n", ""},
+    {"sessionResume = no", "\ntickets = off\n", ""},
+    {"sessionResume = yes", "sessionResume = yes: not needed, sessions live in tickets", ""},
     {"TIMEOUTclose = 0", "\nhalf_closed_timeout = 100ms\n", ""},
     {"TIMEOUTclose = 90", "\nhalf_closed_timeout = 90s\n", ""},
     {"accept = 8012\nTIMEOUTclose = 90", "\nlinger_timeout = 90s\n", ""},
