@@ -59,7 +59,11 @@ def change_constants():
                         if hasattr(CipherSuite, name):
                             setattr(CipherSuite, name, gcm)
     if "p-384" in CHANGES:
+        name_of = GroupName.toRepr
         GroupName.secp256r1 = GroupName.secp384r1
+        GroupName.toRepr = staticmethod(
+            lambda group, *rest: "secp384r1" if group == GroupName.secp384r1
+            else name_of(group, *rest))
 
 
 random.seed(1)
