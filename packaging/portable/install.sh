@@ -61,8 +61,9 @@ cat <<END
 wlbproxy is installed in $prefix; its configuration is /etc/wlbproxy/wlbproxy.conf.
 
   judge it       wlbproxy check
-  change over    killall stunnel; $start
-  change back    $stop; stunnel
+  change over    wlbproxy migrate --takeover /etc/stunnel/stunnel.conf
+  or by hand     killall stunnel; $start
+  change back    wlbproxy migrate --undo, or $stop; stunnel
 
 Take the line that starts stunnel out of the rc file that has it, or wlbproxy will find its
 ports held after the next boot. stunnel and its configuration stay for the way back.
