@@ -61,7 +61,7 @@ ONE_LOST = [
 
 @pytest.mark.parametrize("fault", ONE_LOST)
 def test_a_worker_loses_the_connection_concerned(start_proxy, origin, fault):
-    proxy = start_proxy(origin.address, response_timeout="1s")
+    proxy = start_proxy(origin.address, response_timeout="5s")
     workers = proxy.workers()
     with strace.Injection(workers[0], f"{fault}:when=5+7") as injection:
         outcomes = [outcome(proxy.port) for _ in range(TURNS)]

@@ -13,7 +13,7 @@ from frame.wait import wait_until
 
 pytestmark = pytest.mark.core
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
-CHECKED = {"health": "GET /well", "health_interval": "100ms", "health_timeout": "1s",
+CHECKED = {"health": "GET /well", "health_interval": "100ms", "health_timeout": "3s",
            "health_rise": 2, "health_fall": 2, "balance": "roundrobin"}
 
 

@@ -127,7 +127,7 @@ def test_a_trusted_one_has_to_begin_so(start_proxy, heads, version, preface):
 
 def test_a_silent_one_is_closed_in_time_and_a_health_check_is_no_news(start_proxy, heads):
     proxy = start_proxy(heads.address, proxy_protocol="any", trusted="127.0.0.1",
-                        handshake_timeout="300ms")
+                        handshake_timeout="3s")
     socket.create_connection(("127.0.0.1", proxy.port), 30).close()
     with socket.create_connection(("127.0.0.1", proxy.port), 30) as raw:
         raw.sendall(b"PROXY TC")

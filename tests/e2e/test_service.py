@@ -71,7 +71,7 @@ def test_a_client_that_does_not_read_is_given_up(start_proxy, origin):
 
 
 def test_idle_connections_end_in_order(start_proxy, backend):
-    proxy = start_proxy(backend(answer_all).address, idle_timeout="200ms")
+    proxy = start_proxy(backend(answer_all).address, idle_timeout="3s")
     with Tls(proxy.port) as client:
         assert client.request(get("/")).status == 200
         assert client.read_to_end() == (b"", "close_notify")
