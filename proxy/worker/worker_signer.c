@@ -1,6 +1,5 @@
 #include "proxy/worker/worker_signer.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,7 +74,8 @@ static void leave(struct worker_signer *s)
 }
 
 /* An invalid answer counts as the signer's end here; the master handles it. The next
- * datagram, if there is one, is the next event. */
+ * datagram, if there is one, is the next event. An error is not the end: the next event
+ * reads again, and finds an end where there is one. */
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     static unsigned char bytes[SIGNING_DATAGRAM_MAX];
@@ -86,8 +86,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
         flush(s);
     if (status == 0) {
         len = recv(s->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-        if (len > 0 ? signing_remote_answered(bytes, (size_t)len)
-                    : len < 0 && (errno == EAGAIN || errno == EINTR))
+        if (len < 0 || (len > 0 && signing_remote_answered(bytes, (size_t)len)))
             return;
     }
     log_warning("event=signer_gone text=\"handshakes wait for the next one\"");
