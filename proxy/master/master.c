@@ -322,15 +322,13 @@ static void on_signal(void *owner, int number)
         *(number == SIGHUP ? &m->reload_wanted : &m->reopen_wanted) = true;
     else if (m->phase != SERVING)
         pass_on(m, number);
-    else if (number == SIGHUP && m->upgrade.state == UPGRADE_NONE &&
-        upgrade_is_due(&m->upgrade))
-        upgrade_begin(&m->upgrade);
-    else if (number == SIGHUP)
-        reload_request(&m->reload);
     else if (number == SIGUSR1)
         worker_logs_reopen(&m->logs);
-    else
+    else if (number == SIGUSR2 ||
+        (m->upgrade.state == UPGRADE_NONE && upgrade_is_due(&m->upgrade)))
         upgrade_begin(&m->upgrade);
+    else
+        reload_request(&m->reload);
 }
 
 static bool catch_signals(struct master *m, struct error *err)
