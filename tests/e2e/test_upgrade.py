@@ -134,7 +134,8 @@ def test_twenty_successors_that_fail_lose_nobody(upgradable, wlbproxy, mode, rea
         for _ in range(20):
             replace(proxy.own, wlbproxy, mode)
             done = proxy.command("reload", "-c", proxy.config, check=1)
-            assert reason in " ".join(done.stdout.split()), done.stdout
+            said = " ".join(done.stdout.split())  # a slow one says hello too late
+            assert reason in said or "did not say hello" in said, done.stdout
     assert set(callers.outcomes) == {"served"}, callers.outcomes
     assert proxy.status()["pid"] == proxy.pid
 
