@@ -1,17 +1,15 @@
 #include "certstore/context_client.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
 #include "certstore/certificate.h"
+#include "certstore/pins.h"
 #include "certstore/tls_policy.h"
 #include "certstore/trust.h"
 #include "config/settings.h"
@@ -39,45 +37,6 @@ static uint64_t first_end(const struct trust *trusted)
             ends = (uint64_t)end;
     }
     return ends;
-}
-
-/* Without trusted issuers the pinned certificate itself is trusted: only the unknown
- * issuer is overlooked, no other fault of the certificate. */
-static int on_verify_pinned(int ok, X509_STORE_CTX *store)
-{
-    switch (X509_STORE_CTX_get_error(store)) {
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_CERT_UNTRUSTED:
-        return 1;
-    default:
-        return ok || X509_STORE_CTX_get_error_depth(store) > 0;
-    }
-}
-
-static void to_hex(const unsigned char *bytes, size_t len, char *text)
-{
-    for (size_t i = 0; i < len; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-}
-
-static bool is_pinned(const struct text_list *pins, X509 *certificate)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
-    char text[2 * EVP_MAX_MD_SIZE + 1];
-    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key);
-    bool found;
-
-    certificate_sha256(certificate, text);
-    found = text_list_has(pins, text);
-    if (!found && len > 0 &&
-        EVP_Digest(key, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1) {
-        to_hex(digest, SHA256_DIGEST_LENGTH, text);
-        found = text_list_has(pins, text);
-    }
-    OPENSSL_free(key);
-    return found;
 }
 
 static bool has_dns_names(X509 *certificate)
@@ -131,10 +90,10 @@ static int on_verify_client(X509_STORE_CTX *store, void *data)
     int error = X509_V_OK;
 
     if (policy->trusts_pins_alone)
-        X509_STORE_CTX_set_verify_cb(store, on_verify_pinned);
+        X509_STORE_CTX_set_verify_cb(store, pins_overlook_issuer);
     if (X509_verify_cert(store) != 1)
         return 0;
-    if (policy->pins.count > 0 && !is_pinned(&policy->pins, certificate))
+    if (policy->pins.count > 0 && !pins_have(&policy->pins, certificate))
         error = X509_V_ERR_CERT_REJECTED;
     else if (!has_one_of(certificate, &policy->names))
         error = X509_V_ERR_HOSTNAME_MISMATCH;

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
@@ -98,6 +100,39 @@ bool trust_parse(struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem,
         done = parse_lists(trust, libctx, &pem, err);
         pem_destroy(&pem);
     }
+    ERR_clear_error();
+    if (!done)
+        trust_destroy(trust);
+    return done;
+}
+
+/* The system's bundle has more certificates than a file of an administrator may have. */
+bool trust_parse_backends(
+    struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem, struct error *err)
+{
+    BIO *text = memory_checked(BIO_new_mem_buf(ca_pem, -1));
+    X509 *authority = memory_checked(X509_new_ex(libctx, NULL));
+    int count;
+    bool done;
+
+    trust->authorities = memory_checked(sk_X509_new_null());
+    trust->lists = memory_checked(sk_X509_CRL_new_null());
+    while (PEM_read_bio_X509(text, &authority, NULL, NULL) != NULL) {
+        memory_require(sk_X509_push(trust->authorities, authority) != 0);
+        authority = memory_checked(X509_new_ex(libctx, NULL));
+    }
+    count = sk_X509_num(trust->authorities);
+    done = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ||
+        error_set(err,
+            "backend_ca: certificate %d of the file cannot be read; is the "
+            "file whole?",
+            count + 1);
+    if (done && count == 0)
+        done = error_set(err,
+            "backend_ca: there is no certificate in the file; name a PEM file with the "
+            "issuers of the backends' certificates");
+    X509_free(authority);
+    BIO_free(text);
     ERR_clear_error();
     if (!done)
         trust_destroy(trust);

@@ -24,6 +24,9 @@ struct trust {
 /* The texts may be NULL; a text without anything in it is an error. */
 bool trust_parse(struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem,
     const char *crl_pem, struct error *err);
+/* The same of `backend_ca`: whom the proxy trusts as a client of its backends. */
+bool trust_parse_backends(
+    struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem, struct error *err);
 void trust_destroy(struct trust *trust);
 
 /* Fills the store against which OpenSSL verifies clients. Where there is any list, every

@@ -1,10 +1,13 @@
 #include "config/connect_line.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/endpoint.h"
+#include "config/endpoint_text.h"
 #include "config/excerpt.h"
+#include "config/settings.h"
 #include "proxy/base/error.h"
 
 static bool parse_weight(const char *digits, struct connect_line *line, struct error *err)
@@ -39,11 +42,18 @@ static bool is_part_of_path(const char *text, const char *word)
         strcmp(word, "backup") != 0;
 }
 
+/* "tls://" is the beginning of a URL, which is told as such. */
+static bool begins_with_tls(const char *text)
+{
+    return strncmp(text, "tls:", 4) == 0 && strncmp(text, "tls://", 6) != 0;
+}
+
 bool connect_line_parse(const char *text, struct connect_line *line, struct error *err)
 {
     char *blank;
 
-    *line = (struct connect_line){.weight = 1};
+    *line = (struct connect_line){.weight = 1, .tls = begins_with_tls(text)};
+    text += line->tls ? strlen("tls:") : 0;
     if (strlen(text) >= sizeof(line->address))
         return error_set(err, "'%s' is longer than %zu bytes", excerpt_of_text(text).text,
             sizeof(line->address) - 1);
@@ -56,4 +66,25 @@ bool connect_line_parse(const char *text, struct connect_line *line, struct erro
         *blank = '\0';
     }
     return endpoint_check(line->address, ENDPOINT_CONNECT, err);
+}
+
+void connect_line_host(const struct connect_line *line, char *host, size_t size)
+{
+    struct endpoint_text parts;
+    struct error ignored;
+
+    host[0] = '\0';
+    if (!endpoint_parse(line->address, ENDPOINT_CONNECT, &parts, &ignored) ||
+        parts.kind == ENDPOINT_UNIX)
+        return;
+    (void)snprintf(host, size, "%.*s", (int)strcspn(parts.host, "%"), parts.host);
+}
+
+bool connect_lines_have_tls(const struct text_list *connect)
+{
+    for (size_t i = 0; i < connect->count; i++) {
+        if (begins_with_tls(connect->items[i]))
+            return true;
+    }
+    return false;
 }

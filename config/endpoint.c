@@ -107,11 +107,15 @@ static bool parse_host(const char *text, const char *colon, enum endpoint_use us
         err, "'%s' is neither an address nor a host name", excerpt_of(host, len).text);
 }
 
-static bool refuse_url(const char *text, const char *slashes, struct error *err)
+static bool refuse_url(
+    const char *text, const char *slashes, enum endpoint_use use, struct error *err)
 {
     size_t len = (size_t)(slashes - text) + strlen("://");
+    bool tls = use == ENDPOINT_CONNECT &&
+        (strncmp(text, "https://", len) == 0 || strncmp(text, "tls://", len) == 0);
 
-    return error_set(err, "write host:port, without '%s'", excerpt_of(text, len).text);
+    return error_set(err, "write %shost:port, without '%s'", tls ? "tls:" : "",
+        excerpt_of(text, len).text);
 }
 
 static bool parse(const char *text, enum endpoint_use use, struct endpoint_text *parts,
@@ -122,7 +126,7 @@ static bool parse(const char *text, enum endpoint_use use, struct endpoint_text 
     bool only_port = colon == NULL && read_port(text, parts);
 
     if (slashes != NULL)
-        return refuse_url(text, slashes, err);
+        return refuse_url(text, slashes, use, err);
     if (endpoint_is_unix(text))
         return parse_unix(text + sizeof(unix_prefix) - 1, use, parts, err);
     if (only_port && use == ENDPOINT_CONNECT)

@@ -261,7 +261,9 @@ static void migrate_section(struct work *w, size_t first, size_t end)
     struct obstacles obstacles = {.count = 0};
 
     if (is_client(w, first, end)) {
-        object(&obstacles, section, "it is a TLS client, and wlbproxy is a server only");
+        object(&obstacles, section,
+            "its clients speak plain TCP, and wlbproxy serves TLS alone; a service that "
+            "does may connect by TLS: connect = tls:HOST:PORT");
     } else {
         migrate_verify_read(&s.verify, &w->from, first, end);
         migrate_tls_read(&s.tls, &w->from, first, end);
@@ -296,7 +298,8 @@ static void migrate_global(struct work *w, size_t end)
 static void refuse_without_sections(struct work *w)
 {
     const char *why = is_client(w, 0, w->from.count)
-        ? "this is a TLS client: wlbproxy is a server only"
+        ? "this is a TLS client whose own clients speak plain TCP: wlbproxy serves TLS "
+          "alone"
         : "there is no [section]: inetd mode, which wlbproxy does not have";
 
     char text[MIGRATE_NOTE_MAX];

@@ -181,7 +181,7 @@ static const struct migrate_rule rules[] = {
     {"RNDoverwrite", UNUSED, .global = true, .note = "the kernel gives random bytes"},
     {"EGD", UNUSED, .global = true, .note = "the kernel gives random bytes"},
     {"socket", UNUSED, .note = "TCP_NODELAY and keep-alive are set as they should be"},
-    {"client", UNUSED, .note = "wlbproxy is a server only"},
+    {"client", UNUSED, .note = "every service accepts TLS"},
     {"renegotiation", UNUSED, .note = "never allowed"},
     {"reset", UNUSED, .note = "a cut reply is always made visible"},
     {"delay", UNUSED, .note = "names are resolved again while it runs"},

@@ -24,6 +24,7 @@ struct option {
     const char *help;
     bool repeatable;
     bool http_only; /* an error when written for a protocol = tcp service */
+    bool backend_tls_only; /* the same for a service without connect = tls:... */
 };
 
 enum { OPTION_COUNT_MAX = 96 };

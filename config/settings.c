@@ -59,13 +59,19 @@ static void service_destroy(struct service_settings *service)
 
 /* A cert without a key in its own scope contains its key: the key of an outer scope
  * belongs to another certificate. */
+static bool has_cert_alone(
+    const struct written *written, const char *cert, const char *key)
+{
+    return written->lines[option_index(option_find(cert))] != 0 &&
+        written->lines[option_index(option_find(key))] == 0;
+}
+
 static void settle_keys(struct service_settings *service, const struct written *written)
 {
-    bool cert = written->lines[option_index(option_find("cert"))] != 0;
-    bool key = written->lines[option_index(option_find("key"))] != 0;
-
-    if (cert && !key)
+    if (has_cert_alone(written, "cert", "key"))
         text_list_clear(&service->key);
+    if (has_cert_alone(written, "backend_cert", "backend_key"))
+        service->backend_key[0] = '\0';
 }
 
 static bool section_is_used(

@@ -17,6 +17,9 @@
 
 struct error;
 
+/* The system's issuers; where there are backend_pins, nobody's word counts but theirs. */
+#define SETTINGS_CA_AUTO "auto"
+#define SETTINGS_CA_SYSTEM "/etc/ssl/certs/ca-certificates.crt"
 #define SETTINGS_DEFAULT_FILE "/etc/wlbproxy/wlbproxy.conf"
 
 struct text_list {
@@ -46,6 +49,13 @@ struct service_settings {
     struct text_list accept; /* "[address:]port" */
     struct text_list connect; /* see connect_line.h */
     enum balance balance;
+    /* Of backends that are connected to by TLS (`connect = tls:...`). */
+    bool backend_verify;
+    char *backend_ca; /* PEM file of trusted issuers; SETTINGS_CA_AUTO */
+    char *backend_name; /* in their certificates, and SNI; "" = the host of connect */
+    struct text_list backend_pins; /* as verify_pins */
+    char *backend_cert; /* PEM file of the proxy's own certificate there; "" = none */
+    char *backend_key; /* "" = it is in backend_cert */
     struct text_list cert; /* PEM files; cert[i] goes with key[i] */
     struct text_list key; /* absent: the key is in cert[i] */
     char *key_password_file; /* "" = the keys are not encrypted */

@@ -1,6 +1,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/connect_line.h"
 #include "config/endpoint_text.h"
 #include "config/settings_build.h"
 #include "config/text_list.h"
@@ -99,6 +100,78 @@ static bool proxies_are_named(
         service->forwarded == FORWARDED_APPEND ||
         error_set(
             err, "trusted has no effect without proxy_protocol or forwarded = append");
+}
+
+static bool nothing_is_for_backend_tls(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    for (size_t i = 0; i < option_count(); i++) {
+        *line = build->services[index].lines[i];
+        if (*line != 0 && option_at(i)->backend_tls_only)
+            return error_set(err,
+                "%s has no effect without TLS to the backend: write connect = "
+                "tls:host:port",
+                option_at(i)->name);
+    }
+    return true;
+}
+
+static bool nothing_is_for_verified_backends(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    static const char *const unused[] = {"backend_ca", "backend_pins"};
+
+    for (size_t i = 0; i < sizeof(unused) / sizeof(unused[0]); i++) {
+        *line = written_at(build, index, unused[i]);
+        if (*line != 0)
+            return error_set(
+                err, "%s has no effect while backend_verify = off", unused[i]);
+    }
+    return true;
+}
+
+/* A pin without an issuer is all that is looked for. */
+static bool wants_backend_name(const struct service_settings *service)
+{
+    return *service->backend_name == '\0' &&
+        (service->backend_pins.count == 0 ||
+            strcmp(service->backend_ca, SETTINGS_CA_AUTO) != 0);
+}
+
+static bool backends_have_names(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+
+    *line = build_line(build, index, "connect");
+    for (size_t i = 0; i < service->connect.count && wants_backend_name(service); i++) {
+        struct connect_line written;
+
+        if (!connect_line_parse(service->connect.items[i], &written, err))
+            return false;
+        if (written.tls && endpoint_is_unix(written.address))
+            return error_set(err,
+                "connect %s: a socket has no host name that its certificate could be "
+                "checked for; add: backend_name = NAME",
+                service->connect.items[i]);
+    }
+    return true;
+}
+
+static bool backends_can_be_verified(
+    const struct settings_build *build, size_t index, unsigned *line, struct error *err)
+{
+    const struct service_settings *service = &build->settings->services[index];
+
+    if (!connect_lines_have_tls(&service->connect))
+        return nothing_is_for_backend_tls(build, index, line, err);
+    if (*service->backend_key != '\0' && *service->backend_cert == '\0') {
+        *line = build_line(build, index, "backend_key");
+        return error_set(err, "backend_key needs its certificate: backend_cert = FILE");
+    }
+    return service->backend_verify
+        ? backends_have_names(build, index, line, err)
+        : nothing_is_for_verified_backends(build, index, line, err);
 }
 
 /* A build without the folder of the native engine has none. */
@@ -257,6 +330,7 @@ static bool service_check(
 
     if (!keys_fit(build, index, line, err) ||
         !clients_can_be_verified(build, index, line, err) ||
+        !backends_can_be_verified(build, index, line, err) ||
         !engine_is_there(build, index, line, err) ||
         !proxies_are_named(build, index, line, err))
         return false;

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/connect_line.h"
 #include "config/options.h"
 #include "config/settings.h"
 #include "proxy/base/memory.h"
@@ -40,6 +41,12 @@ static bool is_used(const struct option *option, const struct service_settings *
         "ca", "crl", "verify_depth", "verify_pins", "verify_names"};
 
     if (option->http_only && service->protocol != PROTOCOL_HTTP)
+        return false;
+    if (option->backend_tls_only && !connect_lines_have_tls(&service->connect))
+        return false;
+    if (!service->backend_verify &&
+        (strcmp(option->name, "backend_ca") == 0 ||
+            strcmp(option->name, "backend_pins") == 0))
         return false;
     for (size_t i = 0; service->verify == VERIFY_OFF && i < 5; i++) {
         if (strcmp(option->name, for_verify[i]) == 0)

@@ -56,6 +56,10 @@ void judge_service(const struct service_settings *service,
 void judge_trust(const struct service_settings *service, const char *ca_pem,
     const char *crl_pem, time_t now, struct findings *findings);
 
+/* The same of the issuers of `backend_ca`, and the backends that would be refused. */
+void judge_backend_trust(const struct service_settings *service, const char *ca_pem,
+    time_t now, struct findings *findings);
+
 /* XenServer connects to the service unless `xenserver = off`, or clients choose it by
  * SNI, which XenServer does not send. */
 bool judge_serves_xenserver(const struct service_settings *service);

@@ -18,6 +18,8 @@ enum { DAY = 24 * 3600, TITLE_MAX = 160 };
 struct trust_judgement {
     const struct trust *trust;
     const char *ca_file, *crl_file; /* crl_file NULL: there are several */
+    /* Of a CA that is not good, and of one that is none, self-signed or not. */
+    const char *effect, *effect_of_leaf, *effect_of_other, *remedy_of_leaf;
     time_t now;
     struct findings *findings;
 };
@@ -25,8 +27,7 @@ struct trust_judgement {
 static void add_ca(const struct trust_judgement *j, const char *id,
     enum severity severity, const char *remedy, const char *title, const char *fact)
 {
-    findings_add(j->findings, id, severity, j->ca_file,
-        "clients with a certificate of this CA are turned away", remedy, "the CA %s %s",
+    findings_add(j->findings, id, severity, j->ca_file, j->effect, remedy, "the CA %s %s",
         title, fact);
 }
 
@@ -161,10 +162,7 @@ static void judge_authority(const struct trust_judgement *j, X509 *authority)
     judge_dates(j, authority, title);
     if (X509_check_ca(authority) == 0)
         findings_add(j->findings, "ca-is-no-ca", SEVERITY_WARNING, j->ca_file,
-            self_signed ? "only a client that shows this very certificate is let in"
-                        : "it lets nobody in",
-            "name the certificate of the CA that issued the clients' certificates; for "
-            "single ones: verify_pins",
+            self_signed ? j->effect_of_leaf : j->effect_of_other, j->remedy_of_leaf,
             "the certificate of %s in it is not a CA's", title);
     else if (!self_signed && !has_issuer(j, authority))
         add_ca(j, "ca-without-root", SEVERITY_STALE,
@@ -209,6 +207,11 @@ void judge_trust(const struct service_settings *service, const char *ca_pem,
         .trust = &trust,
         .ca_file = service->ca,
         .crl_file = service->crl.count == 1 ? service->crl.items[0] : NULL,
+        .effect = "clients with a certificate of this CA are turned away",
+        .effect_of_leaf = "only a client that shows this very certificate is let in",
+        .effect_of_other = "it lets nobody in",
+        .remedy_of_leaf = "name the certificate of the CA that issued the clients' "
+                          "certificates; for single ones: verify_pins",
         .now = now,
         .findings = findings,
     };
@@ -219,5 +222,29 @@ void judge_trust(const struct service_settings *service, const char *ca_pem,
     for (int i = 0; i < sk_X509_num(trust.authorities); i++)
         judge_authority(&j, sk_X509_value(trust.authorities, i));
     judge_stray_lists(&j);
+    trust_destroy(&trust);
+}
+
+void judge_backend_trust(const struct service_settings *service, const char *ca_pem,
+    time_t now, struct findings *findings)
+{
+    struct trust trust;
+    struct error ignored;
+    const struct trust_judgement j = {
+        .trust = &trust,
+        .ca_file = service->backend_ca,
+        .effect = "backends with a certificate of this CA are refused",
+        .effect_of_leaf = "only a backend that shows this very certificate is accepted",
+        .effect_of_other = "no backend is accepted by it",
+        .remedy_of_leaf = "name the certificate of the CA that issued the backends' "
+                          "certificates; for single ones: backend_pins",
+        .now = now,
+        .findings = findings,
+    };
+
+    if (ca_pem == NULL || !trust_parse_backends(&trust, NULL, ca_pem, &ignored))
+        return;
+    for (int i = 0; i < sk_X509_num(trust.authorities); i++)
+        judge_authority(&j, sk_X509_value(trust.authorities, i));
     trust_destroy(&trust);
 }

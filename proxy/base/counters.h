@@ -44,6 +44,10 @@
         "Health checks of backends that were begun.")                                    \
     X(health_failures, COUNTER, "health_check_failures", "",                             \
         "Health checks that found a backend unwell.")                                    \
+    X(backend_handshakes, COUNTER, "backend_handshakes", "",                             \
+        "TLS handshakes with backends that were completed.")                             \
+    X(backend_handshakes_failed, COUNTER, "backend_handshakes_failed", "",               \
+        "TLS handshakes with backends that failed; the log says why.")                   \
     X(accept_errors, COUNTER, "accept_errors", "",                                       \
         "accept() calls that failed; the log says why.")                                 \
     X(connections, GAUGE, "connections", "", "Connections of clients now.")              \
@@ -71,7 +75,7 @@ enum client_state {
     X(handshake, "handshake_seconds",                                                    \
         "Time from accept() to the end of a completed handshake.")                       \
     X(backend_connect, "backend_connect_seconds",                                        \
-        "Time for a backend to accept a connection.")                                    \
+        "Time for a backend to accept a connection, TLS handshake included.")            \
     X(first_byte, "first_byte_seconds",                                                  \
         "Time from a request's head to the first byte of its reply.")                    \
     X(total, "request_seconds", "Time from a request's head to the end of its exchange.")

@@ -73,6 +73,8 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
         "auth_failures was reached for this address: 429.")                              \
     X(BACKEND_REFUSED, "backend_refused", LOG_LEVEL_WARNING, FAULT_BACKEND,              \
         "The backend refused the connection.")                                           \
+    X(BACKEND_TLS, "backend_tls", LOG_LEVEL_WARNING, FAULT_BACKEND,                      \
+        "The TLS handshake with the backend failed; detail= says why.")                  \
     X(BACKEND_NONE, "backend_none", LOG_LEVEL_WARNING, FAULT_BACKEND,                    \
         "No backend could be tried.")                                                    \
     X(BACKEND_TIMEOUT, "backend_timeout", LOG_LEVEL_WARNING, FAULT_BACKEND,              \

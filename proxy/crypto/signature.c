@@ -13,6 +13,7 @@
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/signature_scheme.h"
 #include "proxy/crypto/signing_request.h"
+#include "proxy/crypto/signing_wire.h"
 
 struct signature_context {
     const struct signing_key *key; /* the EVP_PKEY_CTX around us keeps it */
@@ -177,7 +178,9 @@ static int remote_sign(void *data, unsigned char *signature, size_t *len, size_t
         *len = (size_t)EVP_PKEY_get_size(context->key->public);
         return 1;
     }
-    if (scheme == NULL ||
+    /* In TLS 1.2 a client signs its whole handshake with EdDSA, which has no digest: that
+     * is too long for the signer. */
+    if (scheme == NULL || (context->digest == NULL && message_len > SIGNING_INPUT_MAX) ||
         (context->digest != NULL &&
             !digest_parts(context->digest, &all, 1, request.hash)))
         return 0;

@@ -11,7 +11,7 @@
 enum { SNAPSHOT_MAGIC = 0x31424c57 }; /* "WLB1" */
 
 /* The smallest size of one element on the wire. */
-enum { BACKEND_BYTES = 20, BLOB_BYTES = 8, SERVICE_BYTES = 24, LISTENER_BYTES = 20 };
+enum { BACKEND_BYTES = 20, BLOB_BYTES = 8, SERVICE_BYTES = 40, LISTENER_BYTES = 20 };
 
 static void put_service(struct wire_writer *w, const struct snapshot_service *service)
 {
@@ -25,6 +25,8 @@ static void put_service(struct wire_writer *w, const struct snapshot_service *se
         wire_put_bytes(w, service->credentials[i].bytes, service->credentials[i].len);
     wire_put_text(w, service->ca);
     wire_put_text(w, service->crl);
+    wire_put_bytes(w, service->backend_credential.bytes, service->backend_credential.len);
+    wire_put_text(w, service->backend_ca);
 }
 
 static void put_listener(struct wire_writer *w, const struct snapshot_listener *listener)
@@ -83,6 +85,9 @@ static void get_service(struct wire_reader *r, struct snapshot_service *service)
     }
     service->ca = wire_get_text(r);
     service->crl = wire_get_text(r);
+    service->backend_credential.bytes =
+        wire_get_bytes(r, &service->backend_credential.len);
+    service->backend_ca = wire_get_text(r);
 }
 
 static void get_listener(

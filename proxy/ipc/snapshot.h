@@ -33,6 +33,8 @@ struct snapshot_service {
     struct snapshot_blob *credentials; /* credential_pack() */
     size_t credential_count;
     const char *ca, *crl; /* PEM texts; NULL: none */
+    struct snapshot_blob backend_credential; /* credential_pack(); 0 bytes: none */
+    const char *backend_ca; /* PEM text; NULL: none */
 };
 
 /* An address and its services: services[0] by default, the others by SNI. */

@@ -102,6 +102,8 @@ static void look(struct expiry *e)
 
         for (size_t k = 0; k < service->credential_count; k++)
             look_at_certificates(e, name, service->credentials[k], now);
+        if (service->backend_credential != NULL)
+            look_at_certificates(e, name, service->backend_credential, now);
         look_at_trust(e, name, service, now);
     }
     e->looked = now;

@@ -11,6 +11,7 @@
 #include "proxy/base/log.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/plan.h"
+#include "proxy/master/plan_backend_tls.h"
 #include "proxy/master/release.h"
 #include "proxy/master/reload.h"
 #include "proxy/master/revocations.h"
@@ -94,6 +95,7 @@ static struct text_list files_of(const struct plan *plan)
         if (*service->ca != '\0')
             text_list_add(&files, service->ca);
         add_all(&files, &service->crl);
+        plan_backend_tls_files(service, &files);
         for (size_t k = 0; k < service->cert.count; k++) {
             char *file = pending_file(service->cert.items[k]);
 

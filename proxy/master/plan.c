@@ -10,12 +10,14 @@
 #include "certstore/judge/credential_load.h"
 #include "certstore/judge/judge.h"
 #include "certstore/trust.h"
+#include "config/connect_line.h"
 #include "config/text_list.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 #include "proxy/ipc/log_files.h"
 #include "proxy/master/helper.h"
+#include "proxy/master/plan_backend_tls.h"
 #include "proxy/master/plan_backends.h"
 #include "proxy/master/plan_tls.h"
 #include "proxy/master/sockets.h"
@@ -73,6 +75,8 @@ static bool load_service(struct plan_service *service,
         return error_context(err, "ca");
     if (settings->crl.count > 0 && !trust_files_read(&settings->crl, &service->crl, err))
         return error_context(err, "crl");
+    if (!plan_backend_tls_load(service, settings, findings, err))
+        return false;
     judge_trust(settings, service->ca, service->crl, time(NULL), findings);
     judge_service(settings, service->credentials, service->credential_count, findings);
     return true;
@@ -192,7 +196,8 @@ static bool find_account(struct plan *plan, struct findings *findings, struct er
 
 /* From here on a pin is a digest: the workers open no file, and a file with another
  * content makes another plan. */
-static bool read_pins(struct plan *plan, struct text_list *pins, struct error *err)
+static bool read_pins(
+    struct plan *plan, const char *option, struct text_list *pins, struct error *err)
 {
     struct text_list digests = {0};
     bool good = true;
@@ -212,7 +217,7 @@ static bool read_pins(struct plan *plan, struct text_list *pins, struct error *e
     }
     text_list_clear(pins);
     *pins = digests;
-    return good || error_context(err, "verify_pins");
+    return good || error_context(err, "%s", option);
 }
 
 static bool read_all_pins(struct plan *plan, struct error *err)
@@ -220,7 +225,10 @@ static bool read_all_pins(struct plan *plan, struct error *err)
     for (size_t i = 0; i < plan->settings->service_count; i++) {
         struct service_settings *service = &plan->settings->services[i];
 
-        if (service->verify != VERIFY_OFF && !read_pins(plan, &service->verify_pins, err))
+        if ((service->verify != VERIFY_OFF &&
+                !read_pins(plan, "verify_pins", &service->verify_pins, err)) ||
+            (service->backend_verify && connect_lines_have_tls(&service->connect) &&
+                !read_pins(plan, "backend_pins", &service->backend_pins, err)))
             return error_context(err, "service %s", service->name);
     }
     return true;
@@ -307,6 +315,10 @@ static void copy_service(struct plan_service *to, const struct plan_service *fro
     }
     to->ca = copy_text(from->ca);
     to->crl = copy_text(from->crl);
+    to->backend_ca = copy_text(from->backend_ca);
+    if (from->backend_credential != NULL)
+        to->backend_credential = credential_ref(from->backend_credential);
+    to->backend_stale = copy_text(from->backend_stale);
 }
 
 struct plan *plan_copy(const struct plan *plan)
@@ -344,6 +356,9 @@ static void free_service(struct plan_service *service)
     free(service->backends);
     free(service->ca);
     free(service->crl);
+    free(service->backend_ca);
+    credential_unref(service->backend_credential);
+    free(service->backend_stale);
 }
 
 void plan_free(struct plan *plan)
@@ -370,7 +385,7 @@ static bool text_equal(const char *a, const char *b)
 static bool service_equal(const struct plan_service *a, const struct plan_service *b)
 {
     if (a->credential_count != b->credential_count || !text_equal(a->ca, b->ca) ||
-        !text_equal(a->crl, b->crl))
+        !text_equal(a->crl, b->crl) || !plan_backend_tls_equal(a, b))
         return false;
     for (size_t i = 0; i < a->credential_count; i++) {
         if (!credential_equal(a->credentials[i], b->credentials[i]))

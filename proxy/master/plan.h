@@ -27,13 +27,16 @@ struct plan_service {
     char **stale; /* per credential: why it must not replace a good one; NULL: it may */
     size_t credential_count;
     char *ca, *crl; /* PEM texts, NULL: none */
+    char *backend_ca; /* the same, of backends */
+    struct credential *backend_credential; /* for backends that ask; NULL: none */
+    char *backend_stale; /* why it is not to replace a good one; NULL: it may */
 };
 
 struct plan {
     struct settings *settings;
     char *text; /* settings_print(): equal texts, equal settings */
     uint32_t max_connections_asked; /* as written; the settings may have less */
-    struct text_list pin_files; /* from verify_pins; the settings have the digests */
+    struct text_list pin_files; /* from the pins; the settings have the digests */
     struct identity identity; /* of the workers */
     struct plan_service *services; /* settings->service_count of them */
     struct snapshot_listener *listeners;

@@ -3,6 +3,7 @@
 #include "certstore/context.h"
 #include "certstore/judge/judge.h"
 #include "proxy/master/plan.h"
+#include "proxy/master/plan_backend_tls.h"
 
 bool plan_tls_check(const struct plan *plan, struct findings *findings, struct error *err)
 {
@@ -17,6 +18,8 @@ bool plan_tls_check(const struct plan *plan, struct findings *findings, struct e
         if (context == NULL)
             return false;
         context_free(context);
+        if (!plan_backend_tls_check(service, &plan->settings->services[i], err))
+            return false;
         judge_ciphers(&plan->settings->services[i], service->credentials,
             service->credential_count, plan->settings->signer, findings);
     }

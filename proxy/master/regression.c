@@ -14,6 +14,7 @@
 #include "proxy/base/memory.h"
 #include "proxy/ipc/addresses.h"
 #include "proxy/master/plan.h"
+#include "proxy/master/plan_backend_tls.h"
 #include "proxy/master/plan_backends.h"
 
 enum { NAMES_TEXT_MAX = 512 };
@@ -235,17 +236,27 @@ static bool trust_is_good(const struct plan_service *service,
     return findings_worst(findings) < SEVERITY_STALE;
 }
 
-/* A list or a CA that would lock clients out does not replace one that admits them. */
-static bool compare_trust(const struct comparison *c, struct error *err)
+/* The same of the issuers of backends. */
+static bool backend_trust_is_good(const struct plan_service *service,
+    const struct service_settings *settings, time_t now, struct findings *findings)
+{
+    plan_backend_tls_judge(service, settings, now, findings);
+    return findings_worst(findings) < SEVERITY_STALE;
+}
+
+typedef bool trust_judge(const struct plan_service *service,
+    const struct service_settings *settings, time_t now, struct findings *findings);
+
+static bool is_no_worse(
+    const struct comparison *c, trust_judge *is_good_now, struct error *err)
 {
     struct findings served, fresh;
     bool good;
 
     findings_init(&served);
     findings_init(&fresh);
-    good = c->force || c->served_settings->verify == VERIFY_OFF ||
-        trust_is_good(c->fresh, c->fresh_settings, c->now, &fresh) ||
-        !trust_is_good(c->served, c->served_settings, c->now, &served);
+    good = is_good_now(c->fresh, c->fresh_settings, c->now, &fresh) ||
+        !is_good_now(c->served, c->served_settings, c->now, &served);
     if (!good) {
         char text[ERROR_TEXT_MAX];
 
@@ -255,6 +266,29 @@ static bool compare_trust(const struct comparison *c, struct error *err)
     findings_destroy(&served);
     findings_destroy(&fresh);
     return good;
+}
+
+/* A list or a CA that would lock clients or backends out does not replace one that admits
+ * them. */
+static bool compare_trust(const struct comparison *c, struct error *err)
+{
+    return c->force ||
+        ((c->served_settings->verify == VERIFY_OFF ||
+             is_no_worse(c, trust_is_good, err)) &&
+            (c->served->backend_ca == NULL ||
+                is_no_worse(c, backend_trust_is_good, err)));
+}
+
+/* Nor does a certificate that backends would refuse. */
+static bool compare_backend_certificate(const struct comparison *c, struct error *err)
+{
+    const struct credential *old = c->served->backend_credential;
+
+    if (c->force || old == NULL || c->fresh->backend_stale == NULL ||
+        !is_good(credential_summary(old), c->now) ||
+        credential_equal(old, c->fresh->backend_credential))
+        return true;
+    return error_set(err, "%s", c->fresh->backend_stale);
 }
 
 /* Its names resolve, or they keep the served addresses. */
@@ -292,7 +326,7 @@ static bool compare_services(const struct comparison *c, struct error *err)
         return false;
     if (c->strict && !c->force && c->findings->count > first)
         return refuse(c->findings, first, " (strict_reload is on)", err);
-    if (!compare_trust(c, err))
+    if (!compare_trust(c, err) || !compare_backend_certificate(c, err))
         return false;
     first = c->findings->count;
     if (judge_lost(&served, &fresh, c->now,

@@ -17,6 +17,9 @@ static void pack_credentials(
     for (size_t i = 0; i < from->credential_count; i++)
         to->credentials[i].bytes =
             credential_pack(from->credentials[i], with_keys, &to->credentials[i].len);
+    if (from->backend_credential != NULL)
+        to->backend_credential.bytes = credential_pack(
+            from->backend_credential, with_keys, &to->backend_credential.len);
 }
 
 /* Borrows all but the packed credentials from the plan. */
@@ -37,6 +40,7 @@ static void describe(
         snapshot->services[i].backend_count = plan->services[i].backend_count;
         snapshot->services[i].ca = plan->services[i].ca;
         snapshot->services[i].crl = plan->services[i].crl;
+        snapshot->services[i].backend_ca = plan->services[i].backend_ca;
         pack_credentials(&snapshot->services[i], &plan->services[i], with_keys);
     }
 }
@@ -50,6 +54,8 @@ static void forget(struct snapshot *snapshot)
             secrets_free(
                 (char *)service->credentials[k].bytes, service->credentials[k].len);
         free(service->credentials);
+        secrets_free(
+            (char *)service->backend_credential.bytes, service->backend_credential.len);
     }
     free(snapshot->services);
 }
@@ -74,8 +80,17 @@ static size_t count_credentials(const struct plan *plan)
     size_t count = 0;
 
     for (size_t i = 0; i < plan->settings->service_count; i++)
-        count += plan->services[i].credential_count;
+        count += plan->services[i].credential_count +
+            (plan->services[i].backend_credential != NULL);
     return count;
+}
+
+static void add_key(struct key_snapshot *keys, const struct credential *from)
+{
+    struct key_snapshot_key *to = &keys->keys[keys->count++];
+
+    to->number = credential_key_number(from);
+    to->der = (const char *)credential_key_der(from, &to->len);
 }
 
 static bool make_keys(struct release *release, struct error *err)
@@ -87,13 +102,10 @@ static bool make_keys(struct release *release, struct error *err)
     bool made;
 
     for (size_t i = 0; i < plan->settings->service_count; i++) {
-        for (size_t k = 0; k < plan->services[i].credential_count; k++) {
-            const struct credential *from = plan->services[i].credentials[k];
-            struct key_snapshot_key *to = &keys.keys[keys.count++];
-
-            to->number = credential_key_number(from);
-            to->der = (const char *)credential_key_der(from, &to->len);
-        }
+        for (size_t k = 0; k < plan->services[i].credential_count; k++)
+            add_key(&keys, plan->services[i].credentials[k]);
+        if (plan->services[i].backend_credential != NULL)
+            add_key(&keys, plan->services[i].backend_credential);
     }
     size = key_snapshot_size(&keys);
     made = sealed_make(&release->keys, size, err);

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "proxy/net/fault.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/socket_options.h"
 #include "proxy/net/stream_io.h"
@@ -127,10 +128,9 @@ static int begin_connect(struct stream *s)
     return -1;
 }
 
-void stream_connect(struct stream *s, struct loop *loop,
-    const struct stream_events *events, const struct sockaddr *address, socklen_t len)
+static void connect_prepared(
+    struct stream *s, const struct sockaddr *address, socklen_t len)
 {
-    prepare(s, loop, events);
     s->address = address;
     s->address_len = len;
     int fd = begin_connect(s);
@@ -142,6 +142,36 @@ void stream_connect(struct stream *s, struct loop *loop,
     }
     if (fd < 0 || !stream_is_connecting(s))
         stream_tell_later(s); /* loopback and unix sockets are that fast */
+}
+
+void stream_connect(struct stream *s, struct loop *loop,
+    const struct stream_events *events, const struct sockaddr *address, socklen_t len)
+{
+    prepare(s, loop, events);
+    connect_prepared(s, address, len);
+}
+
+void stream_connect_tls(struct stream *s, struct loop *loop,
+    const struct stream_events *events, const struct sockaddr *address, socklen_t len,
+    struct tls_context *context, const char *name)
+{
+    prepare(s, loop, events);
+    s->tls = tls_client(context, name, &s->out);
+    connect_prepared(s, address, len);
+}
+
+static bool takes_writes(const struct stream *s)
+{
+    return s->write <= STREAM_WRITE_HELD && !stream_is_closed(s);
+}
+
+void stream_write_clear(struct stream *s, const char *bytes, size_t len)
+{
+    assert(s->tls == NULL || tls_is_untouched(s->tls));
+    if (!takes_writes(s))
+        return;
+    buffer_append(&s->out, bytes, len);
+    stream_touch(s);
 }
 
 void stream_set_priority(struct stream *s, unsigned priority)
@@ -157,11 +187,6 @@ bool stream_restart_tls(struct stream *s, struct tls_context *context)
     tls_free(s->tls);
     s->tls = tls_server(context, &s->out);
     return true;
-}
-
-static bool takes_writes(const struct stream *s)
-{
-    return s->write <= STREAM_WRITE_HELD && !stream_is_closed(s);
 }
 
 static void write_encrypted(struct stream *s, const char *bytes, size_t len)
@@ -252,6 +277,16 @@ void stream_reset(struct stream *s)
     stream_close(s);
 }
 
+void stream_leave(struct stream *s)
+{
+    if (s->tls != NULL && s->phase == STREAM_OPEN && takes_writes(s) &&
+        buffer_len(&s->out) == 0) {
+        tls_end(s->tls);
+        (void)fault_send(s->poller.fd, buffer_data(&s->out), buffer_len(&s->out), 0);
+    }
+    stream_close(s);
+}
+
 bool stream_has_sent_fin(const struct stream *s)
 {
     return s->write == STREAM_WRITE_FIN_SENT || s->write == STREAM_WRITE_CUT_SENT;
@@ -275,7 +310,8 @@ bool stream_is_quiet(const struct stream *s)
 {
     char byte;
 
-    if (s->error != 0 || s->read != STREAM_READ_OPEN || s->poller.pending != 0)
+    if (s->error != 0 || s->read != STREAM_READ_OPEN || s->poller.pending != 0 ||
+        (s->tls != NULL && tls_has_input(s->tls)))
         return false;
     if ((s->poller.wanted & EPOLLIN) != 0 && !s->more)
         return true;
@@ -283,6 +319,16 @@ bool stream_is_quiet(const struct stream *s)
      * what waits. */
     ssize_t n = recv(s->poller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+bool stream_has_tls(const struct stream *s)
+{
+    return s->tls != NULL;
+}
+
+bool stream_is_in_handshake(const struct stream *s)
+{
+    return s->tls != NULL && s->phase == STREAM_HANDSHAKE;
 }
 
 const struct tls_info *stream_tls_info(struct stream *s)

@@ -7,7 +7,8 @@
  *
  * Three enums are its state; the arrows are the only transitions.
  *
- * phase: the stage of the connection. HANDSHAKE may be left out.
+ * phase: the stage of the connection. HANDSHAKE may be left out, unless it is that of
+ * TLS.
  *
  *     stream_connect()        stream_accept()
  *           |                       |
@@ -121,7 +122,8 @@ struct stream_events {
     void (*end_known)(struct stream *s);
     /* Broken, after the bytes that came before. An accepted stream reports CLIENT_RESET,
      * CLIENT_GONE (timed out), HANDSHAKE_FAILED, TLS_ERROR, TLS_FLOOD or PLAIN_HTTP; a
-     * connecting one BACKEND_REFUSED, later BACKEND_GONE. `detail` is for the log,
+     * connecting one BACKEND_REFUSED, later BACKEND_GONE, and HANDSHAKE_FAILED, TLS_ERROR
+     * or TLS_FLOOD. `detail` is for the log,
      * borrowed; stream_error() has the errno. The owner must stream_close() (now or
      * later); until then fin() may still come, data() not.
      *
@@ -187,6 +189,16 @@ bool stream_restart_tls(struct stream *s, struct tls_context *context);
 void stream_connect(struct stream *s, struct loop *loop,
     const struct stream_events *events, const struct sockaddr *address, socklen_t len);
 
+/* The same with the client side of TLS as soon as it is connected (tls_client());
+ * opened() comes when its handshake is done. */
+void stream_connect_tls(struct stream *s, struct loop *loop,
+    const struct stream_events *events, const struct sockaddr *address, socklen_t len,
+    struct tls_context *context, const char *name);
+
+/* In front of all else, and in the clear: right after stream_connect(), _connect_tls().
+ */
+void stream_write_clear(struct stream *s, const char *bytes, size_t len);
+
 /* Takes all of it. False is advice: stop until drained(). Does nothing (true) after end
  * or close. */
 bool stream_write(struct stream *s, const char *bytes, size_t len);
@@ -203,6 +215,9 @@ void stream_cut(struct stream *s);
 /* Closes now: unsent bytes are lost. Idempotent. */
 void stream_close(struct stream *s);
 void stream_reset(struct stream *s); /* the same, and the peer sees a reset */
+/* The same, and a peer of TLS that has got all so far is told by close_notify that
+ * nothing is missing. */
+void stream_leave(struct stream *s);
 /* Call it after end_known() for a FIN. True: the unread bytes before the FIN contain no
  * close_notify. False: they may, or it is unknown. */
 bool stream_fin_is_bare(const struct stream *s);
@@ -220,6 +235,10 @@ bool stream_is_answered(const struct stream *s); /* its ClientHello has been ans
 
 /* In this iteration there are neither bytes nor an end that were not reported yet. */
 bool stream_is_quiet(const struct stream *s);
+
+bool stream_has_tls(const struct stream *s);
+/* Connected, and the handshake of TLS is not done. */
+bool stream_is_in_handshake(const struct stream *s);
 
 /* For logs; NULL without TLS. Borrowed, and true at this moment. */
 const struct tls_info *stream_tls_info(struct stream *s);

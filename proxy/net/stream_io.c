@@ -199,7 +199,7 @@ static bool tls_event(struct stream *s, int event)
 
 static void hold(struct stream *s)
 {
-    if (s->bytes_out > 0 || s->write != STREAM_WRITE_OPEN)
+    if (s->address != NULL || s->bytes_out > 0 || s->write != STREAM_WRITE_OPEN)
         return;
     s->write = STREAM_WRITE_HELD;
     loop_arm(s->loop, &s->retry_timer, HELD_FOR);
@@ -235,6 +235,19 @@ void stream_decrypt(struct stream *s)
      * answer. */
     if (!was_open && s->phase == STREAM_OPEN && s->bytes_in > before)
         hold(s);
+    stream_touch(s);
+}
+
+/* Connected. Of TLS it is the handshake's turn, in which the client speaks first. */
+static void begin(struct stream *s)
+{
+    if (s->tls == NULL) {
+        tell_opened(s);
+        return;
+    }
+    s->phase = STREAM_HANDSHAKE;
+    s->blocked = false;
+    stream_decrypt(s);
     stream_touch(s);
 }
 
@@ -298,7 +311,7 @@ void stream_tell(struct stream *s)
     else if (s->problem != NULL)
         tls_over(s, END_TLS_ERROR);
     else if (s->phase == STREAM_HANDSHAKE)
-        tell_opened(s);
+        begin(s);
     else if (s->tls != NULL) {
         stream_decrypt(s);
         stream_touch(s); /* to be read from again */
@@ -348,9 +361,9 @@ static void send_out(struct stream *s)
     }
     if (n > 0)
         buffer_consume(&s->out, (size_t)n);
-    if (n > 0 && stream_is_connecting(s))
-        tell_opened(s); /* sooner than the loop would have */
     s->blocked = buffer_len(&s->out) > 0;
+    if (n > 0 && stream_is_connecting(s))
+        begin(s); /* sooner than the loop would have */
 }
 
 static void send_fin(struct stream *s)
@@ -411,7 +424,7 @@ static void connected(struct stream *s)
     if (error != 0)
         stream_broken(s, error);
     else
-        tell_opened(s);
+        begin(s);
 }
 
 static bool has_untold_bytes(const struct stream *s)

@@ -41,9 +41,10 @@ void stream_queue_handshake(struct stream *s)
     loop_again(s->loop);
 }
 
+/* A backend is no client that could be shed: its time is its owner's matter. */
 void stream_await_peer(struct stream *s)
 {
-    if (s->tls != NULL && s->phase == STREAM_HANDSHAKE)
+    if (s->tls != NULL && s->phase == STREAM_HANDSHAKE && s->address == NULL)
         handshake_awaits_peer(&s->loop->handshakes, &s->handshake);
 }
 

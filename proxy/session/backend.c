@@ -5,9 +5,13 @@
 
 #include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/session/backend_stream.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/clients_shared.h"
 #include "proxy/session/generation.h"
+#include "proxy/session/send_proxy_header.h"
+
+enum { QUOTED_MAX = 320 };
 
 static const struct stream_events stream_events;
 
@@ -71,17 +75,17 @@ static void discard(struct backend *b)
     if (stream_unsent(&b->stream) > 0)
         stream_reset(&b->stream);
     else
-        stream_close(&b->stream);
+        stream_leave(&b->stream);
 }
 
 static void begin_connecting(struct backend *b)
 {
-    const struct endpoint *endpoint = &b->address->endpoint;
-
     b->clients->counters.backend_connects++;
     b->began = loop_now(b->clients->loop);
-    stream_connect(&b->stream, b->clients->loop, &stream_events,
-        (const struct sockaddr *)&endpoint->address, endpoint->len);
+    backend_stream_connect(&b->stream, b->clients->loop, &stream_events, b->service,
+        b->address->connect, &b->address->endpoint);
+    if (b->want != NULL)
+        proxy_header_send(&b->stream, b->want->client);
     loop_arm(b->clients->loop, &b->deadline, b->service->settings->connect_timeout);
 }
 
@@ -99,6 +103,7 @@ void backend_attach(struct backend *b, const struct backend_events *events, void
 static void log_health(const struct backend *b, const char *detail)
 {
     const char *name = b->service->settings->name, *text = b->address->endpoint.text;
+    char said[QUOTED_MAX];
 
     if (balancer_count(b->service->balancer) < 2)
         return;
@@ -106,9 +111,9 @@ static void log_health(const struct backend *b, const char *detail)
         log_info("event=backend_marked_up service=%s backend=%s", name, text);
     else
         log_warning("event=backend_marked_down service=%s backend=%s retry_ms=%llu "
-                    "detail=\"%s\"",
+                    "detail=%s",
             name, text, (unsigned long long)b->service->settings->backend_retry_after,
-            detail);
+            log_quote(said, sizeof(said), detail, strlen(detail)));
 }
 
 static void mark_down(struct backend *b, enum backend_fault fault, const char *detail)
@@ -285,6 +290,7 @@ static bool try_next(struct backend *b)
     next->trial = trial;
     next->all_down = b->all_down;
     next->timed_out = b->timed_out;
+    next->tls_failed = b->tls_failed;
     discard(b);
     connect_for(next, events, user, slot);
     return true;
@@ -327,6 +333,7 @@ static void refused(struct backend *b, const char *detail)
     }
     reason = b->timed_out                                      ? END_BACKEND_TIMEOUT
         : b->all_down && balancer_count(service->balancer) > 1 ? END_BACKEND_NONE
+        : b->tls_failed                                        ? END_BACKEND_TLS
                                                                : END_BACKEND_REFUSED;
     discard(b);
     events->failed(user, reason, detail);
@@ -347,9 +354,12 @@ static bool is_idle(const struct backend *b)
 
 static void on_deadline(struct deadline *deadline)
 {
-    static const char detail[] = "no answer within connect_timeout";
     struct backend *b = container_of(deadline, struct backend, deadline);
+    bool in_handshake = stream_is_in_handshake(&b->stream);
+    const char *detail = in_handshake ? "TLS: no handshake within connect_timeout"
+                                      : "no answer within connect_timeout";
 
+    b->clients->counters.backend_handshakes_failed += in_handshake;
     if (is_idle(b)) {
         discard(b);
     } else if (b->state == BACKEND_PROBING) {
@@ -367,6 +377,7 @@ static void on_opened(struct stream *s)
     deadline_disarm(&b->deadline);
     latency_add(&b->clients->counters.latency.backend_connect,
         loop_now(b->clients->loop) - b->began);
+    b->clients->counters.backend_handshakes += stream_has_tls(s);
     if (balancer_connected(b->address, loop_now(b->clients->loop)))
         log_health(b, NULL);
     if (b->state == BACKEND_PROBING) {
@@ -400,26 +411,12 @@ static void on_drained(struct stream *s)
         b->events->drained(b->user);
 }
 
-static void on_ended(struct stream *s)
+/* It could not be connected, or it is lost. */
+static void lose(struct backend *b, const char *detail)
 {
-    struct backend *b = backend_of(s);
-
-    b->ended = true;
-    if (is_idle(b)) {
-        discard(b);
-        return;
-    }
-    judge_end(b);
-    b->events->ended(b->user);
-}
-
-static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
-{
-    struct backend *b = backend_of(s);
     const struct backend_events *events = b->events;
     void *user = b->user;
 
-    (void)reason; /* the stream's point of view: its peer is a client */
     switch (b->state) {
     case BACKEND_CONNECTING:
         refused(b, detail);
@@ -443,6 +440,58 @@ static void on_failed(struct stream *s, enum end_reason reason, const char *deta
     }
 }
 
+static void lose_in_handshake(struct backend *b, const char *detail)
+{
+    b->clients->counters.backend_handshakes_failed++;
+    b->tls_failed = true;
+    lose(b, detail);
+}
+
+static void end_in_order(struct backend *b)
+{
+    b->ended = true;
+    if (is_idle(b)) {
+        discard(b);
+        return;
+    }
+    judge_end(b);
+    b->events->ended(b->user);
+}
+
+static void on_close_notify(struct stream *s)
+{
+    struct backend *b = backend_of(s);
+
+    if (stream_is_in_handshake(s))
+        lose_in_handshake(b, "TLS: the backend ended the handshake");
+    else
+        end_in_order(b);
+}
+
+/* Of TLS only close_notify is an end: without one, somebody may have cut the reply. */
+static void on_fin(struct stream *s)
+{
+    struct backend *b = backend_of(s);
+
+    if (!stream_has_tls(s))
+        end_in_order(b);
+    else if (stream_is_in_handshake(s))
+        lose_in_handshake(b, "TLS: the backend closed the connection in the handshake");
+    else if (!b->ended)
+        lose(b, "TLS: the backend closed the connection without close_notify");
+}
+
+static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
+{
+    struct backend *b = backend_of(s);
+    bool connecting = b->state == BACKEND_CONNECTING || b->state == BACKEND_PROBING;
+
+    if (connecting && stream_has_tls(s) && reason != END_BACKEND_REFUSED)
+        lose_in_handshake(b, detail);
+    else
+        lose(b, detail);
+}
+
 static void on_closed(struct stream *s)
 {
     struct backend *b = backend_of(s);
@@ -459,7 +508,8 @@ static const struct stream_events stream_events = {
     .opened = on_opened,
     .data = on_data,
     .drained = on_drained,
-    .fin = on_ended,
+    .close_notify = on_close_notify,
+    .fin = on_fin,
     .failed = on_failed,
     .closed = on_closed,
 };

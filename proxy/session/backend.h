@@ -18,6 +18,7 @@
 #include "proxy/net/stream.h"
 #include "proxy/session/balancer.h"
 
+struct client;
 struct clients;
 struct service;
 struct backend;
@@ -27,8 +28,9 @@ struct backend_events {
     void (*ready)(void *user); /* a new connection is there */
     void (*data)(void *user, const char *bytes, size_t len);
     void (*drained)(void *user);
-    void (*ended)(void *user); /* its FIN */
-    /* No backend could be had, or this one is lost. The slot is NULL by then. */
+    void (*ended)(void *user); /* its FIN; of TLS its close_notify */
+    /* No backend could be had, or this one is lost, or it ended TLS without close_notify,
+     * so that what came is not all, perhaps. The slot is NULL by then. */
     void (*failed)(void *user, enum end_reason reason, const char *detail);
 };
 
@@ -61,12 +63,14 @@ struct backend {
     bool trial; /* see balancer_choose() */
     bool awaits_reply; /* an end without a reply is the backend's fault */
     bool replied; /* since it was acquired */
-    bool all_down, timed_out; /* of the attempts so far, for the reason in failed() */
+    /* Of the attempts so far, for the reason in failed(). */
+    bool all_down, timed_out, tls_failed;
     bool ended;
 };
 
 /* The wishes of a user; they stay his, and in their place, until ready() or failed(). */
 struct backend_want {
+    struct client *client; /* the one in a PROXY header (send_proxy) */
     uint64_t source; /* of the client, see balancer_choose() */
     struct balancer_tried *tried; /* the backends that this request was at */
     bool fresh; /* no connection that was idle */

@@ -16,6 +16,7 @@ static const struct error_status replies[END_REASON_COUNT] = {
         "Too many failed logins came from this address: wait a minute."},
     [END_PLAIN_HTTP] = {400, "This port speaks HTTPS: use https:// in the address."},
     [END_BACKEND_REFUSED] = {502, "The service behind this proxy cannot be reached."},
+    [END_BACKEND_TLS] = {502, "The service behind this proxy cannot be reached safely."},
     [END_BACKEND_NONE] = {503, "No service behind this proxy is available."},
     [END_BACKEND_TIMEOUT] = {504,
         "The service behind this proxy did not answer in time."},

@@ -8,7 +8,6 @@
 #include "proxy/session/backend.h"
 #include "proxy/session/client.h"
 #include "proxy/session/exchange.h"
-#include "proxy/session/send_proxy_header.h"
 #include "proxy/tls/tls.h"
 
 enum { EARLY_MAX = 64 * 1024 }; /* of a request, while its backend is not connected */
@@ -153,7 +152,7 @@ static bool acquire(struct exchange *x, bool fresh, const struct backend_events 
         x->asked = now_of(x);
     backend_address_keep(&x->address, backend_only(c->service));
     x->want = (struct backend_want){
-        .source = client_source(c), .tried = &x->tried, .fresh = fresh};
+        .client = c, .source = client_source(c), .tried = &x->tried, .fresh = fresh};
     if (!backend_take_bound(&c->bound, events, x, &x->backend) &&
         !backend_acquire(c->clients, c->service, &x->want, events, x, &x->backend))
         return false;
@@ -182,8 +181,6 @@ bool exchange_up_begin(
 void exchange_up_send(struct exchange *x)
 {
     backend_address_keep(&x->address, x->backend->address);
-    if (!x->backend->reused)
-        proxy_header_send(x->backend, x->client);
     x->backend_full =
         !backend_write(x->backend, buffer_data(&x->request), buffer_len(&x->request));
     if (!x->facts.idempotent)

@@ -81,6 +81,8 @@ static void destroy(struct generation *g)
         idle_connections_destroy(&service->idle);
         if (service->tls != NULL && g->free_tls != NULL)
             g->free_tls(service->tls);
+        if (service->backend_tls != NULL && g->free_tls != NULL)
+            g->free_tls(service->backend_tls);
     }
     free(g->services);
     settings_free(g->settings);

@@ -26,6 +26,7 @@ struct service {
     const struct service_settings *settings; /* the generation's */
     struct generation *generation;
     struct tls_context *tls; /* owned: an SSL_CTX */
+    struct tls_context *backend_tls; /* owned, as a client; NULL: no `connect = tls:` */
     struct access_rules *rules; /* owned */
     struct balancer *balancer; /* owned: the addresses of `connect`, and their health */
     struct idle_connections idle;

@@ -12,6 +12,7 @@
 #include "proxy/http/parser.h"
 #include "proxy/net/proxy_header.h"
 #include "proxy/net/stream.h"
+#include "proxy/session/backend_stream.h"
 #include "proxy/session/balancer.h"
 #include "proxy/session/clients_shared.h"
 #include "proxy/session/generation.h"
@@ -19,6 +20,7 @@
 enum {
     REQUEST_MAX = 2048,
     FAULT_MAX = 96,
+    QUOTED_MAX = 320,
     FIRST_WITHIN = 1000, /* ms: a new worker soon knows which backends are healthy */
     STEPS = 8, /* a time is spread over so many lengths, because each length has a queue
                 * of deadlines */
@@ -102,7 +104,7 @@ static void close_connection(struct check *check)
     parser_free(check->replies);
     check->replies = NULL;
     check->state = CHECK_CLOSING;
-    stream_close(&check->stream);
+    stream_leave(&check->stream);
 }
 
 static void end(struct check *check)
@@ -128,14 +130,29 @@ static void on_closed(struct stream *s)
     clients->gone(clients);
 }
 
+/* It is a connection of our own: LOCAL, or UNKNOWN. */
+static void send_proxy_header(struct check *check)
+{
+    enum proxy_protocol_choice choice = check->service->settings->send_proxy;
+    const struct proxy_header_facts nobody = {.client = NULL};
+    unsigned char header[PROXY_HEADER_MAX];
+    size_t len;
+
+    if (choice == PROXY_PROTOCOL_OFF)
+        return;
+    len = proxy_header_write(header, (enum proxy_version)choice, &nobody);
+    stream_write_clear(&check->stream, (const char *)header, len);
+}
+
 static void begin(struct check *check)
 {
     check->state = CHECK_CONNECTING;
     check->received = 0;
     check->clients->backend_count++;
     check->clients->counters.health_checks++;
-    stream_connect(&check->stream, check->clients->loop, &stream_events,
-        (const struct sockaddr *)&check->endpoint.address, check->endpoint.len);
+    backend_stream_connect(&check->stream, check->clients->loop, &stream_events,
+        check->service, check->address->connect, &check->endpoint);
+    send_proxy_header(check);
     loop_arm(
         check->clients->loop, &check->deadline, check->service->settings->health_timeout);
 }
@@ -145,10 +162,12 @@ static void begin(struct check *check)
 static void log_verdict(const struct check *check, const char *fault)
 {
     const struct service_settings *settings = check->service->settings;
+    char said[QUOTED_MAX];
 
     if (fault != NULL)
-        log_warning("event=backend_check_failing service=%s backend=%s detail=\"%s\"",
-            settings->name, check->endpoint.text, fault);
+        log_warning("event=backend_check_failing service=%s backend=%s detail=%s",
+            settings->name, check->endpoint.text,
+            log_quote(said, sizeof(said), fault, strlen(fault)));
     else
         log_info("event=backend_check_passing service=%s backend=%s", settings->name,
             check->endpoint.text);
@@ -182,20 +201,6 @@ static void judge_status(struct check *check, unsigned status)
 
 /* ---- a request ---- */
 
-/* It is a connection of our own: LOCAL, or UNKNOWN. */
-static void send_proxy_header(struct check *check)
-{
-    enum proxy_protocol_choice choice = check->service->settings->send_proxy;
-    const struct proxy_header_facts nobody = {.client = NULL};
-    unsigned char header[PROXY_HEADER_MAX];
-    size_t len;
-
-    if (choice == PROXY_PROTOCOL_OFF)
-        return;
-    len = proxy_header_write(header, (enum proxy_version)choice, &nobody);
-    (void)stream_write(&check->stream, (const char *)header, len);
-}
-
 static const char *host_of(const struct check *check)
 {
     const char *name = check->service->settings->host_name;
@@ -215,7 +220,6 @@ static void ask(struct check *check, const struct health *health)
         "Accept: */*\r\nConnection: close\r\n\r\n",
         health->method_len, health->method, health->target, host_of(check));
 
-    send_proxy_header(check);
     (void)stream_write(&check->stream, request, (size_t)len);
     check->replies = parser_new(PARSER_RESPONSE, &limits);
     parser_expect_response(check->replies, *health->method == 'H', false);
@@ -257,13 +261,15 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
         judge(check, parser_error(check->replies));
 }
 
-static void on_fin(struct stream *s)
+/* Of TLS, close_notify comes first. */
+static void on_end(struct stream *s)
 {
     struct check *check = check_of(s);
 
     judge(check,
-        check->received == 0 ? "closed without a reply"
-                             : "closed within the head of its reply");
+        check->state == CHECK_CONNECTING ? "closed in the TLS handshake"
+            : check->received == 0       ? "closed without a reply"
+                                         : "closed within the head of its reply");
 }
 
 static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
@@ -283,7 +289,8 @@ static const struct stream_events stream_events = {
     .opened = on_opened,
     .data = on_data,
     .drained = on_drained,
-    .fin = on_fin,
+    .close_notify = on_end,
+    .fin = on_end,
     .failed = on_failed,
     .closed = on_closed,
 };

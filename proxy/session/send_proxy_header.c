@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "proxy/net/proxy_header.h"
-#include "proxy/session/backend.h"
 #include "proxy/session/client.h"
 #include "proxy/session/generation.h"
 #include "proxy/tls/tls.h"
@@ -35,7 +34,7 @@ static void take_tls(struct proxy_header_facts *facts, const struct tls_info *tl
     facts->resumed = tls->resumed;
 }
 
-void proxy_header_send(struct backend *b, struct client *c)
+void proxy_header_send(struct stream *to, struct client *c)
 {
     enum proxy_protocol_choice choice = c->service->settings->send_proxy;
     struct sockaddr_storage client = address_of(c), local = {0};
@@ -51,5 +50,5 @@ void proxy_header_send(struct backend *b, struct client *c)
     if (tls != NULL)
         take_tls(&facts, tls);
     len = proxy_header_write(header, (enum proxy_version)choice, &facts);
-    (void)backend_write(b, (const char *)header, len);
+    stream_write_clear(to, (const char *)header, len);
 }

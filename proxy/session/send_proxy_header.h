@@ -5,11 +5,11 @@
 #ifndef WLBPROXY_SESSION_SEND_PROXY_HEADER_H
 #define WLBPROXY_SESSION_SEND_PROXY_HEADER_H
 
-struct backend;
 struct client;
+struct stream;
 
-/* Writes it first to a new connection; does nothing where the service does not ask for
- * it. */
-void proxy_header_send(struct backend *b, struct client *c);
+/* Writes it first, before TLS too, to a connection that has just begun; does nothing
+ * where the service does not ask for it. */
+void proxy_header_send(struct stream *to, struct client *c);
 
 #endif

@@ -9,7 +9,6 @@
 #include "proxy/session/client_log.h"
 #include "proxy/session/ending.h"
 #include "proxy/session/pace.h"
-#include "proxy/session/send_proxy_header.h"
 
 enum {
     EARLY_MAX = 64 * 1024, /* while the backend is not connected */
@@ -204,7 +203,7 @@ void tunnel_begin(struct client *c)
 
     backend_address_keep(&t->address, backend_only(c->service));
     t->want = (struct backend_want){
-        .source = client_source(c), .tried = &t->tried, .fresh = true};
+        .client = c, .source = client_source(c), .tried = &t->tried, .fresh = true};
     if (!backend_acquire(c->clients, c->service, &t->want, &events, t, &t->backend))
         cut(t, END_BACKEND_NONE);
 }
@@ -337,7 +336,6 @@ static void on_ready(void *user)
     backend_address_keep(&t->address, t->backend->address);
     backend_await_reply(t->backend, t->up == FLOW_OPEN);
     t->backend_full = false;
-    proxy_header_send(t->backend, t->client);
     if (buffer_len(&t->early) > 0)
         t->backend_full =
             !backend_write(t->backend, buffer_data(&t->early), buffer_len(&t->early));

@@ -15,7 +15,7 @@ enum {
     BYTES_PER_EMPTY_RECORD = 4096 /* plaintext that pays for one empty record */
 };
 
-struct tls *tls_server(struct tls_context *context, struct buffer *out)
+static struct tls *make(struct tls_context *context, struct buffer *out)
 {
     struct tls *tls = memory_new(sizeof(*tls));
 
@@ -23,6 +23,19 @@ struct tls *tls_server(struct tls_context *context, struct buffer *out)
     tls->alert_received = tls->alert_sent = -1;
     tls->context = (SSL_CTX *)context;
     (void)SSL_CTX_up_ref(tls->context);
+    return tls;
+}
+
+struct tls *tls_server(struct tls_context *context, struct buffer *out)
+{
+    return make(context, out);
+}
+
+struct tls *tls_client(struct tls_context *context, const char *name, struct buffer *out)
+{
+    struct tls *tls = make(context, out);
+
+    tls->server = memory_text(name);
     return tls;
 }
 
@@ -36,6 +49,7 @@ void tls_free(struct tls *tls)
     SSL_CTX_free(tls->context);
     buffer_destroy(&tls->kept);
     buffer_destroy(&tls->hello);
+    free(tls->server);
     free(tls);
 }
 
@@ -48,7 +62,7 @@ static void remember_hello(struct tls *tls, const char *data, size_t len)
 
 void tls_feed(struct tls *tls, const char *data, size_t len)
 {
-    if (!tls->open)
+    if (!tls->open && tls->server == NULL)
         remember_hello(tls, data, len);
     if (tls->in_len == 0) {
         tls->in = data;
@@ -152,7 +166,8 @@ static int look_for_clear_text(struct tls *tls)
  * not support goes to OpenSSL unchanged. TLS_OPENED: the engine is chosen. */
 static int choose_engine(struct tls *tls)
 {
-    int seen = tls->recognised ? TLS_OPENED : look_for_clear_text(tls);
+    int seen =
+        tls->recognised || tls->server != NULL ? TLS_OPENED : look_for_clear_text(tls);
 
     if (seen != TLS_OPENED)
         return seen;
@@ -204,6 +219,12 @@ void tls_earn(struct tls *tls, size_t len)
     }
 }
 
+/* A client speaks first. */
+static bool has_to_go_on(const struct tls *tls)
+{
+    return tls->in_len > 0 || tls->awaiting || (tls->server != NULL && !tls->answered);
+}
+
 int tls_read(struct tls *tls, char *plain, size_t capacity)
 {
     if (tls->dead)
@@ -211,8 +232,7 @@ int tls_read(struct tls *tls, char *plain, size_t capacity)
     if (tls->ended)
         return TLS_END;
     if (!tls->open)
-        return tls->in_len == 0 && !tls->awaiting ? tls_used_up(tls)
-                                                  : handshake(tls, plain, capacity);
+        return has_to_go_on(tls) ? handshake(tls, plain, capacity) : tls_used_up(tls);
     return tls->engine->read(tls, plain, capacity);
 }
 

@@ -7,7 +7,8 @@
  *
  * One of two engines does the whole handshake and all records: OpenSSL, or the native one
  * where the policy chooses it (context.h) and it supports the ClientHello. Any other
- * ClientHello goes to OpenSSL unchanged, byte for byte.
+ * ClientHello goes to OpenSSL unchanged, byte for byte. Where the
+ * proxy is the client (tls_client()), OpenSSL does all.
  */
 #ifndef WLBPROXY_TLS_TLS_H
 #define WLBPROXY_TLS_TLS_H
@@ -55,6 +56,10 @@ struct tls_info {
 
 /* Takes its own reference on context. `out` is borrowed until tls_free(). */
 struct tls *tls_server(struct tls_context *context, struct buffer *out);
+
+/* The client side, for a context of context_backend.h; the first tls_read() writes the
+ * ClientHello. The server has to prove that it is `name`, which is copied. */
+struct tls *tls_client(struct tls_context *context, const char *name, struct buffer *out);
 
 void tls_free(struct tls *tls); /* may still write to `out` */
 

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include "certstore/context.h"
+#include "certstore/context_backend.h"
 #include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/tls/tls_openssl.h"
@@ -48,7 +49,12 @@ static int begin(struct tls *tls)
     SSL_set_bio(session->ssl, bio, bio);
     SSL_set_app_data(session->ssl, tls);
     SSL_set_info_callback(session->ssl, on_info);
-    SSL_set_accept_state(session->ssl);
+    if (tls->server == NULL) {
+        SSL_set_accept_state(session->ssl);
+    } else {
+        context_backend_begin(session->ssl, tls->server);
+        SSL_set_connect_state(session->ssl);
+    }
     if (engine_may_pause()) {
         SSL_set_mode(session->ssl, SSL_MODE_ASYNC);
         SSL_set_async_callback(session->ssl, on_keys_ready);
@@ -76,8 +82,12 @@ static int dead(struct tls *tls)
     tls->no_shared_group = SSL_version(ssl) >= TLS1_2_VERSION &&
         ERR_GET_REASON(tls->error) == SSL_R_NO_SHARED_CIPHER &&
         SSL_get_shared_group(ssl, -1) == 0;
-    if (tls->text == NULL)
+    if (tls->server != NULL) {
+        tls_client_failure_tell(tls, tls->said, sizeof(tls->said));
+        tls->text = tls->said;
+    } else if (tls->text == NULL) {
         tls->text = ERR_reason_error_string(tls->error);
+    }
     ERR_clear_error();
     if (tls->flooded) {
         tls->text = "too many records that carry nothing";

@@ -58,6 +58,7 @@ struct tls {
     const struct tls_engine *engine; /* NULL: not chosen yet */
     void *session; /* the engine's own */
     SSL_CTX *context; /* our reference */
+    char *server; /* owned: whom we are a client of; NULL: we are the server */
     struct buffer *out;
 
     const char *in; /* ciphertext to read: the caller's, or that in `kept` */
@@ -78,6 +79,7 @@ struct tls {
     long verify_error; /* X509_V_OK: the client's certificate was not refused */
     bool no_shared_group; /* the handshake failed for it */
     const char *text;
+    char said[320]; /* the bytes of `text`, where it is no constant */
 };
 
 enum {
@@ -109,5 +111,7 @@ void tls_hello_read(struct tls_hello *hello, const char *bytes, size_t len);
 /* tls_failure.c: for a dead session; the likely cause in words, "" if unknown. */
 enum tls_failure_kind tls_failure_find(
     const struct tls *tls, const struct tls_hello *hello, char *text, size_t size);
+/* tls_client_failure.c: the same where the peer is a server. */
+void tls_client_failure_tell(const struct tls *tls, char *text, size_t size);
 
 #endif

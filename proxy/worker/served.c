@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "certstore/context_backend.h"
 #include "certstore/credential.h"
+#include "config/connect_line.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
@@ -67,6 +69,28 @@ static void set_backends(struct service *service, const struct snapshot_service 
     free(list);
 }
 
+/* The proxy as a client of its backends, where a `connect` line asks for TLS. */
+static bool build_backend_tls(struct service *service,
+    const struct snapshot_service *from, credential_key_reader *read_key,
+    struct error *err)
+{
+    const struct snapshot_blob *packed = &from->backend_credential;
+    struct credential *credential = NULL;
+
+    if (!connect_lines_have_tls(&service->settings->connect))
+        return true;
+    if (packed->len > 0)
+        credential =
+            credential_unpack(packed->bytes, packed->len, engine_libctx(), read_key, err);
+    if (packed->len == 0 || credential != NULL)
+        service->backend_tls = opaque(context_backend_new(
+            engine_libctx(), service->settings, credential, from->backend_ca, err));
+    credential_unref(credential);
+    if (service->backend_tls != NULL && packed->len > 0)
+        engine_adopt((SSL_CTX *)(void *)service->backend_tls);
+    return service->backend_tls != NULL;
+}
+
 static bool build_service(struct service *service, const struct snapshot_service *from,
     const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
 {
@@ -82,7 +106,7 @@ static bool build_service(struct service *service, const struct snapshot_service
     for (size_t i = 0; i < from->credential_count; i++)
         credential_unref(credentials[i]);
     free(credentials);
-    return service->tls != NULL ||
+    return (service->tls != NULL && build_backend_tls(service, from, read_key, err)) ||
         error_context(err, "service %s", service->settings->name);
 }
 

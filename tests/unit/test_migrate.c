@@ -273,8 +273,8 @@ static void sections_keep_their_order_and_their_names(void **state)
         "/p.pem\n"));
     assert_null(strstr(migration.text, "465"));
     assert_string_equal(migration.losses,
-        "s.conf:6: [mail] is left out: it is a TLS client, and wlbproxy is a server "
-        "only\n");
+        "s.conf:6: [mail] is left out: its clients speak plain TCP, and wlbproxy serves\n"
+        "TLS alone; a service that does may connect by TLS: connect = tls:HOST:PORT\n");
     migration_destroy(&migration);
 }
 
@@ -290,8 +290,9 @@ static void a_client_is_not_made_a_server(void **state)
                         "CAfile = /a.pem\ncheckHost = wlb\n",
             "s.conf", &migration, &err));
     assert_null(strstr(migration.text, "\nconnect"));
-    assert_string_equal(
-        migration.losses, "s.conf: this is a TLS client: wlbproxy is a server only\n");
+    assert_string_equal(migration.losses,
+        "s.conf: this is a TLS client whose own clients speak plain TCP: "
+        "wlbproxy serves\nTLS alone\n");
     migration_destroy(&migration);
 
     migrate("client = yes\n[a]\naccept = 1\nconnect = 2\n"

@@ -205,6 +205,9 @@ static void printed_settings_read_the_same(void **state)
                       "allow = 10.0.0.0/8\nallow = ::1\ndeny = 10.1.2.3\n"
                       "paths = GET,POST /a\npaths = /b\nauth_failures = 10\n"
                       "health = GET /a?b=%20\nhealth_status = 200,401\n");
+    assert_round_trip("[a]\nconnect = tls:b:443\nconnect = tls:unix:/s backup\n"
+                      "backend_name = b\nbackend_pins = /p\nbackend_ca = /ca.pem\n"
+                      "backend_cert = /c\nbackend_key = /k\n");
     /* Inherited by services that could not write them. */
     assert_round_trip("max_head = 64k\nca = /ca.pem\ncrl = /crl.pem\nverify_depth = 9\n"
                       "verify = required\n"
@@ -224,7 +227,7 @@ static void every_option_can_be_written_as_it_is_printed(void **state)
 
         snprintf(line, sizeof(line), "\n%s = ", option->name);
         if (i > 0 && option->default_text != NULL &&
-            strcmp(option->default_text, "none") &&
+            strcmp(option->default_text, "none") && !option->backend_tls_only &&
             strcmp(option->name, "verify_depth") != 0)
             assert_non_null(strstr(printed, line));
         assert_true(strlen(option->help) > 10 && strlen(option->help) < 120);
@@ -259,25 +262,62 @@ static void a_connect_line_is_an_address_and_what_follows(void **state)
     static const struct {
         const char *text, *address;
         uint32_t weight;
-        bool backup;
+        bool backup, tls;
+        const char *host;
     } lines[] = {
-        {"wlb:8013", "wlb:8013", 1, false},
-        {"wlb:8013 weight=3", "wlb:8013", 3, false},
-        {"[::1]:8013  backup weight=100", "[::1]:8013", 100, true},
-        {"unix:/run/a b.sock backup", "unix:/run/a b.sock", 1, true},
+        {"wlb:8013", "wlb:8013", 1, false, false, "wlb"},
+        {"wlb:8013 weight=3", "wlb:8013", 3, false, false, "wlb"},
+        {"[::1]:8013  backup weight=100", "[::1]:8013", 100, true, false, "::1"},
+        {"unix:/run/a b.sock backup", "unix:/run/a b.sock", 1, true, false, ""},
+        {"tls:wlb.example:443 backup", "wlb.example:443", 1, true, true, "wlb.example"},
+        {"tls:[fe80::1%lo]:443", "[fe80::1%lo]:443", 1, false, true, "fe80::1"},
+        {"tls:unix:/run/a b.sock weight=2", "unix:/run/a b.sock", 2, false, true, ""},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct connect_line line;
         struct error err;
+        char host[CONNECT_ADDRESS_MAX];
 
         if (!connect_line_parse(lines[i].text, &line, &err))
             fail_msg("%s", err.text);
+        connect_line_host(&line, host, sizeof(host));
+        assert_string_equal(host, lines[i].host);
+        assert_int_equal(line.tls, lines[i].tls);
         assert_string_equal(line.address, lines[i].address);
         assert_int_equal(line.weight, lines[i].weight);
         assert_int_equal(line.backup, lines[i].backup);
     }
+}
+
+static void tls_to_the_backend_is_verified_unless_told(void **state)
+{
+    struct settings *settings =
+        parse("backend_ca = /ca\nbackend_cert = /c\nbackend_key = /k\n"
+              "[a]\naccept = 1\nconnect = tls:b:443\n"
+              "[b]\naccept = 2\nconnect = tls:b:443\nbackend_cert = /own\n"
+              "backend_verify = off\n"
+              "[c]\naccept = 3\n");
+    char *text = settings_print(settings);
+    struct settings *again = parse(text);
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct service_settings *s = (i == 0 ? settings : again)->services;
+
+        assert_true(s[0].backend_verify);
+        assert_string_equal(s[0].backend_ca, "/ca");
+        assert_string_equal(s[0].backend_key, "/k");
+        assert_string_equal(s[0].backend_name, "");
+        assert_false(s[1].backend_verify);
+        assert_string_equal(s[1].backend_cert, "/own");
+        assert_string_equal(s[1].backend_key, ""); /* it is in /own */
+    }
+    assert_string_equal(again->services[2].backend_ca, "auto"); /* has no use for it */
+    settings_free(again);
+    free(text);
+    settings_free(settings);
 }
 
 static void a_health_check_is_a_request_and_statuses(void **state)
@@ -302,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connect_line_is_an_address_and_what_follows),
+        cmocka_unit_test(tls_to_the_backend_is_verified_unless_told),
         cmocka_unit_test(a_health_check_is_a_request_and_statuses),
         cmocka_unit_test(without_a_file_the_appliance_is_served),
         cmocka_unit_test(every_part_of_the_syntax_is_understood),

@@ -73,6 +73,24 @@ static const struct {
         "f:1: connect: '0': a weight is a number from 1 to 100"},
     {"connect = unix:/x weight=101",
         "f:1: connect: '101': a weight is a number from 1 to 100"},
+    {"connect = https://wlb:8013",
+        "f:1: connect: 'https://wlb:8013': write tls:host:port, without 'https://'"},
+    {"connect = tls:wlb",
+        "f:1: connect: 'wlb': the port is missing: write host:port or "
+        "unix:/path"},
+    {IN_A "backend_ca = /ca\n",
+        "f:3: backend_ca has no effect without TLS to the backend: write connect = "
+        "tls:host:port"},
+    {IN_A "connect = tls:b:443\nbackend_verify = off\nbackend_pins = /pin\n",
+        "f:5: backend_pins has no effect while backend_verify = off"},
+    {IN_A "connect = tls:b:443\nbackend_key = /key\n",
+        "f:4: backend_key needs its certificate: backend_cert = FILE"},
+    {IN_A "connect = tls:unix:/s\n",
+        "f:3: connect tls:unix:/s: a socket has no host name that its certificate could "
+        "be checked for; add: backend_name = NAME"},
+    {IN_A "connect = tls:unix:/s\nbackend_pins = /pin\nbackend_ca = /ca\n",
+        "f:3: connect tls:unix:/s: a socket has no host name that its certificate could "
+        "be checked for; add: backend_name = NAME"},
     {"max_connections = -1", "f:1: max_connections: '-1' is not a number"},
     {"max_connections = 99999999999999999999999",
         "f:1: max_connections: '99999999999999999999999' is not between 1 and 1000000"},

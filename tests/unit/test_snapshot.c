@@ -25,7 +25,9 @@ static struct snapshot_service services[2] = {
         .credentials = blobs,
         .credential_count = 2,
         .ca = "ca text",
-        .crl = NULL},
+        .crl = NULL,
+        .backend_credential = {"shown", 5},
+        .backend_ca = "issuers of backends"},
     {.backends = backends,
         .backend_count = 1,
         .credentials = blobs,
@@ -72,6 +74,10 @@ static void a_snapshot_comes_back_as_it_was(void **state)
     assert_memory_equal(got.services[0].credentials[1].bytes, "another", 7);
     assert_string_equal(got.services[0].ca, "ca text");
     assert_null(got.services[0].crl);
+    assert_memory_equal(got.services[0].backend_credential.bytes, "shown", 5);
+    assert_string_equal(got.services[0].backend_ca, "issuers of backends");
+    assert_int_equal(got.services[1].backend_credential.len, 0);
+    assert_null(got.services[1].backend_ca);
     assert_int_equal(got.listeners[0].services[0], 1);
     snapshot_destroy(&got);
     free(bytes);

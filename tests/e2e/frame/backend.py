@@ -8,9 +8,13 @@ A script is called once per connection, in a thread of its own, with a Conversat
         talk.reset()
 
 A bytes object is short for: read a request, send this, close.
+
+With `tls`, an ssl.SSLContext, the backend speaks TLS: its end is a close_notify, unless the script
+said cut() or reset(). A handshake that fails is kept in `refused`.
 """
 import re
 import socket
+import ssl
 import threading
 
 
@@ -84,11 +88,26 @@ class Conversation:
         return True
 
     def end(self):
-        """FIN; reading goes on."""
+        """FIN, behind a close_notify where there is TLS; reading goes on without it."""
+        self._say_close_notify()
         self.socket.shutdown(socket.SHUT_WR)
 
     def close(self):
+        self._say_close_notify()
         self.socket.close()
+
+    def cut(self):
+        """FIN without close_notify."""
+        socket.socket(fileno=self.socket.detach()).close()
+
+    def _say_close_notify(self):
+        if not isinstance(self.socket, ssl.SSLSocket) or self.socket.fileno() < 0:
+            return
+        self.socket.setblocking(False)
+        try:
+            self.socket.unwrap()
+        except (ssl.SSLError, OSError, ValueError):
+            pass  # its answer is not waited for
 
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -105,9 +124,10 @@ def _short(reply):
 class Backend:
     """`conversations` has one entry per connection, in order of arrival."""
 
-    def __init__(self, script, host="127.0.0.1", port=0):
+    def __init__(self, script, host="127.0.0.1", port=0, tls=None):
         self.script = _short(script) if isinstance(script, bytes) else script
         self.conversations, self.errors, self._threads = [], [], []
+        self.tls, self.refused = tls, []
         self.changed = threading.Condition()
         self.socket = socket.create_server((host, port), backlog=512)
         self.port = self.socket.getsockname()[1]
@@ -131,16 +151,29 @@ class Backend:
 
     def _converse(self, talk):
         try:
+            if self.tls is not None:
+                self._shake_hands(talk)
             self.script(talk)
         except OSError:
             pass
         except Exception as error:  # shown by the test, not lost in a thread
             self.errors.append(error)
         finally:
-            talk.socket.close()
+            talk.close()
             talk.done = True
             with self.changed:
                 self.changed.notify_all()
+
+    def _shake_hands(self, talk):
+        try:
+            talk.socket = self.tls.wrap_socket(
+                talk.socket, server_side=True, suppress_ragged_eofs=False)
+        except (ssl.SSLError, OSError) as error:
+            self.refused.append(error)
+            raise
+        talk.alpn = talk.socket.selected_alpn_protocol()
+        talk.certificate = talk.socket.getpeercert()
+        talk.session_reused = talk.socket.session_reused
 
     def wait_for(self, condition, timeout=20):
         """Waits until condition(self), which is asked when a conversation begins or ends."""
