@@ -20,8 +20,8 @@ static void hold_standard_descriptors(void)
 
 /* The questions that a program executed as the helper answers. */
 static const struct helper_task helper_tasks[] = {
-    {MESSAGE_HANDSHAKES, apart_answer_handshakes},
-    {MESSAGE_FILE, apart_answer_file},
+    {MESSAGE_HANDSHAKES, apart_prepare_handshakes, apart_answer_handshakes},
+    {MESSAGE_FILE, apart_prepare_file, apart_answer_file},
 };
 
 int main(int argc, char **argv)

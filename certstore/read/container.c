@@ -328,6 +328,11 @@ static OSSL_LIB_CTX *legacy_library(void)
     return library;
 }
 
+void container_prepare(void)
+{
+    (void)legacy_library();
+}
+
 static PKCS12 *parse_pkcs12(const unsigned char *der, size_t len, OSSL_LIB_CTX *libctx)
 {
     PKCS12 *container = PKCS12_init_ex(NID_pkcs7_data, libctx, NULL);

@@ -15,6 +15,10 @@
 /* Rounds of key derivation allowed for one file: a second or two. */
 enum { DERIVATION_ROUNDS_MAX = 5000000 };
 
+/* Opens the library's part for old containers now, for a process that will have no files.
+ */
+void container_prepare(void);
+
 bool container_pkcs12(struct collecting *c, const unsigned char *der, size_t len);
 bool container_pkcs7(struct collecting *c, const unsigned char *der, size_t len);
 bool container_locked_key(struct collecting *c, const unsigned char *der, size_t len);

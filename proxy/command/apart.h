@@ -65,8 +65,10 @@ bool collect_file_apart(struct collection *collection, const char *path,
 
 /* ---- the helper's side: functions for a struct helper_task ---- */
 
+void apart_prepare_handshakes(void);
 size_t apart_answer_handshakes(
     const struct message *question, char *out, size_t capacity, struct error *err);
+void apart_prepare_file(void);
 size_t apart_answer_file(
     const struct message *question, char *out, size_t capacity, struct error *err);
 

@@ -1,11 +1,13 @@
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include "certstore/certificate.h"
 #include "certstore/finding.h"
 #include "certstore/read/collect.h"
+#include "certstore/read/container.h"
 #include "certstore/read/pem_check.h"
 #include "certstore/read/private_key.h"
 #include "certstore/read/secret_file.h"
@@ -132,6 +134,13 @@ static size_t collect(const struct bytes *text, const char *password, bool as_pe
     findings_destroy(&findings);
     collection_destroy(&collection);
     return put ? w->len : 0;
+}
+
+/* OpenSSL reads its configuration, and loads what that names. */
+void apart_prepare_file(void)
+{
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+    container_prepare();
 }
 
 size_t apart_answer_file(

@@ -242,6 +242,12 @@ static void shake_hands(struct wire_writer *w, SSL_CTX *context,
     SSL_free(ssl);
 }
 
+/* OpenSSL reads its configuration, and loads what that names. */
+void apart_prepare_handshakes(void)
+{
+    (void)OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
+}
+
 size_t apart_answer_handshakes(
     const struct message *question, char *out, size_t capacity, struct error *err)
 {

@@ -4,8 +4,9 @@
  *
  * The helper is this program, executed anew under another name, so that it has nothing of
  * our memory. It becomes the workers' user, may execute nothing and write no file,
- * answers one question and ends; at the deadline it is killed. Its answer is only data:
- * it is bounded, and checked as if an attacker had sent it.
+ * answers one question and ends; at the deadline it is killed. Only a resolver of names
+ * may read files. The answer is only data: it is bounded, and checked as if an attacker
+ * had sent it.
  */
 #ifndef WLBPROXY_MASTER_HELPER_H
 #define WLBPROXY_MASTER_HELPER_H
@@ -46,10 +47,13 @@ size_t helper_resolve(const struct identity *identity, const char *text,
     enum endpoint_use use, struct endpoint *list, size_t max, int deadline_ms,
     struct error *err);
 
-/* A helper can do more than resolve names: this fills `out` with the answer to a question
- * of this type and returns its length; 0 and err: it refuses. Closes no descriptor. */
+/* A helper can do more than resolve names. `prepare` opens the files that the answer
+ * takes, for it runs before the helper loses the file system. `answer` fills `out` with
+ * the answer to a question of this type and returns its length; 0 and err: it refuses. It
+ * closes no descriptor. */
 struct helper_task {
     enum message_type question;
+    void (*prepare)(void);
     size_t (*answer)(
         const struct message *question, char *out, size_t capacity, struct error *err);
 };

@@ -38,19 +38,26 @@ static void refuse(const struct error *err)
     (void)channel_send(CHANNEL_FD, &m);
 }
 
-/* A resolver reads files, as any user may, and loads libraries. */
-static bool confine(const struct setup *setup, struct error *err)
+/* A resolver of names reads files, as any user may, and loads libraries. */
+static bool confine(
+    const struct setup *setup, const struct helper_task *task, struct error *err)
 {
+    bool confined = sandbox_exemption() == NULL;
+    bool reads_files = task->prepare == NULL;
     char how[NO_FILES_TEXT_MAX];
 
+    if (!reads_files)
+        task->prepare();
+    if (!reads_files && confined)
+        no_files_empty_root(how, sizeof(how));
     if (!privileges_drop(&setup->identity, err))
         return false;
     privileges_harden();
     privileges_limit();
     privileges_freeze();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (sandbox_exemption() == NULL)
-        no_files_landlock(NO_FILES_READ_ONLY, how, sizeof(how));
+    if (confined)
+        no_files_landlock(reads_files ? NO_FILES_READ_ONLY : NO_FILES, how, sizeof(how));
     return sandbox_enter(SANDBOX_HELPER, err);
 }
 
@@ -85,18 +92,32 @@ static bool send_answer(const char *bytes, size_t len)
     return true;
 }
 
-static bool answer(const struct message *question, const struct helper_task *tasks,
-    size_t count, struct error *err)
+/* NULL: there is none. */
+static const struct helper_task *task_for(
+    enum message_type question, const struct helper_task *tasks, size_t count)
 {
-    static const struct helper_task names = {MESSAGE_ADDRESSES, answer_addresses};
+    static const struct helper_task names = {
+        .question = MESSAGE_ADDRESSES, .answer = answer_addresses};
+
+    if (question == names.question)
+        return &names;
+    for (size_t i = 0; i < count; i++) {
+        if (tasks[i].question == question)
+            return &tasks[i];
+    }
+    return NULL;
+}
+
+static bool answer(const struct message *question, const struct setup *setup,
+    const struct helper_task *task, struct error *err)
+{
     static char out[HELPER_ANSWER_MAX];
-    const struct helper_task *task = question->type == names.question ? &names : NULL;
     size_t len;
 
-    for (size_t i = 0; i < count && task == NULL; i++)
-        task = tasks[i].question == question->type ? &tasks[i] : NULL;
     if (task == NULL)
         return error_set(err, "what was asked is no question");
+    if (!confine(setup, task, err))
+        return false;
     len = task->answer(question, out, sizeof(out), err);
     return len > 0 && send_answer(out, len);
 }
@@ -114,8 +135,8 @@ int helper_main(const struct helper_task *tasks, size_t count)
         fprintf(stderr, HELPER_NAME " is wlbproxy's own, which starts it\n");
         return NOT_ASKED;
     }
-    if (!confine(&setup, &err) || !receive(&m, buffer) ||
-        !answer(&m, tasks, count, &err)) {
+    if (!receive(&m, buffer) ||
+        !answer(&m, &setup, task_for(m.type, tasks, count), &err)) {
         refuse(&err);
         _exit(NOT_ANSWERED);
     }

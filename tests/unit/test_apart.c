@@ -1,6 +1,7 @@
 /* Files and handshakes that a helper takes apart: what it makes of them, and what comes
  * of it when it was taken over. This program is executed as the helper; the password says
  * how it lies. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@
 #include "certstore/read/collect.h"
 #include "config/remedy.h"
 #include "proxy/base/clock.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/command/apart.h"
 #include "proxy/ipc/wire.h"
 #include "tests/unit/pki.h"
@@ -66,6 +68,16 @@ static void put_finding(struct wire_writer *w, uint32_t severity, const char *fa
     wire_put_text(w, "do this: " COMMAND("cat FILE") "\x1b[2J");
 }
 
+static bool opens_a_file(void)
+{
+    static const char *const paths[] = {"/etc/passwd", "/", ".", "/proc/self/maps"};
+    bool opened = false;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        opened |= open(paths[i], O_RDONLY) >= 0;
+    return opened;
+}
+
 static size_t lie(const char *how, struct wire_writer *w)
 {
     if (strcmp(how, "crash") == 0)
@@ -92,6 +104,10 @@ static size_t lie(const char *how, struct wire_writer *w)
         wire_put_u32(w, 0);
         wire_put_u32(w, 1);
         put_finding(w, 99, "fact");
+    } else if (strcmp(how, "files") == 0) {
+        wire_put_u32(w, 0);
+        wire_put_u32(w, 1);
+        put_finding(w, SEVERITY_WARNING, opens_a_file() ? "opened" : "refused");
     } else { /* "escape" */
         wire_put_u32(w, 1);
         put_item(w, COLLECTED_OTHER, "PEM", 1, "\x1b\x9b", "");
@@ -119,8 +135,8 @@ static size_t answer_file(
 static int helper(void)
 {
     static const struct helper_task tasks[] = {
-        {MESSAGE_HANDSHAKES, apart_answer_handshakes},
-        {MESSAGE_FILE, answer_file},
+        {MESSAGE_HANDSHAKES, apart_prepare_handshakes, apart_answer_handshakes},
+        {MESSAGE_FILE, apart_prepare_file, answer_file},
     };
 
     return helper_main(tasks, 2);
@@ -207,6 +223,17 @@ static void no_terminal_obeys_it(void **state)
     forget();
 }
 
+/* An ordinary user has this only from a kernel with Landlock. */
+static void it_opens_no_file(void **state)
+{
+    (void)state;
+    if (sandbox_exemption() != NULL || geteuid() != 0)
+        skip();
+    assert_true(collect(pki_pem(leaf), "lie:files") || findings.count > 0);
+    assert_string_equal(findings.items[0].fact, "refused");
+    forget();
+}
+
 /* ---- handshakes ---- */
 
 static struct handshakes seen;
@@ -273,6 +300,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_empty_file_is_told),
         cmocka_unit_test(nonsense_is_not_taken),
         cmocka_unit_test(no_terminal_obeys_it),
+        cmocka_unit_test(it_opens_no_file),
         cmocka_unit_test(each_handshake_tells_what_it_saw),
     };
 
