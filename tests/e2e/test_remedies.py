@@ -24,6 +24,7 @@ NASTY = "it's $(touch pwned) `touch pwned`;touch pwned & \"*\""
 ELSEWHERE = {
     "wlbproxy reload", "wlbproxy cert create", "date -u", "mv -n FILE FILE.bad",
     "openssl pkey -in FILE -noout -check", "namei -l FILE", "chmod o-w FILE",
+    "wlbproxy tickets rotate --file FILE",
     "(umask 077; set -C; openssl pkcs12 -legacy -in FILE -nodes > FILE.pem)",
 }
 # Offered by errors of the commands, and run below.
@@ -156,6 +157,8 @@ def test_other_commands_can_be_pasted(wlbproxy, pki, tmp_path, command):
     if "pkcs12" in command:
         path.write_bytes(openssl("pkcs12", "-export", "-legacy", "-in", pki.rsa.cert, "-inkey",
                                  pki.rsa.key, "-passout", "pass:secret"))
+    if "tickets" in command:
+        path.unlink()
     if command == "wlbproxy cert create":
         (shell.place / "server.pem").unlink()
         (shell.place / "server.key").unlink()
