@@ -20,6 +20,7 @@
 enum {
     REQUEST_MAX = 2048,
     FAULT_MAX = 96,
+    BODY_ENOUGH = 64 * 1024, /* bytes: more of a body proves no more */
     QUOTED_MAX = 320,
     FIRST_WITHIN = 1000, /* ms: a new worker soon knows which backends are healthy */
     STEPS = 8, /* a time is spread over so many lengths, because each length has a queue
@@ -30,6 +31,7 @@ enum check_state {
     CHECK_WAITING, /* for the next check to begin */
     CHECK_CONNECTING,
     CHECK_AWAITING_REPLY,
+    CHECK_READING_BODY, /* of a reply with a good status */
     CHECK_CLOSING, /* its connection is closing */
 };
 
@@ -41,7 +43,7 @@ struct check {
     struct endpoint endpoint; /* a copy, for the stream */
     enum check_state state;
     struct stream stream; /* unless it is WAITING */
-    struct parser *replies; /* NULL unless it is AWAITING_REPLY */
+    struct parser *replies; /* NULL unless it awaits or reads a reply */
     uint64_t received;
     struct deadline deadline; /* health_interval, health_timeout */
 };
@@ -189,16 +191,6 @@ static void judge(struct check *check, const char *fault)
     close_connection(check);
 }
 
-static void judge_status(struct check *check, unsigned status)
-{
-    char fault[FAULT_MAX];
-
-    snprintf(fault, sizeof(fault), "status %u", status);
-    judge(check,
-        health_statuses_have(check->service->settings->health_status, status) ? NULL
-                                                                              : fault);
-}
-
 /* ---- a request ---- */
 
 static const char *host_of(const struct check *check)
@@ -237,7 +229,27 @@ static void on_opened(struct stream *s)
         ask(check, &health);
 }
 
-/* Interim replies (1xx) come before the final one. */
+/* Interim replies (1xx) come before the final one. False: the check is over. */
+static bool take_head(struct check *check, unsigned status)
+{
+    char fault[FAULT_MAX];
+
+    if (status < 200)
+        return true;
+    check->state = CHECK_READING_BODY;
+    if (health_statuses_have(check->service->settings->health_status, status))
+        return true;
+    snprintf(fault, sizeof(fault), "status %u", status);
+    judge(check, fault);
+    return false;
+}
+
+static bool is_flood(const struct check *check, size_t len)
+{
+    return check->state == CHECK_AWAITING_REPLY &&
+        check->received - len > check->service->settings->max_head;
+}
+
 static void on_data(struct stream *s, const char *bytes, size_t len)
 {
     struct check *check = check_of(s);
@@ -246,19 +258,24 @@ static void on_data(struct stream *s, const char *bytes, size_t len)
     size_t body_len;
 
     check->received += len;
-    if (check->received - len > check->service->settings->max_head) {
+    if (is_flood(check, len)) {
         judge(check, "interim replies without an end");
         return;
     }
     do {
         result = parser_next(check->replies, &bytes, &len, &body, &body_len);
-        if (result == PARSE_HEAD && parser_head(check->replies)->status >= 200) {
-            judge_status(check, parser_head(check->replies)->status);
+        if (result == PARSE_HEAD &&
+            !take_head(check, parser_head(check->replies)->status))
+            return;
+        if (result == PARSE_DONE && check->state == CHECK_READING_BODY) {
+            judge(check, NULL);
             return;
         }
-    } while (result == PARSE_HEAD || result == PARSE_DONE);
+    } while (result != PARSE_NEED_INPUT && result != PARSE_ERROR);
     if (result == PARSE_ERROR)
         judge(check, parser_error(check->replies));
+    else if (check->state == CHECK_READING_BODY && check->received > BODY_ENOUGH)
+        judge(check, NULL);
 }
 
 /* Of TLS, close_notify comes first. */
@@ -266,10 +283,17 @@ static void on_end(struct stream *s)
 {
     struct check *check = check_of(s);
 
-    judge(check,
-        check->state == CHECK_CONNECTING ? "closed in the TLS handshake"
-            : check->received == 0       ? "closed without a reply"
-                                         : "closed within the head of its reply");
+    if (check->state == CHECK_CONNECTING)
+        judge(check, "closed in the TLS handshake");
+    else if (check->state == CHECK_READING_BODY)
+        judge(check,
+            parser_end(check->replies) == PARSE_DONE
+                ? NULL
+                : "closed within the body of its reply");
+    else
+        judge(check,
+            check->received == 0 ? "closed without a reply"
+                                 : "closed within the head of its reply");
 }
 
 static void on_failed(struct stream *s, enum end_reason reason, const char *detail)
@@ -295,6 +319,13 @@ static const struct stream_events stream_events = {
     .closed = on_closed,
 };
 
+static const char *late(enum check_state state)
+{
+    return state == CHECK_CONNECTING    ? "no connection within health_timeout"
+        : state == CHECK_AWAITING_REPLY ? "no reply within health_timeout"
+                                        : "no end of the reply within health_timeout";
+}
+
 static void on_deadline(struct deadline *deadline)
 {
     struct check *check = container_of(deadline, struct check, deadline);
@@ -302,9 +333,7 @@ static void on_deadline(struct deadline *deadline)
     if (check->state == CHECK_WAITING)
         begin(check);
     else
-        judge(check,
-            check->state == CHECK_CONNECTING ? "no connection within health_timeout"
-                                             : "no reply within health_timeout");
+        judge(check, late(check->state));
 }
 
 /* ---- the backends to check ---- */

@@ -8,9 +8,9 @@
  *
  * A backend has one check, with one connection at a time. health_interval, an eighth less
  * or more, begins when a check is over, so that checks spread and a slow backend gets
- * fewer. No check takes longer than health_timeout or reads more than max_head and one
- * read of the loop. The parser of all replies judges this one, to the end of its head;
- * its body is not read.
+ * fewer. No check takes longer than health_timeout or reads more than max_head, 64 KB of
+ * a body, and one read of the loop. The parser of all replies judges this one, to its
+ * end: a backend that hangs in the body of its reply fails.
  */
 #ifndef WLBPROXY_SESSION_HEALTH_CHECKS_H
 #define WLBPROXY_SESSION_HEALTH_CHECKS_H

@@ -3,9 +3,14 @@
 
 #include "session_case.h"
 
-#define OPTIONS "health = GET /well?now=1\nhealth_rise = 2\nhealth_fall = 2\n"
+/* So long that a slow machine does not come near them. */
+#define TIMES "health_interval = 1h\nhealth_timeout = 5m\n"
+#define OPTIONS "health = GET /well?now=1\nhealth_rise = 2\nhealth_fall = 2\n" TIMES
 
-enum { INTERVAL = 6000, TIMEOUT = 3000 }; /* the longest that is drawn, and more */
+enum {
+    INTERVAL = 4500 * 1000,
+    TIMEOUT = 300 * 1000
+}; /* the longest that is drawn, and more */
 
 static struct backend_condition *condition_of(size_t backend)
 {
@@ -39,7 +44,8 @@ static int start_two_checked(void **state)
 static int start_connecting(void **state)
 {
     (void)state;
-    return start_checked_by("health = connect\nhealth_fall = 2\nprotocol = tcp\n", 1);
+    return start_checked_by(
+        "health = connect\nhealth_fall = 2\nprotocol = tcp\n" TIMES, 1);
 }
 
 /* The connection of the next check. */
@@ -108,7 +114,7 @@ static void a_check_that_gets_no_answer_ends_in_time(void **state)
     int fd = next_check(0);
 
     (void)state;
-    rig_wait(&rig, INTERVAL / 3);
+    rig_wait(&rig, TIMEOUT / 2);
     assert_int_equal(rig_backend(&rig, 0), -1); /* one at a time */
     assert_true(is_open(0));
     rig_wait(&rig, TIMEOUT);
@@ -141,12 +147,41 @@ static void a_head_or_interim_replies_without_an_end_are_cut(void **state)
     close(fd);
 }
 
-static void a_body_without_an_end_is_not_waited_for(void **state)
+static void a_body_has_an_end_in_time(void **state)
 {
     int fd = next_check(0);
 
     (void)state;
     rig_send(&rig, fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
+    assert_int_equal(condition_of(0)->verdict, CHECK_UNCHECKED);
+    rig_wait(&rig, TIMEOUT);
+    assert_false(is_open(0));
+    assert_string_equal(
+        condition_of(0)->reason, "no end of the reply within health_timeout");
+    assert_int_equal(rig.clients->backend_count, 0);
+    close(fd);
+}
+
+static void the_end_of_a_connection_may_be_that_of_a_body(void **state)
+{
+    (void)state;
+    answer(0, "HTTP/1.1 200 OK\r\n\r\nall there is");
+    assert_int_equal(condition_of(0)->verdict, CHECK_PASSING);
+    condition_uncheck(condition_of(0), 1);
+    answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nnot all there is");
+    assert_string_equal(condition_of(0)->reason, "closed within the body of its reply");
+}
+
+static void a_long_body_is_believed_before_its_end(void **state)
+{
+    static char body[40 * 1024];
+    int fd = next_check(0);
+
+    (void)state;
+    memset(body, 'x', sizeof(body) - 1);
+    rig_send(&rig, fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    for (int i = 0; i < 4; i++)
+        rig_send(&rig, fd, body);
     assert_int_equal(condition_of(0)->verdict, CHECK_PASSING);
     assert_int_equal(rig.clients->backend_count, 0);
     close(fd);
@@ -154,10 +189,11 @@ static void a_body_without_an_end_is_not_waited_for(void **state)
 
 static void a_failing_backend_gets_no_request_and_503_is_answered_at_once(void **state)
 {
-    int client = rig_client(&rig);
+    int client;
 
     (void)state;
     answer(0, "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+    client = rig_client(&rig);
     rig_send(&rig, client, GET);
     assert_int_equal(rig_backend(&rig, 0), -1);
     expect_status(client, "503");
@@ -256,7 +292,7 @@ static void checks_that_change_begin_anew_and_keep_the_verdict(void **state)
     answer(0, "HTTP/1.1 500 Oops\r\n\r\n");
     fd = next_check(0);
     assert_non_null(rig_receive(&rig, fd));
-    reload("health = HEAD /other\n");
+    reload("health = HEAD /other\n" TIMES);
     assert_true(rig_has_ended(&rig, fd));
     close(fd);
     assert_false(is_open(0));
@@ -290,7 +326,9 @@ int main(void)
         WITH(start_checked, an_invalid_reply_fails),
         WITH(start_checked, a_check_that_gets_no_answer_ends_in_time),
         WITH(start_checked, a_head_or_interim_replies_without_an_end_are_cut),
-        WITH(start_checked, a_body_without_an_end_is_not_waited_for),
+        WITH(start_checked, a_body_has_an_end_in_time),
+        WITH(start_checked, the_end_of_a_connection_may_be_that_of_a_body),
+        WITH(start_checked, a_long_body_is_believed_before_its_end),
         WITH(
             start_checked, a_failing_backend_gets_no_request_and_503_is_answered_at_once),
         WITH(start_two_checked, requests_go_to_the_one_that_passes),
