@@ -202,10 +202,11 @@ static void a_failing_backend_gets_no_request_and_503_is_answered_at_once(void *
 
 static void requests_go_to_the_one_that_passes(void **state)
 {
-    int client = rig_client(&rig), fd;
+    int client, fd;
 
     (void)state;
     rig_wait(&rig, TIMEOUT / 2); /* both first checks have begun, and neither is over */
+    client = rig_client(&rig);
     rig_send(&rig, rig_backend(&rig, 0), "HTTP/1.1 500 Oops\r\n\r\n");
     rig_send(&rig, rig_backend(&rig, 1), OK_5);
     assert_false(is_open(0));
