@@ -334,7 +334,7 @@ def test_a_tunnels_client_ends_in_order(start):
         client.tls.setblocking(False)
         with pytest.raises(ssl.SSLWantReadError):
             client.tls.unwrap()
-        one.wait_for(lambda it: getattr(it.conversations[0], "done", False))
+        one.wait_for(lambda it: it.conversations and getattr(it.conversations[0], "done", False))
     assert ended == {"data": b"hello", "rest": b""}
 
 

@@ -36,6 +36,9 @@ def commands(proxy, pki, tmp_path):
     yield "reload", nobody, 2
     yield "status", config, 0
     yield "status", nobody, 2
+    yield "backend", config, 0
+    yield "backend", (*config, "127.0.0.1:1", "drain"), 2
+    yield "backend", nobody, 2
     yield "cert show", (proxy.cert,), 0
     yield "cert show", (der,), 0
     yield "cert show", (bad,), 1
