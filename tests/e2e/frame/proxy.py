@@ -270,6 +270,12 @@ class Proxy:
         (pid,) = self.children("signer")
         return pid
 
+    @property
+    def sanitized(self):
+        """True for a build with a sanitizer, which keeps files open and freed memory aside."""
+        with open(self.program, "rb") as program:
+            return b"__asan_init" in program.read()
+
     def rss(self, pid=None):
         """KiB of resident memory of a worker (the first one unless said)."""
         with open(f"/proc/{pid or self.workers()[0]}/status") as status:
