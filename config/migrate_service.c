@@ -104,7 +104,7 @@ static void write_tcp_timeouts(
     if (idle != NULL && !is_zero(idle))
         write_duration(out, "response_timeout", idle->value);
     else
-        fprintf(out->text, "response_timeout = %us\n", IDLE_DEFAULT);
+        fprintf(out->text, "response_timeout = %ds\n", IDLE_DEFAULT);
     if (close != NULL && is_zero(close))
         fputs("half_closed_timeout = 100ms\n", out->text);
     else if (close != NULL)

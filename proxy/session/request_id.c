@@ -25,7 +25,7 @@ static void begin(void)
         return;
     clock_gettime(CLOCK_REALTIME, &now);
     maker.prefix = (uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec;
-    maker.seed = (uint64_t)(uintptr_t)&now;
+    maker.seed = (uint64_t)(uintptr_t)&maker;
 }
 
 /* splitmix64: different inputs have different outputs. */

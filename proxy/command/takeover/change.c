@@ -213,7 +213,8 @@ static bool await_proxys_end(const struct change *c)
     return !proxy_holds_a_port(c);
 }
 
-bool change_stop_proxy(const struct change *c, struct error *err)
+/* Stops wlbproxy and waits until its ports are free. */
+static bool stop_proxy(const struct change *c, struct error *err)
 {
     if (!run_and_free(stop_line(c, false), err))
         return false;
@@ -290,8 +291,8 @@ bool change_go_back(struct change *c, struct error *err)
     bool good;
 
     interrupted = 0;
-    good = change_stop_proxy(c, err) && change_run(disable, err) &&
-        start_stunnel(c, err) && put_config_back(&c->record, err);
+    good = stop_proxy(c, err) && change_run(disable, err) && start_stunnel(c, err) &&
+        put_config_back(&c->record, err);
     free(disable);
     if (!good)
         return false;

@@ -37,10 +37,9 @@ bool change_run(const char *line, struct error *err);
 /* Nobody listens on the ports any more, or in time. */
 bool change_await_ports(const struct change *change, int ms, struct error *err);
 
-/* wlbproxy, with the configuration that is in place now: started, or told why it does not
- * serve; stopped, and its ports free. */
+/* Starts wlbproxy with the configuration that is in place now. False and err: it does not
+ * serve, and why. */
 bool change_start_proxy(const struct change *change, struct error *err);
-bool change_stop_proxy(const struct change *change, struct error *err);
 
 /* Stunnel runs as it did, wlbproxy does not, the configuration is as it was, and the
  * record is gone. May be called again after an interruption. False and err: it is
