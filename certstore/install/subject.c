@@ -232,7 +232,7 @@ static bool set_part(struct subject_parts *parts, char *one, struct error *err)
     for (int i = 0; i < SUBJECT_PARTS; i++) {
         const char *value;
 
-        if (len != strlen(part_kinds[i].name) ||
+        if (equals == NULL || len != strlen(part_kinds[i].name) ||
             strncasecmp(one, part_kinds[i].name, len) != 0)
             continue;
         value = equals + 1 + strspn(equals + 1, " ");

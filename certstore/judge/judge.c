@@ -133,6 +133,22 @@ static bool take_key(struct judgement *j, const struct pem_block *block)
     return true;
 }
 
+static void tell_key_beside_certificate(struct judgement *j)
+{
+    for (size_t i = 0; i < j->cert_pem.count; i++) {
+        if (!pem_is_private_key(&j->cert_pem.blocks[i]))
+            continue;
+        findings_add(j->findings, "key-beside-certificate", SEVERITY_WARNING,
+            j->input->cert_file,
+            "a file of certificates is handed around: installed in a pool, XAPI would "
+            "copy the key to every host",
+            "keep the key in its own file, with mode 0600",
+            "there is also a private key in it (line %zu); it is not used",
+            j->cert_pem.blocks[i].line);
+        return;
+    }
+}
+
 static void judge_find_key(struct judgement *j)
 {
     const struct pem *pem = judgement_key_pem(j);
@@ -160,21 +176,8 @@ static void judge_find_key(struct judgement *j)
         add_no_key(j);
     else if (encrypted > 0 && j->key == NULL)
         add_encrypted(j);
-    if (j->input->key_file == NULL)
-        return;
-    for (size_t i = 0; i < j->cert_pem.count && j->list.count > 0; i++) {
-        if (!pem_is_private_key(&j->cert_pem.blocks[i]))
-            continue;
-        findings_add(j->findings, "key-beside-certificate", SEVERITY_WARNING,
-            j->input->cert_file,
-            "a file of certificates is handed around: installed in a pool, XAPI would "
-            "copy "
-            "the key to every host",
-            "keep the key in its own file, with mode 0600",
-            "there is also a private key in it (line %zu); it is not used",
-            j->cert_pem.blocks[i].line);
-        break;
-    }
+    if (j->input->key_file != NULL && j->list.count > 0)
+        tell_key_beside_certificate(j);
 }
 
 static void add_mismatch(struct judgement *j)
