@@ -126,7 +126,7 @@ static bool is_filed(const struct pair_file *pair, const struct pair_text *text,
 static bool fits(const struct pair_file *pair, const struct pair_text *text)
 {
     const bool merged = pair->path[PAIR_KEY] == NULL;
-    const int holder = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
+    const int key_at = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
     struct judge_input input = {
         .cert_text = text->text[PAIR_CERT],
         .cert_len = text->len[PAIR_CERT],
@@ -145,7 +145,7 @@ static bool fits(const struct pair_file *pair, const struct pair_text *text)
         return false;
     findings_init(&findings);
     if (password_unlock(
-            NULL, text->text[holder], text->len[holder], pair->password, &unlocked)) {
+            NULL, text->text[key_at], text->len[key_at], pair->password, &unlocked)) {
         *(merged ? &input.cert_text : &input.key_text) = unlocked.text;
         *(merged ? &input.cert_len : &input.key_len) = unlocked.len;
     }

@@ -59,9 +59,10 @@ void engine_adopt(SSL_CTX *context);
  * engine does not sign with it. */
 struct signing_key;
 const struct signing_key *engine_signing_key(EVP_PKEY *key);
-/* For the signer: makes it of a private key. It lives as long as that and `holder` (NULL:
- * there is nothing to free). NULL: OpenSSL alone signs with it. */
-const struct signing_key *engine_private_key(EVP_PKEY *key, EVP_PKEY **holder);
+/* Makes the same of a private key, for the signer. It lives as long as `key` and
+ * `*owner`, which the caller frees (NULL: nothing to free). NULL: OpenSSL alone signs
+ * with it. */
+const struct signing_key *engine_private_key(EVP_PKEY *key, EVP_PKEY **owner);
 EVP_PKEY *engine_adopt_key(EVP_PKEY *key);
 
 /* A session that awaits a key operation must not be freed as it is, because its stack is

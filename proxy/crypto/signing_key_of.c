@@ -113,8 +113,8 @@ const struct signing_key *engine_signing_key(EVP_PKEY *key)
     return engine_supports_native() ? alone(key) : NULL;
 }
 
-const struct signing_key *engine_private_key(EVP_PKEY *key, EVP_PKEY **holder)
+const struct signing_key *engine_private_key(EVP_PKEY *key, EVP_PKEY **owner)
 {
-    *holder = engine_is_batched() ? engine_adopt_key(key) : NULL;
-    return *holder != NULL ? adopted(*holder) : alone(key);
+    *owner = engine_is_batched() ? engine_adopt_key(key) : NULL;
+    return *owner != NULL ? adopted(*owner) : alone(key);
 }

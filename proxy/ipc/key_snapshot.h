@@ -1,7 +1,7 @@
 /*
  * key_snapshot.h - the private keys of a generation as bytes, for the signer. Pure.
  *
- * The bytes are secret: their holder keeps them in locked memory and wipes them
+ * The bytes are secret: their owner keeps them in locked memory and wipes them
  * (sealed_memory.h).
  */
 #ifndef WLBPROXY_IPC_KEY_SNAPSHOT_H

@@ -2,7 +2,7 @@
  * snapshot.h - a generation as bytes: everything a worker needs to serve it, except the
  * listening sockets, which travel as descriptors.
  *
- * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: their holder
+ * Pure: no files, no sockets, no OpenSSL. The bytes contain private keys: their owner
  * keeps them in locked memory and wipes them (sealed_memory.h).
  */
 #ifndef WLBPROXY_IPC_SNAPSHOT_H

@@ -18,7 +18,7 @@
 struct held_key {
     uint64_t number;
     EVP_PKEY *key;
-    EVP_PKEY *holder; /* owns the key of `fast`; NULL: `key` does */
+    EVP_PKEY *owner; /* owns the key of `fast`; NULL: `key` does */
     const struct signing_key *fast; /* NULL: OpenSSL alone signs */
 };
 
@@ -35,7 +35,7 @@ static void free_set(struct key_set *set)
 {
     list_remove(&set->link);
     for (size_t i = 0; i < set->count; i++) {
-        EVP_PKEY_free(set->keys[i].holder);
+        EVP_PKEY_free(set->keys[i].owner);
         EVP_PKEY_free(set->keys[i].key);
     }
     free(set->keys);
@@ -53,7 +53,7 @@ static bool load_key(struct held_key *to, const struct key_snapshot_key *from)
     to->key =
         private_key_parse((const unsigned char *)from->der, from->len, engine_libctx());
     if (to->key != NULL)
-        to->fast = engine_private_key(to->key, &to->holder);
+        to->fast = engine_private_key(to->key, &to->owner);
     ERR_clear_error();
     return to->key != NULL;
 }

@@ -54,15 +54,15 @@ def test_the_end_waits_for_no_disk(start_proxy, origin):
 def test_requests_during_the_start_follow_it(start_proxy, origin, pki, tmp_path):
     """The files have been read, and change before the first generation serves."""
     fresh, log, moved = pki.other, tmp_path / "log", tmp_path / "log.1"
-    with socket.create_server(("127.0.0.1", 0)) as holder:
+    with socket.create_server(("127.0.0.1", 0)) as port_owner:
         proxy = start_proxy(origin.address, ready=False, log=log,
-                            accept=f"127.0.0.1:{holder.getsockname()[1]}")
+                            accept=f"127.0.0.1:{port_owner.getsockname()[1]}")
         wait_until(lambda: log.exists() and "event=waiting_for_port" in log.read_text())
         fresh.install(proxy.cert, proxy.key)
         log.rename(moved)
         proxy.signal(signal.SIGHUP)
         proxy.signal(signal.SIGUSR1)
-        port = holder.getsockname()[1]
+        port = port_owner.getsockname()[1]
     wait_until(lambda: "event=started" in moved.read_text(), timeout=60)
     wait_until(lambda: log.exists() and "generation=2" in log.read_text())
     with Tls(port) as client:

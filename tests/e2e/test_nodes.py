@@ -59,7 +59,7 @@ class Node(Box):
 
     def kill_proxy(self):
         self.run("sh", "-c", "kill -KILL $(pgrep wlbproxy)")
-        wait_until(lambda: self.holder(8012) is None, "it is gone", TIMEOUT)
+        wait_until(lambda: self.port_owner(8012) is None, "it is gone", TIMEOUT)
 
     def wait_requests(self, count):
         """That many more than until now."""
@@ -145,7 +145,7 @@ def with_haproxy(balancer, folder, count):
     config.write_text(text)
     balancer.start("haproxy", "-db", "-f", config, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
-    balancer.wait_holder(8012, "haproxy")
+    balancer.wait_port_owner(8012, "haproxy")
     return "192.0.2.10"
 
 

@@ -49,14 +49,14 @@ stop,stunnel4.service)
 	[ ! -e stunnel-does-not-stop ] || exit 0
 	kill "$(cat stunnel.pid)"
 	while [ -e stunnel.pid ]; do sleep 0.05; done
-	[ ! -e port-stays-held ] || { setsid "$PYTHON" holder.py >/dev/null 2>&1 & until [ -e held ]; do sleep 0.05; done; } ;;
+	[ ! -e port-stays-held ] || { setsid "$PYTHON" port_owner.py >/dev/null 2>&1 & until [ -e held ]; do sleep 0.05; done; } ;;
 start,wlbproxy.service) start_wlbproxy ;;
 stop,wlbproxy.service) [ ! -e wlbproxy.pid ] || kill "$(cat wlbproxy.pid)" 2>/dev/null; rm -f wlbproxy.pid; true ;;
 kill,wlbproxy.service) true ;;
 *) exit 1 ;;
 esac
 """
-HOLDER = """
+PORT_OWNER = """
 import socket, time, pathlib
 with socket.create_server(("127.0.0.1", 8012)):
     pathlib.Path("held").touch()
@@ -74,7 +74,7 @@ class Appliance:
         self.record = folder / "wlbproxy.conf.takeover"
         (folder / "bin").mkdir()
         self.state.mkdir()
-        for name, text in (("bin/systemctl", SYSTEMCTL), ("state/holder.py", HOLDER)):
+        for name, text in (("bin/systemctl", SYSTEMCTL), ("state/port_owner.py", PORT_OWNER)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
         if not by_units:
@@ -133,7 +133,7 @@ class Appliance:
 
     def is_served_by(self, name):
         for port in (8012, 8443):
-            self.box.wait_holder(port, name)
+            self.box.wait_port_owner(port, name)
             wait_until(lambda: self.answers(port) == "200", f"port {port} answers", TIMEOUT)
 
     def is_before(self, config=None):
@@ -213,11 +213,11 @@ def test_what_cannot_be_had_is_not_taken_over(appliance):
 
 def test_another_program_is_left_alone(appliance):
     appliance.box.run("sh", "-c", f"kill $(cat {appliance.state}/stunnel.pid)")
-    wait_until(lambda: appliance.box.holder(8012) is None, "stunnel has ended", TIMEOUT)
+    wait_until(lambda: appliance.box.port_owner(8012) is None, "stunnel has ended", TIMEOUT)
     assert "does not run" in " ".join(appliance.take_over(check=1).split())
     appliance.box.start(sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "8012",
                         stderr=-3, stdout=-3)
-    appliance.box.wait_holder(8012, "python")
+    appliance.box.wait_port_owner(8012, "python")
     assert "is not stunnel" in " ".join(appliance.take_over(check=1).split())
     assert not appliance.ours.exists()
 

@@ -27,7 +27,7 @@ static struct credential *judge_text_pair(
     const struct rollback *r, const struct pair_text *text, struct findings *findings)
 {
     const bool merged = text->text[PAIR_KEY] == NULL;
-    const int holder = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
+    const int key_at = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
     struct judge_input input = {
         .cert_file = r->place.cert,
         .cert_text = text->text[PAIR_CERT],
@@ -43,8 +43,8 @@ static struct credential *judge_text_pair(
     struct pem_text unlocked;
     bool good;
 
-    if (password_unlock(merged ? r->place.cert : r->place.key, text->text[holder],
-            text->len[holder], r->place.password, &unlocked)) {
+    if (password_unlock(merged ? r->place.cert : r->place.key, text->text[key_at],
+            text->len[key_at], r->place.password, &unlocked)) {
         *(merged ? &input.cert_text : &input.key_text) = unlocked.text;
         *(merged ? &input.cert_len : &input.key_len) = unlocked.len;
     }

@@ -45,13 +45,13 @@ class Box:
         assert check is None or done.returncode == check, (command, done.returncode, done.stdout)
         return done.stdout
 
-    def holder(self, port):
+    def port_owner(self, port):
         """The name of the program that listens there; None: nobody does."""
         lines = self.run("ss", "-Hltnp", f"sport = :{port}").split('users:(("')
         return lines[1].split('"')[0] if len(lines) > 1 else None
 
-    def wait_holder(self, port, name):
-        wait_until(lambda: (self.holder(port) or "").startswith(name), f"{name} holds {port}",
+    def wait_port_owner(self, port, name):
+        wait_until(lambda: (self.port_owner(port) or "").startswith(name), f"{name} holds {port}",
                    TIMEOUT)
 
     def close(self):
