@@ -126,7 +126,7 @@ static bool is_filed(const struct pair_file *pair, const struct pair_text *text,
 static bool fits(const struct pair_file *pair, const struct pair_text *text)
 {
     const bool merged = pair->path[PAIR_KEY] == NULL;
-    const int key_at = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
+    const int key_at = merged ? PAIR_CERT : PAIR_KEY; /* the file with it */
     struct judge_input input = {
         .cert_text = text->text[PAIR_CERT],
         .cert_len = text->len[PAIR_CERT],

@@ -27,7 +27,7 @@ static struct credential *judge_text_pair(
     const struct rollback *r, const struct pair_text *text, struct findings *findings)
 {
     const bool merged = text->text[PAIR_KEY] == NULL;
-    const int key_at = merged ? PAIR_CERT : PAIR_KEY; /* of the key */
+    const int key_at = merged ? PAIR_CERT : PAIR_KEY; /* the file with it */
     struct judge_input input = {
         .cert_file = r->place.cert,
         .cert_text = text->text[PAIR_CERT],
