@@ -3,15 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/base/log.h"
 #include "proxy/base/memory.h"
+#include "proxy/session/backend_health.h"
 #include "proxy/session/backend_stream.h"
+#include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/clients_shared.h"
 #include "proxy/session/generation.h"
 #include "proxy/session/send_proxy_header.h"
-
-enum { QUOTED_MAX = 320 };
 
 static const struct stream_events stream_events;
 
@@ -78,17 +77,6 @@ static void discard(struct backend *b)
         stream_leave(&b->stream);
 }
 
-static void begin_connecting(struct backend *b)
-{
-    b->clients->counters.backend_connects++;
-    b->began = loop_now(b->clients->loop);
-    backend_stream_connect(&b->stream, b->clients->loop, &stream_events, b->service,
-        b->address->connect, &b->address->endpoint);
-    if (b->want != NULL)
-        proxy_header_send(&b->stream, b->want->client);
-    loop_arm(b->clients->loop, &b->deadline, b->service->settings->connect_timeout);
-}
-
 void backend_attach(struct backend *b, const struct backend_events *events, void *user,
     struct backend **slot)
 {
@@ -98,33 +86,31 @@ void backend_attach(struct backend *b, const struct backend_events *events, void
     *slot = b;
 }
 
-/* ---- health ---- */
+/* ---- getting one ---- */
 
-static void log_health(const struct backend *b, const char *detail)
+static void begin_connecting(struct backend *b)
 {
-    const char *name = b->service->settings->name, *text = b->address->endpoint.text;
-    char said[QUOTED_MAX];
-
-    if (balancer_count(b->service->balancer) < 2)
-        return;
-    if (detail == NULL)
-        log_info("event=backend_marked_up service=%s backend=%s", name, text);
-    else
-        log_warning("event=backend_marked_down service=%s backend=%s retry_ms=%llu "
-                    "detail=%s",
-            name, text, (unsigned long long)b->service->settings->backend_retry_after,
-            log_quote(said, sizeof(said), detail, strlen(detail)));
+    b->clients->counters.backend_connects++;
+    b->began = loop_now(b->clients->loop);
+    backend_stream_connect(&b->stream, b->clients->loop, &stream_events, b->service,
+        b->address->connect, &b->address->endpoint);
+    loop_arm(b->clients->loop, &b->deadline, b->service->settings->connect_timeout);
 }
 
-static void mark_down(struct backend *b, enum backend_fault fault, const char *detail)
+void backend_connect(struct client *client, struct backend_address *address, bool trial,
+    const struct backend_events *events, void *user, struct backend **slot)
 {
-    b->trial = false;
-    if (balancer_failed(b->address, fault, detail,
-            b->service->settings->backend_retry_after, loop_now(b->clients->loop)))
-        log_health(b, detail);
+    struct backend *b = make(client->clients, client->service, address);
+
+    b->trial = trial;
+    enter(b, BACKEND_CONNECTING);
+    list_append(&b->clients->connecting, &b->link);
+    backend_attach(b, events, user, slot);
+    begin_connecting(b);
+    proxy_header_send(&b->stream, client);
 }
 
-static void probe(
+void backend_probe(
     struct clients *clients, struct service *service, struct backend_address *address)
 {
     struct backend *b = make(clients, service, address);
@@ -134,50 +120,6 @@ static void probe(
     list_append(&clients->unused, &b->unused);
     begin_connecting(b);
 }
-
-static void probe_those_due(struct clients *clients, struct service *service)
-{
-    struct backend_address *address;
-
-    while ((address = balancer_next_probe(service->balancer, loop_now(clients->loop))) !=
-        NULL)
-        probe(clients, service, address);
-}
-
-void backend_await_reply(struct backend *b, bool awaited)
-{
-    b->awaits_reply = awaited;
-}
-
-void backend_has_replied(struct backend *b)
-{
-    if (!b->replied && balancer_replied(b->address, loop_now(b->clients->loop)))
-        log_health(b, NULL);
-    b->replied = true;
-    b->trial = false;
-}
-
-void backend_is_silent(struct backend *b)
-{
-    if (b->awaits_reply && !b->replied)
-        mark_down(b, FAULT_NO_REPLY, "no reply within response_timeout");
-}
-
-/* A connection that was idle may have been closed for its age, or have something to say
- * behind its last reply. */
-void backend_is_nonsense(struct backend *b)
-{
-    if (!b->replied && !b->reused)
-        mark_down(b, FAULT_NO_REPLY, "what it says is no reply");
-}
-
-static void judge_end(struct backend *b)
-{
-    if (b->awaits_reply && !b->replied && !b->reused)
-        mark_down(b, FAULT_NO_REPLY, "closed without a reply");
-}
-
-/* ---- getting one ---- */
 
 static struct backend *find_idle(
     const struct service *service, const struct backend_address *address)
@@ -221,6 +163,17 @@ static void use_again(struct backend *b, const struct backend_events *events, vo
     backend_attach(b, events, user, slot);
 }
 
+bool backend_take_idle(struct service *service, const struct backend_address *address,
+    const struct backend_events *events, void *user, struct backend **slot)
+{
+    struct backend *b = take_idle(service, address);
+
+    if (b == NULL)
+        return false;
+    use_again(b, events, user, slot);
+    return true;
+}
+
 bool backend_take_bound(struct backend **bound, const struct backend_events *events,
     void *user, struct backend **slot)
 {
@@ -236,120 +189,24 @@ bool backend_take_bound(struct backend **bound, const struct backend_events *eve
     return true;
 }
 
-static void connect_for(struct backend *b, const struct backend_events *events,
-    void *user, struct backend **slot)
-{
-    enter(b, BACKEND_CONNECTING);
-    list_append(&b->clients->connecting, &b->link);
-    backend_attach(b, events, user, slot);
-    begin_connecting(b);
-}
-
-bool backend_acquire(struct clients *clients, struct service *service,
-    const struct backend_want *want, const struct backend_events *events, void *user,
-    struct backend **slot)
-{
-    struct balancer *balancer = service->balancer;
-    bool all_down = balancer_all_down(balancer), trial;
-    struct backend_address *address;
-    struct backend *b;
-
-    probe_those_due(clients, service);
-    address = balancer_choose(
-        balancer, want->tried, want->source, loop_now(clients->loop), &trial);
-    if (address == NULL)
-        return false;
-    b = want->fresh || trial ? NULL : take_idle(service, address);
-    if (b != NULL) {
-        use_again(b, events, user, slot);
-        return true;
-    }
-    b = make(clients, service, address);
-    b->want = want;
-    b->trial = trial;
-    b->all_down = all_down;
-    connect_for(b, events, user, slot);
-    return true;
-}
-
-/* The next backend for the request of a connection that could not be made. False: it was
- * at all of them. */
-static bool try_next(struct backend *b)
-{
-    const struct backend_events *events = b->events;
-    void *user = b->user;
-    struct backend **slot = b->slot, *next;
-    bool trial;
-    struct backend_address *address = balancer_choose(b->service->balancer,
-        b->want->tried, b->want->source, loop_now(b->clients->loop), &trial);
-
-    if (address == NULL)
-        return false;
-    next = make(b->clients, b->service, address);
-    next->want = b->want;
-    next->trial = trial;
-    next->all_down = b->all_down;
-    next->timed_out = b->timed_out;
-    next->tls_failed = b->tls_failed;
-    discard(b);
-    connect_for(next, events, user, slot);
-    return true;
-}
-
-/* All who still wait for a backend that has just been marked down are at another one
- * sooner than their own connect_timeout would bring them there. */
-static void move_on_from(struct clients *clients, struct service *service,
-    const struct backend_address *address)
-{
-    struct list *link = clients->connecting.next, *last = clients->connecting.prev;
-    bool more = link != &clients->connecting;
-
-    while (more) {
-        struct backend *b = container_of(link, struct backend, link);
-
-        more = link != last;
-        link = link->next;
-        if (b->address == address && b->service == service &&
-            balancer_has_choice(service->balancer, b->want->tried))
-            (void)try_next(b);
-    }
-}
-
-/* This backend could not be connected: the next one, or bad news. */
-static void refused(struct backend *b, const char *detail)
-{
-    struct clients *clients = b->clients;
-    struct service *service = b->service;
-    struct backend_address *address = b->address;
-    const struct backend_events *events = b->events;
-    void *user = b->user;
-    enum end_reason reason;
-
-    clients->counters.backend_failures++;
-    mark_down(b, FAULT_NOT_CONNECTED, detail);
-    if (try_next(b)) {
-        move_on_from(clients, service, address);
-        return;
-    }
-    reason = b->timed_out                                      ? END_BACKEND_TIMEOUT
-        : b->all_down && balancer_count(service->balancer) > 1 ? END_BACKEND_NONE
-        : b->tls_failed                                        ? END_BACKEND_TLS
-                                                               : END_BACKEND_REFUSED;
-    discard(b);
-    events->failed(user, reason, detail);
-}
-
-static void probe_failed(struct backend *b, const char *detail)
-{
-    mark_down(b, FAULT_NOT_CONNECTED, detail);
-    discard(b);
-}
-
 /* ---- what the stream tells ---- */
 
 static bool is_idle(const struct backend *b)
 {
     return b->state == BACKEND_IDLE || b->state == BACKEND_BOUND;
+}
+
+/* A probe has no user. */
+static void connect_failed(struct backend *b, enum end_reason reason, const char *detail)
+{
+    const struct backend_events *events = b->events;
+    void *user = b->user;
+
+    b->clients->counters.backend_failures += b->state == BACKEND_CONNECTING;
+    backend_failed(b, FAULT_NOT_CONNECTED, detail);
+    discard(b);
+    if (events != NULL)
+        events->failed(user, reason, detail);
 }
 
 static void on_deadline(struct deadline *deadline)
@@ -360,14 +217,10 @@ static void on_deadline(struct deadline *deadline)
                                       : "no answer within connect_timeout";
 
     b->clients->counters.backend_handshakes_failed += in_handshake;
-    if (is_idle(b)) {
+    if (is_idle(b))
         discard(b);
-    } else if (b->state == BACKEND_PROBING) {
-        probe_failed(b, detail);
-    } else {
-        b->timed_out = true;
-        refused(b, detail);
-    }
+    else
+        connect_failed(b, END_BACKEND_TIMEOUT, detail);
 }
 
 static void on_opened(struct stream *s)
@@ -378,14 +231,12 @@ static void on_opened(struct stream *s)
     latency_add(&b->clients->counters.latency.backend_connect,
         loop_now(b->clients->loop) - b->began);
     b->clients->counters.backend_handshakes += stream_has_tls(s);
-    if (balancer_connected(b->address, loop_now(b->clients->loop)))
-        log_health(b, NULL);
+    backend_has_connected(b);
     if (b->state == BACKEND_PROBING) {
         discard(b);
         return;
     }
     list_remove(&b->link);
-    b->want = NULL;
     enter(b, BACKEND_IN_USE);
     b->events->ready(b->user);
 }
@@ -419,14 +270,12 @@ static void lose(struct backend *b, const char *detail)
 
     switch (b->state) {
     case BACKEND_CONNECTING:
-        refused(b, detail);
-        break;
     case BACKEND_PROBING:
-        probe_failed(b, detail);
+        connect_failed(b, END_BACKEND_REFUSED, detail);
         break;
     case BACKEND_IN_USE:
         b->clients->counters.backend_failures++;
-        judge_end(b);
+        backend_has_ended(b);
         discard(b);
         events->failed(user, END_BACKEND_GONE, detail);
         break;
@@ -443,8 +292,7 @@ static void lose(struct backend *b, const char *detail)
 static void lose_in_handshake(struct backend *b, const char *detail)
 {
     b->clients->counters.backend_handshakes_failed++;
-    b->tls_failed = true;
-    lose(b, detail);
+    connect_failed(b, END_BACKEND_TLS, detail);
 }
 
 static void end_in_order(struct backend *b)
@@ -454,7 +302,7 @@ static void end_in_order(struct backend *b)
         discard(b);
         return;
     }
-    judge_end(b);
+    backend_has_ended(b);
     b->events->ended(b->user);
 }
 
@@ -527,12 +375,6 @@ bool backend_write(struct backend *b, const char *bytes, size_t len)
 void backend_end(struct backend *b)
 {
     stream_end(&b->stream);
-}
-
-struct backend_address *backend_only(const struct service *service)
-{
-    return balancer_count(service->balancer) == 1 ? balancer_at(service->balancer, 0)
-                                                  : NULL;
 }
 
 /* ---- giving it back ---- */

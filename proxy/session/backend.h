@@ -1,10 +1,9 @@
 /*
  * backend.h - a connection to one of a service's backends.
  *
- * Acquired for one exchange or tunnel, then closed, kept idle for another request, or
- * bound to the client whose identity it carries.
- * While it is acquired its user holds the one pointer to it, the slot given to
- * backend_acquire(); when a backend refuses and the next is tried, the slot is changed.
+ * It serves one exchange or tunnel, and is then closed, kept idle for another request, or
+ * bound to the client whose identity it carries. backend_acquire.h chooses the backend.
+ * While it has a user, the user holds the one pointer to it: the slot.
  */
 #ifndef WLBPROXY_SESSION_BACKEND_H
 #define WLBPROXY_SESSION_BACKEND_H
@@ -29,8 +28,8 @@ struct backend_events {
     void (*data)(void *user, const char *bytes, size_t len);
     void (*drained)(void *user);
     void (*ended)(void *user); /* its FIN; of TLS its close_notify */
-    /* No backend could be had, or this one is lost, or it ended TLS without close_notify,
-     * so that what came is not all, perhaps. The slot is NULL by then. */
+    /* It could not be connected, or is lost, or it ended TLS without close_notify, so
+     * that what came is not all, perhaps. The slot is NULL by then. */
     void (*failed)(void *user, enum end_reason reason, const char *detail);
 };
 
@@ -50,7 +49,6 @@ struct backend {
     struct clients *clients;
     struct service *service; /* NULL once it is closing */
     struct backend_address *address; /* one reference, until it is closed */
-    const struct backend_want *want; /* its user's, while it is being connected */
     struct backend **slot;
     const struct backend_events *events;
     void *user;
@@ -63,43 +61,31 @@ struct backend {
     bool trial; /* see balancer_choose() */
     bool awaits_reply; /* an end without a reply is the backend's fault */
     bool replied; /* since it was acquired */
-    /* Of the attempts so far, for the reason in failed(). */
-    bool all_down, timed_out, tls_failed;
     bool ended;
 };
 
-/* The wishes of a user; they stay his, and in their place, until ready() or failed(). */
-struct backend_want {
-    struct client *client; /* the one in a PROXY header (send_proxy) */
-    uint64_t source; /* of the client, see balancer_choose() */
-    struct balancer_tried *tried; /* the backends that this request was at */
-    bool fresh; /* no connection that was idle */
-};
+/* Each of these fills *slot. Makes a new connection for that client, and begins it with
+ * the client's PROXY header (send_proxy); ready() or failed() follows. `trial`: see
+ * balancer_choose(). */
+void backend_connect(struct client *client, struct backend_address *address, bool trial,
+    const struct backend_events *events, void *user, struct backend **slot);
 
-/* Fills *slot: an idle connection that looks alive (then backend_is_ready() at once),
- * unless a fresh one is wanted; else one that is being made, and ready() or failed()
- * follow. False: this service has no address to connect to. */
-bool backend_acquire(struct clients *clients, struct service *service,
-    const struct backend_want *want, const struct backend_events *events, void *user,
-    struct backend **slot);
+/* Takes an idle connection that looks alive: backend_is_ready() at once. False: there is
+ * none. */
+bool backend_take_idle(struct service *service, const struct backend_address *address,
+    const struct backend_events *events, void *user, struct backend **slot);
 
 /* The same with the connection that is bound to a client; false: it has none. */
 bool backend_take_bound(struct backend **bound, const struct backend_events *events,
     void *user, struct backend **slot);
 
+/* Finds out by a connection whether a backend that was down is up again. */
+void backend_probe(
+    struct clients *clients, struct service *service, struct backend_address *address);
+
 bool backend_is_ready(const struct backend *b);
 bool backend_write(struct backend *b, const char *bytes, size_t len);
 void backend_end(struct backend *b); /* FIN after what was written */
-
-/* Has the backend all it needs for its reply? If it ends then, or says what is none, the
- * next request goes elsewhere. */
-void backend_await_reply(struct backend *b, bool awaited);
-void backend_has_replied(struct backend *b); /* a head of HTTP, a tunnel's first byte */
-void backend_is_silent(struct backend *b); /* its time for a reply is over */
-void backend_is_nonsense(struct backend *b); /* its bytes are no reply */
-
-/* The address where there is no choice; NULL: not yet known. Borrowed. */
-struct backend_address *backend_only(const struct service *service);
 
 /* All clear the slot. Release: the exchange is complete and the connection may serve
  * another, if there is room among the idle ones. Bind: it may serve the same client only,

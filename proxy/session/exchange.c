@@ -9,6 +9,7 @@
 #include "proxy/http/parser.h"
 #include "proxy/session/access_record.h"
 #include "proxy/session/backend.h"
+#include "proxy/session/backend_health.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/ending.h"

@@ -36,7 +36,7 @@
 #include "proxy/base/list.h"
 #include "proxy/base/service_counts.h"
 #include "proxy/http/chunked_encode.h"
-#include "proxy/session/backend.h"
+#include "proxy/session/backend_acquire.h"
 #include "proxy/session/pace.h"
 #include "proxy/session/request_id.h"
 
@@ -81,7 +81,7 @@ struct exchange {
     struct backend_address *address; /* of the backend, for the log; one reference */
     struct parser *replies;
     size_t max_head; /* the limit that `replies` was made with */
-    struct backend_want want;
+    struct backend_search search;
     struct balancer_tried tried;
     unsigned retries; /* tries at other backends, after one that gave no answer */
     struct buffer request; /* for the backend: it is not yet connected, or the request may

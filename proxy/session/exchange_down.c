@@ -7,6 +7,7 @@
 #include "proxy/http/forward.h"
 #include "proxy/http/parser.h"
 #include "proxy/session/admission.h"
+#include "proxy/session/backend_health.h"
 #include "proxy/session/balancer.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_log.h"

@@ -5,7 +5,7 @@
 #include "proxy/http/field_name.h"
 #include "proxy/http/forward.h"
 #include "proxy/session/access_rules.h"
-#include "proxy/session/backend.h"
+#include "proxy/session/backend_acquire.h"
 #include "proxy/session/client.h"
 #include "proxy/session/exchange.h"
 #include "proxy/tls/tls.h"
@@ -151,10 +151,10 @@ static bool acquire(struct exchange *x, bool fresh, const struct backend_events 
     if (x->asked == 0)
         x->asked = now_of(x);
     backend_address_keep(&x->address, backend_only(c->service));
-    x->want = (struct backend_want){
+    x->search = (struct backend_search){
         .client = c, .source = client_source(c), .tried = &x->tried, .fresh = fresh};
     if (!backend_take_bound(&c->bound, events, x, &x->backend) &&
-        !backend_acquire(c->clients, c->service, &x->want, events, x, &x->backend))
+        !backend_acquire(&x->search, events, x, &x->backend))
         return false;
     x->reused = backend_is_ready(x->backend);
     if (x->reused)

@@ -4,7 +4,8 @@
 
 #include "proxy/base/memory.h"
 #include "proxy/session/access_record.h"
-#include "proxy/session/backend.h"
+#include "proxy/session/backend_acquire.h"
+#include "proxy/session/backend_health.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_log.h"
 #include "proxy/session/ending.h"
@@ -27,7 +28,7 @@ struct tunnel {
         *record; /* owned: of the request that became this one, or NULL */
     struct access_outcome began; /* the counts before the tunnel */
     struct backend_address *address; /* of the backend, for the log; one reference */
-    struct backend_want want;
+    struct backend_search search;
     struct balancer_tried tried;
     struct buffer early;
     uint64_t heard; /* bytes from the client, when the backend ended */
@@ -202,9 +203,9 @@ void tunnel_begin(struct client *c)
     struct tunnel *t = make(c);
 
     backend_address_keep(&t->address, backend_only(c->service));
-    t->want = (struct backend_want){
+    t->search = (struct backend_search){
         .client = c, .source = client_source(c), .tried = &t->tried, .fresh = true};
-    if (!backend_acquire(c->clients, c->service, &t->want, &events, t, &t->backend))
+    if (!backend_acquire(&t->search, &events, t, &t->backend))
         cut(t, END_BACKEND_NONE);
 }
 
