@@ -9,57 +9,8 @@
 
 enum {
     GONE = EPOLLERR | EPOLLHUP,
-    CHATTER_MAX = 4 * STREAM_HIGH_WATER, /* unsent: more than any owner leaves */
     HELD_FOR = 20, /* ms */
 };
-
-/* ---- events it waits for ---- */
-
-static bool discards(const struct stream *s)
-{
-    return s->phase >= STREAM_FAILED || s->read >= STREAM_READ_CLOSE_NOTIFY;
-}
-
-static bool wants_read(const struct stream *s)
-{
-    if (stream_is_connecting(s) || s->read >= STREAM_READ_ENDED)
-        return false;
-    if (s->tls != NULL && tls_awaits_keys(s->tls))
-        return false;
-    if (discards(s))
-        return true;
-    /* Without TLS, opened() comes first; with it, the scheduler decides. */
-    if (s->phase == STREAM_HANDSHAKE)
-        return s->tls != NULL && handshake_may_read(&s->handshake);
-    if (s->paused || s->tls == NULL)
-        return !s->paused;
-    /* Bytes left over by a pause are consumed first, or they would grow with each pause.
-     * TLS answers KeyUpdates by itself, so `out` is bounded against a peer that does not
-     * read. */
-    return !tls_has_input(s->tls) && buffer_len(&s->out) < CHATTER_MAX;
-}
-
-/* A client's end matters even when no bytes are wanted. */
-static bool awaits_fin(const struct stream *s)
-{
-    return s->events->end_known != NULL && s->phase == STREAM_OPEN && s->error == 0 &&
-        s->read <= STREAM_READ_FIN_KNOWN;
-}
-
-static uint32_t wanted_events(const struct stream *s)
-{
-    uint32_t events = 0;
-
-    if (s->read == STREAM_READ_BROKEN || s->phase == STREAM_BACKLOG_FULL)
-        return 0;
-    if (wants_read(s))
-        events |= POLL_READ;
-    else if (awaits_fin(s))
-        events |= EPOLLRDHUP;
-    if (stream_is_connecting(s) || s->blocked)
-        events |= POLL_WRITE;
-    return events != 0 ? events : POLL_ERROR;
-}
 
 /* ---- its end ---- */
 
@@ -215,7 +166,7 @@ void stream_decrypt(struct stream *s)
 
     s->loop->keys_used |= s->phase == STREAM_HANDSHAKE;
     do {
-        if (discards(s))
+        if (stream_discards(s))
             break;
         if (s->phase == STREAM_OPEN && s->paused) {
             tls_keep(s->tls);
@@ -253,7 +204,7 @@ static void begin(struct stream *s)
 
 static void received(struct stream *s, size_t len)
 {
-    if (discards(s))
+    if (stream_discards(s))
         return;
     if (s->tls != NULL) {
         tls_feed(s->tls, s->loop->read_buffer, len);
@@ -283,7 +234,7 @@ static void fin_received(struct stream *s)
 
 void stream_read(struct stream *s)
 {
-    if (!wants_read(s))
+    if (!stream_wants_read(s))
         return;
     ssize_t n = fault_recv(s->poller.fd, s->loop->read_buffer, LOOP_READ_SIZE);
     bool fin_waits =
@@ -295,7 +246,7 @@ void stream_read(struct stream *s)
     } else if (n > 0) {
         received(s, (size_t)n);
         /* Only its FIN is left: reading it would only cost a system call. */
-        if (!s->more && fin_waits && wants_read(s))
+        if (!s->more && fin_waits && stream_wants_read(s))
             fin_received(s);
     } else if (errno != EAGAIN && errno != EINTR) {
         stream_broken(s, errno);
@@ -330,7 +281,7 @@ static void watch(struct stream *s, uint32_t events)
 
 static void watch_for_wanted(struct stream *s)
 {
-    uint32_t wanted = wanted_events(s), known = s->poller.wanted;
+    uint32_t wanted = stream_wanted_events(s), known = s->poller.wanted;
 
     /* Waiting for fewer events costs a system call. It is made only when an unwanted
      * event came. */
@@ -478,19 +429,19 @@ static void on_happened(struct poller *w, uint32_t events)
     s->urgent |= (events & EPOLLPRI) != 0;
     if (s->read == STREAM_READ_OPEN && (events & (EPOLLRDHUP | EPOLLERR)) == EPOLLRDHUP)
         s->read = STREAM_READ_FIN_KNOWN;
-    if (wants_read(s) && (events & (POLL_READ | GONE)) != 0) {
+    if (stream_wants_read(s) && (events & (POLL_READ | GONE)) != 0) {
         unwanted &= ~(uint32_t)POLL_READ; /* the owner paused it, perhaps not for long */
         read_or_queue(s);
     } else {
         if ((events & GONE) != 0)
             error_while_not_reading(s);
-        if (s->read == STREAM_READ_FIN_KNOWN && awaits_fin(s)) {
+        if (s->read == STREAM_READ_FIN_KNOWN && stream_awaits_fin(s)) {
             s->read = STREAM_READ_FIN_REPORTED;
             tell_end_known(s);
         }
     }
-    if (s->phase != STREAM_CLOSED && (unwanted & ~wanted_events(s)) != 0)
-        watch(s, wanted_events(s));
+    if (s->phase != STREAM_CLOSED && (unwanted & ~stream_wanted_events(s)) != 0)
+        watch(s, stream_wanted_events(s));
 }
 
 static void on_closed(struct poller *w)
