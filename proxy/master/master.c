@@ -331,17 +331,6 @@ static void on_signal(void *owner, int number)
         reload_request(&m->reload);
 }
 
-static bool catch_signals(struct master *m, struct error *err)
-{
-    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGCHLD};
-
-    signal(SIGPIPE, SIG_IGN);
-    m->signals.caught = on_signal;
-    m->signals.owner = m;
-    return signals_catch(
-        &m->signals, &m->loop, numbers, sizeof(numbers) / sizeof(numbers[0]), err);
-}
-
 /* ---- from start to end ---- */
 
 static void begin_timer(struct master *m, uv_timer_t *timer)
@@ -457,7 +446,8 @@ static bool init(
     uv_timer_start(&m->look_around, on_look_around, LOOK_AROUND, LOOK_AROUND);
     expiry_init(&m->expiry, &m->loop);
     file_watch_init(&m->watch, &m->reload);
-    return catch_signals(m, err);
+    m->signals = (struct signals){.caught = on_signal, .owner = m};
+    return signals_catch(&m->signals, &m->loop, err);
 }
 
 /* A thread still uses memory that we would free. */
@@ -489,13 +479,11 @@ static void destroy(struct master *m)
 
 int master_run(const char *config_path, bool config_given)
 {
-    static const int early[] = {SIGHUP, SIGUSR1, SIGUSR2};
     static struct master master;
     struct master *m = &master;
     struct error err;
 
-    /* A SIGHUP before there is anything to reload must not end the process. */
-    signals_hold(early, sizeof(early) / sizeof(early[0]));
+    signals_hold();
     log_open(STDERR_FILENO, log_kind_of_stderr(), LOG_LEVEL_INFO, "master");
     if (!init(m, master_config_path(config_path), config_given, &err)) {
         print_wrapped(stderr, "wlbproxy: cannot start: ", err.text);

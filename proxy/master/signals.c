@@ -38,21 +38,24 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         nanosleep(&pause, NULL);
 }
 
-void signals_hold(const int *numbers, size_t count)
+void signals_hold(void)
 {
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < count; i++)
-        sigaddset(&set, numbers[i]);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-bool signals_catch(struct signals *s, uv_loop_t *loop, const int *numbers, size_t count,
-    struct error *err)
+bool signals_catch(struct signals *s, uv_loop_t *loop, struct error *err)
 {
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGCHLD};
+
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&s->set);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         signal(numbers[i], SIG_DFL); /* independent of what we inherited */
         sigaddset(&s->set, numbers[i]);
     }

@@ -1,5 +1,6 @@
 /*
- * signals.h - signals as events of a loop.
+ * signals.h - the master's signals as events of its loop: HUP, TERM, INT, USR1, USR2,
+ * CHLD.
  *
  * libuv's own are not used: they end the process when a pipe of libuv's fails once.
  */
@@ -8,7 +9,6 @@
 
 #include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include <uv.h>
 
@@ -22,14 +22,13 @@ struct signals {
     void *owner;
 };
 
-/* Call it first of all: these signals wait until signals_catch(), and do not end the
- * process meanwhile. */
-void signals_hold(const int *numbers, size_t count);
+/* Call it first of all: HUP, USR1 and USR2 wait until signals_catch(). One that comes
+ * before there is anything to reload must not end the process. */
+void signals_hold(void);
 
-/* From now on they are blocked in all threads that begin later; spawn_process() unblocks
- * them. */
-bool signals_catch(struct signals *s, uv_loop_t *loop, const int *numbers, size_t count,
-    struct error *err);
+/* From now on all of them are blocked in all threads that begin later; spawn_process()
+ * unblocks them. PIPE is ignored. */
+bool signals_catch(struct signals *s, uv_loop_t *loop, struct error *err);
 
 /* Call it after the handle has closed. */
 void signals_destroy(struct signals *s);
