@@ -134,6 +134,7 @@ static void add_descriptors(
     datagram->msg_controllen = CMSG_SPACE(m->fd_count * sizeof(int));
     assert(datagram->msg_controllen <= room);
     rights = CMSG_FIRSTHDR(datagram);
+    assert(rights != NULL);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));

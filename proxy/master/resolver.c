@@ -1,5 +1,6 @@
 #include "proxy/master/resolver.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,11 +31,13 @@ struct lookup {
     bool failing; /* the failure has been logged */
 };
 
+/* Names are resolved while something is served. */
 static struct plan *current_plan(const struct resolver *r)
 {
     const struct release *current = r->reload->rollout.current;
 
-    return current != NULL ? current->plan : NULL;
+    assert(current != NULL);
+    return current->plan;
 }
 
 static struct lookup *find(struct lookup *lookups, size_t count, const char *connect)
@@ -242,14 +245,14 @@ void resolver_begin(struct resolver *r)
 void resolver_tell(struct resolver *r, struct child *child)
 {
     static char body[CHANNEL_BODY_MAX];
-    const struct plan *plan = current_plan(r);
 
-    for (size_t i = 0; plan != NULL && r->state != RESOLVER_STOPPED && i < r->count;
-         i++) {
+    if (r->state == RESOLVER_STOPPED)
+        return;
+    for (size_t i = 0; i < r->count; i++) {
         struct addresses known = {.connect = r->lookups[i].connect};
         struct message m;
 
-        plan_backends_get(plan, &known);
+        plan_backends_get(current_plan(r), &known);
         m = message_of(&known, body);
         if (known.count > 0)
             supervisor_send(child, &m);

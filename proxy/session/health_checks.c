@@ -429,33 +429,30 @@ static void check_service(struct clients *clients, struct service *service)
     }
 }
 
-static void for_each(struct clients *clients, const struct generation *generation)
-{
-    struct list *node = clients->checks.next;
-
-    while (node != &clients->checks) {
-        struct check *check = container_of(node, struct check, link);
-
-        node = node->next;
-        if (check->service == NULL)
-            continue;
-        if (generation != NULL)
-            follow(check, generation);
-        else
-            end(check);
-    }
-}
-
 void health_checks_follow(struct clients *clients, struct generation *generation)
 {
     if (clients->draining)
         return;
-    for_each(clients, generation);
+    for (struct list *node = clients->checks.next, *next; node != &clients->checks;
+         node = next) {
+        struct check *check = container_of(node, struct check, link);
+
+        next = node->next;
+        if (check->service != NULL)
+            follow(check, generation);
+    }
     for (size_t i = 0; i < generation->settings->service_count; i++)
         check_service(clients, &generation->services[i]);
 }
 
 void health_checks_end(struct clients *clients)
 {
-    for_each(clients, NULL);
+    for (struct list *node = clients->checks.next, *next; node != &clients->checks;
+         node = next) {
+        struct check *check = container_of(node, struct check, link);
+
+        next = node->next;
+        if (check->service != NULL)
+            end(check);
+    }
 }

@@ -23,28 +23,22 @@ struct held_key {
 };
 
 struct key_set {
-    struct list link;
+    struct key_set *older;
     uint32_t generation;
     size_t count;
     struct held_key *keys;
 };
 
-static struct list sets = {&sets, &sets}; /* the oldest first */
+static struct key_set *newest; /* the sets are in the order in which they came */
 
 static void free_set(struct key_set *set)
 {
-    list_remove(&set->link);
     for (size_t i = 0; i < set->count; i++) {
         EVP_PKEY_free(set->keys[i].owner);
         EVP_PKEY_free(set->keys[i].key);
     }
     free(set->keys);
     free(set);
-}
-
-static struct key_set *set_at(struct list *node)
-{
-    return container_of(node, struct key_set, link);
 }
 
 static bool load_key(struct held_key *to, const struct key_snapshot_key *from)
@@ -64,7 +58,6 @@ bool signer_keys_load(const char *bytes, size_t len, struct error *err)
     struct key_snapshot snapshot;
     bool loaded;
 
-    list_init(&set->link);
     loaded = key_snapshot_decode(&snapshot, bytes, len, err);
     set->generation = snapshot.id;
     set->keys = memory_array(snapshot.count, sizeof(*set->keys));
@@ -73,50 +66,59 @@ bool signer_keys_load(const char *bytes, size_t len, struct error *err)
             loaded = error_set(err, "the signer cannot read a private key");
     }
     free(snapshot.keys);
-    if (loaded)
-        list_append(&sets, &set->link);
-    else
+    if (!loaded) {
         free_set(set);
-    return loaded;
+        return false;
+    }
+    set->older = newest;
+    newest = set;
+    return true;
+}
+
+static void free_sets(uint32_t first_generation, uint32_t last_generation)
+{
+    struct key_set **link = &newest;
+
+    while (*link != NULL) {
+        struct key_set *set = *link;
+
+        if (set->generation < first_generation || set->generation > last_generation) {
+            link = &set->older;
+            continue;
+        }
+        *link = set->older;
+        free_set(set);
+    }
 }
 
 void signer_keys_forget(uint32_t generation)
 {
-    struct list *node = sets.next, *next;
-
-    for (; node != &sets; node = next) {
-        next = node->next;
-        if (set_at(node)->generation == generation)
-            free_set(set_at(node));
-    }
+    free_sets(generation, generation);
 }
 
 void signer_keys_retire_before(uint32_t generation)
 {
-    while (!list_empty(&sets) && set_at(sets.next)->generation < generation)
-        free_set(set_at(sets.next));
+    if (generation > 0)
+        free_sets(0, generation - 1);
 }
 
 void signer_keys_destroy(void)
 {
-    while (!list_empty(&sets))
-        free_set(set_at(sets.next));
+    free_sets(0, UINT32_MAX);
 }
 
 size_t signer_keys_count(void)
 {
     size_t count = 0;
 
-    for (struct list *node = sets.next; node != &sets; node = node->next)
-        count += set_at(node)->count;
+    for (const struct key_set *set = newest; set != NULL; set = set->older)
+        count += set->count;
     return count;
 }
 
 static const struct held_key *find(uint64_t number)
 {
-    for (struct list *node = sets.prev; node != &sets; node = node->prev) {
-        const struct key_set *set = set_at(node);
-
+    for (const struct key_set *set = newest; set != NULL; set = set->older) {
         for (size_t i = 0; i < set->count; i++) {
             if (set->keys[i].number == number)
                 return &set->keys[i];

@@ -1,5 +1,6 @@
 #include "proxy/signer/signer_queue.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,7 @@ static void enqueue(struct requester *r, const struct signing_ask *ask)
 {
     struct request *request = take_request(&r->unused);
 
+    assert(request != NULL); /* see has_room() */
     request->key = ask->key;
     request->id = ask->id;
     request->scheme = ask->scheme;
