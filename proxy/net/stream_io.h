@@ -32,8 +32,7 @@ void stream_flush(struct stream *s);
 
 /* stream_wanted.c: the events that it waits for. */
 
-bool stream_discards(
-    const struct stream *s); /* what the peer still sends is thrown away */
+bool stream_discards(const struct stream *s); /* bytes of the peer are thrown away */
 bool stream_wants_read(const struct stream *s);
 bool stream_awaits_fin(const struct stream *s); /* its owner wants to know of one early */
 uint32_t stream_wanted_events(const struct stream *s); /* POLL_READ and the like */

@@ -26,7 +26,7 @@ struct backend_search {
     const struct backend_events *events;
     void *user;
     struct backend **slot;
-    const struct backend_address *address; /* that is being tried */
+    const struct backend_address *address; /* the one that is being tried */
     /* Of the attempts so far, for the reason in failed(). */
     bool all_down, timed_out, tls_failed;
 };
