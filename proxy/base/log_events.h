@@ -151,6 +151,8 @@
     X("reload_refused", "error", "serving reason text",                                  \
         "A reload was refused; the old generation is still served.",                     \
         "Mend the reason; `wlbproxy check` judges as the reload does.")                  \
+    X("reloaded", "info", "generation workers", "All workers serve the new generation.", \
+        "Nothing.")                                                                      \
     X("serving", "info",                                                                 \
         "generation service subject names serial sha256 key chain not_after",            \
         "A certificate is served from now on, once a line for each.", "Nothing.")        \
@@ -175,6 +177,8 @@
     X("signer_up", "info", "signer pid crypto", "The signer has started.", "Nothing.")   \
     X("start_refused", "error", "reason", "The proxy cannot start.",                     \
         "Mend the reason; `wlbproxy check` says more.")                                  \
+    X("started", "info", "generation workers",                                           \
+        "All workers serve the first generation.", "Nothing.")                           \
     X("starting", "info", "version pid config workers_run_as",                           \
         "The master has started.", "Nothing.")                                           \
     X("state", "debug", "conn from to", "A client changed its state.", "Nothing.")       \

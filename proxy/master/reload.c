@@ -250,7 +250,8 @@ static void on_rolled_out(struct rollout *rollout, const struct error *refusal)
     }
     close_unwanted_sockets(r);
     use_fresh_logs(r);
-    log_info("event=%s generation=%u workers=%u", first ? "started" : "reloaded",
+    log_info(first ? "event=started generation=%u workers=%u"
+                   : "event=reloaded generation=%u workers=%u",
         serving(r), rollout->supervisor->count);
     describe_to_log(rollout->current);
     r->events->released(r, first);
