@@ -122,28 +122,30 @@ static bool has_word(const char *text, const char *word)
     return strcasestr(text, word) != NULL;
 }
 
+/* Of an accept or connect line; NULL: there is none. */
+static bool has_port_of_http(const struct stunnel_line *line)
+{
+    static const unsigned ports[] = {80, 443, 8000, 8008, 8012, 8013, 8014, 8080, 8443};
+    const char *colon;
+    unsigned port;
+
+    if (line == NULL || *line->value == '/')
+        return false;
+    colon = strrchr(line->value, ':');
+    port = migrate_port(colon != NULL ? colon + 1 : line->value);
+    for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+        if (port == ports[i])
+            return true;
+    }
+    return false;
+}
+
 /* A service is tcp, unless its port or its name says that it is HTTP. */
 static bool is_http(const struct migrate_service *s, const char *name)
 {
-    static const unsigned ports[] = {80, 443, 8000, 8008, 8012, 8013, 8014, 8080, 8443};
-    static const char *const ends[] = {"accept", "connect"};
-
-    if (has_word(name, "http") || has_word(name, "wlb") || has_word(name, "soap") ||
-        has_word(name, "rest"))
-        return true;
-    for (size_t i = 0; i < 2; i++) {
-        const struct stunnel_line *line = migrate_find(s, ends[i]);
-        const char *colon = line != NULL ? strrchr(line->value, ':') : NULL;
-        unsigned port = line == NULL || *line->value == '/'
-            ? 0
-            : migrate_port(colon != NULL ? colon + 1 : line->value);
-
-        for (size_t k = 0; k < sizeof(ports) / sizeof(ports[0]); k++) {
-            if (port == ports[k])
-                return true;
-        }
-    }
-    return false;
+    return has_word(name, "http") || has_word(name, "wlb") || has_word(name, "soap") ||
+        has_word(name, "rest") || has_port_of_http(migrate_find(s, "accept")) ||
+        has_port_of_http(migrate_find(s, "connect"));
 }
 
 struct obstacles {
@@ -158,16 +160,21 @@ static void object(
         all->of[all->count++] = (struct migrate_obstacle){line, why};
 }
 
+static bool is_obstacle(const struct migrate_rule *rule, const struct stunnel_line *line)
+{
+    char ignored[MIGRATED_MAX];
+
+    return (rule->fate == MIGRATE_REFUSED && !says_no(line)) ||
+        (rule->must_convert && !rule->convert(line->value, ignored));
+}
+
 static void look_for_obstacle(const struct stunnel_line *line, struct obstacles *all)
 {
     const struct migrate_rule *rule = migrate_rule_find(line->name);
-    char ignored[MIGRATED_MAX];
 
     if (strcasecmp(line->name, "sni") == 0 && strchr(line->value, ':') == NULL)
         object(all, line, "it is not of the form SERVICE:NAME");
-    else if (rule != NULL && rule->fate == MIGRATE_REFUSED && !says_no(line))
-        object(all, line, rule->note);
-    else if (rule != NULL && rule->must_convert && !rule->convert(line->value, ignored))
+    else if (rule != NULL && is_obstacle(rule, line))
         object(all, line, rule->note);
 }
 

@@ -1,6 +1,7 @@
 #include "config/network.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/excerpt.h"
@@ -47,7 +48,7 @@ bool network_parse(const char *text, struct network *network, struct error *err)
     unsigned offset;
 
     if (len < sizeof(address))
-        memcpy(address, text, len);
+        snprintf(address, sizeof(address), "%.*s", (int)len, text);
     if (!parse_address(address, &network->address, &offset))
         return error_set(err, "'%s' is not an address, nor a network as 192.0.2.0/24",
             excerpt_of_text(text).text);

@@ -142,25 +142,33 @@ static bool files_parse(
     return strcmp(text, "none") == 0 || paths_parse(text, limits, field, err);
 }
 
+/* Colons between the digits are left out. */
+static bool read_sha256(const char *text, char digest[SHA256_HEX + 1])
+{
+    size_t len = 0;
+
+    for (; *text != '\0'; text++) {
+        if (*text == ':')
+            continue;
+        if (!isxdigit((unsigned char)*text) || len == SHA256_HEX)
+            return false;
+        digest[len++] = (char)tolower((unsigned char)*text);
+    }
+    digest[len] = '\0';
+    return len == SHA256_HEX;
+}
+
 static bool pins_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
     char digest[SHA256_HEX + 1];
-    size_t len = 0;
 
     if (*text == '/')
         return path_check(text, limits, err) && list_append(field, text, PINS_MAX, err);
-    for (const char *c = text; *c != '\0' && len <= SHA256_HEX; c++) {
-        if (isxdigit((unsigned char)*c) && len < SHA256_HEX)
-            digest[len++] = (char)tolower((unsigned char)*c);
-        else if (*c != ':')
-            len = SHA256_HEX + 1;
-    }
-    if (len != SHA256_HEX)
+    if (!read_sha256(text, digest))
         return error_set(err,
             "'%s' is neither an absolute path nor a SHA-256 of 64 hexadecimal digits",
             excerpt_of_text(text).text);
-    digest[len] = '\0';
     return list_append(field, digest, PINS_MAX, err);
 }
 

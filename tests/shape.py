@@ -63,6 +63,13 @@ def circles(calls):
     return found
 
 
+def flags(declared):
+    """The number of booleans, or bit-fields of one bit, in the declaration of a field."""
+    if re.match(r"\s*(?:bool|_Bool)\b[^(*]*$", declared):
+        return declared.count(",") + 1
+    return len(re.findall(r":\s*1\b", declared))
+
+
 def booleans(files):
     """(count, struct, lines) of the largest structs."""
     rows = []
@@ -70,8 +77,7 @@ def booleans(files):
         text = re.sub(r"/\*.*?\*/", "", path.read_text(errors="replace"), flags=re.S)
         for match in re.finditer(r"\bstruct (\w+) \{\n(.*?)\n\}", text, re.S):
             body = match.group(2)
-            count = sum(declared.count(",") + 1
-                        for declared in re.findall(r"\bbool ([^;(]*);", body))
+            count = sum(flags(declared) for declared in body.split(";"))
             rows.append((body.count(";"), match.group(1), count))
     return sorted(rows, reverse=True)[:5]
 
@@ -89,7 +95,7 @@ def main():
     for folder in sorted(by_folder[0]):
         print(f"{folder:24} {by_folder[0][folder]:4} files {by_folder[1][folder]:6} lines")
     defined = list(functions(sources))
-    lengths = sorted(length for _, _, length, _ in defined)
+    lengths = sorted((length, name) for name, _, length, _ in defined)
     words = {str(path): names_used(texts[str(path)]) for path in sources}
     static = [(name, path) for name, path, _, is_static in defined if is_static]
     once = sum(words[path][name] == 2 for name, path in static)
@@ -104,8 +110,8 @@ def main():
             calls[other].add(path)
     groups = circles(calls)
     print(f"functions per 1,000 lines      {1000 * len(defined) / lines:.0f}")
-    print(f"function length                median {lengths[len(lengths) // 2]}, "
-          f"longest {lengths[-1]}")
+    print(f"function length                median {lengths[len(lengths) // 2][0]}, "
+          f"longest {lengths[-1][0]} ({lengths[-1][1]})")
     print(f"statics used once              {100 * once / max(1, len(static)):.0f} %")
     print(f"externals of one other file    "
           f"{100 * sum(len(u) == 1 for u in users.values()) / max(1, len(users)):.0f} %")
@@ -115,7 +121,9 @@ def main():
         tested += names_used(path.read_text(errors="replace"))
     print(f"externals of no other file     {len(alone)}, of which tests call "
           f"{sum(name in tested for name in alone)}")
-    print("".join(f"    {name}\n" for name in sorted(alone) if name not in tested), end="")
+    uncalled = sorted(name for name in alone if name not in tested)
+    if len(uncalled) <= 20:  # more: it is a library
+        print("".join(f"    {name}\n" for name in uncalled), end="")
     print(f"call circles                   {len(groups)}")
     for group in groups:
         print("    " + " ".join(group))

@@ -175,9 +175,8 @@ static bool read_extension(struct hello *hello, uint32_t type, struct bytes body
     struct bytes list;
 
     switch ((enum extension)type) {
-    case SERVER_NAME:
-        return client_hello_host_name(body, &hello->host_name); /* OpenSSL demands the
-                                                                 * same */
+    case SERVER_NAME: /* OpenSSL demands the same */
+        return client_hello_host_name(body, &hello->host_name);
     case STATUS_REQUEST:
         return is_plain_status_request(body);
     case GROUPS:
