@@ -1,10 +1,8 @@
 """Side by side: wlbproxy and the installed peers, equal settings, interleaved rounds."""
 import argparse
-import dataclasses
 import datetime
 import os
 import pathlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -14,6 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import curves  # noqa: E402
 import floor  # noqa: E402
 import machine  # noqa: E402
 import peers  # noqa: E402
@@ -23,12 +22,8 @@ from certificates import Certificates  # noqa: E402
 from measure import Bench, LoadError  # noqa: E402
 
 SERVER_CPU, CLIENT_CPU = "0", "1"
-# A proxy needs two descriptors for each connection of its idle_beside, and some of its own.
-IDLE_BESIDE_MAX = min(10000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
-CURVES = {"chains": [1, 2, 3, 4, 5], "idle_beside": [1, 10, 100, 1000, IDLE_BESIDE_MAX],
-          "services": [1, 10, 100, 1000], "busy": [1, 10, 100, 1000, IDLE_BESIDE_MAX],
-          "bodies": [1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000],
-          "reload_services": [1, 10, 100, 1000]}
+KERNEL = "kernel"  # the floor's samples stand beside the servers'
+BESIDE_S = 1.0  # to count the system calls of one server in one scenario
 
 
 def arguments():
@@ -37,11 +32,17 @@ def arguments():
     parser.add_argument("--only", metavar="PEER,..", help="of " + ", ".join(peers.ALL))
     parser.add_argument("--peer", metavar="NAME=PATH[:KIND]", action="append", default=[],
                         help="another build or release of a peer; KIND is one of "
-                        + ", ".join(peers.KINDS) + ", told from PATH where it is not said")
+                        + ", ".join(peers.ALL) + ", told from PATH where it is not said")
     parser.add_argument("--scenario", metavar="NAME,..",
                         help="of " + ", ".join(scenarios.BY_NAME))
     parser.add_argument("--rounds", type=int, help="5 unless said")
     parser.add_argument("--seconds", type=float, help="of each measurement; 3 unless said")
+    parser.add_argument("--warmup", type=float, default=0.5,
+                        help="seconds before each measurement; 0.5 unless said")
+    parser.add_argument("--minutes", type=float,
+                        help="no round begins that would not end within so many")
+    parser.add_argument("--curves", action="store_true",
+                        help="how cost grows: the curves alone, of wlbproxy alone unless --only")
     parser.add_argument("--tools", default="build", help="where the programs are")
     parser.add_argument("--output", default=None, help="folder of the report")
     options = parser.parse_args()
@@ -53,6 +54,9 @@ def arguments():
         others = {peer.name: peer for peer in map(peers.another, options.peer)}
     except ValueError as error:
         sys.exit(f"bench: --peer: {error}")
+    if options.curves:
+        options.only = options.only or "wlbproxy"
+        options.scenario = options.scenario or ",".join(curves.CURVES)
     options.only = choose(options.only, {**peers.ALL, **others}, "peer")
     options.scenario = choose(options.scenario, scenarios.BY_NAME, "scenario")
     return options
@@ -74,8 +78,10 @@ class Run:
     def __init__(self, options, folder):
         self.options, self.folder = options, pathlib.Path(folder)
         self.certificates = Certificates(self.make("certificates"))
-        self.servers, self.samples, self.errors = {}, {}, []
-        self.floors, self.calls = {}, {}
+        self.servers, self.relays, self.samples, self.errors = {}, {}, {}, []
+        self.calls = {}
+        self.all_cpus = f"0-{os.cpu_count() - 1}"
+        self.began = time.monotonic()
         self.present = [peer for peer in options.only if peer.program(options.tools)]
         for peer in options.only:
             if peer not in self.present:
@@ -84,7 +90,7 @@ class Run:
             ["taskset", "-c", CLIENT_CPU, str(options.tools / "origin"), "--port", "0", "--idle",
              "120000"], stdout=subprocess.PIPE, text=True)
         self.backend_port = int(self.origin.stdout.readline().split()[-1])
-        self.bench = Bench(options.tools, options.seconds, 0.5, self.origin.pid)
+        self.bench = Bench(options.tools, options.seconds, options.warmup, self.origin.pid)
 
     def make(self, name):
         path = self.folder / name
@@ -127,7 +133,7 @@ class Run:
             return self.fresh(peer, bench.flood)
         if kind == "workers":
             return self.several_workers(peer, scenario)
-        return self.curve(peer, scenario)
+        return curves.measure(self, peer, scenario)
 
     def several_workers(self, peer, scenario):
         """Measures what more workers on as many CPUs add, as times one worker's operations.
@@ -138,7 +144,7 @@ class Run:
         """
         enough = os.cpu_count() >= scenario.workers + 2
         cpus, client = ("0," + ",".join(str(2 + n) for n in range(scenario.workers - 1)),
-                        CLIENT_CPU) if enough else (f"0-{os.cpu_count() - 1}",) * 2
+                        CLIENT_CPU) if enough else (self.all_cpus,) * 2
 
         def figures(workers, cpus):
             return self.fresh(
@@ -152,91 +158,77 @@ class Run:
         return {"times_reckoned": one["cpu_us"] / more["cpu_us"] / more["largest_share"],
                 "largest_share": more["largest_share"]}
 
-    def curve(self, peer, scenario):
-        """Measures how the cost grows: {n: CPU us}. Only wlbproxy, only in the first round."""
-        if not peer.ours or (peer.name, scenario.name) in self.samples:
-            return None
-        counts = CURVES[scenario.name][:3 if self.options.quick else None]
-        return {"curve": {n: self.point(peer, scenario, n)["cpu_us"] for n in counts}}
-
-    def point(self, peer, scenario, n):
-        bench = self.bench
-
-        def with_load(*more):
-            changed = dataclasses.replace(scenario, load=[*scenario.load, *more])
-            return lambda server: bench.load(server, changed)
-
-        if scenario.kind == "chains":
-            return self.fresh(peer, with_load(), certificate=self.certificates.chain(n))
-        if scenario.kind == "services":
-            return self.fresh(peer, with_load(), services=n)
-        if scenario.kind == "busy":
-            return self.fresh(peer, with_load("--concurrency", str(n)))
-        if scenario.kind == "bodies":
-            return self.fresh(peer, with_load("--path", f"/?size={n}", "--reply", str(n)))
-        if scenario.kind == "reload_services":
-            return self.fresh(peer, lambda server: bench.reload_cpu(server, scenario),
-                              services=n)
-        return self.fresh(peer, lambda server: bench.idle_beside(server, scenario, n))
-
     def kernel_floor(self, scenario):
-        """CPU us of the same bytes through bench/relay.c, with the first of ours behind it."""
-        behind = self.fresh_behind(scenario)
-        relay = peers.Relay(self.folder / f"relay-{scenario.name}", behind, self.options.tools,
-                            SERVER_CPU)
-        try:
-            return self.bench.load(relay, scenario)["cpu_us"]
-        finally:
-            relay.stop()
-            behind.stop()
+        """CPU us of the same bytes through bench/relay.c, with the first of ours behind it on
+        the client's CPU."""
+        kind = scenario.certificate
+        if kind not in self.relays:
+            behind = self.start(peers.Wlbproxy, getattr(self.certificates, kind),
+                                f"behind-{kind}", cpus=CLIENT_CPU)
+            self.relays[kind] = peers.Relay(self.folder / f"relay-{kind}", behind,
+                                            self.options.tools, SERVER_CPU)
+        return self.bench.load(self.relays[kind], scenario)
 
-    def fresh_behind(self, scenario):
-        """A wlbproxy that shares the client's CPU."""
-        return self.start(peers.Wlbproxy, getattr(self.certificates, scenario.certificate),
-                          f"behind-{scenario.name}", cpus=CLIENT_CPU)
+    def loads(self):
+        return [scenario for scenario in self.options.scenario if scenario.kind == "load"]
 
-    def beside(self):
-        """Measures once: the kernel's floor, and system calls per operation."""
-        for scenario in self.options.scenario:
-            if scenario.kind != "load":
-                continue
-            try:
-                self.floors[scenario.name] = self.kernel_floor(scenario)
-                say(f"floor {scenario.name} kernel={self.floors[scenario.name]:.1f}")
-                for peer in self.present:
+    def count_calls(self):
+        """Measures system calls per operation, once."""
+        for scenario in self.loads():
+            for peer in self.present:
+                try:
                     calls = self.bench.system_calls(self.server(peer, scenario.certificate),
                                                     scenario)
-                    if calls is not None:
-                        self.calls[peer.name, scenario.name] = calls
-                        say(f"calls {scenario.name} {peer.name} {report.brief(calls)}")
-            except (LoadError, RuntimeError, OSError) as error:
-                self.errors.append(f"{scenario.name} beside: {error}")
+                except (LoadError, RuntimeError, OSError) as error:
+                    self.errors.append(f"system calls, {scenario.name} {peer.name}: {error}")
+                    continue
+                if calls is not None:
+                    self.calls[peer.name, scenario.name] = calls
+                    say(f"calls {scenario.name} {peer.name} {report.brief(calls)}")
+
+    def sample(self, number, name, scenario, work):
+        label = f"round {number}/{self.options.rounds} {scenario.name} {name}"
+        try:
+            figures = work()
+        except (LoadError, RuntimeError, OSError) as error:
+            self.errors.append(f"{scenario.name} {name}: {error}")
+            say(f"{label}: ERROR {error}")
+            return
+        self.samples.setdefault((name, scenario.name), []).append(figures)
+        say(f"{label}: {report.brief(figures)}")
 
     def round(self, number):
         for scenario in self.options.scenario:
+            is_curve = curves.is_curve(scenario)
+            if number > (1 if is_curve else scenario.rounds or number):
+                continue
             for peer in self.present:
-                label = f"round {number}/{self.options.rounds} {scenario.name} {peer.name}"
-                try:
-                    figures = self.once(peer, scenario)
-                except (LoadError, RuntimeError, OSError) as error:
-                    self.errors.append(f"{scenario.name} {peer.name}: {error}")
-                    say(f"{label}: ERROR {error}")
-                    continue
-                if figures is None:
-                    continue
-                self.samples.setdefault((peer.name, scenario.name), []).append(figures)
-                say(f"{label}: {report.brief(figures)}")
+                if peer.ours or not is_curve:
+                    self.sample(number, peer.name, scenario, lambda: self.once(peer, scenario))
+            if scenario.kind == "load":
+                self.sample(number, KERNEL, scenario, lambda: self.kernel_floor(scenario))
+
+    def rounds(self):
+        """All rounds, or as many as end in time; their number."""
+        for number in range(1, self.options.rounds + 1):
+            began = time.monotonic()
+            self.round(number)
+            ended = time.monotonic()
+            left = (self.options.minutes or 1e9) * 60 - (ended - self.began)
+            if left - BESIDE_S * len(self.present) * len(self.loads()) < ended - began:
+                break
+        return number
 
     def stop(self):
-        for server in self.servers.values():
+        for server in (*self.servers.values(), *self.relays.values()):
             server.stop()
         self.origin.terminate()
         self.origin.wait()
         self.origin.stdout.close()
 
     def medians(self):
-        return {key: {name: median([one.get(name) for one in samples])
-                      for name in samples[0]}
+        return {key: {**{name: median([one.get(name) for one in samples])
+                         for name in samples[0]}, **spread(samples)}
                 for key, samples in self.samples.items()}
 
 
@@ -247,6 +239,14 @@ def median(values):
     return statistics.median(values) if isinstance(values[0], (int, float)) else values[0]
 
 
+def spread(samples):
+    """How far the rounds lie apart: half of it, as a part of their middle."""
+    found = [one["cpu_us"] for one in samples if one.get("cpu_us")]
+    if len(found) < 2:
+        return {}
+    return {"cpu_spread": (max(found) - min(found)) / 2 / statistics.median(found)}
+
+
 def main():
     options = arguments()
     began = datetime.datetime.now(datetime.timezone.utc)
@@ -254,14 +254,13 @@ def main():
         os.chmod(folder, 0o755)
         run = Run(options, folder)
         try:
-            for number in range(1, options.rounds + 1):
-                run.round(number)
-            run.beside()
+            options.rounds = run.rounds()
+            run.count_calls()
         finally:
             run.stop()
     facts = machine.facts(run.present, options)
-    results = report.Results(began, options, facts, run.medians(), run.errors)
-    results.kernel_floors, results.calls = run.floors, run.calls
+    results = report.Results(began, options, facts, run.present, run.medians(), run.errors)
+    results.calls, results.samples = run.calls, run.samples
     results.arithmetic = floor.arithmetic(facts["floor"])
     print(results.table())
     for path in results.write(options.output):

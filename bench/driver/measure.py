@@ -66,8 +66,9 @@ class Bench:
 
     def __init__(self, tools, seconds, warmup, backend_pid):
         self.load_program, self.warmup, self.backend_pid = tools / "load", warmup, backend_pid
+        self.duration_ms = int(seconds * 1000)
         self.times = ["--warmup", str(int(warmup * 1000)), "--duration",
-                      str(int(seconds * 1000))]
+                      str(self.duration_ms)]
 
     def _load(self, server, arguments, **options):
         return Load(self.load_program, server.port, [*self.times, *arguments], **options)
@@ -75,6 +76,16 @@ class Bench:
     def load(self, server, scenario, cpu=CLIENT_CPU):
         load = self._load(server, scenario.load, cpu=cpu)
         load.begun()
+        return self._count(server, scenario, load)
+
+    def load_with_memory(self, server, scenario):
+        """As load(), and the server's memory while the connections stand."""
+        load = self._load(server, scenario.load)
+        load.begun()
+        memory = server.memory_kb()
+        return {**self._count(server, scenario, load), "memory_kb": memory}
+
+    def _count(self, server, scenario, load):
         before, faults = server.cpu_ns(), server.page_faults()
         backend = self._backend_ns()
         result = load.result()
@@ -89,6 +100,7 @@ class Bench:
             "cpu_us": spent / 1000 / operations,
             "page_faults": faults / operations,
             "per_second": operations / result["seconds"],
+            "cpu_us_per_kb": spent / max(result["bytes"], 1),
             "busy": spent / 1e9 / result["seconds"],
             "client_busy": result["client_cpu_s"] / (result["seconds"] + self.warmup)
             + backend / 1e9 / result["seconds"],
@@ -114,7 +126,7 @@ class Bench:
             while strace.poll() is None and not all(map(_is_traced, pids)):
                 time.sleep(0.01)
             load = Load(self.load_program, server.port,
-                        [*scenario.load, "--duration", "1000"])
+                        [*scenario.load, "--duration", str(min(1000, self.duration_ms))])
             load.begun()
             result = load.result(errors_allowed=True)
             strace.send_signal(signal.SIGINT)
@@ -184,22 +196,40 @@ class Bench:
         idle = Load(self.load_program, server.port,
                     ["--idle", str(count), "--concurrency", "16"])
         idle.begun()
-        figures = self.load(server, scenario)
+        figures = self.load_with_memory(server, scenario)
         idle.result(errors_allowed=True)
         return figures
 
-    def reload_cpu(self, server, scenario):
-        """CPU of one reload under load: what the server spends beyond the same load without."""
-        def spent(reloads):
-            load = self._load(server, scenario.load)
-            load.begun()
-            before = server.cpu_ns()
-            for _ in range(reloads):
-                server.reload()
-                time.sleep(float(self.times[3]) / 1000 / (reloads + 1))
-            result = load.result()
-            return _spent(before, server.cpu_ns()) / 1000, result["operations"]
+    def reload_services(self, server, scenario, certificates):
+        """What a reload costs by itself, and what clients see of three of them under load.
+        Every one of them brings a new certificate to every service."""
+        def reload(number):
+            server.install((certificates.rsa, certificates.rsa2)[number % 2])
+            server.ask("reload", "--force")
 
-        quiet, quiet_operations = spent(0)
-        busy, operations = spent(3)
-        return {"cpu_us": max(0, busy - quiet * operations / quiet_operations) / 3}
+        reload(1)
+        memory = server.memory_kb()
+        began, before = time.monotonic(), server.cpu_ns()
+        for number in range(3):
+            reload(number)
+        time.sleep(0.2)  # it frees what was served before
+        figures = {"cpu_us": _spent(before, server.cpu_ns()) / 3000,
+                   "took_ms": (time.monotonic() - began - 0.2) * 1000 / 3,
+                   "memory_kb": memory}
+        load = Load(self.load_program, server.port,
+                    [*scenario.load, "--duration", str(self.duration_ms + 2000)])
+        load.begun()
+        for number in range(1, 4):
+            reload(number)
+        result = load.result()
+        return {**figures, "p99_us": result["p99_us"], "max_us": result["max_us"]}
+
+    def status_services(self, server):
+        """CPU of an answer to `status`: that of the proxy, not of the command."""
+        server.ask("status", "--json")
+        began, before = time.monotonic(), server.cpu_ns()
+        for _ in range(5):
+            server.ask("status", "--json")
+        return {"cpu_us": _spent(before, server.cpu_ns()) / 5000,
+                "took_ms": (time.monotonic() - began) * 1000 / 5,
+                "memory_kb": server.memory_kb()}

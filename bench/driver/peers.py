@@ -36,6 +36,13 @@ def family(pid):
     return pids
 
 
+def replace(path, text):
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(text)
+    fresh.chmod(0o600)
+    fresh.rename(path)
+
+
 class Server:
     """One server at work. Subclasses say how it is configured and started."""
 
@@ -81,10 +88,7 @@ class Server:
     def install(self, certificate):
         chain, key = certificate
         for path, text in ((self.cert, chain), (self.key, key), (self.merged, key + chain)):
-            fresh = path.with_suffix(".new")
-            fresh.write_text(text)
-            fresh.chmod(0o600)
-            fresh.rename(path)
+            replace(path, text)
 
     def write(self, text):
         path = self.folder / "conf"
@@ -152,17 +156,18 @@ class Wlbproxy(Server):
     """As it is without a word in the configuration: OpenSSL's handshake, keys in the signer."""
 
     name = "wlbproxy"
+    programs = ("wlbproxy",)
     crypto, tls_engine, signer = "auto", "openssl", "on"
     version_command = ("--version",)
     ours = True
 
     @classmethod
     def program(cls, tools=None):
-        path = tools / "wlbproxy"
-        return str(path) if path.exists() else None
+        path = cls.path or tools / "wlbproxy"
+        return str(path) if os.path.exists(path) else None
 
     def configure(self):
-        self.write(f"""workers = {self.workers}
+        self.write(self.as_this_build_knows(f"""workers = {self.workers}
 control = {self.folder}/control.sock
 log_level = warning
 handshake_rate = 0
@@ -188,10 +193,29 @@ backend_keepalive_post = on
 accept = 127.0.0.1:{self.port}
 sni = bench{i}.example.com
 connect = 127.0.0.1:{self.backend_port}
-cert = {self.cert}
-key = {self.key}
+cert = {self.cert}.{i}
+key = {self.key}.{i}
 tls_engine = {self.tls_engine}
-""" for i in range(1, self.services)))
+""" for i in range(1, self.services))))
+
+    def install(self, certificate):
+        super().install(certificate)
+        for i in range(1, self.services):
+            for path, text in zip((self.cert, self.key), certificate):
+                replace(path.with_name(f"{path.name}.{i}"), text)
+
+    def ask(self, *command):
+        subprocess.run([self.program(self.tools), *command, "-c", self.folder / "conf"],
+                       stdout=subprocess.DEVNULL, check=True)
+
+    def as_this_build_knows(self, text):
+        """Leaves out what an older build has no option for: it does that in its one way."""
+        if self.path is None:
+            return text
+        done = subprocess.run([self.path, "options"], capture_output=True, text=True, check=True)
+        known = set(re.findall(r"^  (\w+)", done.stdout, re.MULTILINE))
+        return "".join(line for line in text.splitlines(keepends=True)
+                       if "=" not in line or line.split()[0] in known)
 
     def command(self):
         return [self.program(self.tools), "run", "-c", self.folder / "conf"]
@@ -212,6 +236,13 @@ class WlbproxyOpenssl(Wlbproxy):
 class WlbproxyNative(Wlbproxy):
     name = "wlbproxy-native"
     tls_engine = "native"
+
+
+class WlbproxyNativeSignerOff(WlbproxyNative):
+    """As every build was before there were a signer and a choice of engines."""
+
+    name = "wlbproxy-native-signer-off"
+    signer = "off"
 
 
 class WlbproxyNativeOpenssl(WlbproxyNative):
@@ -395,26 +426,33 @@ class Relay(Server):
     def command(self):
         return [self.tools / "relay", self.port, self.backend_port]
 
+    def stop(self):
+        super().stop()
+        self.behind.stop()
 
-KINDS = {cls.name: cls for cls in (Stunnel, Hitch, Nginx, Haproxy, H2o)}
-OURS = {cls.name: cls for cls in (Wlbproxy, WlbproxyNative, WlbproxySignerOff, WlbproxyOpenssl,
+
+INSTALLED = {cls.name: cls for cls in (Stunnel, Hitch, Nginx, Haproxy, H2o)}
+OURS = {cls.name: cls for cls in (Wlbproxy, WlbproxyNative, WlbproxySignerOff,
+                                  WlbproxyNativeSignerOff, WlbproxyOpenssl,
                                   WlbproxyNativeOpenssl)}
-ALL = {**OURS, **KINDS}
+ALL = {**OURS, **INSTALLED}
 
 
 def another(text):
-    """NAME=PATH[:KIND] as a peer: another build or release of a known server. KIND is told
-    from the program's name where it is not said. ValueError says what is wrong."""
+    """NAME=PATH[:KIND] as a peer: another build or release of a known server, one of ours
+    included. KIND is told from the program's name where it is not said. ValueError says what
+    is wrong."""
     name, equals, rest = text.partition("=")
     path, _, kind = rest.partition(":")
     if not (name and equals and path):
         raise ValueError(f"{text!r} is not NAME=PATH[:KIND]")
     if name in ALL:
         raise ValueError(f"{name!r} is a peer already: give it another name")
-    kind = kind or next((known for known in KINDS if known in os.path.basename(path)), "")
-    if kind not in KINDS:
-        raise ValueError(f"{text!r}: the kind is not one of {', '.join(KINDS)}")
+    kind = kind or next((known for known in ALL if known in os.path.basename(path)), "")
+    if kind not in ALL:
+        raise ValueError(f"{text!r}: the kind is not one of {', '.join(ALL)}")
     found = shutil.which(path)
     if found is None:
         raise ValueError(f"{path!r} is not a program that can be run")
-    return type(name, (KINDS[kind],), {"name": name, "path": os.path.abspath(found)})
+    return type(name, (ALL[kind],), {"name": name, "path": os.path.abspath(found),
+                                     "kind": kind})

@@ -6,12 +6,15 @@ it is from the floor, then all figures and the method.
 import html
 import json
 
+import re
+
+import chart
+import curves
 import floor
-import peers as known
+from chart import number
 
 SATURATED = 0.9  # of its CPU: below that a server waits for its client
-
-COLORS = ["#0a7", "#7cb", "#3a9", "#9c6", "#286", "#c55", "#d93", "#57b", "#a6b", "#888"]
+LEVEL = 0.03  # an older build and this one differ by less: no difference
 
 
 def brief(figures):
@@ -19,13 +22,11 @@ def brief(figures):
     for name, value in figures.items():
         if isinstance(value, float):
             parts.append(f"{name}={value:.1f}")
+        elif isinstance(value, dict) and name == "curve":
+            parts += [f"{n}: {brief(point)};" for n, point in value.items()]
         elif not isinstance(value, str):
             parts.append(f"{name}={value}")
     return " ".join(parts)
-
-
-def number(value, digits=1):
-    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def _in_words(value):
@@ -35,22 +36,36 @@ def _in_words(value):
 
 
 class Results:
-    def __init__(self, began, options, facts, figures, errors):
+    def __init__(self, began, options, facts, present, figures, errors):
         self.began, self.options, self.facts = began, options, facts
         self.figures, self.errors = figures, errors
-        self.peers = [name for name in facts["versions"]]
-        self.kernel_floors, self.calls, self.arithmetic = {}, {}, {}
+        self.kinds = {peer.name: peer for peer in present}
+        self.peers = list(self.kinds)
+        self.calls, self.samples, self.arithmetic = {}, {}, {}
         self.scenarios = [one for one in options.scenario
                           if any((peer, one.name) in figures for peer in self.peers)]
 
     def of(self, peer, scenario, name):
         return self.figures.get((peer, scenario.name), {}).get(name)
 
-    def best_peer(self, scenario, name="cpu_us"):
-        """(name, figure) of the best that is not ours."""
-        found = [(self.of(peer, scenario, name), peer) for peer in self.peers
-                 if peer not in known.OURS and self.of(peer, scenario, name)]
-        return min(found) if found else (None, None)
+    def ours(self):
+        """The columns of this build; an older build is neither ours nor a peer."""
+        return [name for name, peer in self.kinds.items() if peer.ours and not peer.path]
+
+    def rivals(self, installed):
+        """The peers, or those of them that the distribution has installed."""
+        return [name for name, peer in self.kinds.items()
+                if not peer.ours and not (installed and peer.path)]
+
+    def best(self, names, scenario, figure="cpu_us"):
+        """(figure, name) of the best of them."""
+        found = [(self.of(name, scenario, figure), name) for name in names
+                 if self.of(name, scenario, figure)]
+        return min(found, default=(None, None))
+
+    def openssl(self):
+        found = re.search(r"OpenSSL (\d+)\.(\d+)", self.facts["OpenSSL"])
+        return tuple(map(int, found.groups())) if found else (3, 0)
 
     # --- text ------------------------------------------------------------------------------
 
@@ -74,44 +89,104 @@ class Results:
         why = "the client is the limit" if client >= SATURATED else "it waits"
         return f"the server uses {busy:.0%} of its CPU: {why}"
 
-    def sentence(self, ours, scenario):
-        best, peer = self.best_peer(scenario)
-        figure = self.of(ours, scenario, "cpu_us")
-        if not best or not figure:
+    def sentence(self, ours, scenario, figure="cpu_us"):
+        """One row of the summary. The default engine's goal is of the installed peers, the
+        native engine's of all, and is none where no others are here."""
+        value = self.of(ours, scenario, figure)
+        installed, rival = self.best(self.rivals(True), scenario, figure)
+        of_all, rival_of_all = self.best(self.rivals(False), scenario, figure)
+        if not value or not of_all:
             return None
-        ratio = figure / best
-        words = (f"{1 / ratio:.1f} times as many per CPU as {peer}" if ratio < 0.95 else
-                 f"as many per CPU as {peer}" if ratio <= 1.05 else
-                 f"behind {peer}, which takes {1 / ratio:.2f} of it")
-        notes = [words, self.saturation(ours, scenario)]
-        if scenario.goal:
-            notes.append("the goal is met" if ratio <= scenario.goal else "the goal is missed")
-        return [scenario.title, ours, number(ratio, 2), number(scenario.goal, 2),
-                "; ".join(filter(None, notes))]
+        native = self.kinds[ours].tls_engine == "native"
+        if native or not installed:
+            rival = rival_of_all
+        ratio = value / (of_all if native or not installed else installed)
+        has_goal = scenario.goal and installed and (
+            not native or self.rivals(True) != self.rivals(False))
+        goal = scenario.goal.of(native, self.openssl()) if has_goal else None
+        notes = [self.in_words(ratio, rival, figure), self.saturation(ours, scenario)]
+        if goal:
+            notes.append("the goal is met" if ratio <= goal else "the goal is missed")
+        return [scenario.title, ours, number(installed and value / installed, 2),
+                number(value / of_all, 2), number(goal, 2), "; ".join(filter(None, notes))]
+
+    @staticmethod
+    def in_words(ratio, rival, figure):
+        if 0.95 < ratio <= 1.05:
+            return f"level with {rival}"
+        if ratio > 1:
+            return f"behind {rival}, which takes {1 / ratio:.2f} of it"
+        if figure == "kb_each":
+            return f"{1 / ratio:.1f} times as many in the memory of {rival}"
+        return f"{1 / ratio:.1f} times as many per CPU as {rival}"
+
+    def workers_sentence(self, ours, scenario):
+        times, note = self.of(ours, scenario, "times"), "measured"
+        if times is None:
+            times, note = self.of(ours, scenario, "times_reckoned"), (
+                "computed from CPU clocks, because the client shares the workers' CPUs")
+        if times is None:
+            return None
+        goal = 0.925 * scenario.workers
+        return [scenario.title, ours, "-", "-", f"{goal:.2f} times one",
+                f"{times:.2f} times as many as one worker, {note}; the goal is "
+                + ("met" if times >= goal else "missed")]
 
     def summary_rows(self):
-        found = [self.sentence(ours, scenario) for scenario in self.loads()
-                 for ours in ("wlbproxy", "wlbproxy-native")]
-        return [["server CPU per operation", "", "of best peer", "goal", "in words"],
-                *filter(None, found)]
+        found = []
+        for scenario in self.scenarios:
+            for ours in ("wlbproxy", "wlbproxy-native"):
+                if ours not in self.kinds:
+                    continue
+                if scenario.kind == "load":
+                    found.append(self.sentence(ours, scenario))
+                elif scenario.kind == "idle":
+                    found.append(self.sentence(ours, scenario, "kb_each"))
+                elif scenario.kind == "workers":
+                    found.append(self.workers_sentence(ours, scenario))
+        return [["server CPU per operation", "", "of the best installed peer", "of the best of all",
+                 "goal", "in words"], *filter(None, found)]
+
+    def older_rows(self):
+        """An older build of ours beside this one, set up alike."""
+        rows = [["CPU us per operation", "older", "us", "this one, set up alike", "us", "ratio",
+                 "in words"]]
+        for name, peer in self.kinds.items():
+            if not (peer.ours and peer.path):
+                continue
+            for scenario in self.loads():
+                before = self.of(name, scenario, "cpu_us")
+                now = self.of(peer.kind, scenario, "cpu_us")
+                if not before or not now:
+                    continue
+                apart = max(self.of(one, scenario, "cpu_spread") or 0
+                            for one in (name, peer.kind))
+                change = now / before - 1
+                words = ("the same" if abs(change) <= LEVEL else
+                         f"{abs(change):.0%} {'less' if change < 0 else 'more'}" + (
+                             ", within the spread of the rounds" if abs(change) <= apart else ""))
+                rows.append([scenario.name, name, number(before), peer.kind, number(now),
+                             f"{now / before:.2f}", words])
+        return rows
+
+    def least(self, scenario):
+        """(kernel, arithmetic, both) us: the floor of one scenario, None where unknown."""
+        kernel = self.figures.get(("kernel", scenario.name), {}).get("cpu_us")
+        sums = floor.of_handshake(self.arithmetic, scenario.handshake, scenario.concurrency)
+        return kernel, sums, None if kernel is None else kernel + (sums or 0)
 
     def floor_rows(self):
         rows = [["CPU us per operation", "kernel", "arithmetic", "floor", *self.ours(),
                  "of the floor"]]
         for scenario in self.loads():
-            kernel = self.kernel_floors.get(scenario.name)
-            if kernel is None:
+            kernel, sums, least = self.least(scenario)
+            if least is None:
                 continue
-            sums = floor.of_handshake(self.arithmetic, scenario.handshake, scenario.concurrency)
-            least = kernel + (sums or 0)
             figures = [self.of(peer, scenario, "cpu_us") for peer in self.ours()]
             best = min(filter(None, figures), default=None)
             rows.append([scenario.name, number(kernel), number(sums), number(least),
                          *map(number, figures), number(best / least if best else None, 2)])
         return rows
-
-    def ours(self):
-        return [peer for peer in self.peers if peer in known.OURS]
 
     def busy_rows(self):
         rows = [["busy: server/client and backend", *self.peers]]
@@ -134,9 +209,14 @@ class Results:
     def cpu_rows(self):
         rows = [["CPU us per operation", *self.peers]]
         for scenario in self.loads():
-            rows.append([scenario.name, *(number(self.of(peer, scenario, "cpu_us"))
+            rows.append([scenario.name, *(self._with_spread(peer, scenario)
                                           for peer in self.peers)])
         return rows
+
+    def _with_spread(self, peer, scenario):
+        spread = self.of(peer, scenario, "cpu_spread")
+        return number(self.of(peer, scenario, "cpu_us")) + (
+            "" if spread is None else f" ±{spread:.0%}")
 
     def latency_rows(self):
         rows = [["operations/s; p50/p99/max ms", *self.peers]]
@@ -180,23 +260,20 @@ class Results:
                                for peer in self.peers)])
         return rows
 
-    def curve_rows(self):
-        rows = []
-        for scenario in self.scenarios:
-            for peer in self.peers:
-                curve = self.of(peer, scenario, "curve")
-                if curve:
-                    rows.append([f"{scenario.name} ({peer})",
-                                 "  ".join(f"{n}: {us:.1f}" for n, us in curve.items())])
-        return [["CPU us per operation", "by number"], *rows] if rows else []
+    def curves(self):
+        """[(title, name, points)] of what was measured by number."""
+        return [(f"{scenario.title} ({peer})", scenario.name, self.of(peer, scenario, "curve"))
+                for scenario in self.scenarios for peer in self.peers
+                if self.of(peer, scenario, "curve")]
 
     def first(self):
-        return [rows for rows in (self.summary_rows(),) if len(rows) > 1]
+        return [rows for rows in (self.summary_rows(), self.older_rows()) if len(rows) > 1]
 
     def tables(self):
         return [rows for rows in (self.floor_rows(), self.cpu_rows(), self.latency_rows(),
                                   self.busy_rows(), self.page_fault_rows(), self.call_rows(),
-                                  self.other_rows(), self.curve_rows()) if len(rows) > 1]
+                                  self.other_rows(), *(curves.rows(name, points) for _, name, points
+                                                       in self.curves())) if len(rows) > 1]
 
     def table(self):
         return "\n\n".join(self._table(rows) for rows in self.first() + self.tables())
@@ -209,6 +286,8 @@ class Results:
                 "each server has one worker on CPU 0; load generator and backend share CPU 1",
                 "equal certificates, ciphers and groups; backend connections are kept alive "
                 "where a server can",
+                "a figure of CPU is the median of its rounds, with half of the distance between "
+                "the least and the most",
                 "CPU is the scheduler's count over all processes and threads of a server, the "
                 "signer and ended threads included",
                 "the kernel's part of the floor: the same bytes through bench/relay.c; "
@@ -222,7 +301,13 @@ class Results:
 
     def markdown(self):
         parts = ["# Side by side", ""]
-        for rows in self.first() + self.tables():
+        for rows in self.first():
+            parts += self._markdown_table(rows)
+        bars = [chart.text_bars(*one) for one in self.bars()]
+        parts += ["```", "\n\n".join(bars), "```", ""] if bars else []
+        for title, name, points in self.curves():
+            parts += self._markdown_curve(title, name, points)
+        for rows in self.tables()[:-len(self.curves()) or None]:
             parts += self._markdown_table(rows)
         parts += ["Handshakes in memory:", "", "```", self.facts["floor"], "```", "",
                   "## Method", "", *(f"* {line}" for line in self.method())]
@@ -231,56 +316,38 @@ class Results:
             parts += [f"* {error}" for error in self.errors]
         return "\n".join(parts) + "\n"
 
-    # --- the page --------------------------------------------------------------------------
+    def _markdown_curve(self, title, name, points):
+        found = curves.steps(name, points)
+        said = "; ".join(f"from {a:,} to {b:,}: {factor:.1f} times" for a, b, factor in found)
+        bars = [(f"{n:,}", cost) for n, cost in curves.level(name, points)]
+        return [f"## {title[0].upper()}{title[1:]}", "",
+                *self._markdown_table(curves.rows(name, points)),
+                "```", chart.text_bars(curves.CURVES[name].cost, bars), "```", "",
+                f"Steps: {said}." if said else "No step.", ""]
 
-    def _bars(self, scenario, name, unit):
-        values = [(peer, self.of(peer, scenario, name)) for peer in self.peers]
-        values = [(peer, value) for peer, value in values if value is not None]
-        if not values:
-            return ""
-        top = max(value for _, value in values) or 1
-        bars = []
-        for i, (peer, value) in enumerate(values):
-            color = COLORS[self.peers.index(peer) % len(COLORS)]
-            width = max(1, 420 * value / top)
-            y = i * 22
-            bars.append(
-                f'<text x="118" y="{y + 14}" text-anchor="end">{html.escape(peer)}</text>'
-                f'<rect x="124" y="{y + 2}" width="{width:.1f}" height="16" rx="2"'
-                f' fill="{color}"/><text x="{130 + width:.1f}" y="{y + 14}">'
-                f"{number(value)}</text>")
-        return (f"<figure><figcaption>{html.escape(scenario.title)}: {unit}</figcaption>"
-                f'<svg width="640" height="{22 * len(values) + 4}">{"".join(bars)}</svg>'
-                "</figure>")
+    # --- charts ----------------------------------------------------------------------------
 
-    def _line(self, scenario, peer):
-        curve = self.of(peer, scenario, "curve")
-        if not curve:
-            return ""
-        top = max(curve.values()) * 1.1
-        step = 520 / max(1, len(curve) - 1)
-        points = [(50 + i * step, 150 - 130 * us / top) for i, us in enumerate(curve.values())]
-        marks = "".join(
-            f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="#0a7"/>'
-            f'<text x="{x:.0f}" y="{y - 8:.0f}" text-anchor="middle">{us:.1f}</text>'
-            f'<text x="{x:.0f}" y="168" text-anchor="middle">{n}</text>'
-            for (x, y), (n, us) in zip(points, curve.items()))
-        line = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
-        return (f"<figure><figcaption>{html.escape(scenario.title)} ({peer}): CPU us per "
-                'operation</figcaption><svg width="640" height="175"><polyline fill="none" '
-                f'stroke="#0a7" stroke-width="2" points="{line}"/>{marks}</svg></figure>')
-
-    def charts(self):
-        parts = []
+    def bars(self):
+        """[(title, [(name, figure)])]."""
+        found = []
         for scenario in self.scenarios:
             if scenario.kind == "load":
-                parts.append(self._bars(scenario, "cpu_us", "server CPU, us per operation"))
-            for name, title in self.OTHERS.get(scenario.kind, []):
-                if all(self.of(peer, scenario, name) is None for peer in self.peers):
-                    continue
-                parts.append(self._bars(scenario, name, title))
-            parts += [self._line(scenario, peer) for peer in self.peers]
-        return "\n".join(parts)
+                found.append((f"{scenario.title}: server CPU, us per operation",
+                              [("floor", self.least(scenario)[2]),
+                               *self._column(scenario, "cpu_us")]))
+            found += [(f"{scenario.title}: {title}", self._column(scenario, name))
+                      for name, title in self.OTHERS.get(scenario.kind, [])]
+        found = [(title, [one for one in values if one[1] is not None])
+                 for title, values in found]
+        return [(title, values) for title, values in found if values]
+
+    def _column(self, scenario, name):
+        return [(peer, self.of(peer, scenario, name)) for peer in self.peers]
+
+    def charts(self):
+        return "\n".join([chart.svg_bars(*one) for one in self.bars()] + [
+            chart.svg_line(f"{title}: {curves.CURVES[name].cost}", curves.level(name, points))
+            for title, name, points in self.curves()])
 
     def page(self):
         first, tables = ("".join(
@@ -296,7 +363,7 @@ class Results:
 body {{ font: 14px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 72em; color: #222 }}
 table {{ border-collapse: collapse; margin: 1em 0 }}
 th, td {{ padding: .2em .7em; text-align: right; border-bottom: 1px solid #ddd }}
-th:first-child, td:first-child, td:nth-child(5):last-child {{ text-align: left }}
+th:first-child, td:first-child, td:nth-child(6):last-child {{ text-align: left }}
 figure {{ display: inline-block; margin: 1em 1em 1em 0 }} svg text {{ font-size: 12px }}
 .errors {{ color: #b00 }}
 </style>
@@ -320,7 +387,8 @@ figure {{ display: inline-block; margin: 1em 1em 1em 0 }} svg text {{ font-size:
             "results.json": json.dumps({
                 "began": self.began.isoformat(), "facts": self.facts,
                 "rounds": self.options.rounds, "figures": figures,
-                "kernel_floor_us": self.kernel_floors,
+                "rounds_cpu_us": {f"{peer} {name}": [one.get("cpu_us") for one in samples]
+                                  for (peer, name), samples in self.samples.items()},
                 "system_calls": {f"{peer} {name}": calls
                                  for (peer, name), calls in self.calls.items()},
                 "errors": self.errors}, indent=1, default=str),

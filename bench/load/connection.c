@@ -90,7 +90,6 @@ static void count(struct connection *c)
     if (!load->counting || c->started < load->begin)
         return;
     load->result->operations++;
-    load->result->bytes += c->reply.body_got;
     histogram_add(
         &load->result->latency, (uint64_t)((connection_clock() - c->started) * 1e6));
 }
@@ -128,8 +127,11 @@ static bool reply_done(struct connection *c)
 
 static bool take_reply(struct connection *c, size_t len)
 {
+    uint64_t before = c->reply.body_got;
     const char *fault = reply_take(&c->reply, sink, len);
 
+    if (c->load->counting)
+        c->load->result->bytes += c->reply.body_got - before;
     if (fault != NULL)
         return failed(c, fault);
     return c->reply.is_whole ? reply_done(c) : true;

@@ -1,9 +1,11 @@
 """The benchmark harness itself: that it runs, and what it makes of its figures."""
+import datetime
 import json
 import os
 import pathlib
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,11 +28,21 @@ xapi (TLS 1.2, P-384, RSA)       487.1   227.7   239.0
 @pytest.fixture
 def driver(monkeypatch):
     monkeypatch.syspath_prepend(str(TOP / "bench" / "driver"))
+    import curves
     import floor
     import peers
-    yield floor, peers
-    for name in ("floor", "peers"):
+    import report
+    import scenarios
+    yield SimpleNamespace(curves=curves, floor=floor, peers=peers, report=report,
+                          scenarios=scenarios)
+    for name in ("chart", "curves", "floor", "peers", "report", "scenarios"):
         sys.modules.pop(name)
+
+
+def make_program(path, text=""):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
 
 
 def bench(*arguments, timeout=10 * TIMEOUT):  # many programs, one after the other
@@ -41,7 +53,7 @@ def bench(*arguments, timeout=10 * TIMEOUT):  # many programs, one after the oth
 
 
 def test_the_floor_is_the_fastest_block_at_no_more_than_so_many_at_a_time(driver):
-    floor, _ = driver
+    floor = driver.floor
     figures = floor.arithmetic(FLOOR)
     name = "xapi (TLS 1.2, P-384, RSA)"
     assert floor.of_handshake(figures, name, 1) == 487.1
@@ -50,13 +62,67 @@ def test_the_floor_is_the_fastest_block_at_no_more_than_so_many_at_a_time(driver
 
 
 def test_another_build_of_a_peer_is_named_by_its_path(driver, tmp_path):
-    _, peers = driver
-    program = tmp_path / "nginx-1.31"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    peers = driver.peers
+    program = make_program(tmp_path / "nginx-1.31")
     peer = peers.another(f"newer={program}")
     assert issubclass(peer, peers.Nginx) and peer.program() == str(program)
     assert issubclass(peers.another(f"other={program}:h2o"), peers.H2o)
+
+
+def test_an_older_build_of_ours_is_told_what_it_has_an_option_for(driver, tmp_path):
+    program = make_program(tmp_path / "wlbproxy-0.9", "echo '  workers = auto'; echo '  cert'")
+    older = driver.peers.another(f"old={program}")
+    assert issubclass(older, driver.peers.Wlbproxy) and older.program() == str(program)
+    server = object.__new__(older)
+    text = "workers = 1\nsigner = on\n\n[bench]\ncert = x\ntls_engine = native\n"
+    assert server.as_this_build_knows(text) == "workers = 1\n\n[bench]\ncert = x\n"
+
+
+def results(driver, others=()):
+    """Two of ours, an installed peer and `others`, with figures of one scenario."""
+    peers, scenario = driver.peers, driver.scenarios.BY_NAME["full-1.3-rsa"]
+    here = [peers.Wlbproxy, peers.WlbproxyNative, peers.Nginx, *others]
+    cpu = {"wlbproxy": 110.0, "wlbproxy-native": 60.0, "nginx": 200.0, "aws-lc": 100.0,
+           "old": 61.0, "kernel": 20.0}
+    figures = {(name, scenario.name): {
+        "cpu_us": us, "cpu_spread": 0.02, "busy": 0.99, "client_busy": 0.4, "page_faults": 0.0,
+        "per_second": 1.0, "p50_us": 1, "p99_us": 2, "max_us": 3} for name, us in cpu.items()}
+    options = SimpleNamespace(scenario=[scenario], rounds=5, seconds=1)
+    facts = {"OpenSSL": "OpenSSL 3.0.22", "floor": FLOOR}
+    return driver.report.Results(datetime.datetime.now(), options, facts, here, figures, [])
+
+
+def test_each_engine_has_the_goal_of_its_own_peers(driver, tmp_path):
+    nginx = make_program(tmp_path / "nginx")
+    found = results(driver, [driver.peers.another(f"aws-lc={nginx}")])
+    default, native = found.summary_rows()[1:]
+    assert default[1:5] == ["wlbproxy", "0.55", "1.10", "0.60"]
+    assert default[5] == "1.8 times as many per CPU as nginx; the goal is met"
+    assert native[1:5] == ["wlbproxy-native", "0.30", "0.60", "0.50"]
+    assert native[5] == "1.7 times as many per CPU as aws-lc; the goal is missed"
+    # Of the installed peers alone the native engine's goal says nothing.
+    assert results(driver).summary_rows()[2][4] == "-"
+
+
+def test_an_older_build_stands_beside_the_column_of_its_kind_and_is_no_peer(driver, tmp_path):
+    program = make_program(tmp_path / "wlbproxy")
+    old = driver.peers.another(f"old={program}:wlbproxy-native")
+    found = results(driver, [old])
+    assert found.older_rows()[1] == ["full-1.3-rsa", "old", "61.0", "wlbproxy-native", "60.0",
+                                     "0.98", "the same"]
+    assert found.rivals(False) == ["nginx"]
+    text = found.markdown()
+    assert text.index("in words") < text.index("####") < text.index("| floor |") < \
+        text.index("## Method")
+    assert "200.0 ±2%" in text
+
+
+def test_a_step_of_a_curve_is_told(driver):
+    points = {n: {"cpu_us": us, "memory_kb": 1} for n, us in ((1, 10.0), (10, 11.0), (100, 22.0))}
+    assert driver.curves.steps("busy", points) == [(10, 100, 2.0)]
+    # Ten times as many services may take ten times as long, and not more.
+    points = {n: {"cpu_us": us} for n, us in ((1, 50.0), (10, 200.0), (100, 4000.0))}
+    assert driver.curves.steps("reload_services", points) == [(10, 100, 2.0)]
 
 
 @pytest.mark.parametrize("text, why", [
@@ -75,8 +141,9 @@ def test_it_measures_and_reports(tmp_path):
                  "keep-alive-small,bodies", "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
-    assert [one["scenario"] for one in results["figures"]] == ["keep-alive-small", "bodies"]
-    assert results["figures"][0]["cpu_us"] > 0
-    assert results["kernel_floor_us"]["keep-alive-small"] > 0
+    assert [(one["peer"], one["scenario"]) for one in results["figures"]] == [
+        ("wlbproxy", "keep-alive-small"), ("kernel", "keep-alive-small"), ("wlbproxy", "bodies")]
+    assert all(one["cpu_us"] > 0 for one in results["figures"][:2])
+    assert all(point["memory_kb"] > 0 for point in results["figures"][2]["curve"].values())
     assert "| keep-alive-small |" in (tmp_path / "results.md").read_text()
     assert "<svg" in (tmp_path / "report.html").read_text()

@@ -1,0 +1,98 @@
+"""How cost grows: each curve is one scenario measured with 1, 10, ... of something."""
+import dataclasses
+import resource
+
+# A proxy needs two descriptors for each connection, and some of its own.
+CONNECTIONS_MAX = min(9500, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
+STEP = 1.3  # times as much as the point before is worth a reason
+
+
+@dataclasses.dataclass
+class Curve:
+    of: str  # the number that grows
+    counts: list
+    cost: str = "CPU us per operation"
+    figure: str = "cpu_us"  # that has to be level
+    per_count: bool = False  # level is what one of them costs
+
+
+CURVES = {
+    "chains": Curve("certificates in the chain", [1, 2, 3, 4, 5]),
+    "services": Curve("services", [1, 10, 100, 1000]),
+    "worker_count": Curve("workers", [1, 2, 3, 4]),
+    "idle_beside": Curve("idle connections", [1, 10, 100, 1000, CONNECTIONS_MAX]),
+    "busy": Curve("busy connections", [1, 10, 100, 1000, CONNECTIONS_MAX]),
+    "handshakes": Curve("handshakes at a time", [1, 10, 100, 1000]),
+    "bodies": Curve("bytes of a reply", [1000, 10_000, 100_000, 1_000_000, 10_000_000,
+                                         100_000_000], "CPU us per KB", "cpu_us_per_kb"),
+    "reload_services": Curve("services", [1, 10, 100, 1000],
+                             "CPU us per reload and service", per_count=True),
+    "status_services": Curve("services", [1, 10, 100, 1000],
+                             "CPU us per answer and service", per_count=True),
+}
+
+
+def is_curve(scenario):
+    return scenario.name in CURVES
+
+
+def measure(run, peer, scenario):
+    """{n: figures}, each of a server that has done nothing else."""
+    counts = CURVES[scenario.name].counts[:3 if run.options.quick else None]
+    return {"curve": {n: _point(run, peer, scenario, n) for n in counts}}
+
+
+def _point(run, peer, scenario, n):
+    bench = run.bench
+
+    def with_load(*more):
+        changed = dataclasses.replace(scenario, load=[*scenario.load, *more])
+        return lambda server: bench.load_with_memory(server, changed)
+
+    if scenario.kind == "chains":
+        return run.fresh(peer, with_load(), certificate=run.certificates.chain(n))
+    if scenario.kind == "services":
+        return run.fresh(peer, with_load(), services=n)
+    if scenario.kind == "worker_count":
+        return run.fresh(peer, with_load(), workers=n, cpus=run.all_cpus)
+    if scenario.kind == "busy":
+        return run.fresh(peer, with_load("--concurrency", str(n)))
+    if scenario.kind == "bodies":
+        return run.fresh(peer, with_load("--path", f"/?size={n}", "--reply", str(n)))
+    if scenario.kind == "idle_beside":
+        return run.fresh(peer, lambda server: bench.idle_beside(server, scenario, n))
+    if scenario.kind == "reload_services":
+        return run.fresh(peer, lambda server: bench.reload_services(
+            server, scenario, run.certificates), services=n)
+    return run.fresh(peer, bench.status_services, services=n)
+
+
+def level(name, points):
+    """[(n, the figure that has to be level)] of one curve."""
+    curve = CURVES[name]
+    return [(n, point[curve.figure] / (n if curve.per_count else 1))
+            for n, point in points.items()]
+
+
+def steps(name, points):
+    """[(from, to, factor)] where the cost rises by more than STEP."""
+    found = level(name, points)
+    return [(a, b, cost / before) for (a, before), (b, cost) in zip(found, found[1:])
+            if cost > STEP * before]
+
+
+def rows(name, points):
+    """A table of one curve."""
+    curve = CURVES[name]
+    more = [(key, title) for key, title in (
+        ("memory_kb", "memory, KB"), ("per_second", "operations/s"), ("took_ms", "it takes, ms"),
+        ("p50_us", "p50, us"), ("p99_us", "p99, us"), ("max_us", "slowest, us"))
+        if any(key in point for point in points.values())]
+    table = [[curve.of, curve.cost, "times the one before", *(title for _, title in more)]]
+    before = None
+    for n, cost in level(name, points):
+        table.append([f"{n:,}", f"{cost:,.2f}", "-" if before is None else f"{cost / before:.2f}",
+                      *(f"{points[n][key]:,.0f}" if key in points[n] else "-"
+                        for key, _ in more)])
+        before = cost
+    return table
