@@ -245,8 +245,7 @@ static bool set_part(struct subject_parts *parts, char *one, struct error *err)
     }
     return error_set(err,
         "--subject: '%.40s' is none of C=, ST=, L=, O= and OU=; a comma within a value "
-        "is "
-        "written \\,",
+        "is written \\,",
         one);
 }
 

@@ -226,6 +226,7 @@ static bool take_item(struct collecting *c, struct wire_reader *r)
     const char *format = known_format(wire_get_text(r)), *label, *der;
     char label_text[PEM_LABEL_MAX];
     size_t len;
+    bool taken;
 
     c->line = wire_get_u32(r);
     label = wire_get_text(r);
@@ -235,7 +236,9 @@ static bool take_item(struct collecting *c, struct wire_reader *r)
     helper_text(label_text, sizeof(label_text), label);
     c->format = format;
     c->label = label_text;
-    return take_der(c, kind, der, len);
+    taken = take_der(c, kind, der, len);
+    c->label = "";
+    return taken;
 }
 
 /* Takes a printable text, with the marks of its commands (remedy.h). */
