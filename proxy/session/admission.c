@@ -22,7 +22,7 @@ enum {
 
 struct source {
     uint64_t key; /* 0: free; else the /64, or a tagged IPv4 address */
-    uint64_t drained; /* ms: when the bucket last leaked */
+    uint64_t leaked; /* ms: when the bucket last leaked */
     uint64_t bucket; /* full handshakes, in thousandths */
     uint64_t verified_until; /* ms */
     uint64_t logins_leaked; /* ms: when the failed logins last leaked */
@@ -87,10 +87,10 @@ static size_t set_of(const struct admission *admission, uint64_t key)
 
 static void leak(struct source *source, uint64_t now)
 {
-    uint64_t gone = (now - source->drained) * source->rate;
+    uint64_t gone = (now - source->leaked) * source->rate;
 
     source->bucket = gone >= source->bucket ? 0 : source->bucket - gone;
-    source->drained = now;
+    source->leaked = now;
 }
 
 static bool is_verified(const struct source *source, uint64_t now)
@@ -127,7 +127,7 @@ static struct source *place(struct admission *admission, uint64_t key, uint64_t 
             best = s;
     }
     if (best != NULL)
-        *best = (struct source){.key = key, .drained = now};
+        *best = (struct source){.key = key, .leaked = now};
     return best;
 }
 

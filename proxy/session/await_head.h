@@ -19,10 +19,11 @@ void requests_data(struct client *c, const char *bytes, size_t len);
 /* Enters AWAIT_HEAD. */
 void requests_await(struct client *c);
 
-/* The events of AWAIT_HEAD. */
-/* Returns whether it has been served, has read all of it, and has sent no further
+/* Returns whether the client has been served, has read all of it, and has sent no further
  * request. */
 bool requests_may_make_room(const struct client *c);
+
+/* The events of AWAIT_HEAD. */
 void requests_close_notify(struct client *c);
 void requests_fin(struct client *c, bool bare);
 void requests_failed(struct client *c, enum end_reason reason);

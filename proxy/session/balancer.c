@@ -454,7 +454,6 @@ bool balancer_failed(struct backend_address *address, enum backend_fault fault,
 
     if (changed)
         condition_went_down(address->condition, detail, now);
-
     address->health = HEALTH_DOWN;
     address->fault = fault;
     address->retry_at = now + retry_after;

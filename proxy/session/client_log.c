@@ -44,8 +44,7 @@ void client_log_handshake(struct client *c)
         tls = &none;
     log_at(end_reason_level(reason),
         "event=end conn=%u peer=%s service=%s reason=%s state=handshake engine=%s "
-        "sni=%s offered=%s "
-        "alert=%s cause=%s detail=%s ms=%llu",
+        "sni=%s offered=%s alert=%s cause=%s detail=%s ms=%llu",
         c->id, client_peer(c, peer), c->service->settings->name, end_reason_text(reason),
         tls->engine, quote(sni, tls->sni), quote(offered, tls->offered),
         quote(alert, tls->alert), quote(cause, tls->cause),

@@ -81,8 +81,8 @@ static void log_max_connections_reached(struct clients *clients)
 
     if (clients->full_told == 0 || now - clients->full_told >= FULL_AGAIN)
         log_warning("event=max_connections_reached clients=%llu max_connections=%u "
-                    "detail=\"new connections "
-                    "wait in the backlog; raise max_connections to serve more\"",
+                    "detail=\"new connections wait in the backlog; raise "
+                    "max_connections to serve more\"",
             (unsigned long long)clients->counters.connections, clients->max_connections);
     clients->full_told = now;
 }
@@ -406,9 +406,8 @@ void clients_check_backends(struct clients *clients, struct generation *generati
     health_checks_follow(clients, generation);
 }
 
-void clients_retire(struct clients *clients, struct generation *generation)
+void clients_retire(struct generation *generation)
 {
-    (void)clients;
     for (size_t i = 0; i < generation->settings->service_count; i++)
         backend_retire(&generation->services[i]);
 }

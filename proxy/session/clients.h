@@ -11,6 +11,7 @@
  *                     exchange_up, exchange_down
  *                     tunnel
  *     ending                                     the end of each of them
+ *     backend_acquire, health_checks             which backend, and whether it is well
  *     backend, access_record, client_log
  *     client                                     struct client, its state
  */
@@ -76,6 +77,6 @@ void clients_check_backends(struct clients *clients, struct generation *generati
 
 /* Closes the idle backend connections and the like of a generation that is no longer
  * current, so that only its clients hold it. */
-void clients_retire(struct clients *clients, struct generation *generation);
+void clients_retire(struct generation *generation);
 
 #endif

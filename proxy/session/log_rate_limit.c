@@ -3,20 +3,18 @@
 bool log_rate_limit_allow(
     struct log_rate_limit *log_limit, enum end_reason reason, uint64_t now)
 {
-    uint64_t earned =
-        (now - log_limit->reasons[reason].refilled) * LOG_LIMIT_PER_SECOND / 1000;
+    struct limited_reason *one = &log_limit->reasons[reason];
+    uint64_t earned = (now - one->refilled) * LOG_LIMIT_PER_SECOND / 1000;
 
     if (earned > 0) {
-        uint32_t spent = log_limit->reasons[reason].spent;
-
-        log_limit->reasons[reason].spent = earned >= spent ? 0 : spent - (uint32_t)earned;
-        log_limit->reasons[reason].refilled = now;
+        one->spent = earned >= one->spent ? 0 : one->spent - (uint32_t)earned;
+        one->refilled = now;
     }
-    if (log_limit->reasons[reason].spent < LOG_LIMIT_BURST) {
-        log_limit->reasons[reason].spent++;
+    if (one->spent < LOG_LIMIT_BURST) {
+        one->spent++;
         return true;
     }
-    log_limit->reasons[reason].held++;
+    one->held++;
     return false;
 }
 

@@ -18,12 +18,14 @@ enum {
     LOG_LIMIT_SUMMARY = 10000, /* ms between summaries of suppressed lines */
 };
 
+struct limited_reason {
+    uint32_t spent; /* lines counted against the burst */
+    uint32_t held; /* lines that were not written since the last summary */
+    uint64_t refilled; /* ms */
+};
+
 struct log_rate_limit {
-    struct {
-        uint32_t spent; /* lines counted against the burst */
-        uint32_t held; /* since the last summary */
-        uint64_t refilled; /* ms */
-    } reasons[END_REASON_COUNT];
+    struct limited_reason reasons[END_REASON_COUNT];
 };
 
 /* Returns whether a line for this reason may be written now. If not, it is counted. */

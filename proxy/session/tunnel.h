@@ -40,7 +40,7 @@ void tunnel_client_ended(struct tunnel *t); /* close_notify */
 void tunnel_client_cut(struct tunnel *t, const char *detail); /* FIN without it */
 void tunnel_client_end_known(struct tunnel *t);
 void tunnel_client_lost(struct tunnel *t, enum end_reason reason); /* takes no more */
-void tunnel_client_gone(struct tunnel *t, enum end_reason reason); /* end it now */
+void tunnel_client_gone(struct tunnel *t, enum end_reason reason); /* ends it now */
 void tunnel_expired(struct tunnel *t);
 
 #endif

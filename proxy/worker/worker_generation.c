@@ -155,7 +155,7 @@ void worker_commit(struct worker *w)
         return;
     clients_adopt(w->clients, old->generation, w->current->generation);
     supersede_all(w);
-    clients_retire(w->clients, old->generation);
+    clients_retire(old->generation);
     served_release(old);
 }
 

@@ -111,7 +111,7 @@ static inline void rig_wait(struct rig *rig, uint64_t ms)
 static inline void rig_stop(struct rig *rig)
 {
     clients_close_all(rig->clients);
-    clients_retire(rig->clients, rig->generation);
+    clients_retire(rig->generation);
     rig_iterate(rig);
     assert(clients_count(rig->clients) == 0);
     assert(rig->clients->backend_count == 0);

@@ -427,7 +427,7 @@ static void a_retired_generation_keeps_no_connection_and_its_clients_stay(void *
     rig_send(&rig, backend, OK_5);
     expect_status(client, "200");
     assert_int_equal(rig.clients->backend_count, 1);
-    clients_retire(rig.clients, rig.generation);
+    clients_retire(rig.generation);
     rig_iterate(&rig);
     assert_int_equal(rig.clients->backend_count, 0);
     close(backend);
