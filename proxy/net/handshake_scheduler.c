@@ -186,7 +186,7 @@ static bool unverified_may_proceed(const struct handshake_scheduler *hs)
     return !cpu_budget_exhausted(hs) || now_of(hs) - hs->unverified_ran_at >= STARVED;
 }
 
-/* ---- who is next ---- */
+/* ---- the next handshake ---- */
 
 static bool verified_wait(const struct handshake_scheduler *hs)
 {

@@ -82,9 +82,9 @@ static bool accept_one(struct listener *l)
     return go_on;
 }
 
-static void on_acceptable(struct poller *w, uint32_t events)
+static void on_acceptable(struct poller *p, uint32_t events)
 {
-    struct listener *l = container_of(w, struct listener, poller);
+    struct listener *l = container_of(p, struct listener, poller);
 
     (void)events; /* accept4() will report an error of the socket */
     l->loop->events_seen = true;
@@ -95,9 +95,9 @@ static void on_acceptable(struct poller *w, uint32_t events)
     cpu_budget_charge(&l->loop->handshakes, began);
 }
 
-static void on_closed(struct poller *w)
+static void on_closed(struct poller *p)
 {
-    struct listener *l = container_of(w, struct listener, poller);
+    struct listener *l = container_of(p, struct listener, poller);
 
     l->events->closed(l);
 }

@@ -40,7 +40,7 @@ struct loop {
     struct deadline handshakes_due; /* the deadline of their next iteration, if there is
                                      * one */
     bool keys_used, events_seen; /* in this iteration */
-    unsigned lines_waited; /* iterations, of lines of the access log */
+    unsigned lines_waited; /* iterations in which lines of the access log have waited */
     char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: consumed before the next
                         * read */
     char *plain_buffer; /* LOOP_READ_SIZE, decrypted */

@@ -18,12 +18,12 @@ static void on_events(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < count; i++)
         ((struct poller *)happened[i].data.ptr)->pending = happened[i].events;
     for (int i = 0; i < count; i++) {
-        struct poller *w = happened[i].data.ptr;
-        uint32_t pending = w->pending;
+        struct poller *p = happened[i].data.ptr;
+        uint32_t pending = p->pending;
 
-        w->pending = 0;
+        p->pending = 0;
         if (pending != 0)
-            w->happened(w, pending);
+            p->happened(p, pending);
     }
 }
 
@@ -48,50 +48,50 @@ void pollers_destroy(struct pollers *all)
     close(all->epoll);
 }
 
-void poller_open(struct pollers *all, struct poller *w, int fd)
+void poller_open(struct pollers *all, struct poller *p, int fd)
 {
-    w->fd = fd;
-    w->wanted = w->pending = 0;
-    list_init(&w->closing);
+    p->fd = fd;
+    p->wanted = p->pending = 0;
+    list_init(&p->closing);
     /* The loop runs on while there is anything to watch. */
     if (all->open++ == 0)
         uv_ref((uv_handle_t *)&all->poll);
 }
 
-static int control(struct pollers *all, struct poller *w, int operation, uint32_t events)
+static int control(struct pollers *all, struct poller *p, int operation, uint32_t events)
 {
-    struct epoll_event event = {.events = events, .data.ptr = w};
+    struct epoll_event event = {.events = events, .data.ptr = p};
 
-    return epoll_retry_ctl(all->epoll, operation, w->fd, &event) == 0 ? 0 : errno;
+    return epoll_retry_ctl(all->epoll, operation, p->fd, &event) == 0 ? 0 : errno;
 }
 
-int poller_for(struct pollers *all, struct poller *w, uint32_t events)
+int poller_for(struct pollers *all, struct poller *p, uint32_t events)
 {
-    int operation = w->wanted == 0 ? EPOLL_CTL_ADD
+    int operation = p->wanted == 0 ? EPOLL_CTL_ADD
         : events == 0              ? EPOLL_CTL_DEL
                                    : EPOLL_CTL_MOD;
 
-    if (w->wanted == events)
+    if (p->wanted == events)
         return 0;
-    w->wanted = events;
-    return control(all, w, operation, events);
+    p->wanted = events;
+    return control(all, p, operation, events);
 }
 
-int poller_release(struct pollers *all, struct poller *w)
+int poller_release(struct pollers *all, struct poller *p)
 {
-    int fd = w->fd;
+    int fd = p->fd;
 
     /* close() removes it only if no other process has the socket. */
-    (void)poller_for(all, w, 0);
-    w->fd = -1;
-    w->pending = 0;
-    list_append(&all->closing, &w->closing);
+    (void)poller_for(all, p, 0);
+    p->fd = -1;
+    p->pending = 0;
+    list_append(&all->closing, &p->closing);
     return fd;
 }
 
-void poller_close(struct pollers *all, struct poller *w)
+void poller_close(struct pollers *all, struct poller *p)
 {
-    int fd = poller_release(all, w);
+    int fd = poller_release(all, p);
 
     if (fd >= 0)
         close(fd);
@@ -102,10 +102,10 @@ void pollers_tell_closed(struct pollers *all)
     struct list *node;
 
     while ((node = list_take(&all->closing)) != NULL) {
-        struct poller *w = container_of(node, struct poller, closing);
+        struct poller *p = container_of(node, struct poller, closing);
 
         if (--all->open == 0)
             uv_unref((uv_handle_t *)&all->poll);
-        w->closed(w);
+        p->closed(p);
     }
 }

@@ -28,8 +28,8 @@ enum {
 struct poller {
     /* EPOLLIN, EPOLLERR, ...; also some that were asked for before the last
      * poller_for(). */
-    void (*happened)(struct poller *w, uint32_t events);
-    void (*closed)(struct poller *w);
+    void (*happened)(struct poller *p, uint32_t events);
+    void (*closed)(struct poller *p);
     struct list closing;
     uint32_t wanted;
     uint32_t pending; /* events of this iteration that are still to be reported */
@@ -53,15 +53,15 @@ void pollers_destroy(struct pollers *all);
 void pollers_tell_closed(struct pollers *all);
 
 /* Takes over fd, or none (-1). */
-void poller_open(struct pollers *all, struct poller *w, int fd);
+void poller_open(struct pollers *all, struct poller *p, int fd);
 
 /* 0: no events at all. Returns an errno if the kernel fails. */
-int poller_for(struct pollers *all, struct poller *w, uint32_t events);
+int poller_for(struct pollers *all, struct poller *p, uint32_t events);
 
 /* Like poller_close(), but fd stays open and belongs to the caller. */
-int poller_release(struct pollers *all, struct poller *w);
+int poller_release(struct pollers *all, struct poller *p);
 
 /* Closes fd. After that only closed() is called, by pollers_tell_closed(). */
-void poller_close(struct pollers *all, struct poller *w);
+void poller_close(struct pollers *all, struct poller *p);
 
 #endif

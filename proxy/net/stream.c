@@ -32,7 +32,7 @@ static bool is_backlog_full(const struct stream *s, int error)
     return error == EAGAIN && s->address->sa_family == AF_UNIX;
 }
 
-static bool may_come_true(const struct stream *s, int error)
+static bool may_still_connect(const struct stream *s, int error)
 {
     return error == EINPROGRESS || error == EALREADY || error == EINTR ||
         is_backlog_full(s, error);
@@ -43,7 +43,7 @@ static bool try(struct stream *s, int fd)
 {
     bool under_way = is_under_way(fd, s->address, s->address_len);
 
-    if (under_way && !may_come_true(s, errno)) {
+    if (under_way && !may_still_connect(s, errno)) {
         s->error = errno;
         return false;
     }

@@ -31,9 +31,8 @@
  *     OPEN --> FIN_KNOWN --> FIN_REPORTED --> CLOSE_NOTIFY --> ENDED --> BROKEN
  *
  *     FIN_KNOWN: the kernel says that a FIN waits behind unread bytes. FIN_REPORTED: the
- *     owner was told by end_known(). CLOSE_NOTIFY and ENDED: close_notify() and fin()
- * were
- *     called, in this order. BROKEN: the socket gives nothing more.
+ *     owner was told by end_known(). CLOSE_NOTIFY: close_notify() was called. ENDED:
+ *     fin() was called. BROKEN: the socket gives nothing more.
  *
  * write side: the stage of the owner's end.
  *
@@ -123,9 +122,9 @@ struct stream_events {
     /* Broken, after the bytes that came before. An accepted stream reports CLIENT_RESET,
      * CLIENT_GONE (timed out), HANDSHAKE_FAILED, TLS_ERROR, TLS_FLOOD or PLAIN_HTTP; a
      * connecting one BACKEND_REFUSED, later BACKEND_GONE, and HANDSHAKE_FAILED, TLS_ERROR
-     * or TLS_FLOOD. `detail` is for the log,
-     * borrowed; stream_error() has the errno. The owner must stream_close() (now or
-     * later); until then fin() may still come, data() not.
+     * or TLS_FLOOD. `detail` is for the log, borrowed; stream_error() has the errno. The
+     * owner must stream_close() (now or later); until then fin() may still come, data()
+     * not.
      *
      * TLS failed: the alert is on its way, a FIN behind it; stream_close() then waits up
      * to a second for the peer to have read it. PLAIN_HTTP: from here on the stream is
@@ -195,8 +194,8 @@ void stream_connect_tls(struct stream *s, struct loop *loop,
     const struct stream_events *events, const struct sockaddr *address, socklen_t len,
     struct tls_context *context, const char *name);
 
-/* In front of all else, and in the clear: right after stream_connect(), _connect_tls().
- */
+/* Writes in the clear, before all else, even TLS. Called right after stream_connect() or
+ * stream_connect_tls(). */
 void stream_write_clear(struct stream *s, const char *bytes, size_t len);
 
 /* Takes all of it. False is advice: stop until drained(). Does nothing (true) after end

@@ -85,7 +85,7 @@ static void stop_writing(struct stream *s, int error)
     tell_end_known(s);
 }
 
-static void tls_over(struct stream *s, enum end_reason reason)
+static void fail_tls(struct stream *s, enum end_reason reason)
 {
     bool in_handshake = s->phase == STREAM_HANDSHAKE && reason == END_TLS_ERROR;
 
@@ -94,7 +94,7 @@ static void tls_over(struct stream *s, enum end_reason reason)
     fail(s, in_handshake ? END_HANDSHAKE_FAILED : reason, tls_error(s->tls));
 }
 
-static void plain_http(struct stream *s)
+static void fail_plain_http(struct stream *s)
 {
     tls_free(s->tls);
     s->tls = NULL;
@@ -135,13 +135,13 @@ static bool tls_event(struct stream *s, int event)
         handshake_awaits_keys(&s->loop->handshakes, &s->handshake);
         return false;
     case TLS_PLAIN_HTTP:
-        plain_http(s);
+        fail_plain_http(s);
         return false;
     case TLS_FLOOD:
-        tls_over(s, END_TLS_FLOOD);
+        fail_tls(s, END_TLS_FLOOD);
         return false;
     case TLS_FAILED:
-        tls_over(s, END_TLS_ERROR);
+        fail_tls(s, END_TLS_ERROR);
         return false;
     default: /* TLS_NEED_INPUT */
         return false;
@@ -260,7 +260,7 @@ void stream_tell(struct stream *s)
     if (s->problem != NULL && s->read == STREAM_READ_BROKEN)
         fail(s, reason_of(s), s->problem);
     else if (s->problem != NULL)
-        tls_over(s, END_TLS_ERROR);
+        fail_tls(s, END_TLS_ERROR);
     else if (s->phase == STREAM_HANDSHAKE)
         begin(s);
     else if (s->tls != NULL) {
@@ -410,9 +410,9 @@ static void read_or_queue(struct stream *s)
         stream_read(s);
 }
 
-static void on_happened(struct poller *w, uint32_t events)
+static void on_happened(struct poller *p, uint32_t events)
 {
-    struct stream *s = container_of(w, struct stream, poller);
+    struct stream *s = container_of(p, struct stream, poller);
     uint32_t unwanted = events & (POLL_READ | POLL_WRITE);
 
     s->loop->events_seen = true;
@@ -444,9 +444,9 @@ static void on_happened(struct poller *w, uint32_t events)
         watch(s, stream_wanted_events(s));
 }
 
-static void on_closed(struct poller *w)
+static void on_closed(struct poller *p)
 {
-    struct stream *s = container_of(w, struct stream, poller);
+    struct stream *s = container_of(p, struct stream, poller);
 
     tls_free(s->tls);
     s->tls = NULL;

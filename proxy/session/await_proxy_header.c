@@ -91,9 +91,9 @@ static enum proxy_header_status look(struct awaited *a, struct proxy_header *hea
                                                                 : status;
 }
 
-static void on_happened(struct poller *w, uint32_t events)
+static void on_happened(struct poller *p, uint32_t events)
 {
-    struct awaited *a = container_of(w, struct awaited, poller);
+    struct awaited *a = container_of(p, struct awaited, poller);
     struct proxy_header header;
 
     (void)events; /* recv() reports an error, too */
@@ -119,9 +119,9 @@ static void on_deadline(struct deadline *d)
         "no PROXY header within handshake_timeout");
 }
 
-static void on_closed(struct poller *w)
+static void on_closed(struct poller *p)
 {
-    struct awaited *a = container_of(w, struct awaited, poller);
+    struct awaited *a = container_of(p, struct awaited, poller);
     struct clients *clients = a->clients;
 
     clients->awaiting_header_count--;

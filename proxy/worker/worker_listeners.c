@@ -96,7 +96,7 @@ static void open_listener(struct worker_listeners *listeners,
         listener_pause(&listener->listener);
 }
 
-static void worker_listeners_resume(struct worker_listener *listener)
+static void accept_backlog(struct worker_listener *listener)
 {
     for (int i = 0; i < DRAIN_BACKLOG; i++) {
         struct sockaddr_storage peer;
@@ -114,7 +114,7 @@ static void close_listener(struct worker_listener *listener, bool handed_over)
 {
     list_remove(&listener->link);
     if (!handed_over)
-        worker_listeners_resume(listener);
+        accept_backlog(listener);
     generation_unref(listener->held);
     listener_close(&listener->listener);
 }
