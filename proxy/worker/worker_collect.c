@@ -9,7 +9,7 @@
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 
-static void log_generations(const struct worker *w, struct worker_stats *report)
+static void collect_generations(const struct worker *w, struct worker_stats *report)
 {
     for (const struct list *node = w->generations.next; node != &w->generations;
          node = node->next) {
@@ -53,7 +53,7 @@ static void report_condition(const struct service *service,
     snprintf(entry->reason, sizeof(entry->reason), "%s", condition->reason);
 }
 
-static void client_log_service(
+static void collect_backends(
     const struct service *service, uint64_t now, struct worker_stats *report)
 {
     for (size_t i = 0; i < balancer_count(service->balancer); i++) {
@@ -87,9 +87,9 @@ void worker_collect(const struct worker *w, struct worker_stats *report)
     report->backend_connections = clients_backends(w->clients);
     report->log_lost = log_lost();
     report->page_faults = page_faults();
-    log_generations(w, report);
+    collect_generations(w, report);
     for (size_t i = 0;
          w->current != NULL && i < w->current->generation->settings->service_count; i++)
-        client_log_service(
+        collect_backends(
             &w->current->generation->services[i], loop_now(&w->loop), report);
 }
