@@ -164,7 +164,7 @@ bool endpoint_check(const char *text, enum endpoint_use use, struct error *err)
 
 bool endpoint_is_name(const char *text, enum endpoint_use use)
 {
-    struct endpoint_text parts;
+    struct endpoint_text parts = {.port = 0};
     struct error ignored;
 
     return endpoint_parse(text, use, &parts, &ignored) && parts.kind == ENDPOINT_NAME &&
