@@ -80,13 +80,17 @@ def is_survivable(call, error, when):
 
 
 def every(table):
-    return [pytest.param(f"{call}:error={error}:when={when}", marks=pytest.mark.long)
-            for call, errors in table.items() for error in errors.split() for when in WHEN
-            if is_survivable(call, error, when)]
+    return [f"{call}:error={error}:when={when}" for call, errors in table.items()
+            for error in errors.split() for when in WHEN if is_survivable(call, error, when)]
 
 
-def both(core, table):
-    return [*core, *(one for one in every(table) if one.values[0] not in core)]
+def pytest_generate_tests(metafunc):
+    """The thousands of --full are no tests at all without it: each process would collect them."""
+    worker = metafunc.function is test_a_worker
+    faults = [*CORE_WORKER] if worker else [*CORE_MASTER]
+    if metafunc.config.getoption("--full"):
+        faults += [one for one in every(WORKER if worker else MASTER) if one not in faults]
+    metafunc.parametrize("fault", faults)
 
 
 # --- what is asked meanwhile and afterwards ---------------------------------------------------
@@ -164,7 +168,6 @@ def reload_with_another(proxy, pki, watcher):
 # --- while it serves --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", both(CORE_WORKER, WORKER))
 def test_a_worker(start_proxy, origin, pki, fault):
     proxy = start_proxy(origin.address, response_timeout="3s", handshake_timeout="3s",
                         linger_timeout="1s")
@@ -190,7 +193,6 @@ def kill_workers(proxy):
         wait_until(lambda: outcomes() > before, timeout=2)
 
 
-@pytest.mark.parametrize("fault", both(CORE_MASTER, MASTER))
 def test_the_master(start_proxy, origin, pki, fault):
     """Reload, logs, status, a worker that dies: all that the master does while it serves."""
     proxy = start_proxy(origin.address, response_timeout="3s", watch="on")
@@ -207,7 +209,6 @@ def test_the_master(start_proxy, origin, pki, fault):
 # --- when it ends, begins, and is replaced ----------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", both(CORE_MASTER, MASTER))
 def test_the_end(start_proxy, origin, pki, fault):
     """TERM under a fault: the answer under way is finished, and the process ends."""
     proxy = start_proxy(origin.address, drain_timeout="3s")
@@ -224,7 +225,6 @@ def test_the_end(start_proxy, origin, pki, fault):
     assert proxy.expect_exit == 0
 
 
-@pytest.mark.parametrize("fault", both(CORE_MASTER, MASTER))
 def test_the_beginning(start_proxy, origin, pki, fault, tmp_path):
     """It serves, or it says why not; it neither hangs nor crashes."""
     proxy = start_proxy(
@@ -258,7 +258,6 @@ def works(watcher):
         return False
 
 
-@pytest.mark.parametrize("fault", both(CORE_MASTER, MASTER))
 def test_a_replacement(start_proxy, origin, pki, fault):
     """USR2 under a fault: the successor serves, or the old one goes on."""
     proxy = start_proxy(origin.address, drain_timeout="3s")
