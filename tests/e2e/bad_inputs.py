@@ -40,6 +40,9 @@ class Maker:
         self.mid = self.pki.intermediate.leaf.read_bytes()
         self.root = self.pki.root.leaf.read_bytes()
         self.key = self.pki.rsa.key.read_bytes()
+        self.request = self.folder / "rsa.csr"
+        openssl("req", "-new", "-key", self.pki.rsa.key, "-subj", "/CN=localhost", "-out",
+                self.request)
 
     def _sub(self, name):
         path = self.folder / name
@@ -65,8 +68,8 @@ class Maker:
         return self.pki.leaf(name, **options)
 
     def served(self, name, finding, good=True, arguments=(), **options):
-        """A chain of a leaf that was issued like this, with its key."""
-        pair = self.pair(name, **options)
+        """A chain of a leaf that was issued like this, with its key; most have the same one."""
+        pair = self.pair(name, **{"key": self.pki.rsa, **options})
         self.add(name, finding, pair.cert.read_bytes(), pair.key, good, arguments)
 
 
@@ -102,7 +105,7 @@ def zipped(content):
 def texts(make):
     """Files that are not PEM, or not all of it."""
     chain, leaf, key = make.chain, make.leaf, make.key
-    csr = (make.pki.folder / "rsa.csr").read_bytes()
+    csr = make.request.read_bytes()
     body = b"".join(leaf.splitlines()[1:-1])
     make.add("empty", "empty", b"")
     make.add("blank", "empty", b" \n\r\n\t\n")
@@ -122,7 +125,7 @@ def texts(make):
     make.add("der-key", "der-key", openssl_on(
         make, "k.der", "pkey", "-in", make.pki.rsa.key, "-outform", "DER"))
     make.add("der-csr", "csr", openssl_on(
-        make, "r.der", "req", "-in", make.pki.folder / "rsa.csr", "-outform", "DER"))
+        make, "r.der", "req", "-in", make.request, "-outform", "DER"))
     make.add("csr", "csr", csr, True)
     make.add("key-only", "key-instead-of-certificate", key, True)
     make.add("crl-label", "no-certificate", b"-----BEGIN X509 CRL-----\nMAAA\n-----END X509 CRL-----\n")
@@ -206,7 +209,7 @@ def keys(make):
             "-srcstorepass", "secret", "-deststoretype", "JKS", "-deststorepass", "secret",
             "-destkeystore"))
     make.add("key-is-certificate", "certificate-instead-of-key", chain, rsa.leaf)
-    make.add("key-is-csr", "key-missing", chain, make.pki.folder / "rsa.csr")
+    make.add("key-is-csr", "key-missing", chain, make.request)
     make.add("key-cut", "truncated", chain, make.key[:700])
     make.add("key-damaged", "damaged", chain, make.key.replace(make.key.splitlines()[4], b"?" * 64))
     make.add("key-other-label", "bad-key", chain,
@@ -279,7 +282,7 @@ def leaves(make):
     make.served("md5", "md5", good=False, digest="md5")
     make.served("rsa1024", "key-too-small", good=False, key="rsa:1024")
     make.served("rsa512", "key-too-small", good=False, key="rsa:512")
-    make.served("rsa5120", "key-large", key="rsa:5120")
+    make.served("rsa5120", "key-large", key="rsa:5120:4")  # of four primes it is found soon
     make.served("ec", "no-rsa-certificate", key="P-256")
     make.served("ed25519", "no-rsa-certificate", key="ED25519")
     make.served("ec-unusual", "unusual-curve", good=False, key="P-224")

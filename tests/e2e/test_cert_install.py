@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
-from frame.pki import openssl
-from test_reload import served, works
+from frame.callers import Callers, works
+from frame.pki import fingerprint, openssl
+from test_reload import served
 
 pytestmark = pytest.mark.core
 
@@ -39,15 +40,8 @@ class Place:
         return done
 
     def fingerprint(self):
-        """The fingerprint of the pair in place, which must match; by openssl alone."""
+        """The fingerprint of the pair in place, which must match, by OpenSSL alone."""
         return fingerprint(self.cert, self.key)
-
-
-def fingerprint(cert, key):
-    of_cert = openssl("x509", "-in", cert, "-noout", "-pubkey")
-    assert of_cert == openssl("pkey", "-in", key, "-pubout"), "a mixture"
-    text = openssl("x509", "-in", cert, "-noout", "-fingerprint", "-sha256").decode()
-    return text.split("=")[1].strip().replace(":", "").lower()
 
 
 def fits_80_columns(done):
@@ -171,29 +165,12 @@ def test_a_broken_configuration_keeps_the_pair_that_is_served(start_proxy, origi
 @pytest.mark.again
 def test_ten_rotations_lose_no_connection(start_proxy, origin, pki):
     proxy = start_proxy(origin.address, workers=2)
-    stop, failures, done = threading.Event(), [], []
-
-    def client():
-        while not stop.is_set():
-            try:
-                assert works(proxy.port)
-                done.append(1)
-            except Exception as failure:  # any kind is a lost connection
-                failures.append(failure)
-
-    clients = [threading.Thread(target=client) for _ in range(3)]
-    for one in clients:
-        one.start()
-    try:
+    with Callers([proxy.port], count=3) as callers:
         for i in range(10):
             pair = pki.other if i % 2 == 0 else pki.rsa
             cert(proxy, "install", pair.cert, "--key", pair.key)
             assert served(proxy.port) == pair.fingerprint()
-    finally:
-        stop.set()
-        for one in clients:
-            one.join()
-    assert not failures and len(done) > 10
+    assert set(callers.outcomes) == {"served"} and callers.outcomes["served"] > 10
     assert len(list((proxy.folder / "server.key_history").glob("0*"))) == 10
 
 

@@ -1,14 +1,13 @@
 """Reload: new certificates and settings without losing a connection, or nothing at all."""
-import concurrent.futures
 import hashlib
 import os
 import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
+from frame.callers import Callers, works
 from frame.client import Tls, context, get
 from frame.ports import free_port
 from frame.wait import wait_until
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.core
 def served(port):
     with Tls(port) as client:
         return hashlib.sha256(client.certificate()).hexdigest()
-
-
-def works(port):
-    with Tls(port) as client:
-        return client.request(get("/", close=True)).status == 200
 
 
 def test_hup_serves_the_new_pair_and_says_so(start_proxy, origin, pki):
@@ -214,31 +208,17 @@ def test_a_probe_is_told_from_a_client(start_proxy, origin):
 def test_reloads_under_load_lose_nothing_and_leak_nothing(start_proxy, origin, pki, full):
     """No failed request, no old certificate after a verdict, descriptors as before."""
     proxy = start_proxy(origin.address, workers=2, log_level="info", idle_timeout="2h")
-    rounds, stop, failures = (2000 if full else 30), threading.Event(), []
-
-    def client():
-        while not stop.is_set():
-            try:
-                if not works(proxy.port):
-                    failures.append("status")
-            except OSError as error:
-                failures.append(repr(error))
-
     idle = [Tls(proxy.port) for _ in range(10)]
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        clients = [pool.submit(client) for _ in range(4)]
+    with Callers([proxy.port], count=4) as callers:
         before = None
-        for i in range(rounds):
+        for i in range(2000 if full else 20):
             pair = (pki.other, pki.rsa)[i % 2]
             pair.install(proxy.cert, proxy.key)
             proxy.hup()
             assert served(proxy.port) == pair.fingerprint()
             if i == 10:
                 before = proxy.descriptors(proxy.pid)
-        stop.set()
-        for one in clients:
-            one.result()
-    assert failures == []
+    assert set(callers.outcomes) == {"served"}, callers.outcomes
     assert proxy.descriptors(proxy.pid) == before
     for one in idle:
         assert one.request(get("/")).status == 200

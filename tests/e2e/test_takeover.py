@@ -1,4 +1,5 @@
 """`migrate --takeover` and `--undo`: beside a real stunnel, each step failing, each interrupted."""
+import itertools
 import os
 import shutil
 import signal
@@ -157,7 +158,10 @@ class Appliance:
             assert (self.state / "wlbproxy.service.enabled").exists()
 
 
-@pytest.fixture(params=["process", "units"])
+KINDS = ["process", "units"]
+
+
+@pytest.fixture(params=KINDS)
 def kind(request):
     return request.param
 
@@ -173,8 +177,8 @@ def appliance(kind, tmp_path, pki, wlbproxy):
 of_units = pytest.mark.parametrize("kind", ["units"], indirect=True)
 
 
-def test_takeover_and_undo_ten_times(appliance):
-    for i in range(10):
+def test_takeover_and_undo_in_turns(appliance, full):
+    for i in range(10 if full else 2):
         config = None if i % 2 else f"; number {i}\nworkers = 1\n"
         if config is not None:
             appliance.ours.write_text(config)
@@ -268,8 +272,14 @@ def test_an_undo_that_fails_leaves_wlbproxy_in_place(appliance):
     appliance.is_before()
 
 
-@pytest.mark.parametrize("number", [pytest.param("INT", marks=pytest.mark.long), "TERM", "KILL"])
-@pytest.mark.parametrize("step", STEPS)
+def interruptions():
+    """Each with each; every day, each step of each kind by one signal, in turn by either."""
+    for (i, kind), step, number in itertools.product(enumerate(KINDS), STEPS, ["INT", "TERM", "KILL"]):
+        daily = number == ["TERM", "KILL"][(i + STEPS[step]) % 2]
+        yield pytest.param(kind, step, number, marks=() if daily else pytest.mark.long)
+
+
+@pytest.mark.parametrize("kind, step, number", interruptions(), indirect=["kind"])
 def test_an_interrupted_takeover_is_consistent(appliance, step, number):
     """The one that is told to stop goes back; after one that was killed, the next call does."""
     config = "; as it was\n"

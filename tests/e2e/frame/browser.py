@@ -33,11 +33,18 @@ class Browser:
         self._answers, self._last, self._session = {}, 0, None
         self.complaints = []  # of the page: exceptions, the console, what its policy forbids
         threading.Thread(target=self._read, daemon=True).start()
-        pages = self.call("Target.getTargets")["targetInfos"]
-        page = next(one["targetId"] for one in pages if one["type"] == "page")
+
+    def new_page(self):
+        """An empty one, in place of what was there."""
+        self._session = None
+        page = self.call("Target.createTarget", url="about:blank")["targetId"]
+        for one in self.call("Target.getTargets")["targetInfos"]:
+            if one["type"] == "page" and one["targetId"] != page:
+                self.call("Target.closeTarget", targetId=one["targetId"])
         self._session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in "Page", "Runtime", "Log":
             self.call(f"{domain}.enable")
+        self.complaints = []
 
     def _read(self):
         data = b""

@@ -1,35 +1,35 @@
 """Clients that come all the time, for what happens while nobody should notice."""
 import threading
 
-from .client import Tls, get
+from .client import Tls, context, get
 
 
-def works(port):
-    with Tls(port) as client:
+def works(port, tls=None):
+    with Tls(port, tls=tls) as client:
         return client.request(get("/", close=True)).status == 200
 
 
 class Callers:
-    """Clients that call these ports all the time: each is served, or refused at once.
+    """Clients that call these ports some fifty times a second: each is served, or refused at once.
 
     `outcomes` counts what they saw; anything but "served" and "refused" is lost.
     """
 
     def __init__(self, ports, count=6):
         self.ports, self.over, self.outcomes = ports, threading.Event(), {}
-        self.lock = threading.Lock()
+        self.lock, self.tls = threading.Lock(), context()
         self.threads = [threading.Thread(target=self._call) for _ in range(count)]
 
     def _one(self, port):
         try:
-            return "served" if works(port) else "status"
+            return "served" if works(port, self.tls) else "status"
         except ConnectionRefusedError:
             return "refused"
         except OSError as error:
             return repr(error)
 
     def _call(self):
-        while not self.over.is_set():
+        while not self.over.wait(0.1):
             for port in self.ports:
                 outcome = self._one(port)
                 with self.lock:

@@ -1,9 +1,11 @@
 """Certificates made with the openssl command: a root, an intermediate, and leafs at will."""
 import collections
 import fcntl
+import hashlib
 import itertools
 import os
 import pathlib
+import ssl
 import subprocess
 
 from . import secrets
@@ -34,26 +36,39 @@ def openssl(*arguments, cwd=None, stdin=b""):
     return done.stdout
 
 
+def first_der(path):
+    """The first certificate of a PEM file in DER."""
+    text = pathlib.Path(path).read_text()
+    start, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    body = text[text.index(start):text.index(end)]
+    return ssl.PEM_cert_to_DER_cert(f"{body}{end}\n")
+
+
+def fingerprint(cert, key=None):
+    """SHA-256 in lower-case hex of the first certificate; `key` must be its key."""
+    if key is not None:
+        pair = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        pair.set_ciphers("ALL:@SECLEVEL=0")  # small keys, too
+        pair.load_cert_chain(cert, key)
+    return hashlib.sha256(first_der(cert)).hexdigest()
+
+
 _taken = collections.defaultdict(itertools.count)
 
 
-def _make_rsa_key(bits, path):
-    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{bits}", "-out", path)
+def from_stock(name, path, make):
+    """What make(path) makes, made once by all processes and runs that share a stock.
 
-
-def rsa_key(bits, path):
-    """A key that this process has not had before.
-
-    Such keys are dear. The folder KEY_STOCK, if it is said, keeps them: the processes and
-    the runs that share it make the first one, the second one and so on once."""
+    Keys are dear, and so is each start of openssl. The folder KEY_STOCK, if it is said, keeps
+    the file under that name."""
     stock = os.environ.get("KEY_STOCK")
     if not stock:
-        return _make_rsa_key(bits, path)
-    kept = pathlib.Path(stock, f"rsa{bits}-{next(_taken[bits])}.key")
+        return make(path)
+    kept = pathlib.Path(stock, name)
     with open(kept.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            _make_rsa_key(bits, kept.with_suffix(".new"))
+            make(kept.with_suffix(".new"))
             kept.with_suffix(".new").rename(kept)
     return path.write_bytes(kept.read_bytes())
 
@@ -71,12 +86,10 @@ class Pair:
         return self.cert.read_text() + self.key.read_text()
 
     def der(self):
-        return openssl("x509", "-in", self.leaf, "-outform", "DER")
+        return first_der(self.leaf)
 
     def fingerprint(self):
-        """SHA-256, lower-case hex."""
-        text = openssl("x509", "-in", self.leaf, "-noout", "-fingerprint", "-sha256").decode()
-        return text.split("=")[1].strip().replace(":", "").lower()
+        return fingerprint(self.leaf)
 
     def install(self, cert, key):
         """Copies the pair to the paths a proxy reads."""
@@ -122,17 +135,21 @@ class Pki:
         return getattr(self, kind)
 
     def _key(self, pair, kind):
-        if kind.startswith("rsa:"):
-            rsa_key(kind[4:], pair.key)
-            pair.key.chmod(0o600)
+        """A key that this process has not had before, or that of a pair."""
+        if isinstance(kind, Pair):
+            kind.install(pair.cert, pair.key)
             return
-        if kind.startswith("rsa-pss:"):
-            how = ["-algorithm", "RSA-PSS", "-pkeyopt", f"rsa_keygen_bits:{kind[8:]}"]
+        if kind.startswith("rsa"):
+            algorithm, bits, *primes = kind.upper().split(":")
+            how = ["-algorithm", algorithm, "-pkeyopt", f"rsa_keygen_bits:{bits}"]
+            how += ["-pkeyopt", f"rsa_keygen_primes:{primes[0]}"] if primes else []
         elif kind.startswith("P-"):
             how = ["-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
         else:
             how = ["-algorithm", kind]
-        openssl("genpkey", *how, "-out", pair.key)
+        number = next(_taken[pair.name, kind])
+        from_stock(f"{pair.name}-{kind.replace(':', '')}-{number}.key", pair.key,
+                   lambda path: openssl("genpkey", *how, "-out", path))
         pair.key.chmod(0o600)
 
     def leaf(self, name, key="rsa:2048", cn="localhost", san=("DNS:localhost",),
@@ -145,14 +162,20 @@ class Pki:
         if san:
             extensions += "subjectAltName=" + ",".join(san) + "\n"
         (self.folder / f"{name}.ext").write_text(extensions)
-        openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={cn}", "-out",
-                self.folder / f"{name}.csr")
-        signer = ["-selfsign", "-keyfile", pair.key]
-        if issuer is not None:
-            signer = ["-cert", issuer.leaf, "-keyfile", issuer.key]
-        openssl("ca", "-batch", "-config", "ca.cnf", "-notext", *signer, "-md", digest,
-                "-startdate", start, "-enddate", end, "-extfile", f"{name}.ext",
-                "-in", f"{name}.csr", "-out", pair.leaf, cwd=self.folder)
+
+        def sign(path):
+            openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={cn}", "-out",
+                    self.folder / f"{name}.csr")
+            signer = ["-selfsign", "-keyfile", pair.key]
+            if issuer is not None:
+                signer = ["-cert", issuer.leaf, "-keyfile", issuer.key]
+            openssl("ca", "-batch", "-config", "ca.cnf", "-notext", *signer, "-md", digest,
+                    "-startdate", start, "-enddate", end, "-extfile", f"{name}.ext",
+                    "-in", f"{name}.csr", "-out", path, cwd=self.folder)
+
+        content = [pair.key.read_text(), issuer and issuer.leaf.read_text(), cn, extensions,
+                   digest, start, end]
+        from_stock(hashlib.sha256(repr(content).encode()).hexdigest() + ".pem", pair.leaf, sign)
         chain = pair.leaf.read_text()
         if issuer is not None:
             chain += issuer.cert.read_text()
