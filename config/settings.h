@@ -116,10 +116,11 @@ struct service_settings {
 struct settings {
     uint32_t workers; /* 0 = auto: one per CPU */
     char *user;
-    char *log; /* "stderr", "syslog" or a path */
+    char *log; /* "stderr", "syslog", "journal" or a path */
     char *log_level; /* error, warning, info, debug */
-    char *access_log; /* "off", "stderr", "syslog" or a path */
+    char *access_log; /* "off", "stderr", "syslog", "journal" or a path */
     enum log_format access_log_format;
+    uint32_t access_log_sample; /* one of so many requests that went well is logged */
     char *control; /* path of the control socket; "off" = none */
     char *
         admin; /* "[address:]port" or "unix:/path" for metrics and health; "off" = none */

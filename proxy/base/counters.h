@@ -50,6 +50,8 @@
         "TLS handshakes with backends that failed; the log says why.")                   \
     X(accept_errors, COUNTER, "accept_errors", "",                                       \
         "accept() calls that failed; the log says why.")                                 \
+    X(requests_not_logged, COUNTER, "requests_not_logged", "",                           \
+        "Requests without a line in the access log: access_log_sample.")                 \
     X(connections, GAUGE, "connections", "", "Connections of clients now.")              \
     X(handshakes_in_progress, GAUGE, "handshakes_in_progress", "",                       \
         "Connections whose handshake is not complete.")

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proxy/base/journal_entry.h"
 #include "proxy/base/log_target.h"
 #include "proxy/base/utf8_json.h"
 
@@ -18,7 +19,7 @@ static struct {
     struct log_target target;
     enum log_kind kind;
     enum log_level level;
-    char who[32];
+    struct log_origin origin;
 } out = {.target = {.fd = STDERR_FILENO, .lines = true}, .level = LOG_LEVEL_INFO};
 
 static struct log_target access_log = {.fd = -1};
@@ -38,12 +39,17 @@ static struct {
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
+static bool takes_lines(enum log_kind kind)
+{
+    return kind == LOG_KIND_FILE || kind == LOG_KIND_JOURNAL_STREAM;
+}
+
 void log_open(int fd, enum log_kind kind, enum log_level level, const char *who)
 {
-    log_target_open(&out.target, fd, kind != LOG_KIND_SYSLOG && kind != LOG_KIND_PARENT);
+    log_target_open(&out.target, fd, takes_lines(kind));
     out.kind = kind;
     out.level = level;
-    snprintf(out.who, sizeof(out.who), "%s", who);
+    snprintf(out.origin.who, sizeof(out.origin.who), "%s", who);
     out_opened = true;
 }
 
@@ -56,7 +62,7 @@ enum log_kind log_kind_of_stderr(void)
     if (stream == NULL || sscanf(stream, "%llu:%llu", &device, &inode) != 2 ||
         fstat(STDERR_FILENO, &state) != 0)
         return LOG_KIND_FILE;
-    return state.st_dev == device && state.st_ino == inode ? LOG_KIND_JOURNAL
+    return state.st_dev == device && state.st_ino == inode ? LOG_KIND_JOURNAL_STREAM
                                                            : LOG_KIND_FILE;
 }
 
@@ -94,8 +100,9 @@ static const char *second_text(time_t now, bool syslog)
 
 /* RFC 5424 time for files; RFC 3164 for the local syslog, as syslog(3) writes it. */
 static int prefix(
-    char *line, size_t size, enum log_level level, const char *who, pid_t pid)
+    char *line, size_t size, enum log_level level, const struct log_origin *origin)
 {
+    const char *who = origin->who;
     struct timespec now;
 
     if (out.kind == LOG_KIND_PARENT) {
@@ -107,13 +114,38 @@ static int prefix(
     const char *separator = who[0] != '\0' ? ": " : "";
     if (out.kind == LOG_KIND_SYSLOG)
         return snprintf(line, size, "<%d>%s wlbproxy[%d]: %s %s%s",
-            LOG_DAEMON | priorities[level], second, (int)pid, level_names[level], who,
-            separator);
-    if (out.kind == LOG_KIND_JOURNAL)
+            LOG_DAEMON | priorities[level], second, (int)origin->pid, level_names[level],
+            who, separator);
+    if (out.kind == LOG_KIND_JOURNAL_STREAM)
         return snprintf(line, size, "<%d>%s %s%s", priorities[level], level_names[level],
             who, separator);
+    if (out.kind == LOG_KIND_JOURNAL)
+        return snprintf(line, size, "%s %s%s", level_names[level], who, separator);
     return snprintf(line, size, "%s.%03dZ %s %s%s", second, (int)(now.tv_nsec / 1000000),
         level_names[level], who, separator);
+}
+
+static void send_to_journal(struct log_target *target, const struct journal_entry *entry)
+{
+    char bytes[JOURNAL_ENTRY_MAX];
+
+    log_target_send(target, bytes, journal_entry_write(entry, bytes));
+}
+
+/* `line` has `start` bytes in front of its text. */
+static void put_line(enum log_level level, const struct log_origin *origin,
+    const char *line, size_t start, size_t len)
+{
+    if (out.kind == LOG_KIND_JOURNAL)
+        send_to_journal(&out.target,
+            &(struct journal_entry){.priority = priorities[level],
+                .who = origin->who,
+                .pid = origin->pid,
+                .message = line,
+                .len = len,
+                .fields = start});
+    else
+        log_target_write(&out.target, line, len);
 }
 
 bool log_is_control(const char *character, size_t len)
@@ -149,14 +181,15 @@ __attribute__((format(printf, 2, 0))) static void write_line(
 
     if (!out_opened)
         log_open(STDERR_FILENO, LOG_KIND_FILE, out.level, "");
-    size_t start = (size_t)prefix(line, sizeof(line), level, out.who, getpid());
+    out.origin.pid = getpid();
+    size_t start = (size_t)prefix(line, sizeof(line), level, &out.origin);
     errno = saved; /* for %m */
     int wanted = vsnprintf(line + start, sizeof(line) - start, fmt, args);
     size_t len = strnlen(line + start, sizeof(line) - start);
     if (wanted < 0)
         len = 0;
     flatten(line + start, len);
-    log_target_write(&out.target, line, start + len);
+    put_line(level, &out.origin, line, start, start + len);
     errno = saved;
 }
 
@@ -240,8 +273,7 @@ void access_log_open(int fd, enum log_kind kind)
     access_log.fd = fd;
     access_kind = kind;
     if (fd >= 0)
-        log_target_open(
-            &access_log, fd, kind != LOG_KIND_SYSLOG && kind != LOG_KIND_PARENT);
+        log_target_open(&access_log, fd, takes_lines(kind));
 }
 
 bool access_log_enabled(void)
@@ -264,10 +296,20 @@ static void write_syslog(const char *text, size_t len, pid_t pid)
     errno = saved;
 }
 
-static void put_access(const char *line, size_t len, pid_t pid)
+/* JSON has no key=value pairs. */
+static void put_access(const char *line, size_t len, const struct log_origin *origin)
 {
     if (access_kind == LOG_KIND_SYSLOG)
-        write_syslog(line, len, pid);
+        write_syslog(line, len, origin->pid);
+    else if (access_kind == LOG_KIND_JOURNAL)
+        send_to_journal(&access_log,
+            &(struct journal_entry){.priority = LOG_INFO,
+                .who = origin->who,
+                .pid = origin->pid,
+                .event = "request",
+                .message = line,
+                .len = len,
+                .fields = line[0] == '{' ? len : 0});
     else
         log_target_write(&access_log, line, len);
 }
@@ -293,7 +335,7 @@ void access_log_write(const char *line, size_t len)
     if (access_kind == LOG_KIND_PARENT)
         gather(line, len);
     else
-        put_access(line, len, getpid());
+        put_access(line, len, &out.origin);
 }
 
 size_t access_log_gathered(void)
@@ -355,12 +397,12 @@ static void relay_line(
 
     if (!log_enabled(level) || !has_room(&out.target, len))
         return;
-    size_t start = (size_t)prefix(line, sizeof(line), level, origin->who, origin->pid);
+    size_t start = (size_t)prefix(line, sizeof(line), level, origin);
     size_t fits = len <= sizeof(line) - start ? len : sizeof(line) - start;
 
     make_printable(text, fits);
     memcpy(line + start, text, fits);
-    log_target_write(&out.target, line, start + fits);
+    put_line(level, origin, line, start, start + fits);
 }
 
 /* Text written to standard error: by a library that ends the process, say. */
@@ -413,7 +455,7 @@ static size_t relay_access(const struct log_origin *origin, char *bytes, size_t 
         if (!is_access_line(line, size))
             continue;
         if (!at_once)
-            put_access(line, size, origin->pid);
+            put_access(line, size, origin);
         memmove(kept, line, size + 1);
         kept += size + 1;
     }

@@ -14,12 +14,20 @@
 #include <sys/types.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-/* SYSLOG: a connected /dev/log socket. JOURNAL: a stream to systemd's journal, which adds
- * the time itself and takes "<N>" as the priority (sd-daemon(3)). PARENT: a socket to the
- * process that started this one, which writes the lines: log_relay(). */
-enum log_kind { LOG_KIND_FILE, LOG_KIND_SYSLOG, LOG_KIND_JOURNAL, LOG_KIND_PARENT };
+/* SYSLOG: a connected /dev/log socket. JOURNAL: a connected socket of systemd's journal,
+ * which takes fields (journal_entry.h). JOURNAL_STREAM: a stream to it, "<N>" in front is
+ * the priority (sd-daemon(3)). PARENT: a socket to the process that started this one,
+ * which writes the lines: log_relay(). */
+enum log_kind {
+    LOG_KIND_FILE,
+    LOG_KIND_SYSLOG,
+    LOG_KIND_JOURNAL,
+    LOG_KIND_JOURNAL_STREAM,
+    LOG_KIND_PARENT
+};
 
-/* JOURNAL where standard error leads to the journal (JOURNAL_STREAM), else FILE. */
+/* JOURNAL_STREAM where standard error leads to the journal ($JOURNAL_STREAM), else FILE.
+ */
 enum log_kind log_kind_of_stderr(void);
 
 /* Replaces the target. The caller may close fd after the next call, not before. `who` is

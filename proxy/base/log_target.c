@@ -84,6 +84,14 @@ void log_target_write(struct log_target *target, const char *line, size_t len)
     errno = saved;
 }
 
+void log_target_send(struct log_target *target, const char *bytes, size_t len)
+{
+    int saved = errno;
+
+    target->lost += send(target->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0;
+    errno = saved;
+}
+
 void log_target_write_block(struct log_target *target, const char *lines, size_t len)
 {
     char newline = '\n';

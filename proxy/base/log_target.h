@@ -31,6 +31,8 @@ void log_target_open(struct log_target *target, int fd, bool lines);
 
 /* Writes `line`, which has no newline, cut to LOG_LINE_MAX. Keeps errno. */
 void log_target_write(struct log_target *target, const char *line, size_t len);
+/* Sends a datagram of any length. */
+void log_target_send(struct log_target *target, const char *bytes, size_t len);
 /* Writes lines with their newlines into a file. */
 void log_target_write_block(struct log_target *target, const char *lines, size_t len);
 

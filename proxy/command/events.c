@@ -1,4 +1,7 @@
+#include <string.h>
+
 #include "proxy/base/end_reason.h"
+#include "proxy/base/journal_entry.h"
 #include "proxy/base/log_events.h"
 #include "proxy/command/arguments.h"
 #include "proxy/command/print.h"
@@ -11,16 +14,26 @@ static const struct {
 #undef X
 };
 
+static const char *message_id(const char *event)
+{
+    static char id[JOURNAL_ID_SIZE];
+
+    journal_message_id(id, event, strlen(event));
+    return id;
+}
+
 static void print_markdown(void)
 {
     static const char *const levels[] = {"error", "warning", "info", "debug"};
     static const char *const faults[] = {
         "nobody's", "the client's", "the backend's", "ours"};
 
-    puts("| event | level | fields | meaning | what to do |\n|---|---|---|---|---|");
+    puts("| event | level | fields | meaning | what to do | MESSAGE_ID in the journal |\n"
+         "|---|---|---|---|---|---|");
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-        printf("| `%s` | %s | %s | %s | %s |\n", events[i].name, events[i].level,
-            events[i].fields, events[i].meaning, events[i].action);
+        printf("| `%s` | %s | %s | %s | %s | `%s` |\n", events[i].name, events[i].level,
+            events[i].fields, events[i].meaning, events[i].action,
+            message_id(events[i].name));
     puts("\n| end reason | level | whose fault | meaning |\n|---|---|---|---|");
     for (enum end_reason reason = 0; reason < END_REASON_COUNT; reason++)
         printf("| `%s` | %s | %s | %s |\n", end_reason_text(reason),
@@ -31,7 +44,8 @@ static void print_markdown(void)
 static void print_text(void)
 {
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-        printf("event=%s (%s)\n", events[i].name, events[i].level);
+        printf("event=%s (%s, MESSAGE_ID=%s)\n", events[i].name, events[i].level,
+            message_id(events[i].name));
         print_wrapped(stdout, "  ", events[i].meaning);
         print_wrapped(stdout, "  ", events[i].action);
     }

@@ -14,17 +14,41 @@
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
 
-static int open_syslog(struct error *err)
+static const struct sockaddr_un syslog_address = {AF_UNIX, "/dev/log"};
+static const struct sockaddr_un journal_address = {
+    AF_UNIX, "/run/systemd/journal/socket"};
+
+static int open_socket(
+    const struct sockaddr_un *address, const char *daemon, struct error *err)
 {
-    static const struct sockaddr_un address = {AF_UNIX, "/dev/log"};
+    const int room = 8 << 20; /* asked for, as sd_journal_send(3) does */
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
         return fd;
-    error_set(err, "syslog: /dev/log: %s; is a syslog daemon running?", strerror(errno));
+    }
+    error_set(
+        err, "%s: %s; is %s running?", address->sun_path, error_reason(errno), daemon);
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+/* Standard error that leads to the journal is only a stream of lines. Where the journal's
+ * socket can be reached, lines get fields. */
+static int open_stderr(enum log_kind *kind)
+{
+    struct error unused;
+    int fd = -1;
+
+    *kind = log_kind_of_stderr();
+    if (*kind == LOG_KIND_JOURNAL_STREAM)
+        fd = open_socket(&journal_address, "", &unused);
+    if (fd < 0)
+        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    *kind = LOG_KIND_JOURNAL;
+    return fd;
 }
 
 static bool cannot_log(const char *path, struct error *err)
@@ -46,15 +70,16 @@ static int open_file(const char *path, struct error *err)
 
 static int open_target(const char *where, enum log_kind *kind, struct error *err)
 {
-    *kind = LOG_KIND_FILE;
-    if (strcmp(where, "stderr") == 0) {
-        *kind = log_kind_of_stderr();
-        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    }
-    if (strcmp(where, "syslog") != 0)
-        return open_file(where, err);
+    if (strcmp(where, "stderr") == 0)
+        return open_stderr(kind);
     *kind = LOG_KIND_SYSLOG;
-    return open_syslog(err);
+    if (strcmp(where, "syslog") == 0)
+        return open_socket(&syslog_address, "a syslog daemon", err);
+    *kind = LOG_KIND_JOURNAL;
+    if (strcmp(where, "journal") == 0)
+        return open_socket(&journal_address, "systemd-journald", err);
+    *kind = LOG_KIND_FILE;
+    return open_file(where, err);
 }
 
 /* Like open_file(), but makes no file. */
@@ -76,7 +101,7 @@ static bool check_file(const char *path, struct error *err)
 
 static bool check_target(const char *where, struct error *err)
 {
-    static const char *const others[] = {"stderr", "syslog", "off"};
+    static const char *const others[] = {"stderr", "syslog", "journal", "off"};
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (strcmp(where, others[i]) == 0)
@@ -136,10 +161,15 @@ void logs_use(const struct logs *logs, const char *who)
     access_log_open(logs->access, logs->access_kind);
 }
 
-bool logs_use_syslog(const struct logs *logs)
+static bool is_daemon(enum log_kind kind)
 {
-    return logs->log_kind == LOG_KIND_SYSLOG ||
-        (logs->access >= 0 && logs->access_kind == LOG_KIND_SYSLOG);
+    return kind == LOG_KIND_SYSLOG || kind == LOG_KIND_JOURNAL;
+}
+
+bool logs_use_daemon(const struct logs *logs)
+{
+    return is_daemon(logs->log_kind) ||
+        (logs->access >= 0 && is_daemon(logs->access_kind));
 }
 
 void logs_to_message(const struct logs *logs, struct message *m, char body[LOGS_BODY])

@@ -29,7 +29,8 @@ bool logs_check(const struct settings *settings, struct error *err);
 /* Makes them the targets of this process. */
 void logs_use(const struct logs *logs, const char *who);
 
-bool logs_use_syslog(const struct logs *logs);
+/* Returns whether a daemon writes one of them: syslog or the journal. */
+bool logs_use_daemon(const struct logs *logs);
 
 /* The first makes a MESSAGE_LOGS, with its body in `body`; the second makes a worker log
  * as one says, to its standard error, which leads to the master. */

@@ -36,13 +36,13 @@ void worker_logs_reopen(struct worker_logs *logs)
     log_info("event=logs_reopened");
 }
 
-/* A syslog daemon that was restarted has another socket: lost lines show it. */
+/* A daemon that was restarted has another socket: lost lines show it. */
 void worker_logs_look(struct worker_logs *logs)
 {
     uint64_t lost = log_lost();
 
     if (lost > logs->lost && logs->reload->rollout.current != NULL &&
-        logs_use_syslog(&logs->reload->logs))
+        logs_use_daemon(&logs->reload->logs))
         worker_logs_reopen(logs);
     logs->lost = lost;
 }

@@ -40,6 +40,7 @@ struct access_entry {
     const char *id, *peer, *service, *backend, *tls, *cipher, *group;
     unsigned status; /* 0: no answer was sent */
     enum end_reason reason;
+    uint32_t sample; /* the line stands for so many requests */
     bool read; /* a head was accepted: minor and the values below are known */
     unsigned minor; /* HTTP/1.minor */
     struct span sni, cert, method, target, host, agent;

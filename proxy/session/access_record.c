@@ -162,7 +162,23 @@ static void fill_tls(struct access_entry *entry, struct client *c)
     entry->cert = as_span(tls != NULL ? tls->peer_subject : "");
 }
 
-static void write_line(struct access_record *record)
+/* Returns for how many requests its line stands; 0: it has none. Each worker logs the
+ * first request that went well, and then each access_log_sample-th. */
+static uint32_t sample_of(const struct access_record *record)
+{
+    const struct access_outcome *outcome = &record->outcome;
+    struct clients *clients = record->client->clients;
+    const uint32_t sample = record->client->generation->settings->access_log_sample;
+
+    if (sample == 1 || outcome->reason != END_DONE || outcome->status < 100 ||
+        outcome->status >= 400)
+        return 1;
+    if (clients->access_passed >= sample)
+        clients->access_passed = 0;
+    return clients->access_passed++ == 0 ? sample : 0;
+}
+
+static void write_line(struct access_record *record, uint32_t sample)
 {
     const struct access_outcome *outcome = &record->outcome;
     struct client *c = record->client;
@@ -184,6 +200,7 @@ static void write_line(struct access_record *record)
         .backend = record->backend,
         .status = outcome->status,
         .reason = outcome->reason,
+        .sample = sample,
         .read = record->read,
         .minor = record->minor,
     };
@@ -201,7 +218,12 @@ static void write_line(struct access_record *record)
 
 static void finish(struct access_record *record)
 {
-    write_line(record);
+    const uint32_t sample = sample_of(record);
+
+    if (sample > 0)
+        write_line(record, sample);
+    else
+        record->client->clients->counters.requests_not_logged++;
     list_remove(&record->waiting);
     list_remove(&record->siblings);
     free(record);

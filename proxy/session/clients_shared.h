@@ -38,6 +38,7 @@ struct clients {
     struct log_rate_limit log_limit;
     struct list access_waiting; /* access_record.h: closed records, oldest first */
     struct deadline access_due; /* when to look at them */
+    uint32_t access_passed; /* requests that went well, since one was logged */
     struct denied_log denied;
     struct deadline suppressed_due; /* when to summarize suppressed lines */
     struct deadline room_due; /* when to look again, while there is no room */

@@ -170,3 +170,24 @@ def test_a_request_has_one_id_here_and_at_the_backend(logging, backend, forwarde
         assert heads == [[made.encode()], [taken.encode()], [replaced.encode()]]
     else:
         assert heads == [[], [taken.encode()], [b"<script>"]]
+
+
+@pytest.mark.core
+def test_a_sample_leaves_out_only_what_went_well(logging, backend):
+    """The sum of `sample` is the number of requests, and the rest is counted."""
+    def script(talk):
+        while (head := talk.read_request()[0]):
+            status = b"500 No" if b"/bad" in head else b"200 OK"
+            talk.send(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+    proxy = logging(backend(script).address, access_log_sample=4)
+    with Tls(proxy.port) as client:
+        for path in ["/"] * 8 + ["/bad"] * 3 + ["/"] * 4:
+            client.request(get(path))
+        client.send(b"GET / HTTP/1.1\r\n\r\n")
+        client.read_to_end()
+    lines = proxy.lines(3 + 3 + 1)
+    assert [(line["status"], line["sample"]) for line in lines] == [
+        (200, 4), (200, 4), (500, 1), (500, 1), (500, 1), (200, 4), (400, 1)]
+    assert sum(line["sample"] for line in lines) == 16
+    assert proxy.status()["counters"]["requests_not_logged"] == 9

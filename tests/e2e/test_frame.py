@@ -21,13 +21,14 @@ def test_a_free_port_is_for_servers_alone():
 
 
 def test_a_secret_in_a_log_is_found(tmp_path, pki):
-    secrets.remember_request(b"POST / HTTP/1.1\r\nAuthorization: Basic c2VjcmV0LWxvZ2lu\r\n\r\n"
-                             b"<Password>swordfish</Password>")
+    secrets.remember_message(b"POST / HTTP/1.1\r\nAuthorization: Basic c2VjcmV0LWxvZ2lu\r\n"
+                             b"Cookie: session=0123abcd\r\n\r\n<Password>swordfish</Password>")
     pki.rsa.install(tmp_path / "cert", tmp_path / "key")
     log = tmp_path / "log"
     log.write_text("event=end reason=done\n")
     assert not secrets.found_in([log, tmp_path / "none"])
     key_line = (tmp_path / "key").read_text().splitlines()[3]
-    for line in ("authorization=c2VjcmV0LWxvZ2lu", "<Password>swordfish</Password>", key_line):
+    for line in ("authorization=c2VjcmV0LWxvZ2lu", "secret-login", "session=0123abcd", "<Password>swordfish</Password>",
+                 key_line):
         log.write_text(f"event=end detail={line}\n")
         assert len(secrets.found_in([log])) == 1

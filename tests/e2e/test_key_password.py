@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from frame import secrets
 from frame.pki import openssl
 from test_cert_install import Place, cert, mode
 from test_cert_keys import sign
@@ -11,6 +12,7 @@ from test_reload import served
 
 pytestmark = pytest.mark.core
 SECRET = "correct horse"
+secrets.remember(SECRET.encode(), "a password")
 
 
 def write(path, text, how=0o600):

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from frame.client import Tls, get
+from frame.namespace import is_possible, needs_namespace
 from frame.ports import free_port
 from frame.wait import wait_until
 
@@ -25,6 +26,17 @@ journal = os.fstat(2)
 os.environ["JOURNAL_STREAM"] = f"{journal.st_dev}:{journal.st_ino}"
 os.execv(sys.argv[1], sys.argv[1:])
 """
+# A /run of its own, with the journal's socket at its place, or without one.
+RUN = """
+mount --make-rprivate / && mount -t tmpfs tmpfs /run || exit 77
+socket=$1 && shift
+test -z "$socket" || {
+    mkdir -p /run/systemd/journal && touch /run/systemd/journal/socket
+    mount --bind "$socket" /run/systemd/journal/socket
+} || exit 77
+exec "$@"
+"""
+JOURNAL = "/run/systemd/journal/socket"
 HELLO = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -104,9 +116,16 @@ def test_the_manager_is_told_names_and_dates(start_proxy, origin):
     assert told and " until 2" in told[-1], proxy.notifications
 
 
-def test_the_journal_gets_priorities(start_proxy, origin):
+def with_run(socket_path=""):
+    return ["unshare", "--mount", "sh", "-c", RUN, "sh", str(socket_path)]
+
+
+@pytest.mark.skipif(os.path.exists(JOURNAL) and not is_possible(),
+                    reason="needs a mount namespace: this machine has a journal")
+def test_the_stream_to_the_journal_gets_priorities(start_proxy, origin):
     """And no time of ours: it has its own."""
-    proxy = start_proxy(origin.address, wrapper=[sys.executable, "-c", WITH_JOURNAL])
+    hidden = with_run() if os.path.exists(JOURNAL) else []
+    proxy = start_proxy(origin.address, wrapper=[*hidden, sys.executable, "-c", WITH_JOURNAL])
     proxy.config.write_text("nonsense = 1\n")
     proxy.signal(signal.SIGHUP)
     wait_until(lambda: "event=reload_refused" in proxy.log_text(), "the refusal")
@@ -115,3 +134,68 @@ def test_the_journal_gets_priorities(start_proxy, origin):
     assert all(line[3:].startswith(levels[line[:3]] + " ") for line in lines), lines
     assert any(line.startswith("<3>error master: event=reload_refused") for line in lines)
     assert any(line.startswith("<6>info worker 0: ") for line in lines)
+
+
+class Journal:
+    """The journal's socket: entries as dictionaries."""
+
+    def __init__(self, folder):
+        folder.mkdir()
+        self.path = folder / "socket"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.path.chmod(0o666)
+        self.socket.setblocking(False)
+        self.entries = []
+
+    def find(self, **fields):
+        """Waits for an entry that has them."""
+        def look():
+            while True:
+                try:
+                    text = self.socket.recv(65536).decode()
+                except BlockingIOError:
+                    break
+                self.entries.append(dict(line.split("=", 1) for line in text.splitlines()))
+            return [one for one in self.entries if fields.items() <= one.items()]
+        return wait_until(look, f"{fields} in the journal")[0]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    yield journal
+    journal.socket.close()
+
+
+@needs_namespace
+@pytest.mark.parametrize("log", ["journal", "stderr"])
+def test_the_journal_gets_fields(start_proxy, journal, log):
+    """`stderr` alike, where it leads to the journal. Few lines: its queue may have ten."""
+    detects = [sys.executable, "-c", WITH_JOURNAL] if log == "stderr" else []
+    proxy = start_proxy(f"127.0.0.1:{free_port()}", log=log, access_log=log, log_level="warning",
+                        wrapper=with_run(journal.path) + detects)
+    with Tls(proxy.port) as client:
+        assert client.request(get("/", close=True)).status == 502
+    request = journal.find(WLBPROXY_EVENT="request")
+    assert (request["WLBPROXY_STATUS"], request["WLBPROXY_SERVICE"]) == ("502", "wlb")
+    failed = journal.find(WLBPROXY_EVENT="backend_failed", WLBPROXY_CONN=request["WLBPROXY_CONN"])
+    assert (failed["WLBPROXY_LOGGED_BY"], failed["PRIORITY"]) == ("worker 0", "4")
+    assert failed["MESSAGE"].startswith("warning worker 0: event=backend_failed ")
+    assert failed["SYSLOG_PID"] == request["SYSLOG_PID"] != str(proxy.pid)
+    proxy.config.write_text("nonsense = 1\n")
+    proxy.signal(signal.SIGHUP)
+    refused = journal.find(WLBPROXY_EVENT="reload_refused")
+    assert refused["PRIORITY"] == "3" and "nonsense" in refused["WLBPROXY_REASON"]
+    ids = open(os.path.join(os.path.dirname(__file__), "../../docs/events.md")).read()
+    assert f"| `{refused['MESSAGE_ID']}` |" in ids
+
+
+@needs_namespace
+def test_without_a_journal_it_says_so(start_proxy, origin):
+    proxy = start_proxy(origin.address, wrapper=with_run())
+    proxy.write_config(log="journal")
+    proxy.signal(signal.SIGHUP)
+    refused = proxy.wait_for("reload_refused")
+    assert f"{JOURNAL}: " in refused["reason"], refused
+    assert "is systemd-journald running?" in refused["reason"]

@@ -56,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .cipher = "TLS_CHACHA20_POLY1305_SHA256",
         .group = "SecP384r1MLKEM1024",
         .status = 999,
+        .sample = UINT32_MAX,
         .reason = (enum end_reason)(size % END_REASON_COUNT),
         .read = size % 2 == 0,
         .minor = size % 7 == 0,

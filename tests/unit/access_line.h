@@ -15,8 +15,9 @@
 #include "proxy/session/access_log.h"
 
 static const char *const access_names[] = {"conn", "id", "peer", "service", "status",
-    "reason", "in", "out", "ms", "first_byte_ms", "backend_ms", "backend", "tls",
-    "cipher", "group", "version", "sni", "cert", "method", "target", "host", "agent"};
+    "reason", "sample", "in", "out", "ms", "first_byte_ms", "backend_ms", "backend",
+    "tls", "cipher", "group", "version", "sni", "cert", "method", "target", "host",
+    "agent"};
 
 enum { ACCESS_NAMES = sizeof(access_names) / sizeof(access_names[0]) };
 

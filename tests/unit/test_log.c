@@ -13,8 +13,10 @@
 
 #include <cmocka.h>
 
+#include "proxy/base/journal_entry.h"
 #include "proxy/base/log.h"
 
+static const struct log_origin origin = {"worker 3", 77};
 static int ends[2];
 
 static int open_pipe(void **state)
@@ -196,6 +198,102 @@ static void syslog_gets_datagrams_with_a_priority(void **state)
     close(pair[0]);
 }
 
+/* The value of a field in an entry of the journal: up to the end of its line. */
+static const char *field(const char *entry, const char *name)
+{
+    static char value[512];
+    char start[64];
+
+    snprintf(start, sizeof(start), "\n%s=", name);
+    const char *found = strstr(entry, start);
+    if (found == NULL)
+        return "";
+    found += strlen(start);
+    snprintf(value, sizeof(value), "%.*s", (int)strcspn(found, "\n"), found);
+    return value;
+}
+
+static void the_journal_gets_fields(void **state)
+{
+    static const char child[] = "\1event=end reason=\"a \\\"b\\\" c=d\" logged_by=master "
+                                "event=x conn=17 text=\"it said \"no\", to us\"";
+    static const char access[] =
+        "\5"
+        "2026-11-30T07:00:00.000Z conn=9 status=200 agent=\"x\\\\\"\n"
+        "{\"time\":\"x\",\"agent\":\" conn=1\"}\n";
+    int pair[2];
+    char text[16 * 1024] = "\n", copy[256], id[JOURNAL_ID_SIZE];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+    log_open(pair[0], LOG_KIND_JOURNAL, LOG_LEVEL_INFO, "master");
+    access_log_open(pair[0], LOG_KIND_JOURNAL);
+    log_warning("event=reload_refused reason=\"%s\"", "a\nb");
+    text[1 + recv(pair[1], text + 1, sizeof(text) - 2, 0)] = '\0';
+    assert_string_equal(
+        field(text, "MESSAGE"), "warning master: event=reload_refused reason=\"a b\"");
+    assert_string_equal(field(text, "PRIORITY"), "4");
+    assert_string_equal(field(text, "SYSLOG_IDENTIFIER"), "wlbproxy");
+    assert_string_equal(field(text, "WLBPROXY_EVENT"), "reload_refused");
+    assert_string_equal(field(text, "WLBPROXY_REASON"), "a b");
+    assert_string_equal(field(text, "WLBPROXY_LOGGED_BY"), "master");
+    journal_message_id(id, "reload_refused", 14);
+    assert_string_equal(field(text, "MESSAGE_ID"), id);
+
+    memcpy(copy, child, sizeof(child) - 1);
+    (void)log_relay(&origin, copy, sizeof(child) - 1);
+    text[1 + recv(pair[1], text + 1, sizeof(text) - 2, 0)] = '\0';
+    assert_string_equal(field(text, "WLBPROXY_REASON"), "a \\\"b\\\" c=d");
+    assert_string_equal(field(text, "WLBPROXY_TEXT"), "it said \"no\", to us");
+    assert_string_equal(field(text, "WLBPROXY_CONN"), "17");
+    assert_string_equal(field(text, "SYSLOG_PID"), "77");
+    assert_string_equal(field(text, "WLBPROXY_LOGGED_BY"), "worker 3");
+    assert_null(strstr(text, "\nWLBPROXY_LOGGED_BY=master"));
+    assert_null(strstr(text, "\nWLBPROXY_EVENT=x"));
+    assert_null(strstr(text, "\nWLBPROXY_C="));
+
+    memcpy(copy, access, sizeof(access) - 1);
+    (void)log_relay(&origin, copy, sizeof(access) - 1);
+    text[1 + recv(pair[1], text + 1, sizeof(text) - 2, 0)] = '\0';
+    assert_string_equal(field(text, "WLBPROXY_EVENT"), "request");
+    assert_string_equal(field(text, "WLBPROXY_STATUS"), "200");
+    assert_string_equal(field(text, "WLBPROXY_AGENT"), "x\\\\");
+    text[1 + recv(pair[1], text + 1, sizeof(text) - 2, 0)] = '\0';
+    assert_string_equal(field(text, "WLBPROXY_EVENT"), "request");
+    assert_null(strstr(text, "WLBPROXY_CONN"));
+    access_log_open(-1, LOG_KIND_FILE);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* Alerts and `journalctl MESSAGE_ID=...` of administrators rely on these. */
+static void message_ids_do_not_change(void **state)
+{
+    char id[JOURNAL_ID_SIZE];
+
+    (void)state;
+    journal_message_id(id, "worker_died", 11);
+    assert_string_equal(id, "3a2d357da5a780088e3ba9d4aab4e64f");
+    journal_message_id(id, "request", 7);
+    assert_string_equal(id, "48650c9de3548578a88cd3f7cfd2cd6a");
+}
+
+static void an_entry_that_is_too_long_keeps_its_message(void **state)
+{
+    static char message[JOURNAL_ENTRY_MAX - 400];
+    char bytes[JOURNAL_ENTRY_MAX];
+    const struct journal_entry entry = {
+        .who = "", .message = message, .len = sizeof(message)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(message); i++)
+        message[i] = "a=bcdefg "[i % 9];
+    const size_t len = journal_entry_write(&entry, bytes);
+    assert_in_range(len, sizeof(message), JOURNAL_ENTRY_MAX);
+    assert_memory_equal(bytes + 8, message, sizeof(message));
+    assert_int_equal(bytes[len - 1], '\n');
+}
+
 static void the_access_log_is_its_own(void **state)
 {
     (void)state;
@@ -209,8 +307,6 @@ static void the_access_log_is_its_own(void **state)
 }
 
 /* ---- a child's lines ---- */
-
-static const struct log_origin origin = {"worker 3", 77};
 
 static const char *relayed(const char *bytes, size_t len)
 {
@@ -333,6 +429,9 @@ int main(void)
         WITH_PIPE(a_blocking_pipe_does_not_block),
         WITH_PIPE(a_full_disk_only_loses_lines),
         WITH_PIPE(syslog_gets_datagrams_with_a_priority),
+        cmocka_unit_test(the_journal_gets_fields),
+        cmocka_unit_test(message_ids_do_not_change),
+        cmocka_unit_test(an_entry_that_is_too_long_keeps_its_message),
         WITH_PIPE(the_access_log_is_its_own),
         cmocka_unit_test_setup_teardown(a_child_sends_its_lines, open_pipe, close_pipe),
         cmocka_unit_test_setup_teardown(

@@ -146,6 +146,7 @@ static struct access_entry entry_of_a_request(void)
         .group = "P-384",
         .status = 200,
         .reason = END_DONE,
+        .sample = 10,
         .read = true,
         .minor = 1,
         .sni = as_span("wlb.example.com"),
@@ -162,7 +163,7 @@ static void an_access_line_quotes_what_came_from_outside(void **state)
     static const char *const expected[] = {
         [LOG_FORMAT_TEXT] =
             "2001-09-09T01:46:40.005Z conn=17 id=0123456789abcdef peer=192.0.2.7:5000 "
-            "service=wlb status=200 reason=done in=1200 out=64000 ms=812 "
+            "service=wlb status=200 reason=done sample=10 in=1200 out=64000 ms=812 "
             "first_byte_ms=800 backend_ms=- backend=- tls=TLSv1.2 "
             "cipher=ECDHE-RSA-AES256-GCM-SHA384 group=P-384 version=1.1 "
             "sni=\"wlb.example.com\" cert=\"\" method=\"POST\" "
@@ -171,7 +172,8 @@ static void an_access_line_quotes_what_came_from_outside(void **state)
         [LOG_FORMAT_JSON] =
             "{\"time\":\"2001-09-09T01:46:40.005Z\",\"conn\":17,"
             "\"id\":\"0123456789abcdef\",\"peer\":\"192.0.2.7:5000\","
-            "\"service\":\"wlb\",\"status\":200,\"reason\":\"done\",\"in\":1200,"
+            "\"service\":\"wlb\",\"status\":200,\"reason\":\"done\",\"sample\":10,\"in\":"
+            "1200,"
             "\"out\":64000,\"ms\":812,\"first_byte_ms\":800,\"backend_ms\":null,"
             "\"backend\":\"\",\"tls\":\"TLSv1.2\","
             "\"cipher\":\"ECDHE-RSA-AES256-GCM-SHA384\",\"group\":\"P-384\","

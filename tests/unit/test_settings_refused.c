@@ -115,7 +115,7 @@ static const struct {
     /* texts */
     {"log = wlb.log",
         "f:1: log: 'wlb.log' is not an absolute path (one that begins with "
-        "'/'), nor 'stderr', nor 'syslog'"},
+        "'/'), nor 'stderr', nor 'syslog', nor 'journal'"},
     {"cert = \"/etc/c.pem\"", "f:1: cert: \"/etc/c.pem\": write it without quotes"},
     {"cert = /etc/ssl/certs/",
         "f:1: cert: '/etc/ssl/certs/' names a directory, not a file"},

@@ -17,6 +17,8 @@ import socket
 import ssl
 import threading
 
+from . import secrets
+
 
 class Conversation:
     def __init__(self, connection):
@@ -81,6 +83,7 @@ class Conversation:
             self.received += some
 
     def send(self, data):
+        secrets.remember_message(data)
         try:
             self.socket.sendall(data)
         except OSError:

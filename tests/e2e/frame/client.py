@@ -100,7 +100,7 @@ class Tls:
         self.buffered = b""
 
     def send(self, data):
-        secrets.remember_request(data)
+        secrets.remember_message(data)
         self.tls.sendall(data)
 
     def receive(self, size=65536):

@@ -16,7 +16,8 @@ CRASH = re.compile(
     r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|WARNING: ThreadSanitizer"
     r"|SUMMARY: \w+Sanitizer|signal=(SIGSEGV|SIGABRT|SIGILL|SIGBUS)\b")
 
-GLOBAL = {"admin", "admin_allow", "workers", "user", "log", "log_level", "access_log", "access_log_format", "control",
+GLOBAL = {"admin", "admin_allow", "workers", "user", "log", "log_level", "access_log", "access_log_format",
+          "access_log_sample", "control",
           "crypto", "signer", "watch", "strict_reload", "drain_timeout", "max_connections",
           "max_connections_per_source", "max_handshakes", "handshake_rate",
           "ticket_rotation", "ticket_lifetime", "ticket_keys", "resolve_interval"}

@@ -1,9 +1,13 @@
 """Every secret that a test uses is remembered, and looked for in every log of its proxies."""
+import base64
+import binascii
+import contextlib
 import pathlib
 import re
 
 _CREDENTIALS = re.compile(rb"^(?:proxy-)?authorization:[ \t]*(?:[\w-]+[ \t]+)?([^\s]{8,})",
                           re.IGNORECASE | re.MULTILINE)
+_COOKIES = re.compile(rb"^(?:set-)?cookie:[ \t]*([^\r\n]{8,})", re.IGNORECASE | re.MULTILINE)
 _BODY = slice(0, 48)  # enough to tell one from another
 
 _known = {}  # the secret -> what it is
@@ -15,13 +19,18 @@ def remember(secret, what):
         _known[bytes(secret)] = what
 
 
-def remember_request(sent):
-    """The credentials in what a client sends, and the beginning of what follows its head."""
+def remember_message(sent):
+    """The credentials in what a client or backend sends, as they are and by what Basic hides them,
+    cookies, and the beginning of what follows the head."""
     for value in _CREDENTIALS.findall(sent):
         remember(value, "credentials")
+        with contextlib.suppress(binascii.Error):
+            remember(base64.b64decode(value, validate=True), "credentials")
+    for value in _COOKIES.findall(sent):
+        remember(value, "a cookie")
     _, end, body = sent.partition(b"\r\n\r\n")
     if end and len(body) >= 16:
-        remember(body[_BODY], "a request's body")
+        remember(body[_BODY], "a body")
 
 
 def remember_key(path):
