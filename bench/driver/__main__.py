@@ -3,6 +3,7 @@ import argparse
 import datetime
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -166,7 +167,7 @@ class Run:
             behind = self.start(peers.Wlbproxy, getattr(self.certificates, kind),
                                 f"behind-{kind}", cpus=CLIENT_CPU)
             self.relays[kind] = peers.Relay(self.folder / f"relay-{kind}", behind,
-                                            self.options.tools, SERVER_CPU)
+                                            self.options.tools, SERVER_CPU, CLIENT_CPU)
         return self.bench.load(self.relays[kind], scenario)
 
     def loads(self):
@@ -248,6 +249,7 @@ def spread(samples):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("bench: ended by SIGTERM"))
     options = arguments()
     began = datetime.datetime.now(datetime.timezone.utc)
     with tempfile.TemporaryDirectory(prefix="wlbproxy-bench-") as folder:

@@ -43,7 +43,7 @@ def measure(run, peer, scenario):
 
 
 def _point(run, peer, scenario, n):
-    bench = run.bench
+    bench, certificate = run.bench, getattr(run.certificates, scenario.certificate)
 
     def with_load(*more):
         changed = dataclasses.replace(scenario, load=[*scenario.load, *more])
@@ -56,11 +56,12 @@ def _point(run, peer, scenario, n):
     if scenario.kind == "worker_count":
         return run.fresh(peer, with_load(), workers=n, cpus=run.all_cpus)
     if scenario.kind == "busy":
-        return run.fresh(peer, with_load("--concurrency", str(n)))
+        return run.fresh(peer, with_load("--concurrency", str(n)), certificate)
     if scenario.kind == "bodies":
         return run.fresh(peer, with_load("--path", f"/?size={n}", "--reply", str(n)))
     if scenario.kind == "idle_beside":
-        return run.fresh(peer, lambda server: bench.idle_beside(server, scenario, n))
+        return run.fresh(peer, lambda server: bench.idle_beside(server, scenario, n),
+                         certificate)
     if scenario.kind == "reload_services":
         return run.fresh(peer, lambda server: bench.reload_services(
             server, scenario, run.certificates), services=n)

@@ -416,15 +416,15 @@ class Relay(Server):
 
     name = "relay"
 
-    def __init__(self, folder, behind, tools, cpus):
-        self.behind, self.tools = behind, tools
+    def __init__(self, folder, behind, tools, cpus, cpu_of_others):
+        self.behind, self.tools, self.cpu_of_others = behind, tools, cpu_of_others
         super().__init__(folder, ("", ""), behind.port, cpus, tools=tools)
 
     def configure(self):
         pass
 
     def command(self):
-        return [self.tools / "relay", self.port, self.backend_port]
+        return [self.tools / "relay", self.port, self.backend_port, self.cpu_of_others]
 
     def stop(self):
         super().stop()

@@ -69,6 +69,18 @@ static void next_or_stop(struct connection *c)
         load->active--;
 }
 
+/* Kept-alive connections begin one after the other: thousands of handshakes at a time
+ * would outlast the server's deadlines. */
+static void start_another(struct load *load)
+{
+    const struct load_options *o = load->options;
+
+    if (o->keep_alive && load->opened < o->concurrency) {
+        load->active++;
+        connection_start(&load->connections[load->opened]);
+    }
+}
+
 static bool failed(struct connection *c, const char *what)
 {
     static const char *const during[] = {
@@ -99,6 +111,7 @@ static bool operation_done(struct connection *c)
     const struct load_options *o = c->load->options;
 
     count(c);
+    start_another(c->load);
     if (o->idle > 0) {
         c->state = HELD;
     } else if (!o->keep_alive) {

@@ -8,7 +8,7 @@
 
 #include "bench/load/connection.h"
 
-enum { EVENTS_MAX = 256, WARM_UP_MAX = 120 /* s */ };
+enum { EVENTS_MAX = 256, WARM_UP_MAX = 120 /* s */, HANDSHAKES_AT_ONCE = 64 };
 
 static void iterate(const struct load *load)
 {
@@ -71,6 +71,8 @@ void load_run(const struct load_options *options, SSL_CTX *context,
     size_t at_once = options->concurrency < total ? options->concurrency : total;
     struct load load = {.options = options, .context = context, .result = result};
 
+    if (options->keep_alive && at_once > HANDSHAKES_AT_ONCE)
+        at_once = HANDSHAKES_AT_ONCE;
     SSL_CTX_sess_set_new_cb(context, connection_on_session);
     load.connections = make_connections(&load, total);
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
