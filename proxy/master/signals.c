@@ -38,14 +38,15 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         nanosleep(&pause, NULL);
 }
 
+const int signals_early[] = {SIGHUP, SIGUSR1, SIGUSR2, 0};
+
 void signals_hold(void)
 {
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGUSR2);
+    for (size_t i = 0; signals_early[i] != 0; i++)
+        sigaddset(&set, signals_early[i]);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 

@@ -22,12 +22,15 @@ struct signals {
     void *owner;
 };
 
-/* Call it first of all: HUP, USR1 and USR2 wait until signals_catch(). One that comes
- * before there is anything to reload must not end the process. */
+/* HUP, USR1 and USR2; 0 ends them. */
+extern const int signals_early[];
+
+/* Call it first of all: signals_early wait until signals_catch(). One that comes before
+ * there is anything to reload must not end the process. */
 void signals_hold(void);
 
 /* From now on all of them are blocked in all threads that begin later; spawn_process()
- * unblocks them. PIPE is ignored. */
+ * unblocks all but those that it is told to hold. PIPE is ignored. */
 bool signals_catch(struct signals *s, uv_loop_t *loop, struct error *err);
 
 /* Call it after the handle has closed. */

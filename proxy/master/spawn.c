@@ -16,15 +16,19 @@ enum { EXEC_FAILED = 127, OUT_OF_THE_WAY = 10, STACK_BYTES = 64 * 1024 };
 
 /* ---- in the child, which shares our memory until exec: system calls only ---- */
 
-static void use_plain_signals(void)
+/* A default action ends the program in the moments in which it has no other yet; a mask,
+ * unlike an action, survives exec. */
+static void use_plain_signals(const int *held)
 {
     struct sigaction plain = {.sa_handler = SIG_DFL};
-    sigset_t none;
+    sigset_t mask;
 
     for (int number = 1; number < NSIG; number++)
         (void)sigaction(number, &plain, NULL);
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    sigemptyset(&mask);
+    for (; held != NULL && *held != 0; held++)
+        sigaddset(&mask, *held);
+    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 static int open_null(void)
@@ -84,7 +88,7 @@ static void execute(const struct spawn *spawn)
 
 static _Noreturn void become(const struct spawn *spawn, volatile int *error)
 {
-    use_plain_signals();
+    use_plain_signals(spawn->held);
     if (!spawn->keeps_capabilities)
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (place_descriptors(spawn)) {

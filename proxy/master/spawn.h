@@ -27,9 +27,12 @@ struct spawn {
     /* A child of our parent, like us, and not ours: spawn_has_ended() cannot be used for
      * it. */
     bool sibling;
+    /* Signals that are blocked in it until it knows what to do with them; 0 ends them.
+     * NULL: none. */
+    const int *held;
 };
 
-/* The program has default signal actions, and none blocked. Returns 0 or an errno, also
+/* The program has default signal actions. Returns 0 or an errno, also
  * that of exec. */
 int spawn_process(const struct spawn *spawn, pid_t *pid);
 

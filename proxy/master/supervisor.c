@@ -225,7 +225,11 @@ static int start_process(struct child *child, int worker_end, int log_end)
     char *environment[WORKER_ENVIRONMENT_MAX];
     const struct supervisor *s = child->supervisor;
     char *arguments[] = {(char *)(uintptr_t)program_name(s->child_program), NULL};
+    /* They mean the master, also when they are sent to the whole group: the child will
+     * ignore them. */
+    static const int held[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, 0};
     const struct spawn spawn = {
+        .held = held,
         .program_fd = s->program->children[s->child_program],
         .arguments = arguments,
         .environment = environment,

@@ -22,6 +22,7 @@
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
 #include "proxy/master/reload.h"
+#include "proxy/master/signals.h"
 #include "proxy/master/spawn.h"
 #include "proxy/master/successor.h"
 
@@ -280,6 +281,7 @@ static int start_successor(struct upgrade *u, int their_end)
         .arguments = of->reload->optional ? without : with_config,
         .keeps_capabilities = true,
         .sibling = true,
+        .held = signals_early,
         .fds = {SPAWN_NULL, STDOUT_FILENO, STDERR_FILENO, [SUCCESSOR_FD] = their_end}};
     int result;
 

@@ -32,3 +32,14 @@ def test_a_signal_in_the_first_moments_waits(start_proxy, origin, tmp_path, numb
     if number == signal.SIGHUP:
         proxy.wait_for("unchanged", timeout=60)
     wait_until(lambda: works(proxy.port))
+
+
+def test_a_process_of_ours_holds_them_from_its_beginning(start_proxy, origin):
+    """What is blocked across exec cannot end it before it ignores it."""
+    proxy = start_proxy(origin.address, workers=1)
+    meant = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
+    for pid in (*proxy.workers(), proxy.signer()):
+        status = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in status)
+        for field in ("SigBlk", "SigIgn"):
+            assert all(int(fields[field], 16) >> number - 1 & 1 for number in meant), field

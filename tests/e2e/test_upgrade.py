@@ -67,6 +67,18 @@ def test_a_reload_brings_the_installed_version_up(upgradable, wlbproxy, mode):
         assert proxy.status()["generation"] == 2
 
 
+def test_a_hup_in_its_first_moments_does_not_end_the_successor(upgradable, wlbproxy):
+    """Here before its program has even begun: a script stands before it."""
+    proxy = upgradable
+    proxy.own.unlink()
+    proxy.own.write_text(f'#!/bin/sh\nkill -HUP $$\nexec {wlbproxy} "$@"\n')
+    proxy.own.chmod(0o755)
+    done = proxy.command("reload", "-c", proxy.config, check=0)
+    assert "has taken over" in done.stdout
+    assert proxy.wait_exit() == 0
+    proxy.wait_for("unchanged")  # the reload that was asked for meanwhile
+
+
 def test_a_drained_backend_stays_drained(upgradable, wlbproxy):
     proxy = upgradable
     proxy.command("backend", "wlb", "drain", "-c", proxy.config, check=0)
