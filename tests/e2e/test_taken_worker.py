@@ -225,6 +225,16 @@ def test_what_a_flood_of_lines_costs_is_bounded(start_proxy, origin, words):
     assert proxy.workers() == [worker] and works(proxy.port)
 
 
+def test_the_log_has_its_room_whatever_the_system_allows(start_proxy, origin):
+    """1 MiB, which the kernel doubles; for a master that may exceed the limit."""
+    proxy = start_proxy(origin.address)
+    status = pathlib.Path(f"/proc/{proxy.pid}/status").read_text()
+    if not int(re.search(r"CapEff:\s+(\w+)", status)[1], 16) >> 12 & 1:  # CAP_NET_ADMIN
+        pytest.skip("the master lacks CAP_NET_ADMIN")
+    with taken(proxy.workers()[0], LOG) as log:
+        assert log.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 << 20
+
+
 def test_the_log_is_no_file_of_a_worker(start_proxy, origin):
     proxy = start_proxy(origin.address, access_log="stderr")
     for pid in proxy.workers():
