@@ -1,4 +1,4 @@
-"""Any process but the master is killed at any moment: only its own connections notice."""
+"""Any process is killed at any moment: only its own connections notice."""
 import collections
 import os
 import random
@@ -6,10 +6,12 @@ import signal
 import threading
 import time
 
+from frame.callers import Callers
 from frame.client import Tls, get
 from frame.ports import free_port
 from frame.processes import gone
 from frame.wait import wait_until
+from test_service_manager import passing
 
 
 def socket_of(proxy, client):
@@ -108,3 +110,24 @@ def test_a_killed_process_takes_only_its_own_connections_along(start_proxy, orig
     print(dict(clients.seen))
     assert set(clients.seen) <= {"served", "with their worker"}, clients.seen
     wait_until(lambda: len(proxy.workers()) == 2)
+
+
+def test_a_killed_master_costs_no_connection(start_proxy, origin, full):
+    """As under its unit: the manager keeps the listening socket, and starts the next master with it;
+    the workers of the one before serve what they have to its end."""
+    proxy = start_proxy(origin.address, workers=2, environment={"FDSTORE": "16"})
+    port, kept = proxy.port, proxy.kept
+    orphans = set()
+    with Callers([port]) as callers:
+        for _ in range(40 if full else 3):
+            before = callers.outcomes.get("served", 0)
+            wait_until(lambda: callers.outcomes.get("served", 0) > before + 5)
+            time.sleep(random.uniform(0, 0.3))  # the moment is the point
+            orphans.update(proxy.children())
+            proxy.expect_exit = -signal.SIGKILL
+            proxy.signal(signal.SIGKILL)
+            proxy.wait_exit()
+            proxy = start_proxy(origin.address, workers=2, accept=f"127.0.0.1:{port}",
+                                **passing(*kept))
+    assert set(callers.outcomes) == {"served"}, callers.outcomes
+    wait_until(lambda: all(gone(pid) for pid in orphans))

@@ -14,10 +14,14 @@ from frame.wait import wait_until
 pytestmark = pytest.mark.core
 
 # As systemd starts it: descriptors from 3 on, and the process they are meant for.
-WITH_SOCKET = """
-import os, sys
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="listen")
-os.dup2(int(sys.argv[1]), 3)
+WITH_SOCKETS = """
+import fcntl, os, sys
+fds = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",")]
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)),
+                  LISTEN_FDNAMES=":".join(["listen"] * len(fds)))
+for number, fd in enumerate(fds, 3):
+    os.dup2(fd, number)
+    os.close(fd)
 os.execv(sys.argv[2], sys.argv[2:])
 """
 WITH_JOURNAL = """
@@ -40,9 +44,10 @@ JOURNAL = "/run/systemd/journal/socket"
 HELLO = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def passing(listener):
-    fd = listener.fileno()
-    return {"wrapper": [sys.executable, "-c", WITH_SOCKET, str(fd)], "pass_fds": (fd,)}
+def passing(*listeners):
+    fds = tuple(one.fileno() for one in listeners)
+    return {"wrapper": [sys.executable, "-c", WITH_SOCKETS, ",".join(map(str, fds))],
+            "pass_fds": fds}
 
 
 def caller(port):

@@ -99,11 +99,22 @@ def test_a_restart_refuses_nobody(machine):
 
 
 def test_a_killed_master_is_replaced_and_refuses_nobody(machine):
+    """And no connection is lost: its workers serve theirs to the end."""
     before = main_pid(machine)
+    load = machine.load(8012)
+    machine.start("slow", "curl", "-sS", "--cacert", "/etc/ssl/certs/server.pem", "-o", "/slow",
+                  "https://localhost:8012/?size=100000&piece=5000&pause=200")
+    wait_until(lambda: machine.run("sh", "-c", "wc -c </slow", check=None).isdigit() and
+               int(machine.run("sh", "-c", "wc -c </slow")) > 0, "the reply has begun")
     machine.run("kill", "-KILL", before)
     wait_until(lambda: main_pid(machine) not in (0, before) and
                machine.show("ActiveState") == "active", "it is up again")
+    wait_until(lambda: machine.show("ActiveState", "slow.service") == "inactive", "it has ended")
+    assert machine.run("sh", "-c", "wc -c </slow") == "100000"
+    outcomes = load.outcomes()
+    assert set(outcomes) == {"served"}, outcomes
     assert machine.run(*GET) == "200"
+    assert machine.show("OOMPolicy") == "continue"
 
 
 def test_a_master_that_hangs_is_replaced_by_the_watchdog(machine):
