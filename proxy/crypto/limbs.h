@@ -9,6 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* All ones or all zeros. The compiler cannot see through it, so that it does not make a
+ * branch of it. */
+static inline uint64_t limbs_mask(uint64_t bit)
+{
+    uint64_t mask = 0 - bit;
+
+    __asm__("" : "+r"(mask));
+    return mask;
+}
+
 /* a < b: returns whether a - b borrows. */
 static inline bool limbs_less(const uint64_t *a, const uint64_t *b, size_t count)
 {

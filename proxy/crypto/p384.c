@@ -38,7 +38,7 @@ static bool is_in_range(const uint64_t scalar[P384_LIMBS])
  * case. */
 static uint64_t make_odd(uint64_t odd[P384_LIMBS], const uint64_t scalar[P384_LIMBS])
 {
-    uint64_t even = p384_mask((scalar[0] & 1) ^ 1), borrow = 0;
+    uint64_t even = limbs_mask((scalar[0] & 1) ^ 1), borrow = 0;
 
     for (size_t i = 0; i < P384_LIMBS; i++) {
         uint64_t limb = order[i] - scalar[i] - borrow;
@@ -63,7 +63,7 @@ static uint64_t digit(const uint64_t odd[P384_LIMBS], size_t i)
 static void look_up(struct p384_affine *out,
     const struct p384_affine multiples[MULTIPLES], uint64_t digit)
 {
-    uint64_t negative = p384_mask(digit >> 4 ^ 1);
+    uint64_t negative = limbs_mask(digit >> 4 ^ 1);
 
     p384_point_look_up(out, multiples, (digit ^ negative) & (MULTIPLES - 1), negative);
 }

@@ -85,7 +85,7 @@ static void bring_below_prime(uint64_t *out, const uint64_t *limbs, uint64_t car
     uint64_t reduced[P384_LIMBS];
     uint64_t borrow = subtract_limbs(reduced, limbs, p384_prime, UINT64_MAX);
 
-    (void)add_prime(out, reduced, p384_mask(borrow & (carry ^ 1)));
+    (void)add_prime(out, reduced, limbs_mask(borrow & (carry ^ 1)));
 }
 
 static void plain_add(
@@ -103,14 +103,14 @@ static void plain_subtract(
     uint64_t difference[P384_LIMBS];
     uint64_t borrow = subtract_limbs(difference, a->limbs, b->limbs, UINT64_MAX);
 
-    (void)add_prime(out->limbs, difference, p384_mask(borrow));
+    (void)add_prime(out->limbs, difference, limbs_mask(borrow));
 }
 
 static void plain_halve(struct p384_number *out, const struct p384_number *a)
 {
     uint64_t even[P384_LIMBS + 1];
 
-    even[P384_LIMBS] = add_prime(even, a->limbs, p384_mask(a->limbs[0] & 1));
+    even[P384_LIMBS] = add_prime(even, a->limbs, limbs_mask(a->limbs[0] & 1));
     for (size_t i = 0; i < P384_LIMBS; i++)
         out->limbs[i] = even[i] >> 1 | even[i + 1] << (LIMB_BITS - 1);
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/crypto/limbs.h"
+
 enum { P384_LIMBS = 6 };
 
 struct p384_number {
@@ -41,15 +43,6 @@ void p384_invert(struct p384_number *out, const struct p384_number *a);
 void p384_enter(struct p384_number *out, const uint64_t limbs[P384_LIMBS]);
 void p384_leave(uint64_t limbs[P384_LIMBS], const struct p384_number *a);
 
-/* The compiler cannot see through this mask, so that it does not make a branch of it. */
-static inline uint64_t p384_mask(uint64_t bit)
-{
-    uint64_t mask = 0 - bit;
-
-    __asm__("" : "+r"(mask));
-    return mask;
-}
-
 /* All ones or all zeros. */
 static inline uint64_t p384_is_zero(const struct p384_number *a)
 {
@@ -57,7 +50,7 @@ static inline uint64_t p384_is_zero(const struct p384_number *a)
 
     for (size_t i = 0; i < P384_LIMBS; i++)
         any |= a->limbs[i];
-    return p384_mask(((any | (0 - any)) >> 63) ^ 1);
+    return limbs_mask(((any | (0 - any)) >> 63) ^ 1);
 }
 
 /* a where the mask is set, out as it was elsewhere. */

@@ -48,7 +48,7 @@ static void to_64(uint64_t limbs[P384_LIMBS], const struct number *a)
 
 static uint64_t sign_of(int64_t limb)
 {
-    return p384_mask((uint64_t)limb >> 63);
+    return limbs_mask((uint64_t)limb >> 63);
 }
 
 /* In two's complement, because a step may subtract. zeta is -(delta + 1/2). */
@@ -57,7 +57,7 @@ static int64_t divide(int64_t zeta, uint64_t f, uint64_t g, struct steps *steps)
     uint64_t u = 1, v = 0, q = 0, r = 1, z = (uint64_t)zeta;
 
     for (size_t i = 0; i < BITS; i++) {
-        uint64_t odd = p384_mask(g & 1), swap = p384_mask(z >> 63);
+        uint64_t odd = limbs_mask(g & 1), swap = limbs_mask(z >> 63);
 
         g += ((f ^ swap) - swap) & odd;
         q += ((u ^ swap) - swap) & odd;

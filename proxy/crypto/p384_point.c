@@ -152,7 +152,7 @@ void p384_point_look_up(struct p384_affine *out,
     limb_pair masks[P384_POINTS_MAX];
 
     for (size_t i = 0; i < P384_POINTS_MAX; i++) {
-        uint64_t mask = p384_mask(((i ^ index) - 1) >> 63);
+        uint64_t mask = limbs_mask(((i ^ index) - 1) >> 63);
 
         masks[i] = (limb_pair){mask, mask};
     }

@@ -40,6 +40,7 @@ struct signing_key {
     uint64_t *scalar;
     /* Sign with the same key by OpenSSL, and verify; NULL in a public key. */
     EVP_PKEY_CTX *alone, *check;
+    struct ecdsa_check *quick_check; /* EC; NULL: `check` alone verifies */
     bool alone_checks; /* `alone` verifies what it signs by itself */
     /* Remote. */
     uint64_t remote; /* 0: it is not */

@@ -9,6 +9,7 @@
 #include <openssl/params.h>
 
 #include "proxy/base/memory.h"
+#include "proxy/crypto/ecdsa_check.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/signing.h"
@@ -24,17 +25,21 @@ static const struct signing_key *adopted(EVP_PKEY *key)
     return EVP_PKEY_get_params(key, params) == 1 ? found : NULL;
 }
 
-static void free_alone(
-    void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+static void free_key(struct signing_key *key)
 {
-    struct signing_key *key = data;
-
-    (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
     if (key == NULL)
         return;
     EVP_PKEY_CTX_free(key->alone);
     EVP_PKEY_CTX_free(key->check);
+    ecdsa_check_free(key->quick_check);
     free(key);
+}
+
+static void free_alone(
+    void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+    (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
+    free_key(data);
 }
 
 static const struct key_exchange_group *curve_of(const EVP_PKEY *key)
@@ -67,12 +72,12 @@ static struct signing_key *make_alone(EVP_PKEY *from)
         key->alone = signing_context_alone(from);
         key->check = signing_context_check(from);
         key->alone_checks = signing_alone_checks(from);
+        if (key->curve != NULL)
+            key->quick_check = ecdsa_check_new(key->curve, from);
     }
     if (key->alone != NULL && key->check != NULL)
         return key;
-    EVP_PKEY_CTX_free(key->alone);
-    EVP_PKEY_CTX_free(key->check);
-    free(key);
+    free_key(key);
     return NULL;
 }
 

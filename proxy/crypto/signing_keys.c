@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "proxy/crypto/ecdsa_check.h"
 #include "proxy/crypto/provider.h"
 #include "proxy/crypto/signing.h"
 
@@ -28,6 +29,7 @@ static void key_free(void *data)
     OPENSSL_secure_clear_free(key->scalar, KEY_EXCHANGE_LIMBS_MAX * LIMB_BYTES);
     EVP_PKEY_CTX_free(key->alone);
     EVP_PKEY_CTX_free(key->check);
+    ecdsa_check_free(key->quick_check);
     OPENSSL_free(key);
 }
 
@@ -76,6 +78,9 @@ static bool take_alone(struct signing_key *key, const OSSL_PARAM params[])
     if (key->alone == NULL)
         return false;
     key->check = signing_context_check(EVP_PKEY_CTX_get0_pkey(key->alone));
+    if (key->curve != NULL)
+        key->quick_check =
+            ecdsa_check_new(key->curve, EVP_PKEY_CTX_get0_pkey(key->alone));
     return key->check != NULL;
 }
 

@@ -14,6 +14,7 @@
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
+#include "proxy/crypto/ecdsa_check.h"
 #include "proxy/crypto/signing.h"
 
 enum { SCRATCH = 64, DIGEST_LEN = 48, BLOCK_LEN = 256 };
@@ -32,6 +33,7 @@ enum lie {
 static enum lie lies[LANES];
 static EVP_PKEY *key; /* in all lanes */
 static unsigned called;
+static bool quickly; /* checks signatures by ecdsa_check.h first */
 
 static void tell(enum lie lie, uint8_t *bytes, size_t len)
 {
@@ -149,7 +151,9 @@ static void begin(struct subject *subject, const struct key_exchange_group *curv
         .rsa = &subject->numbers,
         .scalar = subject->scalar,
         .alone = signing_context_alone(key),
-        .check = signing_context_check(key)};
+        .check = signing_context_check(key),
+        .quick_check = quickly && curve != NULL ? ecdsa_check_new(curve, key) : NULL};
+    assert_true(!quickly || curve == NULL || subject->signing.quick_check != NULL);
     called = 0;
 }
 
@@ -157,6 +161,7 @@ static void end(struct subject *subject)
 {
     EVP_PKEY_CTX_free(subject->signing.alone);
     EVP_PKEY_CTX_free(subject->signing.check);
+    ecdsa_check_free(subject->signing.quick_check);
     EVP_PKEY_free(key);
 }
 
@@ -341,11 +346,29 @@ static int stop(void **state)
     return 0;
 }
 
+static int check_quickly(void **state)
+{
+    (void)state;
+    quickly = true;
+    return 0;
+}
+
+static int check_by_the_public_key(void **state)
+{
+    (void)state;
+    quickly = false;
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_lie_of_a_batch_leaves),
         cmocka_unit_test(no_lie_of_openssl_leaves_either),
+        {"no_lie_passes_the_quick_check", no_lie_of_a_batch_leaves, check_quickly,
+            check_by_the_public_key, NULL},
+        {"no_lie_of_openssl_passes_it_either", no_lie_of_openssl_leaves_either,
+            check_quickly, check_by_the_public_key, NULL},
         cmocka_unit_test(no_unverifiable_signature_leaves),
         cmocka_unit_test(rsa_of_openssl_checks_itself),
         cmocka_unit_test(ecdsa_of_openssl_does_not),

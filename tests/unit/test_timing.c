@@ -3,6 +3,7 @@
  * verdicts themselves. P-384's arithmetic is in test_p384 --timing. */
 #include "tests/unit/native_rig.h"
 
+#include "proxy/crypto/ecdsa_check.h"
 #include "proxy/crypto/limbs.h"
 #include "proxy/crypto/padding.h"
 #include "proxy/crypto/signing.h"
@@ -322,6 +323,29 @@ static void a_nonce_takes_no_part_in_timing(void **state)
     }
 }
 
+/* Neither the key nor the nonce of a signature that is checked. P-256's multiplication of
+ * the generator is OpenSSL's, which gets the whole number whatever it is. */
+static void the_check_of_a_signature_takes_no_part_in_timing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *key = EVP_EC_gen(i == 0 ? "P-256" : "P-384");
+        EVP_PKEY_CTX *context = signing_context_alone(key);
+        struct ecdsa_check *check = ecdsa_check_new(
+            &key_exchange_groups[i == 0 ? KEY_EXCHANGE_P256 : KEY_EXCHANGE_P384], key);
+        unsigned char digest[48] = {2}, signature[SIGNATURE_MAX];
+        size_t len = sizeof(signature);
+
+        assert_int_equal(
+            EVP_PKEY_sign(context, signature, &len, digest, sizeof(digest)), 1);
+        hide(check->shares, sizeof(check->shares));
+        assert_true(ecdsa_check_passes(check, digest, sizeof(digest), signature, len));
+        ecdsa_check_free(check);
+        EVP_PKEY_CTX_free(context);
+        EVP_PKEY_free(key);
+    }
+}
+
 static int start_idle_library(void **state)
 {
     (void)state;
@@ -347,6 +371,7 @@ int main(void)
     const struct CMUnitTest signatures[] = {
         cmocka_unit_test(numbers_are_compared_in_no_time_of_their_own),
         cmocka_unit_test(a_nonce_takes_no_part_in_timing),
+        cmocka_unit_test(the_check_of_a_signature_takes_no_part_in_timing),
     };
 
     return cmocka_run_group_tests(handshakes, start_own_engine, stop_service_engine) +
