@@ -80,6 +80,16 @@ void connect_line_host(const struct connect_line *line, char *host, size_t size)
     (void)snprintf(host, size, "%.*s", (int)strcspn(parts.host, "%"), parts.host);
 }
 
+uint16_t connect_line_port(const struct connect_line *line)
+{
+    struct endpoint_text parts;
+    struct error ignored;
+    bool has_port = endpoint_parse(line->address, ENDPOINT_CONNECT, &parts, &ignored) &&
+        parts.kind != ENDPOINT_UNIX;
+
+    return has_port ? parts.port : 0;
+}
+
 bool connect_lines_have_tls(const struct text_list *connect)
 {
     for (size_t i = 0; i < connect->count; i++) {

@@ -28,6 +28,9 @@ bool connect_line_parse(const char *text, struct connect_line *line, struct erro
  * unix socket. */
 void connect_line_host(const struct connect_line *line, char *host, size_t size);
 
+/* 0 of a unix socket. */
+uint16_t connect_line_port(const struct connect_line *line);
+
 bool connect_lines_have_tls(const struct text_list *connect);
 
 #endif

@@ -86,6 +86,9 @@ static const struct option options[] = {
         .help = "reload when a certificate, key, ca or crl file has changed"},
     {GLOBAL(flag, strict_reload), "off", ANY,
         .help = "refuse a reload that loses names or ends earlier than what is served"},
+    {GLOBAL(flag, fixed_ports), "off", ANY,
+        .help = "workers may connect to the TCP ports of connect at their start alone; no reload brings "
+                "another (needs Linux 6.7)"},
     {GLOBAL(duration, drain_timeout), "11m", {0, DAY, NULL},
         .help = "time for busy connections to end after TERM"},
     {GLOBAL(count, max_connections), "10000", {1, 1000000, NULL},

@@ -129,6 +129,7 @@ struct settings {
     bool signer; /* private keys are in the signer; false: in the workers */
     bool watch;
     bool strict_reload;
+    bool fixed_ports; /* workers connect to the ports of their start alone */
     uint64_t drain_timeout;
     uint32_t max_connections; /* client connections per worker */
     /* 0 = no limit, or CONNECTIONS_PER_SOURCE_AUTO. */

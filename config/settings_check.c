@@ -6,6 +6,7 @@
 #include "config/settings_build.h"
 #include "config/text_list.h"
 #include "proxy/base/error.h"
+#include "proxy/base/no_files.h"
 
 static unsigned written_at(
     const struct settings_build *build, size_t service, const char *option)
@@ -344,11 +345,49 @@ static bool service_check(
     return true;
 }
 
+static uint16_t port_of(const char *connect)
+{
+    struct connect_line line;
+    struct error ignored;
+
+    return connect_line_parse(connect, &line, &ignored) ? connect_line_port(&line) : 0;
+}
+
+static bool ports_can_be_fixed(
+    const struct settings_build *build, unsigned *line, struct error *err)
+{
+    uint16_t ports[TCP_PORTS_MAX];
+    size_t count = 0, known;
+
+    for (size_t i = 0; build->settings->fixed_ports && i < build->settings->service_count;
+         i++) {
+        const struct text_list *connect = &build->settings->services[i].connect;
+
+        for (size_t k = 0; k < connect->count; k++) {
+            uint16_t port = port_of(connect->items[k]);
+
+            for (known = 0; known < count && ports[known] != port; known++)
+                ;
+            if (port == 0 || known < count)
+                continue;
+            if (count == TCP_PORTS_MAX) {
+                *line = build_line(build, i, "connect");
+                return error_set(err,
+                    "fixed_ports = on is possible with %d ports to connect to, and this "
+                    "is one more",
+                    TCP_PORTS_MAX);
+            }
+            ports[count++] = port;
+        }
+    }
+    return true;
+}
+
 bool settings_check(const struct settings_build *build, unsigned *line, struct error *err)
 {
     for (size_t i = 0; i < build->settings->service_count; i++) {
         if (!service_check(build, i, line, err))
             return false;
     }
-    return true;
+    return ports_can_be_fixed(build, line, err);
 }

@@ -74,6 +74,8 @@ enum {
     READ_FILE = 1 << 2,
     READ_FOLDER = 1 << 3,
     BIND_TCP = 1,
+    CONNECT_TCP = 2,
+    PORT_RULE = 2,
     SCOPE_ABSTRACT_UNIX = 1,
     SCOPE_SIGNAL = 2,
 };
@@ -87,17 +89,34 @@ static unsigned file_rights(long version)
     return counts[version < last ? version : last];
 }
 
-static bool restrict_to(enum no_files which, long version)
+struct port_rule {
+    uint64_t rights, port;
+};
+
+static bool allow_ports(int fd, const struct tcp_ports *ports)
+{
+    bool allowed = true;
+
+    for (size_t i = 0; i < ports->count; i++) {
+        const struct port_rule rule = {CONNECT_TCP, ports->list[i]};
+
+        allowed = allowed && syscall(SYS_landlock_add_rule, fd, PORT_RULE, &rule, 0) == 0;
+    }
+    return allowed;
+}
+
+static bool restrict_to(enum no_files which, const struct tcp_ports *ports, long version)
 {
     const uint64_t all = (UINT64_C(1) << file_rights(version)) - 1;
     const struct ruleset ruleset = {
         .files = which == NO_FILES ? all : all & ~(uint64_t)(READ_FILE | READ_FOLDER),
-        .ports = BIND_TCP,
+        .ports = ports != NULL ? BIND_TCP | CONNECT_TCP : BIND_TCP,
         .scopes = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL,
     };
     size_t size = version < 4 ? SIZE_FILES : version < 6 ? SIZE_PORTS : SIZE_SCOPES;
     int fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
-    bool restricted = fd >= 0 && syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+    bool restricted = fd >= 0 && (ports == NULL || allow_ports(fd, ports)) &&
+        syscall(SYS_landlock_restrict_self, fd, 0) == 0;
     int error = errno;
 
     if (fd >= 0)
@@ -106,13 +125,33 @@ static bool restrict_to(enum no_files which, long version)
     return restricted;
 }
 
-void no_files_landlock(enum no_files which, char *how, size_t size)
+static void say_ports(const struct tcp_ports *ports, bool held, char *how, size_t size)
 {
+    size_t len = strlen(how);
+
+    if (!held)
+        snprintf(how + len, size - len, ", TCP to any port");
+    for (size_t i = 0; held && i < ports->count && len < size; i++)
+        len += (size_t)snprintf(how + len, size - len, "%s%u", i == 0 ? ", TCP to " : " ",
+            (unsigned)ports->list[i]);
+}
+
+void no_files_landlock(
+    enum no_files which, const struct tcp_ports *ports, char *how, size_t size)
+{
+    enum { FIRST_WITH_PORTS = 4 };
+    bool wanted = ports != NULL && ports->held;
     long version =
         syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_VERSION);
 
-    if (version > 0 && restrict_to(which, version))
+    bool held = wanted && version >= FIRST_WITH_PORTS;
+
+    if (version > 0 && restrict_to(which, held ? ports : NULL, version)) {
         snprintf(how, size, "Landlock %ld", version);
-    else
+    } else {
         snprintf(how, size, "no Landlock (%s)", strerror(errno));
+        held = false;
+    }
+    if (wanted)
+        say_ports(ports, held, how, size);
 }

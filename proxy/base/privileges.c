@@ -160,7 +160,7 @@ bool privileges_give_up(
     privileges_limit();
     privileges_freeze();
     if (exempt == NULL)
-        no_files_landlock(NO_FILES, files, sizeof(files));
+        no_files_landlock(NO_FILES, confinement->ports, files, sizeof(files));
     if (exempt == NULL)
         snprintf(how, CONFINED_TEXT_MAX, "seccomp, %.80s, %.80s", files, root);
     else

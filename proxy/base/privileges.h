@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 struct error;
+struct tcp_ports;
 
 struct identity {
     bool drop; /* false: not root, the process keeps its account */
@@ -39,6 +40,7 @@ enum { CONFINED_TEXT_MAX = 192 };
 struct confinement {
     const struct identity *identity;
     bool needs_paths; /* it connects to unix sockets by their names */
+    const struct tcp_ports *ports; /* NULL: it may connect to any */
 };
 bool privileges_give_up(const struct confinement *confinement,
     char how[CONFINED_TEXT_MAX], struct error *err);

@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/base/no_files.h"
 #include "proxy/base/privileges.h"
 
-enum { SETUP_BYTES = 256 };
+enum { SETUP_BYTES = 512 };
 
 struct setup {
     uint32_t slot;
@@ -19,6 +20,7 @@ struct setup {
     uint32_t signer; /* the signer has the private keys of this worker */
     uint32_t connects_to_unix; /* it connects to unix sockets by their paths */
     struct identity identity;
+    struct tcp_ports ports; /* of the backends */
 };
 
 size_t setup_encode(const struct setup *setup, char *bytes, size_t capacity);

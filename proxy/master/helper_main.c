@@ -57,7 +57,8 @@ static bool confine(
     privileges_freeze();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (confined)
-        no_files_landlock(reads_files ? NO_FILES_READ_ONLY : NO_FILES, how, sizeof(how));
+        no_files_landlock(
+            reads_files ? NO_FILES_READ_ONLY : NO_FILES, NULL, how, sizeof(how));
     return sandbox_enter(SANDBOX_HELPER, err);
 }
 

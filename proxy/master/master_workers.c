@@ -19,7 +19,8 @@ static void on_started(struct supervisor *s, struct child *child)
         .identity = *w->identity,
         .crypto = w->reload->started_with.crypto,
         .signer = w->reload->started_with.signer,
-        .connects_to_unix = w->reload->started_with.connects_to_unix};
+        .connects_to_unix = w->reload->started_with.connects_to_unix,
+        .ports = w->reload->started_with.ports};
     struct message message = {.type = MESSAGE_SETUP, .body = body};
 
     message.len = setup_encode(&setup, body, sizeof(body));

@@ -318,7 +318,7 @@ static bool accept_next(struct reload *r)
     const struct plan *current = r->rollout.current->plan;
 
     plan_backends_keep(r->plan, current);
-    if (restart_is_needed_for_unix(&r->started_with, r->plan->settings, &r->err) ||
+    if (restart_is_needed_to_connect(&r->started_with, r->plan->settings, &r->err) ||
         !regression_judge(current, r->plan, r->forced, time(NULL), &r->findings, &r->err))
         return false;
     return !logs_differ(current->settings, r->plan->settings) ||

@@ -5,23 +5,55 @@
 #include <string.h>
 
 #include "certstore/finding.h"
-#include "config/endpoint.h"
+#include "config/connect_line.h"
 #include "config/settings.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 
-/* The first one; NULL: none. */
-static const char *unix_backend(const struct settings *settings)
+/* `found` gets every backend, until it returns true; returns the text of that one. NULL:
+ * it never does. */
+static const char *find_backend(const struct settings *settings,
+    bool (*found)(struct tcp_ports *ports, uint16_t port), struct tcp_ports *ports)
 {
     for (size_t i = 0; i < settings->service_count; i++) {
         const struct text_list *connect = &settings->services[i].connect;
 
         for (size_t k = 0; k < connect->count; k++) {
-            if (endpoint_is_unix(connect->items[k]))
+            struct connect_line line;
+            struct error ignored;
+
+            if (connect_line_parse(connect->items[k], &line, &ignored) &&
+                found(ports, connect_line_port(&line)))
                 return connect->items[k];
         }
     }
     return NULL;
+}
+
+static bool is_unix(struct tcp_ports *ports, uint16_t port)
+{
+    (void)ports;
+    return port == 0;
+}
+
+static bool is_new(struct tcp_ports *ports, uint16_t port)
+{
+    for (size_t i = 0; i < ports->count; i++) {
+        if (ports->list[i] == port)
+            return false;
+    }
+    return port != 0;
+}
+
+/* True if there is no room for it. */
+static bool add(struct tcp_ports *ports, uint16_t port)
+{
+    if (!is_new(ports, port))
+        return false;
+    if (ports->count == TCP_PORTS_MAX)
+        return true;
+    ports->list[ports->count++] = port;
+    return false;
 }
 
 void started_with_init(struct started_with *started, const struct settings *settings)
@@ -29,7 +61,10 @@ void started_with_init(struct started_with *started, const struct settings *sett
     started->workers = settings->workers;
     started->crypto = settings->crypto;
     started->signer = settings->signer;
-    started->connects_to_unix = unix_backend(settings) != NULL;
+    started->connects_to_unix = find_backend(settings, is_unix, NULL) != NULL;
+    started->ports = (struct tcp_ports){0};
+    started->ports.held =
+        find_backend(settings, add, &started->ports) == NULL && settings->fixed_ports;
     started->user = memory_text(settings->user);
     started->control = memory_text(settings->control);
 }
@@ -41,17 +76,24 @@ void started_with_destroy(struct started_with *started)
     *started = (struct started_with){0};
 }
 
-bool restart_is_needed_for_unix(
+bool restart_is_needed_to_connect(
     const struct started_with *started, const struct settings *fresh, struct error *err)
 {
-    const char *backend = unix_backend(fresh);
+    struct tcp_ports ports = started->ports;
+    const char *lacking = "a unix socket", *backend = NULL;
 
-    if (started->connects_to_unix || backend == NULL)
+    if (!started->connects_to_unix)
+        backend = find_backend(fresh, is_unix, NULL);
+    if (backend == NULL && ports.held) {
+        lacking = "this port (fixed_ports)";
+        backend = find_backend(fresh, is_new, &ports);
+    }
+    if (backend == NULL)
         return false;
     error_set(err,
-        "connect = %s: the workers were started without a unix socket to connect to, and "
-        "may not; restart the service (or upgrade it with SIGUSR2) for this",
-        backend);
+        "connect = %s: the workers were started without %s to connect to, and may not; "
+        "restart the service (or upgrade it with SIGUSR2) for this",
+        backend, lacking);
     return true;
 }
 
@@ -70,6 +112,7 @@ void restart_needed(const struct started_with *started, const struct settings *f
     warn(started->workers != fresh->workers, "workers", findings);
     warn(started->crypto != (uint32_t)fresh->crypto, "crypto", findings);
     warn(started->signer != fresh->signer, "signer", findings);
+    warn(started->ports.held != fresh->fixed_ports, "fixed_ports", findings);
     warn(strcmp(started->user, fresh->user) != 0, "user", findings);
     warn(strcmp(started->control, fresh->control) != 0, "control", findings);
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proxy/base/no_files.h"
+
 struct error;
 struct findings;
 struct settings;
@@ -15,6 +17,7 @@ struct settings;
 struct started_with {
     uint32_t workers, crypto;
     bool signer, connects_to_unix;
+    struct tcp_ports ports; /* of the backends, held with fixed_ports */
     char *user, *control;
 };
 
@@ -22,8 +25,8 @@ void started_with_init(struct started_with *started, const struct settings *sett
 void started_with_destroy(struct started_with *started);
 
 /* Returns whether a restart is needed before it works at all: workers that were started
- * without a unix socket to connect to have given up the means. */
-bool restart_is_needed_for_unix(
+ * without a unix socket, or a port, to connect to have given up the means. */
+bool restart_is_needed_to_connect(
     const struct started_with *started, const struct settings *fresh, struct error *err);
 
 /* Adds a warning for each setting that differs. */

@@ -288,8 +288,9 @@ static bool start(struct worker *w, struct error *err)
     static const enum engine_choice choices[] = {[CRYPTO_AUTO] = ENGINE_AUTO,
         [CRYPTO_OPENSSL] = ENGINE_STOCK,
         [CRYPTO_BATCHED] = ENGINE_BATCHED};
-    const struct confinement confinement = {
-        .identity = &w->setup.identity, .needs_paths = w->setup.connects_to_unix};
+    const struct confinement confinement = {.identity = &w->setup.identity,
+        .needs_paths = w->setup.connects_to_unix,
+        .ports = &w->setup.ports};
 
     tzset();
     if (w->setup.signer)

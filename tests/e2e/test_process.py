@@ -91,6 +91,28 @@ def test_a_reload_brings_no_unix_socket_to_workers_that_cannot_connect(start_pro
     proxy.reload(check=0)
 
 
+def test_a_unix_backend_behind_tls_keeps_it_too(start_proxy):
+    proxy = start_proxy("tls:unix:/run/nobody-is-there.sock", backend_verify="off")
+    if not proxy.sanitized:
+        assert "the root is kept for unix sockets" in confinement(proxy)
+
+
+def test_workers_with_fixed_ports_connect_to_no_other(start_proxy, origin):
+    """A reload that brings another one is refused; another backend on the same port is not."""
+    proxy = start_proxy(origin.address, fixed_ports="on")
+    port = origin.address.split(":")[1]
+    if confinement(proxy).startswith("no "):
+        pytest.skip(confinement(proxy))
+    assert f"TCP to {port}" in confinement(proxy) or "TCP to any port" in confinement(proxy)
+    assert works(proxy.port)
+    proxy.write_config(connect="127.0.0.1:1")
+    refused = proxy.reload(check=1)
+    assert "(fixed_ports)" in " ".join((refused.stdout + refused.stderr).split())
+    proxy.write_config(connect=[origin.address, f"127.0.0.2:{port}"])
+    proxy.reload(check=0)
+    assert works(proxy.port)
+
+
 def test_a_unix_backend_keeps_its_path_to_it(start_proxy):
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/backend.sock")

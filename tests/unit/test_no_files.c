@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -117,7 +118,7 @@ static enum outcome try_landlock(void)
     int version;
 
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    no_files_landlock(NO_FILES, how, sizeof(how));
+    no_files_landlock(NO_FILES, NULL, how, sizeof(how));
     if (sscanf(how, "Landlock %d", &version) != 1) {
         print_message("%s\n", how);
         return NO_FILTER;
@@ -136,6 +137,65 @@ static void landlock_leaves_no_right(void **state)
 
     (void)state;
     close(fd);
+    if (outcome == NO_FILTER)
+        skip();
+    assert_int_equal(outcome, REFUSED);
+}
+
+static int listen_on_loopback(uint16_t *port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static int connect_to_port(uint16_t port)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    errno = 0;
+    (void)connect(socket(AF_INET, SOCK_STREAM, 0), (const struct sockaddr *)&address,
+        sizeof(address));
+    return errno;
+}
+
+static struct tcp_ports ports = {.held = true, .count = 1};
+static uint16_t other_port;
+
+static enum outcome try_ports(void)
+{
+    char how[NO_FILES_TEXT_MAX], told[64];
+
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    no_files_landlock(NO_FILES, &ports, how, sizeof(how));
+    if (strstr(how, ", TCP to any port") != NULL) {
+        print_message("%s\n", how);
+        return NO_FILTER;
+    }
+    snprintf(told, sizeof(told), ", TCP to %u", (unsigned)ports.list[0]);
+    return strstr(how, told) != NULL && connect_to_port(ports.list[0]) == 0 &&
+            connect_to_port(other_port) == EACCES
+        ? REFUSED
+        : POSSIBLE;
+}
+
+static void landlock_holds_ports(void **state)
+{
+    int fds[2] = {listen_on_loopback(&ports.list[0]), listen_on_loopback(&other_port)};
+    enum outcome outcome = outcome_of(try_ports);
+
+    (void)state;
+    close(fds[0]);
+    close(fds[1]);
     if (outcome == NO_FILTER)
         skip();
     assert_int_equal(outcome, REFUSED);
@@ -166,6 +226,7 @@ int main(void)
         cmocka_unit_test(an_empty_root_has_no_paths),
         cmocka_unit_test(an_ordinary_user_has_one_too),
         cmocka_unit_test(landlock_leaves_no_right),
+        cmocka_unit_test(landlock_holds_ports),
         cmocka_unit_test(the_master_keeps_a_few_capabilities),
     };
 

@@ -18,7 +18,7 @@ CRASH = re.compile(
 
 GLOBAL = {"admin", "admin_allow", "workers", "user", "log", "log_level", "access_log", "access_log_format",
           "access_log_sample", "control",
-          "crypto", "signer", "watch", "strict_reload", "drain_timeout", "max_connections",
+          "crypto", "signer", "watch", "strict_reload", "fixed_ports", "drain_timeout", "max_connections",
           "max_connections_per_source", "max_handshakes", "handshake_rate",
           "ticket_rotation", "ticket_lifetime", "ticket_keys", "resolve_interval"}
 
