@@ -300,16 +300,28 @@ int engine_handshake(SSL *ssl, bool urgent)
 
 /* OpenSSL keeps the 32 KiB stack of every session that ever paused for the next one. They
  * are freed after a flood. */
-static bool release_stacks(void)
+static bool has_spare_stacks(void)
 {
-    if (operations_paused() > 0 || operations_paused_peak() <= STACKS_KEPT)
-        return false;
+    return operations_paused() == 0 && operations_paused_peak() > STACKS_KEPT;
+}
+
+static void release_stacks(void)
+{
     operations_forget_peak();
     ASYNC_cleanup_thread();
-    return true;
+}
+
+bool engine_may_refill(void)
+{
+    return (engine.has_tools && key_pool_is_short()) || has_spare_stacks();
 }
 
 bool engine_refill(void)
 {
-    return (engine.has_tools && key_pool_refill()) || release_stacks();
+    if (engine.has_tools && key_pool_refill())
+        return true;
+    if (!has_spare_stacks())
+        return false;
+    release_stacks();
+    return true;
 }

@@ -107,8 +107,10 @@ bool engine_signatures_came(void);
 /* Returns whether the signer has enough to do for now, not counting urgent operations. */
 bool engine_signer_is_busy(void);
 
-/* For an idle loop: makes eight ephemeral keys in advance, or frees the memory of
- * sessions that paused. True if it did work. */
+/* For an idle loop: engine_refill() makes eight ephemeral keys in advance, or frees the
+ * memory of sessions that paused, and returns whether it did. engine_may_refill() returns
+ * whether there is such work. */
+bool engine_may_refill(void);
 bool engine_refill(void);
 
 #endif

@@ -63,13 +63,25 @@ bool key_pool_take(const struct key_exchange_group *group, struct key_exchange_k
     return true;
 }
 
+static bool is_short(size_t group)
+{
+    const struct shelf *shelf = &pool->shelves[group];
+
+    return shelf->count + LANES <= shelf->wanted;
+}
+
+bool key_pool_is_short(void)
+{
+    for (size_t group = 0; group < KEY_EXCHANGE_GROUPS; group++)
+        if (is_short(group))
+            return true;
+    return false;
+}
+
 bool key_pool_refill(void)
 {
-    for (size_t group = 0; group < KEY_EXCHANGE_GROUPS; group++) {
-        const struct shelf *shelf = &pool->shelves[group];
-
-        if (shelf->count + LANES <= shelf->wanted)
+    for (size_t group = 0; group < KEY_EXCHANGE_GROUPS; group++)
+        if (is_short(group))
             return make(group);
-    }
     return false;
 }

@@ -16,8 +16,9 @@ void key_pool_stop(void);
 /* Moves one key out. Makes eight first if there is none. */
 bool key_pool_take(const struct key_exchange_group *group, struct key_exchange_key *key);
 
-/* Makes eight more of a group that has been used and is short of keys. False: there was
- * nothing to do. */
+/* The second makes eight more keys of a group that has been used and is short of them.
+ * False: there is none, or it failed. */
+bool key_pool_is_short(void);
 bool key_pool_refill(void);
 
 #endif

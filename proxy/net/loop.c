@@ -1,6 +1,7 @@
 #include "proxy/net/loop.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -28,27 +29,86 @@ static bool lines_wait(struct loop *loop, bool quiet)
     return false;
 }
 
-/* Runs just before the loop waits for events: the bytes that the last events wrote to one
- * peer leave in one system call. A uv_check_t would run too early: bytes of callbacks
- * that libuv runs between it and the wait would be left until some other event. */
-static void on_before_wait(uv_prepare_t *prepare)
+/* Does the work that the last events left: the bytes that they wrote to one peer leave in
+ * one system call. Returns whether work remains. */
+static bool work(struct loop *loop)
 {
-    struct loop *loop = container_of(prepare, struct loop, before_wait);
     bool quiet = !loop->events_seen;
 
     loop->events_seen = false;
     bool more = streams_iterate(loop, quiet);
     engine_flush();
     /* Keys are made in advance only in an iteration that had nothing else to do. */
-    if (!more && loop->keys_used) {
-        if (quiet)
-            loop->keys_used = engine_refill();
-        more = loop->keys_used;
-    }
-    if (lines_wait(loop, quiet) || more)
-        loop_again(loop);
-    else
-        uv_idle_stop(&loop->again);
+    if (!more && engine_may_refill())
+        more = !quiet || engine_refill();
+    return lines_wait(loop, quiet) || more;
+}
+
+/* ---- deadlines ---- */
+
+void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms)
+{
+    deadlines_arm(&loop->deadlines, d, length_ms, loop_now(loop));
+    if (d->due < loop->next_due)
+        loop->next_due = d->due;
+}
+
+/* Most deadlines are re-armed before they are due, so that next_due may come too
+ * early. */
+static void expire_deadlines(struct loop *loop)
+{
+    uint64_t now = loop_now(loop), wait;
+
+    if (now < loop->next_due)
+        return;
+    wait = deadlines_expire(&loop->deadlines, now);
+    loop->next_due = wait == UINT64_MAX ? UINT64_MAX : now + wait;
+}
+
+uint64_t loop_now(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
+/* ---- waiting ---- */
+
+/* Returns how long libuv may wait, in ms; -1: it has nothing to do. */
+static int wait_of_libuv(const struct loop *loop)
+{
+    return uv_loop_alive(&loop->uv) ? uv_backend_timeout(&loop->uv) : -1;
+}
+
+static int wait_of_deadlines(const struct loop *loop)
+{
+    uint64_t now = loop_now(loop);
+
+    if (loop->next_due == UINT64_MAX)
+        return -1;
+    if (loop->next_due <= now)
+        return 0;
+    return loop->next_due - now < INT_MAX ? (int)(loop->next_due - now) : INT_MAX;
+}
+
+static int shorter(int one, int other)
+{
+    return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
+static bool is_over(const struct loop *loop)
+{
+    return loop->stopped || (loop->pollers.open == 0 && !uv_loop_alive(&loop->uv));
+}
+
+void loop_iterate(struct loop *loop, bool may_wait)
+{
+    expire_deadlines(loop);
+    bool more = work(loop) || is_over(loop);
+    int wait = shorter(wait_of_libuv(loop), wait_of_deadlines(loop));
+
+    pollers_wait(&loop->pollers, may_wait && !more ? wait : 0);
+    uv_update_time(&loop->uv);
+    if (pollers_report(&loop->pollers) || wait_of_libuv(loop) == 0)
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
 static void on_handshakes_due(struct deadline *due)
@@ -58,17 +118,11 @@ static void on_handshakes_due(struct deadline *due)
 
 void loop_init(struct loop *loop)
 {
-    *loop = (struct loop){.timer_due = UINT64_MAX};
+    *loop = (struct loop){.next_due = UINT64_MAX};
     signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&loop->uv) != 0)
         abort();
-    uv_prepare_init(&loop->uv, &loop->before_wait);
-    uv_idle_init(&loop->uv, &loop->again);
-    pollers_init(&loop->pollers, &loop->uv);
-    uv_timer_init(&loop->uv, &loop->timer);
-    uv_prepare_start(&loop->before_wait, on_before_wait);
-    uv_unref((uv_handle_t *)&loop->before_wait);
-    uv_unref((uv_handle_t *)&loop->timer);
+    pollers_init(&loop->pollers, uv_backend_fd(&loop->uv));
     list_init(&loop->unflushed);
     list_init(&loop->to_tell);
     handshake_scheduler_init(&loop->handshakes, &stream_handshake_environment);
@@ -79,11 +133,6 @@ void loop_init(struct loop *loop)
 
 void loop_destroy(struct loop *loop)
 {
-    uv_close((uv_handle_t *)&loop->before_wait, NULL);
-    uv_close((uv_handle_t *)&loop->again, NULL);
-    uv_close((uv_handle_t *)&loop->timer, NULL);
-    pollers_close(&loop->pollers);
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
     int left = uv_loop_close(&loop->uv);
     assert(left == 0);
     pollers_destroy(&loop->pollers);
@@ -94,10 +143,12 @@ void loop_destroy(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    while (!is_over(loop))
+        loop_iterate(loop, true);
+    loop->stopped = false;
 }
 
 void loop_stop(struct loop *loop)
 {
-    uv_stop(&loop->uv);
+    loop->stopped = true;
 }

@@ -1,11 +1,14 @@
 /*
  * loop.h - the event loop of one process, with what all its streams share.
  *
- * An iteration first handles events: reads, decryption, parsing, writes that only append.
- * Then, just before waiting, in this order: every stream with unsent bytes sends them in
- * one system call; handshakes continue, for a bounded time (handshake_scheduler.h); their
- * bytes are sent. Work that remains makes the next wait a zero wait, so that new events
- * are handled first.
+ * An iteration begins where the last one's events have ended: every stream with unsent
+ * bytes sends them in one system call; handshakes continue, for a bounded time
+ * (handshake_scheduler.h); their bytes are sent. Then it waits, and handles events:
+ * reads, decryption, parsing, writes that only append. Work that remains makes the wait a
+ * zero wait, so that new events are handled first.
+ *
+ * It waits in the pollers' epoll set. libuv, which has the channels to other processes,
+ * is one descriptor of that set and runs only when it has something to do.
  */
 #ifndef WLBPROXY_NET_LOOP_H
 #define WLBPROXY_NET_LOOP_H
@@ -28,18 +31,16 @@ enum {
 
 struct loop {
     uv_loop_t uv;
-    uv_prepare_t before_wait;
-    uv_idle_t again; /* active while work remains: no wait */
     struct pollers pollers; /* all sockets */
-    uv_timer_t timer; /* for the earliest deadline */
-    uint64_t timer_due; /* UINT64_MAX: not running */
     struct deadlines deadlines;
+    uint64_t next_due; /* no deadline is due before it; UINT64_MAX: none is armed */
     struct list unflushed; /* struct stream.unflushed */
     struct list to_tell; /* struct stream.told_later */
     struct handshake_scheduler handshakes;
     struct deadline handshakes_due; /* the deadline of their next iteration, if there is
                                      * one */
-    bool keys_used, events_seen; /* in this iteration */
+    bool events_seen; /* in this iteration */
+    bool stopped;
     unsigned lines_waited; /* iterations in which lines of the access log have waited */
     char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: consumed before the next
                         * read */
@@ -50,13 +51,12 @@ void loop_init(struct loop *loop);
 void loop_destroy(struct loop *loop); /* after the last handle has closed */
 void loop_run(struct loop *loop); /* until loop_stop() or nothing is left */
 void loop_stop(struct loop *loop);
+/* One iteration, which waits for the next event or deadline if it may; for tests. */
+void loop_iterate(struct loop *loop, bool may_wait);
 
 /* Monotonic ms, read once an iteration. */
 uint64_t loop_now(const struct loop *loop);
 
 void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms);
-
-/* The next wait is a zero wait, because work is left. */
-void loop_again(struct loop *loop);
 
 #endif

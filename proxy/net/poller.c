@@ -6,41 +6,14 @@
 
 #include "proxy/base/epoll_retry.h"
 
-static void on_events(uv_poll_t *poll, int status, int events)
+void pollers_init(struct pollers *all, int libuv)
 {
-    struct pollers *all = container_of(poll, struct pollers, poll);
-    struct epoll_event happened[POLL_BATCH];
-    int count = epoll_wait(all->epoll, happened, POLL_BATCH, 0);
+    struct epoll_event event = {.events = EPOLLIN}; /* without a poller */
 
-    (void)status, (void)events;
-    /* All are noted before the first callback, which may ask about another one. Their
-     * memory stays: closed() comes later. */
-    for (int i = 0; i < count; i++)
-        ((struct poller *)happened[i].data.ptr)->pending = happened[i].events;
-    for (int i = 0; i < count; i++) {
-        struct poller *p = happened[i].data.ptr;
-        uint32_t pending = p->pending;
-
-        p->pending = 0;
-        if (pending != 0)
-            p->happened(p, pending);
-    }
-}
-
-void pollers_init(struct pollers *all, uv_loop_t *uv)
-{
-    all->open = 0;
+    *all = (struct pollers){.epoll = epoll_create1(EPOLL_CLOEXEC)};
     list_init(&all->closing);
-    all->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (all->epoll < 0 || uv_poll_init(uv, &all->poll, all->epoll) != 0 ||
-        uv_poll_start(&all->poll, UV_READABLE, on_events) != 0)
+    if (all->epoll < 0 || epoll_retry_ctl(all->epoll, EPOLL_CTL_ADD, libuv, &event) != 0)
         abort();
-    uv_unref((uv_handle_t *)&all->poll);
-}
-
-void pollers_close(struct pollers *all)
-{
-    uv_close((uv_handle_t *)&all->poll, NULL);
 }
 
 void pollers_destroy(struct pollers *all)
@@ -48,14 +21,43 @@ void pollers_destroy(struct pollers *all)
     close(all->epoll);
 }
 
+void pollers_wait(struct pollers *all, int ms)
+{
+    all->count = epoll_wait(all->epoll, all->happened, POLL_BATCH, ms);
+}
+
+bool pollers_report(struct pollers *all)
+{
+    bool libuv = false;
+
+    /* All are noted before the first callback, which may ask about another one. Their
+     * memory stays: closed() comes later. */
+    for (int i = 0; i < all->count; i++) {
+        struct poller *p = all->happened[i].data.ptr;
+
+        if (p == NULL)
+            libuv = true;
+        else
+            p->pending = all->happened[i].events;
+    }
+    for (int i = 0; i < all->count; i++) {
+        struct poller *p = all->happened[i].data.ptr;
+        uint32_t pending = p != NULL ? p->pending : 0;
+
+        if (pending == 0)
+            continue;
+        p->pending = 0;
+        p->happened(p, pending);
+    }
+    return libuv;
+}
+
 void poller_open(struct pollers *all, struct poller *p, int fd)
 {
     p->fd = fd;
     p->wanted = p->pending = 0;
     list_init(&p->closing);
-    /* The loop runs on while there is anything to watch. */
-    if (all->open++ == 0)
-        uv_ref((uv_handle_t *)&all->poll);
+    all->open++;
 }
 
 static int control(struct pollers *all, struct poller *p, int operation, uint32_t events)
@@ -104,8 +106,7 @@ void pollers_tell_closed(struct pollers *all)
     while ((node = list_take(&all->closing)) != NULL) {
         struct poller *p = container_of(node, struct poller, closing);
 
-        if (--all->open == 0)
-            uv_unref((uv_handle_t *)&all->poll);
+        all->open--;
         p->closed(p);
     }
 }

@@ -1,7 +1,8 @@
 /*
- * poller.h - one epoll set for all sockets of a loop, which libuv watches as one.
+ * poller.h - one epoll set for all sockets of a loop, in which the loop waits.
  *
  * A uv_poll_t for each socket costs six system calls per connection, this costs two.
+ * libuv's own epoll set is in it as one descriptor.
  * Level-triggered: bytes that a callback leaves unread are reported again, and so is a
  * socket whose read failed for a moment. One iteration of the loop takes at most
  * POLL_BATCH events.
@@ -9,10 +10,9 @@
 #ifndef WLBPROXY_NET_POLLER_H
 #define WLBPROXY_NET_POLLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
-
-#include <uv.h>
 
 #include "proxy/base/list.h"
 
@@ -38,16 +38,20 @@ struct poller {
 
 /* Belongs to the loop. */
 struct pollers {
-    uv_poll_t poll;
     struct list closing; /* struct poller.closing */
-    uint32_t open;
+    uint32_t open; /* the loop runs on while there are any */
     int epoll;
+    int count; /* events that happened */
+    struct epoll_event happened[POLL_BATCH];
 };
 
-void pollers_init(struct pollers *all, uv_loop_t *uv);
-void pollers_close(struct pollers *all); /* closes its handle; pollers_destroy() does the
-                                          * rest */
+void pollers_init(struct pollers *all, int libuv); /* the descriptor of its epoll set */
 void pollers_destroy(struct pollers *all);
+
+/* Waits until something happens, or for so many ms (-1: no limit); pollers_report() then
+ * calls happened(). It returns whether libuv has events, too. */
+void pollers_wait(struct pollers *all, int ms);
+bool pollers_report(struct pollers *all);
 
 /* Calls closed() of the pollers that have closed. Not from inside happened(). */
 void pollers_tell_closed(struct pollers *all);

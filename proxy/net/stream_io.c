@@ -164,7 +164,6 @@ void stream_decrypt(struct stream *s)
     uint64_t before = s->bytes_in;
     int n;
 
-    s->loop->keys_used |= s->phase == STREAM_HANDSHAKE;
     do {
         if (stream_discards(s))
             break;

@@ -13,7 +13,6 @@ void stream_touch(struct stream *s)
     if (s->phase == STREAM_CLOSED || !list_empty(&s->unflushed))
         return;
     list_append(&s->loop->unflushed, &s->unflushed);
-    loop_again(s->loop);
 }
 
 void stream_tell_later(struct stream *s)
@@ -21,7 +20,6 @@ void stream_tell_later(struct stream *s)
     if (!list_empty(&s->told_later))
         return;
     list_append(&s->loop->to_tell, &s->told_later);
-    loop_again(s->loop);
 }
 
 static void look_at_hello(struct stream *s)
@@ -38,7 +36,6 @@ void stream_queue_handshake(struct stream *s)
     if (s->handshake.priority > 0 && tls_is_untouched(s->tls))
         look_at_hello(s);
     handshake_is_ready(&s->loop->handshakes, &s->handshake);
-    loop_again(s->loop);
 }
 
 /* A backend is no client that could be shed: its time is its owner's matter. */

@@ -320,7 +320,7 @@ static void serve(struct worker *w)
     w->clients = clients_new(&w->loop);
     worker_listeners_init(&w->listeners, &w->loop, w->clients);
     list_init(&w->generations);
-    worker_signer_init(&w->signer, &w->loop.uv);
+    worker_signer_init(&w->signer, &w->loop);
     deadline_init(&w->drain_due, on_drain_due);
     deadline_init(&w->confirm_due, on_confirm_due);
     w->poll.data = w;

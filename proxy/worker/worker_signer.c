@@ -8,12 +8,14 @@
 #include "proxy/crypto/engine.h"
 #include "proxy/crypto/signing_remote.h"
 #include "proxy/crypto/signing_wire.h"
+#include "proxy/net/loop.h"
 
-static void on_event(uv_poll_t *poll, int status, int events);
-
-static void listen_for(struct worker_signer *s)
+static void watch(struct worker_signer *s)
 {
-    uv_poll_start(&s->poll, UV_READABLE | (s->blocked ? UV_WRITABLE : 0), on_event);
+    uint32_t events = EPOLLIN | (s->blocked ? POLL_WRITE : 0);
+
+    if (poller_for(&s->loop->pollers, &s->poller, events) != 0)
+        abort();
 }
 
 /* Sends all pending requests, mostly in one datagram. */
@@ -23,7 +25,7 @@ static void flush(void *owner)
     struct worker_signer *s = owner;
     bool was_blocked = s->blocked;
 
-    if (s->fd < 0)
+    if (s->poller.fd < 0)
         return;
     s->blocked = false;
     while (!s->blocked && signing_remote_has_unsent()) {
@@ -31,33 +33,30 @@ static void flush(void *owner)
         signing_remote_take(&w);
         if (w.count == 0)
             break; /* as many are with the signer as may be */
-        if (send(s->fd, w.bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        if (send(s->poller.fd, w.bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
             signing_remote_not_sent(&w);
             s->blocked = true; /* or the signer has gone, which is an event as well */
         }
     }
     if (s->blocked != was_blocked)
-        listen_for(s);
+        watch(s);
 }
 
 static void start(struct worker_signer *s, int fd)
 {
-    s->fd = fd;
     s->blocked = false;
-    s->poll.data = s;
-    if (uv_poll_init(s->loop, &s->poll, fd) != 0)
-        abort();
-    s->polled = true;
-    listen_for(s);
+    s->open = true;
+    poller_open(&s->loop->pollers, &s->poller, fd);
+    watch(s);
     flush(s);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_closed(struct poller *poller)
 {
-    struct worker_signer *s = handle->data;
+    struct worker_signer *s = container_of(poller, struct worker_signer, poller);
     int next = s->next;
 
-    s->polled = false;
+    s->open = false;
     s->next = -1;
     if (next >= 0)
         start(s, next);
@@ -65,44 +64,41 @@ static void on_closed(uv_handle_t *handle)
 
 static void leave(struct worker_signer *s)
 {
-    if (s->fd < 0)
+    if (s->poller.fd < 0)
         return;
-    uv_close((uv_handle_t *)&s->poll, on_closed);
-    close(s->fd);
-    s->fd = -1;
+    poller_close(&s->loop->pollers, &s->poller);
     signing_remote_ask_again();
 }
 
 /* An invalid answer counts as the signer's end here; the master handles it. The next
  * datagram, if there is one, is the next event. An error is not the end: the next event
  * reads again, and finds an end where there is one. */
-static void on_event(uv_poll_t *poll, int status, int events)
+static void on_event(struct poller *poller, uint32_t events)
 {
     static unsigned char bytes[SIGNING_DATAGRAM_MAX];
-    struct worker_signer *s = poll->data;
-    ssize_t len = -1;
+    struct worker_signer *s = container_of(poller, struct worker_signer, poller);
 
-    if ((events & UV_WRITABLE) != 0)
+    if ((events & POLL_WRITE) != 0)
         flush(s);
-    if (status == 0) {
-        len = recv(s->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-        if (len < 0 || (len > 0 && signing_remote_answered(bytes, (size_t)len)))
-            return;
-    }
+    ssize_t len = recv(s->poller.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (len < 0 || (len > 0 && signing_remote_answered(bytes, (size_t)len)))
+        return;
     log_warning("event=signer_gone text=\"handshakes wait for the next one\"");
     leave(s);
 }
 
-void worker_signer_init(struct worker_signer *s, uv_loop_t *loop)
+void worker_signer_init(struct worker_signer *s, struct loop *loop)
 {
-    *s = (struct worker_signer){.loop = loop, .fd = -1, .next = -1};
+    *s = (struct worker_signer){.loop = loop,
+        .next = -1,
+        .poller = {.happened = on_event, .closed = on_closed, .fd = -1}};
     engine_flush_by(flush, s);
 }
 
 void worker_signer_use(struct worker_signer *s, int fd)
 {
     leave(s);
-    if (!s->polled) {
+    if (!s->open) {
         start(s, fd);
         return;
     }

@@ -9,17 +9,19 @@
 
 #include <stdbool.h>
 
-#include <uv.h>
+#include "proxy/net/poller.h"
+
+struct loop;
 
 struct worker_signer {
-    uv_loop_t *loop;
-    uv_poll_t poll;
-    int fd; /* -1: none now */
-    int next; /* used next, when the poll handle has closed; -1: none */
-    bool polled, blocked;
+    struct loop *loop;
+    struct poller poller; /* its fd is -1 while there is no signer */
+    int next; /* used next, when the poller has closed; -1: none */
+    bool open; /* the poller has not closed yet */
+    bool blocked;
 };
 
-void worker_signer_init(struct worker_signer *signer, uv_loop_t *loop);
+void worker_signer_init(struct worker_signer *signer, struct loop *loop);
 
 /* Takes over the descriptor. Requests to the signer before it are sent again. */
 void worker_signer_use(struct worker_signer *signer, int fd);

@@ -43,7 +43,7 @@ static inline void make_server_context(void)
 
 static inline void iterate(void)
 {
-    uv_run(&loop.uv, UV_RUN_NOWAIT);
+    loop_iterate(&loop, false);
 }
 
 #define ITERATE_UNTIL(condition)                                                         \

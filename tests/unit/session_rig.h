@@ -88,7 +88,7 @@ static inline void rig_start(struct rig *rig, const char *options, size_t backen
 static inline void rig_iterate(struct rig *rig)
 {
     for (int i = 0; i < RIG_TURNS; i++)
-        uv_run(&rig->loop.uv, UV_RUN_NOWAIT);
+        loop_iterate(&rig->loop, false);
 }
 
 /* Moves all armed deadlines nearer, as if so many ms had passed. */

@@ -18,7 +18,7 @@ static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 static inline void begin_tls(int version)
 {
     accept_stream(server_context);
-    uv_run(&loop.uv, UV_RUN_NOWAIT);
+    loop_iterate(&loop, false);
     int flags = 1;
     assert_int_equal(
         setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &flags, sizeof(flags)), 0);

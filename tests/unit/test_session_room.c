@@ -127,10 +127,10 @@ static void one_source_has_half_of_the_room_unless_it_is_said(void **state)
 /* Read in one iteration, and handled in the next. */
 static void say_something(const int *clients, int count)
 {
-    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
+    loop_iterate(&rig.loop, false);
     for (int i = 0; i < count; i++)
         assert_int_equal(send(clients[i], "\x16", 1, 0), 1);
-    uv_run(&rig.loop.uv, UV_RUN_NOWAIT);
+    loop_iterate(&rig.loop, false);
 }
 
 static struct client *client_number(int index)
