@@ -13,6 +13,7 @@
 #include <openssl/x509.h>
 
 #include "tests/unit/engine_rig.h"
+#include "tests/unit/key_stock.h"
 
 enum { PEERS = 11, BIO_ROOM = 32768 };
 
@@ -37,7 +38,7 @@ struct pair {
 static inline EVP_PKEY *new_key(const struct kind *kind)
 {
     return kind->curve != NULL ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind->curve)
-                               : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", kind->bits);
+                               : key_stock_rsa(NULL, kind->bits, 0);
 }
 
 static inline X509 *certificate(EVP_PKEY *key)

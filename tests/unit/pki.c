@@ -13,6 +13,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "tests/unit/key_stock.h"
+
 struct kept {
     struct kept *next;
     char kind[32];
@@ -62,7 +64,7 @@ static EVP_PKEY *make_ec_key(const char *curve)
     return key;
 }
 
-static EVP_PKEY *make_key(const char *kind)
+static EVP_PKEY *make_key(const char *kind, int slot)
 {
     const char *argument = strchr(kind, ':'), *digest;
     char type[16];
@@ -73,7 +75,7 @@ static EVP_PKEY *make_key(const char *kind)
     if (strcmp(type, "EC") == 0)
         return make_ec_key(argument + 1);
     if (strcmp(type, "RSA") == 0)
-        return EVP_PKEY_Q_keygen(NULL, NULL, type, (size_t)atoi(argument + 1));
+        return key_stock_rsa(NULL, (size_t)atoi(argument + 1), slot);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     EVP_PKEY *key = NULL;
 
@@ -100,7 +102,7 @@ EVP_PKEY *pki_key(const char *kind, int slot)
     one = keep();
     (void)snprintf(one->kind, sizeof(one->kind), "%s", kind);
     one->slot = slot;
-    one->key = make_key(kind);
+    one->key = make_key(kind, slot);
     if (one->key == NULL)
         abort();
     return one->key;

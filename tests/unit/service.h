@@ -17,6 +17,7 @@
 #include "config/settings.h"
 #include "proxy/base/error.h"
 #include "proxy/crypto/engine.h"
+#include "tests/unit/key_stock.h"
 
 struct service {
     SSL_CTX *context;
@@ -29,7 +30,7 @@ static inline EVP_PKEY *service_new_key(const char *kind)
     if (kind[0] == 'E')
         return EVP_PKEY_Q_keygen(NULL, NULL, kind);
     return kind[0] == 'P' ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind)
-                          : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(kind));
+                          : key_stock_rsa(NULL, (size_t)atoi(kind), 0);
 }
 
 enum { SERVICE_KEYS = 8 };

@@ -153,10 +153,9 @@ static void a_chain_that_the_verdict_refuses_has_a_finding(void **state)
 
     (void)state;
     for (size_t m = 0; m < sizeof(middles) / sizeof(middles[0]); m++) {
-        for (size_t i = 0; i < 2 * sizeof(leaves) / sizeof(leaves[0]); i++) {
-            const size_t l = i / 2;
+        for (size_t l = 0; l < sizeof(leaves) / sizeof(leaves[0]); l++) {
             const char *kind = leaf_kinds[(l + m) % 5];
-            EVP_PKEY *between = pki_key(middle_kinds[i % 2], 2);
+            EVP_PKEY *between = pki_key(middle_kinds[(l + m) % 2], 2);
             EVP_PKEY *key = pki_key(l < 2 ? leaf_kinds[m % 5]
                     : l % 3 == 0          ? kind
                                           : RSA,

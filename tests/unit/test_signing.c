@@ -113,7 +113,7 @@ static void rsa_batches_equal_openssl_even_after_a_fault(void **state)
     need_batched();
     rsa = calloc(2, sizeof(*rsa));
     for (size_t k = 0; k < 2; k++) {
-        openssl[k] = new_key(&kinds[0]);
+        openssl[k] = key_stock_rsa(NULL, kinds[0].bits, (int)k);
         import_rsa(openssl[k], &keys[k], &rsa[k]);
     }
     for (size_t round = 0; round < 4; round++) {

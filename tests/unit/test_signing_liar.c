@@ -16,6 +16,7 @@
 
 #include "proxy/crypto/ecdsa_check.h"
 #include "proxy/crypto/signing.h"
+#include "tests/unit/key_stock.h"
 
 enum { SCRATCH = 64, DIGEST_LEN = 48, BLOCK_LEN = 256 };
 
@@ -134,16 +135,16 @@ struct subject {
     size_t input_len;
 };
 
-static EVP_PKEY *new_key(const struct key_exchange_group *curve)
+static EVP_PKEY *new_key(const struct key_exchange_group *curve, int number)
 {
     return curve != NULL ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve->real_name)
-                         : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)8 * BLOCK_LEN);
+                         : key_stock_rsa(NULL, (size_t)8 * BLOCK_LEN, number);
 }
 
 static void begin(struct subject *subject, const struct key_exchange_group *curve)
 {
     memset(subject, 0, sizeof(*subject));
-    key = new_key(curve);
+    key = new_key(curve, 0);
     subject->scalar[0] = 1;
     subject->input_len = curve != NULL ? DIGEST_LEN : BLOCK_LEN;
     subject->signing = (struct signing_key){.curve = curve,
@@ -241,7 +242,7 @@ static void no_lie_of_openssl_leaves_either(void **state)
         static const unsigned char nothing[SIGNATURE_MAX];
         struct signing_job jobs[LANES];
         struct subject subject;
-        EVP_PKEY *other = new_key(curves[c]);
+        EVP_PKEY *other = new_key(curves[c], 1);
 
         begin(&subject, curves[c]);
         EVP_PKEY_CTX_free(subject.signing.alone);
@@ -327,7 +328,7 @@ static void ecdsa_of_openssl_does_not(void **state)
 {
     (void)state;
     for (size_t c = 1; c < CURVES; c++) {
-        key = new_key(curves[c]);
+        key = new_key(curves[c], 0);
         assert_false(signing_alone_checks(key));
         EVP_PKEY_free(key);
     }
