@@ -141,7 +141,8 @@ class Run:
 
         With CPUs left for the client it is measured. With fewer, where servers, client and
         backend share them, it is computed from the servers' own clocks: what an operation
-        costs beside the other workers, and how evenly they divide the work.
+        costs beside the other workers, and how much of that one thread does, which can have
+        no more than one CPU: a worker, or the signer.
         """
         enough = os.cpu_count() >= scenario.workers + 2
         cpus, client = ("0," + ",".join(str(2 + n) for n in range(scenario.workers - 1)),
@@ -156,7 +157,8 @@ class Run:
         more = figures(scenario.workers, cpus)
         if enough:
             return {"times": more["per_second"] / one["per_second"]}
-        return {"times_reckoned": one["cpu_us"] / more["cpu_us"] / more["largest_share"],
+        on_cpus = min(scenario.workers, 1 / more["largest_share"])
+        return {"times_reckoned": one["cpu_us"] / more["cpu_us"] * on_cpus,
                 "largest_share": more["largest_share"]}
 
     def kernel_floor(self, scenario):

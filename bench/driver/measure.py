@@ -1,6 +1,5 @@
 """One measurement of one server: run the load generator, read the server's CPU clock."""
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -44,9 +43,7 @@ class Load:
         self.process.stdin.close()  # idle ones are held until then
         result = json.loads(self._line())
         self.process.stdout.close()
-        _, status, used = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
-        result["client_cpu_s"] = used.ru_utime + used.ru_stime
+        self.process.wait()
         if result["errors"] and not errors_allowed:
             raise LoadError(f"{result['errors']} errors, the first: {result['first_error']}")
         return result
@@ -65,7 +62,7 @@ class Bench:
     """The programs and how long to measure."""
 
     def __init__(self, tools, seconds, warmup, backend_pid):
-        self.load_program, self.warmup, self.backend_pid = tools / "load", warmup, backend_pid
+        self.load_program, self.backend_pid = tools / "load", backend_pid
         self.duration_ms = int(seconds * 1000)
         self.times = ["--warmup", str(int(warmup * 1000)), "--duration",
                       str(self.duration_ms)]
@@ -86,10 +83,11 @@ class Bench:
         return {**self._count(server, scenario, load), "memory_kb": memory}
 
     def _count(self, server, scenario, load):
-        before, faults = server.cpu_ns(), server.page_faults()
+        before, faults, threads = server.cpu_ns(), server.page_faults(), server.thread_ns()
         backend = self._backend_ns()
         result = load.result()
-        after = server.cpu_ns()
+        after, busiest = server.cpu_ns(), max(
+            ns - threads.get(thread, 0) for thread, ns in server.thread_ns().items())
         backend = self._backend_ns() - backend
         spent = _spent(before, after)
         faults = _spent(faults, server.page_faults())
@@ -102,9 +100,8 @@ class Bench:
             "per_second": operations / result["seconds"],
             "cpu_us_per_kb": spent / max(result["bytes"], 1),
             "busy": spent / 1e9 / result["seconds"],
-            "client_busy": result["client_cpu_s"] / (result["seconds"] + self.warmup)
-            + backend / 1e9 / result["seconds"],
-            "largest_share": max(ns - before.get(pid, 0) for pid, ns in after.items()) / spent,
+            "client_busy": (result["cpu_seconds"] + backend / 1e9) / result["seconds"],
+            "largest_share": busiest / spent,
             **{name: result[name] for name in ("p50_us", "p99_us", "max_us")},
             "settings": f"{result['protocol']} {result['cipher']} {result['group']}",
         }

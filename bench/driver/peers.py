@@ -122,6 +122,17 @@ class Server:
         has that of its threads, also of those that have ended (clock_getcpuclockid(3))."""
         return {pid: time.clock_gettime_ns((~pid << 3) | 2) for pid in family(self.process.pid)}
 
+    def thread_ns(self):
+        """CPU time of each of its threads: {(process, thread): ns}. None runs on two CPUs."""
+        times = {}
+        for pid in family(self.process.pid):
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                try:
+                    times[pid, task.name] = int((task / "schedstat").read_text().split()[0])
+                except OSError:
+                    continue  # it has ended
+        return times
+
     def page_faults(self):
         """Minor ones of each of its processes: pages that the kernel had to map."""
         return {pid: int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1]

@@ -246,7 +246,7 @@ class Results:
                   ("flood_per_second", "handshakes/s of the flood")],
         "workers": [("times", "times one worker's operations/s"),
                     ("times_reckoned", "the same, reckoned from CPU clocks"),
-                    ("largest_share", "the busier worker's share")],
+                    ("largest_share", "the busiest thread's share")],
     }
 
     def other_rows(self):

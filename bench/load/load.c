@@ -2,13 +2,14 @@
 
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
 
 #include "bench/load/connection.h"
 
-enum { EVENTS_MAX = 256, WARM_UP_MAX = 120 /* s */, HANDSHAKES_AT_ONCE = 64 };
+enum { EVENTS_MAX = 256, WARM_UP_MAX = 60 /* s */, HANDSHAKES_AT_ONCE = 64 };
 
 static void iterate(const struct load *load)
 {
@@ -26,14 +27,29 @@ static void hold(const struct load *load, void (*held)(void))
     held();
 }
 
-/* Connections that are kept alive have all shaken hands by then: a request's cost is not
- * to contain a handshake's. */
+/* By then as many handshakes as connections are done: a kept-alive request's cost is not
+ * to contain a handshake's, and a resumed one needs a session. */
 static bool is_warm(const struct load *load)
 {
-    const struct load_options *o = load->options;
-
     return connection_clock() >= load->begin &&
-        (!o->keep_alive || load->result->handshakes >= o->concurrency);
+        load->result->handshakes >= load->options->concurrency;
+}
+
+static double cpu_clock(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void count_from_now_on(struct load *load)
+{
+    load->result->cpu_seconds = -cpu_clock();
+    load->begin = connection_clock();
+    load->end = load->begin + load->options->duration_ms / 1e3;
+    load->counting = true;
+    load->result->handshakes = load->result->resumed = 0;
 }
 
 static void go(struct load *load, void (*begun)(void))
@@ -41,9 +57,7 @@ static void go(struct load *load, void (*begun)(void))
     while (load->active > 0) {
         iterate(load);
         if (!load->counting && is_warm(load)) {
-            load->begin = connection_clock();
-            load->end = load->begin + load->options->duration_ms / 1e3;
-            load->counting = true;
+            count_from_now_on(load);
             begun();
         }
         if (connection_clock() > load->end + 5)
@@ -86,6 +100,7 @@ void load_run(const struct load_options *options, SSL_CTX *context,
     else
         go(&load, begun);
     result->seconds = connection_clock() - load.begin;
+    result->cpu_seconds += cpu_clock();
     for (size_t i = 0; i < total; i++)
         connection_end(&load.connections[i]);
     free(load.connections);

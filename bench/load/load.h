@@ -38,7 +38,7 @@ struct shown {
 
 struct load_result {
     uint64_t operations, errors, resumed, handshakes, bytes;
-    double seconds;
+    double seconds, cpu_seconds; /* since the warm-up; the CPU time is our own */
     char first_error[ERROR_MAX];
     char protocol[16], cipher[64], group[32];
     struct histogram latency;

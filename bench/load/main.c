@@ -204,14 +204,15 @@ static void print_certificates(const struct load_result *r)
 static void print_result(const struct load_result *r)
 {
     printf("{\"operations\": %llu, \"errors\": %llu, \"first_error\": \"%s\", "
-           "\"seconds\": %.6f, \"bytes\": %llu, \"handshakes\": %llu, \"resumed\": %llu, "
+           "\"seconds\": %.6f, \"cpu_seconds\": %.6f, \"bytes\": %llu, \"handshakes\": "
+           "%llu, \"resumed\": %llu, "
            "\"protocol\": \"%s\", \"cipher\": \"%s\", \"group\": \"%s\", "
            "\"p50_us\": %llu, \"p90_us\": %llu, \"p99_us\": %llu, \"max_us\": %llu, "
            "\"certificates\": [",
         (unsigned long long)r->operations, (unsigned long long)r->errors, r->first_error,
-        r->seconds, (unsigned long long)r->bytes, (unsigned long long)r->handshakes,
-        (unsigned long long)r->resumed, r->protocol, r->cipher, r->group,
-        (unsigned long long)histogram_percentile(&r->latency, 50),
+        r->seconds, r->cpu_seconds, (unsigned long long)r->bytes,
+        (unsigned long long)r->handshakes, (unsigned long long)r->resumed, r->protocol,
+        r->cipher, r->group, (unsigned long long)histogram_percentile(&r->latency, 50),
         (unsigned long long)histogram_percentile(&r->latency, 90),
         (unsigned long long)histogram_percentile(&r->latency, 99),
         (unsigned long long)r->latency.max);
