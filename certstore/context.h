@@ -34,13 +34,14 @@ SSL_CTX *context_new(OSSL_LIB_CTX *libctx, const struct service_settings *servic
 /* Selection by SNI (RFC 6066 section 3) on one address. A name that matches nothing stays
  * with the context the connection was accepted with. The choice precedes the ticket, so
  * that no session crosses from one service to another. Uses the ClientHello callback of
- * `fallback`. All is borrowed for the life of the default context. */
+ * `fallback`. All is borrowed for the life of the default context; the choices are
+ * sorted. */
 struct sni_choice {
     const char *name; /* exact, or "*.example.com" */
     SSL_CTX *context;
     void *owner; /* the service, which context_owner() returns */
 };
-void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count);
+void context_set_sni(SSL_CTX *fallback, struct sni_choice *choices, size_t count);
 
 /* Returns `owner` of the choice that has this context; NULL for every other context. With
  * SSL_get_SSL_CTX() it tells the service of a session. */

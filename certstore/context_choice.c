@@ -1,5 +1,6 @@
 #include "certstore/context_choice.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,33 +40,32 @@ bool context_host_digest(SSL *ssl, unsigned char *digest)
                                 : session_host(digest, "", 0);
 }
 
-/* A wildcard stands for exactly one label (RFC 9525 section 6.3). */
-static bool matches(const char *pattern, const char *name)
+static int by_name(const void *a, const void *b)
 {
-    const char *dot;
-
-    if (strncmp(pattern, "*.", 2) != 0)
-        return strcasecmp(pattern, name) == 0;
-    dot = strchr(name, '.');
-    return dot != NULL && dot != name && strcasecmp(pattern + 1, dot) == 0;
+    return strcasecmp(
+        ((const struct sni_choice *)a)->name, ((const struct sni_choice *)b)->name);
 }
 
-/* An exact name wins over a wildcard. */
+static const struct sni_choice *find(const struct context_data *data, const char *name)
+{
+    struct sni_choice wanted = {.name = name};
+
+    return bsearch(&wanted, data->choices, data->choice_count, sizeof(wanted), by_name);
+}
+
+/* An exact name wins over a wildcard, which stands for exactly one label (RFC 9525
+ * section 6.3). */
 static const struct sni_choice *choose(const struct context_data *data, const char *name)
 {
-    const struct sni_choice *best = NULL;
+    const struct sni_choice *exact = name[0] != '*' ? find(data, name) : NULL;
+    const char *dot = strchr(name, '.');
+    char pattern[CLIENT_HELLO_NAME_MAX + 2];
 
-    for (size_t i = 0; i < data->choice_count; i++) {
-        const struct sni_choice *choice = &data->choices[i];
-
-        if (!matches(choice->name, name))
-            continue;
-        if (choice->name[0] != '*')
-            return choice;
-        if (best == NULL)
-            best = choice;
-    }
-    return best;
+    if (exact != NULL || dot == NULL || dot == name)
+        return exact;
+    pattern[0] = '*';
+    memcpy(pattern + 1, dot, strlen(dot) + 1);
+    return find(data, pattern);
 }
 
 /* SSL_set_SSL_CTX() takes over certificates, ciphers, ALPN and trust, but not what
@@ -110,10 +110,11 @@ SSL_CTX *context_by_name(SSL_CTX *fallback, const unsigned char *name, size_t le
     return choice != NULL ? choice->context : fallback;
 }
 
-void context_set_sni(SSL_CTX *fallback, const struct sni_choice *choices, size_t count)
+void context_set_sni(SSL_CTX *fallback, struct sni_choice *choices, size_t count)
 {
     struct context_data *data = context_data(fallback);
 
+    qsort(choices, count, sizeof(*choices), by_name);
     data->choices = choices;
     data->choice_count = count;
     for (size_t i = 0; i < count; i++)

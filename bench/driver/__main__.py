@@ -24,7 +24,7 @@ from measure import Bench, LoadError  # noqa: E402
 
 SERVER_CPU, CLIENT_CPU = "0", "1"
 KERNEL = "kernel"  # the floor's samples stand beside the servers'
-BESIDE_S = 1.0  # to count the system calls of one server in one scenario
+BESIDE_S = 0.8  # to count the system calls of one server in one scenario
 
 
 def arguments():

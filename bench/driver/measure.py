@@ -123,7 +123,7 @@ class Bench:
             while strace.poll() is None and not all(map(_is_traced, pids)):
                 time.sleep(0.01)
             load = Load(self.load_program, server.port,
-                        [*scenario.load, "--duration", str(min(1000, self.duration_ms))])
+                        [*scenario.load, "--duration", str(min(300, self.duration_ms))])
             load.begun()
             result = load.result(errors_allowed=True)
             strace.send_signal(signal.SIGINT)

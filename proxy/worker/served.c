@@ -34,8 +34,6 @@ static void on_freed(struct generation *generation, void *owner)
 
     (void)generation;
     list_remove(&served->link);
-    for (size_t i = 0; served->choices[i] != NULL; i++)
-        free(served->choices[i]);
     free(served->choices);
     free(served->listeners);
     free(served);
@@ -110,55 +108,60 @@ static bool build_service(struct service *service, const struct snapshot_service
         error_context(err, "service %s", service->settings->name);
 }
 
-static bool shares_address(
-    const struct snapshot *snapshot, uint32_t fallback, uint32_t service)
+static size_t count_names(
+    const struct snapshot *snapshot, const struct settings *settings)
 {
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->listener_count; i++) {
+        for (size_t k = 0; k < snapshot->listeners[i].service_count; k++)
+            count += settings->services[snapshot->listeners[i].services[k]].sni.count;
+    }
+    return count;
+}
+
+static struct sni_choice *enter_names(struct service *service, struct sni_choice *end)
+{
+    const struct text_list *names = &service->settings->sni;
+
+    for (size_t i = 0; i < names->count; i++)
+        *end++ = (struct sni_choice){
+            .name = names->items[i], .context = context_of(service), .owner = service};
+    return end;
+}
+
+/* Enters the names of all services that share an address with this one, its own too, if
+ * this one is the address's default; returns their end. A service that shares two
+ * addresses with it is entered twice, alike. */
+static struct sni_choice *choose_by_name(struct generation *g,
+    const struct snapshot *snapshot, uint32_t fallback, struct sni_choice *choices)
+{
+    struct sni_choice *end = choices;
+
     for (size_t i = 0; i < snapshot->listener_count; i++) {
         const struct snapshot_listener *listener = &snapshot->listeners[i];
 
         if (listener->services[0] != fallback)
             continue;
-        for (size_t k = 0; k < listener->service_count; k++) {
-            if (listener->services[k] == service)
-                return true;
-        }
+        for (size_t k = 0; k < listener->service_count; k++)
+            end = enter_names(&g->services[listener->services[k]], end);
     }
-    return false;
+    if (end > choices)
+        context_set_sni(
+            context_of(&g->services[fallback]), choices, (size_t)(end - choices));
+    return end;
 }
 
-static size_t count_names(const struct settings *settings)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < settings->service_count; i++)
-        count += settings->services[i].sni.count;
-    return count;
-}
-
-/* Enters the names of all services that share an address with this one, its own too. A
- * name of the default service stays with that. */
-static void choose_by_name(
-    struct served *served, const struct snapshot *snapshot, uint32_t fallback)
+static void choose_all_by_name(struct served *served, const struct snapshot *snapshot)
 {
     struct generation *g = served->generation;
-    struct sni_choice *choices = memory_array(count_names(g->settings), sizeof(*choices));
-    size_t count = 0;
+    struct sni_choice *end;
 
-    for (uint32_t i = 0; i < g->settings->service_count; i++) {
-        const struct text_list *names = &g->services[i].settings->sni;
-
-        if (!shares_address(snapshot, fallback, i))
-            continue;
-        for (size_t k = 0; k < names->count; k++)
-            choices[count++] = (struct sni_choice){
-                .name = names->items[k],
-                .context = context_of(&g->services[i]),
-                .owner = &g->services[i],
-            };
-    }
-    if (count > 0)
-        context_set_sni(context_of(&g->services[fallback]), choices, count);
-    served->choices[fallback] = choices;
+    served->choices =
+        memory_array(count_names(snapshot, g->settings), sizeof(*served->choices));
+    end = served->choices;
+    for (uint32_t i = 0; i < snapshot->service_count; i++)
+        end = choose_by_name(g, snapshot, i, end);
 }
 
 static bool fill(struct served *served, const struct snapshot *snapshot,
@@ -173,8 +176,7 @@ static bool fill(struct served *served, const struct snapshot *snapshot,
                 &g->services[i], &snapshot->services[i], tickets, read_key, err))
             return false;
     }
-    for (uint32_t i = 0; i < snapshot->service_count; i++)
-        choose_by_name(served, snapshot, i);
+    choose_all_by_name(served, snapshot);
     for (size_t i = 0; i < snapshot->listener_count; i++)
         served->listeners[i] = snapshot->listeners[i].services[0];
     return true;
@@ -194,7 +196,6 @@ struct served *served_build(const struct snapshot *snapshot,
     served->generation->free_tls = free_tls;
     served->generation->freed = on_freed;
     served->generation->owner = served;
-    served->choices = memory_array(settings->service_count, sizeof(*served->choices));
     served->listeners =
         memory_array(snapshot->listener_count, sizeof(*served->listeners));
     served->listener_count = snapshot->listener_count;

@@ -18,7 +18,7 @@ struct snapshot;
 struct served {
     struct list link;
     struct generation *generation; /* holds one reference until served_release() */
-    struct sni_choice **choices; /* per service; borrowed by its context */
+    struct sni_choice *choices; /* of all addresses; borrowed by their default contexts */
     uint32_t *listeners; /* default service of each listener */
     size_t listener_count;
 };

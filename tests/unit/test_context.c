@@ -244,7 +244,7 @@ static void a_session_never_crosses_to_another_service(void **state)
         SSL_CTX *fallback = make_context(settings, 0, NULL, &a, 1);
         SSL_CTX *second = make_context(settings, 1, ca, &b, 1);
         SSL_CTX *third = make_context(settings, 2, NULL, &b, 1);
-        const struct sni_choice choices[] = {
+        struct sni_choice choices[] = {
             {"b.example", second, &owner}, {"*.wild.example", third, NULL}};
         SSL_CTX *peers = make_client(versions[v], NULL, NULL);
         struct result first, next;
