@@ -75,15 +75,21 @@ void status_init(struct status *s, const struct status_sources *of)
     s->answer_timer.data = s;
 }
 
+/* With a thousand services a look may take longer than the answer may wait for it. The
+ * next question waits for the same one: otherwise looks would queue up, before a reload,
+ * too. */
 static void look_at_disk(struct status *s)
 {
     const struct status_sources *of = &s->of;
 
+    s->looked_now = true;
+    if (s->disk != NULL && !s->disk->done &&
+        s->looked_beside == of->reload->rollout.current->id)
+        return;
     disk_look_end(s->disk);
     s->disk = disk_look_begin(of->reload->tasks, of->reload->config_path,
         of->reload->optional, NULL, on_looked, s);
     s->looked = uv_now(of->loop);
-    s->looked_now = true;
     s->looked_beside = of->reload->rollout.current->id;
 }
 
