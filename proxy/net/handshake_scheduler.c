@@ -249,8 +249,10 @@ static void run_verified(struct handshake_scheduler *hs, uint64_t slice)
 static void run_unverified(struct handshake_scheduler *hs, uint64_t slice)
 {
     struct scheduled_handshake *h;
-    uint64_t stop = now_of(hs) + slice;
 
+    if (!unverified_wait(hs))
+        return;
+    uint64_t stop = now_of(hs) + slice;
     while (unverified_may_proceed(hs) && now_of(hs) < stop &&
         (h = next_unverified(hs)) != NULL) {
         uint64_t began = now_of(hs);

@@ -1,7 +1,6 @@
 #include "proxy/session/request_id.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -9,6 +8,8 @@
 #include "proxy/http/chars.h"
 #include "proxy/http/field_name.h"
 #include "proxy/http/head.h"
+
+enum { HEX_DIGITS = 16 }; /* of a uint64_t */
 
 /* Of this worker. */
 static struct {
@@ -36,13 +37,19 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
+static void put_hex(char digits[HEX_DIGITS], uint64_t number)
+{
+    for (size_t i = HEX_DIGITS; i > 0; number >>= 4)
+        digits[--i] = "0123456789abcdef"[number & 15];
+}
+
 static void make(struct request_id *id)
 {
     if (maker.count++ == 0)
         begin();
-    snprintf(id->text, sizeof(id->text), "%016llx%016llx",
-        (unsigned long long)maker.prefix,
-        (unsigned long long)mix(maker.seed + maker.count));
+    put_hex(id->text, maker.prefix);
+    put_hex(id->text + HEX_DIGITS, mix(maker.seed + maker.count));
+    id->text[2 * HEX_DIGITS] = '\0';
 }
 
 static bool is_usable(struct span value)

@@ -18,6 +18,13 @@ static SSL *ssl_of(const struct tls *tls)
     return ((struct tls_openssl *)tls->session)->ssl;
 }
 
+/* ERR_clear_error() walks over all entries of the queue, however many are in use. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 static void on_info(const SSL *ssl, int where, int value)
 {
     struct tls *tls = SSL_get_app_data(ssl);
@@ -88,7 +95,7 @@ static int dead(struct tls *tls)
     } else if (tls->text == NULL) {
         tls->text = ERR_reason_error_string(tls->error);
     }
-    ERR_clear_error();
+    forget_errors();
     if (tls->flooded) {
         tls->text = "too many records that carry nothing";
         return TLS_FLOOD;
@@ -142,7 +149,7 @@ static int handshake(struct tls *tls)
     SSL *ssl = ssl_of(tls);
     int result;
 
-    ERR_clear_error();
+    forget_errors();
     tls->keys_ready = false;
     result = engine_handshake(ssl, tls->urgent);
     if (result != 1)
@@ -162,7 +169,7 @@ static int read_some(struct tls *tls, char *plain, size_t capacity)
         return handshake(tls);
     if (tls->in_len == 0)
         return tls_used_up(tls);
-    ERR_clear_error();
+    forget_errors();
     n = SSL_read(ssl_of(tls), plain, (int)capacity);
     if (n <= 0)
         return judge(tls, n);
@@ -175,7 +182,7 @@ static bool write_all(struct tls *tls, const char *plain, size_t len)
     size_t written, records = len / TLS_PLAINTEXT_MAX + 1;
 
     (void)buffer_reserve(tls->out, len + records * RECORD_OVERHEAD);
-    ERR_clear_error();
+    forget_errors();
     /* It writes all, because the BIO takes everything. */
     if (SSL_write_ex(ssl_of(tls), plain, len, &written) == 1 && written == len)
         return true;
@@ -186,7 +193,7 @@ static bool write_all(struct tls *tls, const char *plain, size_t len)
 static void end(struct tls *tls)
 {
     (void)SSL_shutdown(ssl_of(tls));
-    ERR_clear_error();
+    forget_errors();
 }
 
 static const char *host_name(const struct tls *tls)
