@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""junit.py FILE counts | failed | times: what a junit file of pytest says."""
+"""junit.py FILE counts | times: what a junit file of pytest says."""
 import sys
 import xml.etree.ElementTree as tree
 
@@ -12,9 +12,6 @@ def main():
     if what == "counts":
         skipped = sum(case.find("skipped") is not None for case in cases)
         print(len(cases) - len(bad) - skipped, len(bad))
-    for case in bad if what == "failed" else ():
-        file = case.get("classname").replace(".", "/") + ".py"
-        print(f"tests/e2e/{file}::{case.get('name')}")  # pytest's root is that folder
     for case in cases if what == "times" else ():
         print(case.get("time"), case.get("classname"), case.get("name"))
 

@@ -2,6 +2,7 @@
 
 The programs come from the environment (./dev test sets it): WLBPROXY and ORIGIN.
 """
+import collections
 import os
 import shutil
 import subprocess
@@ -30,9 +31,15 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
+    seen = collections.Counter()
     for item in items:
         if item.path.stem in TOUCH_TLS:
             item.add_marker(pytest.mark.tls)
+        sampled = item.get_closest_marker("sampled")
+        if sampled:
+            if seen[item.path, item.originalname] % sampled.args[0]:
+                item.add_marker(pytest.mark.again)
+            seen[item.path, item.originalname] += 1
     items.sort(key=lambda item: item.get_closest_marker("lengthy") is None)
     if config.getoption("--full"):
         return

@@ -63,6 +63,7 @@ def test_nothing_a_client_sends_pushes_the_facts_out(logging, backend, form):
         assert str(line["out"]) == "5" and line["target"].startswith("/%%%%"), line
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.core
 @pytest.mark.parametrize("versions", [TLS12, TLS13], ids=["tls1.2", "tls1.3"])
 @pytest.mark.parametrize("close", [True, False], ids=["close", "keep-alive"])

@@ -119,6 +119,7 @@ def test_the_table_fits_and_says_why(start_proxy, two):
     assert "DRAINED" in proxy.command("status", "-c", proxy.config, check=0).stdout
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("words, told", [
     (["wbl", "drain"], "there is no service 'wbl'; did you mean 'wlb'?"),
     (["wlb", "drain"], "service wlb has 2 backends: name one by its address"),

@@ -230,6 +230,7 @@ def test_plain_and_tls_backends_stand_side_by_side(start_proxy, backend, pki):
 # --- our own certificate ------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("signer", ["on", "off"])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("key", ["rsa:2048", "P-256", "P-384", "ED25519"])

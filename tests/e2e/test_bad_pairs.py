@@ -135,6 +135,7 @@ def files(proxy, pki, tmp_path):
     return Files(proxy, pki, tmp_path)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_pair_is_refused_in_a_sentence(proxy, pki, files, what):
     spoil, sentence = BAD[what]

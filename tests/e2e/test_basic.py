@@ -288,6 +288,7 @@ def test_curl_uploads_with_expect(proxy, pki):
     assert json.loads(done.stdout)["body_sha256"] == hashlib.sha256(body).hexdigest()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("options", [
     ["-tls1_2"], ["-tls1_3"], ["-tls1_2", "-groups", "P-384"], ["-tls1_3", "-groups", "P-384"],
     ["-tls1_2", "-groups", "P-256"], ["-groups", "X25519"],

@@ -95,6 +95,7 @@ def test_slips_are_told_and_make_nothing(place, arguments):
     assert not place.cert.exists() and not place.key.exists()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("verify", ["8.2", "21.x", "24.40"])
 def test_xenserver_verifies_the_placeholder_once_it_is_installed(
         start_proxy, origin, xapi, verify):

@@ -241,6 +241,7 @@ def test_the_vendors_guide_in_five_commands(start_proxy, origin, pki, xapi, tmp_
     assert blocks == 3 and proxy.cert.read_text().startswith("-----BEGIN CERTIFICATE")
 
 
+@pytest.mark.again
 def test_every_reader_meanwhile_reads_a_pair(place, pki):
     stop, seen = threading.Event(), []
 
@@ -480,6 +481,7 @@ def test_the_vendors_orig_pair_is_what_rollback_goes_back_to(place, pki):
     assert place.fingerprint() == pki.other.fingerprint()
 
 
+@pytest.mark.again
 def test_no_more_than_ten_are_kept(place, pki):
     for i in range(12):
         pair = pki.other if i % 2 == 0 else pki.rsa

@@ -52,6 +52,7 @@ def test_the_history_of_a_merged_file_has_keys_too(wlbproxy, tmp_path, pki):
     assert fingerprint(place.cert, place.cert) == pki.other.fingerprint()
 
 
+@pytest.mark.again
 def test_requests_with_force_keep_every_key_that_waits(place, pki, tmp_path):
     answers = []
     for i in range(4):

@@ -58,6 +58,7 @@ def refused_by_all(proxy, options, words):
     return started.stderr
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("what", WRONG)
 def test_all_three_refuse_it_with_the_same_words(start_proxy, origin, what):
     said_by_start = refused_by_all(start_proxy(origin.address), *WRONG[what])

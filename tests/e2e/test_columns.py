@@ -57,6 +57,7 @@ def test_every_command(start_proxy, origin, pki, tmp_path):
     assert "how connections ended" not in status or "probe" in status
 
 
+@pytest.mark.again
 def test_refusals_and_findings(start_proxy, origin, pki):
     proxy = start_proxy(origin.address)
     for spoil in (lambda: pki.ec.install(proxy.cert, proxy.key),

@@ -78,6 +78,7 @@ UNWELL = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("how", UNWELL)
 def test_an_unwell_backend_gets_no_request(start_proxy, patients, how):
     patients[0].check = UNWELL[how]

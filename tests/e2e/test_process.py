@@ -361,6 +361,7 @@ def half_closed(path, line):
         return one.makefile("rb").read()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("end", [b"\n", b""], ids=["line", "no-newline"])
 @pytest.mark.parametrize("request_", ["status", "reload", "reopen", "rotate-tickets"])
 def test_a_control_client_that_half_closes_gets_its_answer(start_proxy, origin, request_, end):

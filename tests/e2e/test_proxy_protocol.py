@@ -103,6 +103,7 @@ def test_an_untrusted_address_speaks_for_itself(start_proxy, heads):
     assert heads.field("X-Forwarded-For") == ["192.0.2.7"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("version, preface", [
     ("any", b"\x16\x03\x01"), ("any", b"GET / HTTP/1.1\r\n"), ("v1", v2()), ("v2", V1),
     ("v1", b"PROXY TCP4 1.2.3.4 1.2.3.4 1 99999\r\n"),

@@ -205,6 +205,7 @@ def test_a_probe_is_told_from_a_client(start_proxy, origin):
     assert probe["peer"] == "unix:control" and "[::]" not in proxy.log_text()
 
 
+@pytest.mark.again
 def test_reloads_under_load_lose_nothing_and_leak_nothing(start_proxy, origin, pki, full):
     """No failed request, no old certificate after a verdict, descriptors as before."""
     proxy = start_proxy(origin.address, workers=2, log_level="info", idle_timeout="2h")

@@ -55,6 +55,7 @@ def heard(proxy, count=1):
     wait_until(lambda: proxy.status()["counters"]["accepted"] >= count)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("versions", [TLS12, TLS13], ids=["1.2", "1.3"])
 @pytest.mark.parametrize("part", [1, 5, 60, -1])
 def test_a_client_within_its_hello(start_proxy, origin, pki, versions, part):

@@ -79,6 +79,7 @@ def test_no_request_of_the_corpus_can_be_misread(start_proxy, recorder):
     judge_all(REQUESTS, judge)
 
 
+@pytest.mark.again
 def test_the_next_request_on_a_kept_backend_connection_is_its_own(start_proxy, recorder):
     proxy = start_proxy(recorder.address, max_body=0, backend_keepalive=4, log_level="info")
     tls = context()
@@ -128,6 +129,7 @@ def check_reply(payload, received, how, head):
         assert reply.status == 502 or (how == "cut" and reply.until_the_end)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_no_reply_of_the_corpus_can_be_misread(start_proxy, backend, client):
     current, tls = [], context()

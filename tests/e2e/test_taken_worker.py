@@ -85,6 +85,7 @@ def serves(proxy, pair):
         return False
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("words", [
     message(PONG, 0, b"\xff" * 8), message(PONG), message(STATS, 1, b"A" * 50000),
     message(COMMITTED, 1), message(COMMITTED, 9), message(READY, 1), message(READY, 9),

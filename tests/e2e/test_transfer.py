@@ -78,6 +78,7 @@ def report(what, size, growth):
         assert growth.kib < GROWTH
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.core
 @pytest.mark.parametrize("speed", ["fast", "slow"])
 @pytest.mark.parametrize("mode", ["length", "chunked", "close", "tcp"])
@@ -121,6 +122,7 @@ def upload(client, size, chunked, pause=0):
     return json.loads(client.read_reply().body), digest.hexdigest()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.core
 @pytest.mark.parametrize("speed", ["fast", "slow"])
 @pytest.mark.parametrize("mode", ["length", "chunked", "tcp"])

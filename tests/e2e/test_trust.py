@@ -157,6 +157,7 @@ def as_client(proxy, pair, **options):
     return it
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("spoil", BROKEN, ids=lambda spoil: spoil.__name__)
 def test_new_lists_count_although_the_rest_is_refused(trusting, pki, spoil):
     proxy = trusting()

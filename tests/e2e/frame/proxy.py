@@ -23,6 +23,11 @@ GLOBAL = {"admin", "admin_allow", "workers", "user", "log", "log_level", "access
           "ticket_rotation", "ticket_lifetime", "ticket_keys", "resolve_interval"}
 
 
+# Programs begin before these, which takes its time on a busy machine; no deadline leads to one.
+BEGINNINGS = {"started", "confined", "worker_up", "signer_up", "successor_hello", "upgraded",
+              "upgrade_failed", "predecessor_ended"}
+
+
 def parse_event(line):
     """{'level', 'event', key: value...} of one line of the log; {} when it is none."""
     words = line.split(" ", 2)
@@ -195,8 +200,9 @@ class Proxy:
                 found.append(one)
         return found
 
-    def wait_for(self, event, count=1, timeout=20, **fields):
+    def wait_for(self, event, count=1, timeout=None, **fields):
         """Waits until the log has `count` such events; returns the last."""
+        timeout = timeout or (TIMEOUT if event in BEGINNINGS else 20)
         return wait_until(
             lambda: (lambda all_: all_[-1] if len(all_) >= count else None)(
                 self.events(event, **fields)), f"event={event} {fields}", timeout)
