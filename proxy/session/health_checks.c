@@ -132,7 +132,7 @@ static void on_closed(struct stream *s)
     clients->gone(clients);
 }
 
-/* It is a connection of our own: LOCAL, or UNKNOWN. */
+/* A check is a connection of our own: its header says LOCAL, or UNKNOWN. */
 static void send_proxy_header(struct check *check)
 {
     enum proxy_protocol_choice choice = check->service->settings->send_proxy;
