@@ -94,6 +94,12 @@ static void set_resident(json_t *object, const struct child *child)
         json_object_set_new(object, "rss", json_integer((json_int_t)bytes));
 }
 
+/* One for each connection. */
+static uint64_t descriptors_of(const struct worker_stats *report)
+{
+    return report->counters.connections + report->backend_connections;
+}
+
 static json_t *worker_json(
     const struct status_sources *of, unsigned slot, const struct worker_stats *report)
 {
@@ -113,9 +119,8 @@ static json_t *worker_json(
         json_object_update_new(object,
             json_pack("{sI sI sf sI sI so so so}", "connections",
                 (json_int_t)report->counters.connections, "descriptors",
-                (json_int_t)(report->counters.connections + report->backend_connections),
-                "loop_lag", report->answered_after, "log_lines_lost",
-                (json_int_t)report->log_lost, "page_faults",
+                (json_int_t)descriptors_of(report), "loop_lag", report->answered_after,
+                "log_lines_lost", (json_int_t)report->log_lost, "page_faults",
                 (json_int_t)report->page_faults, "counters",
                 counters_json(&report->counters), "ends", ends_json(&report->counters),
                 "backends", backends_json(report)));

@@ -29,38 +29,55 @@ bool remote_host_check(const char *host, struct error *err)
         error_set(err, "'%.80s' is not [USER@]HOST", host);
 }
 
-/* Sends the input and reads the answer until both ends are closed. Reading goes on if the
- * host does not read. */
+/* Writes a part of the input, and closes the pipe behind the last one, or when nobody
+ * reads any more. */
+static void write_input(int *in, const char **input, size_t *len)
+{
+    ssize_t written = *len > 0 ? write(*in, *input, *len) : 0;
+
+    if (written < 0 && errno == EINTR)
+        return;
+    if (written > 0) {
+        *input += written;
+        *len -= (size_t)written;
+    }
+    if (written < 0 || *len == 0) {
+        (void)close(*in);
+        *in = -1;
+    }
+}
+
+/* Bytes that no longer fit are read all the same, so that the host is not held up. False:
+ * there are no more. */
+static bool read_answer(int out, struct remote_answer *answer)
+{
+    char rest[512];
+    size_t room = sizeof(answer->text) - 1 - answer->len;
+    ssize_t got = room > 0 ? read(out, answer->text + answer->len, room)
+                           : read(out, rest, sizeof(rest));
+
+    if (got > 0 && room > 0)
+        answer->len += (size_t)got;
+    return got > 0;
+}
+
+/* Sends the input and reads the answer until both ends are closed. */
 static void talk(
     int in, int out, const char *input, size_t len, struct remote_answer *answer)
 {
-    char rest[512];
+    bool more = true;
 
-    while (out >= 0) {
-        struct pollfd ends[] = {{out, POLLIN, 0}, {len > 0 ? in : -1, POLLOUT, 0}};
-        bool is_full = answer->len + 1 >= sizeof(answer->text);
-        ssize_t got;
+    while (more) {
+        struct pollfd ends[] = {{out, POLLIN, 0}, {in, POLLOUT, 0}};
 
-        if (len == 0 && in >= 0) {
-            (void)close(in);
-            in = -1;
-            ends[1].fd = -1;
-        }
-        if (poll(ends, 2, -1) < 0 && errno != EINTR)
-            break;
-        if ((ends[1].revents & (POLLOUT | POLLERR | POLLHUP)) != 0) {
-            got = write(in, input, len);
-            input += got > 0 ? got : 0;
-            len = got > 0 ? len - (size_t)got : 0;
-        }
-        if ((ends[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0)
+        if (poll(ends, 2, -1) < 0) {
+            more = errno == EINTR;
             continue;
-        got = is_full ? read(out, rest, sizeof(rest))
-                      : read(out, answer->text + answer->len,
-                            sizeof(answer->text) - 1 - answer->len);
-        if (got <= 0)
-            break;
-        answer->len += is_full ? 0 : (size_t)got;
+        }
+        if (ends[1].revents != 0)
+            write_input(&in, &input, &len);
+        if (ends[0].revents != 0)
+            more = read_answer(out, answer);
     }
     if (in >= 0)
         (void)close(in);
