@@ -316,10 +316,8 @@ static size_t write_version_1(unsigned char *out, const struct proxy_header_fact
     bool four;
     int af, n;
 
-    if (!is_inet(facts->client) || !is_inet(facts->local)) {
-        memcpy(out, "PROXY UNKNOWN\r\n", 15);
-        return 15;
-    }
+    if (!is_inet(facts->client) || !is_inet(facts->local))
+        return (size_t)snprintf((char *)out, LINE_MAX_1 + 1, "PROXY UNKNOWN\r\n");
     four = take_both(facts, client, local);
     af = four ? AF_INET : AF_INET6;
     inet_ntop(af, client + (four ? 12 : 0), from, sizeof(from));
