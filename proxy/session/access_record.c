@@ -264,6 +264,8 @@ static bool tells_of_a_loss(enum end_reason reason)
 
 void access_settle(struct client *c, enum end_reason reason)
 {
+    struct list *node, *next;
+
     if (list_empty(&c->access))
         return;
     uint64_t lost = lost_at_end(c);
@@ -271,9 +273,10 @@ void access_settle(struct client *c, enum end_reason reason)
         reason =
             stream_error(&c->stream) == ECONNRESET ? END_CLIENT_RESET : END_CLIENT_GONE;
     seal_newest(c);
-    while (!list_empty(&c->access)) {
-        struct access_record *record = of_siblings(c->access.next);
+    for (node = c->access.next; node != &c->access; node = next) {
+        struct access_record *record = of_siblings(node);
 
+        next = node->next;
         take_off(record, lost, reason);
         finish(record);
     }
