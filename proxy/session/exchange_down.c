@@ -126,6 +126,18 @@ static bool is_final(const struct head *head)
     return head->status == 101 || head->status >= 200;
 }
 
+/* Returns whether it is a 101, which has been sent: a tunnel follows. */
+static bool take_head(struct exchange *x, const struct head *head)
+{
+    backend_has_replied(x->backend);
+    if (is_final(head))
+        take_final_head(x, head);
+    if (head->status != 101)
+        return false;
+    send_flight(x);
+    return true;
+}
+
 static bool take_body(struct exchange *x, const char *bytes, size_t len)
 {
     char before[FRAMING_OVERHEAD], after[FRAMING_OVERHEAD];
@@ -178,13 +190,9 @@ enum reply_result exchange_down_data(
             send_flight(x);
             return REPLY_GOES_ON;
         case PARSE_HEAD:
-            backend_has_replied(x->backend);
-            if (is_final(parser_head(x->replies)))
-                take_final_head(x, parser_head(x->replies));
-            if (parser_head(x->replies)->status != 101)
-                break;
-            send_flight(x);
-            return REPLY_UPGRADED;
+            if (take_head(x, parser_head(x->replies)))
+                return REPLY_UPGRADED;
+            break;
         case PARSE_BODY:
             if (!take_body(x, body, body_len))
                 return refuse(detail, "more bytes than announced");
