@@ -1,5 +1,6 @@
 #include "proxy/control/control_server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ static size_t attach(struct control_client *c, struct msghdr *part, char *contro
     part->msg_control = control;
     part->msg_controllen = CMSG_SPACE(count * sizeof(int));
     rights = CMSG_FIRSTHDR(part);
+    assert(rights != NULL);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(count * sizeof(int));

@@ -192,7 +192,7 @@ static bool receive(const struct helper *helper, struct helper_answer *answer,
 bool helper_ask(const struct identity *identity, const struct message *question,
     struct helper_answer *answer, int deadline_ms, struct error *err)
 {
-    struct helper helper;
+    struct helper helper = {.channel = -1};
     bool answered;
 
     *answer = (struct helper_answer){0};

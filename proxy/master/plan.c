@@ -1,5 +1,6 @@
 #include "proxy/master/plan.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,6 +366,7 @@ void plan_free(struct plan *plan)
 {
     if (plan == NULL)
         return;
+    assert(plan->settings != NULL || plan->services == NULL);
     for (size_t i = 0; plan->services != NULL && i < plan->settings->service_count; i++)
         free_service(&plan->services[i]);
     for (size_t i = 0; i < plan->listener_count; i++)
