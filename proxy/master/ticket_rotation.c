@@ -87,7 +87,8 @@ static void refuse_file(const struct ticket_rotation *t, const struct error *err
 
 static bool take_file(struct ticket_rotation *t, const struct ticket_file *file)
 {
-    bool differs = memcmp(&t->file, file, sizeof(*file)) != 0;
+    bool differs = memcmp(t->file.keys, file->keys, sizeof(file->keys)) != 0 ||
+        t->file.has_previous != file->has_previous || t->file.rotated != file->rotated;
 
     if (differs) {
         t->file = *file;
