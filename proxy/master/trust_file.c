@@ -61,9 +61,11 @@ bool trust_file_read(const char *path, char **text, struct error *err)
 
 bool trust_files_read(const struct text_list *paths, char **text, struct error *err)
 {
-    char *all = NULL, *longer, *one;
+    char *all = NULL;
 
     for (size_t i = 0; i < paths->count; i++) {
+        char *one = NULL, *longer;
+
         if (!trust_file_read(paths->items[i], &one, err)) {
             free(all);
             return false;
