@@ -42,8 +42,7 @@ static bool parse_authorities(
     if (sk_X509_num(trust->authorities) == 0)
         return error_set(err,
             "ca: there is no certificate in the file; name a PEM file with the issuers "
-            "of "
-            "the client certificates");
+            "of the client certificates");
     return is_whole(pem, "ca", err);
 }
 

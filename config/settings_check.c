@@ -24,8 +24,7 @@ static bool keys_fit(
     *line = build_line(build, index, written_at(build, index, "key") ? "key" : "cert");
     return error_set(err,
         "[%s] has %zu cert and %zu key: each cert needs its key, in the same order (for "
-        "a "
-        "merged file, the same path twice)",
+        "a merged file, the same path twice)",
         service->name, service->cert.count, service->key.count);
 }
 
@@ -85,8 +84,7 @@ static bool proxies_are_named(
     if (reads && service->sni.count > 0)
         return error_set(err,
             "[%s] is chosen by sni, after the PROXY header: write proxy_protocol into "
-            "the "
-            "service without sni on the same address",
+            "the service without sni on the same address",
             service->name);
     if (reads && service->trusted.count == 0)
         return error_set(err,
@@ -277,8 +275,7 @@ static bool is_told_apart(const struct settings_build *build, size_t index,
             *line = address_line(build, index);
             return error_set(err,
                 "[%s] accepts on %s, as [%s] does: give one of them sni = NAME, or "
-                "another "
-                "address",
+                "another address",
                 service->name, address, other->name);
         }
         if (!names_differ(other, service, err)) {
@@ -317,8 +314,7 @@ static bool address_is_clear(const struct settings_build *build, size_t index,
         *line = build_line(build, index, "sni");
         return error_set(err,
             "[%s] is chosen by sni, but no service without sni accepts on %s for all "
-            "other "
-            "clients (XenServer's among them)",
+            "other clients (XenServer's among them)",
             service->name, address);
     }
     return is_told_apart(build, index, address, line, err);

@@ -126,8 +126,7 @@ void subject_judge(const struct subject *subject, struct findings *findings)
         if (!is_address(other) && address)
             findings_add(findings, "cn-ignored", SEVERITY_WARNING, NULL,
                 "once a certificate has a DNS name XenServer ignores the CN, and it "
-                "never "
-                "looks at IP names",
+                "never looks at IP names",
                 "have the WLB URL name the host, and make that the name: --name HOST",
                 "with the DNS name %s, XenServer will not match the address %s", other,
                 subject->name);

@@ -78,8 +78,7 @@ static void add_encrypted(struct judgement *j)
     findings_add(j->findings, "key-encrypted", SEVERITY_REFUSED, judgement_key_file(j),
         "nobody is there to type the passphrase when the proxy starts",
         "name a file with its passphrase: key_password_file = PASSWORD_FILE; or decrypt "
-        "it, "
-        "and use the file that this makes: " COMMAND(
+        "it, and use the file that this makes: " COMMAND(
             "(umask 077; set -C; openssl pkey -in FILE > FILE.clear)"),
         j->input->password_given
             ? "the private key is encrypted, and not with the password that was given"
@@ -197,8 +196,7 @@ static void add_mismatch(struct judgement *j)
             "with another certificate's key no handshake can be signed",
             "use the key that the request for the first certificate was made with",
             "the private key belongs to certificate %zu in the file (%s), not to the "
-            "first "
-            "one (%s)",
+            "first one (%s)",
             i + 1, other, title);
         return;
     }

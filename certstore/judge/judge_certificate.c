@@ -65,8 +65,7 @@ static void judge_curve(const struct judge_input *input, struct findings *findin
         findings_add(findings, "explicit-curve",
             leaf ? SEVERITY_REFUSED : SEVERITY_WARNING, input->cert_file,
             "TLS and RFC 5480 (section 2.1.1) want a curve by its name; OpenSSL refuses "
-            "a "
-            "chain with such a key, and so does XenServer",
+            "a chain with such a key, and so does XenServer",
             "make a new request: wlbproxy cert request",
             "%s has an EC key with the curve's parameters written out", whose);
     else if (strcmp(name, "EC unnamed curve") == 0)
@@ -162,8 +161,7 @@ static void judge_validity(const struct judge_input *input, struct findings *fin
     if (days > LONGEST_DAYS)
         findings_add(findings, "long-lived", SEVERITY_NOTE, input->cert_file,
             "XenServer does not mind; Apple's clients refuse more than 825 days, "
-            "browsers "
-            "more than 398 from public CAs",
+            "browsers more than 398 from public CAs",
             "ask for one year: " COMMAND("wlbproxy cert request"),
             "the certificate of %s is valid for %ld days", title, days);
 }
@@ -203,8 +201,7 @@ static void judge_purpose(
     else if (X509_check_ca(leaf) == 1)
         add(input, findings, "ca-as-leaf", SEVERITY_WARNING,
             "clients may refuse a CA's certificate as a server's, and whoever takes the "
-            "key "
-            "can issue certificates",
+            "key can issue certificates",
             "serve a certificate made for this host: wlbproxy cert request",
             "the first certificate is a CA's own");
     if (usage != UINT32_MAX && (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0)

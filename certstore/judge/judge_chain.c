@@ -83,8 +83,7 @@ bool judge_find_leaf(struct cert_list *list, const EVP_PKEY *key,
     findings_add(findings, "no-leaf", SEVERITY_REFUSED, input->cert_file,
         "a CA's certificate does not say who this server is",
         "install it together with the server's own certificate: wlbproxy cert install "
-        "LEAF "
-        "FILE",
+        "LEAF FILE",
         "there are only certificates of CAs in it (%s%s)", title,
         list->count > 1 ? " and others" : "");
     return false;
@@ -181,8 +180,7 @@ static void judge_top(const struct cert_list *list, const struct judge_input *in
             findings_add(findings, "missing-intermediate", SEVERITY_WARNING,
                 input->cert_file,
                 "a client that knows only the root cannot verify it; XenServer 8 with "
-                "the "
-                "root installed refuses it",
+                "the root installed refuses it",
                 "install it together with the CA's certificate: wlbproxy cert install "
                 "FILE INTERMEDIATE",
                 "the issuer of %s is not in the file (%s)", title, issuer);

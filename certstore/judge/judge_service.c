@@ -228,7 +228,6 @@ void judge_address(
         "XenServer refuses it when it verifies certificates and its WLB address is this "
         "one",
         "use a name of the certificate as the WLB address, or have one made with this as "
-        "a "
-        "DNS name: wlbproxy cert request --san NAME",
+        "a DNS name: wlbproxy cert request --san NAME",
         "%s", reason);
 }

@@ -81,8 +81,7 @@ bool privileges_drop(const struct identity *identity, struct error *err)
         setresuid(identity->uid, identity->uid, identity->uid) != 0)
         return error_set(err,
             "cannot become %s: %s; in a container that forbids it, start it as an "
-            "ordinary "
-            "user",
+            "ordinary user",
             identity->name, strerror(errno));
     if (getresuid(&real, &effective, &saved) != 0 || real != identity->uid ||
         effective != identity->uid || saved != identity->uid || setuid(0) == 0)

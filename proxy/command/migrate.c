@@ -89,8 +89,7 @@ int migrate_command(int argc, char **argv)
             "written, stunnel is stopped, wlbproxy is started on the same ports, and "
             "every service is looked at as XenServer does; if anything fails that worked "
             "before, stunnel runs again as before, and the exit status is 1. Each "
-            "command "
-            "is shown first. What cannot be had is not taken over.",
+            "command is shown first. What cannot be had is not taken over.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
         .operand = "STUNNEL.CONF",

@@ -112,8 +112,7 @@ static int rotate(int argc, char **argv)
         .command = "tickets rotate",
         .summary =
             "Makes the running proxy begin a new key for session tickets. Earlier "
-            "tickets "
-            "are opened for as long as a session lasts (ticket_lifetime). `cert "
+            "tickets are opened for as long as a session lasts (ticket_lifetime). `cert "
             "install`, and a reload that changes a "
             "certificate, do so by themselves. With --file the keys of several nodes are "
             "rotated, in the file that they share: next becomes current, current becomes "

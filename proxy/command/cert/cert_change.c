@@ -109,8 +109,7 @@ static void tell_back(const struct cert_change *change)
     } else {
         snprintf(text, sizeof(text),
             "ROLLED BACK: the pair before is in place; it cannot be served either, so "
-            "the "
-            "proxy serves what it served");
+            "the proxy serves what it served");
     }
     cert_say_result(change->say, "served", "rolled_back", text);
     live_answer_destroy(&answer);

@@ -330,8 +330,8 @@ int cert_export_command(int argc, char **argv)
             "per file, under names it accepts, without the key; and prints the xe "
             "commands that install them. Overwrites nothing. With --to it does so: asks "
             "the pool's coordinator for its generation, shows each command and asks, "
-            "then "
-            "copies, installs, synchronises, switches verification on and looks whether "
+            "then copies, installs, synchronises, switches verification on and looks "
+            "whether "
             "it is.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),

@@ -101,8 +101,7 @@ static void print_generation(void)
     print_command(stdout, "  ", "xe host-list params=software-version");
     print_wrapped(stdout, "  ",
         "(product_version 8.2: Citrix Hypervisor 8.2; any other goes by xapi_build: up "
-        "to "
-        "24.39, or 24.40 and later)");
+        "to 24.39, or 24.40 and later)");
 }
 
 static void print_next(const struct cert_place *place, const json_t *verdicts)

@@ -47,8 +47,7 @@ static bool has_name(const struct cert_place *place, struct error *err)
     if (place->service == NULL)
         return error_set(err,
             "no service of the configuration has cert = %s, so that nothing would serve "
-            "a "
-            "pending one",
+            "a pending one",
             place->cert);
     return *place->service->pending != '\0' ||
         error_set(err, "[%s] has pending = none: give it a name to serve it under",
@@ -76,8 +75,7 @@ static int tell_outcome(struct cert_place *place, struct cert_say *say, enum liv
     if (live == LIVE_CONFIRMED) {
         snprintf(text, sizeof(text),
             "PENDING: served to clients that ask for %s, confirmed with %zu worker%s; "
-            "all "
-            "others get the live one",
+            "all others get the live one",
             place->service->pending, answer->workers, answer->workers == 1 ? "" : "s");
         cert_say_result(say, "served", "pending", text);
         tell_how(place, say);

@@ -181,7 +181,7 @@ static bool trust(const struct pool_task *task, X509 *certificate,
 
 static bool find_and_trust(const struct pool_task *task, struct error *err)
 {
-    enum xenserver_release release;
+    enum xenserver_release release = XENSERVER_RELEASES;
     X509 *certificate;
 
     if (!find_release(task, &release, err))
@@ -190,8 +190,7 @@ static bool find_and_trust(const struct pool_task *task, struct error *err)
     if (certificate == NULL)
         return error_set(err,
             "the certificate that this generation needs, the root, is not in the file; "
-            "get "
-            "it from the CA and name a file with the whole chain: --cert FILE");
+            "get it from the CA and name a file with the whole chain: --cert FILE");
     return trust(task, certificate, release, err);
 }
 

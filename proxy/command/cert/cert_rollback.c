@@ -83,8 +83,7 @@ static bool may_go_back(const struct rollback *r, const char *name,
         return true;
     return error_set(err,
         "not rolled back: %s; --force does it all the same (a running proxy still "
-        "refuses "
-        "it while it serves a good one)",
+        "refuses it while it serves a good one)",
         stale->fact);
 }
 

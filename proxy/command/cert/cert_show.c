@@ -70,8 +70,7 @@ static void print_peer(const struct peer *peer, const json_t *shown)
         return;
     snprintf(text, sizeof(text),
         "XenServer's client could not connect because %s; XenServer would say no more "
-        "than "
-        "\"connection reset\"",
+        "than \"connection reset\"",
         peer->reason);
     print_wrapped(stdout, "refused  ", text);
 }

@@ -131,8 +131,7 @@ static bool find_process(struct stunnel *s, const char *config, const unsigned *
     return s->pid != 0 ||
         error_set(err,
             "stunnel does not run with %s: nobody holds its ports, and its pid file "
-            "names "
-            "no stunnel",
+            "names no stunnel",
             config);
 }
 
