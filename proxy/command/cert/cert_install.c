@@ -26,16 +26,13 @@ struct install {
 };
 
 static const char summary[] =
-    "Puts what the CA sent into service: PEM, DER, PKCS#7 or PKCS#12, one file or many, "
-    "or - for standard input, in any order. Sorts the chain, finds the key (in the "
-    "files, "
-    "of `cert request`, or the present one), judges as start and reload do, replaces "
-    "both "
-    "files as one, keeps the pair before, makes the running proxy reload, confirms by a "
-    "handshake with every worker that it is served, and rolls back by itself if not "
-    "(exit "
-    "status 1). Interrupted at any point, the old or the new pair is in place, never a "
-    "mixture.";
+    "Puts what the CA sent into service: PEM, DER, PKCS#7 or PKCS#12, one file or "
+    "many, or - for standard input, in any order. Sorts the chain, finds the key "
+    "(in the files, of `cert request`, or the present one), judges as start and "
+    "reload do, replaces both files as one, keeps the pair before, makes the "
+    "running proxy reload, confirms by a handshake with every worker that it is "
+    "served, and rolls back by itself if not (exit status 1). Interrupted at any "
+    "point, the old or the new pair is in place, never a mixture.";
 
 /* A certificate that is expired or not yet valid cannot replace a good one in the running
  * proxy, even with --force. */

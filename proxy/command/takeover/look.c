@@ -123,7 +123,7 @@ static bool is_of_a_dead_backend(unsigned status)
 
 static bool compare(const struct seen *s, bool request, struct error *err)
 {
-    unsigned status;
+    unsigned status = 0;
 
     if (!s->shakes_hands)
         return true;
