@@ -85,7 +85,7 @@ static void a_connection_is_bound_by_each_of_these(void **state)
         close(backend);
         rig_iterate(&rig);
         clients_retire(rig.generation); /* connections left by
-                                                      * expect_apart() */
+                                         * expect_apart() */
         rig.generation->services[0].idle.retired = false;
         rig_iterate(&rig);
     }
