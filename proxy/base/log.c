@@ -364,16 +364,28 @@ void access_log_flush(void)
 
 /* ---- what children send ---- */
 
-static bool is_printable(char byte)
+/* Tells of eight bytes at once whether all are printable ASCII. */
+static bool are_printable(const char *text)
 {
-    return byte >= ' ' && byte <= '~';
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t eight;
+
+    memcpy(&eight, text, sizeof(eight));
+    return (((eight - ones * ' ') | eight | (eight + ones)) & high) == 0;
 }
 
 static void make_printable(char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (!is_printable(text[i]))
+    size_t i = 0;
+
+    while (i < len) {
+        if (len - i >= sizeof(uint64_t) && are_printable(text + i)) {
+            i += sizeof(uint64_t);
+            continue;
+        }
+        if (text[i] < ' ' || text[i] > '~')
             text[i] = text[i] >= 0 && text[i] < ' ' ? ' ' : '?';
+        i++;
     }
 }
 

@@ -27,24 +27,26 @@ static void append(struct line *line, const char *text, size_t len)
     line->at += len;
 }
 
-/* Writes a byte as it stands between quotes, in text and in JSON, and returns the
- * length. */
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+/* Writes a byte that is not plain as it stands between quotes, in text and in JSON, and
+ * returns the length. */
 static size_t escape(char piece[ESCAPE_MAX], unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
 
-    if (byte < 0x20 || byte >= 0x7f) {
-        memcpy(piece, "\\u00", 4);
-        piece[4] = hex[byte >> 4];
-        piece[5] = hex[byte & 15];
-        return 6;
-    }
-    piece[0] = '\\';
-    piece[1] = (char)byte;
-    if (byte == '"' || byte == '\\')
+    if (byte == '"' || byte == '\\') {
+        piece[0] = '\\';
+        piece[1] = (char)byte;
         return 2;
-    piece[0] = (char)byte;
-    return 1;
+    }
+    memcpy(piece, "\\u00", 4);
+    piece[4] = hex[byte >> 4];
+    piece[5] = hex[byte & 15];
+    return 6;
 }
 
 /* Writes in quotes. A byte that is not printable ASCII, a quote or a backslash is
@@ -52,17 +54,24 @@ static size_t escape(char piece[ESCAPE_MAX], unsigned char byte)
  * the last byte whose escape fits into `max`. */
 static void append_quoted(struct line *line, struct span text, size_t max)
 {
-    const char *end = line->at + 1 + max;
+    char *at = line->at;
+    const char *end = at + 1 + max;
 
-    *line->at++ = '"';
-    for (size_t i = 0; i < text.len; i++) {
-        size_t len = escape(line->at, (unsigned char)text.text[i]);
+    *at++ = '"';
+    for (size_t i = 0; i < text.len && at < end; i++) {
+        const unsigned char byte = (unsigned char)text.text[i];
 
-        if (line->at + len > end)
+        if (is_plain(byte)) {
+            *at++ = (char)byte;
+            continue;
+        }
+        size_t len = escape(at, byte);
+        if (at + len > end)
             break;
-        line->at += len;
+        at += len;
     }
-    *line->at++ = '"';
+    *at++ = '"';
+    line->at = at;
 }
 
 /* Writes digits from the right, and returns the first. */
@@ -140,27 +149,39 @@ static void append_value(
     append_quoted(line, value, max);
 }
 
-static bool needs_quotes(const char *word)
-{
-    for (; *word != '\0'; word++) {
-        if (*word <= ' ' || *word >= 0x7f || *word == '"' || *word == '\\')
-            return true;
-    }
-    return false;
-}
-
-/* The word is ours, or from the configuration. */
+/* The word is ours: short, plain and without a blank. */
 static void append_word(struct line *line, const struct name *name, const char *word)
 {
     size_t len = strlen(word);
 
     begin_value(line, name);
-    if (line->json || needs_quotes(word) || len > WORD_MAX)
-        append_quoted(line, (struct span){word, len}, WORD_MAX);
-    else if (len > 0)
-        append(line, word, len);
+    if (line->json)
+        *line->at++ = '"';
+    append(line, word, len);
+    if (line->json)
+        *line->at++ = '"';
+    else if (len == 0)
+        *line->at++ = '-';
+}
+
+static bool needs_quotes(const char *word)
+{
+    for (; *word != '\0'; word++) {
+        if (*word == ' ' || !is_plain((unsigned char)*word))
+            return true;
+    }
+    return false;
+}
+
+/* The word is from the configuration. */
+static void append_name(struct line *line, const struct name *name, const char *word)
+{
+    size_t len = strlen(word);
+
+    if (len <= WORD_MAX && !needs_quotes(word))
+        append_word(line, name, word);
     else
-        append(line, "-", 1);
+        append_value(line, name, (struct span){word, len}, WORD_MAX);
 }
 
 static const char *version_of(const struct access_entry *entry)
@@ -180,7 +201,7 @@ void access_format(
     append_number(&line, NAME("conn"), entry->conn);
     append_word(&line, NAME("id"), entry->id);
     append_word(&line, NAME("peer"), entry->peer);
-    append_word(&line, NAME("service"), entry->service);
+    append_name(&line, NAME("service"), entry->service);
     append_number(&line, NAME("status"), entry->status);
     append_word(&line, NAME("reason"), end_reason_text(entry->reason));
     append_number(&line, NAME("sample"), entry->sample);
@@ -189,7 +210,7 @@ void access_format(
     append_number(&line, NAME("ms"), entry->ms);
     append_duration(&line, NAME("first_byte_ms"), entry->first_byte_ms);
     append_duration(&line, NAME("backend_ms"), entry->backend_ms);
-    append_word(&line, NAME("backend"), entry->backend);
+    append_name(&line, NAME("backend"), entry->backend);
     append_word(&line, NAME("tls"), entry->tls);
     append_word(&line, NAME("cipher"), entry->cipher);
     append_word(&line, NAME("group"), entry->group);
