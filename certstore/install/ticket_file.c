@@ -144,11 +144,13 @@ static bool is_whole(const struct reading *r, struct error *err)
     return true;
 }
 
-static bool parse(
+bool ticket_file_parse(
     const char *text, size_t len, struct ticket_file *file, struct error *err)
 {
     struct reading r = {.file = file};
     unsigned number = 1;
+
+    *file = (struct ticket_file){0};
 
     for (size_t at = 0; at < len; number++) {
         const char *newline = memchr(text + at, '\n', len - at);
@@ -214,7 +216,8 @@ static bool load(const struct place *place, const char *path, struct file_text *
         return true;
     if (!is_private(place, path, &text->access, err))
         return false;
-    return parse(text->text, text->len, file, err) || error_context(err, "%s", path);
+    return ticket_file_parse(text->text, text->len, file, err) ||
+        error_context(err, "%s", path);
 }
 
 bool ticket_file_read(const char *path, struct ticket_file *file, struct error *err)

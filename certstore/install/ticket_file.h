@@ -15,6 +15,7 @@
 #define WLBPROXY_CERTSTORE_INSTALL_TICKET_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "certstore/ticket_keys.h"
@@ -39,6 +40,10 @@ struct ticket_file {
  * nor replace its contents, and it is no symbolic link. False and err, with path and
  * line: that is not so, or the file is missing or damaged. */
 bool ticket_file_read(const char *path, struct ticket_file *file, struct error *err);
+
+/* The same from memory. After a failure the file is to be wiped, too. */
+bool ticket_file_parse(
+    const char *text, size_t len, struct ticket_file *file, struct error *err);
 
 /* Makes a new `next`, and replaces the file as one. Makes a missing one (*made), mode
  * 0600. */
