@@ -35,13 +35,16 @@ static void print_row(const struct widths *widths, const char *service, const js
 {
     const char *since = json_text(one, "since"), *state = json_text(one, "state");
     uint64_t share = json_number(one, "share");
-    char weight[32];
+    char weight[32], address[400];
 
+    snprintf(address, sizeof(address), "%s%s",
+        json_is_true(json_object_get(one, "tls")) ? "tls:" : "",
+        json_text(one, "address"));
     snprintf(weight, sizeof(weight), "%" PRIu64 "%s", json_number(one, "weight"),
         json_is_true(json_object_get(one, "backup")) ? " backup" : "");
     printf("%-*s  %-*s  %-8s  %-20s  %5" PRIu64 "  %s\n", widths->service, service,
-        widths->address, json_text(one, "address"), state,
-        *since != '\0' ? since : "start", json_number(one, "active"), weight);
+        widths->address, address, state, *since != '\0' ? since : "start",
+        json_number(one, "active"), weight);
     if (strcmp(state, "starting") == 0)
         printf("    gets %" PRIu64 " %% of its share (slow_start)\n", share);
     if (strcmp(state, "down") == 0 || strcmp(state, "failing") == 0)
@@ -79,13 +82,16 @@ static void print_table(const json_t *list)
 {
     struct widths widths = {(int)strlen("SERVICE"), (int)strlen("ADDRESS")};
     const json_t *one;
+    bool any_tls = false;
     size_t i;
 
     json_array_foreach(list, i, one)
     {
         widen(&widths.service, json_text(one, "service"));
         widen(&widths.address, json_text(one, "address"));
+        any_tls |= json_is_true(json_object_get(one, "tls"));
     }
+    widths.address += any_tls ? (int)strlen("tls:") : 0;
     printf("%-*s  %-*s  %-8s  %-20s  %5s  %s\n", widths.service, "SERVICE",
         widths.address, "ADDRESS", "STATE", "SINCE", "BUSY", "WEIGHT");
     json_array_foreach(list, i, one) print_row(&widths, json_text(one, "service"), one);
@@ -214,6 +220,9 @@ static bool take_words(
                 err, "'%s' is too much: one backend at a time", words->items[i]);
         *place = words->items[i];
     }
+    if (request->address != NULL &&
+        strncmp(request->address, "tls:", strlen("tls:")) == 0)
+        request->address += strlen("tls:"); /* as `status` prints it */
     if (request->action == NULL && request->address != NULL)
         return error_set(
             err, "what is to become of %s? drain or enable", request->address);

@@ -142,7 +142,9 @@ static void print_backend(const char *service, const json_t *backend)
     uint64_t weight = json_number(backend, "weight");
     uint64_t active = json_number(backend, "active");
 
-    printf("backend  [%s] %s: %s", service, json_text(backend, "address"),
+    printf("backend  [%s] %s%s: %s", service,
+        json_is_true(json_object_get(backend, "tls")) ? "tls:" : "",
+        json_text(backend, "address"),
         json_is_false(json_object_get(backend, "up")) ? "DOWN" : "no complaint");
     if (json_is_true(json_object_get(backend, "drained")))
         printf(", DRAINED");

@@ -37,8 +37,9 @@
  *
  * SERVICE: {"name", "accept": [text], "connect": [text], "protocol", "tls_engine",
  *     "certificates": [CERT]}
- * BACKEND: {"service" (of a worker's), "address", "up", "weight", "backup",
- *     "active" (connections), "state", "since"?, "reason"?, "drained", "share" (percent)}
+ * BACKEND: {"service" (of a worker's), "address", "tls" (of a service's), "up", "weight",
+ *     "backup", "active" (connections), "state", "since"?, "reason"?, "drained",
+ *     "share" (percent)}
  * CERT: {"file", "subject", "names", "issuer", "serial", "sha256", "key", "not_before",
  *     "not_after" (both RFC 3339), "days_left", "chain_len"}
  * FINDING: {"id", "severity", "file"?, "fact", "why"?, "remedy"?, "commands"?: [text]};

@@ -7,6 +7,7 @@
 #include "certstore/credential.h"
 #include "certstore/finding.h"
 #include "certstore/trust.h"
+#include "config/endpoint.h"
 #include "config/remedy.h"
 #include "proxy/base/log.h"
 #include "proxy/base/utf8_json.h"
@@ -71,12 +72,22 @@ static json_t *describe_accept(const struct plan *plan, size_t service)
     return list;
 }
 
-static json_t *describe_connect(const struct plan_service *service)
+/* As in the configuration: "tls:" stands before an address that is connected to by TLS.
+ */
+static json_t *describe_connect(
+    const struct service_settings *settings, const struct plan_service *service)
 {
     json_t *list = json_array();
+    char text[sizeof("tls:") + ENDPOINT_TEXT_MAX];
 
-    for (size_t i = 0; i < service->backend_count; i++)
-        json_array_append_new(list, utf8_json(service->backends[i].endpoint.text));
+    for (size_t i = 0; i < service->backend_count; i++) {
+        const struct snapshot_backend *backend = &service->backends[i];
+        const char *line = settings->connect.items[backend->connect];
+        const bool tls = strncmp(line, "tls:", strlen("tls:")) == 0;
+
+        snprintf(text, sizeof(text), "%s%s", tls ? "tls:" : "", backend->endpoint.text);
+        json_array_append_new(list, utf8_json(text));
+    }
     return list;
 }
 
@@ -89,9 +100,9 @@ json_t *describe_services(const struct plan *plan)
 
         json_array_append_new(list,
             json_pack("{so so so ss ss so}", "name", utf8_json(settings->name), "accept",
-                describe_accept(plan, i), "connect", describe_connect(&plan->services[i]),
-                "protocol", settings->protocol == PROTOCOL_HTTP ? "http" : "tcp",
-                "tls_engine",
+                describe_accept(plan, i), "connect",
+                describe_connect(settings, &plan->services[i]), "protocol",
+                settings->protocol == PROTOCOL_HTTP ? "http" : "tcp", "tls_engine",
                 settings->tls_engine == TLS_ENGINE_NATIVE ? "native" : "openssl",
                 "certificates", describe_certificates(&plan->services[i], settings)));
     }

@@ -193,8 +193,10 @@ static void add_backend(struct worker_backend_stats *sum,
 /* Joins what all workers report of one backend. It is down if any worker found it so,
  * because each knows only its own attempts. */
 static json_t *backend_json(const struct status_sources *of,
-    struct worker_stats *const *reports, const char *service, const char *address)
+    struct worker_stats *const *reports, const char *service, const char *connect)
 {
+    const bool tls = strncmp(connect, "tls:", strlen("tls:")) == 0;
+    const char *address = connect + (tls ? strlen("tls:") : 0);
     struct worker_backend_stats sum = {.up = true, .share = 100};
     time_t drained = drained_since(of->drained, service, address);
     json_t *object;
@@ -205,9 +207,9 @@ static json_t *backend_json(const struct status_sources *of,
     }
     if (drained > 0)
         sum.state = BACKEND_REPORT_DRAINED;
-    object = json_pack("{ss sb sI sb sI}", "address", address, "up", (int)sum.up,
-        "weight", (json_int_t)sum.weight, "backup", (int)sum.backup, "active",
-        (json_int_t)sum.active);
+    object = json_pack("{ss sb sb sI sb sI}", "address", address, "tls", (int)tls, "up",
+        (int)sum.up, "weight", (json_int_t)sum.weight, "backup", (int)sum.backup,
+        "active", (json_int_t)sum.active);
     set_state(object, &sum, drained);
     return object;
 }

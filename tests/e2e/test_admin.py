@@ -252,7 +252,7 @@ def test_the_status_is_there_for_programs(start_admin):
         answer.headers["Content-Security-Policy"]
     status = json.loads(answer.text)
     assert status["ok"] and status["services"][0]["backends"] == [
-        {"address": status["services"][0]["connect"][0], "up": True, "weight": 1,
+        {"address": status["services"][0]["connect"][0], "tls": False, "up": True, "weight": 1,
          "backup": False, "active": 0, "state": "up", "share": 100, "drained": False}]
 
 

@@ -225,6 +225,15 @@ def test_plain_and_tls_backends_stand_side_by_side(start_proxy, backend, pki):
                         backend_ca=pki.root.leaf, backend_name="localhost")
     assert [ask(proxy).status for _ in range(4)] == [200] * 4
     assert len(plain.conversations) == len(safe.conversations) == 2
+    (service,) = proxy.status()["services"]
+    assert service["connect"] == [plain.address, f"tls:{safe.address}"]
+    assert [(one["address"], one["tls"]) for one in service["backends"]] == [
+        (plain.address, False), (safe.address, True)]
+    for command in ("status", "backend"):
+        said = proxy.command(command, "-c", str(proxy.config), check=0).stdout
+        assert f"tls:{safe.address}" in said and f"tls:{plain.address}" not in said, said
+    proxy.command("backend", "-c", str(proxy.config), f"tls:{safe.address}", "drain", check=0)
+    assert [one["drained"] for one in proxy.status()["services"][0]["backends"]] == [False, True]
 
 
 # --- our own certificate ------------------------------------------------------------------------
