@@ -42,6 +42,7 @@ static bool concerns_one_connection(int error)
 /* Without descriptors or memory the backlog waits, and nobody is turned away. */
 static void back_off(struct listener *l)
 {
+    l->errors = 0;
     (void)poller_for(&l->loop->pollers, &l->poller, 0);
     loop_arm(l->loop, &l->retry, RETRY_AFTER);
 }
@@ -66,6 +67,7 @@ static bool accept_one(struct listener *l)
          * not have it. */
         if (!l->inherited && peer.ss_family != AF_UNIX)
             socket_set_options(fd);
+        l->errors = 0;
         l->events->accepted(l, fd, &peer);
         return true;
     }
@@ -74,7 +76,7 @@ static bool accept_one(struct listener *l)
         l->inherited = true;
         return false;
     }
-    bool go_on = concerns_one_connection(error);
+    bool go_on = concerns_one_connection(error) && ++l->errors < LISTENER_ERRORS_MAX;
     if (!go_on)
         back_off(l);
     if (error != EINTR)

@@ -17,14 +17,14 @@
 struct listener;
 struct loop;
 
-enum { LISTENER_BATCH = 8 };
+enum { LISTENER_BATCH = 8, LISTENER_ERRORS_MAX = 64 /* in a row; then it rests */ };
 
 struct listener_events {
     /* fd is non-blocking, close-on-exec, and has the options of socket_set_options(); the
      * callee owns it. */
     void (*accepted)(struct listener *l, int fd, const struct sockaddr_storage *peer);
-    /* error is an errno of accept4(). Where it makes sense, the listener retries by
-     * itself after a pause. */
+    /* error is an errno of accept4(). The listener retries by itself: at once after an
+     * error of one connection, after a pause where the cause may last. */
     void (*failed)(struct listener *l, int error);
     void (*closed)(struct listener *l);
 };
@@ -35,6 +35,7 @@ struct listener {
     struct poller poller;
     int fd;
     struct deadline retry;
+    unsigned errors; /* in a row */
     bool paused, closing;
     bool inherited; /* accepted sockets inherit the options set here */
 };

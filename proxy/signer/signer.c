@@ -94,8 +94,10 @@ static void take_offer(struct message *m)
 
 static void take_requester(struct message *m)
 {
-    if (m->fd_count != 1)
+    if (m->fd_count != 1) { /* the next signer gets them all */
+        signer.stopped = true;
         return;
+    }
     m->fd_count = 0;
     signer_queue_add(m->id, m->fds[0]);
 }

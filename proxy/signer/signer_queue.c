@@ -20,6 +20,7 @@ enum {
     BATCH = 16, /* two of eight lanes */
     SLICE = 300 * 1000, /* ns; after that, urgent requests are looked for and answers are
                          * sent */
+    ERROR_REST = 1, /* ms */
     SECONDS = 8, /* the rate is an average over most of them */
 };
 
@@ -37,7 +38,7 @@ struct requester {
     int fd;
     uint32_t slot;
     bool blocked; /* answers wait for room in the socket */
-    bool over_quota, gone;
+    bool over_quota;
     struct list urgent, others, unused; /* struct request */
     uint32_t queued;
     uint64_t signatures, refused, times_over_quota;
@@ -130,6 +131,15 @@ static void enqueue(struct requester *r, const struct signing_ask *ask)
         queued_peak = queued;
 }
 
+/* poll() cannot wait for the end of a shortage of memory. It tells a worker's end, so an
+ * error of one call is never taken for that: the worker would get no signature any
+ * more. */
+static void rest_after(int error)
+{
+    if (error != EAGAIN && error != EINTR)
+        (void)poll(NULL, 0, ERROR_REST);
+}
+
 /* False: the worker has hung up, or sends no valid requests. */
 static bool read_datagram(struct requester *r, bool *misbehaves)
 {
@@ -140,7 +150,9 @@ static bool read_datagram(struct requester *r, bool *misbehaves)
     unsigned count = 0;
 
     if (len < 0)
-        return errno == EAGAIN || errno == EINTR;
+        rest_after(errno);
+    if (len < 0)
+        return true;
     if (len == 0)
         return false;
     *misbehaves = len > (ssize_t)sizeof(bytes);
@@ -159,8 +171,8 @@ static void flush(struct requester *r)
     if (r->answers.count == 0)
         return;
     if (send(r->fd, r->answers.bytes, r->answers.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        r->blocked = errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
-        r->gone = !r->blocked;
+        rest_after(errno);
+        r->blocked = true;
         return;
     }
     r->answers.len = r->answers.count = 0;
@@ -173,12 +185,12 @@ void signer_queue_read(
 
     for (size_t i = 0; i < count; i++, node = next) {
         struct requester *r = requester_at(node);
-        bool misbehaves = false, stays = !r->gone;
+        bool misbehaves = false, stays = true;
 
         next = node->next;
         if ((polls[i].revents & POLLOUT) != 0)
             flush(r);
-        if (stays && (polls[i].revents & POLLIN) != 0)
+        if ((polls[i].revents & POLLIN) != 0)
             stays = read_datagram(r, &misbehaves);
         else if ((polls[i].revents & (POLLHUP | POLLERR)) != 0)
             stays = false;
@@ -199,7 +211,7 @@ static struct request *next_request(struct requester **from)
         struct requester *r = requester_at(node);
         struct request *request = NULL;
 
-        if (!r->blocked && !r->gone && r->queued > 0) {
+        if (!r->blocked && r->queued > 0) {
             request = take_request(&r->urgent);
             if (request == NULL)
                 request = take_request(&r->others);
@@ -288,8 +300,7 @@ void signer_queue_serve(void)
 bool signer_queue_has_work(void)
 {
     for (struct list *node = requesters.next; node != &requesters; node = node->next) {
-        if (requester_at(node)->queued > 0 && !requester_at(node)->blocked &&
-            !requester_at(node)->gone)
+        if (requester_at(node)->queued > 0 && !requester_at(node)->blocked)
             return true;
     }
     return false;

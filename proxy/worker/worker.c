@@ -129,8 +129,11 @@ static void take_tickets(struct worker *w, const struct message *m)
 
 static void take_signer(struct worker *w, struct message *m)
 {
-    if (m->fd_count != 1)
+    if (m->fd_count != 1) { /* no handshake would be signed */
+        reply(w, MESSAGE_REFUSED, 0,
+            "no descriptor was left for its channel to the signer");
         return;
+    }
     m->fd_count = 0;
     worker_signer_use(&w->signer, m->fds[0]);
 }

@@ -1,6 +1,6 @@
 #include "proxy/worker/worker_signer.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,12 +10,25 @@
 #include "proxy/crypto/signing_wire.h"
 #include "proxy/net/loop.h"
 
+enum { RETRY_AFTER = 20 /* ms */ };
+
+/* After an error the socket is as ready as before. Only time ends a shortage of
+ * memory. */
+static void back_off_after(struct worker_signer *s, int error)
+{
+    if (error == EAGAIN || error == EINTR)
+        return;
+    (void)poller_for(&s->loop->pollers, &s->poller, 0);
+    loop_arm(s->loop, &s->retry, RETRY_AFTER);
+}
+
 static void watch(struct worker_signer *s)
 {
     uint32_t events = EPOLLIN | (s->blocked ? POLL_WRITE : 0);
+    int error = poller_for(&s->loop->pollers, &s->poller, events);
 
-    if (poller_for(&s->loop->pollers, &s->poller, events) != 0)
-        abort();
+    if (error != 0)
+        back_off_after(s, error);
 }
 
 /* Sends all pending requests, mostly in one datagram. */
@@ -25,7 +38,7 @@ static void flush(void *owner)
     struct worker_signer *s = owner;
     bool was_blocked = s->blocked;
 
-    if (s->poller.fd < 0)
+    if (s->poller.fd < 0 || deadline_is_armed(&s->retry))
         return;
     s->blocked = false;
     while (!s->blocked && signing_remote_has_unsent()) {
@@ -34,12 +47,21 @@ static void flush(void *owner)
         if (w.count == 0)
             break; /* as many are with the signer as may be */
         if (send(s->poller.fd, w.bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-            signing_remote_not_sent(&w);
             s->blocked = true; /* or the signer has gone, which is an event as well */
+            back_off_after(s, errno);
+            signing_remote_not_sent(&w);
         }
     }
-    if (s->blocked != was_blocked)
+    if (s->blocked != was_blocked && !deadline_is_armed(&s->retry))
         watch(s);
+}
+
+static void on_retry(struct deadline *retry)
+{
+    struct worker_signer *s = container_of(retry, struct worker_signer, retry);
+
+    watch(s);
+    flush(s);
 }
 
 static void start(struct worker_signer *s, int fd)
@@ -66,6 +88,7 @@ static void leave(struct worker_signer *s)
 {
     if (s->poller.fd < 0)
         return;
+    deadline_disarm(&s->retry);
     poller_close(&s->loop->pollers, &s->poller);
     signing_remote_ask_again();
 }
@@ -81,6 +104,8 @@ static void on_event(struct poller *poller, uint32_t events)
     if ((events & POLL_WRITE) != 0)
         flush(s);
     ssize_t len = recv(s->poller.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (len < 0)
+        back_off_after(s, errno);
     if (len < 0 || (len > 0 && signing_remote_answered(bytes, (size_t)len)))
         return;
     log_warning("event=signer_gone text=\"handshakes wait for the next one\"");
@@ -92,6 +117,7 @@ void worker_signer_init(struct worker_signer *s, struct loop *loop)
     *s = (struct worker_signer){.loop = loop,
         .next = -1,
         .poller = {.happened = on_event, .closed = on_closed, .fd = -1}};
+    deadline_init(&s->retry, on_retry);
     engine_flush_by(flush, s);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "proxy/net/deadline.h"
 #include "proxy/net/poller.h"
 
 struct loop;
@@ -19,6 +20,7 @@ struct worker_signer {
     int next; /* used next, when the poller has closed; -1: none */
     bool open; /* the poller has not closed yet */
     bool blocked;
+    struct deadline retry; /* armed: after an error nothing is sent or read until then */
 };
 
 void worker_signer_init(struct worker_signer *signer, struct loop *loop);

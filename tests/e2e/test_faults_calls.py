@@ -4,13 +4,17 @@ The service survives, loses at most the connections concerned, and is whole agai
 fault is over.
 """
 import os
+import re
 import signal
 import socket
+import ssl
+import subprocess
+import time
 
 import pytest
 
 from frame import strace
-from frame.client import Tls, get
+from frame.client import Tls, context, get
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.skipif(not strace.is_possible(), reason="needs strace and its rights")
@@ -27,6 +31,15 @@ def outcome(port):
         raise
     except (OSError, AssertionError):
         return None
+
+
+def client_hello():
+    outgoing = ssl.MemoryBIO()
+    side = context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    try:
+        side.do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
 
 
 def works(port):
@@ -88,6 +101,45 @@ def test_out_of_descriptors_nobody_spins_and_the_log_is_quiet(proxy):
     counters = proxy.status()["workers"][0]["counters"]
     assert counters["accept_errors"] >= tries - 1
     assert len(proxy.events("accept_failed")) <= 2
+    assert works(proxy.port)
+
+
+@pytest.mark.parametrize("fault", [
+    "recvfrom:error=ENOMEM", "recvfrom:error=EIO", "sendto:error=ENOBUFS", "sendto:error=ENOMEM",
+    "sendto:error=EPIPE"])
+def test_an_error_of_one_call_parts_no_worker_from_the_signer(proxy, fault):
+    """The worker would wait for the next signer, and no handshake would ever be signed."""
+    signer, workers = proxy.signer(), proxy.workers()
+    with strace.Injection(signer, f"{fault}:when=1..3") as injection:
+        assert outcome(proxy.port) == 200
+        assert injection.count() >= 1
+    assert works(proxy.port)
+    assert (proxy.signer(), proxy.workers()) == (signer, workers)
+
+
+@pytest.mark.parametrize("kind, fault, calls, seconds", [
+    ("signer", "sendto:error=ENOBUFS", 100, 0.09), ("signer", "recvfrom:error=ENOMEM", 100, 0.09),
+    ("worker", "sendto:error=ENOBUFS", 10, 0.15), ("worker", "accept4:error=EPERM", 200, 0.2)])
+def test_an_error_that_lasts_makes_nobody_spin(proxy, kind, fault, calls, seconds):
+    pid = proxy.signer() if kind == "signer" else proxy.workers()[0]
+    call = fault.split(":")[0]
+    with strace.Injection(pid, fault) as injection, socket.create_connection(
+            ("127.0.0.1", proxy.port)) as client:
+        began = time.monotonic()
+        client.sendall(client_hello())
+        wait_until(lambda: injection.calls(call) >= calls)
+        assert time.monotonic() - began >= seconds * injection.calls(call) / calls
+    wait_until(lambda: works(proxy.port))
+
+
+def test_a_worker_whose_signer_got_no_descriptor_for_it_gets_another_signer(proxy):
+    signer, (worker,) = proxy.signer(), proxy.workers()
+    status = open(f"/proc/{signer}/status").read()
+    user, group = (int(re.search(rf"{name}:\s+(\d+)", status).group(1)) for name in ("Uid", "Gid"))
+    subprocess.run(["prlimit", "--pid", str(signer), "--nofile=3:"], check=True, timeout=30,
+                   user=user, group=group, extra_groups=[])
+    os.kill(worker, signal.SIGKILL)
+    proxy.wait_for("signer_died")
     assert works(proxy.port)
 
 
