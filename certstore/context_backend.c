@@ -230,7 +230,7 @@ static bool set_verification(SSL_CTX *context, OSSL_LIB_CTX *libctx,
         return error_set(err, "backend_ca has no issuers");
     if (trust->by_name) {
         if (!trust_parse_backends(&issuers, libctx, ca_pem, err))
-            return false;
+            return error_context(err, "backend_ca");
         trust_fill_store(&issuers, SSL_CTX_get_cert_store(context));
         trust_destroy(&issuers);
     }

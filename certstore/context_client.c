@@ -115,7 +115,7 @@ bool context_set_client_verification(
             "verify needs the issuers of the client certificates; add: "
             "ca = FILE");
     if (!trust_parse(&trusted, libctx, policy->ca_pem, policy->crl_pem, err))
-        return false;
+        return error_context(err, "ca or crl");
     trust(context, &trusted);
     policy->crl_ends = first_end(&trusted);
     trust_destroy(&trusted);

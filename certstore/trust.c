@@ -14,10 +14,10 @@
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 
-static bool is_whole(const struct pem *pem, const char *option, struct error *err)
+static bool is_whole(const struct pem *pem, struct error *err)
 {
     return !pem->too_many ||
-        error_set(err, "%s: there are more than %d blocks in it", option, PEM_BLOCKS_MAX);
+        error_set(err, "there are more than %d blocks in it", PEM_BLOCKS_MAX);
 }
 
 static bool parse_authorities(
@@ -35,15 +35,15 @@ static bool parse_authorities(
                   strcmp(block->label, "TRUSTED CERTIFICATE") == 0, libctx);
         if (authority == NULL)
             return error_set(err,
-                "ca: the block in line %zu is not a certificate; is the file whole?",
+                "the block in line %zu is not a certificate; is the file whole?",
                 block->line);
         memory_require(sk_X509_push(trust->authorities, authority) != 0);
     }
     if (sk_X509_num(trust->authorities) == 0)
         return error_set(err,
-            "ca: there is no certificate in the file; name a PEM file with the issuers "
-            "of the client certificates");
-    return is_whole(pem, "ca", err);
+            "there is no certificate in the file; name a PEM file with the issuers of "
+            "the client certificates");
+    return is_whole(pem, err);
 }
 
 static X509_CRL *parse_list(const struct pem_block *block, OSSL_LIB_CTX *libctx)
@@ -69,16 +69,15 @@ static bool parse_lists(
         list = parse_list(&pem->blocks[i], libctx);
         if (list == NULL)
             return error_set(err,
-                "crl: the block in line %zu is not a revocation list; is the file whole?",
+                "the block in line %zu is not a revocation list; is the file whole?",
                 pem->blocks[i].line);
         memory_require(sk_X509_CRL_push(trust->lists, list) != 0);
     }
     if (sk_X509_CRL_num(trust->lists) == 0)
         return error_set(err,
-            "crl: there is no X509 CRL block in the file; a list in DER becomes PEM "
-            "with: "
+            "there is no X509 CRL block in the file; a list in DER becomes PEM with: "
             "openssl crl -inform DER -in F -out F.pem");
-    return is_whole(pem, "crl", err);
+    return is_whole(pem, err);
 }
 
 bool trust_parse(struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem,
@@ -123,19 +122,31 @@ bool trust_parse_backends(
     count = sk_X509_num(trust->authorities);
     done = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ||
         error_set(err,
-            "backend_ca: certificate %d of the file cannot be read; is the "
+            "certificate %d of the file cannot be read; is the "
             "file whole?",
             count + 1);
     if (done && count == 0)
         done = error_set(err,
-            "backend_ca: there is no certificate in the file; name a PEM file with the "
-            "issuers of the backends' certificates");
+            "there is no certificate in the file; name a PEM file with the issuers of "
+            "the backends' certificates");
     X509_free(authority);
     BIO_free(text);
     ERR_clear_error();
     if (!done)
         trust_destroy(trust);
     return done;
+}
+
+bool trust_check(enum trust_kind kind, const char *pem_text, struct error *err)
+{
+    struct trust trust;
+    bool good = kind == TRUST_BACKENDS ? trust_parse_backends(&trust, NULL, pem_text, err)
+        : kind == TRUST_LISTS          ? trust_parse(&trust, NULL, NULL, pem_text, err)
+                                       : trust_parse(&trust, NULL, pem_text, NULL, err);
+
+    if (good)
+        trust_destroy(&trust);
+    return good;
 }
 
 void trust_destroy(struct trust *trust)

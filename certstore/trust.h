@@ -29,6 +29,11 @@ bool trust_parse_backends(
     struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem, struct error *err);
 void trust_destroy(struct trust *trust);
 
+enum trust_kind { TRUST_CLIENTS, TRUST_LISTS, TRUST_BACKENDS, TRUST_PINS };
+
+/* Tells whether this text, of one file of `ca`, `crl` or `backend_ca`, can be parsed. */
+bool trust_check(enum trust_kind kind, const char *pem_text, struct error *err);
+
 /* Fills the store against which OpenSSL verifies clients. Where there is any list, every
  * issuer in a client's chain must have one: a missing list would pass for an empty
  * one. */

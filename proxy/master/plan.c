@@ -72,7 +72,8 @@ static bool load_service(struct plan_service *service,
         if (!load_credential(service, settings, i, findings, err))
             return false;
     }
-    if (settings->ca[0] != '\0' && !trust_file_read(settings->ca, &service->ca, err))
+    if (settings->ca[0] != '\0' &&
+        !trust_file_read(settings->ca, TRUST_CLIENTS, &service->ca, err))
         return error_context(err, "ca");
     if (settings->crl.count > 0 && !trust_files_read(&settings->crl, &service->crl, err))
         return error_context(err, "crl");
@@ -212,7 +213,7 @@ static bool read_pins(
             continue;
         }
         text_list_add(&plan->pin_files, pin);
-        good = trust_file_read(pin, &text, err) &&
+        good = trust_file_read(pin, TRUST_PINS, &text, err) &&
             (trust_add_pins(text, &digests, err) || error_context(err, "%s", pin));
         free(text);
     }

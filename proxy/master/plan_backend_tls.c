@@ -30,7 +30,7 @@ static bool load_ca(struct plan_service *service, const struct service_settings 
     struct error *err)
 {
     if (!context_backend_wants_ca(settings) ||
-        trust_file_read(ca_file(settings), &service->backend_ca, err))
+        trust_file_read(ca_file(settings), TRUST_BACKENDS, &service->backend_ca, err))
         return true;
     if (is_system_ca(settings))
         error_context(err,

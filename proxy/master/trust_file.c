@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,19 @@ static bool is_readable_file(const struct stat *state, struct error *err)
     return true;
 }
 
+/* The parsers would take the text for its beginning, and leave out what follows. */
+static bool is_text(const char *text, size_t len, struct error *err)
+{
+    const char *nul = memchr(text, '\0', len);
+    size_t line = 1;
+
+    for (const char *at = text; nul != NULL && at < nul; at++)
+        line += *at == '\n';
+    return nul == NULL ||
+        error_set(
+            err, "line %zu has a NUL byte: save the file as plain text (PEM)", line);
+}
+
 static bool read_all(int fd, char **text, struct error *err)
 {
     struct stat state;
@@ -41,22 +55,26 @@ static bool read_all(int fd, char **text, struct error *err)
     }
     (*text)[len] = '\0';
     if (got > 0)
-        return true;
-    free(*text);
-    *text = NULL;
+        return is_text(*text, len, err);
     return error_set(
         err, "%s", got < 0 ? error_reason(errno) : "became shorter meanwhile");
 }
 
-bool trust_file_read(const char *path, char **text, struct error *err)
+bool trust_file_read(
+    const char *path, enum trust_kind kind, char **text, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    *text = NULL;
     bool good =
         fd >= 0 ? read_all(fd, text, err) : error_set(err, "%s", error_reason(errno));
-
     if (fd >= 0)
         close(fd);
-    return good || error_context(err, "%s", path);
+    if (good && (kind == TRUST_PINS || trust_check(kind, *text, err)))
+        return true;
+    free(*text);
+    *text = NULL;
+    return error_context(err, "%s", path);
 }
 
 bool trust_files_read(const struct text_list *paths, char **text, struct error *err)
@@ -66,7 +84,7 @@ bool trust_files_read(const struct text_list *paths, char **text, struct error *
     for (size_t i = 0; i < paths->count; i++) {
         char *one = NULL, *longer;
 
-        if (!trust_file_read(paths->items[i], &one, err)) {
+        if (!trust_file_read(paths->items[i], TRUST_LISTS, &one, err)) {
             free(all);
             return false;
         }

@@ -229,6 +229,22 @@ def test_half_a_list_is_not_taken_either(trusting, pki, lists):
     assert not gets_in(proxy, pki.client)
 
 
+@pytest.mark.parametrize("option", ["ca", "crl", "verify_pins"])
+@pytest.mark.parametrize("spoil, told", [
+    (lambda text: text + b"\0\n" + text, "has a NUL byte: save the file as plain text"),
+    (lambda text: text.decode().encode("utf-16"), "line 1 has a NUL byte"),
+    (lambda text: b"hello\n", "there is no"), (lambda text: text[:200], "is the file whole?")])
+def test_a_spoiled_file_is_refused_by_its_name(trusting, tmp_path, option, spoil, told):
+    """All behind the NUL byte was passed over before, a revocation list too."""
+    proxy, bad = trusting(), tmp_path / "spoiled.pem"
+    text = (trusting.files[0] if option == "crl" else trusting.ca).read_bytes()
+    bad.write_bytes(spoil(text))
+    proxy.write_config(**{option: [trusting.files[1], bad] if option == "crl" else bad})
+    complaint = said(proxy.reload(check=1))
+    assert f"{option}: {bad}: " in complaint and told in complaint
+    assert proxy.status()["generation"] == 1
+
+
 def test_a_list_that_locks_everybody_out_does_not_come_in_that_way(trusting, pki):
     proxy = trusting()
     half_a_key(proxy, pki)
