@@ -48,13 +48,17 @@ static int start_connecting(void **state)
         "health = connect\nhealth_fall = 2\nprotocol = tcp\n" TIMES, 1);
 }
 
-/* The connection of the next check. */
+/* The connection of the next check. It may begin by itself at any moment: no step is as
+ * long as its timeout. */
 static int next_check(int backend)
 {
-    int fd;
+    const uint64_t step = TIMEOUT / 4;
+    int fd = -1;
 
-    rig_wait(&rig, INTERVAL);
-    fd = rig_backend(&rig, backend);
+    for (uint64_t waited = 0; waited < INTERVAL && fd < 0; waited += step) {
+        rig_wait(&rig, step);
+        fd = rig_backend(&rig, backend);
+    }
     assert_true(fd >= 0);
     return fd;
 }
