@@ -35,7 +35,8 @@ def arguments():
                         help="another build or release of a peer; KIND is one of "
                         + ", ".join(peers.ALL) + ", told from PATH where it is not said")
     parser.add_argument("--scenario", metavar="NAME,..",
-                        help="of " + ", ".join(scenarios.BY_NAME))
+                        help="of " + ", ".join(scenarios.BY_NAME)
+                        + "; all but the curves unless said")
     parser.add_argument("--rounds", type=int, help="5 unless said")
     parser.add_argument("--seconds", type=float, help="of each measurement; 3 unless said")
     parser.add_argument("--warmup", type=float, default=0.5,
@@ -59,7 +60,9 @@ def arguments():
         options.only = options.only or "wlbproxy"
         options.scenario = options.scenario or ",".join(curves.CURVES)
     options.only = choose(options.only, {**peers.ALL, **others}, "peer")
-    options.scenario = choose(options.scenario, scenarios.BY_NAME, "scenario")
+    usual = [one for name, one in scenarios.BY_NAME.items() if name not in curves.CURVES]
+    options.scenario = (choose(options.scenario, scenarios.BY_NAME, "scenario")
+                        if options.scenario else usual)
     return options
 
 

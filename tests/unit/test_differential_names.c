@@ -22,14 +22,12 @@ static SSL *client;
 
 static void make_services(void)
 {
-    static struct sni_choice choices[] = {
-        {.name = "*.example"},
-        {.name = "two.example"},
-        {.name = "*.two.example"},
-        {.name = "three.example"},
-        {.name = "four.example"},
-    };
-    static const size_t led_to[] = {0, 1, 1, 2, 3};
+    static const struct {
+        const char *name;
+        size_t service;
+    } rows[] = {{"*.example", 0}, {"two.example", 1}, {"*.two.example", 1},
+        {"three.example", 2}, {"four.example", 3}};
+    static struct sni_choice choices[sizeof(rows) / sizeof(rows[0])];
 
     for (size_t i = 0; i < SERVICES; i++) {
         service_init(&services[i], made[i].name, made[i].options);
@@ -44,8 +42,9 @@ static void make_services(void)
         service_ready(&services[i]);
     }
     for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-        choices[i].context = services[led_to[i]].context;
-        choices[i].owner = &services[led_to[i]];
+        struct service *service = &services[rows[i].service];
+
+        choices[i] = (struct sni_choice){rows[i].name, service->context, service};
     }
     context_set_sni(services[0].context, choices, sizeof(choices) / sizeof(choices[0]));
 }
