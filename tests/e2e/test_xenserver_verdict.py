@@ -90,9 +90,11 @@ def certificates(tmp_path_factory):
     return folder
 
 
-def cases():
-    for leaf, shape in itertools.product(LEAVES, SHAPES):
-        yield leaf, *shape, ADDRESSES
+def cases(full):
+    """Without --full, names are in either shape in turn: they do not depend on it."""
+    for i, (leaf, shape) in enumerate(itertools.product(LEAVES, SHAPES)):
+        if full or i % 2 == i // 2 % 2:
+            yield leaf, *shape, ADDRESSES
     for shape in CHAINS:
         yield "san", *shape, ADDRESSES[:1]
     for leaf, (_, _, issuer) in OTHERS.items():
@@ -144,9 +146,9 @@ def verdicts(wlbproxy, chain, address, installed):
 
 @pytest.mark.lengthy
 @pytest.mark.skipif(shutil.which("stunnel4") is None, reason="needs stunnel4")
-def test_the_verdict_is_what_real_clients_do(wlbproxy, certificates):
+def test_the_verdict_is_what_real_clients_do(wlbproxy, certificates, full):
     wrong, outcomes = [], []
-    for leaf, sent, trusted, addresses in cases():
+    for leaf, sent, trusted, addresses in cases(full):
         chain = join(certificates, leaf, sent, "chain.pem")
         installed = join(certificates, leaf, trusted, "installed.pem")
         port = free_port()

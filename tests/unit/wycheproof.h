@@ -23,6 +23,14 @@
 
 #include "proxy/crypto/digest.h"
 
+/* A sanitizer checks the code's use of memory: of the valid vectors, which all go the
+ * same way, a few are enough. */
+#ifdef WLB_SANITIZE
+enum { EACH_VALID = 5 };
+#else
+enum { EACH_VALID = 1 };
+#endif
+
 enum { WYCHEPROOF_BYTES_MAX = 16384 };
 
 /* One vector, and what it is a vector of. */
@@ -129,8 +137,11 @@ static inline void run_vectors(
         json_array_foreach(json_object_get(group, "tests"), t, test)
         {
             const struct vector vector = {group, test};
-            enum verdict verdict = judge(&vector, subject);
+            enum verdict verdict;
 
+            if (t % EACH_VALID != 0 && strcmp(text_of(&vector, "result"), "valid") == 0)
+                continue;
+            verdict = judge(&vector, subject);
             other += verdict == VERDICT_OTHER_USE;
             tried += verdict != VERDICT_OTHER_USE;
             if (verdict == VERDICT_OTHER_USE || agrees(&vector, verdict))
