@@ -174,7 +174,7 @@ def test_create_killed_at_each_call_leaves_a_pair_or_none(wlbproxy, tmp_path, fu
 def test_create_over_a_pair_killed_at_each_call(start_proxy, origin, pki, tmp_path, full):
     place = Running(start_proxy(origin.address, log_level="info"))
     rewound = Rewound(place, tmp_path / "aside")
-    create = ("create", "--force", "--key", "ec", "--name", "localhost")
+    create = ("create", "--force", "--name", "localhost")
     todo = calls(lambda wrapper: place.run(*create, wrapper=wrapper), tmp_path / "trace")
     seen = Seen()
     for call in a_part(todo, full, most=7):

@@ -74,10 +74,11 @@ def test_missing_parts_are_named(wlbproxy, pki):
         wlbproxy, "show", pki.rsa.leaf).stdout
 
 
-def test_keys_and_requests_are_told_as_what_they_are(wlbproxy, pki):
+def test_keys_and_requests_are_told_as_what_they_are(wlbproxy, pki, tmp_path):
     key = cert(wlbproxy, "show", pki.rsa.key).stdout
     assert "private key: RSA 2048" in key and "BEGIN" not in key
-    request = cert_json(wlbproxy, "show", pki.folder / "rsa.csr")["requests"][0]
+    openssl("req", "-new", "-key", pki.rsa.key, "-subj", "/CN=localhost", "-out", tmp_path / "csr")
+    request = cert_json(wlbproxy, "show", tmp_path / "csr")["requests"][0]
     assert request["subject"] == "CN=localhost"
 
 
