@@ -9,6 +9,7 @@
  * So a process of its own, on that other CPU, connects and closes: it is no child of the
  * relay, and its time is not counted.
  */
+#include <assert.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -247,6 +248,7 @@ static void on_connected(void)
 {
     struct end *client = waiting, *server = new_end(receive_socket(connector));
 
+    assert(client != NULL); /* the connector answers once for each that waits */
     waiting = client->next;
     if (waiting == NULL)
         last_waiting = &waiting;
