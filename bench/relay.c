@@ -9,8 +9,8 @@
  * So a process of its own, on that other CPU, connects and closes: it is no child of the
  * relay, and its time is not counted.
  */
-#include <assert.h>
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sched.h>
