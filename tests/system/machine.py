@@ -1,4 +1,5 @@
 """A Debian root with systemd as process 1, in namespaces of its own."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -25,17 +26,22 @@ class Machine:
         self.root = pathlib.Path(root)
         self.process = subprocess.Popen([HERE / "boot", root], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        self.init = int(wait_until(self._first_child, "process 1"))
-        wait_until(lambda: self.run("systemctl", "is-system-running", check=None) in UP,
-                   "systemd is up")
+        try:
+            self.init = int(wait_until(self._first_child, "process 1"))
+            wait_until(lambda: self.run("systemctl", "is-system-running", check=None) in UP,
+                       "systemd is up")
+        except BaseException:
+            self.stop()
+            raise
 
     def _first_child(self):
         if self.process.poll() is not None:
             raise RuntimeError(self.process.stderr.read().decode())
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        children = open(path).read().split()
-        if children and os.readlink(f"/proc/{children[0]}/exe").endswith("systemd"):
-            return children[0]
+        with contextlib.suppress(FileNotFoundError):  # it may just have ended
+            children = open(path).read().split()
+            if children and os.readlink(f"/proc/{children[0]}/exe").endswith("systemd"):
+                return children[0]
         return None
 
     def enter(self, *command):
