@@ -118,6 +118,26 @@ static void print_workers(const json_t *workers)
     }
 }
 
+static void print_full(const json_t *status)
+{
+    const uint64_t most =
+        json_number(json_object_get(status, "descriptors"), "max_connections");
+    const json_t *worker;
+    char text[200];
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "workers"), i, worker)
+    {
+        if (most == 0 || json_number(worker, "connections") < most)
+            continue;
+        snprintf(text, sizeof(text),
+            "worker %" PRIu64 " has max_connections (%" PRIu64 ") clients: a new one "
+            "takes the place of an idle one, or waits; raise max_connections",
+            json_number(worker, "worker"), most);
+        print_wrapped(stdout, "FULL     ", text);
+    }
+}
+
 static void print_signer(const json_t *signer)
 {
     char up[SPAN_MAX];
@@ -157,6 +177,9 @@ static void print_backend(const char *service, const json_t *backend)
     if (active > 0)
         printf(", %" PRIu64 " busy connection%s", active, active > 1 ? "s" : "");
     putchar('\n');
+    if (json_is_false(json_object_get(backend, "up")) &&
+        *json_text(backend, "reason") != '\0')
+        print_wrapped(stdout, "    ", json_text(backend, "reason"));
 }
 
 static void print_backends(const json_t *status)
@@ -276,6 +299,7 @@ void status_print(const json_t *status)
     print_backends(status);
     print_generations(json_object_get(status, "generations"));
     print_workers(json_object_get(status, "workers"));
+    print_full(status);
     print_signer(json_object_get(status, "signer"));
     print_handshakes(status);
     print_counters(json_object_get(status, "counters"));
