@@ -44,7 +44,7 @@ static void print_markdown(void)
 static void print_text(void)
 {
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-        printf("event=%s (%s, MESSAGE_ID=%s)\n", events[i].name, events[i].level,
+        printf("event=%s (%s)\n  MESSAGE_ID=%s\n", events[i].name, events[i].level,
             message_id(events[i].name));
         print_wrapped(stdout, "  ", events[i].meaning);
         print_wrapped(stdout, "  ", events[i].action);
