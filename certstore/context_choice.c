@@ -50,6 +50,8 @@ static const struct sni_choice *find(const struct context_data *data, const char
 {
     struct sni_choice wanted = {.name = name};
 
+    if (data->choice_count == 0)
+        return NULL;
     return bsearch(&wanted, data->choices, data->choice_count, sizeof(wanted), by_name);
 }
 
