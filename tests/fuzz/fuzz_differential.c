@@ -31,6 +31,7 @@ struct side {
     struct buffer out;
     struct forging_client client;
     bool bytewise, alert_amid;
+    bool part; /* a handshake message may have begun and not ended */
     int code;
     unsigned plain_sum;
     size_t plain_len;
@@ -143,12 +144,13 @@ static void say_message(struct side *side, struct input *input)
     say_right(side, message, 4 + len);
 }
 
-/* Notes an alert at a place where only a Finished may come. */
+/* Notes an alert at a place where only a Finished may come, or amid a message. */
 static void note_alert(struct side *side)
 {
     const struct forging_client *c = &side->client;
 
-    side->alert_amid = side->alert_amid || (!c->tls13 && c->out.sealed && !c->finished);
+    side->alert_amid =
+        side->alert_amid || (c->tls13 ? side->part : c->out.sealed && !c->finished);
 }
 
 static void say_text(struct side *side, struct input *input)
@@ -160,6 +162,7 @@ static void say_text(struct side *side, struct input *input)
 
     if (type == 21)
         note_alert(side);
+    side->part = side->part || (type == 22 && len > 0);
     forging_say(&side->client, type, bytes, len);
 }
 
@@ -304,8 +307,11 @@ static bool is_meant(const struct outcome *stock, const struct outcome *own)
     /* OpenSSL got a ClientHello with a ticket that the native engine had sealed. */
     if (own->native_ticket && !own->native)
         return true;
-    /* An alert between TLS 1.2's ChangeCipherSpec and Finished: OpenSSL ignores it. */
-    if (own->alert_amid && stock->alert_sent == SSL_AD_UNEXPECTED_MESSAGE)
+    /* An alert between TLS 1.2's ChangeCipherSpec and Finished: OpenSSL ignores it. One
+     * amid a message of TLS 1.3's handshake: OpenSSL hears it. */
+    if (own->alert_amid &&
+        (stock->alert_sent == SSL_AD_UNEXPECTED_MESSAGE ||
+            own->alert_sent == SSL_AD_UNEXPECTED_MESSAGE))
         return true;
     /* A wrong binder (RFC 8446, 6.2: decrypt_error). */
     return stock->alert_sent == SSL_AD_ILLEGAL_PARAMETER &&
