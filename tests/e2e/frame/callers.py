@@ -29,11 +29,13 @@ class Callers:
             return repr(error)
 
     def _call(self):
-        while not self.over.wait(0.1):
+        over = False
+        while not over:  # each calls at least once, however soon it is over
             for port in self.ports:
                 outcome = self._one(port)
                 with self.lock:
                     self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+            over = self.over.wait(0.1)
 
     def __enter__(self):
         for thread in self.threads:
