@@ -399,7 +399,6 @@ class H2o(Server):
         user = "user: nobody\n" if os.getuid() == 0 else ""
         self.write(f"""{user}num-threads: {self.workers}
 max-connections: 20000
-pid-file: {self.folder}/pid
 http1-request-timeout: 75
 proxy.timeout.keepalive: 60000
 hosts:
