@@ -47,7 +47,13 @@ def arguments():
                         help="how cost grows: the curves alone, of wlbproxy alone unless --only")
     parser.add_argument("--tools", default="build", help="where the programs are")
     parser.add_argument("--output", default=None, help="folder of the report")
+    parser.add_argument("--report", type=pathlib.Path, metavar="FILE",
+                        help="also puts the report there, below what a person wrote above the "
+                        "line that marks it")
     options = parser.parse_args()
+    if options.report and options.report.exists() and (
+            report.MARK not in options.report.read_text()):
+        sys.exit(f"bench: {options.report} would be lost: it has no line {report.MARK}")
     options.rounds = options.rounds or (1 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 3)
     options.tools = pathlib.Path(options.tools).resolve()
@@ -272,6 +278,11 @@ def main():
     print(results.table())
     for path in results.write(options.output):
         say(f"written: {path}")
+    if options.report:
+        results.publish(options.report)
+        say(f"written: {options.report}")
+    for step in results.steps_without_reason():
+        say(f"a step without a reason: {step}")
     if run.errors:
         sys.exit("bench: errors, and a figure with errors is no figure:\n  "
                  + "\n  ".join(run.errors))

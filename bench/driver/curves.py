@@ -2,9 +2,12 @@
 import dataclasses
 import resource
 
+from chart import number
+
 # A proxy needs two descriptors for each connection, and some of its own.
 CONNECTIONS_MAX = min(9500, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
-STEP = 1.3  # times as much as the point before is worth a reason
+STEP = 1.25  # times as much as the point before needs a reason
+NO_REASON = "no reason is known"
 
 
 @dataclasses.dataclass
@@ -14,6 +17,7 @@ class Curve:
     cost: str = "CPU us per operation"
     figure: str = "cpu_us"  # that has to be level
     per_count: bool = False  # level is what one of them costs
+    reasons: dict = dataclasses.field(default_factory=dict)  # {n: why the step to n}
 
 
 CURVES = {
@@ -47,7 +51,7 @@ def _point(run, peer, scenario, n):
 
     def with_load(*more):
         changed = dataclasses.replace(scenario, load=[*scenario.load, *more])
-        return lambda server: bench.load_with_memory(server, changed)
+        return lambda server: bench.point(server, changed)
 
     if scenario.kind == "chains":
         return run.fresh(peer, with_load(), certificate=run.certificates.chain(n))
@@ -75,25 +79,42 @@ def level(name, points):
             for n, point in points.items()]
 
 
-def steps(name, points):
-    """[(from, to, factor)] where the cost rises by more than STEP."""
-    found = level(name, points)
+def _rises(found):
     return [(a, b, cost / before) for (a, before), (b, cost) in zip(found, found[1:])
-            if cost > STEP * before]
+            if before and cost > STEP * before]
+
+
+def steps(name, points):
+    """[(the figure, from, to, factor, reason)] of each step of CPU and of system calls."""
+    calls = [(n, point["system_calls"]) for n, point in points.items()
+             if point.get("system_calls")]
+    reasons = CURVES[name].reasons
+    return [(what, a, b, factor, reasons.get(b, NO_REASON))
+            for what, found in (("CPU", level(name, points)), ("system calls", calls))
+            for a, b, factor in _rises(found)]
+
+
+def _memory_of_each(points):
+    """{n: KB that each one adds to the point before}."""
+    found = [(n, point["memory_kb"]) for n, point in points.items() if "memory_kb" in point]
+    return {n: (kb - before) / (n - fewer)
+            for (fewer, before), (n, kb) in zip(found, found[1:])}
 
 
 def rows(name, points):
     """A table of one curve."""
-    curve = CURVES[name]
-    more = [(key, title) for key, title in (
-        ("memory_kb", "memory, KB"), ("per_second", "operations/s"), ("took_ms", "it takes, ms"),
-        ("p50_us", "p50, us"), ("p99_us", "p99, us"), ("max_us", "slowest, us"))
+    curve, of_each = CURVES[name], _memory_of_each(points)
+    more = [(key, title, digits) for key, title, digits in (
+        ("system_calls", "system calls per operation", 1), ("memory_kb", "memory, KB", 0),
+        ("per_second", "operations/s", 0), ("took_ms", "it takes, ms", 0),
+        ("p50_us", "p50, us", 0), ("p99_us", "p99, us", 0), ("max_us", "slowest, us", 0))
         if any(key in point for point in points.values())]
-    table = [[curve.of, curve.cost, "times the one before", *(title for _, title in more)]]
+    table = [[curve.of, curve.cost, "times the one before", *(title for _, title, _ in more),
+              "KB that each adds"]]
     before = None
     for n, cost in level(name, points):
-        table.append([f"{n:,}", f"{cost:,.2f}", "-" if before is None else f"{cost / before:.2f}",
-                      *(f"{points[n][key]:,.0f}" if key in points[n] else "-"
-                        for key, _ in more)])
+        table.append([f"{n:,}", number(cost, 2), number(before and cost / before, 2),
+                      *(number(points[n].get(key), digits) for key, _, digits in more),
+                      number(of_each.get(n), 2)])
         before = cost
     return table

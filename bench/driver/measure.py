@@ -1,4 +1,5 @@
 """One measurement of one server: run the load generator, read the server's CPU clock."""
+import collections
 import json
 import pathlib
 import re
@@ -11,6 +12,8 @@ import time
 
 CLIENT_CPU = "1"
 TIMEOUT = 120  # s with a load generator that says nothing
+TRACED_MS = 700  # under strace
+REQUESTS_ENOUGH = 8  # to say how many system calls one takes
 
 
 class LoadError(Exception):
@@ -53,6 +56,20 @@ def _spent(before, after):
     return sum(value - before.get(pid, 0) for pid, value in after.items())
 
 
+def calls_per_request(trace):
+    """Calls by name from the first request that went to the backend to the last one, for each
+    of them. Handshakes of connections that were there before are none of it. None: too few."""
+    calls = [line for line in trace if " resumed>" not in line]
+    requests = [n for n, line in enumerate(calls)
+                if re.search(r' (sendto|sendmsg|write|writev)\(\d+, .{0,40}"(GET|POST) ', line)]
+    if len(requests) < REQUESTS_ENOUGH:
+        return None
+    found = collections.Counter(
+        name.group(1) for line in calls[requests[0]:requests[-1]]
+        if (name := re.match(r"\d+ +(\w+)\(", line)))
+    return {name: count / (len(requests) - 1) for name, count in found.most_common()}
+
+
 def _is_traced(pid):
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     return "TracerPid:\t0\n" not in text
@@ -75,12 +92,14 @@ class Bench:
         load.begun()
         return self._count(server, scenario, load)
 
-    def load_with_memory(self, server, scenario):
-        """As load(), and the server's memory while the connections stand."""
+    def point(self, server, scenario):
+        """As load(), and the server's memory while the connections stand, and its system
+        calls: one point of a curve."""
         load = self._load(server, scenario.load)
         load.begun()
         memory = server.memory_kb()
-        return {**self._count(server, scenario, load), "memory_kb": memory}
+        figures = {**self._count(server, scenario, load), "memory_kb": memory}
+        return {**figures, **(self.system_calls(server, scenario) or {})}
 
     def _count(self, server, scenario, load):
         before, faults, threads = server.cpu_ns(), server.page_faults(), server.thread_ns()
@@ -114,24 +133,33 @@ class Bench:
         so much that no other figure is taken meanwhile. None without strace."""
         if shutil.which("strace") is None:
             return None
-        pids = list(server.cpu_ns())
-        with tempfile.NamedTemporaryFile("r") as counts:
-            strace = subprocess.Popen(
-                ["strace", "-f", "-c", "-U", "calls,name", "-o", counts.name,
-                 *(part for pid in pids for part in ("-p", str(pid)))],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            while strace.poll() is None and not all(map(_is_traced, pids)):
-                time.sleep(0.01)
-            load = Load(self.load_program, server.port,
-                        [*scenario.load, "--duration", str(min(300, self.duration_ms))])
+        load = Load(self.load_program, server.port,
+                    [*scenario.load, "--duration", str(TRACED_MS + 60_000)])
+        try:
             load.begun()
-            result = load.result(errors_allowed=True)
-            strace.send_signal(signal.SIGINT)
-            strace.wait()
-            calls = {name: int(count) / max(result["operations"], 1) for count, name in
-                     re.findall(r"^\s*(\d+) (\w+)$", counts.read(), re.MULTILINE)
-                     if name != "total"}
+            with tempfile.NamedTemporaryFile("r") as trace:
+                self._trace(server, trace.name)
+                calls = calls_per_request(trace)
+        finally:
+            load.process.kill()
+            load.process.wait()
+            load.process.stdout.close()
+        if calls is None:
+            return None
         return {"system_calls": sum(calls.values()), "calls_by_name": calls}
+
+    @staticmethod
+    def _trace(server, path):
+        pids = list(server.cpu_ns())
+        strace = subprocess.Popen(
+            ["strace", "-f", "-s", "8", "-o", path,
+             *(part for pid in pids for part in ("-p", str(pid)))],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while strace.poll() is None and not all(map(_is_traced, pids)):
+            time.sleep(0.01)
+        time.sleep(TRACED_MS / 1000)
+        strace.send_signal(signal.SIGINT)
+        strace.wait()
 
     def idle(self, server, count):
         """Memory per idle connection: with `count` of them against with none."""
@@ -193,7 +221,7 @@ class Bench:
         idle = Load(self.load_program, server.port,
                     ["--idle", str(count), "--concurrency", "16"])
         idle.begun()
-        figures = self.load_with_memory(server, scenario)
+        figures = self.point(server, scenario)
         idle.result(errors_allowed=True)
         return figures
 

@@ -14,6 +14,7 @@ import floor
 from chart import number
 
 SATURATED = 0.9  # of its CPU: below that a server waits for its client
+MARK = "<!-- ./dev bench wrote what follows -->"
 LEVEL = 0.03  # an older build and this one differ by less: no difference
 
 
@@ -24,7 +25,7 @@ def brief(figures):
             parts.append(f"{name}={value:.1f}")
         elif isinstance(value, dict) and name == "curve":
             parts += [f"{n}: {brief(point)};" for n, point in value.items()]
-        elif not isinstance(value, str):
+        elif not isinstance(value, (str, dict)):
             parts.append(f"{name}={value}")
     return " ".join(parts)
 
@@ -278,9 +279,22 @@ class Results:
     def table(self):
         return "\n\n".join(self._table(rows) for rows in self.first() + self.tables())
 
+    def title(self):
+        return "Side by side" if self.loads() or not self.curves() else "How cost grows"
+
     def method(self):
         lines = [f"{name}: {_in_words(value)}" for name, value in self.facts.items()
                  if name != "floor"]
+        alike = ["CPU is the scheduler's count over all processes and threads of a server, the "
+                 "signer and ended threads included",
+                 "system calls are counted by strace from the first request that goes to the "
+                 "backend to the last", *lines]
+        if not self.loads():
+            return [f"{self.began:%Y-%m-%d %H:%M} UTC; each point once, for "
+                    f"{self.options.seconds:g} s, of a server that has done nothing else",
+                    f"a step is a point that costs more than {curves.STEP:g} times the one before",
+                    "the server is on CPU 0, but with several workers on all; load generator and "
+                    "backend share CPU 1", *alike]
         return [f"{self.began:%Y-%m-%d %H:%M} UTC; medians of {self.options.rounds} rounds of "
                 f"{self.options.seconds:g} s, all servers interleaved",
                 "each server has one worker on CPU 0; load generator and backend share CPU 1",
@@ -288,11 +302,9 @@ class Results:
                 "where a server can",
                 "a figure of CPU is the median of its rounds, with half of the distance between "
                 "the least and the most",
-                "CPU is the scheduler's count over all processes and threads of a server, the "
-                "signer and ended threads included",
                 "the kernel's part of the floor: the same bytes through bench/relay.c; "
                 "arithmetic's: a handshake in memory, by bench/handshake_floor.c",
-                *lines]
+                *alike]
 
     @staticmethod
     def _markdown_table(rows):
@@ -300,7 +312,7 @@ class Results:
         return head + ["| " + " | ".join(map(str, row)) + " |" for row in rows[1:]] + [""]
 
     def markdown(self):
-        parts = ["# Side by side", ""]
+        parts = []
         for rows in self.first():
             parts += self._markdown_table(rows)
         bars = [chart.text_bars(*one) for one in self.bars()]
@@ -309,8 +321,9 @@ class Results:
             parts += self._markdown_curve(title, name, points)
         for rows in self.tables()[:-len(self.curves()) or None]:
             parts += self._markdown_table(rows)
-        parts += ["Handshakes in memory:", "", "```", self.facts["floor"], "```", "",
-                  "## Method", "", *(f"* {line}" for line in self.method())]
+        if self.loads():
+            parts += ["Handshakes in memory:", "", "```", self.facts["floor"], "```", ""]
+        parts += ["## Method", "", *(f"* {line}" for line in self.method())]
         if self.errors:
             parts += ["", "Errors (no figure where there is one):", ""]
             parts += [f"* {error}" for error in self.errors]
@@ -318,12 +331,19 @@ class Results:
 
     def _markdown_curve(self, title, name, points):
         found = curves.steps(name, points)
-        said = "; ".join(f"from {a:,} to {b:,}: {factor:.1f} times" for a, b, factor in found)
+        said = [f"* From {a:,} to {b:,} {factor:.2f} times as much {what}: {reason}."
+                for what, a, b, factor, reason in found]
         bars = [(f"{n:,}", cost) for n, cost in curves.level(name, points)]
         return [f"## {title[0].upper()}{title[1:]}", "",
                 *self._markdown_table(curves.rows(name, points)),
                 "```", chart.text_bars(curves.CURVES[name].cost, bars), "```", "",
-                f"Steps: {said}." if said else "No step.", ""]
+                *(said or ["No step."]), ""]
+
+    def steps_without_reason(self):
+        return [f"{title}, from {a:,} to {b:,}: {factor:.2f} times as much {what}"
+                for title, name, points in self.curves()
+                for what, a, b, factor, reason in curves.steps(name, points)
+                if reason == curves.NO_REASON]
 
     # --- charts ----------------------------------------------------------------------------
 
@@ -379,6 +399,11 @@ figure {{ display: inline-block; margin: 1em 1em 1em 0 }} svg text {{ font-size:
 </html>
 """
 
+    def publish(self, path):
+        """Puts the report below what a person wrote in that file."""
+        words = path.read_text().split(MARK)[0] if path.exists() else f"# {self.title()}\n\n"
+        path.write_text(f"{words}{MARK}\n\n{self.markdown()}")
+
     def write(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         figures = [{"peer": peer, "scenario": name, **values}
@@ -392,7 +417,7 @@ figure {{ display: inline-block; margin: 1em 1em 1em 0 }} svg text {{ font-size:
                 "system_calls": {f"{peer} {name}": calls
                                  for (peer, name), calls in self.calls.items()},
                 "errors": self.errors}, indent=1, default=str),
-            "results.md": self.markdown(),
+            "results.md": f"# {self.title()}\n\n{self.markdown()}",
             "report.html": self.page(),
         }
         for name, text in texts.items():

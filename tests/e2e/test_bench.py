@@ -30,12 +30,13 @@ def driver(monkeypatch):
     monkeypatch.syspath_prepend(str(TOP / "bench" / "driver"))
     import curves
     import floor
+    import measure
     import peers
     import report
     import scenarios
-    yield SimpleNamespace(curves=curves, floor=floor, peers=peers, report=report,
-                          scenarios=scenarios)
-    for name in ("chart", "curves", "floor", "peers", "report", "scenarios"):
+    yield SimpleNamespace(curves=curves, floor=floor, measure=measure, peers=peers,
+                          report=report, scenarios=scenarios)
+    for name in ("chart", "curves", "floor", "measure", "peers", "report", "scenarios"):
         sys.modules.pop(name)
 
 
@@ -117,12 +118,49 @@ def test_an_older_build_stands_beside_the_column_of_its_kind_and_is_no_peer(driv
     assert "200.0 ±2%" in text
 
 
-def test_a_step_of_a_curve_is_told(driver):
+def test_a_step_of_a_curve_has_a_reason_or_is_told_to_have_none(driver):
+    curves = driver.curves
     points = {n: {"cpu_us": us, "memory_kb": 1} for n, us in ((1, 10.0), (10, 11.0), (100, 22.0))}
-    assert driver.curves.steps("busy", points) == [(10, 100, 2.0)]
+    assert curves.steps("handshakes", points) == [("CPU", 10, 100, 2.0, curves.NO_REASON)]
+    curves.CURVES["handshakes"].reasons[100] = "they wait"
+    assert curves.steps("handshakes", points) == [("CPU", 10, 100, 2.0, "they wait")]
     # Ten times as many services may take ten times as long, and not more.
     points = {n: {"cpu_us": us} for n, us in ((1, 50.0), (10, 200.0), (100, 4000.0))}
-    assert driver.curves.steps("reload_services", points) == [(10, 100, 2.0)]
+    assert [step[:4] for step in curves.steps("reload_services", points)] == [
+        ("CPU", 10, 100, 2.0)]
+    points = {n: {"cpu_us": 9.0, "system_calls": calls} for n, calls in ((1, 4.0), (10, 6.0))}
+    assert [step[:4] for step in curves.steps("idle_beside", points)] == [
+        ("system calls", 1, 10, 1.5)]
+
+
+def test_system_calls_are_those_between_two_requests(driver):
+    request = '7 sendto(9, "GET /?si"..., 120, MSG_NOSIGNAL, NULL, 0) = 120\n'
+    trace = ["7 accept4(3, NULL, NULL, 0) = 5\n", request]
+    for _ in range(8):
+        trace += ["7 <... epoll_pwait resumed>[], 9, -1, NULL, 8) = 0\n",
+                  "7 recvfrom(5, \"\\27\\3\"..., 5, 0, NULL, NULL) = 5\n", request]
+    measure = driver.measure
+    assert measure.calls_per_request(trace) == {"recvfrom": 1.0, "sendto": 1.0}
+    assert measure.calls_per_request(trace[:6]) is None
+
+
+def test_a_report_stays_below_what_a_person_wrote(driver, tmp_path):
+    found, path = results(driver), tmp_path / "RESULTS.md"
+    found.publish(path)
+    assert path.read_text().startswith(f"# Side by side\n\n{driver.report.MARK}\n\n| server CPU")
+    path.write_text(f"# Side by side\n\nIn short: fast.\n\n{driver.report.MARK}\nold")
+    found.publish(path)
+    assert path.read_text().startswith(f"# Side by side\n\nIn short: fast.\n\n"
+                                       f"{driver.report.MARK}\n\n| server CPU")
+    assert "old" not in path.read_text()
+
+
+def test_a_file_without_the_line_is_not_overwritten(tmp_path):
+    path = tmp_path / "notes.md"
+    path.write_text("mine\n")
+    done = bench("--report", path)
+    assert done.returncode == 1 and "would be lost" in done.stderr
+    assert path.read_text() == "mine\n"
 
 
 @pytest.mark.parametrize("text, why", [
