@@ -8,7 +8,7 @@
 #include "proxy/crypto/prf.h"
 #include "proxy/tls/native/policy.h"
 
-enum { MESSAGE_HEADER = 4, HANDSHAKE = 22 };
+enum { MESSAGE_HEADER = 4, ALERT = 21, HANDSHAKE = 22, KEY_UPDATE = 24 };
 
 const struct key_exchange_group *forging_group(uint16_t group)
 {
@@ -100,6 +100,36 @@ void forging_say_raw(
     client->send(client->owner, record, len);
 }
 
+bool forging_is_amid(const struct forging_client *client)
+{
+    return client->header_sent > 0;
+}
+
+static void on_sent(struct forging_client *c, unsigned char last)
+{
+    c->bodiless = c->message_len == 0;
+    c->header_sent = 0;
+    if (c->message_type == KEY_UPDATE && c->finished && last == 1)
+        c->answer_due = true;
+}
+
+/* Finds out where messages end, in the bytes of handshake records. */
+static void follow(struct forging_client *c, const unsigned char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (c->header_sent == 0) {
+            c->message_type = bytes[i];
+            c->message_len = 0;
+        }
+        if (c->header_sent == MESSAGE_HEADER)
+            c->body_left--;
+        else if (c->header_sent++ > 0)
+            c->body_left = c->message_len = c->message_len << 8 | bytes[i];
+        if (c->header_sent == MESSAGE_HEADER && c->body_left == 0)
+            on_sent(c, bytes[i]);
+    }
+}
+
 void forging_say(
     struct forging_client *client, int type, const unsigned char *bytes, size_t len)
 {
@@ -107,6 +137,10 @@ void forging_say(
 
     if (len > FORGING_PLAIN_MAX)
         len = FORGING_PLAIN_MAX;
+    client->sent = type;
+    client->malformed_alert = type == ALERT && (len != 2 || bytes[0] < 1 || bytes[0] > 2);
+    if (type == HANDSHAKE)
+        follow(client, bytes, len);
     if (client->out.sealed) {
         len = forging_seal(&client->out, type, bytes, len, client->padding, record);
         client->padding = 0;
@@ -403,12 +437,13 @@ static void on_ticket(struct forging_client *c, const unsigned char *m, size_t l
 
 static void on_message(struct forging_client *c, const unsigned char *m, size_t len)
 {
-    if (m[0] == 24) { /* the server chooses when it comes (RFC 8446, 4.6.3) */
+    if (m[0] == KEY_UPDATE) { /* the server chooses when it comes (RFC 8446, 4.6.3) */
         forging_use_next(&c->in);
+        c->answer_due = false;
         return;
     }
     /* OpenSSL 3.0 also sends a ticket to clients that cannot use one. */
-    if (m[0] != 4 || !c->tls13)
+    if (m[0] != 4 || !c->tls13 || c->may_resume)
         tell(c, " h%u", m[0]);
     if (m[0] == 4)
         on_ticket(c, m, len);
@@ -436,8 +471,8 @@ static void on_plain(
 {
     if (type == 21 && len == 2)
         tell(c, " a%u,%u", bytes[0], bytes[1]);
-    else if (type == 23)
-        tell(c, " d%zu", len);
+    else if (type == 23) /* a KeyUpdate is answered before them */
+        tell(c, " d%zu%s", len, c->answer_due ? " unanswered" : "");
     else if (type == 20 && !c->tls13 && !c->lost)
         use_block(c, &c->in, false);
     if (type != HANDSHAKE)

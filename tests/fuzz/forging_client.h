@@ -54,6 +54,14 @@ struct forging_client {
     unsigned char master[MASTER_12], block[128];
     unsigned char application[DIGEST_MAX]; /* the client's traffic secret, TLS 1.3 */
     unsigned padding;
+    int sent; /* the content type of the last record, 0: it was forgotten */
+    bool malformed_alert; /* the last record: of another length or level */
+    /* The handshake message that is being sent. */
+    int message_type;
+    size_t message_len, header_sent, body_left;
+    bool bodiless; /* the last message that ended */
+    bool answer_due; /* the server has not answered our KeyUpdate that asks for one */
+    bool may_resume; /* it offered psk_dhe_ke (RFC 8446, 4.2.9) */
     struct buffer held; /* handshake bytes that are sent with the next ones */
     bool holds;
 
@@ -73,6 +81,8 @@ void forging_hello(struct forging_client *client, unsigned char *hello, size_t l
 /* Sends a record of that type, sealed if there are keys. */
 void forging_say(
     struct forging_client *client, int type, const unsigned char *bytes, size_t len);
+/* Returns whether the last handshake record ended amid a message. */
+bool forging_is_amid(const struct forging_client *client);
 /* Sends bytes without the record layer. */
 void forging_say_raw(
     struct forging_client *client, const unsigned char *record, size_t len);

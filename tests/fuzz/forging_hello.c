@@ -70,6 +70,7 @@ void forging_hello_plan(struct forging_hello *hello, struct input *input)
     hello->group = groups[mode >> 2 & 3];
     buffer_append(&hello->suites, suites[mode >> 4 & 3], 6);
     hello->bytewise = mode & 0x40;
+    hello->wrong_binder = mode & 0x80;
     hello->has_id = more & 2;
     if (more & 1)
         ADD(hello, 0, "\0\x0e\0\0\x0bwlb.example");
@@ -156,6 +157,17 @@ void forging_hello_bend(struct forging_hello *hello, struct input *input)
     }
 }
 
+bool forging_hello_may_resume(const struct forging_hello *hello)
+{
+    for (size_t i = 0; i < hello->count; i++) {
+        const struct buffer *body = &hello->extensions[i].body;
+
+        if (hello->extensions[i].type == 45 && buffer_len(body) > 1)
+            return memchr(buffer_data(body) + 1, 1, buffer_len(body) - 1) != NULL;
+    }
+    return false;
+}
+
 static void put_ticket(struct buffer *to, const struct forging_session *session)
 {
     size_t binder = forging_digest_len(session->suite);
@@ -224,4 +236,6 @@ void forging_hello_write(struct buffer *to, const struct forging_hello *hello,
     forging_binder(session, (const unsigned char *)buffer_data(to),
         buffer_len(to) - binder - 3,
         (unsigned char *)to->bytes + to->start + buffer_len(to) - binder);
+    if (hello->wrong_binder)
+        ((unsigned char *)to->bytes)[to->start + buffer_len(to) - 1] ^= 1;
 }

@@ -27,7 +27,7 @@ struct forging_extension {
 };
 
 struct forging_hello {
-    bool tls12, resumes, bytewise, has_id;
+    bool tls12, resumes, bytewise, has_id, wrong_binder;
     uint16_t group;
     struct buffer suites;
     struct forging_extension extensions[FORGING_EXTENSIONS_MAX];
@@ -37,6 +37,8 @@ struct forging_hello {
 void forging_hello_plan(struct forging_hello *hello, struct input *input);
 void forging_hello_bend(struct forging_hello *hello, struct input *input); /* one
                                                                             * change */
+/* Returns whether it offers psk_dhe_ke: no ticket is of use without (RFC 8446, 4.2.9). */
+bool forging_hello_may_resume(const struct forging_hello *hello);
 void forging_hello_destroy(struct forging_hello *hello);
 
 /* Writes the message with its header; with the session's ticket unless NULL. */

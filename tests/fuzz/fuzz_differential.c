@@ -20,7 +20,14 @@
 #include "tests/fuzz/forging_hello.h"
 #include "tests/unit/service.h"
 
-enum { PLAIN = 64 * 1024, LINE = 1024, MESSAGE_MAX = 256, STEPS_MAX = 40 };
+enum {
+    ALERT = 21,
+    HANDSHAKE = 22,
+    PLAIN = 64 * 1024,
+    LINE = 1024,
+    MESSAGE_MAX = 256,
+    STEPS_MAX = 40
+};
 
 static struct service services[TLS_ENGINE_COUNT];
 
@@ -30,9 +37,7 @@ struct side {
     struct tls *tls;
     struct buffer out;
     struct forging_client client;
-    bool bytewise, alert_amid;
-    bool part; /* a handshake message may have begun and not ended */
-    bool asked; /* for new keys of the server */
+    bool bytewise;
     int code;
     unsigned plain_sum;
     size_t plain_len;
@@ -145,15 +150,6 @@ static void say_message(struct side *side, struct input *input)
     say_right(side, message, 4 + len);
 }
 
-/* Notes an alert at a place where only a Finished may come, or amid a message. */
-static void note_alert(struct side *side)
-{
-    const struct forging_client *c = &side->client;
-
-    side->alert_amid =
-        side->alert_amid || (c->tls13 ? side->part : c->out.sealed && !c->finished);
-}
-
 static void say_text(struct side *side, struct input *input)
 {
     static const int types[] = {21, 22, 23, 23, 24, 0};
@@ -161,9 +157,6 @@ static void say_text(struct side *side, struct input *input)
     size_t len = input_take(input) % 64;
     const uint8_t *bytes = input_take_bytes(input, &len);
 
-    if (type == 21)
-        note_alert(side);
-    side->part = side->part || (type == 22 && len > 0);
     forging_say(&side->client, type, bytes, len);
 }
 
@@ -199,13 +192,11 @@ static void step(struct side *side, struct input *input)
     case 7: /* close_notify, or other alerts of two bytes */
         message[0] = (unsigned char)input_take(input);
         message[1] = (unsigned char)input_take(input);
-        note_alert(side);
         forging_say(c, 21, message, 2);
         break;
     case 8: /* KeyUpdate */
         memcpy(message, "\x18\0\0\1", 4);
         message[4] = input_take(input) & 1;
-        side->asked = side->asked || message[4] == 1;
         say_right(side, message, 5);
         forging_update_keys(c);
         break;
@@ -236,93 +227,181 @@ static void step(struct side *side, struct input *input)
 
 /* ---- a run ---- */
 
-struct outcome {
-    char line[LINE];
-    int code, alert_sent;
-    bool native, native_ticket, alert_amid, asked;
+/* Where a step was, in the states in which the engines may differ. */
+enum situation {
+    ORDINARY,
+    WRONG_BINDER, /* in the ClientHello */
+    ALERT_AFTER_CHANGE, /* between TLS 1.2's ChangeCipherSpec and Finished */
+    ALERT_AMID_MESSAGE, /* of TLS 1.3's handshake */
+    MESSAGE_AFTER_KEY_UPDATE /* one without a body; OpenSSL has not answered */
 };
 
-static void connect_once(struct side *side, const struct forging_hello *plan,
-    struct input input, const struct forging_session *session, bool decent)
-{
-    struct buffer hello = {0};
+/* A session after a step. */
+struct mark {
+    enum situation situation;
+    int code, alert_sent, alert_received;
+    bool malformed; /* an alert that the step sent */
+    char line[LINE];
+};
 
-    side->client.offered = session;
-    forging_hello_write(&hello, plan, session);
-    forging_hello(
-        &side->client, (unsigned char *)buffer_data(&hello), buffer_len(&hello));
-    buffer_destroy(&hello);
-    if (decent)
-        say_rest(side);
-    for (int i = 0; !decent && i < STEPS_MAX && input.at < input.end; i++)
-        step(side, &input);
-}
+struct outcome {
+    struct mark marks[1 + STEPS_MAX];
+    size_t count;
+    struct forging_session offered;
+    bool native, native_ticket;
+};
 
-static void describe(struct outcome *outcome, struct side *side)
+static void mark(struct outcome *outcome, struct side *side, enum situation situation)
 {
     const struct tls_info *info = tls_info(side->tls);
+    struct mark *mark = &outcome->marks[outcome->count++];
 
-    outcome->code = side->code;
+    mark->situation = situation;
+    mark->code = side->code;
+    mark->malformed = side->client.malformed_alert;
+    mark->alert_received = side->tls->alert_received;
     /* Only OpenSSL counts close_notify and the warning no_renegotiation. */
-    outcome->alert_sent =
+    mark->alert_sent =
         side->tls->alert_sent > 0 && side->tls->alert_sent != SSL_AD_NO_RENEGOTIATION
         ? side->tls->alert_sent
         : -1;
-    outcome->alert_amid = side->alert_amid;
-    outcome->asked = side->asked;
-    outcome->native = side->tls->engine != &tls_openssl;
-    (void)snprintf(outcome->line, sizeof(outcome->line),
+    (void)snprintf(mark->line, sizeof(mark->line),
         "%d%s alert=%d received=%d %s %s %s%s sni=%s alpn=%s plain=%zu,%x:%s", side->code,
-        side->tls->open ? " open" : "", outcome->alert_sent, side->tls->alert_received,
+        side->tls->open ? " open" : "", mark->alert_sent, mark->alert_received,
         info->version, info->cipher, info->group, info->resumed ? " resumed" : "",
         side->tls->open ? info->sni : "", info->alpn, side->plain_len, side->plain_sum,
         side->client.story);
 }
 
-static struct outcome run(enum tls_engine_choice engine, struct input input)
+/* Finds the situation of the step that sends the next record. */
+static enum situation situation_before(const struct side *side)
 {
-    struct forging_session session = {0};
-    struct outcome outcome = {.code = 0};
+    const struct forging_client *c = &side->client;
+
+    if (side->code != TLS_NEED_INPUT)
+        return ORDINARY;
+    if (c->tls13 && forging_is_amid(c))
+        return ALERT_AMID_MESSAGE;
+    if (!c->tls13 && c->out.sealed && !side->tls->open)
+        return ALERT_AFTER_CHANGE;
+    return c->answer_due ? MESSAGE_AFTER_KEY_UPDATE : ORDINARY;
+}
+
+/* The situation stands if the step sent what belongs to it. */
+static enum situation situation_after(
+    const struct forging_client *c, enum situation situation)
+{
+    switch (situation) {
+    case ALERT_AMID_MESSAGE:
+    case ALERT_AFTER_CHANGE:
+        return c->sent == ALERT ? situation : ORDINARY;
+    case MESSAGE_AFTER_KEY_UPDATE:
+        return c->sent == HANDSHAKE && c->bodiless ? situation : ORDINARY;
+    default:
+        return situation;
+    }
+}
+
+static void connect_once(struct side *side, const struct forging_hello *plan,
+    const struct forging_session *session)
+{
+    struct buffer hello = {0};
+
+    side->client.offered = session;
+    side->client.may_resume = forging_hello_may_resume(plan);
+    forging_hello_write(&hello, plan, session);
+    forging_hello(
+        &side->client, (unsigned char *)buffer_data(&hello), buffer_len(&hello));
+    buffer_destroy(&hello);
+}
+
+static void take_steps(struct outcome *outcome, struct side *side, struct input input)
+{
+    for (int i = 0; i < STEPS_MAX && input.at < input.end; i++) {
+        enum situation situation = situation_before(side);
+
+        side->client.sent = 0;
+        step(side, &input);
+        mark(outcome, side, situation_after(&side->client, situation));
+    }
+}
+
+/* `foreign`: a session of another server is offered in the place of an own one. */
+static void run(struct outcome *outcome, enum tls_engine_choice engine,
+    struct input input, const struct forging_session *foreign)
+{
     struct forging_hello plan;
     struct side side;
 
+    memset(outcome, 0, sizeof(*outcome));
     forging_hello_plan(&plan, &input);
-    if (plan.resumes) {
+    if (foreign != NULL) {
+        outcome->offered = *foreign;
+    } else if (plan.resumes) {
         side_begin(&side, engine, false);
-        connect_once(&side, &plan, input, NULL, true);
-        session = side.client.got;
-        outcome.native_ticket = side.tls->engine != &tls_openssl;
+        connect_once(&side, &plan, NULL);
+        say_rest(&side);
+        outcome->offered = side.client.got;
+        outcome->native_ticket = side.tls->engine != &tls_openssl;
         side_end(&side);
     }
     for (unsigned bends = input_take(&input) % 6; bends > 0; bends--)
         forging_hello_bend(&plan, &input);
     side_begin(&side, engine, plan.bytewise);
-    connect_once(&side, &plan, input, session.valid ? &session : NULL, false);
-    describe(&outcome, &side);
+    connect_once(&side, &plan, outcome->offered.valid ? &outcome->offered : NULL);
+    mark(outcome, &side,
+        outcome->offered.valid && outcome->offered.tls13 && plan.wrong_binder
+            ? WRONG_BINDER
+            : ORDINARY);
+    take_steps(outcome, &side, input);
+    outcome->native = side.tls->engine != &tls_openssl;
     side_end(&side);
     forging_hello_destroy(&plan);
-    return outcome;
 }
 
-/* The intended differences (docs/conformance.md). */
-static bool is_meant(const struct outcome *stock, const struct outcome *own)
+/* ---- the verdict ---- */
+
+/* The alert was taken: we sent none, except for one that is malformed (RFC 8446, 6). */
+static bool heard(const struct mark *mark)
 {
-    /* OpenSSL got a ClientHello with a ticket that the native engine had sealed. */
-    if (own->native_ticket && !own->native)
-        return true;
-    /* An alert between TLS 1.2's ChangeCipherSpec and Finished: OpenSSL ignores it. One
-     * amid a message of TLS 1.3's handshake: OpenSSL hears it. */
-    if (own->alert_amid &&
-        (stock->alert_sent == SSL_AD_UNEXPECTED_MESSAGE ||
-            own->alert_sent == SSL_AD_UNEXPECTED_MESSAGE))
-        return true;
-    /* OpenSSL answers a KeyUpdate when a message follows, and judges that one later. */
-    if (own->asked && stock->code == TLS_NEED_INPUT &&
-        own->alert_sent == SSL_AD_UNEXPECTED_MESSAGE)
-        return true;
-    /* A wrong binder (RFC 8446, 6.2: decrypt_error). */
-    return stock->alert_sent == SSL_AD_ILLEGAL_PARAMETER &&
-        own->alert_sent == SSL_AD_DECRYPT_ERROR;
+    return mark->alert_sent == -1 ||
+        (mark->malformed &&
+            (mark->alert_sent == SSL_AD_ILLEGAL_PARAMETER ||
+                mark->alert_sent == SSL_AD_DECODE_ERROR));
+}
+
+static bool refused(const struct mark *mark, int alert)
+{
+    return mark->code == TLS_FAILED && mark->alert_sent == alert;
+}
+
+/* The intended differences, in the step in which they begin (docs/conformance.md). */
+static bool is_meant(const struct mark *stock, const struct mark *own)
+{
+    switch (own->situation) {
+    case WRONG_BINDER: /* RFC 8446, 6.2: a decrypt_error */
+        return refused(stock, SSL_AD_ILLEGAL_PARAMETER) &&
+            refused(own, SSL_AD_DECRYPT_ERROR);
+    case ALERT_AFTER_CHANGE: /* RFC 5246, 7.2: an alert is an alert */
+        return refused(stock, SSL_AD_UNEXPECTED_MESSAGE) && heard(own);
+    case ALERT_AMID_MESSAGE: /* RFC 8446, 5.1: nothing may come in between */
+        return heard(stock) && refused(own, SSL_AD_UNEXPECTED_MESSAGE);
+    default: /* OpenSSL is answering the KeyUpdate, and judges with the next record */
+        return stock->situation == MESSAGE_AFTER_KEY_UPDATE &&
+            stock->code == TLS_NEED_INPUT && stock->alert_sent == -1 &&
+            refused(own, SSL_AD_UNEXPECTED_MESSAGE);
+    }
+}
+
+/* Returns the number of the first step after which the two differ, or of their steps. */
+static size_t first_difference(const struct outcome *stock, const struct outcome *own)
+{
+    size_t i = 0;
+
+    while (i < stock->count && i < own->count &&
+        strcmp(stock->marks[i].line, own->marks[i].line) == 0)
+        i++;
+    return i;
 }
 
 static void start(void)
@@ -349,15 +428,22 @@ static void start(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, data + size};
-    struct outcome stock, own;
+    static struct outcome stock, own;
+    size_t i;
 
     if (services[0].context == NULL)
         start();
-    stock = run(TLS_ENGINE_OPENSSL, input);
-    own = run(TLS_ENGINE_NATIVE, input);
-    if (strcmp(stock.line, own.line) == 0 || is_meant(&stock, &own))
+    run(&own, TLS_ENGINE_NATIVE, input, NULL);
+    /* A ticket that the native engine sealed is another server's for OpenSSL. */
+    run(&stock, TLS_ENGINE_OPENSSL, input,
+        own.native_ticket && !own.native && own.offered.valid ? &own.offered : NULL);
+    i = first_difference(&stock, &own);
+    if (i == stock.count && i == own.count)
         return 0;
-    (void)fprintf(stderr, "openssl %s\nnative%s %s\n", stock.line,
-        own.native ? "" : "'s OpenSSL", own.line);
+    if (i < stock.count && i < own.count && is_meant(&stock.marks[i], &own.marks[i]))
+        return 0;
+    (void)fprintf(stderr, "step %zu, situation %d\nopenssl %s\nnative%s %s\n", i,
+        own.marks[i].situation, stock.marks[i].line, own.native ? "" : "'s OpenSSL",
+        own.marks[i].line);
     abort();
 }
