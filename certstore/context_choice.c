@@ -84,6 +84,7 @@ static bool move_to(SSL *ssl, SSL_CTX *context)
     (void)SSL_set_options(ssl, SSL_CTX_get_options(context));
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
     SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
+    (void)SSL_set_num_tickets(ssl, SSL_CTX_get_num_tickets(context));
     return SSL_set_min_proto_version(ssl, SSL_CTX_get_min_proto_version(context)) == 1 &&
         SSL_set1_groups_list(ssl, data->policy.groups) == 1 &&
         SSL_set_ciphersuites(ssl, data->policy.ciphersuites) == 1;

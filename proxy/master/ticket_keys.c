@@ -35,11 +35,17 @@ static bool random_key(struct ticket_key *key, struct error *err)
         error_set(err, "random bytes for a ticket key: %s", strerror(errno));
 }
 
-/* Tickets sealed until now stay valid for a lifetime more. */
-static void retire(struct ticket_key *key, uint64_t now, uint32_t lifetime)
+static uint64_t now_seconds(void)
 {
-    if (key->ends == 0 || key->ends > now + lifetime)
-        key->ends = now + lifetime;
+    return (uint64_t)time(NULL);
+}
+
+static bool end_by(struct ticket_key *key, uint64_t when)
+{
+    if (key->ends != 0 && key->ends <= when)
+        return false;
+    key->ends = when;
+    return true;
 }
 
 /* The oldest are at the end. */
@@ -57,14 +63,14 @@ void tickets_set_lifetime(struct ticket_keys *tickets, uint64_t ms)
 
 bool tickets_rotate(struct ticket_keys *tickets, uint64_t rotation, struct error *err)
 {
-    uint64_t now = (uint64_t)time(NULL);
+    uint64_t now = now_seconds();
     struct ticket_key fresh;
 
     if (!random_key(&fresh, err))
         return false;
     fresh.ends = now + rotation / 1000 + ticket_lifetime(tickets);
-    if (tickets->count > 0)
-        retire(&tickets->keys[0], now, ticket_lifetime(tickets));
+    if (tickets->count > 0) /* its tickets stay valid for a lifetime more */
+        (void)end_by(&tickets->keys[0], now + ticket_lifetime(tickets));
     memmove(&tickets->keys[1], &tickets->keys[0],
         (TICKET_KEYS_MAX - 1) * sizeof(tickets->keys[0]));
     tickets->keys[0] = fresh;
@@ -73,6 +79,24 @@ bool tickets_rotate(struct ticket_keys *tickets, uint64_t rotation, struct error
     forget_ended(tickets, now);
     explicit_bzero(&fresh, sizeof(fresh));
     return true;
+}
+
+bool tickets_shorten(struct ticket_keys *tickets, uint64_t rotation)
+{
+    uint64_t end = now_seconds() + ticket_lifetime(tickets);
+    bool any = false;
+
+    for (uint32_t i = 0; i < tickets->count; i++)
+        any = end_by(&tickets->keys[i], i == 0 ? end + rotation / 1000 : end) || any;
+    return any;
+}
+
+uint64_t tickets_seal_for(const struct ticket_keys *tickets)
+{
+    uint64_t end = now_seconds() + ticket_lifetime(tickets);
+    const struct ticket_key *first = &tickets->keys[0];
+
+    return tickets->count > 0 && first->ends > end ? (first->ends - end) * 1000 : 0;
 }
 
 void tickets_wipe(struct ticket_keys *tickets)

@@ -12,6 +12,8 @@
 #include "proxy/master/supervisor.h"
 #include "proxy/master/ticket_keys.h"
 
+enum { LOOK_MS = 60 * 1000 };
+
 static uint64_t now_seconds(void)
 {
     return (uint64_t)time(NULL);
@@ -99,26 +101,58 @@ static bool take_file(struct ticket_rotation *t, const struct ticket_file *file)
 
 /* ---- which of them, and when ---- */
 
+static void arm(struct ticket_rotation *t);
+static void on_due(uv_timer_t *timer);
+
+/* Until it is due, or until the next look at the clock. */
+static void await_due(struct ticket_rotation *t)
+{
+    uint64_t now = uv_now(t->timer.loop), left = t->due > now ? t->due - now : 1;
+
+    uv_timer_start(&t->timer, on_due, left < LOOK_MS ? left : LOOK_MS, 0);
+}
+
+/* The clock may have been set: back, and keys would live too long; or forward, and the
+ * first one has ended before its time. */
+static void keep_time(struct ticket_rotation *t)
+{
+    bool shortened = tickets_shorten(&t->keys, t->interval);
+    struct error err;
+
+    if (uv_now(t->timer.loop) < t->due && tickets_seal_for(&t->keys) > 0) {
+        if (shortened)
+            ticket_rotation_send(t, NULL);
+        await_due(t);
+    } else if (rotate_and_tell(t, "time", &err)) {
+        arm(t);
+    } else {
+        uv_timer_start(&t->timer, on_due, LOOK_MS, 0);
+    }
+}
+
 static void on_due(uv_timer_t *timer)
 {
     struct ticket_rotation *t = timer->data;
-    struct error err;
 
     if (!is_shared(t))
-        (void)rotate_and_tell(t, "time", &err);
+        keep_time(t);
     else if (is_overdue(t))
         tell_overdue(t);
 }
 
-/* Of a file it is due to be told that it is overdue. */
+/* Of a file it is due to be told that it is overdue. Keys that were inherited are not
+ * new. */
 static void arm(struct ticket_rotation *t)
 {
-    uint64_t due = t->interval, now = now_seconds();
-    uint64_t ends = t->file.rotated + t->interval / 1000;
+    uint64_t now = now_seconds(), ends = t->file.rotated + t->interval / 1000;
 
-    if (is_shared(t))
-        due = ends > now ? (ends - now) * 1000 : 1;
-    uv_timer_start(&t->timer, on_due, due, t->interval);
+    if (is_shared(t)) {
+        uv_timer_start(
+            &t->timer, on_due, ends > now ? (ends - now) * 1000 : 1, t->interval);
+        return;
+    }
+    t->due = uv_now(t->timer.loop) + tickets_seal_for(&t->keys);
+    await_due(t);
 }
 
 static void on_seen(void *owner, const struct ticket_file *file, const struct error *err)
@@ -167,7 +201,11 @@ bool ticket_rotation_begin(
     tickets_set_lifetime(&t->keys, settings->ticket_lifetime);
     if (*settings->ticket_keys != '\0')
         begin_with_file(t, settings->ticket_keys);
-    return t->keys.count > 0 || rotate(t, err);
+    if (t->keys.count == 0)
+        return rotate(t, err);
+    if (!is_shared(t))
+        (void)tickets_shorten(&t->keys, t->interval);
+    return true;
 }
 
 bool ticket_rotation_now(struct ticket_rotation *t, const char *reason, struct error *err)
@@ -200,6 +238,8 @@ static void follow_settings(struct ticket_rotation *t, const struct settings *se
     t->interval = settings->ticket_rotation;
     if (is_shared(t))
         ticket_file_keys(&t->file, t->interval / 1000, &t->keys);
+    else
+        (void)tickets_shorten(&t->keys, t->interval);
     if (uv_is_active((uv_handle_t *)&t->timer))
         ticket_rotation_send(t, NULL);
     arm(t);

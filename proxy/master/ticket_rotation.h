@@ -2,6 +2,9 @@
  * ticket_rotation.h - replaces the keys of session tickets: by time, on command, and when
  * another certificate is served, or, with `ticket_keys`, when that file changes; and
  * sends them to the workers.
+ *
+ * Keys end by the clock of the machine, which can be set, and goes on while the machine
+ * is suspended. Once a minute keys of our own are brought into line with it.
  */
 #ifndef WLBPROXY_MASTER_TICKET_ROTATION_H
 #define WLBPROXY_MASTER_TICKET_ROTATION_H
@@ -25,6 +28,7 @@ struct ticket_rotation {
     struct ticket_keys keys; /* secret */
     uint64_t began; /* ms, by the loop's clock: age of the newest; 0: inherited, or
                      * none */
+    uint64_t due; /* ms, by the loop's clock: our own newest key is replaced then */
     struct ticket_file file; /* secret; rotated 0: the keys in force are our own */
     struct shared_tickets shared;
     struct supervisor *workers;

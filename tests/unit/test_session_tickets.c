@@ -221,6 +221,31 @@ static void without_tickets_there_are_none(void **state)
     }
 }
 
+/* Also of TLS 1.3, whose number of tickets OpenSSL keeps in the session. */
+static void a_name_has_the_tickets_of_its_service(void **state)
+{
+    static const char *const of_default[] = {"", "tickets = off\n"};
+    static struct service named;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        bool other_has = i / 2 == 1;
+        struct sni_choice choices[] = {{"other.example", NULL, NULL}};
+
+        serve(of_default[i / 2]);
+        service_make(&named, "other", of_default[other_has ? 0 : 1], "P-256");
+        choices[0].context = named.context;
+        context_set_sni(service.context, choices, 1);
+        begin_clients();
+        assert_false(shake_named(versions[i % 2], "other.example"));
+        assert_int_equal(session != NULL && SSL_SESSION_has_ticket(session), other_has);
+        assert_int_equal(shake_named(versions[i % 2], "other.example"), other_has);
+        end_clients();
+        service_destroy(&service);
+        service_destroy(&named);
+    }
+}
+
 static X509_CRL *make_crl(X509 *issuer, EVP_PKEY *key, long seconds)
 {
     X509_CRL *crl = X509_CRL_new();
@@ -317,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_session_of_another_policy_is_not_resumed),
         cmocka_unit_test(a_session_of_tls12_keeps_its_server_name),
         cmocka_unit_test(without_tickets_there_are_none),
+        cmocka_unit_test(a_name_has_the_tickets_of_its_service),
         cmocka_unit_test(an_authentication_ends_with_its_certificate_and_crl),
     };
     int failed = cmocka_run_group_tests_name("openssl", tests, start_engine, stop_engine);
