@@ -98,14 +98,14 @@ const struct metric metrics[] = {
         "workers[worker].log_lines_lost"},
     {"worker_page_faults", C, "", "Minor page faults of a worker.",
         "workers[worker].page_faults"},
-    {"signer_up", G, "", "Whether the signer answers.", "signer.answers"},
-    {"signer_restarts", C, "", "Number of replacements of the signer.", "signer.restarts"},
-    {"signer_signatures", C, "", "Signatures that the signer made.", "signer.signatures"},
-    {"signer_refusals", C, "", "Requests that the signer refused.", "signer.refused"},
-    {"signer_queue", G, "", "Requests that wait in the signer now.", "signer.queue"},
-    {"signer_queue_peak", G, "", "Largest number of requests that waited there at a time.",
+    {"signer_up", G, "", "Whether all signers answer.", "signer.answers"},
+    {"signer_restarts", C, "", "Number of replacements of signers.", "signer.restarts"},
+    {"signer_signatures", C, "", "Signatures that the signers made.", "signer.signatures"},
+    {"signer_refusals", C, "", "Requests that the signers refused.", "signer.refused"},
+    {"signer_queue", G, "", "Requests that wait in the signers now.", "signer.queue"},
+    {"signer_queue_peak", G, "", "Largest number of requests that waited in one at a time.",
         "signer.queue_peak"},
-    {"signer_keys", G, "", "Private keys that the signer holds.", "signer.keys"},
+    {"signer_keys", G, "", "Private keys that each signer holds.", "signer.keys"},
 };
 /* clang-format on */
 

@@ -140,17 +140,26 @@ static void print_full(const json_t *status)
 
 static void print_signer(const json_t *signer)
 {
+    const json_t *process;
     char up[SPAN_MAX];
+    size_t i;
 
     if (!json_is_object(signer))
         return;
-    span_text(json_number(signer, "uptime"), up);
     printf("\n%-7s %-8s %-11s %-12s %-9s %s\n", "signer", "pid", "signatures", "a second",
         "restarts", "up");
-    printf("%-7s %-8" PRIu64 " %-11" PRIu64 " %-12" PRIu64 " %-9" PRIu64 " %s%s\n", "",
-        json_number(signer, "pid"), json_number(signer, "signatures"),
-        json_number(signer, "signatures_per_second"), json_number(signer, "restarts"), up,
-        json_is_false(json_object_get(signer, "answers")) ? "  DOES NOT ANSWER" : "");
+    json_array_foreach(json_object_get(signer, "processes"), i, process)
+    {
+        span_text(json_number(process, "uptime"), up);
+        printf("%-7" PRIu64 " %-8" PRIu64 " %-11" PRIu64 " %-12" PRIu64 " %-9" PRIu64
+               " %s%s\n",
+            json_number(process, "signer"), json_number(process, "pid"),
+            json_number(process, "signatures"),
+            json_number(process, "signatures_per_second"),
+            json_number(process, "restarts"), up,
+            json_is_false(json_object_get(process, "answers")) ? "  DOES NOT ANSWER"
+                                                               : "");
+    }
     printf("        queue %" PRIu64 " (peak %" PRIu64 "), refused %" PRIu64
            ", keys %" PRIu64 "\n",
         json_number(signer, "queue"), json_number(signer, "queue_peak"),

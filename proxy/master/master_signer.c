@@ -12,11 +12,6 @@
 #include "proxy/master/reload.h"
 #include "proxy/master/status.h"
 
-static struct child *child_of(const struct master_signer *s)
-{
-    return s->supervisor.slots[0].child;
-}
-
 static bool has_keys(const struct child *signer)
 {
     return signer != NULL && signer->up && !signer->ending && signer->ready != 0;
@@ -30,9 +25,14 @@ static void send_end(struct child *to, enum message_type type, uint32_t id, int 
     close(fd);
 }
 
-void master_signer_join(struct master_signer *s, struct child *worker)
+/* The slot of this worker's signer. */
+static unsigned slot_for(const struct master_signer *s, unsigned worker)
 {
-    struct child *signer = child_of(s);
+    return worker % s->supervisor.count;
+}
+
+static void join(struct child *signer, struct child *worker)
+{
     int signers_end, workers_end;
 
     if (!has_keys(signer) || worker == NULL || worker->ending)
@@ -45,10 +45,18 @@ void master_signer_join(struct master_signer *s, struct child *worker)
     send_end(worker, MESSAGE_SIGNER, 0, workers_end);
 }
 
-static void join_all(struct master_signer *s)
+void master_signer_join(struct master_signer *s, struct child *worker)
 {
-    for (unsigned i = 0; i < s->workers->count; i++)
-        master_signer_join(s, s->workers->slots[i].child);
+    if (s->supervisor.count > 0)
+        join(s->supervisor.slots[slot_for(s, worker->slot)].child, worker);
+}
+
+static void join_workers(struct master_signer *s, struct child *signer)
+{
+    for (unsigned i = 0; i < s->workers->count; i++) {
+        if (slot_for(s, i) == signer->slot)
+            join(signer, s->workers->slots[i].child);
+    }
 }
 
 static void on_started(struct supervisor *supervisor, struct child *child)
@@ -63,10 +71,27 @@ static void on_started(struct supervisor *supervisor, struct child *child)
     supervisor_send(child, &message);
 }
 
+/* In the words of engine_description(). */
+static bool makes_batches(const struct child *signer)
+{
+    return strncmp(signer->crypto, "batched", strlen("batched")) == 0;
+}
+
+/* The first signer knows whether it makes batches, and says so before it has keys: no
+ * worker is connected yet. */
+static void start_the_others(struct master_signer *s, const struct child *first)
+{
+    unsigned workers = s->workers->count, cpus = supervisor_slots(0);
+
+    if (!makes_batches(first))
+        supervisor_grow(&s->supervisor, workers < cpus ? workers : cpus);
+}
+
 static void on_hello(struct supervisor *supervisor, struct child *child)
 {
     struct master_signer *s = supervisor->owner;
 
+    start_the_others(s, child);
     rollout_hello(&s->reload->rollout, child);
 }
 
@@ -88,16 +113,16 @@ static void on_message(
         on_misbehaviour(s, message->id);
     else if (!rollout_message(&s->reload->rollout, child, message) &&
         message->type == MESSAGE_STATS)
-        status_take_signer(s->status, message);
+        status_take_signer(s->status, child, message);
     if (!had_keys && has_keys(child))
-        join_all(s);
+        join_workers(s, child);
 }
 
 static void on_gone(struct supervisor *supervisor, struct child *child)
 {
     struct master_signer *s = supervisor->owner;
 
-    status_signer_gone(s->status);
+    status_signer_gone(s->status, child);
     if (!s->reload->over)
         rollout_gone(&s->reload->rollout, child);
 }

@@ -100,7 +100,7 @@ static void advance(const struct rollout *rollout, struct child *child)
     }
 }
 
-/* Counts all slots, the signer's last; the child is NULL where none is alive. */
+/* Counts all slots, the signers' last; the child is NULL where none is alive. */
 static unsigned slot_count(const struct rollout *rollout)
 {
     return rollout->supervisor->count +
@@ -208,7 +208,7 @@ bool rollout_is_busy(const struct rollout *rollout)
     return rollout->next != NULL || rollout->confirming;
 }
 
-/* The first slot that the others wait for, in words: "worker 0", "signer". */
+/* The first slot that the others wait for, in words: "worker 0", "signer 0". */
 static const char *straggler(const struct rollout *rollout, char text[STRAGGLER_SIZE])
 {
     unsigned i = 0;
@@ -220,7 +220,7 @@ static const char *straggler(const struct rollout *rollout, char text[STRAGGLER_
     if (i < rollout->supervisor->count)
         snprintf(text, STRAGGLER_SIZE, "worker %u", i);
     else
-        snprintf(text, STRAGGLER_SIZE, "the signer");
+        snprintf(text, STRAGGLER_SIZE, "signer %u", i - rollout->supervisor->count);
     return text;
 }
 

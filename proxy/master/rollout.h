@@ -1,5 +1,5 @@
 /*
- * rollout.h - brings every worker, and the signer, to one generation, in two phases.
+ * rollout.h - brings every worker, and every signer, to one generation, in two phases.
  *
  * All workers prepare the next release beside the current one. Only when every slot's
  * worker has accepted is it decided: from then on it is the current one, workers commit,
@@ -24,7 +24,7 @@ struct supervisor;
 
 struct rollout {
     struct supervisor *supervisor; /* of the workers */
-    struct supervisor *signers; /* NULL: there is none */
+    struct supervisor *signers; /* NULL: there are none */
     const struct sockets *sockets;
     struct release *current; /* owned; NULL before the first */
     struct release *next; /* owned; NULL: none on its way */

@@ -16,30 +16,29 @@ enum { ANSWER_TIMEOUT = 3000 };
 
 static bool is_complete(const struct status *s)
 {
-    for (unsigned i = 0; i < s->of.workers->count; i++) {
-        if (s->due[i])
+    for (unsigned i = 0; i < SUPERVISOR_SLOTS_MAX; i++) {
+        if (s->due[i] || s->signer_due[i])
             return false;
     }
-    return !s->signer_due && (s->disk == NULL || s->disk->done);
+    return (s->disk == NULL || s->disk->done);
 }
 
 static void forget(struct status *s)
 {
     uv_timer_stop(&s->answer_timer);
-    free(s->signer);
-    s->signer = NULL;
-    s->signer_due = false;
     for (unsigned i = 0; i < SUPERVISOR_SLOTS_MAX; i++) {
         free(s->reports[i]);
         s->reports[i] = NULL;
-        s->due[i] = false;
+        free(s->signers[i]);
+        s->signers[i] = NULL;
+        s->due[i] = s->signer_due[i] = false;
     }
     s->asking = s->looked_now = false;
 }
 
 static void answer(struct status *s)
 {
-    json_t *json = status_json(&s->of, s->reports, s->signer, s->disk);
+    json_t *json = status_json(&s->of, s->reports, s->signers, s->disk);
     struct list *node;
 
     forget(s);
@@ -105,20 +104,24 @@ static bool disk_suffices(const struct status *s, const struct status_waiter *wa
         s->looked_beside == of->reload->rollout.current->id;
 }
 
+/* Notes whose answers are due. */
+static void ask(struct supervisor *supervisor, const struct message *question, bool due[])
+{
+    for (unsigned i = 0; i < supervisor->count; i++)
+        due[i] = supervisor->slots[i].child != NULL && supervisor->slots[i].child->up;
+    supervisor_broadcast(supervisor, question);
+}
+
 static void begin(struct status *s)
 {
     const struct status_sources *of = &s->of;
-    struct message question = {.type = MESSAGE_ASK_STATS, .id = ++s->question};
+    const struct message question = {.type = MESSAGE_ASK_STATS, .id = ++s->question};
 
     s->asking = true;
-    for (unsigned i = 0; i < of->workers->count; i++)
-        s->due[i] =
-            of->workers->slots[i].child != NULL && of->workers->slots[i].child->up;
     uv_timer_start(&s->answer_timer, on_status_timeout, ANSWER_TIMEOUT, 0);
     s->asked = uv_hrtime();
-    supervisor_broadcast(of->workers, &question);
-    s->signer_due = !supervisor_is_empty(of->signers) && of->signers->slots[0].child->up;
-    supervisor_broadcast(of->signers, &question);
+    ask(of->workers, &question, s->due);
+    ask(of->signers, &question, s->signer_due);
 }
 
 void status_ask(struct status *s, struct status_waiter *waiter)
@@ -154,23 +157,24 @@ void status_gone(struct status *s, const struct child *child)
     look_whether_complete(s);
 }
 
-void status_take_signer(struct status *s, const struct message *m)
+void status_take_signer(
+    struct status *s, const struct child *child, const struct message *m)
 {
     struct signing_stats *stats;
 
-    if (!s->asking || m->id != s->question || !s->signer_due)
+    if (!s->asking || m->id != s->question || !s->signer_due[child->slot])
         return;
     stats = memory_raw(sizeof(*stats));
-    s->signer_due = false;
+    s->signer_due[child->slot] = false;
     if (signing_stats_decode(stats, m->body, m->len))
-        s->signer = stats;
+        s->signers[child->slot] = stats;
     else
         free(stats);
     look_whether_complete(s);
 }
 
-void status_signer_gone(struct status *s)
+void status_signer_gone(struct status *s, const struct child *child)
 {
-    s->signer_due = false;
+    s->signer_due[child->slot] = false;
     look_whether_complete(s);
 }

@@ -1,5 +1,5 @@
 /*
- * status.h - answers `status`: asks every worker and the signer for a report, and looks
+ * status.h - answers `status`: asks every worker and signer for a report, and looks
  * at the disk for what a reload would bring. It waits only moments for each, and puts the
  * answers together.
  */
@@ -54,8 +54,8 @@ struct status {
     bool asking;
     bool due[SUPERVISOR_SLOTS_MAX];
     struct worker_stats *reports[SUPERVISOR_SLOTS_MAX]; /* NULL: no answer */
-    bool signer_due;
-    struct signing_stats *signer; /* NULL: no answer */
+    bool signer_due[SUPERVISOR_SLOTS_MAX];
+    struct signing_stats *signers[SUPERVISOR_SLOTS_MAX]; /* NULL: no answer */
     struct disk_look *disk; /* the last look; NULL: none yet */
     uint64_t looked; /* ms: when it began */
     bool looked_now; /* for the present question */
@@ -69,7 +69,8 @@ void status_ask(struct status *status, struct status_waiter *waiter);
 
 void status_take(struct status *status, struct child *child, const struct message *m);
 void status_gone(struct status *status, const struct child *child);
-void status_take_signer(struct status *status, const struct message *m);
-void status_signer_gone(struct status *status);
+void status_take_signer(
+    struct status *status, const struct child *child, const struct message *m);
+void status_signer_gone(struct status *status, const struct child *child);
 
 #endif

@@ -9,7 +9,6 @@
 #include "certstore/finding.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/utf8_json.h"
-#include "proxy/ipc/signing_stats.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/master/counters_json.h"
 #include "proxy/master/describe.h"
@@ -19,6 +18,7 @@
 #include "proxy/master/regression.h"
 #include "proxy/master/release.h"
 #include "proxy/master/reload.h"
+#include "proxy/master/signer_json.h"
 #include "proxy/master/status.h"
 #include "proxy/master/ticket_rotation.h"
 #include "proxy/master/verdict.h"
@@ -381,48 +381,8 @@ static json_t *descriptors_json(const struct plan *plan)
         (json_int_t)plan->max_connections_asked);
 }
 
-static json_t *requesters_json(const struct signing_stats *stats)
-{
-    json_t *list = json_array();
-
-    for (uint32_t i = 0; i < stats->worker_count; i++)
-        json_array_append_new(list,
-            json_pack("{sI sI sI sI sI}", "worker", (json_int_t)stats->workers[i].slot,
-                "signatures", (json_int_t)stats->workers[i].signatures, "queue",
-                (json_int_t)stats->workers[i].queued, "refused",
-                (json_int_t)stats->workers[i].refused, "over_quota",
-                (json_int_t)stats->workers[i].over_quota));
-    return list;
-}
-
-static json_t *signer_json(
-    const struct status_sources *of, const struct signing_stats *stats)
-{
-    const struct child *child = of->signers->slots[0].child;
-    json_t *object;
-
-    if (of->signers->count == 0)
-        return json_null();
-    object = json_pack("{si sb}", "restarts", (int)of->signers->slots[0].restarts,
-        "answers", stats != NULL);
-    if (child != NULL)
-        json_object_update_new(object,
-            json_pack("{si sI ss ss}", "pid", (int)child->pid, "uptime",
-                (json_int_t)((uv_now(of->loop) - child->started) / 1000), "crypto",
-                child->crypto, "sandbox", child->sandbox));
-    if (stats != NULL)
-        json_object_update_new(object,
-            json_pack("{sI sI sI sI sI sI so}", "signatures",
-                (json_int_t)stats->signatures, "signatures_per_second",
-                (json_int_t)stats->per_second, "queue", (json_int_t)stats->queued,
-                "queue_peak", (json_int_t)stats->queued_peak, "refused",
-                (json_int_t)stats->refused, "keys", (json_int_t)stats->keys, "workers",
-                requesters_json(stats)));
-    return object;
-}
-
 json_t *status_json(const struct status_sources *of, struct worker_stats *const *reports,
-    const struct signing_stats *signer, const struct disk_look *disk)
+    struct signing_stats *const *signers, const struct disk_look *disk)
 {
     const struct release *current = of->reload->rollout.current;
     json_t *services = describe_services(current->plan);
@@ -450,7 +410,7 @@ json_t *status_json(const struct status_sources *of, struct worker_stats *const 
     json_object_set_new(
         status, "generations", generations_json(of, reports, current->id));
     json_object_set_new(status, "workers", workers_json(of, reports));
-    json_object_set_new(status, "signer", signer_json(of, signer));
+    json_object_set_new(status, "signer", signer_json(of->signers, signers));
     set_disk(status, services, current->plan, disk);
     add_backends(services, of, reports);
     describe_trust(services, current->plan);

@@ -11,9 +11,9 @@ struct status_sources;
 struct worker_stats;
 struct signing_stats;
 
-/* reports[slot] NULL: that worker did not answer; signer NULL: it did not answer; disk
- * NULL or not done: unknown. */
+/* reports[slot] NULL: that worker did not answer; so with signers[slot]; disk NULL or not
+ * done: unknown. */
 json_t *status_json(const struct status_sources *of, struct worker_stats *const *reports,
-    const struct signing_stats *signer, const struct disk_look *disk);
+    struct signing_stats *const *signers, const struct disk_look *disk);
 
 #endif

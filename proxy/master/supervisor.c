@@ -405,11 +405,23 @@ unsigned supervisor_slots(uint32_t workers)
 
 void supervisor_start(struct supervisor *s, unsigned count)
 {
-    s->count = count < SUPERVISOR_SLOTS_MAX ? count : SUPERVISOR_SLOTS_MAX;
     s->tick.data = s;
     uv_timer_init(s->loop, &s->tick);
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
-    for (unsigned i = 0; i < s->count; i++)
+    s->count = 0;
+    supervisor_grow(s, count);
+}
+
+void supervisor_grow(struct supervisor *s, unsigned count)
+{
+    unsigned first = s->count;
+
+    if (count > SUPERVISOR_SLOTS_MAX)
+        count = SUPERVISOR_SLOTS_MAX;
+    if (s->draining || count <= first)
+        return;
+    s->count = count; /* before the first start: an event may look at all slots */
+    for (unsigned i = first; i < count; i++)
         spawn(s, i);
 }
 

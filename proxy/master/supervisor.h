@@ -1,5 +1,5 @@
 /*
- * supervisor.h - keeps one process alive in each slot: the workers, the signer, or the
+ * supervisor.h - keeps one process alive in each slot: the workers, the signers, or the
  * admin process.
  *
  * A process that ends is replaced at once. Only while it keeps ending young there is a
@@ -81,6 +81,8 @@ unsigned supervisor_slots(uint32_t workers);
 
 /* Starts `count` of them. */
 void supervisor_start(struct supervisor *s, unsigned count);
+/* Starts more, if there are fewer than `count`. */
+void supervisor_grow(struct supervisor *s, unsigned count);
 
 /* Sends a message; a process whose channel has no room is killed. */
 void supervisor_send(struct child *child, const struct message *m);

@@ -147,14 +147,68 @@ def test_a_killed_signer_is_replaced_and_nobody_notices(start_proxy, origin, cry
     with Tls(proxy.port) as established:
         assert established.request(get("/")).status == 200
         for turn in range(3):
-            before = proxy.signer()
-            os.kill(before, signal.SIGKILL)
+            before = proxy.children("signer")
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
             pending = [Pending(proxy.port) for _ in range(8)]
             assert [one.ok() for one in pending] == [True] * 8
             assert established.request(get("/")).status == 200
-            proxy.wait_for("signer_died", turn + 1)
-    assert proxy.signer() != before
-    assert proxy.status()["signer"]["restarts"] == 3
+            proxy.wait_for("signer_died", (turn + 1) * len(before))
+    assert not set(proxy.children("signer")) & set(before)
+    assert proxy.status()["signer"]["restarts"] == 3 * len(before)
+
+
+def signers_for(proxy, workers):
+    """How many there should be: one that makes batches is enough for all."""
+    batches = proxy.status()["signer"]["crypto"].startswith("batched")
+    return 1 if batches else min(workers, os.cpu_count())
+
+
+def test_signers_are_as_many_as_workers_and_cpus(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=3)
+    count = signers_for(proxy, 3)
+    assert len(proxy.children("signer")) == count
+
+    def each_has_signed():
+        shake_hands(proxy.port)
+        return all(one["signatures"] > 0 for one in proxy.status()["signer"]["processes"])
+
+    wait_until(each_has_signed)
+    status = proxy.status()["signer"]
+    one_by_one = status["processes"]
+    assert sorted(one["pid"] for one in one_by_one) == sorted(proxy.children("signer"))
+    assert sum(one["signatures"] for one in one_by_one) == status["signatures"]
+    assert sorted(one["worker"] for one in status["workers"]) == [0, 1, 2]
+    assert status["answers"] and status["keys"] == 1
+    text = proxy.command("status", "-c", proxy.config, check=0).stdout
+    assert all(f"\n{one['signer']:<7} {one['pid']} " in text for one in one_by_one)
+
+
+def test_a_killed_signer_parts_only_its_own_workers_from_it(start_proxy, origin):
+    proxy = start_proxy(origin.address, workers=2)
+    if signers_for(proxy, 2) == 1:
+        pytest.skip("one CPU, or batches: one signer serves both")
+    first, second = (one["pid"] for one in proxy.status()["signer"]["processes"])
+    os.kill(first, signal.SIGKILL)
+    proxy.wait_for("signer_died")
+    proxy.wait_for("signer_up", 3)
+    for _ in range(8):
+        assert Pending(proxy.port).ok() is True
+    assert len(proxy.events("signer_gone")) == 1
+    assert second in proxy.children("signer") and len(proxy.children("signer")) == 2
+
+
+def test_two_signers_take_a_new_key_as_one(start_proxy, origin, pki):
+    """Both workers show it, and none is asked for a key that its signer does not have."""
+    proxy = start_proxy(origin.address, workers=2)
+    for pair in pki.other, pki.rsa:
+        pair.install(proxy.cert, proxy.key)
+        proxy.reload()
+        for _ in range(8):
+            with Tls(proxy.port) as client:
+                assert client.certificate() == pair.der()
+    status = proxy.status()["signer"]
+    assert status["refused"] == 0 and status["keys"] == 1
 
 
 def test_handshakes_wait_for_a_stopped_signer(start_proxy, origin):
@@ -310,8 +364,10 @@ def fill(channel, datagram):
 
 
 def test_a_worker_that_asks_for_too_much_holds_up_itself(start_proxy, origin, pki):
-    proxy = start_proxy(origin.address, workers=2)
-    greedy, polite = proxy.workers()
+    # One more worker than signers: the first and the last have the same one.
+    proxy = start_proxy(origin.address, workers=os.cpu_count() + 1)
+    pids = {one["worker"]: one["pid"] for one in proxy.status()["workers"]}
+    greedy, polite = pids[0], pids[os.cpu_count()]
     number = key_number(pki.rsa)
     with signers_channel(proxy, greedy) as many, signers_channel(proxy, polite) as one:
         for worker in greedy, polite:
@@ -328,6 +384,6 @@ def test_a_worker_that_asks_for_too_much_holds_up_itself(start_proxy, origin, pk
                 os.kill(worker, signal.SIGCONT)
     status = proxy.status()["signer"]
     assert sum(one["over_quota"] for one in status["workers"]) > 0
-    assert 0 < status["queue_peak"] <= 2 * 512
+    assert 0 < status["queue_peak"] <= 2 * 512  # of these two
     # One that was stopped for too long has been killed, and a client may have met it.
     wait_until(lambda: Pending(proxy.port).ok() is True)
