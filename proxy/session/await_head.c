@@ -66,7 +66,7 @@ static void watch_head(struct client *c)
 static void next_request(struct client *c);
 
 /* Returns how many bytes were used up. */
-static size_t parse(struct client *c, const char *bytes, size_t len)
+static size_t take_requests(struct client *c, const char *bytes, size_t len)
 {
     const char *at = bytes, *body;
     size_t left = len, body_len;
@@ -80,6 +80,7 @@ static size_t parse(struct client *c, const char *bytes, size_t len)
                 watch_head(c);
             return len;
         case PARSE_HEAD:
+            c->ahead += c->batch > 0;
             exchange_begin(c, parser_head(c->parser), next_request);
             break;
         case PARSE_BODY:
@@ -96,6 +97,19 @@ static size_t parse(struct client *c, const char *bytes, size_t len)
     return len - left;
 }
 
+/* The bytes may be those of c->unparsed, which nothing else may use or free meanwhile: a
+ * request that is answered at once (404, 405) makes next_request() be called from here.
+ */
+static size_t parse(struct client *c, const char *bytes, size_t len)
+{
+    size_t used;
+
+    c->parsing = true;
+    used = take_requests(c, bytes, len);
+    c->parsing = false;
+    return used;
+}
+
 static bool is_serving(const struct client *c)
 {
     return c->state == CLIENT_AWAIT_HEAD || c->state == CLIENT_EXCHANGE;
@@ -109,6 +123,16 @@ static void update_reading(struct client *c)
         client_read_if(c, !client_is_far_ahead(c));
 }
 
+/* Nothing waits: frees the memory that an idle client does not need. */
+static void rest(struct client *c)
+{
+    if (c->parser == NULL || !parser_is_idle(c->parser))
+        return;
+    parser_free(c->parser);
+    c->parser = NULL;
+    stream_idle(&c->stream);
+}
+
 void requests_data(struct client *c, const char *bytes, size_t len)
 {
     size_t used = buffer_len(&c->unparsed) == 0 ? parse(c, bytes, len) : 0;
@@ -119,18 +143,19 @@ void requests_data(struct client *c, const char *bytes, size_t len)
     }
     if (used < len)
         buffer_append(&c->unparsed, bytes + used, len - used);
+    else if (c->state == CLIENT_AWAIT_HEAD)
+        rest(c);
     update_reading(c);
 }
 
 /* The number of requests that came at once is known only as they are parsed: they are
  * counted until the bytes that waited at the beginning are consumed. */
-static void count_ahead(struct client *c)
+static void begin_batch(struct client *c)
 {
-    if (c->batch == 0) {
-        c->batch = buffer_len(&c->unparsed);
-        c->ahead = 0;
-    }
-    c->ahead++;
+    if (c->batch > 0)
+        return;
+    c->batch = buffer_len(&c->unparsed);
+    c->ahead = 0;
 }
 
 static void use_up(struct client *c, size_t used)
@@ -159,23 +184,13 @@ void requests_await(struct client *c)
 static void resume(struct client *c)
 {
     while (buffer_len(&c->unparsed) > 0 && wants_requests(c)) {
-        count_ahead(c);
+        begin_batch(c);
         use_up(c, parse(c, buffer_data(&c->unparsed), buffer_len(&c->unparsed)));
     }
     if (buffer_len(&c->unparsed) > 0)
         return;
     c->batch = c->ahead = 0;
     buffer_shrink(&c->unparsed, 0);
-}
-
-/* Nothing waits: frees the memory that an idle client does not need. */
-static void rest(struct client *c)
-{
-    if (c->parser == NULL || !parser_is_idle(c->parser))
-        return;
-    parser_free(c->parser);
-    c->parser = NULL;
-    stream_idle(&c->stream);
 }
 
 /* The reason for a client that leaves between two requests. */
@@ -227,7 +242,8 @@ void requests_failed(struct client *c, enum end_reason reason)
 static void next_request(struct client *c)
 {
     requests_await(c);
-    requests_drained(c);
+    if (!c->parsing) /* else parse() goes on with the next one */
+        requests_drained(c);
 }
 
 void requests_drained(struct client *c)

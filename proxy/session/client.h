@@ -73,6 +73,7 @@ struct client {
     uint8_t peer; /* enum client_end */
     uint8_t ended_in; /* its state when the end began, for the log */
     bool in_head; /* the head deadline runs */
+    bool parsing; /* its bytes are being parsed: `unparsed` must not change */
     bool makes_room; /* LINGER: it was ended to make room, and is counted in
                       * clients->leaving */
     bool full; /* it does not read as fast as we write */

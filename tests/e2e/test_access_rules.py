@@ -1,7 +1,7 @@
 """Admission: allow and deny, paths, and logins that fail too often. All off by default."""
 import pytest
 
-from frame.client import Tls, get
+from frame.client import Tls, get, parse_replies
 
 pytestmark = pytest.mark.core
 
@@ -82,6 +82,18 @@ def test_only_these_paths_and_methods_are_passed_on(start_proxy, backend):
         assert client.request(get("/")).status == 404
         assert client.request(get("/Service")).field("Allow") == "POST"
         assert client.request(get("/files/a")).status == 200
+
+
+def test_a_refused_request_behind_another_one_is_answered_once(start_proxy, backend):
+    """It was parsed again for each refusal, until the worker was out of bytes and aborted."""
+    proxy = start_proxy(backend(answer_all).address, paths="GET /files/")
+    with Tls(proxy.port) as client:
+        client.send(get("/files/a") + get("/") + get("/files/b", close=True))
+        received, ended = client.read_to_end()
+    replies, surplus = parse_replies(received, ("GET",) * 3)
+    assert [reply.status for reply in replies] == [200, 404, 200]
+    assert surplus == b"" and ended == "close_notify"
+    assert not proxy.events("worker_died")
 
 
 def test_a_source_that_fails_to_log_in_too_often_has_to_wait(start_proxy, backend):

@@ -87,6 +87,89 @@ static void pipelined_requests_are_answered_in_order(void **state)
     close(client);
 }
 
+static int start_with_paths(void **state)
+{
+    (void)state;
+    rig_start(&rig, "paths = GET /ok\nmax_pipelined = 4\n", 1);
+    return 0;
+}
+
+#define GET_OK "GET /ok HTTP/1.1\r\nHost: a\r\n\r\n"
+#define GET_NO "GET /no HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static unsigned count_of(const char *text, const char *part)
+{
+    unsigned count = 0;
+
+    while ((text = strstr(text, part)) != NULL) {
+        text += strlen(part);
+        count++;
+    }
+    return count;
+}
+
+/* Answers the request for /ok that is on its way, and returns what the client gets. */
+static const char *answer_ok(int client)
+{
+    int backend = rig_backend(&rig, 0);
+
+    assert_true(backend >= 0);
+    assert_memory_equal(rig_receive(&rig, backend), "GET /ok ", 8);
+    rig_send(&rig, backend, OK_5);
+    close(backend);
+    return rig_receive(&rig, client);
+}
+
+static void a_refused_request_that_waited_is_answered_once(void **state)
+{
+    int client = rig_client(&rig);
+    const char *text;
+
+    (void)state;
+    rig_send(&rig, client, GET_OK GET_NO GET_NO GET_OK);
+    text = answer_ok(client);
+    assert_int_equal(count_of(text, "HTTP/1.1 200"), 1);
+    assert_int_equal(count_of(text, "HTTP/1.1 404"), 2);
+    text = answer_ok(client);
+    assert_int_equal(count_of(text, "HTTP/1.1 200"), 1);
+    assert_int_equal(count_of(text, "HTTP/1.1 404"), 0);
+    assert_int_equal(clients_counters(rig.clients)->requests, 4);
+    close(client);
+    rig_iterate(&rig);
+    assert_int_equal(clients_count(rig.clients), 0);
+}
+
+static void refused_requests_count_as_pipelined(void **state)
+{
+    int client = rig_client(&rig);
+    const char *text;
+
+    (void)state;
+    rig_send(&rig, client, GET_OK GET_NO GET_NO GET_NO GET_NO GET_NO GET_NO);
+    text = answer_ok(client);
+    assert_int_equal(count_of(text, "HTTP/1.1 404"), 4); /* max_pipelined */
+    assert_int_equal(count_of(text, "Connection: close"), 1);
+    assert_true(rig_has_ended(&rig, client));
+    close(client);
+}
+
+static void a_half_close_behind_refused_requests_ends_after_their_answers(void **state)
+{
+    int client = rig_client(&rig);
+    const char *text;
+
+    (void)state;
+    rig_send(&rig, client, GET_OK GET_NO);
+    rig_close_notify(&rig);
+    text = answer_ok(client);
+    assert_int_equal(count_of(text, "HTTP/1.1 200"), 1);
+    assert_int_equal(count_of(text, "HTTP/1.1 404"), 1);
+    assert_true(rig_has_ended(&rig, client));
+    close(client);
+    rig_iterate(&rig);
+    assert_int_equal(clients_count(rig.clients), 0);
+}
+
 static void a_clients_half_close_still_gets_all_its_answers(void **state)
 {
     int client = rig_client(&rig);
@@ -268,6 +351,10 @@ int main(void)
         WITH(start, no_backend_connection_before_the_head_is_complete),
         WITH(start, bytes_one_by_one_are_the_same),
         WITH(start, pipelined_requests_are_answered_in_order),
+        WITH(start_with_paths, a_refused_request_that_waited_is_answered_once),
+        WITH(start_with_paths, refused_requests_count_as_pipelined),
+        WITH(start_with_paths,
+            a_half_close_behind_refused_requests_ends_after_their_answers),
         WITH(start, a_clients_half_close_still_gets_all_its_answers),
         WITH(start, a_client_that_resets_aborts_its_backend_request),
         WITH(start, interim_replies_are_swallowed),
