@@ -51,7 +51,7 @@ struct tls_info {
     char offered[256]; /* "versions=1.2 groups=P-256,P-384 ciphers=4 sigalgs=8" */
     char cause[192]; /* likely cause, in words; "" if none is known */
     enum tls_failure_kind cause_kind; /* OTHER if none is known */
-    const char *alert; /* "unknown ca": received or sent; "" if none */
+    const char *alert; /* "unknown CA": received or sent; "" if none */
 };
 
 /* Takes its own reference on context. `out` is borrowed until tls_free(). */

@@ -68,7 +68,7 @@ static const char *text_of_error(const struct tls *tls)
     return ERR_reason_error_string(tls->error);
 }
 
-void tls_client_failure_tell(const struct tls *tls, char *text, size_t size)
+void tls_backend_failure_tell(const struct tls *tls, char *text, size_t size)
 {
     const struct tls_openssl *session = tls->session;
     const char *why = context_backend_refusal(session->ssl);

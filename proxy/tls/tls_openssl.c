@@ -90,7 +90,7 @@ static int dead(struct tls *tls)
         ERR_GET_REASON(tls->error) == SSL_R_NO_SHARED_CIPHER &&
         SSL_get_shared_group(ssl, -1) == 0;
     if (tls->server != NULL) {
-        tls_client_failure_tell(tls, tls->said, sizeof(tls->said));
+        tls_backend_failure_tell(tls, tls->said, sizeof(tls->said));
         tls->text = tls->said;
     } else if (tls->text == NULL) {
         tls->text = ERR_reason_error_string(tls->error);

@@ -111,7 +111,7 @@ void tls_hello_read(struct tls_hello *hello, const char *bytes, size_t len);
 /* tls_failure.c: for a dead session; the likely cause in words, "" if unknown. */
 enum tls_failure_kind tls_failure_find(
     const struct tls *tls, const struct tls_hello *hello, char *text, size_t size);
-/* tls_client_failure.c: the same where the peer is a server. */
-void tls_client_failure_tell(const struct tls *tls, char *text, size_t size);
+/* tls_backend_failure.c: the same where the peer is a server. */
+void tls_backend_failure_tell(const struct tls *tls, char *text, size_t size);
 
 #endif
