@@ -116,7 +116,8 @@
         "A process says more than any that is well; the rest is lost.",                  \
         "Look at its lines; log_level = debug under load does it, too.")                 \
     X("log_suppressed", "by reason", "reason lines seconds",                             \
-        "Lines of one reason came too fast; so many were counted instead of written.",   \
+        "A worker had more lines of one reason than 50 at once, then 5 a second: so "    \
+        "many were counted instead of written.",                                         \
         "Nothing. `status` has the counts.")                                             \
     X("logs_not_reopened", "error", "reason",                                            \
         "USR1: the log files could not be opened; the old ones go on.",                  \
