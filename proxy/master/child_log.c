@@ -15,7 +15,7 @@ enum {
     COST_MAX = 32 * 1024, /* see log_relay() */
     BYTES_MAX = 8 * 1024 * 1024,
     AT_ONCE = 16, /* datagrams; other processes wait */
-    LAST_WORDS_MAX = 256, /* datagrams */
+    LAST_LINES_MAX = 256, /* datagrams */
     ROOM = 1024 * 1024,
 };
 
@@ -148,7 +148,7 @@ void child_log_end(struct child_log *log)
 {
     ssize_t len;
 
-    for (int i = 0; i < LAST_WORDS_MAX && read_one(log, &len); i++)
+    for (int i = 0; i < LAST_LINES_MAX && read_one(log, &len); i++)
         continue;
     uv_close((uv_handle_t *)&log->poll, release);
 }

@@ -71,7 +71,7 @@ static bool holds(const char *pid, const char *socket_name)
     return found;
 }
 
-static void describe(pid_t pid, char text[HOLDER_TEXT_MAX])
+static void describe(pid_t pid, char text[PORT_OWNER_TEXT_MAX])
 {
     char path[300], name[32] = "";
     FILE *file;
@@ -82,21 +82,21 @@ static void describe(pid_t pid, char text[HOLDER_TEXT_MAX])
         name[strcspn(name, "\n")] = '\0';
     if (file != NULL)
         fclose(file);
-    snprintf(text, HOLDER_TEXT_MAX, "%s (pid %ld)", name, (long)pid);
+    snprintf(text, PORT_OWNER_TEXT_MAX, "%s (pid %ld)", name, (long)pid);
 }
 
 /* Without the right to look into other users' processes, the kernel still tells the
  * user. */
-static void describe_user(uid_t user, char text[HOLDER_TEXT_MAX])
+static void describe_user(uid_t user, char text[PORT_OWNER_TEXT_MAX])
 {
     const struct passwd *account = getpwuid(user);
 
-    snprintf(text, HOLDER_TEXT_MAX, "a process of %.32s (`ss -ltnp` names it)",
+    snprintf(text, PORT_OWNER_TEXT_MAX, "a process of %.32s (`ss -ltnp` names it)",
         account != NULL ? account->pw_name : "another user");
 }
 
 /* 0: the process cannot be seen. Of those that share the socket, the lowest number. */
-static pid_t holder_of(unsigned long inode)
+static pid_t process_of(unsigned long inode)
 {
     char socket_name[40];
     struct dirent *entry;
@@ -116,9 +116,9 @@ static pid_t holder_of(unsigned long inode)
     return found;
 }
 
-static void describe_owner(unsigned long inode, uid_t user, char text[HOLDER_TEXT_MAX])
+static void describe_owner(unsigned long inode, uid_t user, char text[PORT_OWNER_TEXT_MAX])
 {
-    pid_t pid = holder_of(inode);
+    pid_t pid = process_of(inode);
 
     if (pid != 0)
         describe(pid, text);
@@ -148,7 +148,7 @@ pid_t port_owner_pid(unsigned port)
 {
     unsigned long inode = any_listener(port);
 
-    return inode != 0 ? holder_of(inode) : 0;
+    return inode != 0 ? process_of(inode) : 0;
 }
 
 bool port_is_held(unsigned port)
@@ -158,7 +158,7 @@ bool port_is_held(unsigned port)
 
 void port_owner_find(const struct sockaddr_storage *address,
     bool (*is_ours)(unsigned long inode, const void *context), const void *context,
-    char text[HOLDER_TEXT_MAX])
+    char text[PORT_OWNER_TEXT_MAX])
 {
     text[0] = '\0';
     for (size_t i = 0; i < 2; i++) {

@@ -122,7 +122,7 @@ bool sockets_check(const struct endpoint *address, struct error *err)
 static bool is_free(
     const struct sockets *sockets, const struct endpoint *address, struct error *err)
 {
-    char owner[HOLDER_TEXT_MAX];
+    char owner[PORT_OWNER_TEXT_MAX];
     int fd = bound_socket(address, false);
 
     /* Without listen() a bind may pass beside a listening socket. */
@@ -144,7 +144,7 @@ static bool is_free(
 bool sockets_is_free(const struct endpoint *address, struct error *err)
 {
     static const struct sockets none;
-    char owner[HOLDER_TEXT_MAX];
+    char owner[PORT_OWNER_TEXT_MAX];
     int fd = bound_socket(address, false);
 
     if (fd >= 0)

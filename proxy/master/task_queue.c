@@ -5,9 +5,9 @@
 
 enum { LOOK_MS = 2, END_TIMEOUT = 1 /* s */ };
 
-static struct work *first(struct task_queue *shop)
+static struct work *first(struct task_queue *q)
 {
-    return container_of(shop->queue.next, struct work, link);
+    return container_of(q->queue.next, struct work, link);
 }
 
 static void *on_thread(void *work)
@@ -18,63 +18,63 @@ static void *on_thread(void *work)
 
 static void on_look(uv_timer_t *timer);
 
-static void begin(struct task_queue *shop)
+static void begin(struct task_queue *q)
 {
-    struct work *work = first(shop);
+    struct work *work = first(q);
 
-    shop->threaded = pthread_create(&shop->thread, NULL, on_thread, work) == 0;
-    if (!shop->threaded)
+    q->threaded = pthread_create(&q->thread, NULL, on_thread, work) == 0;
+    if (!q->threaded)
         work->run(work);
-    uv_timer_start(&shop->look, on_look, LOOK_MS, LOOK_MS);
+    uv_timer_start(&q->look, on_look, LOOK_MS, LOOK_MS);
 }
 
 static void on_look(uv_timer_t *timer)
 {
-    struct task_queue *shop = timer->data;
-    struct work *work = first(shop);
+    struct task_queue *q = timer->data;
+    struct work *work = first(q);
 
-    if (shop->threaded && pthread_tryjoin_np(shop->thread, NULL) == EBUSY)
+    if (q->threaded && pthread_tryjoin_np(q->thread, NULL) == EBUSY)
         return;
-    uv_timer_stop(&shop->look);
+    uv_timer_stop(&q->look);
     list_remove(&work->link);
-    if (!list_empty(&shop->queue))
-        begin(shop);
+    if (!list_empty(&q->queue))
+        begin(q);
     work->done(work);
 }
 
-void task_queue_init(struct task_queue *shop, uv_loop_t *loop)
+void task_queue_init(struct task_queue *q, uv_loop_t *loop)
 {
-    list_init(&shop->queue);
-    uv_timer_init(loop, &shop->look);
-    shop->look.data = shop;
+    list_init(&q->queue);
+    uv_timer_init(loop, &q->look);
+    q->look.data = q;
 }
 
-void task_queue_add(struct task_queue *shop, struct work *work)
+void task_queue_add(struct task_queue *q, struct work *work)
 {
-    bool idle = list_empty(&shop->queue);
+    bool idle = list_empty(&q->queue);
 
-    list_append(&shop->queue, &work->link);
+    list_append(&q->queue, &work->link);
     if (idle)
-        begin(shop);
+        begin(q);
 }
 
 /* Nothing can end a wait for a resolver or a disk. */
-static bool thread_ends(const struct task_queue *shop)
+static bool thread_ends(const struct task_queue *q)
 {
     struct timespec due;
 
     clock_gettime(CLOCK_MONOTONIC, &due);
     due.tv_sec += END_TIMEOUT;
-    return pthread_clockjoin_np(shop->thread, NULL, CLOCK_MONOTONIC, &due) == 0;
+    return pthread_clockjoin_np(q->thread, NULL, CLOCK_MONOTONIC, &due) == 0;
 }
 
-bool task_queue_end(struct task_queue *shop)
+bool task_queue_end(struct task_queue *q)
 {
     struct list *node;
 
-    if (!list_empty(&shop->queue) && shop->threaded && !thread_ends(shop))
+    if (!list_empty(&q->queue) && q->threaded && !thread_ends(q))
         return false;
-    while ((node = list_take(&shop->queue)) != NULL) {
+    while ((node = list_take(&q->queue)) != NULL) {
         struct work *work = container_of(node, struct work, link);
 
         work->done(work);

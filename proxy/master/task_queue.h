@@ -29,11 +29,11 @@ struct task_queue {
     bool threaded;
 };
 
-void task_queue_init(struct task_queue *shop, uv_loop_t *loop);
-void task_queue_add(struct task_queue *shop, struct work *work);
+void task_queue_init(struct task_queue *q, uv_loop_t *loop);
+void task_queue_add(struct task_queue *q, struct work *work);
 
 /* Calls done() for all, also for those never begun. False if the one under way does not
  * end soon: then done() is called for none, and nothing of it may be freed. */
-bool task_queue_end(struct task_queue *shop);
+bool task_queue_end(struct task_queue *q);
 
 #endif

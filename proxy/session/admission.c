@@ -185,11 +185,11 @@ enum source_priority source_priority(struct source *source, uint64_t now)
     if (source == NULL)
         return SOURCE_NEW;
     if (source->handshakes > HANDSHAKES_LIMITED_FROM)
-        return SOURCE_CROWD;
+        return SOURCE_LIMITED;
     if (is_verified(source, now))
         return SOURCE_VERIFIED;
     leak(source, now);
-    return is_over_its_rate(source) ? SOURCE_CROWD : SOURCE_NEW;
+    return is_over_its_rate(source) ? SOURCE_LIMITED : SOURCE_NEW;
 }
 
 static void count_full_handshake(struct source *source, uint64_t now)

@@ -32,7 +32,7 @@ enum admission_verdict { ADMIT, ADMIT_NOT_CONNECTIONS, ADMIT_NOT_RATE };
 enum source_priority {
     SOURCE_VERIFIED, /* it completed its last handshake, not long ago */
     SOURCE_NEW,
-    SOURCE_CROWD, /* it has many in progress, or is over its rate and not verified */
+    SOURCE_LIMITED, /* it has many in progress, or is over its rate and not verified */
 };
 
 struct admission *admission_new(void);

@@ -172,7 +172,7 @@ static void a_source_with_many_failures_is_limited_and_a_completing_one_is_not(
         source_handshake_failed(source, 1000);
         leave(source);
     }
-    assert_int_equal(rank_of("192.0.2.9", 1000), SOURCE_CROWD);
+    assert_int_equal(rank_of("192.0.2.9", 1000), SOURCE_LIMITED);
     assert_int_equal(rank_of("192.0.2.9", 1100), SOURCE_NEW);
 }
 
@@ -188,7 +188,7 @@ static void a_source_with_many_handshakes_is_limited_until_they_end(void **state
             admission_enter(table, &none, &from, true, 0, &sources[i]), ADMIT);
         assert_int_equal(source_handshakes(sources[i]), i + 1);
         assert_int_equal(
-            source_priority(sources[i], 0), i < 16 ? SOURCE_NEW : SOURCE_CROWD);
+            source_priority(sources[i], 0), i < 16 ? SOURCE_NEW : SOURCE_LIMITED);
     }
     for (int i = 0; i < 4; i++)
         source_handshake_over(sources[i]);
