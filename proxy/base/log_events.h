@@ -165,8 +165,9 @@
     X("signer_ended", "info", "signer pid", "The signer ended as it should.",            \
         "Nothing.")                                                                      \
     X("signer_gone", "warning", "text",                                                  \
-        "A worker has lost the signer; its handshakes wait for the next one.",           \
-        "See signer_died.")                                                              \
+        "A worker has lost its channel to the signer; handshakes wait for the next "     \
+        "one.",                                                                          \
+        "See signer_died; without one, the worker gets another channel in a second.")    \
     X("signer_killed", "error", "signer pid reason", "The signer hung, and was killed.", \
         "Report it if it happens again.")                                                \
     X("signer_not_started", "error", "signer reason",                                    \

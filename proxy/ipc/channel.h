@@ -18,7 +18,8 @@
  *
  * The signer is told the same, with its keys in place of the snapshot: keys that it is
  * offered sign from READY on. FORGET and RETIRE_KEYS take keys away. SIGNER and REQUESTER
- * bring the two ends of a channel (signing_wire.h) to a worker and to the signer.
+ * bring the two ends of a channel (signing_wire.h) to a worker and to the signer. A
+ * worker that loses its end asks for another one: ASK_SIGNER.
  *
  * At any time: PING and PONG; ASK_STATS and STATS; LOGS, TICKETS, ADDRESSES, PROBE. In
  * the end DRAIN or STOP. A worker that replaces another one gets the current n in the
@@ -81,6 +82,8 @@ enum message_type {
     MESSAGE_FILE, /* apart_file.c; a memfd: the bytes of a file */
     /* a helper's: a part of its answer; id 0: the last one */
     MESSAGE_ANSWER,
+    /* worker to master: it has no channel to the signer, and wants another */
+    MESSAGE_ASK_SIGNER,
     MESSAGE_LAST,
 };
 

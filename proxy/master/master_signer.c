@@ -12,6 +12,8 @@
 #include "proxy/master/reload.h"
 #include "proxy/master/status.h"
 
+enum { JOIN_AGAIN = 500 /* ms; a worker asks once a second */ };
+
 static bool has_keys(const struct child *signer)
 {
     return signer != NULL && signer->up && !signer->ending && signer->ready != 0;
@@ -43,12 +45,19 @@ static void join(struct child *signer, struct child *worker)
     }
     send_end(signer, MESSAGE_REQUESTER, worker->slot, signers_end);
     send_end(worker, MESSAGE_SIGNER, 0, workers_end);
+    worker->joined = uv_now(worker->supervisor->loop);
 }
 
 void master_signer_join(struct master_signer *s, struct child *worker)
 {
     if (s->supervisor.count > 0)
         join(s->supervisor.slots[slot_for(s, worker->slot)].child, worker);
+}
+
+void master_signer_join_again(struct master_signer *s, struct child *worker)
+{
+    if (uv_now(s->workers->loop) - worker->joined >= JOIN_AGAIN)
+        master_signer_join(s, worker);
 }
 
 static void join_workers(struct master_signer *s, struct child *signer)

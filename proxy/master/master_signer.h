@@ -32,6 +32,9 @@ void master_signer_start(struct master_signer *signer);
 
 /* A worker was started: it gets a channel to its signer as soon as that has its keys. */
 void master_signer_join(struct master_signer *signer, struct child *worker);
+/* A worker asks for another channel: it gets one now and then at most, however often it
+ * asks. */
+void master_signer_join_again(struct master_signer *signer, struct child *worker);
 
 /* Every process serves the current generation: the keys of earlier ones are given up. */
 void master_signer_retire_keys(struct master_signer *signer);

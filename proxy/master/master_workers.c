@@ -44,7 +44,9 @@ static void on_message(struct supervisor *s, struct child *child, struct message
 
     if (message->type == MESSAGE_COMMITTED)
         resolver_tell(w->resolver, child);
-    if (!rollout_message(&w->reload->rollout, child, message) &&
+    if (message->type == MESSAGE_ASK_SIGNER)
+        master_signer_join_again(w->signer, child);
+    else if (!rollout_message(&w->reload->rollout, child, message) &&
         message->type == MESSAGE_STATS)
         status_take(w->status, child, message);
 }

@@ -42,6 +42,7 @@ struct child {
     struct timespec used; /* CPU time at the last heartbeat */
     uint64_t started; /* ms, monotonic */
     char crypto[CRYPTO_TEXT_MAX], sandbox[CRYPTO_TEXT_MAX]; /* in its own words */
+    uint64_t joined; /* ms, monotonic: when it last got a channel to the signer */
     /* generation ids; 0: none */
     uint32_t offered, ready, committing, serving, refused;
     uint64_t waiting_since; /* when it was asked for an answer that has not come */

@@ -66,10 +66,30 @@ static struct request *take_request(struct list *list)
     return node != NULL ? container_of(node, struct request, link) : NULL;
 }
 
+static void remove_requester(struct requester *r)
+{
+    list_remove(&r->link);
+    queued -= r->queued;
+    close(r->fd);
+    free(r);
+}
+
+static struct requester *find_requester(uint32_t slot)
+{
+    for (struct list *node = requesters.next; node != &requesters; node = node->next) {
+        if (requester_at(node)->slot == slot)
+            return requester_at(node);
+    }
+    return NULL;
+}
+
 void signer_queue_add(uint32_t slot, int fd)
 {
-    struct requester *r = memory_new(sizeof(*r));
+    struct requester *r = find_requester(slot);
 
+    if (r != NULL)
+        remove_requester(r);
+    r = memory_new(sizeof(*r));
     r->fd = fd;
     r->slot = slot;
     list_init(&r->urgent);
@@ -80,14 +100,6 @@ void signer_queue_add(uint32_t slot, int fd)
         list_append(&r->unused, &r->room[i].link);
     }
     list_append(&requesters, &r->link);
-}
-
-static void remove_requester(struct requester *r)
-{
-    list_remove(&r->link);
-    queued -= r->queued;
-    close(r->fd);
-    free(r);
 }
 
 /* A datagram is read only when there is room for all requests it can hold. */

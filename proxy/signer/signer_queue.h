@@ -15,8 +15,8 @@
 
 struct signing_stats;
 
-/* Takes over the descriptor. An older requester of the slot stays until its end is
- * seen. */
+/* Takes over the descriptor. An older requester of the slot is removed: a worker
+ * has one channel, and asks anew for what was not answered on an earlier one. */
 void signer_queue_add(uint32_t slot, int fd);
 
 /* Fills one entry for each requester, and returns how many. */

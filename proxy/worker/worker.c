@@ -31,6 +31,7 @@ enum {
     REPLY_MAX = CHANNEL_BODY_MAX,
     CONFIRM_LOOK = 1, /* ms */
     CONFIRM_LOOKS = 1000,
+    SIGNERS_MISSED_MAX = 5, /* a second apart: a shortage of descriptors that lasts */
     HEAP_KEPT = 4 << 20, /* bytes of freed memory at the end of the heap */
     MAPPED_FROM = 1 << 20, /* bytes of one allocation: more than a stream's buffer */
 };
@@ -129,13 +130,24 @@ static void take_tickets(struct worker *w, const struct message *m)
 
 static void take_signer(struct worker *w, struct message *m)
 {
-    if (m->fd_count != 1) { /* no handshake would be signed */
+    if (m->fd_count == 1) {
+        m->fd_count = 0;
+        w->signers_missed = 0;
+        worker_signer_use(&w->signer, m->fds[0]);
+    } else if (++w->signers_missed < SIGNERS_MISSED_MAX) {
+        log_warning(
+            "event=signer_gone text=\"no descriptor was left for a channel to it; "
+            "another one is asked for\"");
+        worker_signer_lose(&w->signer);
+    } else { /* no handshake would be signed */
         reply(w, MESSAGE_REFUSED, 0,
             "no descriptor was left for its channel to the signer");
-        return;
     }
-    m->fd_count = 0;
-    worker_signer_use(&w->signer, m->fds[0]);
+}
+
+static void on_signer_lost(void *owner)
+{
+    reply(owner, MESSAGE_ASK_SIGNER, 0, NULL);
 }
 
 /* The master made this connection to see which certificate we serve. */
@@ -323,7 +335,7 @@ static void serve(struct worker *w)
     w->clients = clients_new(&w->loop);
     worker_listeners_init(&w->listeners, &w->loop, w->clients);
     list_init(&w->generations);
-    worker_signer_init(&w->signer, &w->loop);
+    worker_signer_init(&w->signer, &w->loop, on_signer_lost, w);
     deadline_init(&w->drain_due, on_drain_due);
     deadline_init(&w->confirm_due, on_confirm_due);
     w->poll.data = w;

@@ -10,7 +10,7 @@
 #include "proxy/crypto/signing_wire.h"
 #include "proxy/net/loop.h"
 
-enum { RETRY_AFTER = 20 /* ms */ };
+enum { RETRY_AFTER = 20, LOST_AFTER = 1000 /* ms */ };
 
 /* After an error the socket is as ready as before. Only time ends a shortage of
  * memory. */
@@ -60,6 +60,11 @@ static void on_retry(struct deadline *retry)
 {
     struct worker_signer *s = container_of(retry, struct worker_signer, retry);
 
+    if (s->poller.fd < 0) {
+        loop_arm(s->loop, &s->retry, LOST_AFTER);
+        s->lost(s->owner);
+        return;
+    }
     watch(s);
     flush(s);
 }
@@ -68,6 +73,7 @@ static void start(struct worker_signer *s, int fd)
 {
     s->blocked = false;
     s->open = true;
+    deadline_disarm(&s->retry);
     poller_open(&s->loop->pollers, &s->poller, fd);
     watch(s);
     flush(s);
@@ -109,12 +115,15 @@ static void on_event(struct poller *poller, uint32_t events)
     if (len < 0 || (len > 0 && signing_remote_answered(bytes, (size_t)len)))
         return;
     log_warning("event=signer_gone text=\"handshakes wait for the next one\"");
-    leave(s);
+    worker_signer_lose(s);
 }
 
-void worker_signer_init(struct worker_signer *s, struct loop *loop)
+void worker_signer_init(
+    struct worker_signer *s, struct loop *loop, void (*lost)(void *owner), void *owner)
 {
     *s = (struct worker_signer){.loop = loop,
+        .lost = lost,
+        .owner = owner,
         .next = -1,
         .poller = {.happened = on_event, .closed = on_closed, .fd = -1}};
     deadline_init(&s->retry, on_retry);
@@ -133,9 +142,16 @@ void worker_signer_use(struct worker_signer *s, int fd)
     s->next = fd;
 }
 
+void worker_signer_lose(struct worker_signer *s)
+{
+    leave(s);
+    loop_arm(s->loop, &s->retry, LOST_AFTER);
+}
+
 void worker_signer_close(struct worker_signer *s)
 {
     engine_flush_by(NULL, NULL);
+    deadline_disarm(&s->retry);
     leave(s);
     if (s->next >= 0)
         close(s->next);

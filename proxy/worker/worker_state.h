@@ -32,6 +32,7 @@ struct worker {
     uv_poll_t poll;
     struct setup setup;
     struct worker_signer signer;
+    unsigned signers_missed; /* channels to it in a row that did not arrive */
     credential_key_reader *read_key; /* see worker.h */
     struct ticket_keys tickets;
     struct drained_backends drained;

@@ -132,12 +132,64 @@ def test_an_error_that_lasts_makes_nobody_spin(proxy, kind, fault, calls, second
     wait_until(lambda: works(proxy.port))
 
 
+def limit_descriptors(pid, limit):
+    """Of a process that runs. Root is not allowed to in a container; its own account is."""
+    status = open(f"/proc/{pid}/status").read()
+    user, group = (int(re.search(rf"{name}:\s+(\d+)", status).group(1)) for name in ("Uid", "Gid"))
+    subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={limit}:"], check=True, timeout=30,
+                   user=user, group=group, extra_groups=[])
+
+
+def test_a_worker_that_lost_the_signer_gets_another_channel(proxy):
+    """The signer is there all the time, so that no other one comes."""
+    signer, workers = proxy.signer(), proxy.workers()
+    with strace.Injection(signer, "recvfrom:retval=0:when=1"):
+        assert works(proxy.port)
+    assert proxy.events("signer_gone")
+    assert (proxy.signer(), proxy.workers()) == (signer, workers)
+
+
+def test_channels_that_end_again_and_again_make_nobody_spin(proxy):
+    signer, workers = proxy.signer(), proxy.workers()
+    with strace.Injection(signer, "recvfrom:retval=0") as injection, socket.create_connection(
+            ("127.0.0.1", proxy.port)) as client:
+        began = time.monotonic()
+        client.sendall(client_hello())
+        proxy.wait_for("signer_gone", count=3)
+        assert time.monotonic() - began >= 0.9 * (injection.count() - 1)
+    wait_until(lambda: works(proxy.port))
+    assert (proxy.signer(), proxy.workers()) == (signer, workers)
+
+
+def has_missed_a_channel(proxy):
+    return any("descriptor" in event["text"] for event in proxy.events("signer_gone"))
+
+
+def test_a_worker_that_got_no_descriptor_for_the_signer_asks_for_it_again(proxy):
+    (worker,) = proxy.workers()
+    limit = open(f"/proc/{worker}/limits").read().split("Max open files")[1].split()[0]
+    with Tls(proxy.port) as client:
+        assert client.request(get("/")).status == 200
+        limit_descriptors(worker, 3)
+        os.kill(proxy.signer(), signal.SIGKILL)
+        wait_until(lambda: has_missed_a_channel(proxy))
+        limit_descriptors(worker, limit)
+        assert works(proxy.port)
+        assert client.request(get("/")).status == 200
+    assert proxy.workers() == [worker]
+
+
+def test_a_worker_that_never_gets_a_descriptor_for_the_signer_is_replaced(proxy):
+    (worker,) = proxy.workers()
+    limit_descriptors(worker, 3)
+    os.kill(proxy.signer(), signal.SIGKILL)
+    assert "no descriptor" in proxy.wait_for("worker_killed")["reason"]
+    assert works(proxy.port) and worker not in proxy.workers()
+
+
 def test_a_worker_whose_signer_got_no_descriptor_for_it_gets_another_signer(proxy):
     signer, (worker,) = proxy.signer(), proxy.workers()
-    status = open(f"/proc/{signer}/status").read()
-    user, group = (int(re.search(rf"{name}:\s+(\d+)", status).group(1)) for name in ("Uid", "Gid"))
-    subprocess.run(["prlimit", "--pid", str(signer), "--nofile=3:"], check=True, timeout=30,
-                   user=user, group=group, extra_groups=[])
+    limit_descriptors(signer, 3)
     os.kill(worker, signal.SIGKILL)
     proxy.wait_for("signer_died")
     assert works(proxy.port)
