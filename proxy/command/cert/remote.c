@@ -19,6 +19,8 @@
 
 extern char **environ;
 
+enum { SILENCE_MAX = 600 * 1000 /* ms */, READ_MAX = 16 * 1024 * 1024 };
+
 bool remote_host_check(const char *host, struct error *err)
 {
     for (const char *at = host; *at != '\0'; at++) {
@@ -35,7 +37,7 @@ static void write_input(int *in, const char **input, size_t *len)
 {
     ssize_t written = *len > 0 ? write(*in, *input, *len) : 0;
 
-    if (written < 0 && errno == EINTR)
+    if (written < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (written > 0) {
         *input += written;
@@ -49,7 +51,7 @@ static void write_input(int *in, const char **input, size_t *len)
 
 /* Bytes that no longer fit are read all the same, so that the host is not held up. False:
  * there are no more. */
-static bool read_answer(int out, struct remote_answer *answer)
+static bool read_answer(int out, struct remote_answer *answer, size_t *all)
 {
     char rest[512];
     size_t room = sizeof(answer->text) - 1 - answer->len;
@@ -58,31 +60,41 @@ static bool read_answer(int out, struct remote_answer *answer)
 
     if (got > 0 && room > 0)
         answer->len += (size_t)got;
+    *all += got > 0 ? (size_t)got : 0;
     return got > 0;
 }
 
-/* Sends the input and reads the answer until both ends are closed. */
-static void talk(
-    int in, int out, const char *input, size_t len, struct remote_answer *answer)
+/* Sends the input and reads the answer until both ends are closed. False and err: the
+ * host says nothing for too long, or too much. */
+static bool talk(int in, int out, const char *input, size_t len,
+    struct remote_answer *answer, struct error *err)
 {
     bool more = true;
+    size_t all = 0;
+    int ready = 1;
 
-    while (more) {
+    (void)fcntl(in, F_SETFL, O_NONBLOCK); /* the host may answer before it reads */
+    while (more && ready != 0 && all < READ_MAX) {
         struct pollfd ends[] = {{out, POLLIN, 0}, {in, POLLOUT, 0}};
 
-        if (poll(ends, 2, -1) < 0) {
+        ready = poll(ends, 2, SILENCE_MAX);
+        if (ready < 0) {
             more = errno == EINTR;
             continue;
         }
         if (ends[1].revents != 0)
             write_input(&in, &input, &len);
         if (ends[0].revents != 0)
-            more = read_answer(out, answer);
+            more = read_answer(out, answer, &all);
     }
     if (in >= 0)
         (void)close(in);
     (void)close(out);
     answer->text[answer->len] = '\0';
+    if (ready == 0)
+        return error_set(err, "nothing was heard for %d minutes", SILENCE_MAX / 60000);
+    return !more ||
+        error_set(err, "it answered more than %d MiB", READ_MAX / (1024 * 1024));
 }
 
 static bool start(
@@ -107,7 +119,7 @@ bool remote_run(const char *host, const char *command, const char *input, size_t
     struct remote_answer *answer, struct error *err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, status = 0;
-    bool started;
+    bool started, good;
     pid_t pid;
 
     *answer = (struct remote_answer){.status = 255};
@@ -123,11 +135,13 @@ bool remote_run(const char *host, const char *command, const char *input, size_t
         (void)close(out[0]);
         return false;
     }
-    talk(in[1], out[0], input, len, answer);
+    good = talk(in[1], out[0], input, len, answer, err);
+    if (!good)
+        (void)kill(pid, SIGTERM);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     answer->status = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-    return true;
+    return good;
 }
 
 void remote_show(const char *host, const char *command)

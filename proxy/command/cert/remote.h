@@ -29,7 +29,8 @@ void remote_show(const char *host, const char *command);
 /* Returns whether the operator agrees, or gave --yes. */
 bool remote_agreed(bool yes, const char *question, struct error *err);
 
-/* `input` is its standard input. False and err: ssh could not be started. A host that
+/* `input` is its standard input. False and err: ssh could not be started, or was ended
+ * because the host answered too much, or nothing for ten minutes. A host that
  * hangs up is an error only if SIGPIPE is ignored. */
 bool remote_run(const char *host, const char *command, const char *input, size_t len,
     struct remote_answer *answer, struct error *err);
