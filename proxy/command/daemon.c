@@ -82,6 +82,8 @@ int daemon_timeout(const struct daemon *daemon)
 
     if (daemon->due == 0)
         return TIMEOUT_MS;
+    if (left > TIMEOUT_MS)
+        return TIMEOUT_MS;
     return left > TIMEOUT_LEAST_MS ? (int)left : TIMEOUT_LEAST_MS;
 }
 

@@ -10,6 +10,9 @@
 /* Other operators may keep reloading it: ask again so many times. */
 enum { OVERTAKEN_MAX = 5 };
 
+/* For the handshakes of all services together: each may wait for an answer by itself. */
+enum { CONFIRM_MS = 300 * 1000 };
+
 static void print_refusal(const json_t *verdict)
 {
     const char *reason = json_text(verdict, "error");
@@ -54,12 +57,15 @@ static bool confirm(const struct daemon *daemon, json_t *verdict)
     json_t *service;
     size_t i;
     bool good = true;
+    struct daemon hurried = *daemon;
+
+    daemon_hurry(&hurried, CONFIRM_MS);
 
     json_array_foreach(json_object_get(verdict, "services"), i, service)
     {
         size_t workers;
         struct error err = {""};
-        bool confirmed = probe_service(daemon, service, NULL, &workers, &err);
+        bool confirmed = probe_service(&hurried, service, NULL, &workers, &err);
 
         json_object_set_new(service, "confirmed", json_boolean(confirmed));
         json_object_set_new(service, "handshakes", json_integer((json_int_t)workers));

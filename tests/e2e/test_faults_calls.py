@@ -246,6 +246,13 @@ def test_a_control_socket_without_descriptors_does_not_spin(proxy):
 
 
 @pytest.mark.long
+def test_a_reload_that_nobody_takes_ends_with_words(proxy):
+    with strace.Injection(proxy.pid, "accept4:error=EMFILE", follow=False):
+        done = proxy.command("reload", "-c", proxy.config, check=2, timeout=300)
+    assert "no answer from wlbproxy within 120 s" in " ".join(done.stderr.split())
+
+
+@pytest.mark.long
 def test_a_reload_does_not_wait_for_ever_for_a_worker_that_cannot_start(
         start_proxy, origin, pki):
     proxy = start_proxy(origin.address, workers=2)
