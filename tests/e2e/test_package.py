@@ -1,5 +1,7 @@
 """The files that the package installs work unchanged."""
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -22,3 +24,14 @@ def test_the_packaged_configuration_serves(start_proxy, origin):
     config = proxy.folder / "packaged.conf"
     config.write_text(text)
     proxy.command("check", "-c", config, check=0)
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+@pytest.mark.parametrize("page", ["wlbproxy.8", "wlbproxy.conf.5"])
+def test_a_manual_page_renders_without_a_warning(wlbproxy, page):
+    text = subprocess.run(["sh", os.path.join(PACKAGING, "manual.sh"), wlbproxy,
+                           os.path.join(PACKAGING, f"{page}.in")],
+                          capture_output=True, check=True, timeout=60).stdout
+    done = subprocess.run(["groff", "-ww", "-man", "-Tutf8", "-z"], input=text,
+                          capture_output=True, timeout=60)
+    assert done.stderr.decode() == "" and done.returncode == 0
