@@ -14,6 +14,13 @@
 
 enum { EXEC_FAILED = 127, OUT_OF_THE_WAY = 10, STACK_BYTES = 64 * 1024 };
 
+/* The child reads it, and writes the error. Threads start children at the same time. */
+struct start {
+    const struct spawn *spawn;
+    char program_fd_path[32]; /* for kernels before 3.19, which have no execveat(2) */
+    volatile int error;
+};
+
 /* ---- in the child, which shares our memory until exec: system calls only ---- */
 
 /* A default action ends the program in the moments in which it has no other yet; a mask,
@@ -71,11 +78,10 @@ static void close_others_on_exec(void)
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* For kernels before 3.19, which have no execveat(2): filled beforehand. */
-static char program_fd_path[32];
-
-static void execute(const struct spawn *spawn)
+static void execute(const struct start *start)
 {
+    const struct spawn *spawn = start->spawn;
+
     if (spawn->program != NULL) {
         (void)execve(spawn->program, spawn->arguments, spawn->environment);
         return;
@@ -83,64 +89,57 @@ static void execute(const struct spawn *spawn)
     (void)syscall(SYS_execveat, spawn->program_fd, "", spawn->arguments,
         spawn->environment, AT_EMPTY_PATH);
     if (errno == ENOSYS)
-        (void)execve(program_fd_path, spawn->arguments, spawn->environment);
+        (void)execve(start->program_fd_path, spawn->arguments, spawn->environment);
 }
 
-static _Noreturn void become(const struct spawn *spawn, volatile int *error)
+static _Noreturn void become(struct start *start)
 {
-    use_plain_signals(spawn->held);
-    if (!spawn->keeps_capabilities)
+    use_plain_signals(start->spawn->held);
+    if (!start->spawn->keeps_capabilities)
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (place_descriptors(spawn)) {
+    if (place_descriptors(start->spawn)) {
         close_others_on_exec();
-        execute(spawn);
+        execute(start);
     }
-    *error = errno;
+    start->error = errno;
     _exit(EXEC_FAILED);
 }
 
-struct sibling {
-    const struct spawn *spawn;
-    volatile int *error;
-};
-
-static int become_sibling(void *argument)
+static int become_sibling(void *start)
 {
-    const struct sibling *sibling = argument;
-
-    become(sibling->spawn, sibling->error);
+    become(start);
 }
 
 /* ---- in the parent ---- */
 
-/* Like vfork(): waits until the child executes the program. */
-static pid_t clone_sibling(const struct spawn *spawn, volatile int *error)
+/* Like vfork(): waits until the child executes the program. Only the main thread has
+ * siblings. */
+static pid_t clone_sibling(struct start *start)
 {
     static _Alignas(16) char stack[STACK_BYTES];
-    struct sibling sibling = {spawn, error};
 
     return clone(become_sibling, stack + sizeof(stack),
-        CLONE_VM | CLONE_VFORK | CLONE_PARENT, &sibling);
+        CLONE_VM | CLONE_VFORK | CLONE_PARENT, start);
 }
 
 int spawn_process(const struct spawn *spawn, pid_t *pid)
 {
-    volatile int error = 0;
+    struct start start = {.spawn = spawn};
     sigset_t all, before;
 
-    snprintf(
-        program_fd_path, sizeof(program_fd_path), "/proc/self/fd/%d", spawn->program_fd);
+    snprintf(start.program_fd_path, sizeof(start.program_fd_path), "/proc/self/fd/%d",
+        spawn->program_fd);
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    *pid = spawn->sibling ? clone_sibling(spawn, &error) : vfork();
+    *pid = spawn->sibling ? clone_sibling(&start) : vfork();
     if (*pid == 0)
-        become(spawn, &error);
+        become(&start);
     if (*pid < 0)
-        error = errno;
+        start.error = errno;
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    if (*pid > 0 && error != 0 && !spawn->sibling)
+    if (*pid > 0 && start.error != 0 && !spawn->sibling)
         (void)waitpid(*pid, NULL, 0);
-    return error;
+    return start.error;
 }
 
 bool spawn_has_ended(pid_t pid, struct spawn_end *end)

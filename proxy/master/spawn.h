@@ -32,8 +32,8 @@ struct spawn {
     const int *held;
 };
 
-/* The program has default signal actions. Returns 0 or an errno, also
- * that of exec. */
+/* The program has default signal actions. Returns 0 or an errno, also that of exec. Any
+ * thread may call it, but for a sibling the main thread alone. */
 int spawn_process(const struct spawn *spawn, pid_t *pid);
 
 struct spawn_end {

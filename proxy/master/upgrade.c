@@ -12,6 +12,7 @@
 #include "certstore/context.h"
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
+#include "proxy/base/memory.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/handover.h"
 #include "proxy/master/disk_look.h"
@@ -271,6 +272,22 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- its start ---- */
 
+/* Our own, and the variable: setenv() would change what another thread may be reading.
+ * The caller frees the array. */
+static char **successor_environment(void)
+{
+    static char variable[] = SUCCESSOR_VARIABLE "=3"; /* SUCCESSOR_FD */
+    size_t count = 0;
+    char **environment;
+
+    while (environ[count] != NULL)
+        count++;
+    environment = memory_array(count + 2, sizeof(*environment));
+    memcpy(environment, environ, count * sizeof(*environment));
+    environment[count] = variable;
+    return environment;
+}
+
 static int start_successor(struct upgrade *u, int their_end)
 {
     const struct upgrade_of *of = &u->of;
@@ -283,12 +300,12 @@ static int start_successor(struct upgrade *u, int their_end)
         .sibling = true,
         .held = signals_early,
         .fds = {SPAWN_NULL, STDOUT_FILENO, STDERR_FILENO, [SUCCESSOR_FD] = their_end}};
+    char **environment = successor_environment();
     int result;
 
-    setenv(SUCCESSOR_VARIABLE, "3", 1);
-    spawn.environment = environ;
+    spawn.environment = environment;
     result = spawn_process(&spawn, &u->pid);
-    unsetenv(SUCCESSOR_VARIABLE);
+    free(environment);
     if (result != 0)
         u->pid = 0;
     return result;
