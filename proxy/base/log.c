@@ -268,6 +268,14 @@ const char *log_quote(char *quoted, size_t size, const char *text, size_t len)
     return quoted;
 }
 
+struct log_quoted log_quoted(const char *text)
+{
+    struct log_quoted quoted;
+
+    (void)log_quote(quoted.text, sizeof(quoted.text), text, strlen(text));
+    return quoted;
+}
+
 void access_log_open(int fd, enum log_kind kind)
 {
     access_log.fd = fd;

@@ -49,6 +49,13 @@ void log_at(enum log_level level, const char *fmt, ...)
  * size. */
 const char *log_quote(char *out, size_t size, const char *text, size_t len);
 
+/* The same for a sentence and one call: log_error("... reason=%s",
+ * log_quoted(text).text). */
+struct log_quoted {
+    char text[1088]; /* a struct error's text fits, mostly */
+};
+struct log_quoted log_quoted(const char *text);
+
 /* Tells whether the UTF-8 character of this length is C0, DEL or C1 (U+0080 to U+009F):
  * a terminal obeys all of them. */
 bool log_is_control(const char *character, size_t len);

@@ -254,7 +254,7 @@ void control_requests_open(struct control_requests *r, const char *path, bool su
 
     if (strcmp(path, "off") != 0 &&
         !control_server_open(&r->server, path, succeeding, &err))
-        log_warning("event=no_control_socket reason=\"%s\" text=\"`reload`, `status` and "
+        log_warning("event=no_control_socket reason=%s text=\"`reload`, `status` and "
                     "`cert install` cannot reach this process\"",
-            err.text);
+            log_quoted(err.text).text);
 }

@@ -285,7 +285,7 @@ void describe_findings_to_log(
 {
     static const enum log_level levels[] = {
         LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_ERROR};
-    char text[1024], quoted[1100];
+    char text[1024];
 
     for (size_t i = 0; i < findings->count; i++) {
         const struct finding *f = &findings->items[i];
@@ -294,6 +294,6 @@ void describe_findings_to_log(
             continue;
         finding_sentence(f, text, sizeof(text));
         log_at(levels[f->severity], "event=finding id=%s text=%s", f->id,
-            log_quote(quoted, sizeof(quoted), text, strlen(text)));
+            log_quoted(text).text);
     }
 }

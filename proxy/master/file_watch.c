@@ -43,9 +43,8 @@ static void on_looked(struct disk_look *found)
     w->look = NULL;
     log_debug("event=watch_looked");
     if (found->plan == NULL)
-        log_info(
-            "event=file_watch_waits reason=\"%s\" text=\"still serving generation %u\"",
-            found->err.text, current->id);
+        log_info("event=file_watch_waits reason=%s text=\"still serving generation %u\"",
+            log_quoted(found->err.text).text, current->id);
     if (is_worth_a_reload(found, current->plan)) {
         log_info("event=watch_reload text=\"the files have changed\"");
         reload_request(w->reload);

@@ -75,10 +75,9 @@ static bool open_socket(struct master_admin *a, const char *text, struct error *
 static void log_failure(struct master_admin *a, const struct error *err)
 {
     if (!a->failure_told && !a->successor->began_so)
-        log_warning(
-            "event=no_admin_socket reason=\"%s\" text=\"metrics and health cannot "
-            "be asked for; it is tried again\"",
-            err->text);
+        log_warning("event=no_admin_socket reason=%s text=\"metrics and health cannot "
+                    "be asked for; it is tried again\"",
+            log_quoted(err->text).text);
     a->failure_told = true;
 }
 

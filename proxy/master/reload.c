@@ -90,15 +90,14 @@ static void answer(struct reload *r, const struct error *refusal, bool unchanged
 
 static void log_refusal(const struct reload *r, const struct error *refusal)
 {
-    char quoted[ERROR_TEXT_MAX + 64];
+    const struct log_quoted reason = log_quoted(refusal->text);
 
-    log_quote(quoted, sizeof(quoted), refusal->text, strlen(refusal->text));
     if (is_start(r))
-        log_error("event=start_refused reason=%s", quoted);
+        log_error("event=start_refused reason=%s", reason.text);
     else
         log_error(
             "event=reload_refused serving=%u reason=%s text=\"nothing%s has changed\"",
-            serving(r), quoted, took_lists(r) ? " but revocation lists" : "");
+            serving(r), reason.text, took_lists(r) ? " but revocation lists" : "");
 }
 
 static void tell_manager(
@@ -286,7 +285,7 @@ static void bind_sockets(struct reload *r)
         roll_out_plan(r);
     } else if (is_start(r) && ++r->bind_attempts < BIND_ATTEMPTS) {
         if (r->bind_attempts == 1)
-            log_warning("event=waiting_for_port reason=\"%s\"", r->err.text);
+            log_warning("event=waiting_for_port reason=%s", log_quoted(r->err.text).text);
         uv_timer_start(&r->timer, on_bind_retry, BIND_RETRY_MS, 0);
     } else {
         give_up(r, &r->err);

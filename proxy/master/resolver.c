@@ -18,10 +18,7 @@
 #include "proxy/master/reload.h"
 #include "proxy/master/supervisor.h"
 
-enum {
-    SOON_MS = 5000, /* at most, while a name cannot be resolved */
-    QUOTED_MAX = 400,
-};
+enum { SOON_MS = 5000 /* at most, while a name cannot be resolved */ };
 
 struct lookup {
     char *connect; /* the line as written */
@@ -143,13 +140,10 @@ static void log_change(const struct addresses *addresses)
 
 static void log_failure(const struct lookup *lookup)
 {
-    char quoted[QUOTED_MAX];
-
-    log_quote(quoted, sizeof(quoted), lookup->err.text, strlen(lookup->err.text));
     log_warning(
         "event=name_not_resolved connect=\"%s\" reason=%s text=\"the addresses that "
         "are known are kept\"",
-        lookup->connect, quoted);
+        lookup->connect, log_quoted(lookup->err.text).text);
 }
 
 static void take(struct resolver *r, struct plan *plan, struct lookup *lookup)

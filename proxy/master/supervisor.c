@@ -70,14 +70,11 @@ static const struct kind *kind_of(const struct child *child)
 
 void supervisor_kill(struct child *child, const char *why)
 {
-    char quoted[ERROR_TEXT_MAX + 64];
-
     if (child->ending)
         return;
     child->ending = true;
-    log_quote(quoted, sizeof(quoted), why, strlen(why));
     log_error("%s %s=%u pid=%d reason=%s", kind_of(child)->events[KILLED],
-        kind_of(child)->name, child->slot, child->pid, quoted);
+        kind_of(child)->name, child->slot, child->pid, log_quoted(why).text);
     kill_now(child);
 }
 

@@ -33,7 +33,7 @@ static bool rotate_and_tell(
     struct ticket_rotation *t, const char *reason, struct error *err)
 {
     if (!rotate(t, err)) {
-        log_error("event=ticket_keys_not_rotated reason=\"%s\"", err->text);
+        log_error("event=ticket_keys_not_rotated reason=%s", log_quoted(err->text).text);
         return false;
     }
     log_info("event=ticket_keys_rotated reason=%s keys=%u", reason, t->keys.count);
@@ -82,7 +82,8 @@ static void tell_overdue(const struct ticket_rotation *t)
 
 static void refuse_file(const struct ticket_rotation *t, const struct error *err)
 {
-    log_error("event=ticket_keys_refused reason=\"%s\" text=\"%s\"", err->text,
+    log_error("event=ticket_keys_refused reason=%s text=\"%s\"",
+        log_quoted(err->text).text,
         is_shared(t) ? "the keys that were last read go on"
                      : "keys of this node alone seal");
 }

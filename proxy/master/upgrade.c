@@ -78,12 +78,11 @@ static void close_channel(struct upgrade *u)
 /* Nothing has changed: our workers have not stopped accepting. */
 static void fail(struct upgrade *u, const char *reason)
 {
-    char quoted[ERROR_TEXT_MAX + 64], sentence[ERROR_TEXT_MAX + 96];
+    char sentence[ERROR_TEXT_MAX + 96];
 
-    log_quote(quoted, sizeof(quoted), reason, strlen(reason));
     log_error("event=upgrade_failed successor=%d program=%s reason=%s text=\"this "
               "process goes on\"",
-        (int)u->pid, u->of.program->path, quoted);
+        (int)u->pid, u->of.program->path, log_quoted(reason).text);
     if (u->pid > 0)
         kill(u->pid, SIGKILL);
     u->pid = 0;
@@ -191,11 +190,11 @@ static void await(struct upgrade *u, enum upgrade_state state, uint64_t timeout)
 /* From now on it reads the files: a later reload must be repeated by it. */
 static void take_hello(struct upgrade *u, const struct handover_message *m)
 {
-    char version[64], quoted[96];
+    char version[64];
 
     handover_get_text(m, HANDOVER_FIELD_PROGRAM, version, sizeof(version));
     log_info("event=successor_hello successor=%d version=%s", (int)u->pid,
-        log_quote(quoted, sizeof(quoted), version, strlen(version)));
+        log_quoted(version).text);
     u->reloads = u->of.reload->begun;
     if (!send_inheritance(&u->of, u->channel)) {
         fail(u, errno == EAGAIN ? "it does not take the sockets" : "it ended");
@@ -371,14 +370,12 @@ static void begin(struct upgrade *u)
  * everything a refusal does; the next one finds the program on disk again. */
 static void refuse(struct upgrade *u, const struct error *err)
 {
-    char quoted[ERROR_TEXT_MAX + 64];
     struct list *node;
 
-    log_quote(quoted, sizeof(quoted), err->text, strlen(err->text));
     log_error(
         "event=upgrade_refused reason=%s text=\"mend it, or take it over by: wlbproxy "
         "reload --force\"",
-        quoted);
+        log_quoted(err->text).text);
     u->state = UPGRADE_NONE;
     if (list_empty(&u->waiting))
         reload_request(u->of.reload);

@@ -26,7 +26,7 @@ void worker_logs_reopen(struct worker_logs *logs)
     struct error err;
 
     if (!logs_open(&fresh, logs->reload->rollout.current->plan->settings, &err)) {
-        log_error("event=logs_not_reopened reason=\"%s\"", err.text);
+        log_error("event=logs_not_reopened reason=%s", log_quoted(err.text).text);
         return;
     }
     logs_use(&fresh, "master");

@@ -3,6 +3,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -49,6 +51,26 @@ def test_the_end_waits_for_no_disk(start_proxy, origin):
         proxy.wait_for("exit_with_blocked_task")
         tracer.process.kill()  # it would hold on to the thread
         assert proxy.wait_exit() == 0
+
+
+HOLDS_A_PORT = """
+import socket, sys
+open("/proc/self/comm", "w").write('a" x="b')
+with socket.create_server(("127.0.0.1", 0)) as held:
+    print(held.getsockname()[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_name_of_another_process_makes_no_field_of_the_log(start_proxy, origin):
+    with subprocess.Popen([sys.executable, "-c", HOLDS_A_PORT], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as owner:
+        port = int(owner.stdout.readline())
+        proxy = start_proxy(origin.address, ready=False, accept=f"127.0.0.1:{port}")
+        waits = proxy.wait_for("waiting_for_port")
+        owner.stdin.close()
+    assert 'held by a" x="b (pid' in waits["reason"] and "x" not in waits, waits
+    proxy.wait_for("started")
 
 
 def test_requests_during_the_start_follow_it(start_proxy, origin, pki, tmp_path):

@@ -412,6 +412,8 @@ static void quoted_text_cannot_pretend(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_string_equal(
             log_quote(out, cases[i].size, cases[i].text, cases[i].len), cases[i].quoted);
+    assert_string_equal(
+        log_quoted("held by a\" x=\"b").text, "\"held by a\\\" x=\\\"b\"");
 }
 
 #define WITH_PIPE(test) cmocka_unit_test_setup_teardown(test, open_pipe, close_pipe)
