@@ -35,10 +35,12 @@ void client_log_handshake(struct client *c)
     char peer[CLIENT_PEER_MAX], sni[QUOTED_MAX], offered[QUOTED_MAX], cause[QUOTED_MAX],
         alert[QUOTED_MAX], said[QUOTED_MAX];
 
-    if (!log_enabled(end_reason_level(reason)) || !may_log(c->clients, reason))
+    if (!log_enabled(end_reason_level(reason)))
         return;
     if (reason == END_DENIED &&
         !denied_log_may(&c->clients->denied, &c->address, loop_now(c->clients->loop)))
+        return;
+    if (!may_log(c->clients, reason))
         return;
     if (tls == NULL)
         tls = &none;
@@ -112,13 +114,14 @@ void client_log_refusal(struct clients *clients, enum end_reason reason,
 void client_log_suppressed(struct clients *clients)
 {
     for (int reason = 0; reason < END_REASON_COUNT; reason++) {
-        uint32_t held =
+        uint32_t lines =
             log_rate_limit_take_suppressed(&clients->log_limit, (enum end_reason)reason);
 
-        if (held > 0)
+        if (lines > 0)
             log_at(end_reason_level((enum end_reason)reason),
                 "event=log_suppressed reason=%s lines=%u seconds=%u",
-                end_reason_text((enum end_reason)reason), held, LOG_LIMIT_SUMMARY / 1000);
+                end_reason_text((enum end_reason)reason), lines,
+                LOG_LIMIT_SUMMARY / 1000);
     }
 }
 

@@ -8,21 +8,23 @@ bool log_rate_limit_allow(
 
     if (earned > 0) {
         one->spent = earned >= one->spent ? 0 : one->spent - (uint32_t)earned;
-        one->refilled = now;
+        /* The rest of a line's time is kept. */
+        one->refilled =
+            one->spent == 0 ? now : one->refilled + earned * 1000 / LOG_LIMIT_PER_SECOND;
     }
     if (one->spent < LOG_LIMIT_BURST) {
         one->spent++;
         return true;
     }
-    one->held++;
+    one->suppressed++;
     return false;
 }
 
 uint32_t log_rate_limit_take_suppressed(
     struct log_rate_limit *log_limit, enum end_reason reason)
 {
-    uint32_t held = log_limit->reasons[reason].held;
+    uint32_t lines = log_limit->reasons[reason].suppressed;
 
-    log_limit->reasons[reason].held = 0;
-    return held;
+    log_limit->reasons[reason].suppressed = 0;
+    return lines;
 }

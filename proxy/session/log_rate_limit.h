@@ -20,8 +20,8 @@ enum {
 
 struct limited_reason {
     uint32_t spent; /* lines counted against the burst */
-    uint32_t held; /* lines that were not written since the last summary */
-    uint64_t refilled; /* ms */
+    uint32_t suppressed; /* lines that were not written since the last summary */
+    uint64_t refilled; /* ms: the time up to which lines were earned */
 };
 
 struct log_rate_limit {

@@ -53,6 +53,23 @@ def test_where_services_share_an_address_each_has_its_own_rules(start_proxy, bac
     assert len(proxy.events("end", reason="denied")) == 1
 
 
+def test_one_denied_address_does_not_use_up_the_lines_of_others(start_proxy, backend):
+    """A name has chosen the service: 60 attempts, of which one is logged."""
+    it = backend(answer_all)
+    proxy = start_proxy(it.address)
+    proxy.extra = (f"[closed]\naccept = 127.0.0.1:{proxy.port}\nconnect = {it.address}\n"
+                   f"cert = {proxy.cert}\nkey = {proxy.key}\nsni = closed.example\n"
+                   "deny = 127.0.0.0/8\n")
+    proxy.write_config()
+    proxy.reload()
+    for _ in range(60):
+        assert not is_let_in(proxy, "127.0.0.5", "closed.example")
+    assert not is_let_in(proxy, "127.0.0.6", "closed.example")
+    proxy.wait_for("end", count=2, reason="denied")
+    assert [end["peer"].split(":")[0] for end in proxy.events("end", reason="denied")] == [
+        "127.0.0.5", "127.0.0.6"]
+
+
 def test_only_these_paths_and_methods_are_passed_on(start_proxy, backend):
     heads = []
 

@@ -88,6 +88,22 @@ static void a_flood_is_suppressed_in_the_log_and_counted(void **state)
     assert_true(log_rate_limit_allow(&limit, END_HANDSHAKE_FAILED, 1000000 + 1000));
 }
 
+static void a_steady_flood_gets_all_lines_of_its_rate(void **state)
+{
+    static struct log_rate_limit limit;
+    const uint64_t start = 1000000, step = 399; /* ms: almost two lines' time */
+    int allowed = 0;
+
+    (void)state;
+    for (int i = 0; i < LOG_LIMIT_BURST; i++)
+        assert_true(log_rate_limit_allow(&limit, END_DENIED, start));
+    for (uint64_t i = 1; i <= 100; i++)
+        for (int k = 0; k < 3; k++)
+            allowed += log_rate_limit_allow(&limit, END_DENIED, start + i * step);
+    assert_in_range(allowed, 100 * step * LOG_LIMIT_PER_SECOND / 1000 - 1,
+        100 * step * LOG_LIMIT_PER_SECOND / 1000);
+}
+
 /* ---- our own replies ---- */
 
 static void our_own_replies_never_speak_of_passwords(void **state)
@@ -286,6 +302,7 @@ int main(void)
         cmocka_unit_test(each_period_is_judged_by_itself),
         cmocka_unit_test(no_rate_means_no_judgement),
         cmocka_unit_test(a_flood_is_suppressed_in_the_log_and_counted),
+        cmocka_unit_test(a_steady_flood_gets_all_lines_of_its_rate),
         cmocka_unit_test(our_own_replies_never_speak_of_passwords),
         cmocka_unit_test(our_own_replies_are_documented),
         cmocka_unit_test(an_access_line_quotes_what_came_from_outside),
