@@ -26,7 +26,7 @@
     X(handshakes_shed, COUNTER, "handshakes_shed", "",                                   \
         "Handshakes that were given up to make room for others.")                        \
     X(requests, COUNTER, "requests", "", "Requests whose head was accepted.")            \
-    X(responses_own, COUNTER, "error_replies", "",                                       \
+    X(error_replies, COUNTER, "error_replies", "",                                       \
         "Replies that the proxy made itself; docs/replies.md lists them.")               \
     X(bytes_from_clients, COUNTER, "client_received_bytes", "bytes",                     \
         "Bytes from clients, decrypted.")                                                \

@@ -211,7 +211,7 @@ static void print_count(const char *name, const char *count, unsigned *column)
     snprintf(label, sizeof(label), "%s", name);
     for (char *c = label; *c != '\0'; c++)
         *c = *c == '_' ? ' ' : *c;
-    printf("%s%-23s %12s%s", *column == 0 ? "" : "   ", label, count,
+    printf("%s%-25s %10s%s", *column == 0 ? "" : "   ", label, count,
         *column == 0 ? "" : "\n");
     *column = 1 - *column;
 }

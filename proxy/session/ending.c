@@ -123,7 +123,7 @@ static void write_reply(struct client *c, unsigned status, const char *text,
     error_reply_write(reply, status, text, fields, time(NULL), to_head, keep_alive);
     client_write(c, buffer_data(reply), buffer_len(reply));
     buffer_clear(reply);
-    c->clients->counters.responses_own++;
+    c->clients->counters.error_replies++;
 }
 
 void client_answer(

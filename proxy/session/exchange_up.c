@@ -212,8 +212,10 @@ bool exchange_up_again(struct exchange *x, const struct backend_events *events)
     if (!may_be_sent_again(x))
         return false;
     backend_abort(&x->backend);
+    if (!acquire(x, true, events))
+        return false;
     x->client->clients->counters.backend_retries++;
-    return acquire(x, true, events);
+    return true;
 }
 
 /* ---- from the client ---- */

@@ -9,7 +9,7 @@ static void a_refusing_backend_is_502(void **state)
     rig_send(&rig, client, GET_AND_CLOSE);
     expect_status(client, "502");
     assert_true(rig_has_ended(&rig, client));
-    assert_int_equal(clients_counters(rig.clients)->responses_own, 1);
+    assert_int_equal(clients_counters(rig.clients)->error_replies, 1);
     close(client);
 }
 
@@ -33,7 +33,7 @@ static void our_own_error_keeps_the_connection_where_framing_is_safe(void **stat
     backend = rig_backend(&rig, 0);
     rig_send(&rig, backend, OK_5);
     expect_status(client, "200");
-    assert_int_equal(clients_counters(rig.clients)->responses_own, 3);
+    assert_int_equal(clients_counters(rig.clients)->error_replies, 3);
     close(backend);
     close(client);
 }
