@@ -30,7 +30,7 @@ static uint64_t now_ms(const struct supervisor *s)
     return uv_now(s->loop);
 }
 
-static void release(uv_handle_t *handle)
+static void on_closed(uv_handle_t *handle)
 {
     struct child *child = handle->data;
 
@@ -139,7 +139,7 @@ static void ended(struct child *child, const struct spawn_end *end)
     log_end(child, end->status, end->signal);
     child->pid = 0;
     s->events->gone(s, child);
-    uv_close((uv_handle_t *)&child->poll, release);
+    uv_close((uv_handle_t *)&child->poll, on_closed);
     if (!s->draining) {
         slot->restarts++;
         slot->due = now_ms(s) + pause + 1;
@@ -310,7 +310,7 @@ static void spawn(struct supervisor *s, unsigned index)
     if (result != 0) {
         plan_retry(s, index, program_name(s->child_program), result);
         child_log_end(child->log);
-        uv_close((uv_handle_t *)&child->poll, release);
+        uv_close((uv_handle_t *)&child->poll, on_closed);
         return;
     }
     child_log_is_of(child->log, child->pid);
