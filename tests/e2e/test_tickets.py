@@ -1,6 +1,7 @@
 """Session tickets of the whole proxy: keys begun by command and by certificate; keys of a file."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,8 @@ import pytest
 
 from frame import columns, secrets
 from frame.client import TLS12, TLS13, Tls, context, get
+from frame.clock import Clock
+from frame.processes import gone
 from frame.wait import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.core
@@ -31,6 +34,143 @@ def test_another_certificate_begins_a_new_key(proxy, pki):
     pki.other.install(proxy.cert, proxy.key)
     proxy.hup()
     assert len(rotations(proxy, "certificates")) == 1
+
+
+# --- a reload between ticket and use -------------------------------------------------------
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+ENGINES = pytest.mark.parametrize("engine", ["openssl", "native"])
+
+
+class Client:
+    """openssl s_client, which keeps its session in a file."""
+
+    def __init__(self, port, folder, version):
+        self.command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", f"-{version}",
+                        "-servername", "localhost", "-ign_eof"]
+        self.file = folder / f"session-{version}"
+
+    def goes_on(self):
+        """Makes a connection; returns whether the session before was resumed. None: refused."""
+        before = ["-sess_in", self.file] if self.file.exists() else []
+        done = subprocess.run([*self.command, *before, "-sess_out", self.file],
+                              input=get("/?size=1", close=True), capture_output=True,
+                              timeout=TIMEOUT)
+        if b"HTTP/1.1 200" not in done.stdout:
+            return None
+        return b"Reused, TLSv1" in done.stdout
+
+    def begin(self):
+        self.file.unlink(missing_ok=True)
+        assert self.goes_on() is False
+
+
+SHORTER = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"
+RELOADS = {
+    "nothing": ({}, True),
+    "no matter of TLS": ({"body_timeout": "50s"}, True),
+    "a shorter lifetime, which is not over": ({"ticket_lifetime": "30m"}, True),
+    "suites of TLS 1.2": ({"ciphers": SHORTER}, False),
+    "suites of TLS 1.3": ({"ciphersuites": "TLS_AES_128_GCM_SHA256"}, False),
+    "groups": ({"groups": "P-256"}, False),
+    "the policy of client certificates": ({"verify": "optional", "ca": "it"}, False),
+    "no tickets": ({"tickets": "off"}, False),
+}
+
+
+@ENGINES
+def test_a_session_outlives_a_reload_that_changes_no_policy(start_proxy, origin, pki, tmp_path,
+                                                            engine):
+    proxy = start_proxy(origin.address, tls_engine=engine, xenserver="off")
+    clients = [Client(proxy.port, tmp_path, version) for version in ("tls1_2", "tls1_3")]
+    for change, (options, expected) in RELOADS.items():
+        for client in clients:
+            client.begin()
+        before = {name: proxy.options.get(name) for name in options}
+        if "ca" in options:
+            options = {**options, "ca": pki.root.leaf}
+        proxy.write_config(**options)
+        proxy.hup()
+        assert [client.goes_on() for client in clients] == [expected] * 2, change
+        proxy.write_config(**before)
+        proxy.hup()
+
+
+@ENGINES
+def test_a_session_ends_with_the_certificate_and_the_list(start_proxy, origin, pki, tmp_path,
+                                                          engine):
+    """Of TLS 1.2 and 1.3; also where the old pair comes back while its key still opens."""
+    ca = tmp_path / "ca.pem"
+    ca.write_text(pki.root.leaf.read_text())
+    proxy = start_proxy(origin.address, tls_engine=engine, verify="optional", ca=ca,
+                        xenserver="off")
+    clients = [Client(proxy.port, tmp_path, version) for version in ("tls1_2", "tls1_3")]
+
+    def go_on():
+        return [client.goes_on() for client in clients]
+
+    assert go_on() == [False, False] and go_on() == [True, True]
+    ca.write_text(pki.root.leaf.read_text() + pki.client.leaf.read_text())
+    proxy.hup()
+    assert go_on() == [False, False] and go_on() == [True, True]
+    pki.other.install(proxy.cert, proxy.key)
+    proxy.hup()
+    assert go_on() == [False, False] and go_on() == [True, True]
+    proxy.command("tickets", "rotate", "-c", proxy.config, check=0)
+    assert go_on() == [True, True], "the key before opens for a lifetime more"
+
+
+# --- the clock of the machine --------------------------------------------------------------
+
+
+@ENGINES
+@pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
+def test_a_clock_that_is_set_ends_sessions_and_not_tickets(start_proxy, origin, tmp_path, engine,
+                                                           version):
+    clock = Clock(tmp_path)
+    proxy = start_proxy(origin.address, tls_engine=engine, environment=clock.environment)
+    client = Client(proxy.port, tmp_path, version)
+    client.begin()
+    assert client.goes_on()
+    clock.jump(-HOUR)
+    assert client.goes_on() is False, "it is from the future"
+    assert client.goes_on()
+    clock.jump(2 * HOUR)
+    assert client.goes_on() is False, "it is over"
+    assert client.goes_on()
+    # Suspended for two days: the key has ended. The master looks once a minute.
+    clock.pass_by(MINUTE + 1, ahead=2 * DAY)
+    proxy.wait_for("ticket_keys_rotated", reason="time")
+    assert client.goes_on() is False
+    assert client.goes_on()
+
+
+@ENGINES
+def test_an_upgrade_does_not_begin_the_time_of_a_key_anew(start_proxy, origin, wlbproxy, tmp_path,
+                                                          engine):
+    clock, own = Clock(tmp_path), tmp_path / "wlbproxy"
+    shutil.copy(wlbproxy, own)
+    proxy = start_proxy(origin.address, tls_engine=engine, program=own,
+                        environment=clock.environment)
+    client = Client(proxy.port, tmp_path, "tls1_3")
+    client.begin()
+    own.unlink()
+    shutil.copy(wlbproxy, own)
+    clock.pass_by(12 * HOUR - MINUTE)
+    proxy.program = wlbproxy
+    proxy.reload()
+    assert proxy.wait_exit() == 0
+    successor = int(proxy.events("upgraded")[0]["successor"])
+    try:
+        client.begin()
+        assert client.goes_on()
+        clock.pass_by(13 * HOUR)
+        proxy.wait_for("ticket_keys_rotated", reason="time")
+        client.begin()
+        assert client.goes_on()
+    finally:
+        os.kill(successor, signal.SIGTERM)
+        wait_until(lambda: gone(successor), "the successor has ended")
 
 
 # --- keys of a file, for several nodes -----------------------------------------------------

@@ -59,9 +59,10 @@ class Clock:
         """The wall clock, that far from the true time, from now on."""
         self._set(0, seconds)
 
-    def pass_by(self, seconds):
-        """As if that much time had gone by since the start: timers are due, too."""
-        self._set(0, seconds)
+    def pass_by(self, seconds, ahead=0):
+        """As if that much time had gone by since the start: timers are due, too. The wall clock
+        is `ahead` of that: it was set, or the machine was suspended."""
+        self._set(0, seconds + ahead)
         self._set(1, seconds)
 
     def _set(self, which, seconds):
