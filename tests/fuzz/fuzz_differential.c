@@ -23,6 +23,8 @@
 enum {
     ALERT = 21,
     HANDSHAKE = 22,
+    KEY_UPDATE = 24,
+    MESSAGE_HEADER = 4,
     PLAIN = 64 * 1024,
     LINE = 1024,
     MESSAGE_MAX = 256,
@@ -233,7 +235,10 @@ enum situation {
     WRONG_BINDER, /* in the ClientHello */
     ALERT_AFTER_CHANGE, /* between TLS 1.2's ChangeCipherSpec and Finished */
     ALERT_AMID_MESSAGE, /* of TLS 1.3's handshake */
-    MESSAGE_AFTER_KEY_UPDATE /* one without a body; OpenSSL has not answered */
+    MESSAGE_AFTER_KEY_UPDATE, /* one without a body; OpenSSL has not answered */
+    LONG_KEY_UPDATE,
+    NO_LEVEL, /* an alert of TLS 1.2 that is neither a warning nor fatal, or is cut */
+    RENEGOTIATION_BEGUN /* in TLS 1.2, by a part of a message that has its header */
 };
 
 /* A session after a step. */
@@ -287,19 +292,31 @@ static enum situation situation_before(const struct side *side)
     return c->answer_due ? MESSAGE_AFTER_KEY_UPDATE : ORDINARY;
 }
 
-/* The situation stands if the step sent what belongs to it. */
-static enum situation situation_after(
-    const struct forging_client *c, enum situation situation)
+static enum situation situation_of_message(const struct side *side)
 {
-    switch (situation) {
-    case ALERT_AMID_MESSAGE:
-    case ALERT_AFTER_CHANGE:
-        return c->sent == ALERT ? situation : ORDINARY;
-    case MESSAGE_AFTER_KEY_UPDATE:
-        return c->sent == HANDSHAKE && c->bodiless ? situation : ORDINARY;
-    default:
-        return situation;
-    }
+    const struct forging_client *c = &side->client;
+
+    if (c->tls13)
+        return c->finished && c->message_type == KEY_UPDATE && c->message_len > 1
+            ? LONG_KEY_UPDATE
+            : ORDINARY;
+    return side->tls->open && c->header_sent == MESSAGE_HEADER ? RENEGOTIATION_BEGUN
+                                                               : ORDINARY;
+}
+
+/* The situation stands if the step sent what belongs to it; others follow from that. */
+static enum situation situation_after(const struct side *side, enum situation before)
+{
+    const struct forging_client *c = &side->client;
+
+    if (c->sent == ALERT &&
+        (before == ALERT_AMID_MESSAGE || before == ALERT_AFTER_CHANGE))
+        return before;
+    if (c->sent == ALERT)
+        return !c->tls13 && c->malformed_alert ? NO_LEVEL : ORDINARY;
+    if (c->sent == HANDSHAKE && before == MESSAGE_AFTER_KEY_UPDATE && c->bodiless)
+        return before;
+    return c->sent == HANDSHAKE ? situation_of_message(side) : ORDINARY;
 }
 
 static void connect_once(struct side *side, const struct forging_hello *plan,
@@ -322,7 +339,7 @@ static void take_steps(struct outcome *outcome, struct side *side, struct input 
 
         side->client.sent = 0;
         step(side, &input);
-        mark(outcome, side, situation_after(&side->client, situation));
+        mark(outcome, side, situation_after(side, situation));
     }
 }
 
@@ -375,6 +392,15 @@ static bool refused(const struct mark *mark, int alert)
     return mark->code == TLS_FAILED && mark->alert_sent == alert;
 }
 
+/* The two are the same but for one warning no_renegotiation. */
+static bool is_answered_sooner(const struct mark *stock, const struct mark *own)
+{
+    size_t len = strlen(stock->line);
+
+    return strncmp(stock->line, own->line, len) == 0 &&
+        strcmp(own->line + len, " a1,100") == 0;
+}
+
 /* The intended differences, in the step in which they begin (docs/conformance.md). */
 static bool is_meant(const struct mark *stock, const struct mark *own)
 {
@@ -386,6 +412,15 @@ static bool is_meant(const struct mark *stock, const struct mark *own)
         return refused(stock, SSL_AD_UNEXPECTED_MESSAGE) && heard(own);
     case ALERT_AMID_MESSAGE: /* RFC 8446, 5.1: nothing may come in between */
         return heard(stock) && refused(own, SSL_AD_UNEXPECTED_MESSAGE);
+    case LONG_KEY_UPDATE: /* RFC 8446, 6.2: a decode_error */
+        return refused(stock, SSL_AD_ILLEGAL_PARAMETER) &&
+            refused(own, SSL_AD_DECODE_ERROR);
+    case NO_LEVEL: /* RFC 5246, 7.2: OpenSSL looks at the description first */
+        return own->alert_received == SSL_AD_NO_RENEGOTIATION &&
+            refused(stock, SSL_AD_HANDSHAKE_FAILURE) &&
+            refused(own, SSL_AD_ILLEGAL_PARAMETER);
+    case RENEGOTIATION_BEGUN: /* RFC 5246, 7.2.2; OpenSSL answers a whole message */
+        return is_answered_sooner(stock, own);
     default: /* OpenSSL is answering the KeyUpdate, and judges with the next record */
         return stock->situation == MESSAGE_AFTER_KEY_UPDATE &&
             stock->code == TLS_NEED_INPUT && stock->alert_sent == -1 &&
