@@ -6,6 +6,7 @@
 #include "certstore/credential.h"
 #include "config/connect_line.h"
 #include "config/settings.h"
+#include "proxy/base/clock.h"
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
@@ -95,7 +96,6 @@ static bool build_service(struct service *service, const struct snapshot_service
     struct credential **credentials =
         memory_array(from->credential_count, sizeof(*credentials));
 
-    set_backends(service, from);
     if (unpack(from, credentials, read_key, err))
         service->tls = opaque(context_new(engine_libctx(), service->settings, credentials,
             from->credential_count, tickets, from->ca, from->crl, err));
@@ -164,26 +164,16 @@ static void choose_all_by_name(struct served *served, const struct snapshot *sna
         end = choose_by_name(g, snapshot, i, end);
 }
 
-static bool fill(struct served *served, const struct snapshot *snapshot,
-    const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
+static void take_listeners(struct served *served, const struct snapshot *snapshot)
 {
-    struct generation *g = served->generation;
-
-    if (g->settings->service_count != snapshot->service_count)
-        return error_set(err, "the snapshot's services are not those of its settings");
-    for (size_t i = 0; i < snapshot->service_count; i++) {
-        if (!build_service(
-                &g->services[i], &snapshot->services[i], tickets, read_key, err))
-            return false;
-    }
-    choose_all_by_name(served, snapshot);
+    served->listener_count = snapshot->listener_count;
+    served->listeners =
+        memory_array(snapshot->listener_count, sizeof(*served->listeners));
     for (size_t i = 0; i < snapshot->listener_count; i++)
         served->listeners[i] = snapshot->listeners[i].services[0];
-    return true;
 }
 
-struct served *served_build(const struct snapshot *snapshot,
-    const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
+struct served *served_new(const struct snapshot *snapshot, struct error *err)
 {
     struct settings *settings = settings_parse(snapshot->settings, "snapshot", err);
     struct served *served;
@@ -196,13 +186,37 @@ struct served *served_build(const struct snapshot *snapshot,
     served->generation->free_tls = free_tls;
     served->generation->freed = on_freed;
     served->generation->owner = served;
-    served->listeners =
-        memory_array(snapshot->listener_count, sizeof(*served->listeners));
-    served->listener_count = snapshot->listener_count;
-    if (fill(served, snapshot, tickets, read_key, err))
-        return served;
-    served_release(served);
-    return NULL;
+    if (settings->service_count != snapshot->service_count) {
+        error_set(err, "the snapshot's services are not those of its settings");
+        served_release(served);
+        return NULL;
+    }
+    take_listeners(served, snapshot);
+    for (size_t i = 0; i < snapshot->service_count; i++)
+        set_backends(&served->generation->services[i], &snapshot->services[i]);
+    return served;
+}
+
+bool served_is_built(const struct served *served)
+{
+    return served->built == served->generation->settings->service_count;
+}
+
+bool served_build(struct served *served, const struct snapshot *snapshot,
+    const struct ticket_keys *tickets, credential_key_reader *read_key, uint64_t until,
+    struct error *err)
+{
+    while (!served_is_built(served)) {
+        if (!build_service(&served->generation->services[served->built],
+                &snapshot->services[served->built], tickets, read_key, err))
+            return false;
+        served->built++;
+        if ((uint64_t)clock_now_ns() >= until)
+            break;
+    }
+    if (served_is_built(served))
+        choose_all_by_name(served, snapshot);
+    return true;
 }
 
 void served_release(struct served *served)

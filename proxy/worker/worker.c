@@ -85,19 +85,33 @@ static void stop(struct worker *w)
     clients_close_all(w->clients);
 }
 
+static void refuse(struct worker *w, const struct error *err)
+{
+    worker_forget(w);
+    reply(w, MESSAGE_REFUSED, w->offered, err->text);
+}
+
+/* Once an iteration, and the loop does not wait meanwhile. */
+static void on_preparing(uv_idle_t *preparing)
+{
+    struct worker *w = container_of(preparing, struct worker, preparing);
+    struct error err;
+
+    if (!worker_prepare_some(w, &err))
+        refuse(w, &err);
+    else if (worker_is_prepared(w))
+        reply(w, MESSAGE_READY, w->offered, NULL);
+}
+
 static void take_offer(struct worker *w, struct message *m)
 {
     struct error err;
 
-    if (w->prepared != NULL)
-        served_release(w->prepared);
-    w->prepared = NULL;
-    if (worker_prepare(w, m, &err)) {
-        reply(w, MESSAGE_READY, m->id, NULL);
-        return;
-    }
-    worker_forget(w);
-    reply(w, MESSAGE_REFUSED, m->id, err.text);
+    w->offered = m->id;
+    if (worker_prepare(w, m, &err))
+        uv_idle_start(&w->preparing, on_preparing);
+    else
+        refuse(w, &err);
 }
 
 /* By now flights with the old certificate have been sent, except those that wait for a
@@ -115,7 +129,7 @@ static void on_confirm_due(struct deadline *due)
 
 static void take_commit(struct worker *w, uint32_t id)
 {
-    if (w->prepared == NULL || w->prepared->generation->id != id)
+    if (!worker_is_prepared(w) || w->prepared->generation->id != id)
         return;
     worker_commit(w);
     w->confirm_looks = 0;
@@ -338,6 +352,7 @@ static void serve(struct worker *w)
     worker_signer_init(&w->signer, &w->loop, on_signer_lost, w);
     deadline_init(&w->drain_due, on_drain_due);
     deadline_init(&w->confirm_due, on_confirm_due);
+    uv_idle_init(&w->loop.uv, &w->preparing);
     w->poll.data = w;
     if (uv_poll_init(&w->loop.uv, &w->poll, w->channel) != 0)
         abort();
@@ -351,6 +366,7 @@ static void finish(struct worker *w)
     deadline_disarm(&w->drain_due);
     deadline_disarm(&w->confirm_due);
     uv_close((uv_handle_t *)&w->poll, NULL);
+    uv_close((uv_handle_t *)&w->preparing, NULL);
     worker_signer_close(&w->signer);
     worker_release_generations(w);
     loop_run(&w->loop);
@@ -363,7 +379,7 @@ static void finish(struct worker *w)
 
 int worker_main(credential_key_reader *read_key)
 {
-    static struct worker worker = {.channel = CHANNEL_FD};
+    static struct worker worker = {.channel = CHANNEL_FD, .sealed = {.fd = -1}};
     struct error err;
 
     keep_freed_memory();

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/base/clock.h"
 #include "proxy/base/descriptor_limit.h"
 #include "proxy/base/error.h"
 #include "proxy/base/log.h"
@@ -16,6 +17,8 @@
 #include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
+
+enum { PREPARE_SLICE = 1000 * 1000 /* ns; after that, clients have their turn */ };
 
 void worker_take_sockets(struct worker *w, struct message *m)
 {
@@ -45,15 +48,20 @@ static bool staged_fit(const struct worker *w, struct error *err)
     return true;
 }
 
-static bool build(struct worker *w, const struct sealed *sealed, struct error *err)
+/* The snapshot is not needed any more. */
+static void end_preparing(struct worker *w)
 {
-    struct snapshot snapshot;
+    uv_idle_stop(&w->preparing);
+    snapshot_destroy(&w->snapshot);
+    sealed_close(&w->sealed);
+}
 
-    if (!snapshot_decode(&snapshot, sealed->bytes, sealed->len, err))
-        return false;
-    w->prepared = served_build(&snapshot, &w->tickets, w->read_key, err);
-    snapshot_destroy(&snapshot);
-    return w->prepared != NULL && staged_fit(w, err);
+static void release_prepared(struct worker *w)
+{
+    end_preparing(w);
+    if (w->prepared != NULL)
+        served_release(w->prepared);
+    w->prepared = NULL;
 }
 
 /* Called after the first generation is built and before the first client: by then the
@@ -71,9 +79,7 @@ static bool sandbox_once(struct worker *w, struct error *err)
 
 bool worker_prepare(struct worker *w, struct message *m, struct error *err)
 {
-    struct sealed sealed;
-    bool built;
-
+    release_prepared(w);
     if (w->sockets_lost || m->fds_lost)
         return error_set(err,
             "worker %u has no descriptors left for its listeners: raise LimitNOFILE "
@@ -82,11 +88,28 @@ bool worker_prepare(struct worker *w, struct message *m, struct error *err)
     if (m->fd_count != 1)
         return error_set(err, "an offer without its snapshot");
     m->fd_count = 0;
-    if (!sealed_open(&sealed, m->fds[0], err))
+    if (!sealed_open(&w->sealed, m->fds[0], err) ||
+        !snapshot_decode(&w->snapshot, w->sealed.bytes, w->sealed.len, err))
         return false;
-    built = build(w, &sealed, err);
-    sealed_close(&sealed);
-    return built && sandbox_once(w, err);
+    w->prepared = served_new(&w->snapshot, err);
+    return w->prepared != NULL && staged_fit(w, err);
+}
+
+bool worker_prepare_some(struct worker *w, struct error *err)
+{
+    const uint64_t until = (uint64_t)clock_now_ns() + PREPARE_SLICE;
+
+    if (!served_build(w->prepared, &w->snapshot, &w->tickets, w->read_key, until, err))
+        return false;
+    if (!served_is_built(w->prepared))
+        return true;
+    end_preparing(w);
+    return sandbox_once(w, err);
+}
+
+bool worker_is_prepared(const struct worker *w)
+{
+    return w->prepared != NULL && served_is_built(w->prepared);
 }
 
 static void supersede_all(struct worker *w)
@@ -197,9 +220,7 @@ void worker_forget(struct worker *w)
         staged_listener_destroy(&w->staged[i]);
     w->staged_count = 0;
     w->sockets_lost = false;
-    if (w->prepared != NULL)
-        served_release(w->prepared);
-    w->prepared = NULL;
+    release_prepared(w);
 }
 
 void worker_release_generations(struct worker *w)

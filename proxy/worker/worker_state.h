@@ -12,6 +12,8 @@
 #include "proxy/base/list.h"
 #include "proxy/ipc/drained_backends.h"
 #include "proxy/ipc/log_files.h"
+#include "proxy/ipc/sealed_memory.h"
+#include "proxy/ipc/snapshot.h"
 #include "proxy/ipc/worker_setup.h"
 #include "proxy/net/deadline.h"
 #include "proxy/net/loop.h"
@@ -39,7 +41,11 @@ struct worker {
     struct list
         generations; /* struct served.link, the oldest first, without the prepared one */
     struct served *current; /* NULL before the first commit */
-    struct served *prepared; /* NULL: none */
+    struct served *prepared; /* NULL: none; it may lack TLS contexts yet */
+    struct sealed sealed; /* while it does: its snapshot's memory, */
+    struct snapshot snapshot; /* its snapshot, */
+    uv_idle_t preparing; /* and this is active */
+    uint32_t offered; /* the generation that the master offered last */
     struct staged_listener *staged; /* the sockets of the prepared generation */
     size_t staged_count;
     bool sockets_lost; /* some sockets that the master sent were lost */
@@ -52,7 +58,11 @@ struct worker {
 
 /* worker_generation.c: the worker's half of the rollout. */
 void worker_take_sockets(struct worker *w, struct message *m);
+/* Begins to prepare what is offered; worker_prepare_some() continues for a moment. Both
+ * return false if it is of no use. */
 bool worker_prepare(struct worker *w, struct message *m, struct error *err);
+bool worker_prepare_some(struct worker *w, struct error *err);
+bool worker_is_prepared(const struct worker *w);
 void worker_commit(struct worker *w);
 void worker_forget(struct worker *w);
 void worker_take_addresses(struct worker *w, const struct message *m);

@@ -1,12 +1,14 @@
 """Reload: new certificates and settings without losing a connection, or nothing at all."""
 import hashlib
 import os
+import re
 import signal
 import socket
 import subprocess
 
 import pytest
 
+from frame import strace
 from frame.callers import Callers, works
 from frame.client import Tls, context, get
 from frame.ports import free_port
@@ -172,6 +174,26 @@ def test_services_come_and_go_with_the_others_undisturbed(start_proxy, origin, p
         with pytest.raises(ConnectionRefusedError):
             Tls(port)
         assert client.request(get("/")).status == 200
+
+
+@pytest.mark.skipif(not strace.is_possible(), reason="needs strace and its rights")
+def test_a_worker_serves_between_the_services_that_it_prepares(start_proxy, origin, pki):
+    """It looks for events again and again meanwhile, however many services there are."""
+    proxy = start_proxy(origin.address)
+    (worker,) = proxy.workers()
+    proxy.extra = "".join(
+        f"[more{i}]\naccept = 127.0.0.1:{proxy.port}\nsni = more{i}.test\n"
+        f"connect = {origin.address}\ncert = {pki.ec.cert}\nkey = {pki.ec.key}\n"
+        for i in range(200))
+    proxy.write_config()
+    with strace.Injection(worker, "epoll_wait", "epoll_pwait", "recvmsg") as calls:
+        proxy.hup()
+        # Each message is read, so that looks in a row found none.
+        looks = [len(part.splitlines()) for part in re.split(r".*recvmsg\(.*", calls.output())]
+    assert max(looks) >= 10
+    assert served(proxy.port) == pki.rsa.fingerprint()
+    with Tls(proxy.port, name="more199.test") as client:
+        assert client.certificate() == pki.ec.der()
 
 
 def test_a_port_in_use_refuses_the_reload_and_names_its_holder(start_proxy, origin):
