@@ -192,19 +192,22 @@ class Run:
                     calls = self.bench.system_calls(self.server(peer, scenario.certificate),
                                                     scenario)
                 except (LoadError, RuntimeError, OSError) as error:
-                    self.errors.append(f"system calls, {scenario.name} {peer.name}: {error}")
+                    self.failed(f"system calls, {scenario.name} {peer.name}: {error}")
                     continue
                 if calls is not None:
                     self.calls[peer.name, scenario.name] = calls
                     say(f"calls {scenario.name} {peer.name} {report.brief(calls)}")
+
+    def failed(self, what):
+        self.errors.append(what)
+        say(f"ERROR {what}")
 
     def sample(self, number, name, scenario, work):
         label = f"round {number}/{self.options.rounds} {scenario.name} {name}"
         try:
             figures = work()
         except (LoadError, RuntimeError, OSError) as error:
-            self.errors.append(f"{scenario.name} {name}: {error}")
-            say(f"{label}: ERROR {error}")
+            self.failed(f"{scenario.name} {name}: {error}")
             return
         self.samples.setdefault((name, scenario.name), []).append(figures)
         say(f"{label}: {report.brief(figures)}")

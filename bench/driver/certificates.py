@@ -32,7 +32,7 @@ class Certificates:
                  f"{name}.csr", cwd=self.folder)
         by = (["-signkey", f"{name}.key"] if issuer is None
               else ["-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial"])
-        _openssl("x509", "-req", "-in", f"{name}.csr", "-days", 30, "-sha256", *by, "-extfile",
+        _openssl("x509", "-req", "-in", f"{name}.csr", "-days", 100, "-sha256", *by, "-extfile",
                  f"{name}.ext", "-out", f"{name}.crt", cwd=self.folder)
 
     def _authority(self, name, issuer):

@@ -3,6 +3,7 @@ import dataclasses
 import resource
 
 from chart import number
+from measure import LoadError
 
 # A proxy needs two descriptors for each connection, and some of its own.
 CONNECTIONS_MAX = min(9500, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
@@ -41,9 +42,15 @@ def is_curve(scenario):
 
 
 def measure(run, peer, scenario):
-    """{n: figures}, each of a server that has done nothing else."""
-    counts = CURVES[scenario.name].counts[:3 if run.options.quick else None]
-    return {"curve": {n: _point(run, peer, scenario, n) for n in counts}}
+    """{n: figures}, each of a server that has done nothing else. A point that fails is an
+    error, and does not cost the others."""
+    points = {}
+    for n in CURVES[scenario.name].counts[:3 if run.options.quick else None]:
+        try:
+            points[n] = _point(run, peer, scenario, n)
+        except (LoadError, RuntimeError, OSError) as error:
+            run.failed(f"{scenario.name} {peer.name}, {n:,}: {error}")
+    return {"curve": points}
 
 
 def _point(run, peer, scenario, n):

@@ -11,8 +11,8 @@ import threading
 import time
 
 CLIENT_CPU = "1"
-TIMEOUT = 120  # s with a load generator that says nothing
-TRACED_MS = 700  # under strace
+TIMEOUT = 300  # s with a load generator that says nothing
+TRACED_MS, TRACED_TIMES = 700, 8  # under strace, until it has seen requests enough
 REQUESTS_ENOUGH = 8  # to say how many system calls one takes
 
 
@@ -56,12 +56,17 @@ def _spent(before, after):
     return sum(value - before.get(pid, 0) for pid, value in after.items())
 
 
+def _requests(trace):
+    """Indices of the lines that send a request to the backend."""
+    return [n for n, line in enumerate(trace)
+            if re.search(r' (sendto|sendmsg|write|writev)\(\d+, .{0,40}"(GET|POST) ', line)]
+
+
 def calls_per_request(trace):
     """Calls by name from the first request that went to the backend to the last one, for each
     of them. Handshakes of connections that were there before are none of it. None: too few."""
     calls = [line for line in trace if " resumed>" not in line]
-    requests = [n for n, line in enumerate(calls)
-                if re.search(r' (sendto|sendmsg|write|writev)\(\d+, .{0,40}"(GET|POST) ', line)]
+    requests = _requests(calls)
     if len(requests) < REQUESTS_ENOUGH:
         return None
     found = collections.Counter(
@@ -134,7 +139,7 @@ class Bench:
         if shutil.which("strace") is None:
             return None
         load = Load(self.load_program, server.port,
-                    [*scenario.load, "--duration", str(TRACED_MS + 60_000)])
+                    [*scenario.load, "--duration", str(TRACED_MS * TRACED_TIMES + 60_000)])
         try:
             load.begun()
             with tempfile.NamedTemporaryFile("r") as trace:
@@ -157,7 +162,11 @@ class Bench:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while strace.poll() is None and not all(map(_is_traced, pids)):
             time.sleep(0.01)
-        time.sleep(TRACED_MS / 1000)
+        for _ in range(TRACED_TIMES):
+            time.sleep(TRACED_MS / 1000)
+            with open(path) as trace:
+                if len(_requests(trace)) >= REQUESTS_ENOUGH:
+                    break
         strace.send_signal(signal.SIGINT)
         strace.wait()
 

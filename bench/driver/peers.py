@@ -197,6 +197,8 @@ tls_engine = {self.tls_engine}
 ciphers = {CIPHERS}
 groups = {GROUPS}
 max_body = 0
+handshake_timeout = 1m
+idle_timeout = 10m
 backend_keepalive = {BACKEND_CONNECTIONS}
 backend_keepalive_post = on
 """ + "".join(f"""

@@ -9,7 +9,7 @@
 
 #include "bench/load/connection.h"
 
-enum { EVENTS_MAX = 256, WARM_UP_MAX = 60 /* s */, HANDSHAKES_AT_ONCE = 64 };
+enum { EVENTS_MAX = 256, WARM_UP_MAX = 240 /* s */, HANDSHAKES_AT_ONCE = 64 };
 
 static void iterate(const struct load *load)
 {
