@@ -1,19 +1,12 @@
 #include "proxy/net/client_hello_fingerprint.h"
 
 #include "proxy/base/client_hello.h"
+#include "proxy/base/mix.h"
 
 enum {
     RECORD_HANDSHAKE = 22,
     LATELY = 64,
 };
-
-/* splitmix64's finisher. */
-static uint64_t mixed(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
-}
 
 static uint64_t mix_numbers(uint64_t hash, struct bytes list)
 {
@@ -21,7 +14,7 @@ static uint64_t mix_numbers(uint64_t hash, struct bytes list)
 
     while (bytes_number(&list, 2, &value)) {
         if (!client_hello_is_grease(value))
-            hash = mixed(hash + value + 1);
+            hash = mix64(hash + value + 1);
     }
     return hash;
 }
@@ -40,7 +33,7 @@ static bool add_extensions(struct bytes extensions, uint64_t *hash)
             return false;
         if (client_hello_is_grease(type))
             continue;
-        one = mixed(type + 1U);
+        one = mix64(type + 1U);
         if (type == CLIENT_HELLO_GROUPS || type == CLIENT_HELLO_SIGNATURE_SCHEMES)
             one = mix_numbers(one, body);
         *hash += one;
@@ -62,7 +55,7 @@ unsigned fingerprint_of(const unsigned char *bytes, size_t len)
     hash = mix_numbers(0, hello.suites);
     if (!add_extensions(hello.extensions, &hash))
         return 0;
-    return 1 + (unsigned)(mixed(hash) % (FINGERPRINTS - 1));
+    return 1 + (unsigned)(mix64(hash) % (FINGERPRINTS - 1));
 }
 
 void fingerprints_count(struct fingerprints *all, unsigned fingerprint, bool kept)

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "proxy/base/memory.h"
+#include "proxy/base/mix.h"
 
 enum {
     SETS = 2048, /* a power of two */
@@ -75,14 +76,9 @@ static uint64_t key_of(const struct sockaddr_storage *peer)
     return prefix != 0 ? be64toh(prefix) : 1; /* ::1 and the like */
 }
 
-/* splitmix64's finisher over key and secret. */
 static size_t set_of(const struct admission *admission, uint64_t key)
 {
-    uint64_t x = key ^ admission->secret;
-
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return (size_t)(x ^ (x >> 31)) & (SETS - 1);
+    return (size_t)mix64(key ^ admission->secret) & (SETS - 1);
 }
 
 static void leak(struct source *source, uint64_t now)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proxy/base/memory.h"
+#include "proxy/base/mix.h"
 
 struct balancer {
     enum balance balance;
@@ -213,13 +214,10 @@ static enum tier tier_of(const struct backend_address *address, uint64_t now)
     return address->backup ? TIER_BACKUP : TIER_SERVING;
 }
 
-/* splitmix64 */
+/* splitmix64; other numbers would send clients to other backends after an upgrade. */
 static uint64_t mix(uint64_t x)
 {
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
+    return mix64(x + 0x9e3779b97f4a7c15);
 }
 
 /* During slow_start a backend is no candidate for some of the requests; where clients

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "proxy/base/mix.h"
 #include "proxy/http/chars.h"
 #include "proxy/http/field_name.h"
 #include "proxy/http/head.h"
@@ -29,14 +30,6 @@ static void begin(void)
     maker.seed = (uint64_t)(uintptr_t)&maker;
 }
 
-/* splitmix64: different inputs have different outputs. */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 static void put_hex(char digits[HEX_DIGITS], uint64_t number)
 {
     for (size_t i = HEX_DIGITS; i > 0; number >>= 4)
@@ -48,7 +41,7 @@ static void make(struct request_id *id)
     if (maker.count++ == 0)
         begin();
     put_hex(id->text, maker.prefix);
-    put_hex(id->text + HEX_DIGITS, mix(maker.seed + maker.count));
+    put_hex(id->text + HEX_DIGITS, mix64(maker.seed + maker.count));
     id->text[2 * HEX_DIGITS] = '\0';
 }
 
