@@ -12,10 +12,13 @@ static const char *const options[] = {
     "upgrade = websocket\nbackend_keepalive = 1\n",
     "protocol = tcp\n",
     "max_body = 16b\nmax_head = 1k\nmax_pipelined = 2\n",
+    "paths = GET /ok\nmax_pipelined = 4\n",
+    "paths = POST /\nauth_failures = 1\nsend_proxy = v2\nforwarded = append\n",
 };
 
 static const char *const phrases[] = {
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /ok HTTP/1.1\r\nHost: a\r\nAuthorization: Basic eDp5\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: "
     "100-continue\r\n\r\n",
@@ -25,6 +28,7 @@ static const char *const phrases[] = {
     "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "HTTP/1.1 401 Who\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
     "HTTP/1.0 200 OK\r\n\r\nto the end",
     "HTTP/1.1 100 Continue\r\n\r\n",
@@ -139,7 +143,8 @@ static void run(struct script *script)
     struct peers peers = {.backend_count = 0};
     unsigned first = next(script);
 
-    rig_start(&rig, options[first % 5], 1 + first / 8 % 2);
+    rig_start(
+        &rig, options[first % (sizeof(options) / sizeof(options[0]))], 1 + first / 8 % 2);
     if (first / 16 % 4 == 0)
         rig_refuse(&rig, 0);
     for (int i = 0; i < PEERS; i++)
