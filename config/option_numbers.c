@@ -25,6 +25,10 @@ static const struct unit time_units[] = {
 static const struct measure times = {
     time_units, 5, "duration", "ms, s, m, h or d", "30s, 11m, 500ms"};
 
+static const struct unit instant_units[] = {{"us", 1}, {"ms", 1000}};
+static const struct measure instants = {
+    instant_units, 2, "duration", "us or ms", "250us, 1ms"};
+
 static const struct unit size_units[] = {
     {"b", 1}, {"k", 1024}, {"m", 1024 * 1024}, {"g", 1024 * 1024 * 1024}};
 static const struct measure sizes = {size_units, 4, "size", "b, k, m or g", "64k, 8m"};
@@ -119,6 +123,19 @@ static void duration_print(
     fputs(measure_text(*(const uint64_t *)field, &times).text, out);
 }
 
+static bool instant_parse(
+    const char *text, const struct option_limits *limits, void *field, struct error *err)
+{
+    return measure_parse(text, &instants, limits, field, err);
+}
+
+static void instant_print(
+    const void *field, const struct option_limits *limits, FILE *out)
+{
+    (void)limits;
+    fputs(measure_text(*(const uint64_t *)field, &instants).text, out);
+}
+
 static bool size_parse(
     const char *text, const struct option_limits *limits, void *field, struct error *err)
 {
@@ -176,6 +193,11 @@ const struct option_type type_count = {.name = "number",
 const struct option_type type_duration = {.name = "duration",
     .parse = duration_parse,
     .print = duration_print,
+    .size = sizeof(uint64_t),
+    .has_unit = true};
+const struct option_type type_instant = {.name = "duration",
+    .parse = instant_parse,
+    .print = instant_print,
     .size = sizeof(uint64_t),
     .has_unit = true};
 const struct option_type type_size = {.name = "size",

@@ -33,6 +33,7 @@ struct option_type {
 
 extern const struct option_type type_count; /* uint32_t; words[0] means 0 */
 extern const struct option_type type_duration; /* uint64_t, ms */
+extern const struct option_type type_instant; /* uint64_t, us */
 extern const struct option_type type_size; /* uint64_t, bytes */
 extern const struct option_type type_flag; /* bool: on, off */
 extern const struct option_type type_choice; /* an enum: one of the words */

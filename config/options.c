@@ -20,6 +20,7 @@
     (0 * sizeof(char[sizeof(((object *)0)->field) == sizeof(unsigned) ? 1 : -1]))
 #define IS_count(object, field) IS(uint32_t, object, field)
 #define IS_duration(object, field) IS(uint64_t, object, field)
+#define IS_instant(object, field) IS(uint64_t, object, field)
 #define IS_size(object, field) IS(uint64_t, object, field)
 #define IS_flag(object, field) IS(bool, object, field)
 #define IS_choice(object, field) IS_ENUM(object, field)
@@ -82,6 +83,8 @@ static const struct option options[] = {
         .help = "private key operations: as fast as the CPU can, or by OpenSSL alone"},
     {GLOBAL(flag, signer), "on", ANY,
         .help = "keep private keys in a process without network; off: in the workers"},
+    {GLOBAL(instant, batch_hold), "0", {0, 2000, NULL},
+        .help = "a batch of RSA or P-384 that is not full waits so long for more; 0: never"},
     {GLOBAL(flag, watch), "off", ANY,
         .help = "reload when a certificate, key, ca or crl file has changed"},
     {GLOBAL(flag, strict_reload), "off", ANY,

@@ -127,6 +127,7 @@ struct settings {
     struct text_list admin_allow; /* addresses and networks; none: only this machine */
     enum crypto_choice crypto;
     bool signer; /* private keys are in the signer; false: in the workers */
+    uint64_t batch_hold; /* us that a batch may wait for more operations; 0: none */
     bool watch;
     bool strict_reload;
     bool fixed_ports; /* workers connect to the ports of their start alone */

@@ -52,6 +52,10 @@
         "accept() calls that failed; the log says why.")                                 \
     X(requests_not_logged, COUNTER, "requests_not_logged", "",                           \
         "Requests without a line in the access log: access_log_sample.")                 \
+    X(batch_lanes_offered, COUNTER, "batch_lanes_offered", "",                           \
+        "Lanes of all batches of key operations in workers, eight each.")                \
+    X(batch_lanes_used, COUNTER, "batch_lanes_used", "",                                 \
+        "Lanes of those that had an operation.")                                         \
     X(connections, GAUGE, "connections", "", "Connections of clients now.")              \
     X(handshakes_in_progress, GAUGE, "handshakes_in_progress", "",                       \
         "Connections whose handshake is not complete.")

@@ -106,6 +106,10 @@ const struct metric metrics[] = {
     {"signer_queue_peak", G, "", "Largest number of requests that waited in one at a time.",
         "signer.queue_peak"},
     {"signer_keys", G, "", "Private keys that each signer holds.", "signer.keys"},
+    {"signer_batch_lanes_offered", C, "", "Lanes of all batches of signatures, eight each.",
+        "signer.batch_lanes_offered"},
+    {"signer_batch_lanes_used", C, "", "Lanes of those that had a signature.",
+        "signer.batch_lanes_used"},
 };
 /* clang-format on */
 

@@ -24,12 +24,12 @@
  *     "signer": null or {"pid", "uptime", "restarts", "answers", "crypto",
  *         "signatures", "signatures_per_second", "queue", "queue_peak", "refused",
  *         "keys", "workers": [{"worker", "signatures", "queue", "refused",
- *         "over_quota"}], "processes": [{"signer", "pid", "uptime", "restarts",
- *         "answers", "signatures", "signatures_per_second", "queue"}]}: sums over its
- *         processes; pid and uptime are the first one's, queue_peak the largest,
- *     "counters": {name: n}, "ends": {name: n}, "tls": TLS}
- * probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in that
- *     order: a connection that worker has accepted for the service; speak TLS on it.
+ *         "over_quota"}], "batch_lanes_offered", "batch_lanes_used", "processes":
+ * [{"signer", "pid", "uptime", "restarts", "answers", "signatures",
+ * "signatures_per_second", "queue"}]}: sums over its processes; pid and uptime are the
+ * first one's, queue_peak the largest, "counters": {name: n}, "ends": {name: n}, "tls":
+ * TLS} probe: {"ok", "generation", "workers": [n...]} and one descriptor a worker, in
+ * that order: a connection that worker has accepted for the service; speak TLS on it.
  *
  * backend, with "action" ("drain" or "enable"), "service"?, "address"?: {"ok", "service",
  *     "address", "drained", "changed", "warning"?}

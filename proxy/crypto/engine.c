@@ -261,6 +261,11 @@ size_t engine_fullest(bool urgent_only)
     return engine.batched ? operations_fullest(urgent_only) : 0;
 }
 
+size_t engine_costly(void)
+{
+    return engine.batched ? operations_costly() + signing_remote_unsent_costly() : 0;
+}
+
 size_t engine_run(void)
 {
     return engine.batched ? operations_run(false) : 0;

@@ -90,6 +90,8 @@ const char *engine_description(void);
 size_t engine_pending(void);
 size_t engine_pending_urgent(void);
 size_t engine_fullest(bool urgent_only); /* of the most frequent kind; 8 fill a batch */
+/* Those for which a fuller batch is worth a wait, here or with the signer. */
+size_t engine_costly(void);
 size_t engine_run(void);
 /* Like engine_run(), for the urgent operations alone. */
 size_t engine_run_urgent(void);

@@ -36,6 +36,7 @@ static struct queue {
     size_t len, urgent; /* the first so many are urgent */
 } queues[OPERATION_KINDS];
 static size_t waiting, urgents, paused, paused_peak;
+static struct batch_lanes lanes;
 /* The session whose job runs: OpenSSL passes a job no argument of ours. */
 static struct {
     bool urgent, gives_up;
@@ -56,7 +57,11 @@ bool operation_is_ours(enum operation_kind kind)
 
 static bool make_batch(enum operation_kind kind, size_t count)
 {
-    return library != NULL && count >= kinds[kind].batch_from;
+    if (library == NULL || count < kinds[kind].batch_from)
+        return false;
+    lanes.offered += LANES;
+    lanes.used += count;
+    return true;
 }
 
 static bool is_exchange(enum operation_kind kind)
@@ -266,6 +271,20 @@ size_t operations_fullest(bool urgent_only)
         most = len > most ? len : most;
     }
     return most;
+}
+
+size_t operations_costly(void)
+{
+    size_t sum = queues[OPERATION_P384_DERIVE].len + queues[OPERATION_P384_SIGN].len;
+
+    for (size_t kind = OPERATION_RSA_2048; kind <= OPERATION_RSA_4096; kind++)
+        sum += queues[kind].len;
+    return sum;
+}
+
+struct batch_lanes operations_lanes(void)
+{
+    return lanes;
 }
 
 size_t operations_waiting(void)

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proxy/base/list.h"
 #include "proxy/crypto/key_exchange.h"
@@ -66,6 +67,13 @@ bool operation_succeeded(const struct operation *operation); /* only for one tha
 size_t operations_waiting(void);
 size_t operations_urgent(void); /* those among them that are urgent */
 size_t operations_fullest(bool urgent_only); /* of the most frequent kind */
+size_t operations_costly(void); /* RSA and P-384, whose batches take 150 us to 6 ms */
+/* The lanes of all batches that crypto_mb has run, and how many of them had an
+ * operation. */
+struct batch_lanes {
+    uint64_t offered, used;
+};
+struct batch_lanes operations_lanes(void);
 /* The first returns how many sessions have paused and not continued; the second the most
  * at any time since the last operations_forget_peak(). */
 size_t operations_paused(void);

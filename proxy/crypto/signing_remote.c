@@ -126,6 +126,25 @@ bool signing_remote_has_unsent(void)
     return !list_empty(&unsent[0]) || !list_empty(&unsent[1]);
 }
 
+static bool is_costly(const struct signing_key *key)
+{
+    return key->curve == &key_exchange_groups[KEY_EXCHANGE_P384] ||
+        strcmp(key->type, "RSA") == 0;
+}
+
+size_t signing_remote_unsent_costly(void)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct list *node = unsent[i].next;
+             node != &unsent[i] && count < LANES; node = node->next)
+            count +=
+                is_costly(container_of(node, struct operation, waiting)->job.signing.key);
+    }
+    return count;
+}
+
 size_t signing_remote_pending(bool urgent_only)
 {
     return urgent_only ? urgent_pending : pending;

@@ -29,6 +29,8 @@ void signing_remote_not_sent(const struct signing_writer *w);
 /* The signer has gone: all requests that it has not answered wait again. */
 void signing_remote_ask_again(void);
 bool signing_remote_has_unsent(void);
+/* Counts those of RSA and P-384 among them, whose batches take long; not beyond LANES. */
+size_t signing_remote_unsent_costly(void);
 /* Returns how many are not answered, sent or not. */
 size_t signing_remote_pending(bool urgent_only);
 

@@ -17,6 +17,8 @@ size_t signing_stats_encode(
     wire_put_u32(&w, stats->queued);
     wire_put_u32(&w, stats->queued_peak);
     wire_put_u32(&w, stats->keys);
+    wire_put_u64(&w, stats->lanes_offered);
+    wire_put_u64(&w, stats->lanes_used);
     wire_put_u32(&w, stats->worker_count);
     for (uint32_t i = 0; i < stats->worker_count; i++) {
         wire_put_u32(&w, stats->workers[i].slot);
@@ -39,6 +41,8 @@ bool signing_stats_decode(struct signing_stats *stats, const char *bytes, size_t
     stats->queued = wire_get_u32(&r);
     stats->queued_peak = wire_get_u32(&r);
     stats->keys = wire_get_u32(&r);
+    stats->lanes_offered = wire_get_u64(&r);
+    stats->lanes_used = wire_get_u64(&r);
     stats->worker_count = (uint32_t)wire_get_count(&r, WORKER_BYTES);
     if (stats->worker_count > SIGNING_WORKERS_MAX)
         r.failed = true;

@@ -22,6 +22,7 @@ struct signing_stats {
     uint32_t per_second; /* over the last seconds */
     uint32_t queued, queued_peak;
     uint32_t keys;
+    uint64_t lanes_offered, lanes_used; /* of all batches; see operations_lanes() */
     struct signing_worker_stats workers[SIGNING_WORKERS_MAX];
     uint32_t worker_count;
 };

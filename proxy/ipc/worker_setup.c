@@ -11,6 +11,7 @@ size_t setup_encode(const struct setup *setup, char *bytes, size_t capacity)
     wire_put_u32(&w, setup->slot);
     wire_put_u32(&w, setup->crypto);
     wire_put_u32(&w, setup->signer);
+    wire_put_u32(&w, setup->batch_hold);
     wire_put_u32(&w, setup->connects_to_unix);
     wire_put_u32(&w, setup->identity.drop);
     wire_put_u32(&w, setup->identity.uid);
@@ -31,6 +32,7 @@ bool setup_decode(struct setup *setup, const char *bytes, size_t len)
     setup->slot = wire_get_u32(&r);
     setup->crypto = wire_get_u32(&r);
     setup->signer = wire_get_u32(&r);
+    setup->batch_hold = wire_get_u32(&r);
     setup->connects_to_unix = wire_get_u32(&r);
     setup->identity.drop = wire_get_u32(&r) != 0;
     setup->identity.uid = wire_get_u32(&r);

@@ -18,6 +18,7 @@ struct setup {
     uint32_t slot;
     uint32_t crypto; /* enum crypto_choice */
     uint32_t signer; /* the signer has the private keys of this worker */
+    uint32_t batch_hold; /* us */
     uint32_t connects_to_unix; /* it connects to unix sockets by their paths */
     struct identity identity;
     struct tcp_ports ports; /* of the backends */

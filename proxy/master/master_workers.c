@@ -18,6 +18,7 @@ static void on_started(struct supervisor *s, struct child *child)
     struct setup setup = {.slot = child->slot,
         .identity = *w->identity,
         .crypto = w->reload->started_with.crypto,
+        .batch_hold = w->reload->started_with.batch_hold,
         .signer = w->reload->started_with.signer,
         .connects_to_unix = w->reload->started_with.connects_to_unix,
         .ports = w->reload->started_with.ports};

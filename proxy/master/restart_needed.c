@@ -60,6 +60,7 @@ void started_with_init(struct started_with *started, const struct settings *sett
 {
     started->workers = settings->workers;
     started->crypto = settings->crypto;
+    started->batch_hold = (uint32_t)settings->batch_hold;
     started->signer = settings->signer;
     started->connects_to_unix = find_backend(settings, is_unix, NULL) != NULL;
     started->ports = (struct tcp_ports){0};
@@ -111,6 +112,7 @@ void restart_needed(const struct started_with *started, const struct settings *f
 {
     warn(started->workers != fresh->workers, "workers", findings);
     warn(started->crypto != (uint32_t)fresh->crypto, "crypto", findings);
+    warn(started->batch_hold != fresh->batch_hold, "batch_hold", findings);
     warn(started->signer != fresh->signer, "signer", findings);
     warn(started->ports.held != fresh->fixed_ports, "fixed_ports", findings);
     warn(strcmp(started->user, fresh->user) != 0, "user", findings);

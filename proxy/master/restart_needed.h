@@ -15,7 +15,7 @@ struct settings;
 
 /* The settings with which the processes were started. */
 struct started_with {
-    uint32_t workers, crypto;
+    uint32_t workers, crypto, batch_hold;
     bool signer, connects_to_unix;
     struct tcp_ports ports; /* of the backends, held with fixed_ports */
     char *user, *control;

@@ -45,6 +45,8 @@ static void add(struct signing_stats *sum, const struct signing_stats *stats)
     sum->refused += stats->refused;
     sum->per_second += stats->per_second;
     sum->queued += stats->queued;
+    sum->lanes_offered += stats->lanes_offered;
+    sum->lanes_used += stats->lanes_used;
     if (stats->queued_peak > sum->queued_peak)
         sum->queued_peak = stats->queued_peak;
     if (stats->keys > sum->keys)
@@ -54,10 +56,12 @@ static void add(struct signing_stats *sum, const struct signing_stats *stats)
 static void set_sums(json_t *object, const struct signing_stats *sum)
 {
     json_object_update_new(object,
-        json_pack("{sI sI sI sI sI sI}", "signatures", (json_int_t)sum->signatures,
+        json_pack("{sI sI sI sI sI sI sI sI}", "signatures", (json_int_t)sum->signatures,
             "signatures_per_second", (json_int_t)sum->per_second, "queue",
             (json_int_t)sum->queued, "queue_peak", (json_int_t)sum->queued_peak,
-            "refused", (json_int_t)sum->refused, "keys", (json_int_t)sum->keys));
+            "refused", (json_int_t)sum->refused, "keys", (json_int_t)sum->keys,
+            "batch_lanes_offered", (json_int_t)sum->lanes_offered, "batch_lanes_used",
+            (json_int_t)sum->lanes_used));
 }
 
 static void set_first(json_t *object, const struct supervisor *signers)

@@ -8,6 +8,7 @@ enum {
     RECENTLY = 2 * MS, /* since verified clients were last served */
     STARVED = 20 * MS, /* without one step of an unverified client's handshake */
     HOLD = 8 * MS, /* operations of unverified clients may be held back this long */
+    UNDER_WAY = 10 * MS, /* a client that was not heard for longer may stay silent */
     MANY_PENDING = 64, /* handshakes that await their peers */
     BATCH_FULL = 8, /* operations */
     GATHER_ITERATIONS = 2, /* iterations in a row in which a batch may wait for more */
@@ -301,6 +302,28 @@ static bool hold(struct handshake_scheduler *hs)
     return hs->hold_until != 0;
 }
 
+static bool expects_more(const struct handshake_scheduler *hs)
+{
+    return !list_empty(&hs->awaiting_peer) &&
+        now_of(hs) - of_link(hs->awaiting_peer.prev)->peer_awaited_since < UNDER_WAY;
+}
+
+/* Fewer operations than fill a batch wait for those of other handshakes. One handshake
+ * alone never waits: there is nobody to wait for. */
+static void decide_to_hold(struct handshake_scheduler *hs)
+{
+    size_t costly = hs->batch_hold > 0 ? hs->environment->costly() : 0;
+
+    hs->holds = false;
+    if (costly == 0 || costly >= BATCH_FULL || !expects_more(hs)) {
+        hs->held_until = 0;
+        return;
+    }
+    if (hs->held_until == 0)
+        hs->held_until = now_of(hs) + hs->batch_hold;
+    hs->holds = now_of(hs) < hs->held_until;
+}
+
 static void sort_by_keys(struct handshake_scheduler *hs)
 {
     struct list *next, *node;
@@ -338,7 +361,9 @@ void handshake_scheduler_run(struct handshake_scheduler *hs, bool quiet)
     if (hs->serving)
         hs->served_at = now_of(hs);
     run_unverified(hs, SLICE);
-    if (hs->environment->operations(false) > 0 && run_batches(hs, quiet)) {
+    decide_to_hold(hs);
+    if (!hs->holds && hs->environment->operations(false) > 0 && run_batches(hs, quiet)) {
+        hs->held_until = 0;
         sort_by_keys(hs);
         run_verified(hs, SHORT_SLICE);
         run_unverified(hs, SHORT_SLICE);
@@ -350,11 +375,21 @@ uint64_t handshake_scheduler_wait(const struct handshake_scheduler *hs)
 {
     if (verified_wait(hs) || unverified_wait(hs))
         return 0;
-    if (hs->environment->operations(false) == 0)
-        return UINT64_MAX; /* the signer's answer is an event */
+    if (hs->environment->operations(false) == 0 || hs->holds)
+        return UINT64_MAX; /* the signer's answer is an event; see the next function */
     if (hs->hold_until == 0 || hs->environment->operations(true) > 0)
         return 0;
     return hs->hold_until > now_of(hs) ? (hs->hold_until - now_of(hs)) / MS + 1 : 0;
+}
+
+uint64_t handshake_scheduler_held(const struct handshake_scheduler *hs)
+{
+    uint64_t now;
+
+    if (!hs->holds)
+        return 0;
+    now = now_of(hs);
+    return hs->held_until > now ? hs->held_until - now : 1;
 }
 
 /* ---- candidates for shedding ---- */

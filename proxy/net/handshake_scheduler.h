@@ -11,7 +11,8 @@
  * clients follow while their CPU budget is not exhausted: while others are served they
  * get no more than half of the time. A starvation guard lets one continue now and then
  * all the same. ClientHellos are answered until a batch of key operations is full. A
- * batch runs when it is full, or when no other operation is on its way to it.
+ * batch runs when it is full, or when no other operation is on its way to it. With
+ * batch_hold it may wait so long for the operations of handshakes that are under way.
  */
 #ifndef WLBPROXY_NET_HANDSHAKE_SCHEDULER_H
 #define WLBPROXY_NET_HANDSHAKE_SCHEDULER_H
@@ -60,6 +61,9 @@ struct handshake_environment {
     size_t (*operations)(bool urgent_only);
     size_t (*fullest_batch)(bool urgent_only);
     void (*run_batch)(bool urgent_only);
+    /* Those operations for which a fuller batch is worth a wait, and those that wait for
+     * their way to the signer. */
+    size_t (*costly)(void);
 };
 
 struct handshake_scheduler {
@@ -75,6 +79,9 @@ struct handshake_scheduler {
     uint64_t served_at; /* ns: the last time they were */
     uint64_t budget_exhausted_until; /* ns */
     uint64_t unverified_ran_at; /* ns */
+    uint64_t batch_hold; /* ns, set by the owner; 0: off */
+    uint64_t held_until; /* ns: a batch waits for more until then; 0: none began to */
+    bool holds; /* one waits in this iteration */
     uint64_t hold_until; /* ns: until then operations of unverified clients wait; 0: they
                           * do not */
 };
@@ -117,6 +124,9 @@ void handshake_scheduler_run(struct handshake_scheduler *hs, bool quiet);
 /* Returns the ms until the next one is due: 0 if work is left; UINT64_MAX: an event must
  * come first. */
 uint64_t handshake_scheduler_wait(const struct handshake_scheduler *hs);
+/* Returns the ns for which batches, and requests to the signer, wait for more; 0: they do
+ * not. */
+uint64_t handshake_scheduler_held(const struct handshake_scheduler *hs);
 
 /* Candidates for shedding: the handshakes whose peers have been awaited for longest come
  * first. Returns the next one after `h`, or the first; NULL: no more. */

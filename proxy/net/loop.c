@@ -37,7 +37,8 @@ static bool work(struct loop *loop)
 
     loop->events_seen = false;
     bool more = streams_iterate(loop, quiet);
-    engine_flush();
+    if (handshake_scheduler_held(&loop->handshakes) == 0)
+        engine_flush();
     /* Keys are made in advance only in an iteration that had nothing else to do. */
     if (!more && engine_may_refill())
         more = !quiet || engine_refill();
@@ -105,7 +106,8 @@ void loop_iterate(struct loop *loop, bool may_wait)
     bool more = work(loop) || is_over(loop);
     int wait = shorter(wait_of_libuv(loop), wait_of_deadlines(loop));
 
-    pollers_wait(&loop->pollers, may_wait && !more ? wait : 0);
+    pollers_wait(&loop->pollers, may_wait && !more ? wait : 0,
+        handshake_scheduler_held(&loop->handshakes));
     uv_update_time(&loop->uv);
     if (pollers_report(&loop->pollers) || wait_of_libuv(loop) == 0)
         uv_run(&loop->uv, UV_RUN_NOWAIT);

@@ -1,6 +1,7 @@
 #include "proxy/net/poller.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,8 +22,21 @@ void pollers_destroy(struct pollers *all)
     close(all->epoll);
 }
 
-void pollers_wait(struct pollers *all, int ms)
+/* epoll_pwait2() would do it alone, but not every kernel has it. */
+static void wait_ns(const struct pollers *all, uint64_t ns)
 {
+    const struct timespec most = {.tv_nsec = (long)ns}; /* less than a second */
+    struct pollfd set = {.fd = all->epoll, .events = POLLIN};
+
+    (void)ppoll(&set, 1, &most, NULL);
+}
+
+void pollers_wait(struct pollers *all, int ms, uint64_t most)
+{
+    if (ms != 0 && most != 0) {
+        wait_ns(all, most);
+        ms = 0;
+    }
     all->count = epoll_wait(all->epoll, all->happened, POLL_BATCH, ms);
 }
 

@@ -48,9 +48,10 @@ struct pollers {
 void pollers_init(struct pollers *all, int libuv); /* the descriptor of its epoll set */
 void pollers_destroy(struct pollers *all);
 
-/* Waits until something happens, or for so many ms (-1: no limit); pollers_report() then
- * calls happened(). It returns whether libuv has events, too. */
-void pollers_wait(struct pollers *all, int ms);
+/* Waits until something happens, or for so many ms (-1: no limit), and for `most` ns at
+ * most (0: no such limit); pollers_report() then calls happened(). It returns whether
+ * libuv has events, too. */
+void pollers_wait(struct pollers *all, int ms, uint64_t most);
 bool pollers_report(struct pollers *all);
 
 /* Calls closed() of the pollers that have closed. Not from inside happened(). */

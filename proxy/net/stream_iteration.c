@@ -55,6 +55,7 @@ const struct handshake_environment stream_handshake_environment = {
     .operations = operations,
     .fullest_batch = engine_fullest,
     .run_batch = run_batch,
+    .costly = engine_costly,
 };
 
 /* ---- the iteration ---- */

@@ -342,6 +342,8 @@ void signer_queue_stats(struct signing_stats *stats)
     stats->per_second = per_second();
     stats->queued = queued;
     stats->queued_peak = queued_peak;
+    stats->lanes_offered = operations_lanes().offered;
+    stats->lanes_used = operations_lanes().used;
     stats->worker_count = 0;
     for (struct list *node = requesters.next;
          node != &requesters && stats->worker_count < SIGNING_WORKERS_MAX;

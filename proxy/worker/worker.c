@@ -346,6 +346,7 @@ static void say_hello(struct worker *w)
 static void serve(struct worker *w)
 {
     loop_init(&w->loop);
+    w->loop.handshakes.batch_hold = (uint64_t)w->setup.batch_hold * 1000;
     w->clients = clients_new(&w->loop);
     worker_listeners_init(&w->listeners, &w->loop, w->clients);
     list_init(&w->generations);

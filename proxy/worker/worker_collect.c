@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "proxy/base/log.h"
+#include "proxy/crypto/operation.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/session/balancer.h"
 #include "proxy/session/clients.h"
@@ -83,6 +84,8 @@ void worker_collect(const struct worker *w, struct worker_stats *report)
 {
     memset(report, 0, sizeof(*report));
     report->counters = *clients_counters(w->clients);
+    report->counters.batch_lanes_offered = operations_lanes().offered;
+    report->counters.batch_lanes_used = operations_lanes().used;
     report->services = *clients_services(w->clients);
     report->backend_connections = clients_backends(w->clients);
     report->log_lost = log_lost();

@@ -26,7 +26,7 @@ static struct one *order[ORDER_MAX]; /* the order in which they ran */
 static size_t order_len;
 static uint64_t now, cost; /* ns: the time, and the duration of one step */
 static unsigned batches;
-static bool signed_by_signer, busy;
+static bool signed_by_signer, busy, cheap;
 
 static uint64_t clock_of_the_test(void)
 {
@@ -99,6 +99,11 @@ static void run_batch(bool urgent_only)
     }
 }
 
+static size_t costly(void)
+{
+    return cheap ? 0 : operations(false);
+}
+
 static bool signatures_came(void)
 {
     bool came = signed_by_signer;
@@ -113,7 +118,8 @@ static bool signer_is_busy(void)
 }
 
 static const struct handshake_environment environment = {clock_of_the_test, run,
-    keys_are_ready, signatures_came, signer_is_busy, operations, operations, run_batch};
+    keys_are_ready, signatures_came, signer_is_busy, operations, operations, run_batch,
+    costly};
 
 static int start(void **state)
 {
@@ -122,7 +128,7 @@ static int start(void **state)
     cost = 100 * US;
     order_len = 0;
     batches = 0;
-    signed_by_signer = busy = false;
+    signed_by_signer = busy = cheap = false;
     memset(many, 0, sizeof(many));
     memset(&alone, 0, sizeof(alone));
     handshake_scheduler_init(&hs, &environment);
@@ -282,6 +288,127 @@ static void a_batch_waits_for_more_while_events_come(void **state)
     handshake_scheduler_run(&hs, true); /* no event is on its way */
     assert_int_equal(batches, 2);
     assert_int_equal(many[0].ran, 2);
+}
+
+/* An operation that waits, a batch that may wait, and another client under way. */
+static void begin_to_hold(void)
+{
+    cost = 0;
+    hs.batch_hold = 250 * US;
+    accept_one(&many[0], 0, KEYS_NEEDED);
+    hello(&alone, 0, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true);
+}
+
+static void a_batch_waits_for_handshakes_that_are_under_way(void **state)
+{
+    (void)state;
+    begin_to_hold();
+    assert_int_equal(batches, 0);
+    assert_int_equal(handshake_scheduler_held(&hs), 250 * US);
+    assert_true(handshake_scheduler_wait(&hs) == UINT64_MAX);
+    now += 100 * US;
+    handshake_is_ready(&hs, &many[0].h); /* its ClientHello has come */
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(batches, 1); /* nobody else is under way */
+    assert_int_equal(alone.ran, 2);
+    assert_int_equal(many[0].ran, 2);
+    assert_int_equal(handshake_scheduler_held(&hs), 0);
+}
+
+static void a_batch_waits_no_longer_than_it_may(void **state)
+{
+    (void)state;
+    begin_to_hold();
+    now += 249 * US;
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(batches, 0);
+    assert_int_equal(handshake_scheduler_held(&hs), US);
+    now += US;
+    assert_int_equal(handshake_scheduler_held(&hs), 1); /* and not 0: it must run */
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(batches, 1);
+    assert_int_equal(alone.ran, 2);
+    assert_int_equal(handshake_scheduler_held(&hs), 0);
+}
+
+/* Events that come just then let it wait for two iterations at most, as always. */
+static void a_wait_that_is_over_does_not_begin_again(void **state)
+{
+    (void)state;
+    begin_to_hold();
+    now += 250 * US;
+    for (int i = 0; i < 3; i++)
+        handshake_scheduler_run(&hs, false);
+    assert_int_equal(batches, 1);
+    assert_int_equal(alone.ran, 2);
+}
+
+static void a_full_batch_does_not_wait(void **state)
+{
+    (void)state;
+    begin_to_hold();
+    for (int i = 1; i < BATCH; i++)
+        hello(&many[i], 0, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(batches, 1);
+    assert_int_equal(alone.ran, 2);
+}
+
+static void a_handshake_alone_does_not_wait(void **state)
+{
+    (void)state;
+    hs.batch_hold = 250 * US;
+    hello(&alone, 0, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(alone.ran, 2);
+}
+
+static void nobody_waits_for_a_client_that_is_silent(void **state)
+{
+    (void)state;
+    hs.batch_hold = 250 * US;
+    accept_one(&many[0], 0, KEYS_NEEDED);
+    now += 11 * (uint64_t)MS;
+    hello(&alone, 0, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(alone.ran, 2);
+}
+
+static void cheap_operations_do_not_wait(void **state)
+{
+    (void)state;
+    cheap = true;
+    begin_to_hold();
+    assert_int_equal(alone.ran, 2);
+}
+
+static void nothing_waits_unless_it_is_asked_for(void **state)
+{
+    (void)state;
+    accept_one(&many[0], 0, KEYS_NEEDED);
+    hello(&alone, 0, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(alone.ran, 2);
+}
+
+/* Its session was closed: no wait is left over for the next one. */
+static void an_operation_that_is_withdrawn_leaves_nothing_held(void **state)
+{
+    (void)state;
+    begin_to_hold();
+    alone.keys = KEYS_NOT_NEEDED;
+    handshake_over(&hs, &alone.h);
+    now += 200 * US;
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(handshake_scheduler_held(&hs), 0);
+    hello(&alone, 0, KEYS_NEEDED);
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(handshake_scheduler_held(&hs), 250 * US);
+    alone.keys = KEYS_NOT_NEEDED;
+    handshake_over(&hs, &alone.h);
+    handshake_scheduler_run(&hs, true);
+    assert_true(handshake_scheduler_wait(&hs) == UINT64_MAX);
 }
 
 static void serve_for_a_millisecond(void)
@@ -481,6 +608,15 @@ int main(void)
         TEST(the_starvation_guard_lets_one_go_on_whatever_the_budget),
         TEST(no_more_hellos_are_answered_than_fill_a_batch),
         TEST(a_batch_waits_for_more_while_events_come),
+        TEST(a_batch_waits_for_handshakes_that_are_under_way),
+        TEST(a_batch_waits_no_longer_than_it_may),
+        TEST(a_wait_that_is_over_does_not_begin_again),
+        TEST(a_full_batch_does_not_wait),
+        TEST(a_handshake_alone_does_not_wait),
+        TEST(nobody_waits_for_a_client_that_is_silent),
+        TEST(cheap_operations_do_not_wait),
+        TEST(nothing_waits_unless_it_is_asked_for),
+        TEST(an_operation_that_is_withdrawn_leaves_nothing_held),
         TEST(operations_of_unverified_clients_are_held_but_not_for_ever),
         TEST(urgent_operations_do_not_put_the_others_off_for_ever),
         TEST(operations_are_not_held_where_nobody_is_served),

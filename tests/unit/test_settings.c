@@ -53,6 +53,7 @@ static void without_a_file_the_appliance_is_served(void **state)
     assert_int_equal(wlb->connect_timeout, 5000);
     assert_int_equal(wlb->response_timeout, 660000);
     assert_int_equal(settings->drain_timeout, 660000);
+    assert_int_equal(settings->batch_hold, 0);
     assert_int_equal(wlb->max_head, 32768);
     assert_int_equal(wlb->max_body, 8 << 20);
     assert_int_equal(settings->max_connections, 10000);
@@ -70,6 +71,7 @@ static void every_part_of_the_syntax_is_understood(void **state)
                                       "workers=3\r\n"
                                       "\tlog = /var/log/wlb#1.log   ; comment\r\n"
                                       "drain_timeout = 0\r\n"
+                                      "batch_hold = 1ms\r\n"
                                       "\r\n"
                                       "  [a.b-c_1] # comment\r\n"
                                       "accept = [::1]:8443\r\n"
@@ -81,6 +83,7 @@ static void every_part_of_the_syntax_is_understood(void **state)
     assert_int_equal(settings->workers, 3);
     assert_string_equal(settings->log, "/var/log/wlb#1.log");
     assert_int_equal(settings->drain_timeout, 0);
+    assert_int_equal(settings->batch_hold, 1000);
     assert_int_equal(settings->service_count, 1);
     assert_string_equal(settings->services[0].name, "a.b-c_1");
     assert_int_equal(settings->services[0].accept.count, 2);

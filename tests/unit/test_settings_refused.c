@@ -102,6 +102,8 @@ static const struct {
     {"idle_timeout = 0", "f:1: idle_timeout: '0' is not between 100ms and 1d"},
     {"idle_timeout = 99999999999999999d",
         "f:1: idle_timeout: '99999999999999999d' is not between 100ms and 1d"},
+    {"batch_hold = 250", "f:1: batch_hold: '250' needs a unit: us or ms"},
+    {"batch_hold = 3ms", "f:1: batch_hold: '3ms' is not between 0 and 2ms"},
     {"max_head = 65536", "f:1: max_head: '65536' needs a unit: b, k, m or g"},
     {"max_head = 64K", "f:1: max_head: '64K' does not end in a unit: b, k, m or g"},
     {"max_head = 2m", "f:1: max_head: '2m' is not between 1k and 1m"},

@@ -15,6 +15,7 @@
 #include <openssl/rsa.h>
 
 #include "proxy/crypto/ecdsa_check.h"
+#include "proxy/crypto/operation.h"
 #include "proxy/crypto/signing.h"
 #include "tests/unit/key_stock.h"
 
@@ -334,6 +335,44 @@ static void ecdsa_of_openssl_does_not(void **state)
     }
 }
 
+static struct operation submitted[LANES];
+
+static void submit(const struct subject *subject, unsigned char input[LANES][BLOCK_LEN],
+    unsigned char out[LANES][SIGNATURE_MAX], size_t count)
+{
+    fill_input(input);
+    for (size_t i = 0; i < count; i++) {
+        submitted[i] = (struct operation){.kind = OPERATION_RSA_2048,
+            .job.signing = {&subject->signing, input[i], BLOCK_LEN, 0, out[i], 0, false}};
+        operation_submit(&submitted[i], false);
+    }
+}
+
+/* Two are signed one by one, three in a batch of eight. */
+static void lanes_are_counted(void **state)
+{
+    unsigned char input[LANES][BLOCK_LEN], out[LANES][SIGNATURE_MAX];
+    const size_t counts[] = {2, 3, LANES};
+    const size_t offered[] = {0, LANES, 2 * LANES}, used[] = {0, 3, 3 + LANES};
+    struct subject subject;
+
+    (void)state;
+    memset(lies, 0, sizeof(lies));
+    begin(&subject, NULL);
+    operations_start(&liar);
+    for (size_t i = 0; i < 3; i++) {
+        submit(&subject, input, out, counts[i]);
+        assert_int_equal(operations_costly(), counts[i]);
+        while (operations_waiting() > 0)
+            (void)operations_run(false);
+        assert_int_equal(operations_costly(), 0);
+        assert_int_equal(operations_lanes().offered, offered[i]);
+        assert_int_equal(operations_lanes().used, used[i]);
+    }
+    operations_start(NULL);
+    end(&subject);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -373,6 +412,7 @@ int main(void)
         cmocka_unit_test(no_unverifiable_signature_leaves),
         cmocka_unit_test(rsa_of_openssl_checks_itself),
         cmocka_unit_test(ecdsa_of_openssl_does_not),
+        cmocka_unit_test(lanes_are_counted),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

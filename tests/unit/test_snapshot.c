@@ -155,8 +155,10 @@ static void a_report_comes_back_as_it_was(void **state)
 
 static void a_setup_comes_back_as_it_was(void **state)
 {
-    const struct setup setup = {
-        .slot = 3, .crypto = 1, .identity = {true, 65534, 65533, "nobody"}};
+    const struct setup setup = {.slot = 3,
+        .crypto = 1,
+        .batch_hold = 250,
+        .identity = {true, 65534, 65533, "nobody"}};
     struct setup got;
     char bytes[SETUP_BYTES];
     size_t len = setup_encode(&setup, bytes, sizeof(bytes));
@@ -164,6 +166,7 @@ static void a_setup_comes_back_as_it_was(void **state)
     (void)state;
     assert_true(setup_decode(&got, bytes, len));
     assert_int_equal(got.slot, 3);
+    assert_int_equal(got.batch_hold, 250);
     assert_int_equal(got.identity.gid, 65533);
     assert_string_equal(got.identity.name, "nobody");
     assert_false(setup_decode(&got, bytes, len - 1));
