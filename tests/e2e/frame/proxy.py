@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import shlex
 import signal
@@ -16,11 +17,13 @@ CRASH = re.compile(
     r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|WARNING: ThreadSanitizer"
     r"|SUMMARY: \w+Sanitizer|signal=(SIGSEGV|SIGABRT|SIGILL|SIGBUS)\b")
 
-GLOBAL = {"admin", "admin_allow", "workers", "user", "log", "log_level", "access_log", "access_log_format",
-          "access_log_sample", "control",
-          "crypto", "signer", "watch", "strict_reload", "fixed_ports", "drain_timeout", "max_connections",
-          "max_connections_per_source", "max_handshakes", "handshake_rate",
-          "ticket_rotation", "ticket_lifetime", "ticket_keys", "resolve_interval"}
+def options_of_the_whole_proxy():
+    """Those that stand before the first section: the first table of docs/options.md."""
+    text = (pathlib.Path(__file__).resolve().parents[3] / "docs" / "options.md").read_text()
+    return set(re.findall(r"^\| `(\w+)` \|", text.split("**Of a service")[0], re.M))
+
+
+GLOBAL = options_of_the_whole_proxy()
 
 
 # Programs begin before these, which takes its time on a busy machine; no deadline leads to one.
