@@ -204,6 +204,8 @@ static void judge_purpose(
             "key can issue certificates",
             "serve a certificate made for this host: wlbproxy cert request",
             "the first certificate is a CA's own");
+    if ((X509_get_extension_flags(leaf) & EXFLAG_INVALID) != 0)
+        return; /* OpenSSL tells no usage of it; judge_extensions() tells this */
     if (usage != UINT32_MAX && (usage & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0)
         add(input, findings, "wrong-usage", SEVERITY_WARNING,
             "XenServer and all other clients that verify refuse it",

@@ -193,6 +193,43 @@ static void judge_top(const struct cert_list *list, const struct judge_input *in
     }
 }
 
+/* An authority key identifier may name a key, or a serial number, that the issuer does
+ * not have: the CA renewed its own certificate. The signature is right all the same. */
+static bool names_another_issuer(X509 *certificate, X509 *issuer)
+{
+    int verdict = X509_check_issued(issuer, certificate);
+
+    return verdict == X509_V_ERR_AKID_SKID_MISMATCH ||
+        verdict == X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH;
+}
+
+static void judge_named_issuer(const struct cert_list *list,
+    const struct judge_input *input, struct findings *findings, X509 *certificate)
+{
+    char title[TITLE_MAX], issuer[TITLE_MAX];
+    bool passed_over = false;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (!certificate_issued(list->certs[i], certificate))
+            continue;
+        if (!names_another_issuer(certificate, list->certs[i]))
+            return;
+        passed_over = true;
+    }
+    if (!passed_over)
+        return;
+    certificate_title(certificate, title, sizeof(title));
+    certificate_issuer(certificate, issuer, sizeof(issuer));
+    findings_add(findings, "issuer-not-named", SEVERITY_WARNING, input->cert_file,
+        "OpenSSL, and so XenServer, passes over an issuer that is not named there, and "
+        "cannot verify the chain",
+        "ask the CA for its certificate that is named there, or have this one issued "
+        "again: wlbproxy cert request",
+        "the authority key identifier of %s does not name the certificate of %s that is "
+        "in the file",
+        title, issuer);
+}
+
 static void judge_root(const struct cert_list *list, const struct judge_input *input,
     struct findings *findings)
 {
@@ -227,5 +264,7 @@ void judge_chain(
     judge_order(list, input, findings);
     judge_left_out(list, input, findings);
     judge_top(list, input, findings);
+    for (size_t i = 0; i < list->sorted; i++)
+        judge_named_issuer(list, input, findings, list->certs[list->order[i]]);
     judge_cross_signs(list, input, findings);
 }

@@ -344,6 +344,36 @@ static void wrong_chains_are_told(void **state)
         leaf, pki_key_pem(pki_key("EC:P-256", 0)), "key-mismatch", SEVERITY_REFUSED);
 }
 
+/* The CA has renewed its certificate, with the same key: the signature is right. */
+static void an_issuer_that_is_not_named_is_told(void **state)
+{
+    static const struct {
+        const char *named, *id;
+    } rows[] = {
+        {"authorityKeyIdentifier=DER:30038001AA", "issuer-not-named"}, /* its key id */
+        {"authorityKeyIdentifier=DER:3003820101",
+            "issuer-not-named"}, /* another serial number */
+        {"authorityKeyIdentifier=DER:30038001BB", "root-not-included"},
+    };
+    const struct pki_request renewed = {
+        .subject = "Middle", .ca = true, .extensions = "subjectKeyIdentifier=DER:0401BB"};
+    X509 *mid = pki_certificate(&renewed, pki_key(RSA, 2), world.root, pki_key(RSA, 1));
+    const char *key = pki_key_pem(pki_key(RSA, 0));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct pki_request request = {
+            .subject = "h.example", .extensions = rows[i].named};
+        X509 *leaf = pki_certificate(&request, pki_key(RSA, 0), mid, pki_key(RSA, 2));
+
+        expect_text(pki_join(pki_pem(leaf), pki_pem(mid), NULL), key, rows[i].id,
+            strcmp(rows[i].id, "issuer-not-named") == 0 ? SEVERITY_WARNING
+                                                        : SEVERITY_NOTE);
+        X509_free(leaf);
+    }
+    X509_free(mid);
+}
+
 static void expect_leaf(const struct pki_request *request, const char *kind,
     const char *id, enum severity severity)
 {
@@ -412,6 +442,26 @@ static void wrong_leaves_are_told(void **state)
 #undef LEAF
 }
 
+/* OpenSSL answers no question about the usage of such a certificate. */
+static void an_extension_that_cannot_be_read_is_told_alone(void **state)
+{
+    const struct pki_request request = {
+        .subject = "h.example", .extensions = "crlDistributionPoints=DER:0500"};
+    X509 *leaf = pki_certificate(&request, pki_key(RSA, 0), world.mid, pki_key(RSA, 2));
+    const char *text = pki_join(pki_pem(leaf), world.mid_pem, NULL), *key = world.key;
+    struct findings findings;
+    struct judged_pair pair;
+
+    (void)state;
+    judge_texts(text, strlen(text), key, strlen(key), true, &pair, &findings);
+    assert_non_null(find(&findings, "bad-extension"));
+    assert_null(find(&findings, "wrong-usage"));
+    assert_null(find(&findings, "wrong-key-usage"));
+    judged_pair_destroy(&pair);
+    findings_destroy(&findings);
+    X509_free(leaf);
+}
+
 static void open_modes_are_told(void **state)
 {
     static const struct {
@@ -462,7 +512,9 @@ int main(void)
         cmocka_unit_test(other_formats_are_named),
         cmocka_unit_test(habits_of_other_systems_are_accepted),
         cmocka_unit_test(wrong_chains_are_told),
+        cmocka_unit_test(an_issuer_that_is_not_named_is_told),
         cmocka_unit_test(wrong_leaves_are_told),
+        cmocka_unit_test(an_extension_that_cannot_be_read_is_told_alone),
         cmocka_unit_test(open_modes_are_told),
         cmocka_unit_test(a_remedy_names_the_file),
     };

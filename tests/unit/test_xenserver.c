@@ -193,6 +193,38 @@ static void the_way_that_works_is_found(void **state)
     X509_free(leaf);
 }
 
+/* Whatever is served: the same once more is no loss. OpenSSL does not see that "Middle"
+ * issued these, for it compares identifiers and reads every extension. */
+static void what_is_served_does_not_lose_to_itself(void **state)
+{
+    static const char *const extensions[] = {
+        NULL, "authorityKeyIdentifier=DER:30038001AA", "crlDistributionPoints=DER:0500"};
+    const struct pki_request root = {.subject = "Root", .ca = true};
+    const struct pki_request middle = {
+        .subject = "Middle", .ca = true, .extensions = "subjectKeyIdentifier=DER:0401BB"};
+    X509 *top = pki_certificate(&root, pki_key(RSA, 1), NULL, NULL);
+    X509 *way = pki_certificate(&middle, pki_key(RSA, 2), top, pki_key(RSA, 1));
+    STACK_OF(X509) *sent = sk_X509_new_null();
+
+    (void)state;
+    (void)sk_X509_push(sent, way);
+    for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
+        const struct pki_request host = {.subject = "wlb", .extensions = extensions[i]};
+        X509 *leaf = pki_certificate(&host, pki_key(RSA, 0), way, pki_key(RSA, 2));
+        const struct xenserver_offer offer = {leaf, sent, NULL},
+                                     alone = {leaf, NULL, NULL};
+        char reason[320];
+
+        assert_false(xenserver_loses(&offer, &offer, PKI_NOW, reason, sizeof(reason)));
+        assert_int_equal(
+            xenserver_loses(&offer, &alone, PKI_NOW, reason, sizeof(reason)), i == 0);
+        X509_free(leaf);
+    }
+    sk_X509_free(sent);
+    X509_free(way);
+    X509_free(top);
+}
+
 static void a_file_name_is_one_that_xapi_takes(void **state)
 {
     X509 *leaf = pki_certificate(
@@ -220,6 +252,7 @@ int main(void)
         cmocka_unit_test(the_chain_rule_is_that_of_each_release),
         cmocka_unit_test(cas_that_issued_each_other_end_the_search),
         cmocka_unit_test(the_way_that_works_is_found),
+        cmocka_unit_test(what_is_served_does_not_lose_to_itself),
         cmocka_unit_test(a_file_name_is_one_that_xapi_takes),
     };
 
