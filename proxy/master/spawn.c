@@ -54,7 +54,7 @@ static bool place_descriptors(const struct spawn *spawn)
     for (int i = 0; i < SPAWN_FDS; i++) {
         int fd = spawn->fds[i] == SPAWN_NULL ? open_null() : spawn->fds[i];
 
-        above[i] = fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+        above[i] = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) : -1;
         if (above[i] < 0)
             return false;
     }

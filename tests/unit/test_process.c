@@ -1,10 +1,12 @@
 /* The small rules of the master: when to warn, what was lost, where to notify. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +17,7 @@
 #include "proxy/master/file_poll.h"
 #include "proxy/master/notify.h"
 #include "proxy/master/regression.h"
+#include "proxy/master/spawn.h"
 #include "proxy/master/ticket_keys.h"
 
 enum { DAY = 24 * 60 * 60 };
@@ -50,6 +53,27 @@ static void file_systems_that_do_not_tell_are_known(void **state)
     assert_string_equal(file_poll_kind(0x65735546), "fuse");
     assert_null(file_poll_kind(0xef53)); /* ext4 */
     assert_null(file_poll_kind(0x01021994)); /* tmpfs */
+}
+
+static void a_want_of_descriptors_is_named_as_such(void **state)
+{
+    char *const nothing[] = {NULL};
+    const struct spawn spawn = {.program = "/bin/true",
+        .arguments = nothing,
+        .environment = nothing,
+        .fds = {SPAWN_NULL, SPAWN_NULL, STDERR_FILENO, SPAWN_NULL}};
+    struct rlimit limit, none;
+    pid_t pid;
+    int error;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = STDERR_FILENO + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    error = spawn_process(&spawn, &pid);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(error, EMFILE);
 }
 
 static void lost_names_are_named(void **state)
@@ -160,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expiry_warns_at_its_thresholds),
         cmocka_unit_test(file_systems_that_do_not_tell_are_known),
+        cmocka_unit_test(a_want_of_descriptors_is_named_as_such),
         cmocka_unit_test(lost_names_are_named),
         cmocka_unit_test(notify_addresses_are_paths_or_abstract),
         cmocka_unit_test(a_status_is_one_line),
