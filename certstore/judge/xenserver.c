@@ -413,7 +413,7 @@ bool xenserver_loses(const struct xenserver_offer *served,
     }
     return is_usable(XENSERVER_CHAIN, served, now, &verdict) &&
         !certificate_is_self_signed(served->leaf) &&
-        /* What is served may lack it, too: then nothing is lost. */
+        /* The served chain may lack it, too: then nothing is lost. */
         !lacks_intermediate(served, served, now, reason, size) &&
         lacks_intermediate(served, fresh, now, reason, size);
 }

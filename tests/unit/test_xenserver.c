@@ -193,7 +193,7 @@ static void the_way_that_works_is_found(void **state)
     X509_free(leaf);
 }
 
-/* Whatever is served: the same once more is no loss. OpenSSL does not see that "Middle"
+/* The same pair once more is no loss. OpenSSL does not see that "Middle"
  * issued these, for it compares identifiers and reads every extension. */
 static void what_is_served_does_not_lose_to_itself(void **state)
 {
