@@ -1,5 +1,6 @@
 #include "proxy/admin/admin.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -28,6 +29,7 @@ enum {
                             * again */
     ASK_AGAIN = 5000, /* ms: after this the question counts as lost, and is asked again */
     MESSAGES_PER_ITERATION = 16,
+    ACCEPT_REST = 10, /* ms */
 };
 
 static struct admin {
@@ -100,6 +102,8 @@ static void take_listener(struct message *m)
     if (admin.listener >= 0)
         close(admin.listener);
     admin.listener = -1;
+    if (m->fds_lost) /* the next process gets it */
+        admin.stopped = true;
     if (m->fd_count != 1)
         return;
     admin.listener = m->fds[0];
@@ -203,6 +207,8 @@ static void accept_one(uint64_t now)
 
     if (fd >= 0)
         admin_clients_add(fd, is_allowed(&peer), now);
+    else if (errno != EAGAIN && errno != EINTR)
+        (void)poll(NULL, 0, ACCEPT_REST); /* an error that lasts keeps no CPU busy */
 }
 
 static void serve(void)

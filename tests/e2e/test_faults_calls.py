@@ -10,11 +10,13 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
 from frame import strace
 from frame.client import Tls, context, get
+from frame.ports import free_port
 from frame.wait import wait_until
 
 pytestmark = pytest.mark.skipif(not strace.is_possible(), reason="needs strace and its rights")
@@ -193,6 +195,37 @@ def test_a_worker_whose_signer_got_no_descriptor_for_it_gets_another_signer(prox
     os.kill(worker, signal.SIGKILL)
     proxy.wait_for("signer_died")
     assert works(proxy.port)
+
+
+def admin_answers(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+def test_an_admin_process_that_got_no_descriptor_is_replaced(start_proxy, origin):
+    port = free_port()
+    proxy = start_proxy(origin.address, admin=f"127.0.0.1:{port}")
+    (admin,) = wait_until(lambda: proxy.events("admin_up") and proxy.children("admin"))
+    limit_descriptors(admin, 3)
+    proxy.write_config(admin_allow="127.0.0.0/8")
+    proxy.reload()
+    proxy.wait_for("admin_died")
+    wait_until(lambda: admin_answers(port))
+
+
+def test_an_admin_process_that_can_accept_nobody_does_not_spin(start_proxy, origin):
+    port = free_port()
+    proxy = start_proxy(origin.address, admin=f"127.0.0.1:{port}")
+    (admin,) = wait_until(lambda: proxy.events("admin_up") and proxy.children("admin"))
+    with strace.Injection(admin, "accept4:error=EMFILE") as injection:
+        with socket.create_connection(("127.0.0.1", port)):
+            began = time.monotonic()
+            wait_until(lambda: injection.calls("accept4") >= 20)
+            assert time.monotonic() - began >= 0.009 * (injection.calls("accept4") - 1)
+    wait_until(lambda: admin_answers(port))
 
 
 RELOAD_REFUSED = ["memfd_create:error=EMFILE:when=1", "memfd_create:error=ENOMEM:when=1",
