@@ -28,7 +28,7 @@ def told(proxy):
             if one["event"] in ("certificate_expires", "certificate_expired")]
 
 
-def test_each_rung_is_told_once_while_the_proxy_runs(start_proxy, origin, pki, tmp_path):
+def test_each_threshold_is_told_once_while_the_proxy_runs(start_proxy, origin, pki, tmp_path):
     clock = Clock(tmp_path)
     proxy = start_proxy(origin.address, chain_that_ends(pki, leaf=31.5, intermediate=8.5),
                         environment=clock.environment)

@@ -86,7 +86,7 @@ def test_handshakes_beyond_the_limit_make_room(start_proxy, origin):
     wait_until_alone(proxy)
 
 
-def test_a_crowd_that_stalls_after_its_hello_keeps_nobody_waiting(start_proxy, origin):
+def test_many_clients_that_stall_after_their_hello_keep_nobody_waiting(start_proxy, origin):
     """Clients behind all of them, in the backlog, do not wait either."""
     proxy = start_proxy(origin.address, max_handshakes=50, handshake_timeout="1m")
     attackers = many_clients(proxy.port, 800, client_hello(), source="127.0.0.2")
@@ -122,13 +122,13 @@ def test_a_single_handshake_of_a_source_is_not_shed(start_proxy, origin):
 
 def test_connections_of_one_source_are_bounded(start_proxy, origin):
     proxy = start_proxy(origin.address, max_connections_per_source=20)
-    crowd_of_one = many_clients(proxy.port, 30, b"", source="127.0.0.9")
+    of_one_source = many_clients(proxy.port, 30, b"", source="127.0.0.9")
     wait_until(lambda: ends(proxy).get("too_many_connections", 0) == 10)
     assert works(proxy.port)
-    close_all(crowd_of_one)
+    close_all(of_one_source)
 
 
-def test_a_full_house_waits_in_the_backlog_and_is_told_once(start_proxy, origin):
+def test_clients_of_a_full_worker_wait_in_the_backlog_and_it_is_told_once(start_proxy, origin):
     proxy = start_proxy(origin.address, max_connections=10, max_connections_per_source=0)
     inside = [Tls(proxy.port) for _ in range(10)]
     for one in inside:

@@ -196,7 +196,7 @@ def test_a_worker_serves_between_the_services_that_it_prepares(start_proxy, orig
         assert client.certificate() == pki.ec.der()
 
 
-def test_a_port_in_use_refuses_the_reload_and_names_its_holder(start_proxy, origin):
+def test_a_port_in_use_refuses_the_reload_and_names_its_owner(start_proxy, origin):
     proxy = start_proxy(origin.address)
     taken = int(origin.address.rsplit(":", 1)[1])
     proxy.write_config(accept=[f"127.0.0.1:{proxy.port}", f"127.0.0.1:{taken}"])

@@ -2,8 +2,8 @@
  * native_rig.h - a service whose handshakes may be native, driven by the functions that
  * stream.c calls, and an OpenSSL client that makes a handshake with it.
  */
-#ifndef WLBPROXY_TESTS_EXPRESS_RIG_H
-#define WLBPROXY_TESTS_EXPRESS_RIG_H
+#ifndef WLBPROXY_TESTS_NATIVE_RIG_H
+#define WLBPROXY_TESTS_NATIVE_RIG_H
 
 #include "tests/unit/tls_rig.h"
 

@@ -228,8 +228,7 @@ static void many_sources_never_evict_one_with_connections(void **state)
     assert_ptr_equal(kept, again);
 }
 
-static void a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know(
-    void **state)
+static void many_unverified_clients_do_not_push_out_verified_ones(void **state)
 {
     (void)state;
     assert_int_equal(shake(1, false, 1000), ADMIT);
@@ -295,7 +294,7 @@ int main(void)
         FRESH(a_source_with_many_handshakes_is_limited_until_they_end),
         FRESH(connections_without_full_handshakes_never_fill_the_bucket),
         FRESH(many_sources_never_evict_one_with_connections),
-        FRESH(a_crowd_of_unverified_clients_does_not_make_us_forget_whom_we_know),
+        FRESH(many_unverified_clients_do_not_push_out_verified_ones),
         FRESH(a_unix_peer_is_not_limited),
         FRESH(failed_logins_are_limited_by_the_minute),
     };

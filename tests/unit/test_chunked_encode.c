@@ -75,7 +75,7 @@ static void a_body_until_the_end_is_left_alone(void **state)
     assert_string_equal(framing_end(&f), "");
 }
 
-static void our_own_reply_has_a_length_and_closes(void **state)
+static void an_error_reply_has_a_length_and_closes(void **state)
 {
     static const char head[] = "HTTP/1.1 502 Bad Gateway\r\n"
                                "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -107,7 +107,7 @@ int main(void)
         cmocka_unit_test(a_length_is_neither_exceeded_nor_missed),
         cmocka_unit_test(no_body_takes_no_bytes),
         cmocka_unit_test(a_body_until_the_end_is_left_alone),
-        cmocka_unit_test(our_own_reply_has_a_length_and_closes),
+        cmocka_unit_test(an_error_reply_has_a_length_and_closes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

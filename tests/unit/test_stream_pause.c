@@ -168,7 +168,7 @@ static void rests(void)
     assert_false(loop.events_seen);
 }
 
-static void a_client_that_goes_without_goodbye_is_noticed_while_paused(void **state)
+static void a_client_that_goes_without_close_notify_is_noticed_while_paused(void **state)
 {
     static const size_t lens[] = {0, 1000, 2000, 60 * 1000};
 
@@ -302,7 +302,7 @@ int main(void)
         TEST(a_reset_is_noticed_while_paused),
         TEST(bytes_before_a_reset_are_read_first),
         TEST(bytes_before_a_reset_are_delivered_first),
-        TEST(a_client_that_goes_without_goodbye_is_noticed_while_paused),
+        TEST(a_client_that_goes_without_close_notify_is_noticed_while_paused),
         TEST(a_close_notify_while_paused_is_reported_in_order),
         TEST(both_may_end_while_paused),
         TEST(paused_tls_keeps_what_was_read),

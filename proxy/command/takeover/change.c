@@ -92,7 +92,7 @@ static void pause_for_a_moment(void)
 }
 
 /* The process that listens on one of the ports; "": nobody does, or it is hidden. */
-static void holder_name(const struct change *c, char name[PROCESS_NAME_MAX])
+static void owner_name(const struct change *c, char name[PROCESS_NAME_MAX])
 {
     unsigned port = look_held_port(&c->look);
 
@@ -116,7 +116,7 @@ bool change_await_ports(const struct change *c, int ms, struct error *err)
 
     if (await_ports(c, ms))
         return true;
-    holder_name(c, name);
+    owner_name(c, name);
     return error_set(err, "port %u is still held by %s", look_held_port(&c->look),
         *name != '\0' ? name : "a process that cannot be seen");
 }
@@ -191,7 +191,7 @@ static bool stunnel_holds_a_port(const struct change *c)
 {
     char name[PROCESS_NAME_MAX];
 
-    holder_name(c, name);
+    owner_name(c, name);
     return strncmp(name, "stunnel", 7) == 0;
 }
 
@@ -200,7 +200,7 @@ static bool proxy_holds_a_port(const struct change *c)
 {
     char name[PROCESS_NAME_MAX];
 
-    holder_name(c, name);
+    owner_name(c, name);
     return strncmp(name, "wlbproxy", 8) == 0 || strcmp(name, "systemd") == 0;
 }
 
