@@ -2,12 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "proxy/admin/exposition.h"
 #include "proxy/admin/page.h"
 #include "proxy/admin/ready.h"
 #include "proxy/base/buffer.h"
 #include "proxy/base/memory.h"
+#include "proxy/http/date.h"
+#include "proxy/http/error_reply.h"
 #include "proxy/http/head.h"
 
 static const char plain[] = "text/plain; charset=utf-8";
@@ -26,20 +29,9 @@ static const struct {
 
 static const char *reason_of(unsigned status)
 {
-    switch (status) {
-    case 200:
-        return "OK";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return "Bad Request";
-    }
+    return status == 200 ? "OK"
+        : status == 403  ? "Forbidden"
+                         : error_reply_reason(status);
 }
 
 static const char no_page[] = "default-src 'none'; frame-ancestors 'none'";
@@ -50,12 +42,12 @@ static void write_head(
     struct buffer *out, unsigned status, const char *type, const char *policy, size_t len)
 {
     buffer_printf(out,
-        "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+        "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
         "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
         "Content-Security-Policy: %s\r\n"
         "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
         "%sConnection: close\r\n\r\n",
-        status, reason_of(status), type, len, policy,
+        status, reason_of(status), date_text(time(NULL)), type, len, policy,
         status == 405 ? "Allow: GET, HEAD\r\n" : "");
 }
 

@@ -67,6 +67,9 @@
         "A certificate of a served chain will expire.",                                  \
         "wlbproxy cert request, have it signed, wlbproxy cert install.")                 \
     X("confined", "info", "by", "A process has entered its sandbox.", "Nothing.")        \
+    X("control_listens", "info", "path",                                                 \
+        "The control socket is there, after it could not be opened, or was removed.",    \
+        "Nothing.")                                                                      \
     X("control_refused", "warning", "reason", "The control socket refused a client.",    \
         "Run the command as root, or as the user of the proxy.")                         \
     X("crl_expired", "error", "service subject not_after days_left",                     \
@@ -136,8 +139,10 @@
         "Metrics and health cannot be asked for; traffic is served.",                    \
         "See the reason: another process has the address, mostly.")                      \
     X("no_control_socket", "warning", "reason text",                                     \
-        "The control socket could not be opened; the service runs without it.",          \
-        "Mend the reason, then reload by SIGHUP.")                                       \
+        "The control socket could not be opened; the service runs without it, and "      \
+        "tries "                                                                         \
+        "again every few seconds.",                                                      \
+        "Mend the reason.")                                                              \
     X("not_watched", "warning", "file reason text", "watch: inotify fails: polled.",     \
         "Raise fs.inotify.max_user_watches.")                                            \
     X("not_watching", "warning", "reason text", "watch: no inotify: all is polled.",     \

@@ -149,6 +149,13 @@ int control_path_listen(
     return -1;
 }
 
+bool control_path_is_missing(const struct control_path *path)
+{
+    struct stat state;
+
+    return stat(path->text, &state) != 0 && errno == ENOENT;
+}
+
 void control_path_remove(const struct control_path *path)
 {
     struct stat state;

@@ -27,6 +27,9 @@ int control_path_listen(
 /* Returns whether one could listen there. Nothing is made. */
 bool control_path_check(const char *text, struct error *err);
 
+/* Returns whether nothing is there any more. */
+bool control_path_is_missing(const struct control_path *path);
+
 void control_path_remove(const struct control_path *path);
 
 #endif

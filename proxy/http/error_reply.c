@@ -30,7 +30,7 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-static const char *reason_of(unsigned status)
+const char *error_reply_reason(unsigned status)
 {
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
         if (reasons[i].status == status)
@@ -48,8 +48,8 @@ void error_reply_write(struct buffer *out, unsigned status, const char *text,
     const char *fields, time_t now, bool to_head, bool keep_alive)
 {
     assert(status != 401 && status != 403);
-    buffer_printf(
-        out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, reason_of(status), date_text(now));
+    buffer_printf(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status,
+        error_reply_reason(status), date_text(now));
     buffer_printf(out,
         "Content-Type: text/plain; charset=utf-8\r\n"
         "Content-Length: %zu\r\n"

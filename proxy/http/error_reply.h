@@ -12,6 +12,9 @@
 
 struct buffer;
 
+/* "Bad Gateway"; "" for a status that no error reply of the proxy has. */
+const char *error_reply_reason(unsigned status);
+
 /* `text` is one sentence for a person. to_head: without body bytes, as HEAD requires.
  * `fields`: further lines of the head, whole, or NULL. keep_alive: the connection stays
  * open. */

@@ -248,13 +248,45 @@ void control_requests_init(struct control_requests *r)
     r->server.is_child = is_child;
 }
 
-void control_requests_open(struct control_requests *r, const char *path, bool succeeding)
+static void try_to_open(struct control_requests *r)
 {
+    const char *path = r->reload->started_with.control;
     struct error err;
 
-    if (strcmp(path, "off") != 0 &&
-        !control_server_open(&r->server, path, succeeding, &err))
+    if (control_server_open(&r->server, path, r->succeeding, &err)) {
+        if (r->failure_told)
+            log_info("event=control_listens path=%s", path);
+        r->failure_told = false;
+        return;
+    }
+    if (!r->failure_told)
         log_warning("event=no_control_socket reason=%s text=\"`reload`, `status` and "
-                    "`cert install` cannot reach this process\"",
+                    "`cert install` cannot reach this process; it is tried again\"",
             log_quoted(err.text).text);
+    r->failure_told = true;
+}
+
+void control_requests_open(struct control_requests *r, bool succeeding)
+{
+    r->wanted = strcmp(r->reload->started_with.control, "off") != 0;
+    r->succeeding = succeeding;
+    if (r->wanted)
+        try_to_open(r);
+}
+
+void control_requests_look(struct control_requests *r)
+{
+    struct control_server *server = &r->server;
+
+    if (!r->wanted)
+        return;
+    if (server->fd < 0) {
+        try_to_open(r);
+    } else if (server->count == 0 && control_path_is_missing(&server->path)) {
+        log_warning("event=no_control_socket reason=\"%s was removed\" text=\"it is made "
+                    "again\"",
+            server->path.text);
+        r->failure_told = true;
+        control_server_stop(server);
+    }
 }

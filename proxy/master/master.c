@@ -194,8 +194,7 @@ static void open_control(void *owner)
 {
     struct master *m = owner;
 
-    control_requests_open(&m->control, m->reload.rollout.current->plan->settings->control,
-        m->successor.began_so);
+    control_requests_open(&m->control, m->successor.began_so);
 }
 
 /* Files may have changed, or moved, after we read or opened them. */
@@ -279,8 +278,10 @@ static void on_look_around(uv_timer_t *timer)
     struct master *m = timer->data;
 
     worker_logs_look(&m->logs);
-    if (m->phase == SERVING)
+    if (m->phase == SERVING) {
         master_admin_update(&m->admin);
+        control_requests_look(&m->control);
+    }
     epoll_retry_tell();
 }
 

@@ -213,6 +213,8 @@ void master_admin_update(struct master_admin *a)
         close_socket(a);
         a->failure_told = false;
     }
+    if (a->path_fd >= 0 && control_path_is_missing(&a->path))
+        close_socket(a); /* somebody has removed it */
     if (a->address == NULL && !off) {
         if (open_socket(a, wanted, &err))
             log_info("event=admin_listens address=%s", a->address);

@@ -179,6 +179,20 @@ def test_a_second_one_does_not_take_the_control_socket(start_proxy, origin):
     assert first.status()["pid"] == first.pid
 
 
+def test_a_control_socket_that_is_missing_is_made(start_proxy, origin, tmp_path):
+    """Its folder comes later than the proxy, or its path is removed by somebody."""
+    folder = tmp_path / "late" / "run"
+    proxy = start_proxy(origin.address, control=folder / "control")
+    assert "folder" in proxy.wait_for("no_control_socket")["reason"]
+    folder.parent.mkdir()
+    proxy.wait_for("control_listens")
+    assert proxy.status()["pid"] == proxy.pid
+    (folder / "control").unlink()
+    proxy.wait_for("control_listens", count=2)
+    assert proxy.status()["pid"] == proxy.pid
+    proxy.reload()
+
+
 def test_the_control_socket_of_a_dead_one_is_taken_over(start_proxy, origin):
     first = start_proxy(origin.address)
     first.expect_exit = -signal.SIGKILL
