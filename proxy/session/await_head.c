@@ -143,8 +143,6 @@ void requests_data(struct client *c, const char *bytes, size_t len)
     }
     if (used < len)
         buffer_append(&c->unparsed, bytes + used, len - used);
-    else if (c->state == CLIENT_AWAIT_HEAD)
-        rest(c);
     update_reading(c);
 }
 
@@ -242,7 +240,9 @@ void requests_failed(struct client *c, enum end_reason reason)
 static void next_request(struct client *c)
 {
     requests_await(c);
-    if (!c->parsing) /* else parse() goes on with the next one */
+    if (c->parsing)
+        rest(c); /* parse() goes on with the next one */
+    else
         requests_drained(c);
 }
 

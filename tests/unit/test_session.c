@@ -170,6 +170,19 @@ static void a_half_close_behind_refused_requests_ends_after_their_answers(void *
     assert_int_equal(clients_count(rig.clients), 0);
 }
 
+/* RFC 9112, 2.2, has one; a second one is refused also when it comes by itself. */
+static void a_second_empty_line_is_refused(void **state)
+{
+    int client = rig_client(&rig);
+
+    (void)state;
+    rig_send(&rig, client, "\r\n");
+    assert_string_equal(rig_receive(&rig, client), "");
+    rig_send(&rig, client, "\r\n");
+    assert_non_null(strstr(rig_receive(&rig, client), "HTTP/1.1 400"));
+    close(client);
+}
+
 static void a_clients_half_close_still_gets_all_its_answers(void **state)
 {
     int client = rig_client(&rig);
@@ -355,6 +368,7 @@ int main(void)
         WITH(start_with_paths, refused_requests_count_as_pipelined),
         WITH(start_with_paths,
             a_half_close_behind_refused_requests_ends_after_their_answers),
+        WITH(start, a_second_empty_line_is_refused),
         WITH(start, a_clients_half_close_still_gets_all_its_answers),
         WITH(start, a_client_that_resets_aborts_its_backend_request),
         WITH(start, interim_replies_are_swallowed),
