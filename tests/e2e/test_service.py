@@ -1,6 +1,7 @@
 """The effects of a service's options on clients: limits, Expect, pipelining, logs,
 certificates."""
 import json
+import random
 import re
 
 import pytest
@@ -86,6 +87,44 @@ def test_pipelining_is_bounded_and_the_last_reply_says_so(start_proxy, backend):
     replies, surplus = parse_replies(received, ("GET",) * count)
     assert 4 <= count <= 6 and surplus == b"" and ended == "close_notify"
     assert [reply.field("Connection") for reply in replies] == [None] * (count - 1) + ["close"]
+
+
+def mixed_requests(draw):
+    """Bytes of up to 12 requests and one that ends the connection; (method, status, length)."""
+    sent, wanted = b"", []
+    for _ in range(draw.randint(1, 12)):
+        method, path = draw.choice(["GET", "GET", "HEAD", "POST", "DELETE"]), draw.choice(["/ok", "/no"])
+        size, chunked = draw.randint(0, 3000), draw.choice(["", "&mode=chunked"])
+        fields = {"POST": [f"Content-Length: {size}"]}.get(method, [])
+        body = b"x" * size if fields else b""
+        if method == "POST" and draw.random() < 0.5:
+            fields, body = ["Transfer-Encoding: chunked"], b"5\r\nhello\r\n0\r\n\r\n"
+        status = 404 if path == "/no" else 405 if method == "DELETE" else 200
+        if status != 200:  # one that is refused keeps its connection only without a body
+            fields, body = [], b""
+        sent += get(f"{path}?size={size}{chunked}", *fields, method=method) + body
+        wanted.append((method, status, size if status == 200 and method != "HEAD" else None))
+    return sent + get("/ok?size=1", close=True), [*wanted, ("GET", 200, 1)]
+
+
+def test_any_mix_of_pipelined_requests_is_answered_in_order(start_proxy, origin):
+    """Passed on and refused, in pieces of any size, with and without an idle backend connection."""
+    for keep in (0, 4):
+        proxy = start_proxy(origin.address, paths="GET,HEAD,POST /ok", backend_keepalive=keep)
+        for seed in range(20):
+            draw = random.Random(seed)
+            sent, wanted = mixed_requests(draw)
+            with Tls(proxy.port) as client:
+                while sent:
+                    size = draw.choice([1, 40, 300, 5000, 100000])
+                    client.send(sent[:size])
+                    sent = sent[size:]
+                received, ended = client.read_to_end()
+            replies, surplus = parse_replies(received, [method for method, _, _ in wanted])
+            assert [reply.status for reply in replies] == [status for _, status, _ in wanted], seed
+            assert all(size is None or len(reply.body) == size
+                       for reply, (_, _, size) in zip(replies, wanted)), seed
+            assert surplus == b"" and ended == "close_notify", seed
 
 
 # --- Expect: 100-continue ----------------------------------------------------------------------------
