@@ -41,7 +41,7 @@ static struct task *task_for(struct control_client *client)
     return task;
 }
 
-static void run_home(struct task *task, json_t *answer)
+static void answer_and_free(struct task *task, json_t *answer)
 {
     control_reply(task->client, json_incref(answer), NULL, 0);
     free(task);
@@ -59,12 +59,12 @@ static void on_gone(struct control_client *client)
 
 static void on_verdict(struct reload_waiter *waiter, json_t *verdict)
 {
-    run_home(container_of(waiter, struct task, reload), verdict);
+    answer_and_free(container_of(waiter, struct task, reload), verdict);
 }
 
 static void on_status(struct status_waiter *waiter, json_t *status)
 {
-    run_home(container_of(waiter, struct task, status), status);
+    answer_and_free(container_of(waiter, struct task, status), status);
 }
 
 static bool send_probe(struct child *child, const char *service, int *ours)
