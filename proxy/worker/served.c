@@ -1,6 +1,7 @@
 #include "proxy/worker/served.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "certstore/context_backend.h"
 #include "certstore/credential.h"
@@ -29,27 +30,61 @@ static void free_tls(struct tls_context *context)
     context_free((SSL_CTX *)(void *)context);
 }
 
+static void forget_credentials(struct served *served)
+{
+    for (size_t i = 0; i < served->last_count; i++)
+        credential_unref(served->last[i]);
+    free(served->last);
+    served->last = NULL;
+    served->last_count = 0;
+}
+
 static void on_freed(struct generation *generation, void *owner)
 {
     struct served *served = owner;
 
     (void)generation;
+    forget_credentials(served);
     list_remove(&served->link);
     free(served->choices);
     free(served->listeners);
     free(served);
 }
 
-static bool unpack(const struct snapshot_service *from, struct credential **credentials,
+static bool is_equal(const struct snapshot_blob *a, const struct snapshot_blob *b)
+{
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* Services with the same certificate, one behind the other, share it: reading it takes
+ * longer than the rest, and its memory is larger. */
+static struct credential *unpack_one(const struct served *served,
+    const struct snapshot_service *from, size_t i, credential_key_reader *read_key,
+    struct error *err)
+{
+    const struct snapshot_blob *blob = &from->credentials[i];
+
+    /* The service before `from` stands before it in the snapshot, too. */
+    if (i < served->last_count && is_equal(blob, &from[-1].credentials[i]))
+        return credential_ref(served->last[i]);
+    return credential_unpack(blob->bytes, blob->len, engine_libctx(), read_key, err);
+}
+
+/* They become served->last. */
+static bool unpack(struct served *served, const struct snapshot_service *from,
     credential_key_reader *read_key, struct error *err)
 {
-    for (size_t i = 0; i < from->credential_count; i++) {
-        credentials[i] = credential_unpack(from->credentials[i].bytes,
-            from->credentials[i].len, engine_libctx(), read_key, err);
-        if (credentials[i] == NULL)
-            return false;
-    }
-    return true;
+    struct credential **credentials =
+        memory_array(from->credential_count, sizeof(*credentials));
+    size_t count = 0;
+
+    while (count < from->credential_count &&
+        (credentials[count] = unpack_one(served, from, count, read_key, err)) != NULL)
+        count++;
+    forget_credentials(served);
+    served->last = credentials;
+    served->last_count = count;
+    return count == from->credential_count;
 }
 
 static void set_backends(struct service *service, const struct snapshot_service *from)
@@ -90,22 +125,21 @@ static bool build_backend_tls(struct service *service,
     return service->backend_tls != NULL;
 }
 
-static bool build_service(struct service *service, const struct snapshot_service *from,
+static bool build_next(struct served *served, const struct snapshot *snapshot,
     const struct ticket_keys *tickets, credential_key_reader *read_key, struct error *err)
 {
-    struct credential **credentials =
-        memory_array(from->credential_count, sizeof(*credentials));
+    struct service *service = &served->generation->services[served->built];
+    const struct snapshot_service *from = &snapshot->services[served->built];
 
-    if (unpack(from, credentials, read_key, err))
-        service->tls = opaque(context_new(engine_libctx(), service->settings, credentials,
-            from->credential_count, tickets, from->ca, from->crl, err));
+    if (unpack(served, from, read_key, err))
+        service->tls = opaque(context_new(engine_libctx(), service->settings,
+            served->last, served->last_count, tickets, from->ca, from->crl, err));
     if (service->tls != NULL)
         engine_adopt(context_of(service));
-    for (size_t i = 0; i < from->credential_count; i++)
-        credential_unref(credentials[i]);
-    free(credentials);
-    return (service->tls != NULL && build_backend_tls(service, from, read_key, err)) ||
-        error_context(err, "service %s", service->settings->name);
+    if (service->tls == NULL || !build_backend_tls(service, from, read_key, err))
+        return error_context(err, "service %s", service->settings->name);
+    served->built++;
+    return true;
 }
 
 static size_t count_names(
@@ -207,15 +241,15 @@ bool served_build(struct served *served, const struct snapshot *snapshot,
     struct error *err)
 {
     while (!served_is_built(served)) {
-        if (!build_service(&served->generation->services[served->built],
-                &snapshot->services[served->built], tickets, read_key, err))
+        if (!build_next(served, snapshot, tickets, read_key, err))
             return false;
-        served->built++;
         if ((uint64_t)clock_now_ns() >= until)
             break;
     }
-    if (served_is_built(served))
-        choose_all_by_name(served, snapshot);
+    if (!served_is_built(served))
+        return true;
+    forget_credentials(served);
+    choose_all_by_name(served, snapshot);
     return true;
 }
 

@@ -24,6 +24,8 @@ struct served {
     uint32_t *listeners; /* default service of each listener */
     size_t listener_count;
     size_t built; /* services that have their TLS contexts */
+    struct credential **last; /* of the last of them: the next one may have the same */
+    size_t last_count;
 };
 
 /* Parses the settings; the services have their backends, but no TLS contexts yet. */
