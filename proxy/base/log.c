@@ -357,7 +357,6 @@ static bool has_room(struct log_target *target, size_t len)
         log_info("event=log_disk_has_room lost=%llu", (unsigned long long)log_lost());
     else if (!room && !was_full)
         log_error("event=log_disk_full text=\"what the workers say is not written\"");
-    target->lost += !room;
     return room;
 }
 
@@ -366,8 +365,12 @@ static void relay_line(
 {
     char line[LOG_LINE_MAX];
 
-    if (!log_enabled(level) || !has_room(&out.target, len))
+    if (!log_enabled(level))
         return;
+    if (!has_room(&out.target, len)) {
+        out.target.lost++;
+        return;
+    }
     size_t start = (size_t)prefix(line, sizeof(line), level, origin);
     size_t fits = len <= sizeof(line) - start ? len : sizeof(line) - start;
 
@@ -415,8 +418,12 @@ static size_t relay_access(const struct log_origin *origin, char *bytes, size_t 
     char *kept = bytes, *end;
     size_t lines = 0;
 
-    if (access_log.fd < 0 || !has_room(&access_log, len))
+    if (access_log.fd < 0)
         return 1;
+    if (!has_room(&access_log, len)) {
+        access_log.lost += log_target_lines(bytes, len);
+        return 1;
+    }
     for (char *line = bytes; (end = memchr(line, '\n', len)) != NULL; line = end + 1) {
         const size_t size = (size_t)(end - line);
 
@@ -427,7 +434,8 @@ static size_t relay_access(const struct log_origin *origin, char *bytes, size_t 
             continue;
         if (!at_once)
             put_access(line, size, origin);
-        memmove(kept, line, size + 1);
+        if (kept != line)
+            memmove(kept, line, size + 1);
         kept += size + 1;
     }
     if (at_once && kept > bytes)

@@ -65,10 +65,9 @@ bool log_is_control(const char *character, size_t len);
 void access_log_open(int fd, enum log_kind kind);
 bool access_log_enabled(void);
 void access_log_write(const char *line, size_t len);
-/* Sends the lines that were gathered for the parent; the event loop calls it before it
- * waits. */
+/* Sends the lines that were gathered for the parent, or keeps them while it is busy. */
 void access_log_flush(void);
-/* Returns how many lines wait for that. */
+/* Returns how many lines are kept. */
 size_t access_log_gathered(void);
 
 /* Returns how many lines were lost since start because a target did not take them. */

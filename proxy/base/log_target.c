@@ -92,6 +92,19 @@ void log_target_send(struct log_target *target, const char *bytes, size_t len)
     errno = saved;
 }
 
+size_t log_target_lines(const char *lines, size_t len)
+{
+    size_t count = 0;
+    const char *end;
+
+    while ((end = memchr(lines, '\n', len)) != NULL) {
+        len -= (size_t)(end + 1 - lines);
+        lines = end + 1;
+        count++;
+    }
+    return count;
+}
+
 void log_target_write_block(struct log_target *target, const char *lines, size_t len)
 {
     char newline = '\n';
@@ -99,9 +112,9 @@ void log_target_write_block(struct log_target *target, const char *lines, size_t
     const ssize_t whole = (ssize_t)(len + target->torn);
     int saved = errno;
     ssize_t taken = writev(target->fd, parts, 2);
+    size_t done = taken > target->torn ? (size_t)taken - target->torn : 0;
 
-    if (taken != whole)
-        target->lost++;
+    target->lost += log_target_lines(lines + done, len - done);
     if (taken > 0)
         target->torn = taken != whole;
     errno = saved;

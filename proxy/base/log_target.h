@@ -35,6 +35,8 @@ void log_target_write(struct log_target *target, const char *line, size_t len);
 void log_target_send(struct log_target *target, const char *bytes, size_t len);
 /* Writes lines with their newlines into a file. */
 void log_target_write_block(struct log_target *target, const char *lines, size_t len);
+/* Returns how many lines end in the text. */
+size_t log_target_lines(const char *lines, size_t len);
 
 /* Returns whether `more` bytes leave others something of the disk: 64 MB, or a twentieth
  * of a small one. Looks once a second, or after 256 KB. */

@@ -5,29 +5,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "proxy/base/log.h"
 #include "proxy/base/memory.h"
 #include "proxy/crypto/engine.h"
 #include "proxy/net/stream_iteration.h"
-
-enum { LINES_ENOUGH = 16, LINES_WAIT_MAX = 16 /* iterations */ };
-
-/* Lines of the access log leave many at a time, for each datagram costs the master as
- * much as some lines do. Returns whether they wait for the next iteration, which may be
- * quiet.
- */
-static bool lines_wait(struct loop *loop, bool quiet)
-{
-    const size_t count = access_log_gathered();
-
-    if (count == 0)
-        return false;
-    if (!quiet && count < LINES_ENOUGH && ++loop->lines_waited < LINES_WAIT_MAX)
-        return true;
-    access_log_flush();
-    loop->lines_waited = 0;
-    return false;
-}
 
 /* Does the work that the last events left: the bytes that they wrote to one peer leave in
  * one system call. Returns whether work remains. */
@@ -42,7 +22,7 @@ static bool work(struct loop *loop)
     /* Keys are made in advance only in an iteration that had nothing else to do. */
     if (!more && engine_may_refill())
         more = !quiet || engine_refill();
-    return lines_wait(loop, quiet) || more;
+    return more;
 }
 
 /* ---- deadlines ---- */

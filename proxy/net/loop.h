@@ -41,7 +41,6 @@ struct loop {
                                      * one */
     bool events_seen; /* in this iteration */
     bool stopped;
-    unsigned lines_waited; /* iterations in which lines of the access log have waited */
     char *read_buffer; /* LOOP_READ_SIZE, ciphertext or plain: consumed before the next
                         * read */
     char *plain_buffer; /* LOOP_READ_SIZE, decrypted */

@@ -15,8 +15,9 @@
 #include "proxy/tls/tls.h"
 
 enum {
-    FIRST_LOOK = 1, /* ms: by then the loop has sent the bytes */
-    NEXT_LOOK = 50,
+    /* ms. One look asks the kernel once about a client, for all of its records; the lines
+     * of all clients leave in one datagram. */
+    LOOK_INTERVAL = 20,
     /* A receiver may have read so much and not yet acknowledged it: two segments (RFC
      * 1122, 4.2.3.2). If it resets then, it has not lost them. */
     UNACKNOWLEDGED_MAX = 2 * 1460,
@@ -24,8 +25,7 @@ enum {
 
 struct access_record {
     struct client *client;
-    struct list waiting; /* in clients->access_waiting, once closed */
-    struct list siblings; /* in client->access, once closed */
+    struct list link; /* in client->access, once closed */
     struct timespec when;
     uint64_t began;
     uint64_t end; /* the client's bytes_out when the next record began; 0: not yet */
@@ -59,8 +59,7 @@ static struct access_record *make(size_t text)
 {
     struct access_record *record = memory_new(sizeof(*record) + text);
 
-    list_init(&record->waiting);
-    list_init(&record->siblings);
+    list_init(&record->link);
     clock_gettime(CLOCK_REALTIME, &record->when);
     return record;
 }
@@ -82,9 +81,9 @@ static struct access_record *make_for(const struct head *head)
     return record;
 }
 
-static struct access_record *of_siblings(struct list *node)
+static struct access_record *of_link(struct list *node)
 {
-    return container_of(node, struct access_record, siblings);
+    return container_of(node, struct access_record, link);
 }
 
 /* Bytes written since the newest closed record belong to it: our own replies are written
@@ -93,7 +92,7 @@ static void seal_newest(struct client *c)
 {
     if (list_empty(&c->access))
         return;
-    struct access_record *newest = of_siblings(c->access.prev);
+    struct access_record *newest = of_link(c->access.prev);
     if (newest->end == 0)
         newest->end = c->stream.bytes_out;
 }
@@ -113,6 +112,12 @@ struct access_record *access_open(
     return record;
 }
 
+static void look_later(struct clients *clients)
+{
+    if (!deadline_is_armed(&clients->access_due))
+        loop_arm(clients->loop, &clients->access_due, LOOK_INTERVAL);
+}
+
 void access_close(struct access_record *record, const struct access_outcome *outcome)
 {
     struct client *c;
@@ -125,10 +130,10 @@ void access_close(struct access_record *record, const struct access_outcome *out
     if (outcome->backend != NULL)
         (void)snprintf(record->backend, sizeof(record->backend), "%s", outcome->backend);
     record->ms = loop_now(c->clients->loop) - record->began;
-    list_append(&c->access, &record->siblings);
-    list_append(&c->clients->access_waiting, &record->waiting);
-    if (!deadline_is_armed(&c->clients->access_due))
-        loop_arm(c->clients->loop, &c->clients->access_due, FIRST_LOOK);
+    if (list_empty(&c->access))
+        list_append(&c->clients->access_waiting, &c->access_waiting);
+    list_append(&c->access, &record->link);
+    look_later(c->clients);
 }
 
 /* ---- its line ---- */
@@ -224,8 +229,7 @@ static void finish(struct access_record *record)
         write_line(record, sample);
     else
         record->client->clients->counters.requests_not_logged++;
-    list_remove(&record->waiting);
-    list_remove(&record->siblings);
+    list_remove(&record->link);
     free(record);
 }
 
@@ -274,26 +278,52 @@ void access_settle(struct client *c, enum end_reason reason)
             stream_error(&c->stream) == ECONNRESET ? END_CLIENT_RESET : END_CLIENT_GONE;
     seal_newest(c);
     for (node = c->access.next; node != &c->access; node = next) {
-        struct access_record *record = of_siblings(node);
+        struct access_record *record = of_link(node);
 
         next = node->next;
         take_off(record, lost, reason);
         finish(record);
     }
+    list_remove(&c->access_waiting);
+    look_later(c->clients);
+}
+
+/* The last `undelivered` bytes of the connection have not been acknowledged. They are
+ * bytes of TLS, which are more than the plaintext within: a record may wait a little too
+ * long. */
+static bool is_delivered(const struct access_record *record, uint64_t undelivered)
+{
+    return undelivered == 0 ||
+        (record->end != 0 &&
+            undelivered <= record->client->stream.bytes_out - record->end);
+}
+
+/* Returns whether all records of the client have been written. */
+static bool write_delivered(struct client *c)
+{
+    const uint64_t undelivered = stream_undelivered(&c->stream);
+
+    while (!list_empty(&c->access)) {
+        struct access_record *oldest = of_link(c->access.next);
+
+        if (!is_delivered(oldest, undelivered))
+            return false;
+        finish(oldest);
+    }
+    return true;
 }
 
 void access_on_due(struct deadline *due)
 {
     struct clients *clients = container_of(due, struct clients, access_due);
-    struct list *node = clients->access_waiting.next;
+    struct list *node = clients->access_waiting.next, *next;
 
-    while (node != &clients->access_waiting) {
-        struct access_record *record = container_of(node, struct access_record, waiting);
-
-        node = node->next;
-        if (stream_undelivered(&record->client->stream) == 0)
-            finish(record);
+    for (; node != &clients->access_waiting; node = next) {
+        next = node->next;
+        if (write_delivered(container_of(node, struct client, access_waiting)))
+            list_remove(node);
     }
-    if (!list_empty(&clients->access_waiting))
-        loop_arm(clients->loop, due, NEXT_LOOK);
+    access_log_flush();
+    if (!list_empty(&clients->access_waiting) || access_log_gathered() > 0)
+        look_later(clients);
 }

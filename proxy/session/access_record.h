@@ -38,10 +38,11 @@ struct access_record *access_open(
 /* Gives the record to its client. */
 void access_close(struct access_record *record, const struct access_outcome *outcome);
 
-/* The client's connection ends for `reason`: all its records are written now. */
+/* The client's connection ends for `reason`: all its records become lines now. */
 void access_settle(struct client *c, enum end_reason reason);
 
-/* Runs when the clients' deadline for waiting records is over. */
+/* Runs when the clients' deadline for waiting records is over. Sends the lines that were
+ * gathered since the last time. */
 void access_on_due(struct deadline *due);
 
 #endif

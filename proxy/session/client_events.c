@@ -337,6 +337,7 @@ static struct client *make(struct clients *clients, struct service *service,
     list_init(&c->link);
     list_init(&c->handshaking);
     list_init(&c->access);
+    list_init(&c->access_waiting);
     list_init(&c->idle);
     list_append(&clients->clients, &c->link);
     list_append(&clients->handshaking, &c->handshaking);

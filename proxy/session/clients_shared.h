@@ -36,7 +36,7 @@ struct clients {
     struct free_list exchanges, backends;
     struct buffer scratch; /* one flight towards a client, while it is put together */
     struct log_rate_limit log_limit;
-    struct list access_waiting; /* access_record.h: closed records, oldest first */
+    struct list access_waiting; /* struct client.access_waiting: with closed records */
     struct deadline access_due; /* when to look at them */
     uint32_t access_passed; /* requests that went well, since one was logged */
     struct denied_log denied;

@@ -15,6 +15,7 @@
 
 #include "proxy/base/journal_entry.h"
 #include "proxy/base/log.h"
+#include "proxy/base/log_target.h"
 
 static const struct log_origin origin = {"worker 3", 77};
 static int ends[2];
@@ -170,6 +171,29 @@ static void a_full_disk_only_loses_lines(void **state)
     close(fd);
     log_info("y");
     assert_int_equal(log_lost(), before + 2);
+}
+
+/* A block holds the lines of many requests. */
+static void each_lost_line_of_a_block_is_counted(void **state)
+{
+    struct log_target target = {.lost = 0};
+    char block[2000 * 40];
+    int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    (void)state;
+    log_target_open(&target, fd, true);
+    log_target_write_block(&target, "a\nb\nc\n", 6);
+    assert_int_equal(target.lost, 3);
+    close(fd);
+    memset(block, 'x', sizeof(block));
+    for (size_t i = 0; i < 2000; i++)
+        block[i * 40 + 39] = '\n';
+    target.lost = 0;
+    log_target_open(&target, ends[1], true);
+    log_target_write_block(&target, block, sizeof(block)); /* more than the pipe takes */
+    const size_t room = 64 * 1024;
+    assert_int_equal(target.lost, 2000 - room / 40);
+    assert_true(target.torn);
 }
 
 static void syslog_gets_datagrams_with_a_priority(void **state)
@@ -434,6 +458,8 @@ int main(void)
         cmocka_unit_test(the_journal_gets_fields),
         cmocka_unit_test(message_ids_do_not_change),
         cmocka_unit_test(an_entry_that_is_too_long_keeps_its_message),
+        cmocka_unit_test_setup_teardown(
+            each_lost_line_of_a_block_is_counted, open_pipe, close_pipe),
         WITH_PIPE(the_access_log_is_its_own),
         cmocka_unit_test_setup_teardown(a_child_sends_its_lines, open_pipe, close_pipe),
         cmocka_unit_test_setup_teardown(
