@@ -79,6 +79,15 @@ struct in6_addr network_address(const struct sockaddr_storage *peer)
     return address;
 }
 
+void network_describe(const struct in6_addr *address, char text[NETWORK_ADDRESS_MAX])
+{
+    const bool v4 = IN6_IS_ADDR_V4MAPPED(address);
+
+    (void)inet_ntop(v4 ? AF_INET : AF_INET6,
+        v4 ? &address->s6_addr[sizeof(mapped)] : (const void *)address, text,
+        NETWORK_ADDRESS_MAX);
+}
+
 bool network_contains(const struct network *network, const struct in6_addr *address)
 {
     size_t bytes = network->bits / 8;

@@ -22,6 +22,10 @@ bool network_parse(const char *text, struct network *network, struct error *err)
 /* The address of an IPv4 or IPv6 peer; :: for any other. */
 struct in6_addr network_address(const struct sockaddr_storage *peer);
 
+enum { NETWORK_ADDRESS_MAX = 46 };
+/* Writes an address as a person would: IPv4 as 192.0.2.7. */
+void network_describe(const struct in6_addr *address, char text[NETWORK_ADDRESS_MAX]);
+
 bool network_contains(const struct network *network, const struct in6_addr *address);
 
 #endif

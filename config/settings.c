@@ -143,6 +143,13 @@ static bool unknown_option(const char *name, struct error *err)
         excerpt_of_text(name).text);
 }
 
+/* The items that the line has added are at the end. */
+static void remember_line(struct text_list *list, unsigned line)
+{
+    for (size_t i = list->count; i > 0 && list->lines[i - 1] == 0; i--)
+        list->lines[i - 1] = line;
+}
+
 static bool set_option(const struct option *option, const char *value, void *object,
     struct written *written, unsigned line, struct error *err)
 {
@@ -161,6 +168,8 @@ static bool set_option(const struct option *option, const char *value, void *obj
             err, "%s: '%s' is there already", option->name, excerpt_of_text(value).text);
     if (!option->type->parse(value, &option->limits, field, err))
         return error_context(err, "%s", option->name);
+    if (option->repeatable)
+        remember_line(field, line);
     if (*first == 0)
         *first = line;
     return true;

@@ -24,6 +24,7 @@ struct error;
 
 struct text_list {
     char **items;
+    unsigned *lines; /* where each stands in the configuration; 0: in none */
     size_t count;
 };
 

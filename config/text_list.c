@@ -7,17 +7,22 @@
 
 void text_list_add(struct text_list *list, const char *text)
 {
-    char **items = memory_resize(list->items, list->count + 1, sizeof(*items));
+    const size_t count = list->count + 1;
 
-    items[list->count++] = memory_text(text);
-    list->items = items;
+    list->items = memory_resize(list->items, count, sizeof(*list->items));
+    list->lines = memory_resize(list->lines, count, sizeof(*list->lines));
+    list->items[list->count] = memory_text(text);
+    list->lines[list->count] = 0;
+    list->count = count;
 }
 
 void text_list_copy(struct text_list *to, const struct text_list *from)
 {
     *to = (struct text_list){0};
-    for (size_t i = 0; i < from->count; i++)
+    for (size_t i = 0; i < from->count; i++) {
         text_list_add(to, from->items[i]);
+        to->lines[i] = from->lines[i];
+    }
 }
 
 void text_list_clear(struct text_list *list)
@@ -25,6 +30,7 @@ void text_list_clear(struct text_list *list)
     for (size_t i = 0; i < list->count; i++)
         free(list->items[i]);
     free(list->items);
+    free(list->lines);
     *list = (struct text_list){0};
 }
 

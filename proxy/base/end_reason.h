@@ -62,7 +62,7 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(TOO_MANY, "too_many_connections", LOG_LEVEL_WARNING, FAULT_CLIENT,                 \
         "max_connections_per_source was reached for this address.")                      \
     X(DENIED, "denied", LOG_LEVEL_INFO, FAULT_CLIENT,                                    \
-        "allow and deny do not let this address in.")                                    \
+        "allow and deny do not let this address in; status has the line to change.")     \
     X(MISDIRECTED, "misdirected", LOG_LEVEL_INFO, FAULT_CLIENT,                          \
         "Host belongs to a service that lets in others than the connection's: 421.")     \
     X(PATH_REFUSED, "path_refused", LOG_LEVEL_INFO, FAULT_CLIENT,                        \

@@ -151,7 +151,7 @@
         "In an upgrade the old program ended before it gave its place to this one, "     \
         "which serves on.",                                                              \
         "Look at its last lines in the log.")                                            \
-    X("refused", "by reason", "peer reason",                                             \
+    X("refused", "by reason", "peer service reason rule",                                \
         "A connection was closed right after it was accepted.",                          \
         "See the end reasons below.")                                                    \
     X("reload_refused", "error", "serving reason text",                                  \

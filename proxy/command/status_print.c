@@ -1,6 +1,7 @@
 #include "proxy/command/status_print.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,6 +137,17 @@ static void print_full(const json_t *status)
             json_number(worker, "worker"), most);
         print_wrapped(stdout, "FULL     ", text);
     }
+}
+
+static void print_denied(const json_t *denied)
+{
+    char text[PATH_MAX + 1024];
+
+    if (denied == NULL)
+        return;
+    snprintf(text, sizeof(text), "%s by service %s: %s", json_text(denied, "address"),
+        json_text(denied, "service"), json_text(denied, "text"));
+    print_wrapped(stdout, "DENIED   ", text);
 }
 
 static void print_signer(const json_t *signer)
@@ -309,6 +321,7 @@ void status_print(const json_t *status)
     print_generations(json_object_get(status, "generations"));
     print_workers(json_object_get(status, "workers"));
     print_full(status);
+    print_denied(json_object_get(status, "denied"));
     print_signer(json_object_get(status, "signer"));
     print_handshakes(status);
     print_counters(json_object_get(status, "counters"));

@@ -13,6 +13,8 @@
  * status: {"ok", "version", "pid", "uptime", "generation", "started", "released",
  *     "config", "crypto", "reload_pending", "disk_error"?,
  *     "last_reload": {"ok", "error"?, "when"},
+ *     "denied"?: {"address", "service", "rule", "line" (0: it is no longer there),
+ *         "when", "text"}: the last client that allow and deny kept out,
  *     "descriptors": {"limit", "max_connections", "asked"},
  *     "services": [SERVICE + {"disk": [CERT], "differs": bool, "disk_error"?,
  *         "backends": [BACKEND]}],

@@ -16,6 +16,10 @@ size_t worker_stats_encode(
     wire_put_u32(&w, (uint32_t)report->services.count);
     wire_put_bytes(&w, report->services.items,
         report->services.count * sizeof(report->services.items[0]));
+    wire_put_text(&w, report->denied.service);
+    wire_put_text(&w, report->denied.address);
+    wire_put_text(&w, report->denied.rule);
+    wire_put_u64(&w, report->denied.ago_ms);
     wire_put_u32(&w, report->backend_connections);
     wire_put_u64(&w, report->log_lost);
     wire_put_u64(&w, report->page_faults);
@@ -77,6 +81,14 @@ static void get_services(struct wire_reader *r, struct service_counts_list *serv
     }
 }
 
+static void get_denied(struct wire_reader *r, struct worker_denied_stats *denied)
+{
+    get_text(r, denied->service, sizeof(denied->service));
+    get_text(r, denied->address, sizeof(denied->address));
+    get_text(r, denied->rule, sizeof(denied->rule));
+    denied->ago_ms = wire_get_u64(r);
+}
+
 static void get_generations(struct wire_reader *r, struct worker_stats *report)
 {
     report->generation_count = wire_get_count(r, GENERATION_BYTES);
@@ -129,6 +141,7 @@ bool worker_stats_decode(struct worker_stats *report, const char *bytes, size_t 
         return false;
     memcpy(&report->counters, counters, counters_len);
     get_services(&r, &report->services);
+    get_denied(&r, &report->denied);
     report->backend_connections = wire_get_u32(&r);
     report->log_lost = wire_get_u64(&r);
     report->page_faults = wire_get_u64(&r);

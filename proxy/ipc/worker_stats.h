@@ -51,9 +51,16 @@ struct worker_backend_stats {
     char reason[REPORT_REASON_MAX]; /* of the last fault; "": none */
 };
 
+/* The last client that allow and deny did not admit; address "": there was none. */
+struct worker_denied_stats {
+    char service[REPORT_NAME_MAX], address[ENDPOINT_TEXT_MAX], rule[REPORT_REASON_MAX];
+    uint64_t ago_ms;
+};
+
 struct worker_stats {
     struct counters counters;
     struct service_counts_list services;
+    struct worker_denied_stats denied;
     uint32_t backend_connections;
     uint64_t log_lost;
     double

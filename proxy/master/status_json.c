@@ -11,6 +11,7 @@
 #include "proxy/base/utf8_json.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/master/counters_json.h"
+#include "proxy/master/denied_json.h"
 #include "proxy/master/describe.h"
 #include "proxy/master/disk_look.h"
 #include "proxy/master/drained.h"
@@ -392,6 +393,9 @@ json_t *status_json(const struct status_sources *of, struct worker_stats *const 
             "generation", (json_int_t)current->id, "started", describe_time(of->started),
             "config", utf8_json(of->reload->config_path));
 
+    json_t *denied = denied_json(
+        current->plan->settings, of->reload->config_path, reports, of->workers->count);
+
     json_object_set_new(status, "released", describe_time(current->released));
     for (unsigned i = 0; i < of->workers->count; i++) {
         const struct child *child = of->workers->slots[i].child;
@@ -406,6 +410,8 @@ json_t *status_json(const struct status_sources *of, struct worker_stats *const 
     json_object_set_new(
         status, "reload_history", reload_history_json(&of->reload->history));
     set_tickets(status, of);
+    if (denied != NULL)
+        json_object_set_new(status, "denied", denied);
     json_object_set_new(status, "descriptors", descriptors_json(current->plan));
     json_object_set_new(
         status, "generations", generations_json(of, reports, current->id));

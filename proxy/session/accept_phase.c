@@ -87,8 +87,12 @@ void handshake_done(struct client *c)
         c->source, tls_is_resumed(tls), loop_now(c->clients->loop));
     if (tls_service(tls) != NULL)
         c->service = tls_service(tls);
-    if (c->generation->has_names && !access_rules_admit(c->service->rules, &c->address))
-        client_close(c, END_DENIED);
+    if (!c->generation->has_names || access_rules_admit(c->service->rules, &c->address))
+        return;
+    c->detail = denied_log_add(&c->clients->denied, c->service->settings->name,
+        c->service->rules, &c->address, loop_now(c->clients->loop));
+    client_close(c, END_DENIED);
+    c->detail = NULL;
 }
 
 void handshake_shed(struct client *c)

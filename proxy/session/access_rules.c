@@ -1,6 +1,7 @@
 #include "proxy/session/access_rules.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +16,7 @@
 struct networks {
     struct network *items;
     size_t count;
+    const struct text_list *texts;
 };
 
 struct passed_path {
@@ -32,7 +34,7 @@ struct access_rules {
 static struct networks parse_networks(const struct text_list *list)
 {
     struct networks networks = {
-        memory_array(list->count, sizeof(struct network)), list->count};
+        memory_array(list->count, sizeof(struct network)), list->count, list};
     struct error err;
 
     for (size_t i = 0; i < list->count; i++) {
@@ -107,13 +109,19 @@ bool access_rules_are_equal(
         a->auth_failures == b->auth_failures;
 }
 
-static bool has(const struct networks *networks, const struct in6_addr *address)
+/* Returns the text of the network that has it; NULL: none has. */
+static const char *find(const struct networks *networks, const struct in6_addr *address)
 {
     for (size_t i = 0; i < networks->count; i++) {
         if (network_contains(&networks->items[i], address))
-            return true;
+            return networks->texts->items[i];
     }
-    return false;
+    return NULL;
+}
+
+static bool has(const struct networks *networks, const struct in6_addr *address)
+{
+    return find(networks, address) != NULL;
 }
 
 bool access_rules_admit(const struct access_rules *rules, const struct in6_addr *address)
@@ -122,6 +130,15 @@ bool access_rules_admit(const struct access_rules *rules, const struct in6_addr 
         return true;
     return !has(&rules->deny, address) &&
         (rules->allow.count == 0 || has(&rules->allow, address));
+}
+
+void access_rules_name(const struct access_rules *rules, const struct in6_addr *address,
+    char rule[ACCESS_RULE_MAX])
+{
+    const char *denied = find(&rules->deny, address);
+
+    (void)snprintf(rule, ACCESS_RULE_MAX, "%s%s", denied != NULL ? "deny = " : "allow",
+        denied != NULL ? denied : "");
 }
 
 bool access_rules_trust(const struct access_rules *rules, const struct in6_addr *address)

@@ -27,6 +27,12 @@ bool access_rules_are_equal(
  * A peer without an address (::) is the master, which tests the service. */
 bool access_rules_admit(const struct access_rules *rules, const struct in6_addr *address);
 
+enum { ACCESS_RULE_MAX = 80 };
+/* Names what keeps such an address out, as the configuration has it: "deny = 10.0.0.0/8";
+ * "allow", where no line of allow lets it in. */
+void access_rules_name(const struct access_rules *rules, const struct in6_addr *address,
+    char rule[ACCESS_RULE_MAX]);
+
 /* Returns whether it is one of the proxies in front (`trusted`). */
 bool access_rules_trust(const struct access_rules *rules, const struct in6_addr *address);
 

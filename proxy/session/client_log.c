@@ -129,3 +129,16 @@ void client_log_on_suppressed_due(struct deadline *due)
 {
     client_log_suppressed(container_of(due, struct clients, suppressed_due));
 }
+
+void client_log_denied(struct clients *clients, const char *service,
+    const struct sockaddr_storage *peer, const char *rule)
+{
+    struct endpoint endpoint = {.address = *peer};
+
+    if (!may_log(clients, END_DENIED))
+        return;
+    endpoint_describe(&endpoint);
+    log_at(end_reason_level(END_DENIED),
+        "event=refused peer=%s service=%s reason=%s rule=\"%s\"", endpoint.text, service,
+        end_reason_text(END_DENIED), rule);
+}

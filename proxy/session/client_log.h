@@ -33,6 +33,9 @@ void client_log_surplus(struct clients *clients, const struct service *service,
 /* A connection that was refused before its handshake; `detail` is static text or NULL. */
 void client_log_refusal(struct clients *clients, enum end_reason reason,
     const struct sockaddr_storage *peer, const char *detail);
+/* One that a rule of that service keeps out. */
+void client_log_denied(struct clients *clients, const char *service,
+    const struct sockaddr_storage *peer, const char *rule);
 
 /* Writes the summary of suppressed lines: when the clients' deadline `suppressed_due` is
  * over, and at the end. */

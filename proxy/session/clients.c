@@ -202,6 +202,11 @@ struct counters *clients_counters(struct clients *clients)
     return &clients->counters;
 }
 
+const struct denied_log *clients_denied(const struct clients *clients)
+{
+    return &clients->denied;
+}
+
 const struct service_counts_list *clients_services(const struct clients *clients)
 {
     return &clients->services;
@@ -253,12 +258,17 @@ static bool admit(struct clients *clients, const struct settings *settings,
     return false;
 }
 
-static void deny(struct clients *clients, const struct in6_addr *address,
-    const struct sockaddr_storage *peer)
+static void deny(struct clients *clients, const struct service *service,
+    const struct in6_addr *address, const struct sockaddr_storage *peer)
 {
+    const char *name = service->settings->name;
+    const uint64_t now = loop_now(clients->loop);
+    const char *rule =
+        denied_log_add(&clients->denied, name, service->rules, address, now);
+
     clients->counters.ends[END_DENIED]++;
-    if (denied_log_may(&clients->denied, address, loop_now(clients->loop)))
-        client_log_refusal(clients, END_DENIED, peer, NULL);
+    if (denied_log_may(&clients->denied, address, now))
+        client_log_denied(clients, name, peer, rule);
 }
 
 /* Where a name chooses the service, the rules are applied once it is known: see
@@ -270,7 +280,7 @@ static bool is_denied(struct clients *clients, const struct service *service,
 
     if (service->generation->has_names || access_rules_admit(service->rules, &address))
         return false;
-    deny(clients, &address, peer);
+    deny(clients, service, &address, peer);
     return true;
 }
 

@@ -26,6 +26,7 @@
 #include "proxy/base/service_counts.h"
 
 struct clients;
+struct denied_log;
 struct loop;
 struct service;
 struct generation;
@@ -37,6 +38,7 @@ void clients_free(struct clients *clients);
 
 struct counters *clients_counters(struct clients *clients);
 const struct service_counts_list *clients_services(const struct clients *clients);
+const struct denied_log *clients_denied(const struct clients *clients);
 uint32_t clients_backends(const struct clients *clients); /* connections to backends */
 
 /* Takes over fd (accepted, non-blocking) for a service of the current generation, and

@@ -2,11 +2,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "config/network.h"
 #include "proxy/base/log.h"
 #include "proxy/crypto/operation.h"
 #include "proxy/ipc/worker_stats.h"
 #include "proxy/session/balancer.h"
 #include "proxy/session/clients.h"
+#include "proxy/session/denied_log.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 
@@ -73,6 +75,18 @@ static void collect_backends(
     }
 }
 
+static void collect_denied(const struct worker *w, struct worker_denied_stats *entry)
+{
+    const struct denied_log *denied = clients_denied(w->clients);
+
+    if (denied->last.when == 0)
+        return;
+    entry->ago_ms = loop_now(&w->loop) - denied->last.when;
+    snprintf(entry->service, sizeof(entry->service), "%s", denied->last.service);
+    snprintf(entry->rule, sizeof(entry->rule), "%s", denied->last.rule);
+    network_describe(&denied->last.address, entry->address);
+}
+
 static uint64_t page_faults(void)
 {
     struct rusage usage;
@@ -87,6 +101,7 @@ void worker_collect(const struct worker *w, struct worker_stats *report)
     report->counters.batch_lanes_offered = operations_lanes().offered;
     report->counters.batch_lanes_used = operations_lanes().used;
     report->services = *clients_services(w->clients);
+    collect_denied(w, &report->denied);
     report->backend_connections = clients_backends(w->clients);
     report->log_lost = log_lost();
     report->page_faults = page_faults();

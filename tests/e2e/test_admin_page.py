@@ -125,6 +125,17 @@ def test_it_tells_what_is_wrong(start_admin, browser, pki):  # noqa: F811
     wait_until(lambda: "no answer at" in text(browser, "state"), "the end is seen", 60)
 
 
+def test_it_tells_who_was_denied(start_admin, browser):  # noqa: F811
+    proxy = start_admin(deny="127.0.0.1")
+    with pytest.raises(OSError):
+        ask(proxy)
+    opened(browser, proxy)
+    wait_until(lambda: "DENIED" in text(browser, "errors"), "the denial is seen", 60)
+    assert f"{proxy.config}:" in text(browser, "errors")
+    assert 'has "deny = 127.0.0.1": to let it in, change that line' in text(browser, "errors")
+    assert browser.complaints == []
+
+
 def test_it_can_be_used_with_the_keyboard(start_admin, browser):  # noqa: F811
     opened(browser, start_admin())
     wait_until(lambda: "full" in text(browser, "handshakes"), "a chart is drawn", 60)

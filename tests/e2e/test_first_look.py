@@ -57,12 +57,42 @@ def test_a_proxy_that_is_full(start_proxy, origin):
     assert "raise max_connections" in said and proxy.events("max_connections_reached")
 
 
-def test_a_client_that_is_denied(start_proxy, origin):
-    """The log has the address, and the table of ends the reason by its option's name."""
-    proxy = start_proxy(origin.address, deny="127.0.0.1")
+@pytest.mark.parametrize("rules, rule, text", [
+    ({"deny": ["192.0.2.0/24", "127.0.0.0/8"]}, "deny = 127.0.0.0/8",
+     'has "deny = 127.0.0.0/8": to let it in, change that line, then wlbproxy reload'),
+    ({"allow": ["192.0.2.0/24", "10.0.0.0/8"]}, "allow",
+     'no allow has it: to let it in, add "allow = 127.0.0.1" at')])
+def test_a_client_that_is_denied(start_proxy, origin, rules, rule, text):
+    """The log has the address and the rule; status has its line, and what to change."""
+    proxy = start_proxy(origin.address, **rules)
     with pytest.raises(OSError):
         with Tls(proxy.port):
             pass
     refused = proxy.wait_for("refused", reason="denied")
     assert refused["peer"].startswith("127.0.0.1:")
-    assert "how connections ended denied" in said_by(proxy, "status", check=0)
+    assert (refused["service"], refused["rule"]) == ("wlb", rule)
+    lines = proxy.config.read_text().splitlines()
+    line = 1 + lines.index(rule if " = " in rule else "allow = 192.0.2.0/24")
+    said = said_by(proxy, "status", check=0)
+    assert "DENIED 127.0.0.1 by service wlb: " in said and text in said, said
+    assert f"{proxy.config}:{line}" in said, said
+    proxy.write_config(allow=None, deny=None)
+    proxy.reload()
+    with Tls(proxy.port) as client:
+        assert client.request(get("/", close=True)).status == 200
+    assert "the rule is no longer in the configuration" in said_by(proxy, "status", check=0)
+
+
+def test_a_client_that_a_name_denies(start_proxy, origin, pki):
+    """Where the name chooses the service, the rule is found after the handshake."""
+    proxy = start_proxy(origin.address)
+    proxy.extra = (f"[other]\naccept = 127.0.0.1:{proxy.port}\nconnect = {origin.address}\n"
+                   f"sni = other.example\ndeny = 127.0.0.1\ncert = {proxy.cert}\nkey = {proxy.key}\n")
+    proxy.write_config()
+    proxy.reload()
+    with contextlib.suppress(OSError):
+        with Tls(proxy.port, name="other.example") as client:
+            client.read_to_end()
+    ended = proxy.wait_for("end", reason="denied")
+    assert (ended["service"], ended["detail"]) == ("other", "deny = 127.0.0.1")
+    assert "127.0.0.1 by service other:" in said_by(proxy, "status", check=0)

@@ -139,6 +139,9 @@ static void a_report_comes_back_as_it_was(void **state)
     strcpy(report.backends[0].address, "127.0.0.1:8013");
     report.backends[0].up = true;
     report.backends[0].weight = 7;
+    strcpy(report.denied.address, "192.0.2.7");
+    strcpy(report.denied.rule, "deny = 192.0.2.0/24");
+    report.denied.ago_ms = 77;
     len = worker_stats_encode(&report, bytes, sizeof(bytes));
     assert_true(worker_stats_decode(&got, bytes, len));
     assert_memory_equal(&report, &got, sizeof(got));
