@@ -322,3 +322,64 @@ def test_an_interrupted_undo_is_carried_on(appliance):
     if appliance.record.exists():
         appliance.undo()
     appliance.is_before()
+
+
+# ---- a machine that is started by rc files ----
+
+STUNNEL_RC = "/etc/init.d/stunnel4"
+# As docs/migrating.md has it.
+RC_FILE = """#!/bin/sh
+pid=/run/wlbproxy.pid
+case $1 in
+start) exec start-stop-daemon --start --background --make-pidfile --pidfile $pid --exec "{program}" -- run ;;
+stop) exec start-stop-daemon --stop --pidfile $pid --retry 30 ;;
+*) exit 2 ;;
+esac
+"""
+# An /etc of one's own above this machine's: Debian's rc file of stunnel and its settings are in it.
+OWN_ETC = """
+mkdir /run/upper /run/work && rm -rf /run/stunnel4 &&
+mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work /etc || exit 77
+rm -f /etc/stunnel/*.conf /etc/init.d/wlbproxy && rm -rf /etc/wlbproxy && mkdir /etc/wlbproxy
+"""
+
+
+@pytest.fixture
+def rc_machine(tmp_path, pki, wlbproxy):
+    if not (os.path.exists(STUNNEL_RC) and os.path.exists("/lib/lsb/init-functions")):
+        pytest.skip("no rc file of stunnel here")
+    from conftest import program
+    pki.rsa.install(tmp_path / "server.pem", tmp_path / "server.key")
+    with Box() as box:
+        if box.run("sh", "-c", OWN_ETC + "echo made", check=None).splitlines()[-1:] != ["made"]:
+            pytest.skip("no overlay of /etc can be made here")
+        box.run("sh", "-c", "cat >/etc/stunnel/wlb.conf", stdin=(
+            f"pid = /run/stunnel4/wlb.pid\noutput = {tmp_path}/stunnel.log\nsyslog = no\n"
+            "[wlb]\naccept = 127.0.0.1:8012\nconnect = 127.0.0.1:8013\n"
+            f"cert = {tmp_path}/server.pem\nkey = {tmp_path}/server.key\n"))
+        box.start(program("ORIGIN", "origin"), "--port", "8013", stdout=-3)
+        box.run(STUNNEL_RC, "start")
+        box.wait_port_owner(8012, "stunnel")
+        yield box
+
+
+@pytest.mark.parametrize("way", ["rc file", "background"])
+def test_the_place_of_a_stunnel_that_an_rc_file_started(rc_machine, wlbproxy, way):
+    """There and back, twice; its rc file knows the stunnel of afterwards as its own."""
+    box = rc_machine
+    start = "setsid"
+    if way == "rc file":
+        start = "/etc/init.d/wlbproxy start"
+        box.run("sh", "-c", "cat >/etc/init.d/wlbproxy && chmod 755 /etc/init.d/wlbproxy",
+                stdin=RC_FILE.format(program=wlbproxy))
+    for _ in range(2):
+        said = box.run(wlbproxy, "migrate", "--takeover", "--yes", "/etc/stunnel/wlb.conf", timeout=120)
+        assert "DONE" in said and start in said, said
+        box.wait_port_owner(8012, "wlbproxy")
+        assert box.run("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}",
+                       "https://127.0.0.1:8012/") == "200"
+        assert "UNDONE" in box.run(wlbproxy, "migrate", "--undo", "--yes", timeout=120)
+        box.wait_port_owner(8012, "stunnel")
+        assert "running" in box.run(STUNNEL_RC, "status")
+    box.run(STUNNEL_RC, "stop")
+    wait_until(lambda: box.port_owner(8012) is None, "the rc file stops it", TIMEOUT)
