@@ -20,29 +20,40 @@ void worker_logs_send(const struct worker_logs *logs, struct child *child)
         supervisor_broadcast(logs->workers, &message);
 }
 
-void worker_logs_reopen(struct worker_logs *logs)
+static bool reopen(struct worker_logs *logs, struct error *err)
 {
     struct logs fresh;
-    struct error err;
 
-    if (!logs_open(&fresh, logs->reload->rollout.current->plan->settings, &err)) {
-        log_error("event=logs_not_reopened reason=%s", log_quoted(err.text).text);
-        return;
-    }
+    if (!logs_open(&fresh, logs->reload->rollout.current->plan->settings, err))
+        return false;
     logs_use(&fresh, "master");
     logs_close(&logs->reload->logs);
     logs->reload->logs = fresh;
     worker_logs_send(logs, NULL);
+    logs->unreachable = false;
     log_info("event=logs_reopened");
+    return true;
+}
+
+void worker_logs_reopen(struct worker_logs *logs)
+{
+    struct error err;
+
+    if (!reopen(logs, &err))
+        log_error("event=logs_not_reopened reason=%s", log_quoted(err.text).text);
 }
 
 /* A daemon that was restarted has another socket: lost lines show it. */
 void worker_logs_look(struct worker_logs *logs)
 {
-    uint64_t lost = log_lost();
+    const bool wanted = logs->unreachable || log_lost() > logs->lost;
+    struct error err;
 
-    if (lost > logs->lost && logs->reload->rollout.current != NULL &&
-        logs_use_daemon(&logs->reload->logs))
-        worker_logs_reopen(logs);
-    logs->lost = lost;
+    if (wanted && logs->reload->rollout.current != NULL &&
+        logs_use_daemon(&logs->reload->logs) && !reopen(logs, &err)) {
+        if (!logs->unreachable)
+            log_error("event=logs_not_reopened reason=%s", log_quoted(err.text).text);
+        logs->unreachable = true;
+    }
+    logs->lost = log_lost();
 }

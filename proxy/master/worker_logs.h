@@ -5,6 +5,7 @@
 #ifndef WLBPROXY_MASTER_WORKER_LOGS_H
 #define WLBPROXY_MASTER_WORKER_LOGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct child;
@@ -15,6 +16,7 @@ struct worker_logs {
     struct reload *reload; /* it owns the logs */
     struct supervisor *workers;
     uint64_t lost; /* lines, at the last look */
+    bool unreachable; /* a daemon: it was told, and each look tries again */
 };
 
 /* Sends them to one worker; NULL: to all. */

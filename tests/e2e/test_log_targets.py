@@ -203,7 +203,7 @@ def syslog(tmp_path):
 @needs_namespace
 def test_syslog_gets_lines_of_rfc_3164(start_proxy, origin, syslog):
     proxy = start_proxy(origin.address, log="syslog", access_log="syslog", wrapper=syslog.wrapper())
-    ask(proxy, agent=b"\x1b[31m\xc2\x9b" + b"x" * 5000)
+    ask(proxy, agent=b"\xc2\x9b[31m" + b"x" * 5000)
     proxy.config.write_text("nonsense = 1\n")
     proxy.signal(signal.SIGHUP)
     wait_until(lambda: any("event=reload_refused" in line for line in syslog.read()) and
@@ -218,7 +218,7 @@ def test_syslog_gets_lines_of_rfc_3164(start_proxy, origin, syslog):
     assert priorities["error"] == {"27"} and priorities["info"] == {"30"}  # daemon.err, daemon.info
     (request,) = (SYSLOG.fullmatch(line) for line in syslog.requests())
     assert request[1] == "30" and int(request[3]) in proxy.workers()
-    assert ' agent="\\u001b[31m' in request[4] and " status=200 " in request[4]
+    assert ' agent="\\u00c2\\u009b[31m' in request[4] and " status=200 " in request[4]
 
 
 @needs_namespace
@@ -254,7 +254,7 @@ def filed(start_proxy, origin, tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     proxy = start_proxy(origin.address, log=folder / "events.log", access_log=folder / "access.log")
-    proxy.logs = folder
+    proxy.places = folder
     return proxy
 
 
@@ -272,28 +272,28 @@ def wait_lines(folder, pattern, count):
 def test_a_renamed_log_is_written_anew_after_usr1(filed):
     """Until then lines go to the old file: none is lost."""
     ask(filed)
-    wait_lines(filed.logs, "access.log", 1)
+    wait_lines(filed.places, "access.log", 1)
     for name in "access.log", "events.log":
-        (filed.logs / name).rename(filed.logs / f"{name}.1")
+        (filed.places / name).rename(filed.places / f"{name}.1")
     ask(filed)
-    wait_lines(filed.logs, "access.log.1", 2)
-    assert not (filed.logs / "access.log").exists()
+    wait_lines(filed.places, "access.log.1", 2)
+    assert not (filed.places / "access.log").exists()
     filed.signal(signal.SIGUSR1)
-    wait_until(lambda: "event=logs_reopened" in "".join(lines_in(filed.logs, "events.log")),
+    wait_until(lambda: "event=logs_reopened" in "".join(lines_in(filed.places, "events.log")),
                "the new file", TIMEOUT)
     ask(filed)
-    wait_lines(filed.logs, "access.log", 1)
-    wait_lines(filed.logs, "access.log*", 3)
+    wait_lines(filed.places, "access.log", 1)
+    wait_lines(filed.places, "access.log*", 3)
 
 
 def test_a_log_that_was_copied_and_truncated_begins_at_its_start(filed):
     ask(filed, 5)
-    wait_lines(filed.logs, "access.log", 5)
-    shutil.copy(filed.logs / "access.log", filed.logs / "access.log.1")
-    os.truncate(filed.logs / "access.log", 0)
+    wait_lines(filed.places, "access.log", 5)
+    shutil.copy(filed.places / "access.log", filed.places / "access.log.1")
+    os.truncate(filed.places / "access.log", 0)
     ask(filed, 2)
-    wait_lines(filed.logs, "access.log", 2)
-    wait_lines(filed.logs, "access.log*", 7)
+    wait_lines(filed.places, "access.log", 2)
+    wait_lines(filed.places, "access.log*", 7)
 
 
 @pytest.mark.skipif(shutil.which("logrotate") is None, reason="no logrotate here")
@@ -302,14 +302,14 @@ def test_logrotate_loses_no_line(filed, tmp_path, way):
     how = "copytruncate" if way == "copytruncate" else \
         f"postrotate\nkill -USR1 {filed.pid}\nendscript"
     config = tmp_path / "logrotate.conf"
-    config.write_text(f"{filed.logs}/*.log {{\nsu root root\nrotate 9\nsharedscripts\n{how}\n}}\n")
+    config.write_text(f"{filed.places}/*.log {{\nsu root root\nrotate 9\nsharedscripts\n{how}\n}}\n")
     config.chmod(0o644)
     for i in range(1, 4):
         ask(filed, 3)
-        wait_lines(filed.logs, "access.log", 3)
+        wait_lines(filed.places, "access.log", 3)
         subprocess.run(["logrotate", "--force", "--state", tmp_path / "state", config], check=True)
         if way == "reopen":
             wait_until(lambda: "event=logs_reopened" in "".join(
-                lines_in(filed.logs, "events.log")), "the new file", TIMEOUT)
-        assert len(wait_lines(filed.logs, "access.log*", 3 * i)) == 3 * i
+                lines_in(filed.places, "events.log")), "the new file", TIMEOUT)
+        assert len(wait_lines(filed.places, "access.log*", 3 * i)) == 3 * i
     assert lost(filed) == 0
