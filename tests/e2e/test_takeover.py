@@ -1,6 +1,7 @@
 """`migrate --takeover` and `--undo`: beside a real stunnel, each step failing, each interrupted."""
 import itertools
 import os
+import select
 import shutil
 import signal
 import sys
@@ -308,6 +309,30 @@ def test_an_interrupted_takeover_is_consistent(appliance, step, number):
     appliance.is_taken_over()
     appliance.undo()
     appliance.is_before(config)
+
+
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
+def test_a_stunnel_that_is_still_ending_is_started_again(appliance):
+    """It was told to stop, and the takeover is interrupted before it has gone."""
+    pid = (appliance.state / "stunnel.pid").read_text().strip()
+    running = appliance.box.start(*appliance.arguments("--takeover", "--yes", appliance.conf),
+                                  stdout=-1, stderr=-2, env=appliance.environment)
+    while not running.stdout.readline().startswith("step 2:"):
+        pass
+    appliance.box.run("kill", "-STOP", pid)
+
+    def is_told():
+        said = appliance.box.run("grep", "ShdPnd", f"/proc/{pid}/status", check=None)
+        return not said or int(said.split()[1], 16) & 1 << signal.SIGTERM - 1
+    wait_until(is_told, "stunnel is told to stop", TIMEOUT)
+    for one in appliance.box.run("pgrep", "-f", "migrate --takeover").split():
+        appliance.box.run("kill", "-INT", one, check=None)
+    # Nothing happens now; what took it for one that serves made a handshake that hung.
+    select.select([running.stdout], [], [], 2)
+    appliance.box.run("kill", "-CONT", pid, check=None)
+    said = " ".join(running.stdout.read().split())
+    assert running.wait(TIMEOUT) == 1 and "interrupted by signal" in said and "BACK" in said, said
+    appliance.is_before()
 
 
 def test_an_interrupted_undo_is_carried_on(appliance):

@@ -21,7 +21,8 @@
 #include "proxy/command/takeover/stunnel.h"
 #include "proxy/master/port_owner.h"
 
-enum { PAUSE_MS = 50, START_MS = 60 * 1000, FREE_MS = 10 * 1000 };
+enum { PAUSE_MS = 50, START_MS = 60 * 1000, FREE_MS = 10 * 1000, ENDING_MS = 3000 };
+enum { STEP_THAT_STOPS = 3 }; /* from this step on stunnel may have been told to stop */
 
 /* ---- what is served ---- */
 
@@ -228,18 +229,33 @@ static bool stop_proxy(const struct change *c, struct error *err)
 
 /* ---- stunnel, and the way back ---- */
 
+static bool recorded_process_runs(const struct change *c)
+{
+    const pid_t pid = (pid_t)c->record.stunnel_pid;
+    char name[PROCESS_NAME_MAX];
+
+    if (pid <= 1)
+        return false;
+    process_name(pid, name);
+    return strncmp(name, "stunnel", 7) == 0 && !process_is_gone(pid);
+}
+
 /* The process that was to be stopped may never have been. */
 static bool stunnel_runs(const struct change *c)
 {
-    char name[PROCESS_NAME_MAX];
+    return stunnel_holds_a_port(c) ||
+        (c->record.stunnel_unit == NULL && recorded_process_runs(c));
+}
 
-    if (stunnel_holds_a_port(c))
-        return true;
-    if (c->record.stunnel_unit != NULL || c->record.stunnel_pid <= 1)
-        return false;
-    process_name((pid_t)c->record.stunnel_pid, name);
-    return strncmp(name, "stunnel", 7) == 0 &&
-        !process_is_gone((pid_t)c->record.stunnel_pid);
+/* The call that told it to stop may have been killed: until it has ended it holds the
+ * ports, and would be taken for one that serves. */
+static void await_stunnels_end(const struct change *c)
+{
+    const int64_t end = clock_now_ms() + ENDING_MS;
+
+    while (c->record.step >= STEP_THAT_STOPS && recorded_process_runs(c) &&
+        clock_now_ms() < end)
+        pause_for_a_moment();
 }
 
 static bool await_stunnel(const struct change *c, struct error *err)
@@ -257,6 +273,7 @@ static bool start_stunnel(const struct change *c, struct error *err)
     char *enable;
     bool good;
 
+    await_stunnels_end(c);
     if (!stunnel_runs(c)) {
         (void)await_ports(c, FREE_MS); /* else it will say what it lacks */
         if (!change_run(c->record.stunnel_start, err))
