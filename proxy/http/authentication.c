@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "proxy/http/head.h"
+#include "proxy/http/field_name.h"
 
 /* The first word of an element of a list of challenges. */
 static bool is_binding_scheme(struct span element)
@@ -41,17 +41,12 @@ static bool names_binding_scheme(struct span value)
 
 bool authentication_binds(const struct head *head)
 {
-    static const char *const names[] = {
-        "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate"};
-
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *field = &head->fields[i];
 
-        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-            if (span_is_token(field->name, names[k]) &&
-                names_binding_scheme(field->value))
-                return true;
-        }
+        if ((field->traits & TRAIT_AUTHENTICATION) != 0 &&
+            names_binding_scheme(field->value))
+            return true;
     }
     return false;
 }

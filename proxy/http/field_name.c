@@ -89,7 +89,7 @@ static const struct known of_12[] = {
     END,
 };
 static const struct known of_13[] = {
-    {"authorization", {FIELD_AUTHORIZATION, SINGLE}},
+    {"authorization", {FIELD_AUTHORIZATION, SINGLE | TRAIT_AUTHENTICATION}},
     {"x-rewrite-url", OURS(TRAIT_FORWARDED)},
     {"x-remote-addr", OURS(TRAIT_FORWARDED)},
     {"forwarded-for", OURS(TRAIT_FORWARDED)},
@@ -113,7 +113,7 @@ static const struct known of_15[] = {
 };
 static const struct known of_16[] = {
     {"proxy-connection", OTHER(TRAIT_HOP)},
-    {"www-authenticate", OTHER(TRAIT_PROTECTED)},
+    {"www-authenticate", OTHER(TRAIT_PROTECTED | TRAIT_AUTHENTICATION)},
     {"cf-connecting-ip", OURS(TRAIT_FORWARDED)},
     {"x-originating-ip", OURS(TRAIT_FORWARDED)},
     {"fastly-client-ip", OURS(TRAIT_FORWARDED)},
@@ -126,10 +126,11 @@ static const struct known of_17[] = {
 };
 static const struct known of_18[] = {
     {"cf-connecting-ipv6", OURS(TRAIT_FORWARDED)},
+    {"proxy-authenticate", OTHER(TRAIT_AUTHENTICATION)},
     END,
 };
 static const struct known of_19[] = {
-    {"proxy-authorization", OTHER(TRAIT_HOP)},
+    {"proxy-authorization", OTHER(TRAIT_HOP | TRAIT_AUTHENTICATION)},
     {"x-cluster-client-ip", OURS(TRAIT_FORWARDED)},
     END,
 };

@@ -34,6 +34,7 @@ enum field_trait {
     TRAIT_FORWARDED = 16,
     TRAIT_CERT = 32, /* always ours alone */
     TRAIT_ALIAS = 64, /* equals such a name once '_', '.', ... are read as '-' (CGI) */
+    TRAIT_AUTHENTICATION = 128, /* names schemes of authentication */
 };
 
 struct field_kind {
