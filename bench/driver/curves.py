@@ -9,6 +9,7 @@ from measure import LoadError
 CONNECTIONS_MAX = min(9500, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000) // 2)
 STEP = 1.25  # times as much as the point before needs a reason
 NO_REASON = "no reason is known"
+CPU, CALLS = "CPU", "system calls"
 
 
 @dataclasses.dataclass
@@ -18,18 +19,29 @@ class Curve:
     cost: str = "CPU us per operation"
     figure: str = "cpu_us"  # that has to be level
     per_count: bool = False  # level is what one of them costs
-    reasons: dict = dataclasses.field(default_factory=dict)  # {n: why the step to n}
+    reasons: dict = dataclasses.field(default_factory=dict)  # {(figure, n): why}
 
+
+def _to(counts, what, reason):
+    """The reason of steps of one figure to these numbers."""
+    return {(what, n): reason for n in counts}
+
+
+CACHES = "so many connections, about 10 KB each, do not fit into the CPU's caches"
+ALONE = "each worker has fewer clients, so fewer events come with one wait"
+PARTS = "a reply that is longer than a record is passed on in parts, as it comes"
 
 CURVES = {
     "chains": Curve("certificates in the chain", [1, 2, 3, 4, 5]),
     "services": Curve("services", [1, 10, 100, 1000]),
-    "worker_count": Curve("workers", [1, 2, 3, 4]),
+    "worker_count": Curve("workers", [1, 2, 3, 4], reasons=_to((2, 3, 4), CALLS, ALONE)),
     "idle_beside": Curve("idle connections", [1, 10, 100, 1000, CONNECTIONS_MAX]),
-    "busy": Curve("busy connections", [1, 10, 100, 1000, CONNECTIONS_MAX]),
+    "busy": Curve("busy connections", [1, 10, 100, 1000, CONNECTIONS_MAX],
+                  reasons=_to((1000, CONNECTIONS_MAX), CPU, CACHES)),
     "handshakes": Curve("handshakes at a time", [1, 10, 100, 1000]),
     "bodies": Curve("bytes of a reply", [1000, 10_000, 100_000, 1_000_000, 10_000_000,
-                                         100_000_000], "CPU us per KB", "cpu_us_per_kb"),
+                                         100_000_000], "CPU us per KB", "cpu_us_per_kb",
+                    reasons=_to((10 ** n for n in range(4, 9)), CALLS, PARTS)),
     "reload_services": Curve("services", [1, 10, 100, 1000],
                              "CPU us per reload and service", per_count=True),
     "status_services": Curve("services", [1, 10, 100, 1000],
@@ -96,8 +108,8 @@ def steps(name, points):
     calls = [(n, point["system_calls"]) for n, point in points.items()
              if point.get("system_calls")]
     reasons = CURVES[name].reasons
-    return [(what, a, b, factor, reasons.get(b, NO_REASON))
-            for what, found in (("CPU", level(name, points)), ("system calls", calls))
+    return [(what, a, b, factor, reasons.get((what, b), NO_REASON))
+            for what, found in ((CPU, level(name, points)), (CALLS, calls))
             for a, b, factor in _rises(found)]
 
 

@@ -122,7 +122,7 @@ def test_a_step_of_a_curve_has_a_reason_or_is_told_to_have_none(driver):
     curves = driver.curves
     points = {n: {"cpu_us": us, "memory_kb": 1} for n, us in ((1, 10.0), (10, 11.0), (100, 22.0))}
     assert curves.steps("handshakes", points) == [("CPU", 10, 100, 2.0, curves.NO_REASON)]
-    curves.CURVES["handshakes"].reasons[100] = "they wait"
+    curves.CURVES["handshakes"].reasons[curves.CPU, 100] = "they wait"
     assert curves.steps("handshakes", points) == [("CPU", 10, 100, 2.0, "they wait")]
     # Ten times as many services may take ten times as long, and not more.
     points = {n: {"cpu_us": us} for n, us in ((1, 50.0), (10, 200.0), (100, 4000.0))}
