@@ -43,7 +43,8 @@ def start(start_proxy, backend, pki):
     def it(script=serve, pair=None, tls=None, **options):
         one = backend(script, tls=tls or server(pair or pki.rsa))
         connect = options.pop("connect", "tls:{}").format(one.address, one.port)
-        options = {"backend_ca": pki.root.leaf, "backend_name": "localhost", **options}
+        options = {"backend_ca": pki.root.leaf, "backend_name": "localhost",
+                   "connect_timeout": "30s", **options}  # the backend's handshake is in it
         return start_proxy(connect, **options), one
 
     return it

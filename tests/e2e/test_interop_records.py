@@ -48,7 +48,8 @@ class Client:
             stdin.write(request)
             stdin.seek(0)
             done = subprocess.run([*map(str, self.command(port, version, suite))],
-                                  stdin=stdin, capture_output=True, timeout=120)
+                                  stdin=stdin, capture_output=True, timeout=120,
+                                  cwd=self.folder)  # where it may leave a crash dump
         _, _, body = done.stdout.partition(b"\r\n\r\n")
         return body, done.stderr.decode("latin-1")
 

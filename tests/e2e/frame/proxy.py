@@ -62,6 +62,9 @@ class Proxy:
     Options of any name go to their place in the configuration; a list repeats the option.
     `extra` is text appended to it; `environment` adds to the process's own; `pass_fds` it
     inherits besides its standard ones; `expect_exit` is the status that finish() wants to see.
+
+    A handshake may last three times as long as it may by default, unless the test says
+    otherwise: a client whose interpreter starts meanwhile is slow on a busy machine.
     """
 
     def __init__(self, program, folder, pair, connect, extra="", environment=None,
@@ -73,7 +76,8 @@ class Proxy:
         self.control = folder / "control.sock"
         self.port = free_port()
         self.options = {"workers": 1, "log_level": "debug", "control": self.control,
-                        "handshake_rate": 0, "accept": f"127.0.0.1:{self.port}",
+                        "handshake_rate": 0, "handshake_timeout": "30s",
+                        "accept": f"127.0.0.1:{self.port}",
                         "connect": connect, "cert": self.cert, "key": self.key, **options}
         self.extra, self.environment, self.wrapper = extra, environment or {}, list(wrapper)
         self.process, self.expect_exit, self._log = None, 0, None
