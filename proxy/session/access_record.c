@@ -209,8 +209,9 @@ static void write_line(struct access_record *record, uint32_t sample)
         .read = record->read,
         .minor = record->minor,
     };
-    struct buffer line = {0};
+    static struct buffer line; /* one for all */
 
+    buffer_clear(&line);
     fill_tls(&entry, c);
     entry.method = take(&at, record->method);
     entry.target = take(&at, record->target);
@@ -218,7 +219,6 @@ static void write_line(struct access_record *record, uint32_t sample)
     entry.agent = take(&at, record->agent);
     access_format(&line, c->generation->settings->access_log_format, &entry);
     access_log_write(buffer_data(&line), buffer_len(&line));
-    buffer_destroy(&line);
 }
 
 static void finish(struct access_record *record)

@@ -210,6 +210,33 @@ static void an_access_line_quotes_what_came_from_outside(void **state)
     }
 }
 
+/* Values are read eight bytes at a time, and byte by byte at their ends. */
+static void each_byte_is_escaped_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (unsigned at = 0; at < 20; at++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            struct access_entry entry = entry_of_a_request();
+            char agent[20], wanted[64], escaped[8] = {(char)byte};
+            struct buffer out = {0};
+
+            memset(agent, 'z', sizeof(agent));
+            agent[at] = (char)byte;
+            entry.agent = (struct span){agent, sizeof(agent)};
+            if (byte == '"' || byte == '\\')
+                snprintf(escaped, sizeof(escaped), "\\%c", (int)byte);
+            else if (byte < ' ' || byte > '~')
+                snprintf(escaped, sizeof(escaped), "\\u%04x", byte);
+            snprintf(wanted, sizeof(wanted), " agent=\"%.*s%s%.*s\"", (int)at,
+                "zzzzzzzzzzzzzzzzzzzz", escaped, (int)(19 - at), "zzzzzzzzzzzzzzzzzzzz");
+            access_format(&out, LOG_FORMAT_TEXT, &entry);
+            buffer_append(&out, "", 1);
+            assert_string_equal(strstr(buffer_data(&out), " agent="), wanted);
+            buffer_destroy(&out);
+        }
+    }
+}
+
 /* A regression: 660 bytes of 0xff as User-Agent pushed the status out of the line. */
 static void every_access_line_is_whole_whatever_a_client_sends(void **state)
 {
@@ -306,6 +333,7 @@ int main(void)
         cmocka_unit_test(our_own_replies_never_speak_of_passwords),
         cmocka_unit_test(our_own_replies_are_documented),
         cmocka_unit_test(an_access_line_quotes_what_came_from_outside),
+        cmocka_unit_test(each_byte_is_escaped_wherever_it_stands),
         cmocka_unit_test(every_access_line_is_whole_whatever_a_client_sends),
         cmocka_unit_test(every_value_of_an_access_line_is_documented),
         cmocka_unit_test(a_usable_request_id_is_kept_and_any_other_replaced),
