@@ -99,7 +99,6 @@ def test_a_session_outlives_a_reload_that_changes_no_policy(start_proxy, origin,
 @ENGINES
 def test_a_session_ends_with_the_certificate_and_the_list(start_proxy, origin, pki, tmp_path,
                                                           engine):
-    """Of TLS 1.2 and 1.3; also where the old pair comes back while its key still opens."""
     ca = tmp_path / "ca.pem"
     ca.write_text(pki.root.leaf.read_text())
     proxy = start_proxy(origin.address, tls_engine=engine, verify="optional", ca=ca,
