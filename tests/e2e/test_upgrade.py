@@ -90,6 +90,7 @@ def test_a_drained_backend_stays_drained(upgradable, wlbproxy):
     assert after["state"] == "drained" and after["since"] == before["since"]
 
 
+@pytest.mark.tls
 def test_sessions_are_resumed_after_an_upgrade(upgradable, wlbproxy, pki):
     proxy = upgradable
     tls = context(pki, TLS13)

@@ -107,7 +107,6 @@ bool forging_is_amid(const struct forging_client *client)
 
 static void on_sent(struct forging_client *c, unsigned char last)
 {
-    c->bodiless = c->message_len == 0;
     c->header_sent = 0;
     if (c->message_type == KEY_UPDATE && c->finished && last == 1)
         c->answer_due = true;
@@ -128,6 +127,8 @@ static void follow(struct forging_client *c, const unsigned char *bytes, size_t 
         if (c->header_sent == MESSAGE_HEADER && c->body_left == 0)
             on_sent(c, bytes[i]);
     }
+    c->at_header =
+        c->message_len == 0 ? c->header_sent == 0 : c->body_left == c->message_len;
 }
 
 void forging_say(

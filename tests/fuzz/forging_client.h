@@ -59,7 +59,7 @@ struct forging_client {
     /* The handshake message that is being sent. */
     int message_type;
     size_t message_len, header_sent, body_left;
-    bool bodiless; /* the last message that ended */
+    bool at_header; /* the last handshake record ended with a message's header */
     bool answer_due; /* the server has not answered our KeyUpdate that asks for one */
     bool may_resume; /* it offered psk_dhe_ke (RFC 8446, 4.2.9) */
     struct buffer held; /* handshake bytes that are sent with the next ones */

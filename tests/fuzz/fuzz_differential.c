@@ -235,7 +235,7 @@ enum situation {
     WRONG_BINDER, /* in the ClientHello */
     ALERT_AFTER_CHANGE, /* between TLS 1.2's ChangeCipherSpec and Finished */
     ALERT_AMID_MESSAGE, /* of TLS 1.3's handshake */
-    MESSAGE_AFTER_KEY_UPDATE, /* one without a body; OpenSSL has not answered */
+    HEADER_AFTER_KEY_UPDATE, /* and nothing more; OpenSSL has not answered */
     LONG_KEY_UPDATE,
     NO_LEVEL, /* an alert of TLS 1.2 that is neither a warning nor fatal, or is cut */
     RENEGOTIATION_BEGUN /* in TLS 1.2, by a part of a message that has its header */
@@ -289,7 +289,7 @@ static enum situation situation_before(const struct side *side)
         return ALERT_AMID_MESSAGE;
     if (!c->tls13 && c->out.sealed && !side->tls->open)
         return ALERT_AFTER_CHANGE;
-    return c->answer_due ? MESSAGE_AFTER_KEY_UPDATE : ORDINARY;
+    return c->answer_due ? HEADER_AFTER_KEY_UPDATE : ORDINARY;
 }
 
 static enum situation situation_of_message(const struct side *side)
@@ -314,7 +314,7 @@ static enum situation situation_after(const struct side *side, enum situation be
         return before;
     if (c->sent == ALERT)
         return !c->tls13 && c->malformed_alert ? NO_LEVEL : ORDINARY;
-    if (c->sent == HANDSHAKE && before == MESSAGE_AFTER_KEY_UPDATE && c->bodiless)
+    if (c->sent == HANDSHAKE && before == HEADER_AFTER_KEY_UPDATE && c->at_header)
         return before;
     return c->sent == HANDSHAKE ? situation_of_message(side) : ORDINARY;
 }
@@ -422,7 +422,7 @@ static bool is_meant(const struct mark *stock, const struct mark *own)
     case RENEGOTIATION_BEGUN: /* RFC 5246, 7.2.2; OpenSSL answers a whole message */
         return is_answered_sooner(stock, own);
     default: /* OpenSSL is answering the KeyUpdate, and judges with the next record */
-        return stock->situation == MESSAGE_AFTER_KEY_UPDATE &&
+        return stock->situation == HEADER_AFTER_KEY_UPDATE &&
             stock->code == TLS_NEED_INPUT && stock->alert_sent == -1 &&
             refused(own, SSL_AD_UNEXPECTED_MESSAGE);
     }
