@@ -102,15 +102,9 @@ static bool take_file(struct ticket_rotation *t, const struct ticket_file *file)
 
 /* ---- which of them, and when ---- */
 
-static void arm(struct ticket_rotation *t);
-static void on_due(uv_timer_t *timer);
-
-/* Until it is due, or until the next look at the clock. */
-static void await_due(struct ticket_rotation *t)
+static void set_due(struct ticket_rotation *t)
 {
-    uint64_t now = uv_now(t->timer.loop), left = t->due > now ? t->due - now : 1;
-
-    uv_timer_start(&t->timer, on_due, left < LOOK_MS ? left : LOOK_MS, 0);
+    t->due = uv_now(t->timer.loop) + tickets_seal_for(&t->keys);
 }
 
 /* The clock may have been set: back, and keys would live too long; or forward, and the
@@ -120,18 +114,15 @@ static void keep_time(struct ticket_rotation *t)
     bool shortened = tickets_shorten(&t->keys, t->interval);
     struct error err;
 
-    if (uv_now(t->timer.loop) < t->due && tickets_seal_for(&t->keys) > 0) {
-        if (shortened)
-            ticket_rotation_send(t, NULL);
-        await_due(t);
-    } else if (rotate_and_tell(t, "time", &err)) {
-        arm(t);
-    } else {
-        uv_timer_start(&t->timer, on_due, LOOK_MS, 0);
+    if (uv_now(t->timer.loop) >= t->due || tickets_seal_for(&t->keys) == 0) {
+        if (rotate_and_tell(t, "time", &err))
+            set_due(t);
+    } else if (shortened) {
+        ticket_rotation_send(t, NULL);
     }
 }
 
-static void on_due(uv_timer_t *timer)
+static void on_time(uv_timer_t *timer)
 {
     struct ticket_rotation *t = timer->data;
 
@@ -141,19 +132,19 @@ static void on_due(uv_timer_t *timer)
         tell_overdue(t);
 }
 
-/* Of a file it is due to be told that it is overdue. Keys that were inherited are not
- * new. */
+/* Of a file it is told when it is overdue, and again after the same time. Keys that were
+ * inherited are not new. */
 static void arm(struct ticket_rotation *t)
 {
     uint64_t now = now_seconds(), ends = t->file.rotated + t->interval / 1000;
 
     if (is_shared(t)) {
         uv_timer_start(
-            &t->timer, on_due, ends > now ? (ends - now) * 1000 : 1, t->interval);
+            &t->timer, on_time, ends > now ? (ends - now) * 1000 : 1, t->interval);
         return;
     }
-    t->due = uv_now(t->timer.loop) + tickets_seal_for(&t->keys);
-    await_due(t);
+    set_due(t);
+    uv_timer_start(&t->timer, on_time, LOOK_MS, LOOK_MS);
 }
 
 static void on_seen(void *owner, const struct ticket_file *file, const struct error *err)
@@ -202,11 +193,10 @@ bool ticket_rotation_begin(
     tickets_set_lifetime(&t->keys, settings->ticket_lifetime);
     if (*settings->ticket_keys != '\0')
         begin_with_file(t, settings->ticket_keys);
-    if (t->keys.count == 0)
-        return rotate(t, err);
-    if (!is_shared(t))
-        (void)tickets_shorten(&t->keys, t->interval);
-    return true;
+    if (is_shared(t))
+        return true;
+    (void)tickets_shorten(&t->keys, t->interval);
+    return tickets_seal_for(&t->keys) > 0 || rotate(t, err);
 }
 
 bool ticket_rotation_now(struct ticket_rotation *t, const char *reason, struct error *err)

@@ -144,7 +144,8 @@ def test_a_silent_one_is_closed_in_time_and_a_health_check_is_no_news(start_prox
 
 
 def test_one_that_waits_is_served_after_a_reload_by_what_is_new(start_proxy, heads, pki):
-    proxy = start_proxy(heads.address, proxy_protocol="any", trusted=["127.0.0.1", "::/0"])
+    proxy = start_proxy(heads.address, proxy_protocol="any", trusted=["127.0.0.1", "::/0"],
+                        handshake_timeout="1m")  # a reload may take long on a busy machine
     with socket.create_connection(("127.0.0.1", proxy.port), 30) as raw:
         raw.sendall(V1[:9])
         wait_until(lambda: proxy.status()["counters"]["accepted"] >= 1)

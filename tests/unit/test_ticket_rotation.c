@@ -162,6 +162,13 @@ static void a_clock_that_is_set_back_lengthens_no_life(void **state)
     assert_false(ticket_key_opens(&rotation.keys.keys[1], (uint64_t)now));
 }
 
+static void inherit(void)
+{
+    rotation.began = rotation.due = 0;
+    uv_timer_stop(&rotation.timer);
+    start();
+}
+
 /* After an upgrade: the successor does not begin their time anew. */
 static void keys_that_were_inherited_are_replaced_when_they_are_due(void **state)
 {
@@ -171,12 +178,14 @@ static void keys_that_were_inherited_are_replaced_when_they_are_due(void **state
     start();
     key = first();
     now += ROTATION - MINUTE;
-    rotation.began = rotation.due = 0;
-    uv_timer_stop(&rotation.timer);
-    start();
+    inherit();
     assert_true(is_first(key));
     now += MINUTE;
     look();
+    assert_false(is_first(key));
+    key = first();
+    now += ROTATION;
+    inherit();
     assert_false(is_first(key));
 }
 
