@@ -88,6 +88,8 @@ ALL = [
     Scenario("flood", "a well-behaved client beside a handshake flood", kind="flood", rounds=1),
     Scenario("two-workers", "two workers on two CPUs", [*X25519, "--concurrency", "32"],
              kind="workers", workers=2, rounds=2),
+    Scenario("two-workers-xapi", "two workers on two CPUs, XenServer's client",
+             ["--xapi", "--concurrency", "32"], kind="workers", workers=2, rounds=2),
     Scenario("four-workers", "four workers on four CPUs", [*X25519, "--concurrency", "64"],
              kind="workers", workers=4, rounds=2),
     Scenario("chains", "chains of 1 to 5 certificates", [*X25519, "--concurrency", "16"],
