@@ -431,7 +431,9 @@ static bool tell_what_is(
     same = pair_text_equal(&found, present);
     pair_text_destroy(&found);
     return same ? false
-                : error_context(err, "the new pair is in place, but not all is done");
+                : error_context(err,
+                      "the new pair is in place (wlbproxy reload makes it live), but not "
+                      "all is done");
 }
 
 /* Refuses if another folder has been put in the place of the one that was opened. */
@@ -458,7 +460,7 @@ bool pair_file_replace(struct pair_file *pair, const struct pair_text *fresh,
         return false;
     good = switch_over(pair, &present, fresh, how == PAIR_KEEP_OLD ? old : back, err);
     if (good)
-        good = settle(pair, err);
+        good = settle(pair, err) || settle(pair, err); /* one fault may be over then */
     else
         (void)settle(pair, &later);
     if (!good)

@@ -262,6 +262,21 @@ def test_install_failing_at_each_call(wlbproxy, tmp_path, pki, error, full):
     failing(place, tmp_path, new, full, error, old_or_new(place, pki, new))
 
 
+def test_one_fault_behind_the_switch_is_overcome(start_proxy, origin, pki, tmp_path):
+    """Both files are the new ones already: the proxy must not go on with the old pair."""
+    place = Running(start_proxy(origin.address, log_level="info"))
+    rewound = Rewound(place, tmp_path / "aside")
+    new = ("install", pki.other.cert, "--key", pki.other.key)
+    todo = calls(lambda wrapper: place.run(*new, wrapper=wrapper), tmp_path / "trace")
+    for name in ("renameat", "unlinkat"):
+        rewound.again()
+        assert place.serves(pki.rsa)
+        last = [call for call in todo if call[0] == name][-1]
+        place.run(*new, wrapper=at(*last, "error=EIO"))
+        assert served(place.proxy.port) == pki.other.fingerprint()
+        assert in_place(place, pki.other) and not litter(place), name
+
+
 def test_a_waiting_key_that_cannot_be_read_again_is_left(wlbproxy, tmp_path, pki):
     """It could not be put back if the proxy refused the pair."""
     place = Place(wlbproxy, tmp_path / "place", pki.rsa)
