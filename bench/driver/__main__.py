@@ -65,7 +65,9 @@ def arguments():
     if options.curves:
         options.only = options.only or "wlbproxy"
         options.scenario = options.scenario or ",".join(curves.CURVES)
-    options.only = choose(options.only, {**peers.ALL, **others}, "peer")
+    known = {**peers.ALL, **others}
+    options.only = choose(
+        options.only or ",".join(name for name in known if name not in peers.ASKED_FOR), known, "peer")
     usual = [one for name, one in scenarios.BY_NAME.items() if name not in curves.CURVES]
     options.scenario = (choose(options.scenario, scenarios.BY_NAME, "scenario")
                         if options.scenario else usual)

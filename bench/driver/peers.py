@@ -169,6 +169,7 @@ class Wlbproxy(Server):
     name = "wlbproxy"
     programs = ("wlbproxy",)
     crypto, tls_engine, signer = "auto", "openssl", "on"
+    more = ()  # further lines of the configuration
     version_command = ("--version",)
     ours = True
 
@@ -178,7 +179,9 @@ class Wlbproxy(Server):
         return str(path) if os.path.exists(path) else None
 
     def configure(self):
-        self.write(self.as_this_build_knows(f"""workers = {self.workers}
+        more = "\n".join(self.more).format(folder=self.folder)
+        self.write(self.as_this_build_knows(f"""{more}
+workers = {self.workers}
 control = {self.folder}/control.sock
 log_level = warning
 handshake_rate = 0
@@ -261,6 +264,13 @@ class WlbproxyNativeSignerOff(WlbproxyNative):
 class WlbproxyNativeOpenssl(WlbproxyNative):
     name = "wlbproxy-native-openssl"
     crypto = "openssl"
+
+
+class WlbproxyAccessLog(Wlbproxy):
+    """With a line for each request, into a file. Only where it is asked for."""
+
+    name = "wlbproxy-access-log"
+    more = ("access_log = {folder}/access",)
 
 
 class Stunnel(Server):
@@ -447,7 +457,8 @@ INSTALLED = {cls.name: cls for cls in (Stunnel, Hitch, Nginx, Haproxy, H2o)}
 OURS = {cls.name: cls for cls in (Wlbproxy, WlbproxyNative, WlbproxySignerOff,
                                   WlbproxyNativeSignerOff, WlbproxyOpenssl,
                                   WlbproxyNativeOpenssl)}
-ALL = {**OURS, **INSTALLED}
+ASKED_FOR = {WlbproxyAccessLog.name: WlbproxyAccessLog}  # what a feature costs
+ALL = {**OURS, **INSTALLED, **ASKED_FOR}
 
 
 def another(text):

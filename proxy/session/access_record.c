@@ -15,9 +15,9 @@
 #include "proxy/tls/tls.h"
 
 enum {
-    /* ms. One look asks the kernel once about a client, for all of its records; the lines
-     * of all clients leave in one datagram. */
-    LOOK_INTERVAL = 20,
+    /* ms: longer than TCP delays an acknowledgement. One look asks the kernel once about a
+     * client, for all of its records; the lines of all clients leave in one datagram. */
+    LOOK_INTERVAL = 50,
     /* A receiver may have read so much and not yet acknowledged it: two segments (RFC
      * 1122, 4.2.3.2). If it resets then, it has not lost them. */
     UNACKNOWLEDGED_MAX = 2 * 1460,
