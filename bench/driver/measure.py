@@ -13,7 +13,7 @@ import time
 CLIENT_CPU = "1"
 TIMEOUT = 300  # s with a load generator that says nothing
 TRACED_MS, TRACED_TIMES = 700, 8  # under strace, until it has seen requests enough
-REQUESTS_ENOUGH = 8  # to say how many system calls one takes
+REQUESTS_LEAST, REQUESTS_ENOUGH = 20, 200  # to say how many system calls one takes
 
 
 class LoadError(Exception):
@@ -57,22 +57,21 @@ def _spent(before, after):
 
 
 def _requests(trace):
-    """Indices of the lines that send a request to the backend."""
-    return [n for n, line in enumerate(trace)
-            if re.search(r' (sendto|sendmsg|write|writev)\(\d+, .{0,40}"(GET|POST) ', line)]
+    """The number of requests that went to the backend."""
+    return sum(1 for line in trace if re.search(
+        r' (sendto|sendmsg|write|writev)\(\d+, .{0,40}"(GET|POST) ', line))
 
 
 def calls_per_request(trace):
-    """Calls by name from the first request that went to the backend to the last one, for each
-    of them. Handshakes of connections that were there before are none of it. None: too few."""
+    """Calls by name for each request that went to the backend. Requests that were under way
+    when it began make up for those that were when it ended. None: too few."""
     calls = [line for line in trace if " resumed>" not in line]
     requests = _requests(calls)
-    if len(requests) < REQUESTS_ENOUGH:
+    if requests < REQUESTS_LEAST:
         return None
-    found = collections.Counter(
-        name.group(1) for line in calls[requests[0]:requests[-1]]
-        if (name := re.match(r"\d+ +(\w+)\(", line)))
-    return {name: count / (len(requests) - 1) for name, count in found.most_common()}
+    found = collections.Counter(name.group(1) for line in calls
+                                if (name := re.match(r"\d+ +(\w+)\(", line)))
+    return {name: count / requests for name, count in found.most_common()}
 
 
 def _is_traced(pid):
@@ -165,7 +164,7 @@ class Bench:
         for _ in range(TRACED_TIMES):
             time.sleep(TRACED_MS / 1000)
             with open(path) as trace:
-                if len(_requests(trace)) >= REQUESTS_ENOUGH:
+                if _requests(trace) >= REQUESTS_ENOUGH:
                     break
         strace.send_signal(signal.SIGINT)
         strace.wait()

@@ -287,8 +287,8 @@ class Results:
                  if name != "floor"]
         alike = ["CPU is the scheduler's count over all processes and threads of a server, the "
                  "signer and ended threads included",
-                 "system calls are counted by strace from the first request that goes to the "
-                 "backend to the last", *lines]
+                 "system calls are counted by strace once the load has begun, for each request that "
+                 "goes to the backend", *lines]
         if not self.loads():
             return [f"{self.began:%Y-%m-%d %H:%M} UTC; each point once, for "
                     f"{self.options.seconds:g} s, of a server that has done nothing else",
