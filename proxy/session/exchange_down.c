@@ -15,6 +15,7 @@
 
 enum {
     FLIGHT_MAX = 16 * 1024, /* gathered before it is written: one TLS record */
+    COPIED_MAX = 4 * 1024, /* begins the next record together with what follows */
 };
 
 static const struct service_settings *settings_of(const struct exchange *x)
@@ -73,12 +74,14 @@ static void send_flight(struct exchange *x)
 /* Small parts are sent together, large ones are not copied. */
 static void add_to_flight(struct exchange *x, const char *bytes, size_t len)
 {
-    if (buffer_len(flight_of(x)) + len > FLIGHT_MAX)
+    bool fits = buffer_len(flight_of(x)) + len <= FLIGHT_MAX;
+
+    if (!fits)
         send_flight(x);
-    if (len > FLIGHT_MAX)
-        write_to_client(x, bytes, len);
-    else if (len > 0)
+    if (fits || len <= COPIED_MAX)
         buffer_append(flight_of(x), bytes, len);
+    else
+        write_to_client(x, bytes, len);
 }
 
 /* ---- from the backend ---- */
