@@ -244,6 +244,43 @@ struct settings *settings_load(const char *path, bool optional, struct error *er
     return settings;
 }
 
+static bool stop_at_section(
+    void *owner, const char *name, unsigned line, struct error *err)
+{
+    (void)owner;
+    (void)line;
+    return error_set(err, "[%s]: the options of the whole proxy end here", name);
+}
+
+static bool take_control(
+    void *owner, const char *name, const char *value, unsigned line, struct error *err)
+{
+    char **control = owner;
+
+    (void)line;
+    (void)err;
+    if (*control == NULL && strcmp(name, "control") == 0)
+        *control = memory_text(value);
+    return true;
+}
+
+char *settings_find_control(const char *path)
+{
+    static const struct ini_events events = {
+        .section = stop_at_section, .pair = take_control};
+    struct error ignored;
+    bool missing;
+    char *control = NULL, *text = config_file_read(path, &missing, &ignored);
+
+    if (text != NULL)
+        (void)ini_read(text, path, &events, &control, &ignored);
+    free(text);
+    if (control == NULL || *control == '/' || strcmp(control, "off") == 0)
+        return control;
+    free(control);
+    return NULL;
+}
+
 struct service_settings *settings_copy_service(
     struct settings *settings, size_t index, const char *name)
 {

@@ -157,6 +157,11 @@ struct settings *settings_parse(const char *text, const char *name, struct error
  * is the built-in defaults, which suit the appliance. */
 struct settings *settings_load(const char *path, bool optional, struct error *err);
 
+/* Returns `control`, a path or "off", of a file that settings_load() refuses, for
+ * whatever is wrong elsewhere in it: the proxy that runs by this file listens there. NULL
+ * if it has none. The caller frees. */
+char *settings_find_control(const char *path);
+
 /* The canonical text: every option with its value. settings_parse() of it gives equal
  * settings; a generation travels to the workers in this form. The caller frees. */
 char *settings_print(const struct settings *settings);

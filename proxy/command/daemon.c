@@ -17,40 +17,48 @@
 
 enum { TIMEOUT_MS = 120 * 1000, TIMEOUT_LEAST_MS = 1000 };
 
-static struct settings *settings_or_defaults(const char *config, struct error *err)
+static char *default_control(void)
 {
     struct error none;
-    const char *path = config != NULL ? config : SETTINGS_DEFAULT_FILE;
-    struct settings *settings = settings_load(path, config == NULL, err);
+    struct settings *settings = settings_parse("", "defaults", &none);
+    char *control = memory_text(settings->control);
 
-    if (settings != NULL)
-        err->text[0] = '\0';
-    return settings != NULL ? settings : settings_parse("", "defaults", &none);
+    settings_free(settings);
+    return control;
 }
 
-bool daemon_find(
-    struct daemon *daemon, const char *config, const char *control, struct error *err)
+/* *doubt: why it is the default path; "" if it is not. */
+static char *control_of(const char *config, struct error *doubt)
 {
-    struct settings *settings;
+    const char *path = config != NULL ? config : SETTINGS_DEFAULT_FILE;
+    struct settings *settings = settings_load(path, config == NULL, doubt);
+    char *control =
+        settings != NULL ? memory_text(settings->control) : settings_find_control(path);
 
-    *daemon = (struct daemon){0};
-    if (control != NULL) {
-        daemon->socket_path = memory_text(control);
-        return true;
-    }
-    settings = settings_or_defaults(config, &daemon->doubt);
-    if (strcmp(settings->control, "off") != 0)
-        daemon->socket_path = memory_text(settings->control);
     settings_free(settings);
-    if (daemon->socket_path == NULL)
-        return error_set(err, "there is no control socket to ask on: control = off");
-    return true;
+    if (control == NULL)
+        return default_control();
+    doubt->text[0] = '\0';
+    return control;
 }
 
 void daemon_forget(struct daemon *daemon)
 {
     free(daemon->socket_path);
     daemon->socket_path = NULL;
+}
+
+bool daemon_find(
+    struct daemon *daemon, const char *config, const char *control, struct error *err)
+{
+    *daemon = (struct daemon){0};
+    daemon->socket_path =
+        control != NULL ? memory_text(control) : control_of(config, &daemon->doubt);
+    if (control == NULL && strcmp(daemon->socket_path, "off") == 0) {
+        daemon_forget(daemon);
+        return error_set(err, "there is no control socket to ask on: control = off");
+    }
+    return true;
 }
 
 bool daemon_is_absent(const struct daemon *daemon)

@@ -212,6 +212,17 @@ def test_a_broken_configuration_changes_nothing(proxy):
     assert works(proxy.port)
 
 
+def test_a_broken_configuration_still_leads_to_its_proxy(proxy):
+    """Not to the default socket, where there is nobody, or another proxy."""
+    good = proxy.config.read_text()
+    proxy.config.write_text("nonsense = 1\n" + good + "nonsense = 2\n")
+    said = proxy.reload(check=1)
+    assert "there is no option 'nonsense'" in " ".join((said.stdout + said.stderr).split())
+    assert f"pid {proxy.pid}" in proxy.command("status", "-c", proxy.config, check=0).stdout
+    proxy.config.write_text(good)
+    proxy.reload()
+
+
 def test_settings_that_need_a_restart_are_reported(proxy):
     proxy.write_config(workers=2)
     proxy.hup()

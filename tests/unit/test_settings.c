@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/connect_line.h"
 #include "config/health.h"
@@ -62,6 +63,40 @@ static void without_a_file_the_appliance_is_served(void **state)
     assert_string_equal(settings->access_log, "off");
     assert_string_equal(wlb->ca, "");
     settings_free(settings);
+}
+
+static void the_control_socket_of_a_broken_file_is_found(void **state)
+{
+    static const struct {
+        const char *text, *control;
+    } rows[] = {
+        {"nonsense = 1\ncontrol = /a/b\nnonsense = 2\n", "/a/b"},
+        {"control = /a/b\n[wlb]\nnonsense = 2\n", "/a/b"},
+        {"nonsense = 1\n", NULL},
+        {"nonsense = 1\ncontrol = relative\n", NULL},
+        {"nonsense = 1\ncontrol = off\n", "off"},
+        {"[wlb]\ncontrol = /a/b\n", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[] = "/tmp/wlbproxy-settings-XXXXXX";
+        int fd = mkstemp(path);
+        char *control;
+
+        assert_true(fd >= 0);
+        assert_int_equal(
+            write(fd, rows[i].text, strlen(rows[i].text)), (ssize_t)strlen(rows[i].text));
+        close(fd);
+        control = settings_find_control(path);
+        unlink(path);
+        if (rows[i].control == NULL)
+            assert_null(control);
+        else
+            assert_string_equal(control, rows[i].control);
+        free(control);
+    }
+    assert_null(settings_find_control("/nonexistent/file"));
 }
 
 static void every_part_of_the_syntax_is_understood(void **state)
@@ -348,6 +383,7 @@ int main(void)
         cmocka_unit_test(tls_to_the_backend_is_verified_unless_told),
         cmocka_unit_test(a_health_check_is_a_request_and_statuses),
         cmocka_unit_test(without_a_file_the_appliance_is_served),
+        cmocka_unit_test(the_control_socket_of_a_broken_file_is_found),
         cmocka_unit_test(every_part_of_the_syntax_is_understood),
         cmocka_unit_test(long_lists_of_ciphers_fit_a_line),
         cmocka_unit_test(units_are_what_they_say),
