@@ -92,7 +92,7 @@ class Running(Place):
         self.cert, self.key, self.proxy = proxy.cert, proxy.key, proxy
 
     def serves(self, pair):
-        self.proxy.reload()
+        self.proxy.hup()
         return served(self.proxy.port) == pair.fingerprint()
 
 
@@ -179,12 +179,12 @@ def test_create_over_a_pair_killed_at_each_call(start_proxy, origin, pki, tmp_pa
     seen = Seen()
     for call in a_part(todo, full, most=7):
         rewound.again()
-        place.proxy.reload()
+        place.proxy.hup()
         place.run(*create, wrapper=kill_at(*call), check=None)
         place.fingerprint()
         keys_are_closed(place)
         seen["old" if first_der(place.cert) == pki.rsa.der() else "new"] += 1
-        place.proxy.reload()
+        place.proxy.hup()
         assert served(place.proxy.port) == place.fingerprint(), call
         place.run(*create)
         assert place.fingerprint() and not litter(place), call

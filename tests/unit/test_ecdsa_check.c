@@ -17,7 +17,14 @@
 #include "proxy/crypto/ecdsa_check.h"
 #include "proxy/crypto/key_exchange.h"
 
-enum { ROUNDS = 200, DIGEST_LEN_MAX = 64, DER_MAX = 256 };
+enum { DIGEST_LEN_MAX = 64, DER_MAX = 256 };
+/* A sanitizer checks the code's use of memory, which does not depend on the numbers: a
+ * few are enough. */
+#ifdef WLB_SANITIZE
+enum { ROUNDS = 24, EACH_BIT = 7 };
+#else
+enum { ROUNDS = 200, EACH_BIT = 1 };
+#endif
 
 static const struct key_exchange_group *const curves[] = {
     &key_exchange_groups[KEY_EXCHANGE_P256],
@@ -101,14 +108,16 @@ static void a_flipped_bit_does_not(void **state)
         EVP_PKEY *key = EVP_EC_gen(curves[c]->real_name);
         struct ecdsa_check *check = ecdsa_check_new(curves[c], key);
         struct signed_digest made;
-        size_t refused = 0;
+        size_t refused = 0, expected = 0;
 
         make_digest(&made, 8 + 3);
         sign(key, &made);
-        for (size_t bit = 0; bit < 8 * (made.digest_len + made.der_len); bit++) {
+        for (size_t bit = 0; bit < 8 * (made.digest_len + made.der_len);
+             bit += EACH_BIT) {
             struct signed_digest wrong = made;
             size_t byte = bit / 8;
 
+            expected += byte < curves[c]->secret_len || byte >= made.digest_len;
             if (byte < made.digest_len)
                 wrong.digest[byte] ^= (unsigned char)(1 << bit % 8);
             else
@@ -116,7 +125,7 @@ static void a_flipped_bit_does_not(void **state)
             assert_int_equal(passes(check, &wrong), verifies(key, &wrong));
             refused += !passes(check, &wrong);
         }
-        assert_int_equal(refused, 8 * (curves[c]->secret_len + made.der_len));
+        assert_int_equal(refused, expected);
         ecdsa_check_free(check);
         EVP_PKEY_free(key);
     }
