@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
+#include <openssl/tls1.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -218,6 +219,30 @@ static void judge_purpose(
             "the certificate's key usage does not include digitalSignature");
 }
 
+/* RFC 7633: the extensions of TLS that a server with this certificate must offer. */
+static bool must_staple(X509 *leaf)
+{
+    TLS_FEATURE *features = X509_get_ext_d2i(leaf, NID_tlsfeature, NULL, NULL);
+    bool must = false;
+
+    for (int i = 0; i < sk_ASN1_INTEGER_num(features); i++)
+        must |= ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i)) ==
+            TLSEXT_TYPE_status_request;
+    TLS_FEATURE_free(features);
+    return must;
+}
+
+static void judge_features(
+    const struct judge_input *input, struct findings *findings, X509 *leaf)
+{
+    if (must_staple(leaf))
+        add(input, findings, "must-staple", SEVERITY_WARNING,
+            "wlbproxy sends no OCSP response: browsers and GnuTLS refuse the certificate "
+            "without one; XenServer does not look",
+            "have it issued again without the TLS feature: wlbproxy cert request",
+            "the certificate says that an OCSP response comes with it (must-staple)");
+}
+
 /* RFC 5280 4.2: a certificate with a critical extension that is unknown, or cannot be
  * read, must be refused. */
 static void judge_extensions(const struct judge_input *input, struct findings *findings,
@@ -297,6 +322,7 @@ void judge_leaf(const struct judge_input *input, X509 *leaf, struct findings *fi
     judge_signature(input, findings, leaf, whose);
     judge_validity(input, findings, leaf, title);
     judge_purpose(input, findings, leaf);
+    judge_features(input, findings, leaf);
     judge_extensions(input, findings, leaf, whose);
     judge_names(input, findings, leaf, title);
     judge_host_rule(input, findings, leaf);

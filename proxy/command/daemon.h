@@ -16,9 +16,9 @@ struct daemon {
     int64_t due; /* ms, monotonic: the deadline for all questions; 0: none */
 };
 
-/* Finds the socket: `control` if given, else from the configuration. If that is broken,
- * which does not matter to the running proxy, it is the default path. False and err: the
- * configuration has none. */
+/* Finds the socket: `control` if given, else from the configuration, which may be broken
+ * elsewhere: that does not matter to the running proxy. The default path where it cannot
+ * be read. False and err: the configuration has none. */
 bool daemon_find(
     struct daemon *daemon, const char *config, const char *control, struct error *err);
 void daemon_forget(struct daemon *daemon);

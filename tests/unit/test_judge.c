@@ -429,6 +429,10 @@ static void wrong_leaves_are_told(void **state)
         LEAF(.ca = false), "EC:P-256:explicit", "explicit-curve", SEVERITY_REFUSED);
     expect_leaf(LEAF(.extensions = "1.2.3.4=critical,DER:0500"), RSA,
         "critical-extension", SEVERITY_WARNING);
+    expect_leaf(LEAF(.extensions = "tlsfeature=status_request"), RSA, "must-staple",
+        SEVERITY_WARNING);
+    expect_leaf(LEAF(.extensions = "tlsfeature=status_request_v2"), RSA, "no-dns-name",
+        SEVERITY_NOTE);
     expect_leaf(&(struct pki_request){.alternative = "IP:10.0.0.7"}, RSA,
         "no-usable-name", SEVERITY_WARNING);
     expect_leaf(LEAF(.ca = false), "ED25519", "no-dns-name", SEVERITY_NOTE);
