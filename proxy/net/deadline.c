@@ -94,6 +94,8 @@ void deadlines_arm(
     /* It is never due at once: a deadline that re-arms itself would keep
      * deadlines_expire() busy. */
     d->due = now + (length > 0 ? length : 1);
+    if (d->due < all->soonest)
+        all->soonest = d->due;
     if (!list_empty(&queue->armed) && newest(queue)->due > d->due) {
         /* A queue may hold several lengths: find the place from the end. */
         while (before->prev != &queue->armed &&
@@ -143,6 +145,7 @@ static uint64_t time_to_go(const struct deadlines *all, uint64_t now)
 uint64_t deadlines_expire(struct deadlines *all, uint64_t now)
 {
     struct deadline_queue *queue;
+    uint64_t wait;
 
     for (unsigned i = 0; i < all->count; i++)
         all->queues[i]->expired = 0;
@@ -155,7 +158,9 @@ uint64_t deadlines_expire(struct deadlines *all, uint64_t now)
         list_remove(&d->link);
         d->expired(d);
     }
-    return time_to_go(all, now);
+    wait = time_to_go(all, now);
+    all->soonest = wait == UINT64_MAX ? UINT64_MAX : now + wait;
+    return wait;
 }
 
 void deadlines_destroy(struct deadlines *all)

@@ -29,6 +29,7 @@ enum { DEADLINE_QUEUES_MAX = 256, DEADLINES_AT_ONCE = 8 };
 struct deadlines {
     struct deadline_queue *queues[DEADLINE_QUEUES_MAX];
     unsigned count;
+    uint64_t soonest; /* no deadline is due before it; UINT64_MAX: none is armed */
 };
 
 void deadline_init(struct deadline *d, void (*expired)(struct deadline *d));

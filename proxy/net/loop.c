@@ -27,28 +27,11 @@ static bool work(struct loop *loop)
 
 /* ---- deadlines ---- */
 
-void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms)
-{
-    deadlines_arm(&loop->deadlines, d, length_ms, loop_now(loop));
-    if (d->due < loop->next_due)
-        loop->next_due = d->due;
-}
-
-/* Most deadlines are re-armed before they are due, so that next_due may come too
- * early. */
+/* Most deadlines are re-armed before they are due, so that the soonest may be none. */
 static void expire_deadlines(struct loop *loop)
 {
-    uint64_t now = loop_now(loop), wait;
-
-    if (now < loop->next_due)
-        return;
-    wait = deadlines_expire(&loop->deadlines, now);
-    loop->next_due = wait == UINT64_MAX ? UINT64_MAX : now + wait;
-}
-
-uint64_t loop_now(const struct loop *loop)
-{
-    return uv_now(&loop->uv);
+    if (loop_now(loop) >= loop->deadlines.soonest)
+        (void)deadlines_expire(&loop->deadlines, loop_now(loop));
 }
 
 /* ---- waiting ---- */
@@ -61,13 +44,13 @@ static int wait_of_libuv(const struct loop *loop)
 
 static int wait_of_deadlines(const struct loop *loop)
 {
-    uint64_t now = loop_now(loop);
+    uint64_t now = loop_now(loop), due = loop->deadlines.soonest;
 
-    if (loop->next_due == UINT64_MAX)
+    if (due == UINT64_MAX)
         return -1;
-    if (loop->next_due <= now)
+    if (due <= now)
         return 0;
-    return loop->next_due - now < INT_MAX ? (int)(loop->next_due - now) : INT_MAX;
+    return due - now < INT_MAX ? (int)(due - now) : INT_MAX;
 }
 
 static int shorter(int one, int other)
@@ -100,7 +83,7 @@ static void on_handshakes_due(struct deadline *due)
 
 void loop_init(struct loop *loop)
 {
-    *loop = (struct loop){.next_due = UINT64_MAX};
+    *loop = (struct loop){.deadlines.soonest = UINT64_MAX};
     signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&loop->uv) != 0)
         abort();

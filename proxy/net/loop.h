@@ -33,7 +33,6 @@ struct loop {
     uv_loop_t uv;
     struct pollers pollers; /* all sockets */
     struct deadlines deadlines;
-    uint64_t next_due; /* no deadline is due before it; UINT64_MAX: none is armed */
     struct list unflushed; /* struct stream.unflushed */
     struct list to_tell; /* struct stream.told_later */
     struct handshake_scheduler handshakes;
@@ -54,8 +53,14 @@ void loop_stop(struct loop *loop);
 void loop_iterate(struct loop *loop, bool may_wait);
 
 /* Monotonic ms, read once an iteration. */
-uint64_t loop_now(const struct loop *loop);
+static inline uint64_t loop_now(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
 
-void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms);
+static inline void loop_arm(struct loop *loop, struct deadline *d, uint64_t length_ms)
+{
+    deadlines_arm(&loop->deadlines, d, length_ms, loop_now(loop));
+}
 
 #endif
