@@ -29,7 +29,7 @@ def renamed(deb, root, version):
     lines = control.read_text().splitlines(keepends=True)
     control.write_text("".join(
         f"Version: {version}\n" if line.startswith("Version:") else line for line in lines))
-    subprocess.run(["dpkg-deb", "-b", "--root-owner-group", work, root / f"{version}.deb"],
+    subprocess.run(["dpkg-deb", "-b", "-Znone", "--root-owner-group", work, root / f"{version}.deb"],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(work)
 
