@@ -126,12 +126,14 @@ def test_a_reload_waits_for_an_upgrade_that_fails(start_proxy, origin, pki, wlbp
     own.write_text(f"#!/bin/sh\nread line <{tmp_path}/end\nexit 3\n")
     own.chmod(0o755)
     os.mkfifo(tmp_path / "end")
-    proxy.signal(signal.SIGUSR2)
-    proxy.wait_for("upgrading")
-    pki.other.install(proxy.cert, proxy.key)
-    proxy.signal(signal.SIGHUP)
-    (tmp_path / "end").write_text("now\n")
-    proxy.wait_for("reloaded", generation=2)
+    # Open both ways: the successor may be given up before it opens its end.
+    with open(tmp_path / "end", "r+b", buffering=0) as end:
+        proxy.signal(signal.SIGUSR2)
+        proxy.wait_for("upgrading")
+        pki.other.install(proxy.cert, proxy.key)
+        proxy.signal(signal.SIGHUP)
+        end.write(b"now\n")
+        proxy.wait_for("reloaded", generation=2)
     order = [one["event"] for one in proxy.events()
              if one["event"] in ("upgrade_failed", "reloaded")]
     assert order == ["upgrade_failed", "reloaded"]
