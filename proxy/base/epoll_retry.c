@@ -22,6 +22,18 @@ static void wait_a_moment(void)
     (void)syscall(SYS_nanosleep, &moment, NULL);
 }
 
+static bool is_mistake(int error)
+{
+    return error == EBADF || error == EINVAL || error == EFAULT;
+}
+
+/* It tells something about the descriptor; libuv asks for EEXIST and EPERM. */
+static bool is_answer(int error)
+{
+    return is_mistake(error) || error == EEXIST || error == ENOENT || error == EPERM ||
+        error == ELOOP;
+}
+
 int epoll_retry_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
     return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
@@ -33,15 +45,9 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 
     /* Removing a descriptor takes no memory, and libuv mostly ignores a failure of it. */
     while ((result = epoll_retry_ctl(epoll, operation, fd, event)) != 0 &&
-        (operation != EPOLL_CTL_DEL || tries++ < REMOVAL_TRIES) &&
-        (errno == ENOMEM || errno == ENOSPC || errno == EINTR || errno == EAGAIN))
+        (operation != EPOLL_CTL_DEL || tries++ < REMOVAL_TRIES) && !is_answer(errno))
         wait_a_moment();
     return result;
-}
-
-static bool is_mistake(int error)
-{
-    return error == EBADF || error == EINVAL || error == EFAULT;
 }
 
 /* libuv retries after EINTR and ends the process on any other error, even on the ENOSYS

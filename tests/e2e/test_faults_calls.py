@@ -249,7 +249,7 @@ def test_a_reload_that_fails_changes_nothing(proxy, pki, fault):
 @pytest.mark.parametrize("fault", [
     "sendmsg:error=ENOBUFS", "sendmsg:error=ENOMEM", "sendmsg:error=EINTR",
     "sendmsg:error=ETOOMANYREFS", "recvmsg:error=ENOMEM", "recvmsg:error=EINTR",
-    "epoll_wait:error=EINTR"])
+    "epoll_wait:error=EINTR", "epoll_ctl:error=EIO", "epoll_ctl:error=ENOSYS"])
 def test_a_short_shortage_between_the_processes_is_no_end(proxy, pki, fault):
     workers = proxy.workers()
     pki.other.install(proxy.cert, proxy.key)
