@@ -146,6 +146,13 @@ static void judge_one(const char *text, const char *key, const char *what)
     settings_free(settings);
 }
 
+/* A sanitizer checks the code's use of memory: it is shown each chain once. */
+#ifdef WLB_SANITIZE
+enum { EACH_HOW = HOWS };
+#else
+enum { EACH_HOW = 1 };
+#endif
+
 static void a_chain_that_the_verdict_refuses_has_a_finding(void **state)
 {
     const struct pki_request ca = {.subject = "Root", .ca = true};
@@ -166,7 +173,7 @@ static void a_chain_that_the_verdict_refuses_has_a_finding(void **state)
                 pki_join(pki_pem(leaf), pki_pem(middle), pki_pem(root), NULL),
                 pki_join(pki_pem(leaf), pki_pem(middle), NULL), pki_pem(leaf)};
 
-            for (int how = 0; how < HOWS; how++) {
+            for (int how = (int)((l + m) % EACH_HOW); how < HOWS; how += EACH_HOW) {
                 char what[64];
 
                 (void)snprintf(

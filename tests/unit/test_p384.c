@@ -19,8 +19,8 @@
 /* A sanitizer checks the code's use of memory, which does not depend on the numbers: a
  * few are enough. */
 #ifdef WLB_SANITIZE
-static size_t keys = 100;
-static int step = 7; /* of powers and periods */
+static size_t keys = 40;
+static int step = 17; /* of powers and periods */
 #else
 static size_t keys = 1200;
 static int step = 1;
