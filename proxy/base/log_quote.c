@@ -45,7 +45,7 @@ const char *log_quote(char *quoted, size_t size, const char *text, size_t len)
 
 struct log_quoted log_quoted(const char *text)
 {
-    struct log_quoted quoted;
+    struct log_quoted quoted = {""}; /* cppcheck does not see that it is filled */
 
     (void)log_quote(quoted.text, sizeof(quoted.text), text, strlen(text));
     return quoted;
