@@ -136,6 +136,16 @@ def test_it_tells_who_was_denied(start_admin, browser):  # noqa: F811
     assert browser.complaints == []
 
 
+def test_it_tells_that_a_worker_is_full(start_admin, browser):  # noqa: F811
+    proxy = start_admin(max_connections=2, max_connections_per_source=0)
+    with socket.create_connection(("127.0.0.1", proxy.port)), \
+            socket.create_connection(("127.0.0.1", proxy.port)):
+        opened(browser, proxy)
+        wait_until(lambda: "FULL" in text(browser, "backends"), "it is seen", 60)
+    assert "raise max_connections" in text(browser, "backends")
+    assert browser.complaints == []
+
+
 def test_it_can_be_used_with_the_keyboard(start_admin, browser):  # noqa: F811
     opened(browser, start_admin())
     wait_until(lambda: "full" in text(browser, "handshakes"), "a chart is drawn", 60)
