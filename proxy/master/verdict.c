@@ -110,7 +110,9 @@ json_t *verdicts_for(const struct plan *plan, const char *address)
                 .leaf = credential_leaf(credential),
                 .chain = credential_chain(credential),
                 .unsent = credential_pair(credential)->unsent,
-                .address = address,
+                .address = address != NULL || *settings->host_name == '\0'
+                    ? address
+                    : settings->host_name,
             });
     }
     return verdicts;

@@ -36,6 +36,9 @@ def test_a_name_that_does_not_match(start_proxy, origin):
     said = said_by(proxy, "check", check=1)
     assert "the certificate is for localhost, not for wlb.example.com" in said, said
     assert "REFUSES IT" in said and "wlbproxy cert " in said, said
+    verdicts = proxy.status()["xenserver"]  # the status page has them
+    assert verdicts and {one["address"] for one in verdicts} == {"wlb.example.com"}
+    assert not any(one["accepted"] for one in verdicts), verdicts
 
 
 def test_a_backend_that_is_down(start_proxy):
