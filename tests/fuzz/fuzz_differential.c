@@ -246,6 +246,7 @@ struct mark {
     enum situation situation;
     int code, alert_sent, alert_received;
     bool malformed; /* an alert that the step sent */
+    size_t message_len; /* of the last handshake message */
     char line[LINE];
 };
 
@@ -264,6 +265,7 @@ static void mark(struct outcome *outcome, struct side *side, enum situation situ
     mark->situation = situation;
     mark->code = side->code;
     mark->malformed = side->client.malformed_alert;
+    mark->message_len = side->client.message_len;
     mark->alert_received = side->tls->alert_received;
     /* Only OpenSSL counts close_notify and the warning no_renegotiation. */
     mark->alert_sent =
@@ -392,6 +394,18 @@ static bool refused(const struct mark *mark, int alert)
     return mark->code == TLS_FAILED && mark->alert_sent == alert;
 }
 
+/* OpenSSL refuses a longer ClientHello by its header. */
+enum { HELLO_MAX = 131396 };
+
+static bool goes_on_declined(const struct mark *own)
+{
+    static const char end[] = " a1,100";
+    size_t len = strlen(own->line);
+
+    return own->code == TLS_NEED_INPUT && len >= sizeof(end) - 1 &&
+        strcmp(own->line + len - (sizeof(end) - 1), end) == 0;
+}
+
 /* The two are the same but for one warning no_renegotiation. */
 static bool is_answered_sooner(const struct mark *stock, const struct mark *own)
 {
@@ -420,6 +434,8 @@ static bool is_meant(const struct mark *stock, const struct mark *own)
             refused(stock, SSL_AD_HANDSHAKE_FAILURE) &&
             refused(own, SSL_AD_ILLEGAL_PARAMETER);
     case RENEGOTIATION_BEGUN: /* RFC 5246, 7.2.2; OpenSSL answers a whole message */
+        if (own->message_len > HELLO_MAX)
+            return refused(stock, SSL_AD_ILLEGAL_PARAMETER) && goes_on_declined(own);
         return is_answered_sooner(stock, own);
     default: /* OpenSSL is answering the KeyUpdate, and judges with the next record */
         return stock->situation == HEADER_AFTER_KEY_UPDATE &&
