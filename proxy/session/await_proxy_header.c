@@ -129,7 +129,7 @@ static void on_closed(struct poller *p)
         a->told(clients, a->service, a->fd, a->client);
     generation_unref(a->service->generation);
     free(a);
-    clients_on_end(clients);
+    clients->on_end(clients);
 }
 
 void proxy_header_await(struct clients *clients, struct service *service, int fd,

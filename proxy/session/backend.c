@@ -349,7 +349,7 @@ static void on_closed(struct stream *s)
     clients->backend_count--;
     if (!free_list_keep(&clients->backends, &b->link))
         free(b);
-    clients_on_end(clients);
+    clients->on_end(clients);
 }
 
 static const struct stream_events stream_events = {

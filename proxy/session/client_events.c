@@ -52,7 +52,7 @@ static void on_opened(struct stream *s)
         tunnel_begin(c);
     else
         requests_await(c);
-    clients_on_end(c->clients); /* of a handshake */
+    c->clients->on_end(c->clients); /* of a handshake */
 }
 
 static void on_data(struct stream *s, const char *bytes, size_t len)
@@ -117,7 +117,7 @@ static void on_closed(struct stream *s)
     buffer_destroy(&c->unparsed);
     generation_unref(c->generation);
     free(c);
-    clients_on_end(clients);
+    clients->on_end(clients);
 }
 
 static const struct stream_events stream_events = {

@@ -146,7 +146,7 @@ static void give_back_memory(struct clients *clients)
     malloc_trim(0);
 }
 
-void clients_on_end(struct clients *clients)
+static void on_end(struct clients *clients)
 {
     give_back_memory(clients);
     look_for_room(clients);
@@ -175,6 +175,7 @@ struct clients *clients_new(struct loop *loop)
     deadline_init(&clients->access_due, access_on_due);
     deadline_init(&clients->suppressed_due, client_log_on_suppressed_due);
     deadline_init(&clients->room_due, on_room_due);
+    clients->on_end = on_end;
     return clients;
 }
 

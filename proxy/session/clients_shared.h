@@ -50,14 +50,13 @@ struct clients {
                             * back */
     uint32_t max_connections, max_handshakes; /* of the generation that last accepted */
     bool draining, waiting_for_room;
+    /* A client, its handshake or a connection to a backend has ended. This is
+     * clients.c's: by a pointer, so that what lies below does not call up. */
+    void (*on_end)(struct clients *clients);
     void (*room)(void *owner);
     void *room_owner;
     void (*empty)(void *owner);
     void *empty_owner;
 };
-
-/* A client, its handshake or a connection to a backend has ended: there may be room for
- * another one, memory to give back, or nothing left. */
-void clients_on_end(struct clients *clients);
 
 #endif

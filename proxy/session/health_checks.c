@@ -129,7 +129,7 @@ static void on_closed(struct stream *s)
         destroy(check);
     else
         plan_next(check);
-    clients_on_end(clients);
+    clients->on_end(clients);
 }
 
 /* A check is a connection of our own: its header says LOCAL, or UNKNOWN. */
