@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 
 #include "proxy/base/clock.h"
@@ -242,10 +243,12 @@ static void shake_hands(struct wire_writer *w, SSL_CTX *context,
     SSL_free(ssl);
 }
 
-/* OpenSSL reads its configuration, and loads what that names. */
+/* OpenSSL reads its configuration, and loads what that names. Where the kernel has no
+ * getrandom(), it opens /dev/urandom, and keeps it. */
 void apart_prepare_handshakes(void)
 {
     (void)OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
+    (void)RAND_status();
 }
 
 size_t apart_answer_handshakes(

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import signal
+import subprocess
 
 import pytest
 
@@ -37,6 +38,14 @@ def test_it_serves_reloads_replaces_and_is_replaced(start_proxy, origin, old_ker
     finally:
         os.kill(successor, signal.SIGTERM)
         wait_until(lambda: gone(successor))
+
+
+def test_reload_is_confirmed_by_a_handshake(start_proxy, origin, old_kernel):
+    """The helper that shakes hands opens no file: its random numbers come from one open before."""
+    proxy = start_proxy(origin.address, wrapper=[old_kernel])
+    done = subprocess.run([old_kernel, proxy.program, "reload", "-c", proxy.config],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "NOT CONFIRMED" not in done.stdout + done.stderr, done
 
 
 def test_it_says_what_it_lacks(start_proxy, origin, old_kernel):
