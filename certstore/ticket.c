@@ -182,6 +182,11 @@ bool ticket_install(SSL_CTX *context, struct error *err)
     struct context_data *data = context_data(context);
 
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    /* Also without tickets: a session that began with this context and moved to another
+     * one by its name keeps these of the first, and OpenSSL's own key would take their
+     * place. */
+    (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
+    (void)SSL_CTX_set_session_ticket_cb(context, on_seal_session, on_open_session, NULL);
     if (data->policy.tickets == NULL) {
         (void)SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
         (void)SSL_CTX_set_num_tickets(context, 0);
@@ -192,7 +197,5 @@ bool ticket_install(SSL_CTX *context, struct error *err)
     data->ticket_cipher = EVP_CIPHER_fetch(data->libctx, "AES-256-CBC", NULL);
     if (data->ticket_cipher == NULL)
         return error_set(err, "this OpenSSL has no AES-256-CBC for session tickets");
-    (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
-    (void)SSL_CTX_set_session_ticket_cb(context, on_seal_session, on_open_session, NULL);
     return true;
 }

@@ -246,6 +246,33 @@ static void a_name_has_the_tickets_of_its_service(void **state)
     }
 }
 
+/* OpenSSL asks the callbacks of the context that the session began with. */
+static void its_tickets_end_as_others_do_whatever_the_default_has(void **state)
+{
+    static struct service named;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct sni_choice choices[] = {{"other.example", NULL, NULL}};
+
+        serve(i / 2 == 1 ? "tickets = off\n" : "");
+        service_make(&named, "other", "", "P-256");
+        choices[0].context = named.context;
+        context_set_sni(service.context, choices, 1);
+        begin_clients();
+        assert_false(shake_named(versions[i % 2], "other.example"));
+        now += LIFETIME / 2;
+        assert_true(shake_named(versions[i % 2], "other.example"));
+        now += LIFETIME / 2;
+        assert_false(shake_named(versions[i % 2], "other.example"));
+        named.tickets.keys[0].ends = (uint64_t)now; /* no key any more */
+        assert_false(shake_named(versions[i % 2], "other.example"));
+        end_clients();
+        service_destroy(&service);
+        service_destroy(&named);
+    }
+}
+
 static X509_CRL *make_crl(X509 *issuer, EVP_PKEY *key, long seconds)
 {
     X509_CRL *crl = X509_CRL_new();
@@ -343,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_session_of_tls12_keeps_its_server_name),
         cmocka_unit_test(without_tickets_there_are_none),
         cmocka_unit_test(a_name_has_the_tickets_of_its_service),
+        cmocka_unit_test(its_tickets_end_as_others_do_whatever_the_default_has),
         cmocka_unit_test(an_authentication_ends_with_its_certificate_and_crl),
     };
     int failed = cmocka_run_group_tests_name("openssl", tests, start_engine, stop_engine);
