@@ -334,7 +334,7 @@ static void take_refusal(
             refuse(rollout);
         else
             weigh_refusal(rollout);
-    } else if (m->id == 0 || child->serving != m->id) {
+    } else if (m->id == 0 || (m->id == child->offered && child->serving != m->id)) {
         /* The others accepted it, so this worker itself has a fault. */
         supervisor_kill(child, sentence);
     }

@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
 #include "proxy/master/release.h"
 #include "proxy/master/rollout.h"
@@ -146,6 +148,33 @@ static void two_refusals_count(void **state)
     assert_int_equal(finished, 1);
 }
 
+/* The second refusal ended the offer; the third was on its way already. */
+static void a_refusal_that_comes_late_ends_no_worker(void **state)
+{
+    struct child children[3];
+    const struct message no = refusal_of(2);
+    int far[3];
+
+    (void)state;
+    supervisor.count = 3;
+    for (unsigned i = 0; i < 3; i++) {
+        children[i] = (struct child){
+            .up = true, .offered = 2, .serving = 1, .slot = i, .supervisor = &supervisor};
+        assert_true(channel_pair(&children[i].channel, &far[i]));
+        supervisor.slots[i].child = &children[i];
+    }
+    rollout.current = release(1);
+    rollout.next = release(2);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(rollout_message(&rollout, &children[i], &no));
+    assert_int_equal(finished, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(children[i].ending);
+        close(children[i].channel);
+        close(far[i]);
+    }
+}
+
 static void with_nothing_on_its_way_nothing_is_given_up(void **state)
 {
     (void)state;
@@ -164,6 +193,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_worker_that_refuses_alone_is_replaced_and_asked_anew, start, end),
         cmocka_unit_test_setup_teardown(two_refusals_count, start, end),
+        cmocka_unit_test_setup_teardown(
+            a_refusal_that_comes_late_ends_no_worker, start, end),
         cmocka_unit_test_setup_teardown(
             with_nothing_on_its_way_nothing_is_given_up, start, end),
     };
