@@ -362,6 +362,8 @@ void handshake_scheduler_run(struct handshake_scheduler *hs, bool quiet)
         hs->served_at = now_of(hs);
     run_unverified(hs, SLICE);
     decide_to_hold(hs);
+    if (!hs->holds && hs->environment->operations(false) == 0)
+        hs->held_until = 0; /* the requests to the signer leave now */
     if (!hs->holds && hs->environment->operations(false) > 0 && run_batches(hs, quiet)) {
         hs->held_until = 0;
         sort_by_keys(hs);

@@ -72,6 +72,8 @@ static bool is_pending(const struct one *one, bool urgent_only)
     return one->keys == KEYS_PENDING && (one->urgent || !urgent_only);
 }
 
+static size_t unsent; /* requests to the signer that have not left */
+
 static size_t operations(bool urgent_only)
 {
     size_t count = is_pending(&alone, urgent_only);
@@ -101,7 +103,7 @@ static void run_batch(bool urgent_only)
 
 static size_t costly(void)
 {
-    return cheap ? 0 : operations(false);
+    return (cheap ? 0 : operations(false)) + unsent;
 }
 
 static bool signatures_came(void)
@@ -330,6 +332,22 @@ static void a_batch_waits_no_longer_than_it_may(void **state)
     assert_int_equal(batches, 1);
     assert_int_equal(alone.ran, 2);
     assert_int_equal(handshake_scheduler_held(&hs), 0);
+}
+
+/* There is no operation of our own with them, and so no batch that ends the wait. */
+static void requests_to_the_signer_that_have_left_begin_another_wait(void **state)
+{
+    (void)state;
+    cheap = true;
+    unsent = 1;
+    begin_to_hold();
+    assert_int_equal(handshake_scheduler_held(&hs), 250 * US);
+    now += 250 * US;
+    handshake_scheduler_run(&hs, true);
+    assert_int_equal(handshake_scheduler_held(&hs), 0); /* they leave */
+    handshake_scheduler_run(&hs, true); /* and others come */
+    assert_int_equal(handshake_scheduler_held(&hs), 250 * US);
+    unsent = 0;
 }
 
 /* Events that come just then let it wait for two iterations at most, as always. */
@@ -610,6 +628,7 @@ int main(void)
         TEST(a_batch_waits_for_more_while_events_come),
         TEST(a_batch_waits_for_handshakes_that_are_under_way),
         TEST(a_batch_waits_no_longer_than_it_may),
+        TEST(requests_to_the_signer_that_have_left_begin_another_wait),
         TEST(a_wait_that_is_over_does_not_begin_again),
         TEST(a_full_batch_does_not_wait),
         TEST(a_handshake_alone_does_not_wait),
