@@ -257,6 +257,7 @@ static void take(struct worker *w, struct message *m)
 static void orphaned(struct worker *w)
 {
     uv_poll_stop(&w->poll);
+    worker_forget(w);
     drain(w, true);
 }
 

@@ -18,7 +18,10 @@
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"
 
-enum { PREPARE_SLICE = 1000 * 1000 /* ns; after that, clients have their turn */ };
+/* ns; after that, clients have their turn. A busy worker prepares for longer at once, so
+ * that it is ready in time, too. */
+enum { PREPARE_SLICE = 1000 * 1000, PREPARE_SLICE_MAX = 20 * PREPARE_SLICE };
+enum { PREPARE_SHARE = 4 /* of the time that clients had since: the fourth part */ };
 
 void worker_take_sockets(struct worker *w, struct message *m)
 {
@@ -92,15 +95,21 @@ bool worker_prepare(struct worker *w, struct message *m, struct error *err)
         !snapshot_decode(&w->snapshot, w->sealed.bytes, w->sealed.len, err))
         return false;
     w->prepared = served_new(&w->snapshot, err);
+    w->prepared_some = (uint64_t)clock_now_ns();
     return w->prepared != NULL && staged_fit(w, err);
 }
 
 bool worker_prepare_some(struct worker *w, struct error *err)
 {
-    const uint64_t until = (uint64_t)clock_now_ns() + PREPARE_SLICE;
+    const uint64_t now = (uint64_t)clock_now_ns();
+    uint64_t slice = (now - w->prepared_some) / PREPARE_SHARE;
 
-    if (!served_build(w->prepared, &w->snapshot, &w->tickets, w->read_key, until, err))
+    slice = slice > PREPARE_SLICE ? slice : PREPARE_SLICE;
+    slice = slice < PREPARE_SLICE_MAX ? slice : PREPARE_SLICE_MAX;
+    if (!served_build(
+            w->prepared, &w->snapshot, &w->tickets, w->read_key, now + slice, err))
         return false;
+    w->prepared_some = (uint64_t)clock_now_ns();
     if (!served_is_built(w->prepared))
         return true;
     end_preparing(w);

@@ -45,6 +45,7 @@ struct worker {
     struct sealed sealed; /* while it does: its snapshot's memory, */
     struct snapshot snapshot; /* its snapshot, */
     uv_idle_t preparing; /* and this is active */
+    uint64_t prepared_some; /* when it last went on with it; ns, monotonic */
     uint32_t offered; /* the generation that the master offered last */
     struct staged_listener *staged; /* the sockets of the prepared generation */
     size_t staged_count;
