@@ -1,6 +1,7 @@
 #include "proxy/control/control_path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,13 @@ static bool is_taken(const struct sockaddr_un *address, pid_t *pid)
     return taken;
 }
 
-static bool is_free(const struct sockaddr_un *address, struct error *err)
+/* `predecessor`: the process that may answer there, 0 for none. */
+static bool is_free(
+    const struct sockaddr_un *address, pid_t predecessor, struct error *err)
 {
     pid_t pid;
 
-    if (!is_taken(address, &pid))
+    if (!is_taken(address, &pid) || (pid > 0 && pid == predecessor))
         return true;
     return error_set(err,
         "another process (pid %d) answers there; give one of the two another path",
@@ -99,22 +102,24 @@ static bool bind_beside(int fd, const char *path, struct error *err)
     if (len >= (int)sizeof(address.sun_path))
         return error_set(err, "the path is too long for a socket");
     (void)unlink(address.sun_path);
+    /* The folder may be somebody else's: no link is followed. */
     if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-        chmod(address.sun_path, 0600) == 0 && listen(fd, BACKLOG) == 0 &&
-        rename(address.sun_path, path) == 0)
+        fchmodat(AT_FDCWD, address.sun_path, 0600, AT_SYMLINK_NOFOLLOW) == 0 &&
+        listen(fd, BACKLOG) == 0 && rename(address.sun_path, path) == 0)
         return true;
     error_set(err, "%s", strerror(errno));
     (void)unlink(address.sun_path);
     return false;
 }
 
-static bool open_at(int fd, struct control_path *path, bool succeeding, struct error *err)
+static bool open_at(
+    int fd, struct control_path *path, pid_t predecessor, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat state;
 
     memcpy(address.sun_path, path->text, strlen(path->text) + 1);
-    if (!control_path_check(path->text, err) || (!succeeding && !is_free(&address, err)))
+    if (!control_path_check(path->text, err) || !is_free(&address, predecessor, err))
         return false;
     make_folder(path->text);
     if (!bind_beside(fd, path->text, err))
@@ -127,7 +132,7 @@ static bool open_at(int fd, struct control_path *path, bool succeeding, struct e
 }
 
 int control_path_listen(
-    struct control_path *path, const char *text, bool succeeding, struct error *err)
+    struct control_path *path, const char *text, pid_t predecessor, struct error *err)
 {
     int fd = new_socket();
     bool opened;
@@ -140,7 +145,7 @@ int control_path_listen(
     else if (path->text[0] == '\0')
         opened = error_set(err, "the path is too long for a socket");
     else
-        opened = open_at(fd, path, succeeding, err);
+        opened = open_at(fd, path, predecessor, err);
     if (opened)
         return fd;
     error_context(err, "socket %s", text);
@@ -149,18 +154,22 @@ int control_path_listen(
     return -1;
 }
 
-bool control_path_is_missing(const struct control_path *path)
+static bool is_ours(const struct control_path *path, const struct stat *state)
+{
+    return state->st_dev == path->device && state->st_ino == path->inode;
+}
+
+bool control_path_is_lost(const struct control_path *path)
 {
     struct stat state;
 
-    return stat(path->text, &state) != 0 && errno == ENOENT;
+    return stat(path->text, &state) == 0 ? !is_ours(path, &state) : errno == ENOENT;
 }
 
 void control_path_remove(const struct control_path *path)
 {
     struct stat state;
 
-    if (stat(path->text, &state) == 0 && state.st_dev == path->device &&
-        state.st_ino == path->inode)
+    if (stat(path->text, &state) == 0 && is_ours(path, &state))
         (void)unlink(path->text);
 }

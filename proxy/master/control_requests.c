@@ -248,12 +248,12 @@ void control_requests_init(struct control_requests *r)
     r->server.is_child = is_child;
 }
 
-static void try_to_open(struct control_requests *r)
+static void try_to_open(struct control_requests *r, pid_t predecessor)
 {
     const char *path = r->reload->started_with.control;
     struct error err;
 
-    if (control_server_open(&r->server, path, r->succeeding, &err)) {
+    if (control_server_open(&r->server, path, predecessor, &err)) {
         if (r->failure_told)
             log_info("event=control_listens path=%s", path);
         r->failure_told = false;
@@ -266,25 +266,25 @@ static void try_to_open(struct control_requests *r)
     r->failure_told = true;
 }
 
-void control_requests_open(struct control_requests *r, bool succeeding)
+void control_requests_open(struct control_requests *r, pid_t predecessor)
 {
     r->wanted = strcmp(r->reload->started_with.control, "off") != 0;
-    r->succeeding = succeeding;
     if (r->wanted)
-        try_to_open(r);
+        try_to_open(r, predecessor);
 }
 
 void control_requests_look(struct control_requests *r)
 {
     struct control_server *server = &r->server;
 
-    if (!r->wanted)
+    /* A successor has put its own there. */
+    if (!r->wanted || r->upgrade->state == UPGRADE_AWAIT_TAKEN)
         return;
     if (server->fd < 0) {
-        try_to_open(r);
-    } else if (server->count == 0 && control_path_is_missing(&server->path)) {
-        log_warning("event=no_control_socket reason=\"%s was removed\" text=\"it is made "
-                    "again\"",
+        try_to_open(r, 0);
+    } else if (server->count == 0 && control_path_is_lost(&server->path)) {
+        log_warning("event=no_control_socket reason=\"%s was removed or replaced\" "
+                    "text=\"it is made again\"",
             server->path.text);
         r->failure_told = true;
         control_server_stop(server);

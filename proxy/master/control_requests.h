@@ -26,19 +26,19 @@ struct control_requests {
     struct ticket_rotation *tickets;
     struct drained *drained;
     struct worker_logs *logs;
-    bool wanted, succeeding; /* since control_requests_open() */
+    bool wanted; /* since control_requests_open() */
     bool failure_told;
 };
 
 void control_requests_init(struct control_requests *requests);
 
 /* Opens the socket that was configured at the start; "off": none. A failure is logged
- * only, because serving matters more. `succeeding`: our predecessor still listens there.
- */
-void control_requests_open(struct control_requests *requests, bool succeeding);
+ * only, because serving matters more. `predecessor`: may still listen there; 0:
+ * there is none. */
+void control_requests_open(struct control_requests *requests, pid_t predecessor);
 
 /* Call it now and then: opens a socket that could not be opened, or whose path was
- * removed. */
+ * removed or replaced. */
 void control_requests_look(struct control_requests *requests);
 
 #endif

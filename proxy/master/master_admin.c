@@ -44,7 +44,7 @@ static void close_socket(struct master_admin *a)
 
 static bool open_path(struct master_admin *a, const char *path, struct error *err)
 {
-    a->path_fd = control_path_listen(&a->path, path, false, err);
+    a->path_fd = control_path_listen(&a->path, path, 0, err);
     return a->path_fd >= 0;
 }
 
@@ -74,7 +74,7 @@ static bool open_socket(struct master_admin *a, const char *text, struct error *
  * failure. */
 static void log_failure(struct master_admin *a, const struct error *err)
 {
-    if (!a->failure_told && !a->successor->began_so)
+    if (!a->failure_told && (!a->successor->began_so || a->was_open))
         log_warning("event=no_admin_socket reason=%s text=\"metrics and health cannot "
                     "be asked for; it is tried again\"",
             log_quoted(err->text).text);
@@ -213,13 +213,16 @@ void master_admin_update(struct master_admin *a)
         close_socket(a);
         a->failure_told = false;
     }
-    if (a->path_fd >= 0 && control_path_is_missing(&a->path))
-        close_socket(a); /* somebody has removed it */
+    if (a->path_fd >= 0 && control_path_is_lost(&a->path))
+        close_socket(a); /* somebody has removed or replaced it */
     if (a->address == NULL && !off) {
-        if (open_socket(a, wanted, &err))
+        if (open_socket(a, wanted, &err)) {
             log_info("event=admin_listens address=%s", a->address);
-        else
+            a->was_open = true;
+            a->failure_told = false;
+        } else {
             log_failure(a, &err);
+        }
     }
     tell_process(a);
 }

@@ -35,7 +35,7 @@ struct master_admin {
     struct control_path path; /* or for a path: */
     int path_fd; /* -1: none */
     char *address; /* as configured, while it is open; else NULL */
-    bool failure_told;
+    bool failure_told, was_open;
     bool over; /* the master drains */
     struct status_waiter waiter; /* linked: the process waits for an answer */
 };
