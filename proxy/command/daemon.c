@@ -84,6 +84,11 @@ void daemon_hurry(struct daemon *daemon, int ms)
     daemon->due = clock_now_ms() + ms;
 }
 
+bool daemon_is_late(const struct daemon *daemon)
+{
+    return daemon->due != 0 && clock_now_ms() >= daemon->due;
+}
+
 int daemon_timeout(const struct daemon *daemon)
 {
     int64_t left = daemon->due - clock_now_ms();

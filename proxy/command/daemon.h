@@ -31,6 +31,9 @@ bool daemon_is_absent(const struct daemon *daemon);
  * second. */
 void daemon_hurry(struct daemon *daemon, int ms);
 
+/* Returns whether that time is over. */
+bool daemon_is_late(const struct daemon *daemon);
+
 /* Returns how long to wait for it now. */
 int daemon_timeout(const struct daemon *daemon);
 

@@ -51,21 +51,21 @@ static void print_notes(const json_t *notes)
         print_wrapped(stdout, "note     ", json_string_value(note));
 }
 
-/* Adds "confirmed" to each service, and the faults to the verdict. */
+/* Adds "confirmed" to each service, and the faults to the verdict. Past the daemon's time
+ * nobody is asked any more. */
 static bool confirm(const struct daemon *daemon, json_t *verdict)
 {
     json_t *service;
     size_t i;
     bool good = true;
-    struct daemon hurried = *daemon;
-
-    daemon_hurry(&hurried, CONFIRM_MS);
 
     json_array_foreach(json_object_get(verdict, "services"), i, service)
     {
-        size_t workers;
+        size_t workers = 0;
         struct error err = {""};
-        bool confirmed = probe_service(&hurried, service, NULL, &workers, &err);
+        bool confirmed = daemon_is_late(daemon)
+            ? error_set(&err, "there was no time left to ask for a handshake")
+            : probe_service(daemon, service, NULL, &workers, &err);
 
         json_object_set_new(service, "confirmed", json_boolean(confirmed));
         json_object_set_new(service, "handshakes", json_integer((json_int_t)workers));
@@ -126,6 +126,7 @@ static int reload(const struct daemon *daemon, bool force, bool json)
     struct control_answer answer;
     struct error err;
     bool done, confirmed, again, upgraded = false, just_upgraded;
+    struct daemon hurried = *daemon;
 
     for (int left = OVERTAKEN_MAX;; left--) {
         if (!daemon_reload(daemon, force, !upgraded, &answer, &err)) {
@@ -135,7 +136,9 @@ static int reload(const struct daemon *daemon, bool force, bool json)
         done = json_is_true(json_object_get(answer.json, "ok"));
         just_upgraded = json_is_true(json_object_get(answer.json, "upgraded"));
         upgraded |= just_upgraded;
-        confirmed = confirm(daemon, answer.json);
+        if (hurried.due == 0)
+            daemon_hurry(&hurried, CONFIRM_MS);
+        confirmed = confirm(&hurried, answer.json);
         again = just_upgraded ||
             (!confirmed && left > 0 && is_overtaken(daemon, answer.json));
         if (!again)

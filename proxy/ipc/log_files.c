@@ -161,9 +161,11 @@ void logs_use(const struct logs *logs, const char *who)
     access_log_open(logs->access, logs->access_kind);
 }
 
+/* The journal's stream is what there was while the journal could not be reached. */
 static bool is_daemon(enum log_kind kind)
 {
-    return kind == LOG_KIND_SYSLOG || kind == LOG_KIND_JOURNAL;
+    return kind == LOG_KIND_SYSLOG || kind == LOG_KIND_JOURNAL ||
+        kind == LOG_KIND_JOURNAL_STREAM;
 }
 
 bool logs_use_daemon(const struct logs *logs)

@@ -1,5 +1,6 @@
 #include "proxy/master/denied_json.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,10 +57,16 @@ static unsigned line_of(
 static json_t *remedy(
     const struct worker_denied_stats *denied, const char *config_path, unsigned line)
 {
+    unsigned char binary[sizeof(struct in6_addr)];
     char text[PATH_MAX + 400];
 
     if (line == 0)
         return json_string("the rule is no longer in the configuration");
+    /* A taken worker may say anything: what it says is advised only if it is an address.
+     */
+    if (inet_pton(AF_INET, denied->address, binary) != 1 &&
+        inet_pton(AF_INET6, denied->address, binary) != 1)
+        return json_string("what the worker says is no address");
     if (is_allow(denied->rule))
         snprintf(text, sizeof(text),
             "no allow has it: to let it in, add \"allow = %s\" at %s:%u, then "

@@ -78,13 +78,14 @@ static void set_first(json_t *object, const struct supervisor *signers)
 json_t *signer_json(const struct supervisor *signers, struct signing_stats *const *stats)
 {
     static struct signing_stats sum;
-    json_t *object = json_object(), *workers = json_array(), *processes = json_array();
+    json_t *object, *workers, *processes;
     unsigned restarts = 0, answers = 0;
 
-    if (signers->count == 0) {
-        json_decref(object);
+    if (signers->count == 0)
         return json_null();
-    }
+    object = json_object();
+    workers = json_array();
+    processes = json_array();
     sum = (struct signing_stats){.worker_count = 0};
     for (unsigned i = 0; i < signers->count; i++) {
         restarts += signers->slots[i].restarts;

@@ -114,12 +114,12 @@ static void keep_time(struct ticket_rotation *t)
     bool shortened = tickets_shorten(&t->keys, t->interval);
     struct error err;
 
-    if (uv_now(t->timer.loop) >= t->due || tickets_seal_for(&t->keys) == 0) {
-        if (rotate_and_tell(t, "time", &err))
-            set_due(t);
-    } else if (shortened) {
+    bool is_due = uv_now(t->timer.loop) >= t->due || tickets_seal_for(&t->keys) == 0;
+
+    if (is_due && rotate_and_tell(t, "time", &err))
+        set_due(t);
+    else if (shortened)
         ticket_rotation_send(t, NULL);
-    }
 }
 
 static void on_time(uv_timer_t *timer)
