@@ -132,7 +132,9 @@ def test_dev_run_serves_what_it_tells_to_paste(wlbproxy, tree, tmp_path):
     with open(told, "w") as out:
         tried = subprocess.Popen(
             [TOP / "packaging" / "try", tree, str(two_ports())],
-            stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+            # A suite in the background ignores SIGINT, and so would the script.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         wait_until(lambda: "Paste this" in told.read_text() or tried.poll() is not None,
                    "it serves", TIMEOUT)
