@@ -19,10 +19,10 @@ struct control_path {
 };
 
 /* Returns a listening socket (close-on-exec, non-blocking) that only its owner may
- * connect to, or -1 and err. `predecessor`: the process that may answer
- * there, because it gives its place to us; 0: none. */
+ * connect to, or -1 and err. `succeeding`: the process that answers there is our
+ * predecessor, and knows. */
 int control_path_listen(
-    struct control_path *path, const char *text, pid_t predecessor, struct error *err);
+    struct control_path *path, const char *text, bool succeeding, struct error *err);
 
 /* Returns whether one could listen there. Nothing is made. */
 bool control_path_check(const char *text, struct error *err);

@@ -44,7 +44,7 @@ static void close_socket(struct master_admin *a)
 
 static bool open_path(struct master_admin *a, const char *path, struct error *err)
 {
-    a->path_fd = control_path_listen(&a->path, path, 0, err);
+    a->path_fd = control_path_listen(&a->path, path, false, err);
     return a->path_fd >= 0;
 }
 

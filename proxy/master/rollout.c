@@ -73,6 +73,7 @@ static void offer(
     }
     supervisor_send(child, &m);
     child->offered = release->id;
+    child->withdrawn = 0;
     child->waiting_since = uv_now(rollout->supervisor->loop);
 }
 
@@ -168,6 +169,7 @@ static void forget(struct child *child, uint32_t id)
         return;
     tell(child, MESSAGE_FORGET, id);
     child->offered = child->ready = child->serving;
+    child->withdrawn = id;
     child->waiting_since = 0;
 }
 
@@ -334,7 +336,7 @@ static void take_refusal(
             refuse(rollout);
         else
             weigh_refusal(rollout);
-    } else if (m->id == 0 || (m->id == child->offered && child->serving != m->id)) {
+    } else if (m->id == 0 || (child->serving != m->id && child->withdrawn != m->id)) {
         /* The others accepted it, so this worker itself has a fault. */
         supervisor_kill(child, sentence);
     }

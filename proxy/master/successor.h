@@ -40,7 +40,6 @@ struct successor {
         SUCCESSOR_TAKES, /* waits until the service manager knows */
     } state;
     bool began_so;
-    pid_t predecessor; /* 0: none, or unknown */
     int channel;
     uv_poll_t poll;
     uv_timer_t alive;

@@ -45,6 +45,7 @@ struct child {
     uint64_t joined; /* ms, monotonic: when it last got a channel to the signer */
     /* generation ids; 0: none */
     uint32_t offered, ready, committing, serving, refused;
+    uint32_t withdrawn; /* the last offer it was told to forget */
     uint64_t waiting_since; /* when it was asked for an answer that has not come */
 };
 

@@ -179,22 +179,6 @@ def test_a_second_one_does_not_take_the_control_socket(start_proxy, origin):
     assert first.status()["pid"] == first.pid
 
 
-def test_its_successor_does_not_take_it_either(start_proxy, origin):
-    """Only the predecessor's socket is taken over, and what somebody else serves is left alone."""
-    first = start_proxy(origin.address)
-    second = start_proxy(origin.address, control=first.control)
-    second.wait_for("no_control_socket")
-    second.signal(signal.SIGUSR2)
-    successor = int(second.wait_for("upgraded")["successor"])
-    try:
-        second.wait_for("no_control_socket", count=2)
-        assert first.status()["pid"] == first.pid
-    finally:
-        os.kill(successor, signal.SIGTERM)
-        wait_until(lambda: gone(successor))
-    assert first.status()["pid"] == first.pid
-
-
 def test_a_control_socket_that_is_replaced_is_made(start_proxy, origin, tmp_path):
     """A successor that was killed while it took over leaves a socket nobody listens on."""
     proxy = start_proxy(origin.address)

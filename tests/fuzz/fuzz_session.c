@@ -13,7 +13,8 @@ static const char *const options[] = {
     "protocol = tcp\n",
     "max_body = 16b\nmax_head = 1k\nmax_pipelined = 2\n",
     "paths = GET /ok\nmax_pipelined = 4\n",
-    "paths = POST /\nauth_failures = 1\nsend_proxy = v2\nforwarded = append\n",
+    ("paths = POST /\nauth_failures = 1\nsend_proxy = v2\nforwarded = append\n"
+     "trusted = 127.0.0.1\n"),
 };
 
 static const char *const phrases[] = {
