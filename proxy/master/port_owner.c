@@ -116,7 +116,8 @@ static pid_t process_of(unsigned long inode)
     return found;
 }
 
-static void describe_owner(unsigned long inode, uid_t user, char text[PORT_OWNER_TEXT_MAX])
+static void describe_owner(
+    unsigned long inode, uid_t user, char text[PORT_OWNER_TEXT_MAX])
 {
     pid_t pid = process_of(inode);
 

@@ -24,9 +24,9 @@ void tickets_set_lifetime(struct ticket_keys *tickets, uint64_t ms);
  * changes, if the kernel has no random bytes. */
 bool tickets_rotate(struct ticket_keys *tickets, uint64_t rotation, struct error *err);
 
-/* Shortens what ends later than a clock that was set back, or shorter settings, allow: the
- * first key seals for `rotation` ms from now at most, and each opens for a lifetime after
- * it has sealed. Returns whether any was shortened. */
+/* Shortens what ends later than a clock that was set back, or shorter settings, allow:
+ * the first key seals for `rotation` ms from now at most, and each opens for a lifetime
+ * after it has sealed. Returns whether any was shortened. */
 bool tickets_shorten(struct ticket_keys *tickets, uint64_t rotation);
 
 /* The ms, by the clock of the machine, for which the first key shall seal yet. */

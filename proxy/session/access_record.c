@@ -15,8 +15,9 @@
 #include "proxy/tls/tls.h"
 
 enum {
-    /* ms: longer than TCP delays an acknowledgement. One look asks the kernel once about a
-     * client, for all of its records; the lines of all clients leave in one datagram. */
+    /* ms: longer than TCP delays an acknowledgement. One look asks the kernel once about
+     * a client, for all of its records; the lines of all clients leave in one datagram.
+     */
     LOOK_INTERVAL = 50,
     /* A receiver may have read so much and not yet acknowledged it: two segments (RFC
      * 1122, 4.2.3.2). If it resets then, it has not lost them. */
@@ -302,13 +303,13 @@ static bool is_delivered(const struct access_record *record, uint64_t undelivere
 static bool write_delivered(struct client *c)
 {
     const uint64_t undelivered = stream_undelivered(&c->stream);
+    struct list *node, *next;
 
-    while (!list_empty(&c->access)) {
-        struct access_record *oldest = of_link(c->access.next);
-
-        if (!is_delivered(oldest, undelivered))
+    for (node = c->access.next; node != &c->access; node = next) {
+        next = node->next;
+        if (!is_delivered(of_link(node), undelivered))
             return false;
-        finish(oldest);
+        finish(of_link(node));
     }
     return true;
 }
