@@ -265,7 +265,7 @@ static void every_option_can_be_written_as_it_is_printed(void **state)
 
         snprintf(line, sizeof(line), "\n%s = ", option->name);
         if (i > 0 && option->default_text != NULL &&
-            strcmp(option->default_text, "none") && !option->backend_tls_only &&
+            strcmp(option->default_text, "none") != 0 && !option->backend_tls_only &&
             strcmp(option->name, "verify_depth") != 0)
             assert_non_null(strstr(printed, line));
         assert_true(strlen(option->help) > 10 && strlen(option->help) < 120);
