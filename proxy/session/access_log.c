@@ -132,7 +132,7 @@ static void append_time(struct line *line, const struct timespec *when)
 }
 
 /* So that names and their lengths are constants: a third fewer instructions a line. */
-#define INLINE __attribute__((always_inline)) static inline
+#define INLINE inline __attribute__((always_inline))
 
 struct name {
     const char *json, *text; /* as it stands before its value */
@@ -143,7 +143,7 @@ struct name {
     (&(const struct name){",\"" word "\":", " " word "=", sizeof(",\"" word "\":") - 1,  \
         sizeof(" " word "=") - 1})
 
-INLINE void begin_value(struct line *line, const struct name *name)
+static INLINE void begin_value(struct line *line, const struct name *name)
 {
     if (line->json)
         append(line, name->json, name->json_len);
@@ -151,13 +151,14 @@ INLINE void begin_value(struct line *line, const struct name *name)
         append(line, name->text, name->text_len);
 }
 
-INLINE void append_number(struct line *line, const struct name *name, uint64_t value)
+static INLINE void append_number(
+    struct line *line, const struct name *name, uint64_t value)
 {
     begin_value(line, name);
     append_digits(line, value);
 }
 
-INLINE void append_duration(struct line *line, const struct name *name, int64_t ms)
+static INLINE void append_duration(struct line *line, const struct name *name, int64_t ms)
 {
     begin_value(line, name);
     if (ms >= 0)
@@ -166,7 +167,7 @@ INLINE void append_duration(struct line *line, const struct name *name, int64_t 
         append(line, line->json ? "null" : "-", line->json ? 4 : 1);
 }
 
-INLINE void append_value(
+static INLINE void append_value(
     struct line *line, const struct name *name, struct span value, size_t max)
 {
     begin_value(line, name);
@@ -174,7 +175,8 @@ INLINE void append_value(
 }
 
 /* The word is ours: short, plain and without a blank. */
-INLINE void append_word(struct line *line, const struct name *name, const char *word)
+static INLINE void append_word(
+    struct line *line, const struct name *name, const char *word)
 {
     size_t len = strlen(word);
 
@@ -198,7 +200,8 @@ static bool needs_quotes(const char *word)
 }
 
 /* The word is from the configuration. */
-INLINE void append_name(struct line *line, const struct name *name, const char *word)
+static INLINE void append_name(
+    struct line *line, const struct name *name, const char *word)
 {
     size_t len = strlen(word);
 
