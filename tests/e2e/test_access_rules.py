@@ -38,14 +38,20 @@ def test_only_what_is_allowed_and_not_denied_comes_in(start_proxy, backend, prot
     assert not is_let_in(proxy, "127.0.0.1")
 
 
-def test_where_services_share_an_address_each_has_its_own_rules(start_proxy, backend, pki):
+def with_closed_service(start_proxy, backend, deny):
+    """A proxy that has a second service on its address, for closed.example."""
     it = backend(answer_all)
     proxy = start_proxy(it.address)
     proxy.extra = (f"[closed]\naccept = 127.0.0.1:{proxy.port}\nconnect = {it.address}\n"
                    f"cert = {proxy.cert}\nkey = {proxy.key}\nsni = closed.example\n"
-                   "deny = 127.0.0.5\n")
+                   f"deny = {deny}\n")
     proxy.write_config()
     proxy.reload()
+    return proxy
+
+
+def test_where_services_share_an_address_each_has_its_own_rules(start_proxy, backend, pki):
+    proxy = with_closed_service(start_proxy, backend, deny="127.0.0.5")
     assert is_let_in(proxy, "127.0.0.5") and is_let_in(proxy, "127.0.0.6", "closed.example")
     for _ in range(3):
         assert not is_let_in(proxy, "127.0.0.5", "closed.example")
@@ -55,13 +61,7 @@ def test_where_services_share_an_address_each_has_its_own_rules(start_proxy, bac
 
 def test_one_denied_address_does_not_use_up_the_lines_of_others(start_proxy, backend):
     """A name has chosen the service: 60 attempts, of which one is logged."""
-    it = backend(answer_all)
-    proxy = start_proxy(it.address)
-    proxy.extra = (f"[closed]\naccept = 127.0.0.1:{proxy.port}\nconnect = {it.address}\n"
-                   f"cert = {proxy.cert}\nkey = {proxy.key}\nsni = closed.example\n"
-                   "deny = 127.0.0.0/8\n")
-    proxy.write_config()
-    proxy.reload()
+    proxy = with_closed_service(start_proxy, backend, deny="127.0.0.0/8")
     for _ in range(60):
         assert not is_let_in(proxy, "127.0.0.5", "closed.example")
     assert not is_let_in(proxy, "127.0.0.6", "closed.example")
