@@ -10,8 +10,10 @@ from frame.ports import free_port
 def test_a_free_port_is_for_servers_alone():
     """Neither another test's bind() nor a client's own end gets it meanwhile."""
     port = free_port()
-    with socket.socket() as other, pytest.raises(OSError):
-        other.bind(("127.0.0.1", port))
+    for address in ("127.0.0.1", "127.0.0.2", "0.0.0.0"):
+        with socket.socket() as other, pytest.raises(OSError):
+            other.bind((address, port))
+        socket.create_server((address, port)).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
     with socket.create_server(("127.0.0.1", port)) as server:

@@ -10,6 +10,7 @@ import pytest
 from frame.backend import Backend
 from frame.client import Tls, get
 from frame.namespace import needs_namespace
+from frame.ports import free_port
 from frame.wait import wait_until
 
 pytestmark = needs_namespace
@@ -42,8 +43,9 @@ def hosts(tmp_path):
 @pytest.fixture
 def pair(backend):
     """Two backends that differ in their address alone."""
-    first = backend(lambda talk: serve(talk, b"first"))
-    second = Backend(lambda talk: serve(talk, b"other"), host="127.0.0.2", port=first.port)
+    port = free_port()
+    first = backend(lambda talk: serve(talk, b"first"), port=port)
+    second = Backend(lambda talk: serve(talk, b"other"), host="127.0.0.2", port=port)
     yield first, second
     second.close()
 

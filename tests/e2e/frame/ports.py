@@ -10,9 +10,10 @@ _kept = []
 
 
 def free_port():
+    """The port is kept at every IPv4 address: a test may listen on 127.0.0.2 and on 0.0.0.0 too."""
     keeper = socket.socket()
     keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    keeper.bind(("127.0.0.1", 0))
+    keeper.bind(("0.0.0.0", 0))
     _kept.append(keeper)
     return keeper.getsockname()[1]
 
