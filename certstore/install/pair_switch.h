@@ -26,8 +26,7 @@
  * alone.
  *
  * STORE keeps the replaced pairs, a folder each: "<number>-<UTC time>". The newest is
- * also copied beside the pair as `*_orig`, where the vendor's guide has it. An `*_orig`
- * pair that somebody else made is filed before it is overwritten.
+ * also copied beside the pair (pair_orig.h).
  */
 #ifndef WLBPROXY_CERTSTORE_INSTALL_PAIR_SWITCH_H
 #define WLBPROXY_CERTSTORE_INSTALL_PAIR_SWITCH_H
