@@ -1,6 +1,7 @@
 #include "proxy/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,6 +320,15 @@ void access_log_flush(void)
     gathered.len = 1;
     gathered.lines = 0;
     errno = saved;
+}
+
+void access_log_finish(void)
+{
+    struct pollfd parent = {.fd = access_log.fd, .events = POLLOUT};
+
+    access_log_flush();
+    if (gathered.lines > 0 && poll(&parent, 1, 1000) > 0)
+        access_log_flush();
 }
 
 /* ---- what children send ---- */

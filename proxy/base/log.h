@@ -69,6 +69,8 @@ void access_log_write(const char *line, size_t len);
 void access_log_flush(void);
 /* Returns how many lines are kept. */
 size_t access_log_gathered(void);
+/* The last flush of a process: waits up to a second for a parent that is busy. */
+void access_log_finish(void);
 
 /* Returns how many lines were lost since start because a target did not take them. */
 uint64_t log_lost(void);

@@ -376,7 +376,7 @@ static void finish(struct worker *w)
     loop_destroy(&w->loop);
     engine_stop();
     explicit_bzero(&w->tickets, sizeof(w->tickets));
-    access_log_flush();
+    access_log_finish();
 }
 
 int worker_main(credential_key_reader *read_key)

@@ -1,47 +1,14 @@
+#include "log_rig.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "proxy/base/journal_entry.h"
-#include "proxy/base/log.h"
 #include "proxy/base/log_target.h"
-
-static const struct log_origin origin = {"worker 3", 77};
-static int ends[2];
-
-static int open_pipe(void **state)
-{
-    (void)state;
-    return pipe2(ends, O_NONBLOCK | O_CLOEXEC);
-}
-
-static int close_pipe(void **state)
-{
-    (void)state;
-    close(ends[0]);
-    close(ends[1]);
-    return 0;
-}
-
-static const char *written(void)
-{
-    static char text[16 * 1024];
-    ssize_t n = read(ends[0], text, sizeof(text) - 1);
-
-    text[n > 0 ? n : 0] = '\0';
-    return text;
-}
 
 static void a_line_has_time_level_and_who(void **state)
 {
@@ -330,91 +297,6 @@ static void the_access_log_is_its_own(void **state)
     access_log_open(-1, LOG_KIND_FILE);
 }
 
-/* ---- a child's lines ---- */
-
-static const char *relayed(const char *bytes, size_t len)
-{
-    static char copy[LOG_DATAGRAM_MAX];
-
-    memcpy(copy, bytes, len);
-    (void)log_relay(&origin, copy, len);
-    return written();
-}
-
-/* As its parent reads them. */
-static void a_child_sends_its_lines(void **state)
-{
-    int pair[2];
-    char bytes[4096];
-
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
-    log_open(pair[0], LOG_KIND_PARENT, LOG_LEVEL_INFO, "");
-    access_log_open(pair[0], LOG_KIND_PARENT);
-    log_warning("event=x n=%d", 5);
-    access_log_write("{\"a\":1}", 7);
-    access_log_write("{\"a\":2}", 7);
-    ssize_t event = recv(pair[1], bytes, sizeof(bytes), 0);
-    assert_int_equal(recv(pair[1], bytes + event, 1, 0), -1); /* gathered */
-    access_log_flush();
-    ssize_t access = recv(pair[1], bytes + event, sizeof(bytes) - (size_t)event, 0);
-    access_log_flush();
-    assert_int_equal(recv(pair[1], bytes + event + access, 1, 0), -1);
-
-    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
-    access_log_open(ends[1], LOG_KIND_FILE);
-    const char *line = relayed(bytes, (size_t)event);
-    assert_string_equal(line + 25, "warning worker 3: event=x n=5\n");
-    assert_string_equal(relayed(bytes + event, (size_t)access), "{\"a\":1}\n{\"a\":2}\n");
-    access_log_open(-1, LOG_KIND_FILE);
-    close(pair[0]);
-    close(pair[1]);
-}
-
-static void what_a_child_says_cannot_pretend(void **state)
-{
-    static const char forged[] =
-        "\1a\n2026-11-30T07:00:00.000Z error master: \x1b[2J\xc2\x9b";
-    static const char stray[] = "2026-11-30T07:00:00.000Z error master: event=x\nmore";
-    static const char access[] = "\5{\"a\":1\x1b}\n"
-                                 "2026-11-30T07:00:00.000Z error master: event=x conn=1\n"
-                                 "2026-11-30T07:00:00.000Z conn=1 id=2\n"
-                                 "x\n\nno end";
-
-    char too_long[5000];
-
-    (void)state;
-    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
-    access_log_open(ends[1], LOG_KIND_FILE);
-    assert_string_equal(relayed(forged, sizeof(forged) - 1) + 25,
-        "error worker 3: a 2026-11-30T07:00:00.000Z error master:  [2J??\n");
-    const char *lines = relayed(stray, sizeof(stray) - 1);
-    assert_memory_equal(lines + 25, "error worker 3: 2026-", 21);
-    assert_non_null(strstr(lines, "error worker 3: more\n"));
-    assert_string_equal(relayed(access, sizeof(access) - 1),
-        "{\"a\":1 }\n2026-11-30T07:00:00.000Z conn=1 id=2\n");
-    memset(too_long, '{', sizeof(too_long));
-    too_long[0] = 5;
-    too_long[sizeof(too_long) - 1] = '\n';
-    assert_string_equal(relayed(too_long, sizeof(too_long)), "");
-    access_log_open(-1, LOG_KIND_FILE);
-    assert_string_equal(relayed(access, sizeof(access) - 1), "");
-    assert_string_equal(relayed("\4debug", 6), "");
-    assert_string_equal(relayed("", 0), "");
-}
-
-static void a_child_costs_what_it_says(void **state)
-{
-    char lines[1000];
-
-    (void)state;
-    log_open(ends[1], LOG_KIND_FILE, LOG_LEVEL_INFO, "master");
-    assert_int_equal(log_relay(&origin, strcpy(lines, "\3x"), 2), LOG_LINE_COST);
-    memset(lines, '\n', sizeof(lines));
-    assert_in_range(log_relay(&origin, lines, sizeof(lines)), 8, 64 * LOG_LINE_COST);
-    (void)written();
-}
-
 static void quoted_text_cannot_pretend(void **state)
 {
     static const struct {
@@ -440,8 +322,6 @@ static void quoted_text_cannot_pretend(void **state)
         log_quoted("held by a\" x=\"b").text, "\"held by a\\\" x=\\\"b\"");
 }
 
-#define WITH_PIPE(test) cmocka_unit_test_setup_teardown(test, open_pipe, close_pipe)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,14 +338,8 @@ int main(void)
         cmocka_unit_test(the_journal_gets_fields),
         cmocka_unit_test(message_ids_do_not_change),
         cmocka_unit_test(an_entry_that_is_too_long_keeps_its_message),
-        cmocka_unit_test_setup_teardown(
-            each_lost_line_of_a_block_is_counted, open_pipe, close_pipe),
+        WITH_PIPE(each_lost_line_of_a_block_is_counted),
         WITH_PIPE(the_access_log_is_its_own),
-        cmocka_unit_test_setup_teardown(a_child_sends_its_lines, open_pipe, close_pipe),
-        cmocka_unit_test_setup_teardown(
-            what_a_child_says_cannot_pretend, open_pipe, close_pipe),
-        cmocka_unit_test_setup_teardown(
-            a_child_costs_what_it_says, open_pipe, close_pipe),
         cmocka_unit_test(quoted_text_cannot_pretend),
     };
 
