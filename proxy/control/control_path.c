@@ -39,11 +39,12 @@ static bool is_taken(const struct sockaddr_un *address, pid_t *pid)
     return taken;
 }
 
-static bool is_free(const struct sockaddr_un *address, struct error *err)
+static bool is_free(
+    const struct sockaddr_un *address, pid_t predecessor, struct error *err)
 {
     pid_t pid;
 
-    if (!is_taken(address, &pid))
+    if (!is_taken(address, &pid) || (predecessor != 0 && pid == predecessor))
         return true;
     return error_set(err,
         "another process (pid %d) answers there; give one of the two another path",
@@ -110,13 +111,14 @@ static bool bind_beside(int fd, const char *path, struct error *err)
     return false;
 }
 
-static bool open_at(int fd, struct control_path *path, bool succeeding, struct error *err)
+static bool open_at(
+    int fd, struct control_path *path, pid_t predecessor, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat state;
 
     memcpy(address.sun_path, path->text, strlen(path->text) + 1);
-    if (!control_path_check(path->text, err) || (!succeeding && !is_free(&address, err)))
+    if (!control_path_check(path->text, err) || !is_free(&address, predecessor, err))
         return false;
     make_folder(path->text);
     if (!bind_beside(fd, path->text, err))
@@ -129,7 +131,7 @@ static bool open_at(int fd, struct control_path *path, bool succeeding, struct e
 }
 
 int control_path_listen(
-    struct control_path *path, const char *text, bool succeeding, struct error *err)
+    struct control_path *path, const char *text, pid_t predecessor, struct error *err)
 {
     int fd = new_socket();
     bool opened;
@@ -142,7 +144,7 @@ int control_path_listen(
     else if (path->text[0] == '\0')
         opened = error_set(err, "the path is too long for a socket");
     else
-        opened = open_at(fd, path, succeeding, err);
+        opened = open_at(fd, path, predecessor, err);
     if (opened)
         return fd;
     error_context(err, "socket %s", text);
