@@ -238,7 +238,7 @@ void stream_end(struct stream *s)
         return;
     s->write = STREAM_WRITE_ENDING;
     if (s->tls != NULL && s->phase == STREAM_OPEN)
-        tls_end(s->tls);
+        stream_close_notify(s);
     stream_touch(s);
 }
 
@@ -304,6 +304,11 @@ size_t stream_undelivered(const struct stream *s)
     if (s->poller.fd < 0 || ioctl(s->poller.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
         queued = 0;
     return stream_unsent(s) + (size_t)queued;
+}
+
+size_t stream_end_len(const struct stream *s)
+{
+    return s->close_notify_len + (size_t)stream_has_sent_fin(s);
 }
 
 bool stream_is_quiet(const struct stream *s)

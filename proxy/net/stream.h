@@ -156,6 +156,7 @@ struct stream {
     struct deadline retry_timer;
     uint64_t bytes_in, bytes_out; /* plaintext */
     const char *problem; /* to be reported from the loop */
+    uint8_t close_notify_len; /* its bytes of TLS; 0: none was written */
     /* Each of these is independent of the three enums and of the others. */
     bool paused; /* the owner's wish, however far the peer's end is */
     bool full; /* the owner waits for drained(); after the FIN, too */
@@ -229,6 +230,9 @@ int stream_error(const struct stream *s);
  * that the peer has not acknowledged, which takes a system call. */
 size_t stream_unsent(const struct stream *s);
 size_t stream_undelivered(const struct stream *s);
+/* Returns how many of the bytes sent are our end: close_notify, and the FIN, which the
+ * kernel counts as one. They are behind all others. */
+size_t stream_end_len(const struct stream *s);
 
 bool stream_is_answered(const struct stream *s); /* its ClientHello has been answered */
 

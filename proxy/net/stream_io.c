@@ -102,6 +102,14 @@ static void fail_plain_http(struct stream *s)
     fail(s, END_PLAIN_HTTP, "plain HTTP on the TLS port");
 }
 
+void stream_close_notify(struct stream *s)
+{
+    const size_t before = buffer_len(&s->out);
+
+    tls_end(s->tls);
+    s->close_notify_len = (uint8_t)(buffer_len(&s->out) - before);
+}
+
 /* ---- receiving ---- */
 
 static void tell_opened(struct stream *s)
@@ -113,7 +121,7 @@ static void tell_opened(struct stream *s)
         tls_write(s->tls, buffer_data(&s->early), buffer_len(&s->early));
     buffer_destroy(&s->early);
     if (s->tls != NULL && s->write == STREAM_WRITE_ENDING)
-        tls_end(s->tls);
+        stream_close_notify(s);
     stream_touch(s);
     s->events->opened(s);
 }

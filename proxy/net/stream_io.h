@@ -29,6 +29,7 @@ void stream_decrypt(struct stream *s);
 void stream_tell(struct stream *s); /* reports the events that were put off: see struct
                                      * loop.to_tell */
 void stream_flush(struct stream *s);
+void stream_close_notify(struct stream *s); /* writes it; TLS is open */
 
 /* stream_wanted.c: the events that it waits for. */
 

@@ -237,15 +237,15 @@ static void finish(struct access_record *record)
 /* ---- when the line is written ---- */
 
 /* Returns how many of the bytes written the client has not got, when its connection
- * ends. */
+ * ends. Our own end is no loss: a client that leaves first does not await it. */
 static uint64_t lost_at_end(const struct client *c)
 {
     int error = stream_error(&c->stream);
-    uint64_t left = stream_undelivered(&c->stream);
+    uint64_t left = stream_undelivered(&c->stream), end = stream_end_len(&c->stream);
 
     if ((error == ECONNRESET || error == EPIPE) && left <= UNACKNOWLEDGED_MAX)
         return stream_unsent(&c->stream);
-    return left;
+    return left > end ? left - end : 0;
 }
 
 /* `lost` are the last bytes of the connection. `end` counts plaintext and `lost` bytes of

@@ -2,6 +2,7 @@
 import json
 import re
 import shlex
+import socket
 import threading
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from frame.client import TLS12, TLS13, Tls, context, get
 from frame.ports import free_port
 from frame.wait import wait_until
+from frame.wire import Wire
 
 OK = b"HTTP/1.1 200 OK\r\n"
 FIVE = OK + b"Content-Length: 5\r\n\r\nhello"
@@ -86,6 +88,24 @@ def test_a_client_that_leaves_is_not_said_to_have_got_the_reply(
     (line,) = proxy.lines(1)
     assert line["reason"] in ("client_gone", "client_reset") and line["status"] == 200
     assert 0 < line["out"] < size * 0.9
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("version", [TLS12, TLS13], ids=["tls1.2", "tls1.3"])
+def test_a_client_that_leaves_right_after_its_reply_has_got_it(logging, backend, version):
+    """As curl does: our close_notify and FIN, which it does not await, are no part of the reply."""
+    proxy = logging(backend(answer_all).address)
+    for _ in range(3):
+        with Wire(proxy.port, version) as client:
+            client.send(get("/"))
+            reply = b""
+            while not reply.endswith(b"hello"):
+                reply += client.receive()
+            client.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # in one segment
+            client.close_notify()
+            client.fin()
+    for line in proxy.lines(3):
+        assert (line["reason"], line["out"], line["status"]) == ("done", 5, 200)
 
 
 def test_a_line_waits_until_a_slow_reader_has_it_all(logging, backend, tmp_path):
