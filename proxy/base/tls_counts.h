@@ -104,6 +104,7 @@ enum { TLS_COUNTS_LISTS = 6 };
 extern const struct tls_counts_list tls_counts_lists[TLS_COUNTS_LISTS];
 
 extern const char *const tls_engine_names[]; /* by enum tls_engine_choice */
+extern const char *const tls_group_names[]; /* by enum tls_group_kind */
 
 const uint64_t *tls_counts_of(
     const struct tls_counts *tally, const struct tls_counts_list *list);

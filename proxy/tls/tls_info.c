@@ -103,11 +103,16 @@ static char *alpn_of(const SSL *ssl)
     return len > 0 ? memory_text_part((const char *)name, len) : NULL;
 }
 
-static const char *group_of(SSL *ssl)
+/* A group that is counted has the name that status and metrics give it; OpenSSL's is
+ * another one ("secp384r1"). */
+static const char *group_of(SSL *ssl, enum tls_group_kind kind)
 {
-    int group = (int)SSL_get_negotiated_group(ssl);
-    const char *name = group > 0 ? SSL_group_to_name(ssl, group) : NULL;
+    const char *name = tls_group_names[kind];
 
+    if (kind == TLS_GROUP_NONE)
+        return "";
+    if (kind == TLS_GROUP_OTHER)
+        name = SSL_group_to_name(ssl, (int)SSL_get_negotiated_group(ssl));
     return name != NULL ? name : "";
 }
 
@@ -173,7 +178,6 @@ struct tls_negotiated *tls_openssl_outcome(SSL *ssl)
 
     outcome->version = SSL_get_version(ssl);
     outcome->cipher = cipher != NULL ? cipher : "";
-    outcome->group = group_of(ssl);
     outcome->context = SSL_get_SSL_CTX(ssl);
     (void)SSL_CTX_up_ref(outcome->context);
     outcome->sni = sni_of(ssl);
@@ -181,6 +185,7 @@ struct tls_negotiated *tls_openssl_outcome(SSL *ssl)
     take_peer(outcome, ssl);
     outcome->version_kind = version_kind(ssl);
     outcome->group_kind = group_kind(ssl);
+    outcome->group = group_of(ssl, outcome->group_kind);
     outcome->cipher_kind = cipher_kind(ssl);
     outcome->signature_kind = signature_kind(ssl);
     outcome->resumed = SSL_session_reused(ssl) == 1;

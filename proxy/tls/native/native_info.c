@@ -34,7 +34,6 @@ struct tls_negotiated *tls_native_outcome(struct handshake *handshake)
 
     outcome->version = is_13 ? "TLSv1.3" : "TLSv1.2";
     outcome->cipher = suite->name;
-    outcome->group = handshake->group != NULL ? handshake->group->tls_name : "";
     outcome->context = handshake->context;
     handshake->context = NULL;
     outcome->sni = handshake->host_name;
@@ -43,6 +42,7 @@ struct tls_negotiated *tls_native_outcome(struct handshake *handshake)
         outcome->alpn = memory_text(handshake->protocol);
     outcome->version_kind = is_13 ? TLS_VERSION_13 : TLS_VERSION_12;
     outcome->group_kind = group_kind(handshake->group);
+    outcome->group = handshake->group != NULL ? tls_group_names[outcome->group_kind] : "";
     outcome->cipher_kind = cipher_kind(suite);
     outcome->signature_kind = handshake->scheme == NULL ? TLS_SIGNATURE_NONE
         : handshake->scheme->rsa                        ? TLS_SIGNATURE_RSA
