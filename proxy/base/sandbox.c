@@ -157,8 +157,8 @@ static int add_with_arguments(scmp_filter_ctx filter)
         SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
         SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    /* send() on the datagram socket of syslog reaches syslog and nobody else. sendmsg()
-     * is not allowed, see channel_send(). */
+    /* send() without an address reaches the other end of a connection alone. sendmsg() is
+     * not allowed, see channel_send(). */
     failed |= seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0));
     /* Limits may be read, not set; abort()'s signal may be sent to ourselves only. */
