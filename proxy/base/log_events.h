@@ -1,7 +1,7 @@
 /*
  * log_events.h - every event of the log: one table of name, level, fields, meaning and
- * remedy. docs/events.md is printed from it (`wlbproxy events`). tests/events fails on an
- * event that is in the code and not in the table, or in the table and not in the code.
+ * remedy. docs/events.md is printed from it (`wlbproxy events`). tests/documents fails on
+ * an event that is in the code and not in the table, or in the table and not in the code.
  */
 #ifndef WLBPROXY_BASE_LOG_EVENTS_H
 #define WLBPROXY_BASE_LOG_EVENTS_H
@@ -94,8 +94,11 @@
     X("draining_already", "info", "",                                                    \
         "A first stop signal came while the process was draining.",                      \
         "Send it again to stop at once.")                                                \
-    X("end", "by reason", "conn peer service reason state ...",                          \
-        "A connection ended, or a handshake failed; reason= is one of the end reasons.", \
+    X("end", "by reason",                                                                \
+        "conn peer service reason state engine requests in out ms detail sni offered "   \
+        "alert cause",                                                                   \
+        "A connection ended; reason= is one of the end reasons. Of a failed handshake: " \
+        "offered= by the client, alert= of TLS, and cause= in words.",                   \
         "See the end reasons below.")                                                    \
     X("exit_with_blocked_task", "info", "text",                                          \
         "The master ended while a file or a name was still waited for.",                 \
@@ -135,7 +138,7 @@
         "Look at DNS or /etc/hosts.")                                                    \
     X("name_resolved", "info", "connect",                                                \
         "A name in connect that could not be resolved is resolved again.", "Nothing.")   \
-    X("no_admin_socket", "warning", "reason",                                            \
+    X("no_admin_socket", "warning", "reason text",                                       \
         "Metrics and health cannot be asked for; traffic is served.",                    \
         "See the reason: another process has the address, mostly.")                      \
     X("no_control_socket", "warning", "reason text",                                     \
@@ -151,7 +154,7 @@
         "In an upgrade the old program ended before it gave its place to this one, "     \
         "which serves on.",                                                              \
         "Look at its last lines in the log.")                                            \
-    X("refused", "by reason", "peer service reason rule",                                \
+    X("refused", "by reason", "peer service reason rule detail",                         \
         "A connection was closed right after it was accepted.",                          \
         "See the end reasons below.")                                                    \
     X("reload_refused", "error", "serving reason text",                                  \
