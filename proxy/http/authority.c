@@ -5,7 +5,7 @@
 
 #include "proxy/http/chars.h"
 
-enum { PORT_DIGITS_MAX = 5, PORT_MAX = 65535, ZONE_MAX = 32 };
+enum { PORT_MAX = 65535, ZONE_MAX = 32 };
 
 static bool all_are(struct span text, unsigned classes)
 {
@@ -36,20 +36,28 @@ static bool is_ipv6(struct span text)
     return inet_pton(AF_INET6, address, &parsed) == 1;
 }
 
-/* ":8012" or nothing */
-static bool read_port(unsigned *port, struct span text)
+/* ":8012", ":" or nothing (RFC 3986, 3.2.3: *DIGIT) */
+static bool read_port(struct authority *authority, struct span text)
 {
-    *port = 0;
+    unsigned port = 0;
+
     if (text.len == 0)
         return true;
-    if (text.text[0] != ':' || text.len == 1 || text.len - 1 > PORT_DIGITS_MAX)
+    if (text.text[0] != ':')
         return false;
+    if (text.len == 1) {
+        authority->written.len--;
+        return true;
+    }
     for (size_t i = 1; i < text.len; i++) {
         if (!char_is(text.text[i], CHAR_DIGIT))
             return false;
-        *port = *port * 10 + (unsigned)(text.text[i] - '0');
+        port = port * 10 + (unsigned)(text.text[i] - '0');
+        if (port > PORT_MAX)
+            return false;
     }
-    return *port > 0 && *port <= PORT_MAX;
+    authority->port = port;
+    return port > 0;
 }
 
 static struct span after(struct span text, size_t len)
@@ -65,13 +73,14 @@ static bool parse_bracketed(struct authority *authority, struct span text)
         return false;
     size_t len = (size_t)(close - text.text) - 1;
     authority->host = (struct span){text.text + 1, len};
-    return is_ipv6(authority->host) && read_port(&authority->port, after(text, len + 2));
+    return is_ipv6(authority->host) && read_port(authority, after(text, len + 2));
 }
 
 bool authority_parse(struct authority *authority, struct span text)
 {
     if (text.len == 0)
         return false;
+    *authority = (struct authority){.written = text};
     if (text.text[0] == '[')
         return parse_bracketed(authority, text);
 
@@ -80,12 +89,11 @@ bool authority_parse(struct authority *authority, struct span text)
     if (memchr(text.text + len, ':', text.len - len) !=
         memrchr(text.text, ':', text.len)) {
         authority->host = text;
-        authority->port = 0;
         return is_ipv6(text);
     }
     authority->host = (struct span){text.text, len};
     return all_are(authority->host, CHAR_UNRESERVED | CHAR_SUB_DELIM) &&
-        read_port(&authority->port, after(text, len));
+        read_port(authority, after(text, len));
 }
 
 bool authority_equal(

@@ -16,7 +16,7 @@ struct trial {
     char *text; /* the whole head; the rules write only to a request's */
     size_t len;
     struct question question; /* replies */
-    const struct field *first[FIELD_IDS];
+    struct field *first[FIELD_IDS];
     unsigned count[FIELD_IDS];
     bool framing_alias;
     struct connection_options options;
@@ -60,7 +60,7 @@ static enum refusal index_fields(struct trial *t)
     const uint8_t framing_alias = TRAIT_FRAMING | TRAIT_ALIAS;
 
     for (size_t i = 0; i < t->head->field_count; i++) {
-        const struct field *field = &t->head->fields[i];
+        struct field *field = &t->head->fields[i];
         if (t->count[field->id]++ == 0)
             t->first[field->id] = field;
         if ((field->traits & framing_alias) == framing_alias)
@@ -158,7 +158,7 @@ static enum refusal judge_framing(struct trial *t)
 
 static enum refusal judge_host(struct trial *t)
 {
-    const struct field *field = t->first[FIELD_HOST];
+    struct field *field = t->first[FIELD_HOST];
 
     t->head->host = (struct span){NULL, 0};
     if (t->count[FIELD_HOST] > 1)
@@ -167,7 +167,7 @@ static enum refusal judge_host(struct trial *t)
         return t->head->minor > 0 ? REFUSE_HOST_MISSING : ACCEPTED;
     if (!authority_parse(&t->host, field->value))
         return REFUSE_HOST;
-    t->head->host = field->value;
+    t->head->host = field->value = t->host.written;
     return ACCEPTED;
 }
 

@@ -68,7 +68,7 @@ static enum refusal judge_absolute(
         return REFUSE_TARGET_HOST;
     keep_path(head, text, &authority, path);
     if (head->host.text == NULL)
-        head->host = authority;
+        head->host = (struct span){authority.text, named.written.len};
     return ACCEPTED;
 }
 

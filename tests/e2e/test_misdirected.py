@@ -54,10 +54,11 @@ def test_no_host_leads_past_a_client_certificate(serve, heads, pki, engine):
     proxy = serve(verify(pki), engine)
     for name in ("localhost", None, "open.test"):
         for host in ("strict.test", "STRICT.test", f"strict.test:{proxy.port}", "strict.test.",
-                     "strict.test...", "a.strict.test"):
+                     "strict.test...", "a.strict.test", "strict.test:", "strict.test.:"):
             reply = ask(proxy, name, host)
             assert (reply.status, reply.field("Cache-Control")) == (421, "no-store"), host
     assert ask(proxy, None, "strict.test", target="http://strict.test/").status == 421
+    assert ask(proxy, None, None, "1.0", "http://strict.test:/").status == 421
     with Tls(proxy.port, tls=context()) as client:
         assert client.request(get("/")).status == 200
         late = get("/").replace(b"localhost", b"strict.test")

@@ -242,6 +242,8 @@ static void an_absolute_target_becomes_origin_form(void **state)
         {"GET https://a?y", "a:443", "GET /?y HTTP/1.1\r\nHost: a:443\r\n"},
         {"OPTIONS http://a", "a", "OPTIONS * HTTP/1.1\r\nHost: a\r\n"},
         {"OPTIONS *", "a", "OPTIONS * HTTP/1.1\r\nHost: a\r\n"},
+        {"GET http://a:/x", "a", "GET /x HTTP/1.1\r\nHost: a\r\n"},
+        {"GET http://a:80/x", "a:", "GET /x HTTP/1.1\r\nHost: a\r\n"},
     };
 
     (void)state;
@@ -269,6 +271,22 @@ static void http_1_0_without_host_stays_what_it_is(void **state)
         text_of(&out), "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     request("GET http://b?q HTTP/1.0\r\n\r\n", &how);
     assert_string_equal(text_of(&out), "GET /?q HTTP/1.1\r\nHost: b\r\n\r\n");
+    request("GET http://b:?q HTTP/1.0\r\n\r\n", &how);
+    assert_string_equal(text_of(&out), "GET /?q HTTP/1.1\r\nHost: b\r\n\r\n");
+}
+
+/* RFC 3986, 3.2.3: who normalises leaves out the colon of an empty port. */
+static void every_field_shows_a_host_with_an_empty_port_alike(void **state)
+{
+    (void)state;
+    request("GET / HTTP/1.1\r\nHost: a:\r\n\r\n", &forwarded);
+    assert_non_null(strstr(text_of(&out), "\r\nHost: a\r\n"));
+    assert_non_null(strstr(text_of(&out), "\r\nX-Forwarded-Host: a\r\n"));
+    assert_non_null(strstr(text_of(&out), ";host=\"a\";"));
+    request("GET / HTTP/1.1\r\nHost: [::1]:\r\n\r\n", &plain);
+    assert_non_null(strstr(text_of(&out), "\r\nHost: [::1]\r\n"));
+    request("GET / HTTP/1.1\r\nHost: fe80::\r\n\r\n", &plain);
+    assert_non_null(strstr(text_of(&out), "\r\nHost: fe80::\r\n"));
 }
 
 static void a_tunnel_is_asked_for_only_where_it_is_allowed(void **state)
@@ -444,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_certificate_is_told_without_bytes_that_a_field_may_not_hold),
         cmocka_unit_test(an_absolute_target_becomes_origin_form),
         cmocka_unit_test(http_1_0_without_host_stays_what_it_is),
+        cmocka_unit_test(every_field_shows_a_host_with_an_empty_port_alike),
         cmocka_unit_test(a_tunnel_is_asked_for_only_where_it_is_allowed),
         cmocka_unit_test(a_request_body_keeps_its_framing),
         cmocka_unit_test(a_reply_is_framed_for_what_the_client_will_do),
