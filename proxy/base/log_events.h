@@ -47,7 +47,8 @@
         "An administrator has enabled a drained backend: it gets requests.", "Nothing.") \
     X("backend_failed", "by reason", "conn service backend reason answered detail",      \
         "A request could not be served by its backend.",                                 \
-        "Look at the backend; answered= is what the client got.")                        \
+        "Look at the backend. answered=refused: the client got an error reply; cut: a "  \
+        "part of the backend's.")                                                        \
     X("backend_marked_down", "warning", "service backend retry_ms detail",               \
         "A backend failed; requests go to the others until it is found to be well.",     \
         "Look at the backend.")                                                          \
