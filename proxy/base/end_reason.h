@@ -56,7 +56,8 @@ enum fault { FAULT_NONE, FAULT_CLIENT, FAULT_BACKEND, FAULT_OURS };
     X(BAD_REQUEST, "bad_request", LOG_LEVEL_INFO, FAULT_CLIENT,                          \
         "The request was refused; docs/replies.md lists the rules.")                     \
     X(HEAD_TOO_LARGE, "head_too_large", LOG_LEVEL_INFO, FAULT_CLIENT,                    \
-        "The request's head is larger than max_head.")                                   \
+        "The request's head is larger than max_head, has more than 128 fields, or a "    \
+        "target of more than 16 KB.")                                                    \
     X(BODY_TOO_LARGE, "body_too_large", LOG_LEVEL_INFO, FAULT_CLIENT,                    \
         "The request's body is larger than max_body.")                                   \
     X(TOO_MANY, "too_many_connections", LOG_LEVEL_WARNING, FAULT_CLIENT,                 \

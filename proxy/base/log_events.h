@@ -247,7 +247,7 @@
         "Look at the worker's own lines in the log.")                                    \
     X("worker_died", "error", "worker pid signal status reason",                         \
         "A worker ended by itself; it is replaced.",                                     \
-        "Report it, with the core or the lines before it.")                              \
+        "Report it, with the lines before it.")                                          \
     X("worker_ended", "info", "worker pid", "A worker ended as it should.", "Nothing.")  \
     X("worker_killed", "error", "worker pid reason",                                     \
         "The master killed a worker that did not answer; it is replaced.",               \

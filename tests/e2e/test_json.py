@@ -39,6 +39,10 @@ def commands(proxy, pki, tmp_path):
     yield "backend", config, 0
     yield "backend", (*config, "127.0.0.1:1", "drain"), 2
     yield "backend", nobody, 2
+    yield "tickets rotate", config, 0
+    yield "tickets rotate", nobody, 2
+    yield "tickets rotate", ("--file", tmp_path / "tickets.keys"), 0
+    yield "tickets rotate", ("--file", tmp_path / "missing" / "tickets.keys"), 2
     yield "cert show", (proxy.cert,), 0
     yield "cert show", (der,), 0
     yield "cert show", (bad,), 1
