@@ -16,9 +16,8 @@
 struct error;
 
 /* Call it before the event loop is made, in the master, too. libuv 1.45 and later would
- * give its epoll_ctl(2) to io_uring. No filter sees the requests of io_uring (so
- * confine() forbids them), and epoll_retry.h cannot repeat them. Without a ring libuv
- * makes the system calls. */
+ * give its epoll_ctl(2) to io_uring, whose requests no filter sees and epoll_retry.h
+ * cannot repeat. Without a ring libuv makes the system calls. */
 bool sandbox_enter_early(unsigned uv_version, struct error *err);
 
 /* Returns why this build is not confined at all (sanitizers need the file system), else
