@@ -88,8 +88,9 @@ int migrate_command(int argc, char **argv)
             "on stderr, and the exit status is 1. With --takeover that configuration is "
             "written, stunnel is stopped, wlbproxy is started on the same ports, and "
             "every service is looked at as XenServer does; if anything fails that worked "
-            "before, stunnel runs again as before, and the exit status is 1. Each "
-            "command is shown first. What cannot be had is not taken over.",
+            "before, stunnel runs again as before, and the exit status is 1; it is 2 if "
+            "stunnel does not. Each command is shown first. What cannot be had is not "
+            "taken over.",
         .list = list,
         .count = sizeof(list) / sizeof(list[0]),
         .operand = "STUNNEL.CONF",
