@@ -62,8 +62,8 @@ static void judge_backends(const json_t *service, struct buffer *reasons)
             return;
         drained = drained || json_is_true(json_object_get(backend, "drained"));
     }
-    buffer_printf(reasons, "service %s: no backend accepts connections%s\n",
-        text_of(service, "name"), drained ? " or all that do are drained" : "");
+    buffer_printf(reasons, "service %s: no backend is up%s\n", text_of(service, "name"),
+        drained ? ", or all that are up are drained" : "");
 }
 
 bool ready_judge(const json_t *status, time_t now, struct buffer *reasons)

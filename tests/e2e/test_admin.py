@@ -157,7 +157,7 @@ def test_not_ready_is_said_with_the_reason(start_admin):
     assert ask(proxy) == 502
     answer = wait_until(lambda: (lambda one: one if one.status == 503 else None)(
         Answer(proxy.admin_port, "/readyz")), "it is not ready")
-    assert answer.text == "service wlb: no backend accepts connections\n"
+    assert answer.text == "service wlb: no backend is up\n"
 
 
 def test_only_the_addresses_of_admin_allow_are_answered(start_admin):

@@ -113,7 +113,7 @@ def test_it_tells_what_is_wrong(start_admin, browser, pki):  # noqa: F811
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert b"400" in client.recv(100)
     opened(browser, proxy)
-    assert text(browser, "state") == "NOT READY: service wlb: no backend accepts connections"
+    assert text(browser, "state") == "NOT READY: service wlb: no backend is up"
     assert "DOES NOT ACCEPT" in text(browser, "backends")
     assert re.search("Connection refused, since .*", text(browser, "backends"))
     proxy.command("backend", "wlb", "drain", "-c", proxy.config, check=0)

@@ -155,7 +155,7 @@ static void it_is_ready_when_requests_can_be_served(void **state)
         {IN_2027, "", "", "service wlb: the certificate in /a.pem has expired: 2027"},
         {IN_2026, "\"answers\": true", "\"answers\":false", "no worker answers\n"},
         {IN_2026, "\"up\": true", "\"up\":false",
-            "service wlb: no backend accepts connections\n"},
+            "service wlb: no backend is up\n"},
     };
 
     (void)state;
