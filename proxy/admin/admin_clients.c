@@ -76,8 +76,7 @@ static void answer(struct client *c, const json_t *status, uint64_t now)
 
 static void refuse(struct client *c, unsigned status, const char *sentence, uint64_t now)
 {
-    answer_refuse(&c->out, status, sentence);
-    buffer_append_text(&c->out, "\n");
+    answer_refuse(&c->out, status, sentence, parser_says_head(c->parser));
     enter(c, WRITING, WRITE_TIMEOUT, now);
     write_some(c, now);
 }

@@ -153,11 +153,16 @@ static void write_text(struct buffer *out, const struct answer_request *request,
     buffer_destroy(&body);
 }
 
-void answer_refuse(struct buffer *out, unsigned status, const char *sentence)
+void answer_refuse(
+    struct buffer *out, unsigned status, const char *sentence, bool to_head)
 {
-    const struct answer_request request = {0};
+    const struct answer_request request = {.to_head = to_head};
+    struct buffer body = {0};
 
-    write_text(out, &request, status, sentence);
+    buffer_append_text(&body, sentence);
+    buffer_append_text(&body, "\n");
+    write_body(out, &request, status, plain, &body);
+    buffer_destroy(&body);
 }
 
 void answer_write(struct buffer *out, const struct answer_request *request,

@@ -36,7 +36,8 @@ bool answer_needs_status(const struct answer_request *request);
 void answer_write(struct buffer *out, const struct answer_request *request,
     const json_t *status, time_t now);
 
-/* Appends a refusal with one sentence as its text. */
-void answer_refuse(struct buffer *out, unsigned status, const char *sentence);
+/* Appends a refusal with one sentence as its text, without it to HEAD. */
+void answer_refuse(
+    struct buffer *out, unsigned status, const char *sentence, bool to_head);
 
 #endif

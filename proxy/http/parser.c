@@ -29,6 +29,7 @@ struct parser {
     uint8_t interims;
     bool first_line_judged; /* a head in pieces: its first line is judged once */
     bool expecting; /* responses: a request waits for one */
+    bool refused_says_head;
     struct question question;
 };
 
@@ -57,9 +58,18 @@ void parser_expect_response(struct parser *p, bool to_head_request, bool upgrade
     p->interims = 0;
 }
 
+static bool says_head(const struct message *m)
+{
+    static const char method[] = "HEAD ";
+    size_t len = sizeof(method) - 1;
+
+    return m != NULL && m->len >= len && memcmp(m->text, method, len) == 0;
+}
+
 static enum parse_result refuse(struct parser *p, enum refusal refusal)
 {
     if (p->stage == AWAIT_HEAD) {
+        p->refused_says_head = says_head(p->message);
         message_release(p->message);
         p->message = NULL;
     }
@@ -134,15 +144,16 @@ static enum refusal judge_first_line(struct parser *p)
         &m->head, p->kind == PARSER_REQUEST, (struct span){m->text, m->len});
 }
 
+/* Of a refused head, too, the beginning is kept: it may say HEAD. */
 static enum refusal gather_head(struct parser *p, const char **bytes, size_t *len)
 {
     struct message *m = p->message;
-    size_t room = p->max_head - m->len, used;
-    enum refusal refusal = scan_bytes(&p->scan, *bytes, *len < room ? *len : room, &used);
+    size_t room = p->max_head - m->len, used = *len < room ? *len : room;
+    enum refusal refusal = scan_bytes(&p->scan, *bytes, used, &used);
 
+    message_append(m, *bytes, used);
     if (refusal != ACCEPTED)
         return refusal;
-    message_append(m, *bytes, used);
     advance(bytes, len, used);
     if (!p->scan.complete && !p->first_line_judged)
         refusal = judge_first_line(p);
@@ -294,6 +305,11 @@ const struct head *parser_head(const struct parser *p)
 {
     assert(p->message != NULL);
     return &p->message->head;
+}
+
+bool parser_says_head(const struct parser *p)
+{
+    return p->refused_says_head || says_head(p->message);
 }
 
 const char *parser_error(const struct parser *p)

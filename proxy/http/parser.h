@@ -57,6 +57,10 @@ const struct head *parser_head(const struct parser *p);
 /* True if no byte of a next message has come, except an empty line. */
 bool parser_is_idle(const struct parser *p);
 
+/* Requests: whether the current one, though refused or not whole, has the method HEAD.
+ * Its reply has no body (RFC 9110, 9.3.2). */
+bool parser_says_head(const struct parser *p);
+
 /* A fixed sentence for the log and the 4xx body, without bytes of the input, and the
  * status to answer with: 400, 413, 414, 431, 505 ... (requests only). */
 const char *parser_error(const struct parser *p);

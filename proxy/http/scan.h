@@ -17,7 +17,8 @@ struct scan {
     bool complete; /* the empty line was seen */
 };
 
-/* Scans `len` bytes, or fewer if the head ends among them; *used is how many. */
+/* Scans `len` bytes, or fewer if the head ends among them; *used is how many,
+ * unless they are refused. */
 enum refusal scan_bytes(struct scan *scan, const char *bytes, size_t len, size_t *used);
 
 #endif

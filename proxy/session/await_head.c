@@ -50,7 +50,8 @@ static void refuse(struct client *c)
     if (c->state == CLIENT_EXCHANGE)
         exchange_refuse(c->exchange, reason_of(status), status, text);
     else
-        client_refuse(c, reason_of(status), status, text, NULL, false);
+        client_refuse(
+            c, reason_of(status), status, text, NULL, parser_says_head(c->parser));
 }
 
 /* The head's deadline runs from its first byte and is not extended. */
@@ -266,7 +267,8 @@ void requests_expired(struct client *c)
     if (c->in_head) {
         const struct error_status *reply = error_status_of(END_HEAD_TIMEOUT);
 
-        client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, NULL, false);
+        client_refuse(c, END_HEAD_TIMEOUT, reply->status, reply->text, NULL,
+            parser_says_head(c->parser));
     } else if (client_took_some(c, &taken) && c->pending > 0 &&
         !pace_is_too_slow(taken, idle_limit(c), c->service->settings->min_rate)) {
         client_arm(c, idle_limit(c)); /* still reading the last reply */

@@ -100,12 +100,12 @@ void client_make_room(struct client *c)
 
 /* For a refused head only the reason is recorded. */
 static void record_refused_head(
-    struct client *c, enum end_reason reason, unsigned status, const char *text)
+    struct client *c, enum end_reason reason, unsigned status, size_t out)
 {
     const struct access_outcome outcome = {
         .reason = reason,
         .status = status,
-        .out = reply_body_length(text, false),
+        .out = out,
         .first_byte = loop_now(c->clients->loop),
     };
 
@@ -136,7 +136,7 @@ void client_refuse(struct client *c, enum end_reason reason, unsigned status,
     const char *text, const char *fields, bool to_head)
 {
     if (c->state == CLIENT_AWAIT_HEAD)
-        record_refused_head(c, reason, status, text);
+        record_refused_head(c, reason, status, reply_body_length(text, to_head));
     write_reply(c, status, text, fields, to_head, false);
     client_end(c, reason);
 }

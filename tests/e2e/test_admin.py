@@ -247,11 +247,16 @@ def test_odd_requests_are_refused(start_admin):
     for odd, status in [(b"\x16\x03\x01\x02\x00" * 9, bad), (b"GET /\r\n\r\n", bad),
                         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 9000,
                          b"HTTP/1.1 431 Request Header Fields Too Large"),
-                        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", bad)]:
+                        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", bad),
+                        (b"HEAD / HTTP/1.1\r\n\r\n", bad)]:
         with socket.create_connection(("127.0.0.1", proxy.admin_port), timeout=10) as client:
             client.sendall(odd)
-            lines = client.recv(4096).split(b"\r\n")
-            assert lines[0] == status and lines[1].startswith(b"Date: "), odd
+            with client.makefile("rb") as stream:
+                head, _, body = stream.read().partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        assert lines[0] == status and lines[1].startswith(b"Date: "), odd
+        wanted = 0 if odd.startswith(b"HEAD") else len(body)
+        assert len(body) == wanted and (wanted == 0 or b"Content-Length: %d" % wanted in lines)
     assert Answer(proxy.admin_port, "/healthz").status == 200
 
 

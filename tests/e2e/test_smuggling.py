@@ -79,6 +79,20 @@ def test_no_request_of_the_corpus_can_be_misread(start_proxy, recorder):
     judge_all(REQUESTS, judge)
 
 
+def test_a_refused_head_request_gets_no_body(start_proxy, recorder):
+    proxy, tls = start_proxy(recorder.address, head_timeout="300ms", log_level="info"), context()
+    for data, until, status in [
+            (b"HEAD / HTTP/1.1\r\n\r\n", None, 400),
+            (b"HEAD / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", None, 400),
+            (b"HEAD / HTTP/1.1\r\nHost: a\r\nExpect: b\r\n\r\n", None, 417),
+            (b"HEAD / HTTP/1.1\r\nHost: a", None, 400),
+            (b"HEAD / HTTP/1.1\r\nHost: a", lambda _: False, 408)]:
+        received, how = corpus.converse(proxy.port, data, tls, until)
+        reply, surplus = strict.read_reply(received, head=True)
+        assert (reply.status, surplus, how) == (status, b"", "close_notify"), data
+        assert int(reply.all(b"content-length")[0]) > 0, "as for GET"
+
+
 @pytest.mark.again
 def test_the_next_request_on_a_kept_backend_connection_is_its_own(start_proxy, recorder):
     proxy = start_proxy(recorder.address, max_body=0, backend_keepalive=4, log_level="info")

@@ -187,6 +187,38 @@ static void an_error_is_final(void **state)
     parser_free(f.parser);
 }
 
+/* Its reply has no body, and the method is often all that is known of it. */
+static void a_refused_head_request_is_known_as_one(void **state)
+{
+    static const struct {
+        const char *text;
+        bool head;
+    } cases[] = {
+        {"HEAD / HTTP/1.1\r\n\r\n", true},
+        {"HEAD / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", true},
+        {"HEAD / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", true},
+        {"HEAD\n", false},
+        {"HEADS / HTTP/1.1\r\n\r\n", false},
+        {"GET /HEAD HTTP/1.1\r\n\r\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (size_t cut = 1; cut <= strlen(cases[i].text); cut++) {
+            struct feed f = feed_begin(PARSER_REQUEST, cases[i].text);
+            size_t rest = f.len - cut;
+
+            f.len = cut;
+            if (next(&f) == PARSE_NEED_INPUT) {
+                f.len = rest;
+                assert_int_equal(next(&f), PARSE_ERROR);
+            }
+            assert_int_equal(parser_says_head(f.parser), cases[i].head);
+            parser_free(f.parser);
+        }
+    }
+}
+
 static void a_request_cut_by_the_end_is_an_error(void **state)
 {
     static const char *const texts[] = {"G", "\r",
@@ -283,6 +315,7 @@ int main(void)
         cmocka_unit_test(fields_are_found_without_case),
         cmocka_unit_test(a_head_may_be_as_long_as_its_limit_and_no_longer),
         cmocka_unit_test(an_error_is_final),
+        cmocka_unit_test(a_refused_head_request_is_known_as_one),
         cmocka_unit_test(a_request_cut_by_the_end_is_an_error),
         cmocka_unit_test(a_reply_is_expected_anew_for_each_request),
         cmocka_unit_test(bytes_behind_a_101_are_left_for_the_tunnel),
