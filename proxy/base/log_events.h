@@ -98,7 +98,7 @@
     X("end", "by reason",                                                                \
         "conn peer service reason state engine requests in out ms detail sni offered "   \
         "alert cause",                                                                   \
-        "A connection ended; reason= is one of the end reasons. Of a failed handshake: " \
+        "A connection ended; reason= is one of the end reasons. A failed handshake has " \
         "offered= by the client, alert= of TLS, and cause= in words.",                   \
         "See the end reasons below.")                                                    \
     X("exit_with_blocked_task", "info", "text",                                          \
