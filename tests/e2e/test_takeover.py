@@ -311,6 +311,23 @@ def test_an_interrupted_takeover_is_consistent(appliance, step, number):
     appliance.is_before(config)
 
 
+@of_units
+def test_a_step_that_fails_after_an_interruption_tells_both(appliance):
+    systemctl = appliance.folder / "bin/systemctl"
+    systemctl.rename(systemctl.with_name("systemctl.real"))
+    systemctl.write_text('#!/bin/sh\n'
+                         'if [ "$1" = stop ] && mkdir "$STATE/interrupted" 2>/dev/null; then\n'
+                         '    kill -TERM $(pgrep -f "migrate --takeover")\n'
+                         '    kill -KILL $$\n'
+                         'fi\n'
+                         'exec "$0.real" "$@"\n')
+    systemctl.chmod(0o755)
+    said = " ".join(appliance.take_over(check=1).split())
+    assert "interrupted by signal 15: stunnel did not stop: " in said, said
+    assert "signal 9 ended" in said or "exit status 137" in said, said  # by a shell that executes, or waits
+    appliance.is_before()
+
+
 @pytest.mark.parametrize("kind", ["process"], indirect=True)
 def test_a_stunnel_that_is_still_ending_is_started_again(appliance):
     """It was told to stop, and the takeover is interrupted before it has gone."""

@@ -150,8 +150,8 @@ static bool await_proxy(
             return error_set(err, "wlbproxy has ended by itself");
         if (clock_now_ms() > end)
             return error_set(err, "wlbproxy does not serve after a minute");
-        if (change_is_interrupted(err))
-            return false;
+        if (interrupted != 0)
+            return error_set(err, "it was not waited for any longer");
         pause_for_a_moment();
     }
     return true;

@@ -44,13 +44,14 @@ static bool start(const char *line, int out, pid_t *pid)
     return result == 0;
 }
 
+/* Returns the status as waitpid() gives it. */
 static int wait_for(pid_t pid)
 {
     int status = 0;
 
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    return status;
 }
 
 bool shell_run(const char *line, struct error *err)
@@ -62,7 +63,10 @@ bool shell_run(const char *line, struct error *err)
     if (!start(line, -1, &pid))
         return error_set(err, "/bin/sh cannot be run: %s", error_reason(errno));
     status = wait_for(pid);
-    return status == 0 || error_set(err, "exit status %d of: %s", status, line);
+    if (WIFSIGNALED(status))
+        return error_set(err, "signal %d ended: %s", WTERMSIG(status), line);
+    return status == 0 ||
+        error_set(err, "exit status %d of: %s", WEXITSTATUS(status), line);
 }
 
 bool shell_ask(const char *line, char *text, size_t size)

@@ -274,6 +274,21 @@ static bool do_step(struct work *w, enum step step, struct error *err)
     return false;
 }
 
+/* A step that was interrupted, or fails after that, says so. */
+static bool go_on(struct work *w, enum step step, struct error *err)
+{
+    struct error interruption;
+    bool good;
+
+    if (change_is_interrupted(err))
+        return false;
+    good = do_step(w, step, err);
+    if (!change_is_interrupted(&interruption))
+        return good;
+    return good ? error_set(err, "%s", interruption.text)
+                : error_context(err, "%s", interruption.text);
+}
+
 static bool do_all(struct work *w, struct error *err)
 {
     for (int step = STEP_RECORD; step <= STEP_BOOT; step++) {
@@ -281,8 +296,7 @@ static bool do_all(struct work *w, struct error *err)
         if (!keep_record(w, err))
             return error_context(err, "%s", w->change.record_path);
         printf("step %d: %s\n", step, step_names[step]);
-        if (change_is_interrupted(err) || !do_step(w, (enum step)step, err) ||
-            change_is_interrupted(err))
+        if (!go_on(w, (enum step)step, err))
             return error_context(err, "step %d (%s)", step, step_names[step]);
     }
     w->change.record.state = TAKEOVER_DONE;
