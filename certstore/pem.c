@@ -1,8 +1,10 @@
 #include "certstore/pem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "certstore/pem_mark.h"
 #include "certstore/secrets.h"
 #include "proxy/base/memory.h"
 
@@ -12,12 +14,13 @@
 struct cursor {
     const char *at, *end;
     size_t line;
+    char line_end; /* the last character of a line */
 };
 
 static void advance(struct cursor *cursor, const char *to)
 {
     for (; cursor->at < to; cursor->at++) {
-        if (*cursor->at == '\n')
+        if (*cursor->at == cursor->line_end)
             cursor->line++;
     }
 }
@@ -101,18 +104,19 @@ static size_t base64_decode(const char *at, const char *end, unsigned char *out)
 }
 
 /* Skips RFC 1421 headers: lines up to an empty one, of which the first has a colon. */
-static const char *skip_headers(const char *at, const char *end, bool *encrypted)
+static const char *skip_headers(
+    const char *at, const char *end, char line_mark, bool *encrypted)
 {
     const char *line_end;
 
     while (at < end && is_blank(*at))
         at++;
-    line_end = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+    line_end = at < end ? memchr(at, line_mark, (size_t)(end - at)) : NULL;
     if (line_end == NULL || memchr(at, ':', (size_t)(line_end - at)) == NULL)
         return at;
     *encrypted = find(at, end, "ENCRYPTED") != NULL;
     while (at < end) {
-        line_end = memchr(at, '\n', (size_t)(end - at));
+        line_end = memchr(at, line_mark, (size_t)(end - at));
         if (line_end == NULL)
             return end;
         if (line_end == at || (line_end == at + 1 && *at == '\r'))
@@ -122,9 +126,10 @@ static const char *skip_headers(const char *at, const char *end, bool *encrypted
     return at;
 }
 
-static void decode_body(struct pem_block *block, const char *at, const char *end)
+static void decode_body(
+    struct pem_block *block, const char *at, const char *end, char line_end)
 {
-    at = skip_headers(at, end, &block->encrypted);
+    at = skip_headers(at, end, line_end, &block->encrypted);
     block->der = secrets_alloc((size_t)(end - at) / 4 * 3 + 3);
     block->der_len = base64_decode(at, end, block->der);
     if (block->der_len > 0)
@@ -151,7 +156,7 @@ static void read_block(struct pem_block *block, struct cursor *cursor)
     if (strcmp(label, block->label) != 0)
         block->fault = PEM_MISMATCHED;
     else
-        decode_body(block, cursor->at, body_end);
+        decode_body(block, cursor->at, body_end, cursor->line_end);
     advance(cursor, after);
 }
 
@@ -173,48 +178,100 @@ static bool ends_line(const char *at, const char *end)
     return at < end && (*at == '\r' || *at == '\n');
 }
 
-static void read_blocks(struct pem *pem, struct cursor *cursor)
+/* There is nothing but blanks between them, on one line or not; `from` may be NULL. */
+static bool follows(const char *from, const char *at)
+{
+    while (from != NULL && at > from && is_blank(at[-1]))
+        at--;
+    return at == from;
+}
+
+/* Looks between two blocks for the mark of one that was lost. */
+static void look_for_lost(struct pem *pem, const struct cursor *from, const char *to)
+{
+    size_t line = from->line;
+
+    for (const char *at = from->at; at < to && pem->lost == 0; line++) {
+        const char *end = memchr(at, from->line_end, (size_t)(to - at));
+
+        if (end == NULL)
+            end = to;
+        if (pem_mark_is_lost(at, end))
+            pem->lost = line;
+        at = end < to ? end + 1 : to;
+    }
+}
+
+static struct pem_block *add_block(
+    struct pem *pem, struct cursor *cursor, const char *label, const char *body)
+{
+    struct pem_block *block = append(pem);
+
+    (void)snprintf(block->label, sizeof(block->label), "%s", label);
+    block->line = cursor->line;
+    advance(cursor, body);
+    read_block(block, cursor);
+    return block;
+}
+
+static void read_blocks(struct pem *pem, struct cursor *cursor, const char *text)
 {
     const char *start = cursor->at, *previous_end = NULL, *begin;
+    struct cursor gap = *cursor;
 
     while ((begin = find(cursor->at, cursor->end, DASHES "BEGIN ")) != NULL) {
         char label[PEM_LABEL_MAX];
         const char *body =
             read_label(begin + strlen(DASHES "BEGIN "), cursor->end, label);
+        const bool glued = !begins_line(start, begin) && follows(previous_end, begin);
 
         advance(cursor, begin);
-        if (body == NULL || (begin != previous_end && !begins_line(start, begin))) {
+        if (body == NULL || (!glued && !begins_line(start, begin))) {
             if (body != NULL && pem->stray == 0 && ends_line(body, cursor->end))
                 pem->stray = cursor->line;
             advance(cursor, begin + 1);
             continue;
         }
+        look_for_lost(pem, &gap, begin);
         if (pem->count == PEM_BLOCKS_MAX) {
             pem->too_many = true;
             return;
         }
-        struct pem_block *block = append(pem);
+        struct pem_block *block = add_block(pem, cursor, label, body);
 
-        memcpy(block->label, label, sizeof(label));
-        block->line = cursor->line;
-        block->glued = begin == previous_end;
-        advance(cursor, body);
-        read_block(block, cursor);
+        block->glued = glued;
+        block->offset = (size_t)(begin - text);
         previous_end = block->fault == PEM_TRUNCATED ? NULL : cursor->at;
+        gap = *cursor;
     }
+    look_for_lost(pem, &gap, cursor->end);
+}
+
+static enum pem_line_ends line_ends_of(const char *text, size_t len)
+{
+    if (memchr(text, '\r', len) == NULL)
+        return PEM_LF;
+    return memchr(text, '\n', len) == NULL ? PEM_CR : PEM_CR_LF;
 }
 
 void pem_parse(struct pem *pem, const char *text, size_t len)
 {
-    struct cursor cursor = {text, text + len, 1};
+    struct cursor cursor = {text, text + len, 1, '\n'};
 
     *pem = (struct pem){0};
     if (len == 0)
         return; /* text may be NULL */
     pem->byte_order_mark = starts(text, cursor.end, "\xef\xbb\xbf");
-    pem->carriage_returns = memchr(text, '\r', len) != NULL;
+    pem->line_ends = line_ends_of(text, len);
+    if (pem->line_ends == PEM_CR)
+        cursor.line_end = '\r';
     cursor.at += pem->byte_order_mark ? 3 : 0;
-    read_blocks(pem, &cursor);
+    read_blocks(pem, &cursor, text);
+}
+
+size_t pem_lost_line(const struct pem *pem)
+{
+    return pem->stray > 0 ? pem->stray : pem->lost;
 }
 
 void pem_destroy(struct pem *pem)

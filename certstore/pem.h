@@ -28,6 +28,7 @@ enum pem_fault {
 struct pem_block {
     char label[PEM_LABEL_MAX]; /* "CERTIFICATE" */
     size_t line; /* of its BEGIN, from 1 */
+    size_t offset; /* of its BEGIN in the text */
     unsigned char *der; /* NULL unless sound */
     size_t der_len;
     enum pem_fault fault;
@@ -35,13 +36,17 @@ struct pem_block {
     bool glued; /* begins on the line on which the block before it ended */
 };
 
+/* Lines end with CR alone only where there is no LF: so did those of old Macs. */
+enum pem_line_ends { PEM_LF, PEM_CR_LF, PEM_CR };
+
 struct pem {
     struct pem_block *blocks;
     size_t count;
     bool byte_order_mark;
-    bool carriage_returns;
+    enum pem_line_ends line_ends;
     bool too_many; /* blocks beyond PEM_BLOCKS_MAX were not read */
     size_t stray; /* the line of a BEGIN behind other text, which was not read; 0: none */
+    size_t lost; /* the line of what was to be a BEGIN or END, and is none; 0: none */
 };
 
 /* `text` need not end with NUL. */
@@ -61,6 +66,9 @@ bool pem_is_private_key(const struct pem_block *block); /* of any kind, encrypte
 
 /* Judged by its label; several are in use. */
 bool pem_is_pkcs7(const struct pem_block *block);
+
+/* The line in which a block may have been lost; 0: there is none. */
+size_t pem_lost_line(const struct pem *pem);
 
 /* The first block with this label, or NULL. */
 const struct pem_block *pem_find(const struct pem *pem, const char *label);

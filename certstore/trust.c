@@ -14,8 +14,15 @@
 #include "proxy/base/error.h"
 #include "proxy/base/memory.h"
 
+/* A certificate or list that was lost would be missed by nobody: a client of that CA is
+ * turned away, or a revoked one let in. */
 static bool is_whole(const struct pem *pem, struct error *err)
 {
+    if (pem_lost_line(pem) > 0)
+        return error_set(err,
+            "line %zu was to begin or end a block, and does not: -----BEGIN LABEL----- "
+            "must begin the line; show what is there with: sed -n %zup F | cat -A",
+            pem_lost_line(pem), pem_lost_line(pem));
     return !pem->too_many ||
         error_set(err, "there are more than %d blocks in it", PEM_BLOCKS_MAX);
 }
@@ -39,11 +46,11 @@ static bool parse_authorities(
                 block->line);
         memory_require(sk_X509_push(trust->authorities, authority) != 0);
     }
-    if (sk_X509_num(trust->authorities) == 0)
-        return error_set(err,
-            "there is no certificate in the file; name a PEM file with the issuers of "
-            "the client certificates");
-    return is_whole(pem, err);
+    return is_whole(pem, err) &&
+        (sk_X509_num(trust->authorities) > 0 ||
+            error_set(err,
+                "there is no certificate in the file; name a PEM file with the issuers "
+                "of the client certificates"));
 }
 
 static X509_CRL *parse_list(const struct pem_block *block, OSSL_LIB_CTX *libctx)
@@ -73,11 +80,11 @@ static bool parse_lists(
                 pem->blocks[i].line);
         memory_require(sk_X509_CRL_push(trust->lists, list) != 0);
     }
-    if (sk_X509_CRL_num(trust->lists) == 0)
-        return error_set(err,
-            "there is no X509 CRL block in the file; a list in DER becomes PEM with: "
-            "openssl crl -inform DER -in F -out F.pem");
-    return is_whole(pem, err);
+    return is_whole(pem, err) &&
+        (sk_X509_CRL_num(trust->lists) > 0 ||
+            error_set(err,
+                "there is no X509 CRL block in the file; a list in DER becomes PEM with: "
+                "openssl crl -inform DER -in F -out F.pem"));
 }
 
 bool trust_parse(struct trust *trust, OSSL_LIB_CTX *libctx, const char *ca_pem,
@@ -241,10 +248,10 @@ bool trust_add_pins(const char *pem_text, struct text_list *pins, struct error *
         text_list_add(pins, digest);
         X509_free(certificate);
     }
+    if (good)
+        good = is_whole(&pem, err);
     if (good && pins->count == before)
         good = error_set(err, "there is no certificate in the file");
-    if (good && pem.too_many)
-        good = error_set(err, "there are more than %d blocks in it", PEM_BLOCKS_MAX);
     pem_destroy(&pem);
     return good;
 }

@@ -57,19 +57,6 @@ static int give_password(char *text, int size, int writing, void *password)
     return (int)len;
 }
 
-static const char *line_start(const char *text, size_t len, size_t line)
-{
-    const char *at = text, *next;
-
-    for (; line > 1; line--) {
-        next = memchr(at, '\n', len - (size_t)(at - text));
-        if (next == NULL)
-            break;
-        at = next + 1;
-    }
-    return at;
-}
-
 /* Returns the end of the block that begins at `from`. */
 static const char *block_end(const char *from, const char *end)
 {
@@ -85,7 +72,7 @@ static const char *block_end(const char *from, const char *end)
 static void take_headed_key(
     struct collecting *c, const struct pem_block *block, const char *text, size_t len)
 {
-    const char *from = line_start(text, len, block->line);
+    const char *from = text + block->offset;
     BIO *bio = BIO_new_mem_buf(from, (int)(block_end(from, text + len) - from));
     EVP_PKEY *key;
 

@@ -36,6 +36,7 @@ enum {
     KEYSTORE,
     PPK,
     BASE64,
+    BASE64_OF_PEM,
     NOT_PEM
 };
 
@@ -76,6 +77,8 @@ static const struct format formats[] = {
                 "FILE.pem)")},
     [BASE64] = {"bare-base64", "it is Base64 without the BEGIN and END lines of PEM",
         COMMAND("(set -C; base64 -di FILE | openssl x509 -inform DER > FILE.pem)")},
+    [BASE64_OF_PEM] = {"base64-of-pem", "it is PEM text, in Base64 once more",
+        COMMAND("(umask 077; set -C; base64 -di FILE > FILE.pem)")},
     [NOT_PEM] = {"not-pem", "there is no PEM block (-----BEGIN ...-----) in it",
         "the CA's answer as Base64 or PEM is what is needed; how this one "
         "begins: " COMMAND("head -c 64 < FILE | od -c")},
@@ -168,15 +171,11 @@ static int guess_by_mark(const char *text, size_t len)
         size_t len;
         int format;
     } marks[] = {
-        {"\xff\xfe", 2, UTF16},
-        {"\xfe\xff", 2, UTF16},
-        {"-", 2, UTF16_LE},
-        {"\0-", 2, UTF16_BE},
-        {"PK\x03\x04", 4, ZIP},
-        {"\x1f\x8b", 2, GZIP},
-        {"\xfe\xed\xfe\xed", 4, KEYSTORE},
-        {"\xce\xce\xce\xce", 4, KEYSTORE},
+        {"\xff\xfe", 2, UTF16}, {"\xfe\xff", 2, UTF16}, {"-", 2, UTF16_LE},
+        {"\0-", 2, UTF16_BE}, {"PK\x03\x04", 4, ZIP}, {"\x1f\x8b", 2, GZIP},
+        {"\xfe\xed\xfe\xed", 4, KEYSTORE}, {"\xce\xce\xce\xce", 4, KEYSTORE},
         {"PuTTY-User-Key-File-", 20, PPK},
+        {"LS0tLS1CRUdJTi", 14, BASE64_OF_PEM}, /* -----BEGIN */
     };
 
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
@@ -261,16 +260,21 @@ static void judge_habits(
             "other programs may not find the first block",
             COMMAND("sed -i --follow-symlinks '1s/^\\xef\\xbb\\xbf//' FILE"),
             "it begins with a byte order mark, as Windows editors write it");
-    if (pem->carriage_returns)
+    if (pem->line_ends == PEM_CR)
+        findings_add(findings, "old-mac-line-ends", SEVERITY_NOTE, file,
+            "they are accepted here, but openssl and stunnel find nothing in such a file",
+            COMMAND("sed -i --follow-symlinks 's/\\r/\\n/g' FILE"),
+            "it has the line ends of old Macs (CR alone)");
+    if (pem->line_ends == PEM_CR_LF)
         findings_add(findings, "windows-line-ends", SEVERITY_NOTE, file,
             "they are accepted here; a script may stumble over them",
-            COMMAND("sed -i --follow-symlinks 's/\\r$//' FILE"),
+            COMMAND("sed -i --follow-symlinks 's/\\r*$//' FILE"),
             "it has Windows line ends (CR LF)");
     if (glued > 0)
         findings_add(findings, "two-blocks-on-one-line", SEVERITY_NOTE, file,
             "it is accepted here, but openssl and stunnel would not see the second one",
-            COMMAND(
-                "sed -i --follow-symlinks 's/----------BEGIN/-----\\n-----BEGIN/' FILE"),
+            COMMAND("sed -i --follow-symlinks "
+                    "'s/-----[[:space:]]*-----BEGIN/-----\\n-----BEGIN/g' FILE"),
             "in line %zu one block begins where another ends: a part had no line end",
             glued);
     if (pem->too_many)
@@ -290,12 +294,26 @@ static void add_stray(const char *file, const struct pem *pem, struct findings *
         "in line %zu a block begins behind something else, and is not read", pem->stray);
 }
 
+static void add_lost(const char *file, const struct pem *pem, struct findings *findings)
+{
+    findings_add(findings, "lost-mark",
+        pem->count == 0 ? SEVERITY_REFUSED : SEVERITY_WARNING, file,
+        "a block begins with -----BEGIN LABEL----- and ends with -----END LABEL-----, in "
+        "capitals, with five hyphens on each side: what it was to begin or end is not "
+        "read",
+        "copy the file again, whole, or correct that line; what cannot be seen there is "
+        "shown by: " COMMAND("grep -n -i -E -e 'BEGIN|END' FILE | cat -A"),
+        "line %zu was to begin or end a block, and does not", pem->lost);
+}
+
 void pem_check(const char *file, const char *text, size_t len, const struct pem *pem,
     bool wants_key, struct findings *findings)
 {
     if (pem->stray > 0)
         add_stray(file, pem, findings);
-    if (pem->count == 0 && pem->stray > 0)
+    else if (pem->lost > 0)
+        add_lost(file, pem, findings);
+    if (pem->count == 0 && pem_lost_line(pem) > 0)
         return;
     if (pem->count == 0) {
         const struct format *format = &formats[guess_format(text, len)];

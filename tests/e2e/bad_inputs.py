@@ -104,7 +104,7 @@ def zipped(content):
 
 def texts(make):
     """Files that are not PEM, or not all of it."""
-    chain, leaf, key = make.chain, make.leaf, make.key
+    chain, leaf, mid, key = make.chain, make.leaf, make.mid, make.key
     csr = make.request.read_bytes()
     body = b"".join(leaf.splitlines()[1:-1])
     make.add("empty", "empty", b"")
@@ -145,6 +145,12 @@ def texts(make):
              b"-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n", True)
     make.add("invisible", "begin-within-line", b"\xe2\x80\x8b" + leaf + make.mid, True)
     make.add("in-html", "begin-within-line", b"<pre>" + leaf, True)
+    make.add("dash-lost", "lost-mark", leaf + mid.replace(b"-----BEGIN", b"----BEGIN"), True, good=True)
+    make.add("long-dashes", "lost-mark", chain.replace(b"-----", "\u2014".encode() * 5), True)
+    make.add("begin-lost", "lost-mark", leaf + mid.split(b"\n", 1)[1], True, good=True)
+    make.add("encoded-twice", "base64-of-pem", base64.encodebytes(chain), True)
+    make.add("old-mac", "old-mac-line-ends", chain.replace(b"\n", b"\r"), True, good=True)
+    make.add("windows-twice", "windows-line-ends", chain.replace(b"\n", b"\r\r\n"), True, good=True)
     make.add("windows", "windows-line-ends", chain.replace(b"\n", b"\r\n"), True, good=True)
     make.add("mark", "byte-order-mark", b"\xef\xbb\xbf" + chain, True, good=True)
     make.add("one-line", "two-blocks-on-one-line",

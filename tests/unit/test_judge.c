@@ -291,7 +291,13 @@ static void habits_of_other_systems_are_accepted(void **state)
     expect_text(
         replace(chain, "\n", "\r\n"), world.key, "windows-line-ends", SEVERITY_NOTE);
     expect_text(
-        replace(chain, "\n", "\r"), world.key, "windows-line-ends", SEVERITY_NOTE);
+        replace(chain, "\n", "\r"), world.key, "old-mac-line-ends", SEVERITY_NOTE);
+    expect_text(
+        replace(chain, "\n", " "), world.key, "two-blocks-on-one-line", SEVERITY_NOTE);
+    expect_text(pki_join(world.leaf_pem, world.mid_pem + 1, NULL), world.key, "lost-mark",
+        SEVERITY_WARNING);
+    expect_text(replace(chain, "BEGIN CERT", "Begin Cert"), world.key, "lost-mark",
+        SEVERITY_REFUSED);
     expect_text(pki_join("\xef\xbb\xbf", chain, NULL), world.key, "byte-order-mark",
         SEVERITY_NOTE);
     expect_text(replace(chain, "-----\n-----", "----------"), world.key,

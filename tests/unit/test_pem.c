@@ -29,6 +29,10 @@ static void files_from_practice_are_read(void **state)
         {"-----BEGIN X-----TWFu-----END X-----" BLOCK, 2, 1, PEM_SOUND, 3, true, false},
         {"  -----BEGIN X-----  \n T W F u \n -----END X-----", 1, 1, PEM_SOUND, 3, false,
             false},
+        {"-----BEGIN X----- TWFu -----END X----- \t" BLOCK, 2, 1, PEM_SOUND, 3, true,
+            false},
+        {"a\r\r-----BEGIN X-----\rA: b\r\rTWFu\r-----END X-----\r", 1, 3, PEM_SOUND, 3,
+            false, false},
         {"a -----BEGIN X-----\nTWFu\n-----END X-----", 0, 0, PEM_SOUND, 0, false, false},
         {"-----BEGIN X-----\nTWFu\n", 1, 1, PEM_TRUNCATED, 0, false, false},
         {"-----BEGIN X-----\nTWFu\n-----END X----", 1, 1, PEM_TRUNCATED, 0, false, false},
@@ -91,6 +95,34 @@ static void a_begin_behind_other_text_is_noticed(void **state)
     }
 }
 
+static void a_mark_that_got_lost_is_noticed(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t lost;
+    } rows[] = {
+        {BLOCK, 0},
+        {BLOCK "----BEGIN CERTIFICATE-----\nTWFu\n-----END CERTIFICATE-----\n", 4},
+        {BLOCK "TWFu\n-----END CERTIFICATE-----\n" BLOCK, 5},
+        {"\n------BEGIN CERTIFICATE------\n", 2},
+        {"-----begin x509 crl-----\r\n", 1},
+        {"a\r\xe2\x80\x93\xe2\x80\x93 BEGIN  PRIVATE KEY \xe2\x80\x93\r", 2},
+        {BLOCK "\xef\xbb\xbf-----BEGIN CERTIFICATE-----\n" BLOCK, 4},
+        {BLOCK "--- begin of the chain ---\n-- End Certificates --\nEND CERTIFICATE", 0},
+        {"- BEGIN CERTIFICATE", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pem pem;
+
+        pem_parse(&pem, rows[i].text, strlen(rows[i].text));
+        if (pem.lost != rows[i].lost)
+            fail_msg("row %zu: line %zu", i, pem.lost);
+        pem_destroy(&pem);
+    }
+}
+
 static void every_cut_of_a_text_is_survived(void **state)
 {
     static const char text[] =
@@ -111,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_from_practice_are_read),
         cmocka_unit_test(a_begin_behind_other_text_is_noticed),
+        cmocka_unit_test(a_mark_that_got_lost_is_noticed),
         cmocka_unit_test(every_cut_of_a_text_is_survived),
     };
 

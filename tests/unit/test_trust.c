@@ -18,6 +18,7 @@
 #include "certstore/judge/judge.h"
 #include "certstore/trust.h"
 #include "config/settings.h"
+#include "config/text_list.h"
 #include "proxy/base/error.h"
 #include "tests/unit/pki.h"
 
@@ -209,6 +210,32 @@ static void more_than_can_be_read_is_an_error(void **state)
     assert_non_null(strstr(err.text, "more than 100"));
 }
 
+/* Nobody would miss a lost block: a CA's clients are turned away, or, with the
+ * newer of two lists, a revoked one is let in. */
+static void a_block_that_got_lost_is_an_error(void **state)
+{
+    static const char *const in_front[] = {"\xef\xbb\xbf", "-", "<p>"};
+    char *list = list_of(world.root, 1, -1, 7, NULL);
+    struct text_list pins = {0};
+    struct trust trust;
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(in_front) / sizeof(in_front[0]); i++) {
+        const char *authorities =
+            pki_join(world.root_pem, in_front[i], world.mid_pem, NULL);
+
+        assert_false(trust_parse(&trust, NULL, authorities, NULL, &err));
+        assert_non_null(strstr(err.text, "was to begin or end a block"));
+        assert_false(trust_parse(
+            &trust, NULL, world.root_pem, pki_join(list, in_front[i], list, NULL), &err));
+        assert_non_null(strstr(err.text, "was to begin or end a block"));
+        assert_false(trust_add_pins(authorities, &pins, &err));
+    }
+    text_list_clear(&pins);
+    free(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +243,7 @@ int main(void)
         cmocka_unit_test(lists_that_lock_clients_out_are_told),
         cmocka_unit_test(expiring_members_are_listed),
         cmocka_unit_test(more_than_can_be_read_is_an_error),
+        cmocka_unit_test(a_block_that_got_lost_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, make_world, free_world);
