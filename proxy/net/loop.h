@@ -1,14 +1,6 @@
 /*
- * loop.h - the event loop of one process, with what all its streams share.
- *
- * An iteration begins where the last one's events have ended: every stream with unsent
- * bytes sends them in one system call; handshakes continue, for a bounded time
- * (handshake_scheduler.h); their bytes are sent. Then it waits, and handles events:
- * reads, decryption, parsing, writes that only append. Work that remains makes the wait a
- * zero wait, so that new events are handled first.
- *
- * It waits in the pollers' epoll set. libuv, which has the channels to other processes,
- * is one descriptor of that set and runs only when it has something to do.
+ * loop.h - the event loop of one process: what all its streams share. iteration.h runs
+ * it.
  */
 #ifndef WLBPROXY_NET_LOOP_H
 #define WLBPROXY_NET_LOOP_H
@@ -44,13 +36,6 @@ struct loop {
                         * read */
     char *plain_buffer; /* LOOP_READ_SIZE, decrypted */
 };
-
-void loop_init(struct loop *loop);
-void loop_destroy(struct loop *loop); /* after the last handle has closed */
-void loop_run(struct loop *loop); /* until loop_stop() or nothing is left */
-void loop_stop(struct loop *loop);
-/* One iteration, which waits for the next event or deadline if it may; for tests. */
-void loop_iterate(struct loop *loop, bool may_wait);
 
 /* Monotonic ms, read once an iteration. */
 static inline uint64_t loop_now(const struct loop *loop)

@@ -11,6 +11,7 @@
 #include "proxy/net/loop.h"
 #include "proxy/net/socket_options.h"
 #include "proxy/net/stream_io.h"
+#include "proxy/net/stream_wanted.h"
 #include "proxy/tls/tls.h"
 
 enum {

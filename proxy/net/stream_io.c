@@ -5,6 +5,7 @@
 
 #include "proxy/net/fault.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/stream_wanted.h"
 #include "proxy/tls/tls.h"
 
 enum {

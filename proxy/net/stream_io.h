@@ -2,22 +2,12 @@
  * stream_io.h - the inside of a stream: receiving, sending and waiting.
  *
  * Used by stream.c, which begins and ends a stream for its owner, and by
- * stream_iteration.c, which runs it in each iteration.
+ * iteration.c, which runs it in each iteration.
  */
 #ifndef WLBPROXY_NET_STREAM_IO_H
 #define WLBPROXY_NET_STREAM_IO_H
 
 #include "proxy/net/stream.h"
-
-static inline bool stream_is_connecting(const struct stream *s)
-{
-    return s->phase <= STREAM_BACKLOG_FULL;
-}
-
-static inline bool stream_is_closed(const struct stream *s)
-{
-    return s->phase >= STREAM_LINGERING;
-}
 
 void stream_attach(struct stream *s, int fd); /* -1: never had a socket */
 void stream_detach(struct stream *s); /* takes the socket away; closed() follows */
@@ -30,13 +20,6 @@ void stream_tell(struct stream *s); /* reports the events that were put off: see
                                      * loop.to_tell */
 void stream_flush(struct stream *s);
 void stream_close_notify(struct stream *s); /* writes it; TLS is open */
-
-/* stream_wanted.c: the events that it waits for. */
-
-bool stream_discards(const struct stream *s); /* bytes of the peer are thrown away */
-bool stream_wants_read(const struct stream *s);
-bool stream_awaits_fin(const struct stream *s); /* its owner wants to know of one early */
-uint32_t stream_wanted_events(const struct stream *s); /* POLL_READ and the like */
 
 /* stream_queue.c: work that is left for the loop. */
 

@@ -1,5 +1,5 @@
-/* The events that a stream waits for, derived from its state and from nothing else. */
-#include "proxy/net/stream_io.h"
+#include "proxy/net/stream_wanted.h"
+
 #include "proxy/tls/tls.h"
 
 enum {

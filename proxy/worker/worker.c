@@ -22,6 +22,7 @@
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/wire.h"
 #include "proxy/ipc/worker_stats.h"
+#include "proxy/net/iteration.h"
 #include "proxy/session/clients.h"
 #include "proxy/worker/served.h"
 #include "proxy/worker/worker_state.h"

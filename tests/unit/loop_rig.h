@@ -16,7 +16,7 @@
 #include <openssl/x509.h>
 
 #include "proxy/crypto/engine.h"
-#include "proxy/net/loop.h"
+#include "proxy/net/iteration.h"
 #include "proxy/net/stream.h"
 
 enum { ITERATIONS_MAX = 20000 };

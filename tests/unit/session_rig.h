@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "proxy/base/error.h"
-#include "proxy/net/loop.h"
+#include "proxy/net/iteration.h"
 #include "proxy/session/balancer.h"
 #include "proxy/session/client.h"
 #include "proxy/session/client_events.h"

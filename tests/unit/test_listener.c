@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
+#include "proxy/net/iteration.h"
 #include "proxy/net/listener.h"
-#include "proxy/net/loop.h"
 
 enum { CLIENTS = 2 * LISTENER_BATCH };
 

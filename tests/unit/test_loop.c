@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/net/loop.h"
+#include "proxy/net/iteration.h"
 
 enum { LENGTH = 30 /* ms */ };
 

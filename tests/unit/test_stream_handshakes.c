@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/net/stream_iteration.h"
 
 enum { MANY = 70, LOOK = 100 * 1000 /* ns */ };
 
@@ -59,7 +58,7 @@ static int start(void **state)
 
     (void)state;
     loop_init(&loop);
-    environment = stream_handshake_environment;
+    environment = *loop.handshakes.environment;
     environment.now = now_by_looks;
     handshake_scheduler_init(&loop.handshakes, &environment);
     make_server_context();
