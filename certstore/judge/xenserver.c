@@ -233,6 +233,20 @@ static int verify_with(enum xenserver_release release, X509 *leaf,
     return error;
 }
 
+static const char no_issuer[] =
+    "OpenSSL finds no issuer of a certificate that has the issuer's own name, or an "
+    "extension that cannot be read";
+
+/* Tells whether OpenSSL finds no issuer of it, whatever is installed: it cannot read an
+ * extension, or takes it for self-signed, because the issuer has the same name. */
+static bool stands_alone(X509 *certificate)
+{
+    uint32_t flags = X509_get_extension_flags(certificate);
+
+    return (flags & EXFLAG_INVALID) != 0 ||
+        ((flags & EXFLAG_SS) != 0 && !certificate_is_self_signed(certificate));
+}
+
 struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
     X509 *leaf, const struct stack_st_X509 *chain, const char *address, time_t now)
 {
@@ -249,7 +263,10 @@ struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release
         error == X509_V_OK && xenserver_host_matches(leaf, address, why, sizeof(why));
     if (error != X509_V_OK)
         explain(error, verdict.reason, sizeof(verdict.reason));
-    else if (!verdict.accepted)
+    else if (stands_alone(top)) {
+        verdict.accepted = false;
+        (void)snprintf(verdict.reason, sizeof(verdict.reason), "%s", no_issuer);
+    } else if (!verdict.accepted)
         (void)snprintf(verdict.reason, sizeof(verdict.reason), "%s", why);
     else
         (void)snprintf(verdict.reason, sizeof(verdict.reason),
@@ -317,14 +334,18 @@ bool xenserver_verifies(enum xenserver_release release,
 {
     STACK_OF(X509) *all = all_of(offer);
     X509 *install = xenserver_to_install(release, offer->leaf, all, now);
+    X509 *top = top_of(offer->leaf, offer->chain, now);
+    const bool alone = install == NULL && stands_alone(top);
     int error = install != NULL
         ? verify_with(release, offer->leaf, offer->chain, install, now, 0)
-        : verify_with(release, offer->leaf, offer->chain,
-              top_of(offer->leaf, offer->chain, now), now, X509_V_FLAG_PARTIAL_CHAIN);
+        : verify_with(
+              release, offer->leaf, offer->chain, top, now, X509_V_FLAG_PARTIAL_CHAIN);
 
     sk_X509_free(all);
     explain(error, reason, size);
-    return error == X509_V_OK;
+    if (error == X509_V_OK && alone)
+        (void)snprintf(reason, size, "%s", no_issuer);
+    return error == X509_V_OK && !alone;
 }
 
 /* True if one of its names is accepted; else *verdict is that of the first name. */

@@ -138,6 +138,29 @@ static void cas_that_issued_each_other_end_the_search(void **state)
     X509_free(leaf);
 }
 
+/* Real clients refuse it with the CA installed, and with the CA's root. */
+static void a_leaf_with_the_name_of_its_issuer_is_never_accepted(void **state)
+{
+    const struct pki_request ca = {.subject = "wlb", .ca = true};
+    const struct pki_request root = {.subject = "Root", .ca = true};
+    const struct pki_request host = {.subject = "wlb"};
+    X509 *top = pki_certificate(&root, pki_key(RSA, 1), NULL, NULL);
+    X509 *issuer = pki_certificate(&ca, pki_key(RSA, 2), top, pki_key(RSA, 1));
+    X509 *leaf = pki_certificate(&host, pki_key(RSA, 0), issuer, pki_key(RSA, 2));
+    X509 *const all[3] = {issuer};
+    STACK_OF(X509) *sent = some_of(all, 1);
+    struct xenserver_verdict verdict =
+        xenserver_judge_rootless(XENSERVER_CHAIN, leaf, sent, "wlb", PKI_NOW);
+
+    (void)state;
+    assert_false(verdict.accepted);
+    assert_non_null(strstr(verdict.reason, "no issuer"));
+    sk_X509_free(sent);
+    X509_free(top);
+    X509_free(issuer);
+    X509_free(leaf);
+}
+
 /* The server sends the leaf, and "Middle" twice: issued by a good root and by another
  * one; a root is sent only where the case says so. */
 static void the_way_that_works_is_found(void **state)
@@ -251,6 +274,7 @@ int main(void)
         cmocka_unit_test(the_host_rule_is_stunnels),
         cmocka_unit_test(the_chain_rule_is_that_of_each_release),
         cmocka_unit_test(cas_that_issued_each_other_end_the_search),
+        cmocka_unit_test(a_leaf_with_the_name_of_its_issuer_is_never_accepted),
         cmocka_unit_test(the_way_that_works_is_found),
         cmocka_unit_test(what_is_served_does_not_lose_to_itself),
         cmocka_unit_test(a_file_name_is_one_that_xapi_takes),
