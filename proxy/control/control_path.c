@@ -39,12 +39,11 @@ static bool is_taken(const struct sockaddr_un *address, pid_t *pid)
     return taken;
 }
 
-static bool is_free(
-    const struct sockaddr_un *address, pid_t predecessor, struct error *err)
+static bool is_free(const struct sockaddr_un *address, struct error *err)
 {
     pid_t pid;
 
-    if (!is_taken(address, &pid) || (predecessor != 0 && pid == predecessor))
+    if (!is_taken(address, &pid))
         return true;
     return error_set(err,
         "another process (pid %d) answers there; give one of the two another path",
@@ -111,14 +110,13 @@ static bool bind_beside(int fd, const char *path, struct error *err)
     return false;
 }
 
-static bool open_at(
-    int fd, struct control_path *path, pid_t predecessor, struct error *err)
+static bool open_at(int fd, struct control_path *path, bool succeeding, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat state;
 
     memcpy(address.sun_path, path->text, strlen(path->text) + 1);
-    if (!control_path_check(path->text, err) || !is_free(&address, predecessor, err))
+    if (!control_path_check(path->text, err) || (!succeeding && !is_free(&address, err)))
         return false;
     make_folder(path->text);
     if (!bind_beside(fd, path->text, err))
@@ -131,7 +129,7 @@ static bool open_at(
 }
 
 int control_path_listen(
-    struct control_path *path, const char *text, pid_t predecessor, struct error *err)
+    struct control_path *path, const char *text, bool succeeding, struct error *err)
 {
     int fd = new_socket();
     bool opened;
@@ -144,7 +142,7 @@ int control_path_listen(
     else if (path->text[0] == '\0')
         opened = error_set(err, "the path is too long for a socket");
     else
-        opened = open_at(fd, path, predecessor, err);
+        opened = open_at(fd, path, succeeding, err);
     if (opened)
         return fd;
     error_context(err, "socket %s", text);

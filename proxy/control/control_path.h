@@ -1,7 +1,7 @@
 /*
  * control_path.h - the name of the control socket in the file system.
  *
- * It is taken over from a process that no longer answers, or from our predecessor. It is
+ * It is taken over from a process that no longer answers, never from one that does. It is
  * removed only while it still leads to our socket.
  */
 #ifndef WLBPROXY_CONTROL_CONTROL_PATH_H
@@ -19,10 +19,10 @@ struct control_path {
 };
 
 /* Returns a listening socket (close-on-exec, non-blocking) that only its owner may
- * connect to, or -1 and err. If the process `predecessor` (0: none) answers there, it is
- * taken over from it all the same. */
+ * connect to, or -1 and err. `succeeding`: the process that answers there is our
+ * predecessor, and knows. */
 int control_path_listen(
-    struct control_path *path, const char *text, pid_t predecessor, struct error *err);
+    struct control_path *path, const char *text, bool succeeding, struct error *err);
 
 /* Returns whether one could listen there. Nothing is made. */
 bool control_path_check(const char *text, struct error *err);

@@ -255,11 +255,11 @@ void control_server_init(struct control_server *s, uv_loop_t *loop)
 }
 
 bool control_server_open(
-    struct control_server *s, const char *path, pid_t predecessor, struct error *err)
+    struct control_server *s, const char *path, bool succeeding, struct error *err)
 {
     int result;
 
-    s->fd = control_path_listen(&s->path, path, predecessor, err);
+    s->fd = control_path_listen(&s->path, path, succeeding, err);
     if (s->fd < 0)
         return false;
     result = uv_poll_init(s->loop, &s->poll, s->fd);

@@ -61,10 +61,10 @@ struct control_server {
 
 void control_server_init(struct control_server *server, uv_loop_t *loop);
 
-/* Takes the path over from a socket on which nobody answers; or from the process
- * `predecessor` (0: none). */
-bool control_server_open(struct control_server *server, const char *path,
-    pid_t predecessor, struct error *err);
+/* Takes the path over from a socket on which nobody answers; with `succeeding` from our
+ * predecessor, too. */
+bool control_server_open(
+    struct control_server *server, const char *path, bool succeeding, struct error *err);
 
 /* Removes the path, unless it leads to another socket by now. */
 void control_server_stop(struct control_server *server);

@@ -248,12 +248,12 @@ void control_requests_init(struct control_requests *r)
     r->server.is_child = is_child;
 }
 
-static void try_to_open(struct control_requests *r, pid_t predecessor)
+static void try_to_open(struct control_requests *r, bool succeeding)
 {
     const char *path = r->reload->started_with.control;
     struct error err;
 
-    if (control_server_open(&r->server, path, predecessor, &err)) {
+    if (control_server_open(&r->server, path, succeeding, &err)) {
         if (r->failure_told)
             log_info("event=control_listens path=%s", path);
         r->failure_told = false;
@@ -266,11 +266,11 @@ static void try_to_open(struct control_requests *r, pid_t predecessor)
     r->failure_told = true;
 }
 
-void control_requests_open(struct control_requests *r, pid_t predecessor)
+void control_requests_open(struct control_requests *r, bool succeeding)
 {
     r->wanted = strcmp(r->reload->started_with.control, "off") != 0;
     if (r->wanted)
-        try_to_open(r, predecessor);
+        try_to_open(r, succeeding);
 }
 
 void control_requests_look(struct control_requests *r)
@@ -281,7 +281,7 @@ void control_requests_look(struct control_requests *r)
     if (!r->wanted || r->upgrade->state == UPGRADE_AWAIT_TAKEN)
         return;
     if (server->fd < 0) {
-        try_to_open(r, 0);
+        try_to_open(r, false);
     } else if (server->count == 0 && control_path_is_lost(&server->path)) {
         log_warning("event=no_control_socket reason=\"%s was removed or replaced\" "
                     "text=\"it is made again\"",

@@ -33,9 +33,9 @@ struct control_requests {
 void control_requests_init(struct control_requests *requests);
 
 /* Opens the socket that was configured at the start; "off": none. A failure is logged
- * only, because serving matters more. The process `predecessor` (0: none) may
- * still listen there. */
-void control_requests_open(struct control_requests *requests, pid_t predecessor);
+ * only, because serving matters more. `succeeding`: our predecessor still listens
+ * there. */
+void control_requests_open(struct control_requests *requests, bool succeeding);
 
 /* Call it now and then: opens a socket that could not be opened, or whose path was
  * removed or replaced. */

@@ -194,7 +194,7 @@ static void open_control(void *owner)
 {
     struct master *m = owner;
 
-    control_requests_open(&m->control, m->successor.predecessor);
+    control_requests_open(&m->control, m->successor.began_so);
 }
 
 /* Files may have changed, or moved, after we read or opened them. */
@@ -212,7 +212,7 @@ static void take_place(void *owner)
     struct master *m = owner;
 
     listen_fds_keep(&m->reload.sockets);
-    watchdog_begin(&m->watchdog, m->successor.predecessor);
+    watchdog_begin(&m->watchdog, m->successor.began_so);
     follow_up(m);
 }
 

@@ -44,7 +44,7 @@ static void close_socket(struct master_admin *a)
 
 static bool open_path(struct master_admin *a, const char *path, struct error *err)
 {
-    a->path_fd = control_path_listen(&a->path, path, 0, err);
+    a->path_fd = control_path_listen(&a->path, path, false, err);
     return a->path_fd >= 0;
 }
 
@@ -74,7 +74,7 @@ static bool open_socket(struct master_admin *a, const char *text, struct error *
  * failure. */
 static void log_failure(struct master_admin *a, const struct error *err)
 {
-    if (!a->failure_told && (a->successor->predecessor == 0 || a->was_open))
+    if (!a->failure_told && (!a->successor->began_so || a->was_open))
         log_warning("event=no_admin_socket reason=%s text=\"metrics and health cannot "
                     "be asked for; it is tried again\"",
             log_quoted(err->text).text);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "certstore/context.h"
@@ -172,16 +171,6 @@ void successor_refuses(struct successor *s, const char *reason)
     (void)handover_send(s->channel, &m);
 }
 
-/* The process that made the channel. */
-static pid_t peer_pid(int channel)
-{
-    struct ucred peer = {0};
-    socklen_t len = sizeof(peer);
-
-    (void)getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-    return peer.pid;
-}
-
 void successor_init(struct successor *s, const struct successor_of *of)
 {
     struct handover_message hello;
@@ -197,7 +186,7 @@ void successor_init(struct successor *s, const struct successor_of *of)
     if (uv_poll_init(of->reload->loop, &s->poll, s->channel) != 0)
         return;
     s->state = SUCCESSOR_BEGINS;
-    s->predecessor = peer_pid(s->channel);
+    s->began_so = true;
     notify_pause();
     handover_begin(&hello, HANDOVER_HELLO);
     handover_put_number(&hello, HANDOVER_FIELD_VERSION, HANDOVER_VERSION);

@@ -39,7 +39,7 @@ struct successor {
         SUCCESSOR_SERVES,
         SUCCESSOR_TAKES, /* waits until the service manager knows */
     } state;
-    pid_t predecessor; /* stays known when it has gone; 0: there was none */
+    bool began_so;
     int channel;
     uv_poll_t poll;
     uv_timer_t alive;
