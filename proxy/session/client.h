@@ -57,8 +57,7 @@ struct client {
     struct buffer unparsed; /* bytes of further requests */
     struct list link, handshaking;
     struct list access; /* access_record.h: records that are closed and not yet written */
-    struct list
-        access_waiting; /* in clients->access_waiting, while it has such records */
+    struct list access_waiting; /* in clients->access_waiting while it has such */
     struct list idle; /* in clients->idle_clients while it awaits a request */
     struct deadline deadline;
     struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
