@@ -153,6 +153,10 @@ static void explain(int error, char *text, size_t size)
         words = "the chain does not reach a root that is installed in the pool: an "
                 "intermediate is not sent, or the root is not installed";
         break;
+    case X509_V_ERR_SUBJECT_ISSUER_MISMATCH:
+        words = "OpenSSL finds no issuer of a certificate that has the issuer's own "
+                "name, or an extension that cannot be read";
+        break;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         words = "the root of the chain is not installed in the pool";
         break;
@@ -233,10 +237,6 @@ static int verify_with(enum xenserver_release release, X509 *leaf,
     return error;
 }
 
-static const char no_issuer[] =
-    "OpenSSL finds no issuer of a certificate that has the issuer's own name, or an "
-    "extension that cannot be read";
-
 /* Tells whether OpenSSL finds no issuer of it, whatever is installed: it cannot read an
  * extension, or takes it for self-signed, because the issuer has the same name. */
 static bool stands_alone(X509 *certificate)
@@ -245,6 +245,15 @@ static bool stands_alone(X509 *certificate)
 
     return (flags & EXFLAG_INVALID) != 0 ||
         ((flags & EXFLAG_SS) != 0 && !certificate_is_self_signed(certificate));
+}
+
+/* As if the issuer of `top`, the last that is sent, were installed. */
+static int verify_up_to(enum xenserver_release release, X509 *leaf,
+    const STACK_OF(X509) * chain, X509 *top, time_t now)
+{
+    if (stands_alone(top))
+        return X509_V_ERR_SUBJECT_ISSUER_MISMATCH;
+    return verify_with(release, leaf, chain, top, now, X509_V_FLAG_PARTIAL_CHAIN);
 }
 
 struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release,
@@ -257,16 +266,13 @@ struct xenserver_verdict xenserver_judge_rootless(enum xenserver_release release
 
     if (!takes_key(leaf, &verdict))
         return verdict;
-    error = verify_with(release, leaf, chain, top, now, X509_V_FLAG_PARTIAL_CHAIN);
+    error = verify_up_to(release, leaf, chain, top, now);
     certificate_issuer(top, issuer, sizeof(issuer));
     verdict.accepted =
         error == X509_V_OK && xenserver_host_matches(leaf, address, why, sizeof(why));
     if (error != X509_V_OK)
         explain(error, verdict.reason, sizeof(verdict.reason));
-    else if (stands_alone(top)) {
-        verdict.accepted = false;
-        (void)snprintf(verdict.reason, sizeof(verdict.reason), "%s", no_issuer);
-    } else if (!verdict.accepted)
+    else if (!verdict.accepted)
         (void)snprintf(verdict.reason, sizeof(verdict.reason), "%s", why);
     else
         (void)snprintf(verdict.reason, sizeof(verdict.reason),
@@ -334,18 +340,14 @@ bool xenserver_verifies(enum xenserver_release release,
 {
     STACK_OF(X509) *all = all_of(offer);
     X509 *install = xenserver_to_install(release, offer->leaf, all, now);
-    X509 *top = top_of(offer->leaf, offer->chain, now);
-    const bool alone = install == NULL && stands_alone(top);
     int error = install != NULL
         ? verify_with(release, offer->leaf, offer->chain, install, now, 0)
-        : verify_with(
-              release, offer->leaf, offer->chain, top, now, X509_V_FLAG_PARTIAL_CHAIN);
+        : verify_up_to(release, offer->leaf, offer->chain,
+              top_of(offer->leaf, offer->chain, now), now);
 
     sk_X509_free(all);
     explain(error, reason, size);
-    if (error == X509_V_OK && alone)
-        (void)snprintf(reason, size, "%s", no_issuer);
-    return error == X509_V_OK && !alone;
+    return error == X509_V_OK;
 }
 
 /* True if one of its names is accepted; else *verdict is that of the first name. */
