@@ -10,33 +10,6 @@
 
 enum { MESSAGE_HEADER = 4, ALERT = 21, HANDSHAKE = 22, KEY_UPDATE = 24 };
 
-const struct key_exchange_group *forging_group(uint16_t group)
-{
-    for (size_t i = 0; i < KEY_EXCHANGE_GROUPS; i++) {
-        if (key_exchange_groups[i].tls_id == group)
-            return &key_exchange_groups[i];
-    }
-    return NULL;
-}
-
-const struct key_exchange_key *forging_key(uint16_t group)
-{
-    static struct key_exchange_key keys[KEY_EXCHANGE_GROUPS];
-    const struct key_exchange_group *found = forging_group(group);
-    struct key_exchange_key *key;
-
-    if (found == NULL)
-        return NULL;
-    key = &keys[found - key_exchange_groups];
-    if (key->scalar[0] == 0) {
-        for (size_t i = 0; i < found->limbs; i++)
-            key->scalar[i] = 0x1122334455667788;
-        if (!key_exchange_public_alone(found, key))
-            abort();
-    }
-    return key;
-}
-
 __attribute__((format(printf, 2, 3))) static void tell(
     struct forging_client *c, const char *format, ...)
 {
@@ -156,20 +129,6 @@ void forging_say(
 
 /* ---- keys ---- */
 
-static bool agree(const struct forging_client *c, unsigned char *secret, size_t *len)
-{
-    const struct key_exchange_group *group = forging_group(c->group);
-    struct key_exchange_key peer;
-    struct key_exchange_job job = {
-        .own = forging_key(c->group), .peer = &peer, .secret = secret};
-
-    if (group == NULL || !key_exchange_decode(group, &peer, c->peer, c->peer_len))
-        return false;
-    key_exchange_derive_alone(group, &job);
-    *len = group->secret_len;
-    return job.ok;
-}
-
 static bool take_suite(struct forging_client *c, uint16_t id)
 {
     const struct suite *suite = suite_find(id);
@@ -192,7 +151,7 @@ static void begin_keys_13(struct forging_client *c)
     unsigned char shared[KEY_EXCHANGE_SECRET_MAX], hash[DIGEST_MAX], secret[DIGEST_MAX];
     size_t len = 0;
 
-    if (c->peer_len > 0 && !agree(c, shared, &len)) {
+    if (c->peer_len > 0 && !forging_agree(c->group, c->peer, c->peer_len, shared, &len)) {
         c->lost = true;
         return;
     }
@@ -240,7 +199,7 @@ static void make_master(struct forging_client *c)
     struct digest_key key;
     size_t len = 0;
 
-    if (!agree(c, shared, &len)) {
+    if (!forging_agree(c->group, c->peer, c->peer_len, shared, &len)) {
         c->lost = true;
         return;
     }

@@ -17,6 +17,7 @@
 #include "proxy/crypto/key_exchange.h"
 #include "proxy/tls/native/keys12.h"
 #include "proxy/tls/native/schedule.h"
+#include "tests/fuzz/forging_keys.h"
 #include "tests/fuzz/forging_records.h"
 
 enum { FORGING_TICKET_MAX = 4096, FORGING_STORY_MAX = 512 };
@@ -68,10 +69,6 @@ struct forging_client {
     char story[FORGING_STORY_MAX]; /* the server's messages, in short */
     size_t story_len;
 };
-
-/* Returns this client's key of the group. NULL: we do not support the group. */
-const struct key_exchange_key *forging_key(uint16_t group);
-const struct key_exchange_group *forging_group(uint16_t group);
 
 void forging_begin(struct forging_client *client, forging_send *send, void *owner);
 void forging_end(struct forging_client *client);
